@@ -1,0 +1,1 @@
+//! Balancers. Pure: the clock and the randomness are passed in.

@@ -1,0 +1,1 @@
+//! The written form: YAML with source spans, diagnostics, JSON Schema.

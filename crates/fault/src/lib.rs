@@ -1,0 +1,1 @@
+//! What can go wrong with a request: kind, side, retry and reason as data.

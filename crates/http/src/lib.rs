@@ -1,0 +1,1 @@
+//! HTTP messages without I/O: heads, HTTP/1 codec, body framing.

@@ -1,0 +1,1 @@
+//! Rate limit algorithms and their bounded tables. Pure: the clock is passed in.

@@ -1,0 +1,1 @@
+//! The matcher: host, path, method, headers and query to a route. Pure.

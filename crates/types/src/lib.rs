@@ -1,0 +1,1 @@
+//! Units, identifiers and secrets that every layer shares.
