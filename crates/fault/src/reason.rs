@@ -1,0 +1,165 @@
+//! The reasons a request can fail, one table: label, side, status and public sentence.
+
+/// At whose side the cause lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The client sent something wrong, too much, too slowly, or went away.
+    Client,
+    /// Torana itself could not, or its configuration did not allow it to, serve the request.
+    Gateway,
+    /// The upstream refused, failed, was too slow or answered with something invalid.
+    Upstream,
+}
+
+macro_rules! reasons {
+    ($( $(#[$doc:meta])* $name:ident, $label:literal, $side:ident, $status:literal, $message:literal; )+) => {
+        /// Why a request failed. The labels are stable and part of the public interface.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Reason {
+            $( $(#[$doc])* $name, )+
+        }
+
+        impl Reason {
+            /// Every reason, in the order of [`Reason::index`].
+            pub const ALL: &'static [Self] = &[ $( Self::$name, )+ ];
+            /// Every label, in the order of [`Reason::index`].
+            pub const LABELS: &'static [&'static str] = &[ $( $label, )+ ];
+
+            /// The stable label in metrics, logs and problem documents.
+            #[must_use]
+            pub const fn label(self) -> &'static str {
+                match self { $( Self::$name => $label, )+ }
+            }
+
+            /// Whose fault it is.
+            #[must_use]
+            pub const fn side(self) -> Side {
+                match self { $( Self::$name => Side::$side, )+ }
+            }
+
+            /// The status code that a client sees (RFC 9110 section 15).
+            #[must_use]
+            pub const fn status(self) -> u16 {
+                match self { $( Self::$name => $status, )+ }
+            }
+
+            /// The one sentence that a client may read: neutral, nothing internal.
+            #[must_use]
+            pub const fn public_message(self) -> &'static str {
+                match self { $( Self::$name => $message, )+ }
+            }
+        }
+    };
+}
+
+impl Reason {
+    /// A dense number from zero, for arrays of counters.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+reasons! {
+    /// The request line or a field breaks the grammar.
+    MalformedRequest, "malformed_request", Client, 400, "The request is not valid HTTP.";
+    /// Two readings of where the body ends, or a framing that this hop does not support.
+    AmbiguousFraming, "ambiguous_framing", Client, 400, "The length of the request body is ambiguous.";
+    /// A transfer coding other than `chunked`.
+    UnknownTransferCoding, "unknown_transfer_coding", Client, 501, "The transfer coding of the request is not supported.";
+    /// The Host field is missing, repeated or invalid (RFC 9112 section 3.2).
+    InvalidHost, "invalid_host", Client, 400, "The Host of the request is missing or not valid.";
+    /// The path cannot be brought into one unambiguous form.
+    InvalidPath, "invalid_path", Client, 400, "The path of the request is not valid.";
+    /// The body breaks its framing, or ends before its declared end.
+    MalformedBody, "malformed_body", Client, 400, "The request body is not framed correctly.";
+    /// The request target exceeds its limit.
+    TargetTooLong, "target_too_long", Client, 414, "The request target is too long.";
+    /// The head exceeds its limit in bytes or fields.
+    HeadTooLarge, "head_too_large", Client, 431, "The request header fields are too large.";
+    /// The body exceeds its limit.
+    BodyTooLarge, "body_too_large", Client, 413, "The request body is too large.";
+    /// A version of HTTP that this listener does not speak.
+    UnsupportedVersion, "unsupported_version", Client, 505, "This version of HTTP is not supported here.";
+    /// A method that a gateway does not forward (CONNECT, TRACE).
+    UnsupportedMethod, "unsupported_method", Client, 501, "The method is not supported here.";
+    /// An expectation other than 100-continue (RFC 9110 section 10.1.1).
+    ExpectationFailed, "expectation_failed", Client, 417, "The expectation of the request cannot be met.";
+    /// The head did not arrive in time.
+    ClientHeadTimeout, "client_head_timeout", Client, 408, "The request header fields did not arrive in time.";
+    /// The body stopped arriving.
+    ClientBodyTimeout, "client_body_timeout", Client, 408, "The request body did not arrive in time.";
+    /// The client stopped reading the response.
+    ClientWriteTimeout, "client_write_timeout", Client, 408, "The response could not be delivered in time.";
+    /// The client closed before the response was complete.
+    ClientClosed, "client_closed", Client, 499, "The client closed the connection.";
+    /// No route matches host and path.
+    NoRoute, "no_route", Client, 404, "No route matches this request.";
+    /// A route matches, but not for this method.
+    MethodNotAllowed, "method_not_allowed", Client, 405, "The method is not allowed for this resource.";
+    /// No credential on a protected route.
+    CredentialsMissing, "credentials_missing", Client, 401, "Authentication is required.";
+    /// A credential that is malformed, wrong or revoked.
+    CredentialsInvalid, "credentials_invalid", Client, 401, "The credentials are not valid.";
+    /// A credential past its expiry.
+    CredentialsExpired, "credentials_expired", Client, 401, "The credentials are not valid.";
+    /// The caller is known but may not do this.
+    Forbidden, "forbidden", Client, 403, "You are not allowed to do this.";
+    /// A request limit is used up.
+    RateLimited, "rate_limited", Client, 429, "Too many requests; try again later.";
+    /// The same request passed this gateway too often.
+    LoopDetected, "loop_detected", Gateway, 508, "The request runs in a loop.";
+    /// The gateway is shutting down.
+    Draining, "draining", Gateway, 503, "The service is shutting down; try again.";
+    /// Something that must not happen inside Torana did.
+    Internal, "internal", Gateway, 500, "The gateway failed to handle the request.";
+    /// No endpoint of the service can take the request.
+    NoEndpoint, "no_endpoint", Upstream, 503, "The service is not available.";
+    /// All connections to the endpoint are in use and the queue is full.
+    PoolQueueFull, "pool_queue_full", Upstream, 503, "The service is not available.";
+    /// All connections to the endpoint stayed in use for too long.
+    PoolTimeout, "pool_timeout", Upstream, 503, "The service is not available.";
+    /// The endpoint refused the connection or cannot be reached.
+    UpstreamConnectFailed, "upstream_connect_failed", Upstream, 502, "The service could not be reached.";
+    /// The endpoint did not accept the connection in time.
+    UpstreamConnectTimeout, "upstream_connect_timeout", Upstream, 504, "The service did not answer in time.";
+    /// The endpoint's answer did not begin in time.
+    UpstreamFirstByteTimeout, "upstream_first_byte_timeout", Upstream, 504, "The service did not answer in time.";
+    /// The endpoint stopped in the middle of its answer, or of taking the request.
+    UpstreamIdleTimeout, "upstream_idle_timeout", Upstream, 504, "The service did not answer in time.";
+    /// The whole exchange took longer than allowed.
+    TotalTimeout, "total_timeout", Upstream, 504, "The service did not answer in time.";
+    /// The endpoint closed the connection before its answer was complete.
+    UpstreamClosed, "upstream_closed", Upstream, 502, "The service closed the connection.";
+    /// The endpoint's answer is not valid HTTP.
+    UpstreamMalformed, "upstream_malformed", Upstream, 502, "The service sent an invalid answer.";
+    /// The head of the endpoint's answer exceeds its limit.
+    UpstreamHeadTooLarge, "upstream_head_too_large", Upstream, 502, "The service sent an invalid answer.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn labels_are_unique_snake_case_and_in_index_order() {
+        let mut seen = HashSet::new();
+        for (position, reason) in Reason::ALL.iter().enumerate() {
+            assert_eq!(reason.index(), position);
+            assert_eq!(Reason::LABELS[position], reason.label());
+            assert!(seen.insert(reason.label()), "{} twice", reason.label());
+            assert!(reason.label().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
+        }
+    }
+
+    #[test]
+    fn statuses_agree_with_the_side() {
+        for reason in Reason::ALL {
+            match reason.side() {
+                Side::Client => assert!((400..500).contains(&reason.status()) || reason.status() >= 501),
+                Side::Gateway | Side::Upstream => assert!(reason.status() >= 500),
+            }
+        }
+    }
+}
