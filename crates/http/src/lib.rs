@@ -1,1 +1,22 @@
-//! HTTP messages without I/O: heads, HTTP/1 codec, body framing.
+//! HTTP messages without I/O.
+//!
+//! - [`RequestHead`] and [`ResponseHead`]: what filters see. Method, target, status and an ordered
+//!   multi-map of fields ([`Fields`]) that is an index over the received bytes plus an overlay of edits.
+//!   Forwarding unchanged fields is a copy of byte ranges.
+//! - [`h1`]: the HTTP/1.x codec. Heads are parsed on `httparse` and checked more strictly than it does;
+//!   bodies are decoded and encoded by small state machines; heads are written back.
+//!
+//! Nothing here reads a socket, a clock or a file. Names and values are validated when they enter, so
+//! nothing downstream can inject a line.
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly"))]
+
+mod fields;
+pub mod h1;
+mod head;
+mod method;
+mod name;
+
+pub use fields::{Fields, InvalidField};
+pub use head::{RequestHead, ResponseHead, TargetForm, Version};
+pub use method::Method;
+pub use name::{Known, Name};

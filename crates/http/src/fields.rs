@@ -1,0 +1,339 @@
+//! An ordered multi-map of fields over one arena of bytes.
+//!
+//! The arena holds the head as it was received, then every edit in wire form. A field is sixteen bytes
+//! that say where its name and value lie. Removing marks, adding appends, so untouched neighbours stay
+//! contiguous and are written back as one copy.
+
+use crate::name::{Known, Name};
+use torana_fault::{Fault, Reason};
+
+/// A name or value that cannot be a field (RFC 9110 section 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidField {
+    /// The name is empty or not a token.
+    #[error("the field name is not a token (RFC 9110 section 5.1)")]
+    Name,
+    /// The value holds a control character.
+    #[error("the field value holds a control character (RFC 9110 section 5.5)")]
+    Value,
+}
+
+impl From<InvalidField> for Fault {
+    fn from(invalid: InvalidField) -> Self {
+        Self::new(Reason::Internal).because(invalid.to_string())
+    }
+}
+
+/// No number in [`Known`] reaches this one.
+const OTHER: u8 = u8::MAX;
+/// The field was removed.
+const REMOVED: u8 = 1;
+/// The line stands in the arena as `Name: value CR LF`, without other white space.
+const CANONICAL: u8 = 2;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Field {
+    name_start: u32,
+    value_start: u32,
+    value_len: u32,
+    name_len: u16,
+    known: u8,
+    flags: u8,
+}
+
+const _: () = assert!(size_of::<Field>() == 16, "a field is an index entry, not a container");
+
+/// The fields of one message, in order.
+#[derive(Debug, Default)]
+pub struct Fields {
+    pub(crate) arena: Vec<u8>,
+    list: Vec<Field>,
+}
+
+/// Where a piece of the arena lies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) start: u32,
+    pub(crate) len: u32,
+}
+
+impl Span {
+    pub(crate) fn new(start: usize, len: usize) -> Self {
+        Self { start: clamp(start), len: clamp(len) }
+    }
+}
+
+/// Heads are limited far below 4 GiB; what is not would only read as empty.
+fn clamp(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+impl Fields {
+    pub(crate) fn clear(&mut self) {
+        self.arena.clear();
+        self.list.clear();
+    }
+
+    /// Takes a received head over; fields are indexed afterwards with [`Fields::index`].
+    pub(crate) fn adopt(&mut self, received: &[u8]) {
+        self.clear();
+        self.arena.extend_from_slice(received);
+    }
+
+    /// Adds a received field by where it lies in the arena.
+    pub(crate) fn index(&mut self, name: Span, value: Span, known: Option<Known>, canonical: bool) {
+        self.list.push(Field {
+            name_start: name.start,
+            value_start: value.start,
+            value_len: value.len,
+            name_len: u16::try_from(name.len).unwrap_or(u16::MAX),
+            known: known.map_or(OTHER, |known| known as u8),
+            flags: if canonical { CANONICAL } else { 0 },
+        });
+    }
+
+    pub(crate) fn slice(&self, span: Span) -> &[u8] {
+        self.arena
+            .get(span.start as usize..)
+            .and_then(|tail| tail.get(..span.len as usize))
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn store(&mut self, bytes: &[u8]) -> Span {
+        let span = Span::new(self.arena.len(), bytes.len());
+        self.arena.extend_from_slice(bytes);
+        span
+    }
+
+    fn name_of(&self, field: &Field) -> &[u8] {
+        self.slice(Span { start: field.name_start, len: u32::from(field.name_len) })
+    }
+
+    fn value_of(&self, field: &Field) -> &[u8] {
+        self.slice(Span { start: field.value_start, len: field.value_len })
+    }
+
+    fn matches(&self, field: &Field, name: Name<'_>) -> bool {
+        if field.flags & REMOVED != 0 {
+            return false;
+        }
+        match name {
+            Name::Known(known) => field.known == known as u8,
+            Name::Other(text) => {
+                field.known == OTHER && self.name_of(field).eq_ignore_ascii_case(text.as_bytes())
+            }
+        }
+    }
+
+    /// The first value of a field.
+    pub fn get<'a>(&self, name: impl Into<Name<'a>>) -> Option<&[u8]> {
+        let name = name.into();
+        self.list.iter().find(|field| self.matches(field, name)).map(|field| self.value_of(field))
+    }
+
+    /// The first value of a field, if it is UTF-8.
+    pub fn get_str<'a>(&self, name: impl Into<Name<'a>>) -> Option<&str> {
+        self.get(name).and_then(|value| std::str::from_utf8(value).ok())
+    }
+
+    /// Every value of a field, in order.
+    pub fn get_all<'s, 'a: 's>(&'s self, name: impl Into<Name<'a>>) -> impl Iterator<Item = &'s [u8]> + 's {
+        let name = name.into();
+        self.list.iter().filter(move |field| self.matches(field, name)).map(|field| self.value_of(field))
+    }
+
+    /// Whether a field is there.
+    pub fn contains<'a>(&self, name: impl Into<Name<'a>>) -> bool {
+        let name = name.into();
+        self.list.iter().any(|field| self.matches(field, name))
+    }
+
+    /// Every field as name and value, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.list
+            .iter()
+            .filter(|field| field.flags & REMOVED == 0)
+            .map(|field| (self.name_of(field), self.value_of(field)))
+    }
+
+    /// How many fields there are.
+    pub fn len(&self) -> usize {
+        self.list.iter().filter(|field| field.flags & REMOVED == 0).count()
+    }
+
+    /// Whether there is no field.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Sets a field, in place of all of that name.
+    ///
+    /// # Errors
+    /// The name is not a token, or the value holds a control character; nothing has changed then.
+    pub fn insert<'a>(&mut self, name: impl Into<Name<'a>>, value: &[u8]) -> Result<(), InvalidField> {
+        let name = name.into();
+        check(name, value)?;
+        self.remove(name);
+        self.push(name, value);
+        Ok(())
+    }
+
+    /// Adds a field after all others, beside those of that name.
+    ///
+    /// # Errors
+    /// The name is not a token, or the value holds a control character; nothing has changed then.
+    pub fn append<'a>(&mut self, name: impl Into<Name<'a>>, value: &[u8]) -> Result<(), InvalidField> {
+        let name = name.into();
+        check(name, value)?;
+        self.push(name, value);
+        Ok(())
+    }
+
+    fn push(&mut self, name: Name<'_>, value: &[u8]) {
+        let text = name.as_str().as_bytes();
+        let name_span = self.store(text);
+        self.arena.extend_from_slice(b": ");
+        let value_span = self.store(value);
+        self.arena.extend_from_slice(b"\r\n");
+        let known = match name {
+            Name::Known(known) => Some(known),
+            Name::Other(_) => None,
+        };
+        self.index(name_span, value_span, known, true);
+    }
+
+    /// Removes every field of that name; tells whether there was one.
+    pub fn remove<'a>(&mut self, name: impl Into<Name<'a>>) -> bool {
+        let name = name.into();
+        self.retain(|candidate, _| match (candidate, name) {
+            (Name::Known(left), Name::Known(right)) => left != right,
+            (Name::Other(left), Name::Other(right)) => !left.eq_ignore_ascii_case(right),
+            _ => true,
+        })
+    }
+
+    /// Keeps the fields for which `keep(name, value)` is true; tells whether one was removed.
+    /// Names that are not UTF-8 cannot occur: a name is a token, which is ASCII.
+    pub fn retain(&mut self, mut keep: impl FnMut(Name<'_>, &[u8]) -> bool) -> bool {
+        let mut removed = false;
+        let (arena, list) = (&self.arena, &mut self.list);
+        let piece = |start: u32, len: u32| {
+            arena.get(start as usize..).and_then(|tail| tail.get(..len as usize)).unwrap_or_default()
+        };
+        for field in list.iter_mut().filter(|field| field.flags & REMOVED == 0) {
+            let name = match Known::from_number(field.known) {
+                Some(known) => Name::Known(known),
+                None => Name::Other(
+                    std::str::from_utf8(piece(field.name_start, u32::from(field.name_len)))
+                        .unwrap_or_default(),
+                ),
+            };
+            if !keep(name, piece(field.value_start, field.value_len)) {
+                field.flags |= REMOVED;
+                removed = true;
+            }
+        }
+        removed
+    }
+
+    /// Writes every field line, runs of untouched neighbours as one copy.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        let mut run = Span::default();
+        for field in &self.list {
+            if field.flags & REMOVED != 0 {
+                continue;
+            }
+            if field.flags & CANONICAL == 0 {
+                out.extend_from_slice(self.slice(run));
+                run = Span::default();
+                out.extend_from_slice(self.name_of(field));
+                out.extend_from_slice(b": ");
+                out.extend_from_slice(self.value_of(field));
+                out.extend_from_slice(b"\r\n");
+                continue;
+            }
+            let line_len = (u32::from(field.name_len)).wrapping_add(field.value_len).wrapping_add(4);
+            if run.start.wrapping_add(run.len) == field.name_start {
+                run.len = run.len.wrapping_add(line_len);
+            } else {
+                out.extend_from_slice(self.slice(run));
+                run = Span { start: field.name_start, len: line_len };
+            }
+        }
+        out.extend_from_slice(self.slice(run));
+    }
+}
+
+fn check(name: Name<'_>, value: &[u8]) -> Result<(), InvalidField> {
+    if let Name::Other(text) = name
+        && (text.is_empty() || text.len() > usize::from(u16::MAX) || !text.bytes().all(is_token))
+    {
+        return Err(InvalidField::Name);
+    }
+    if value.iter().all(|byte| is_value(*byte)) { Ok(()) } else { Err(InvalidField::Value) }
+}
+
+/// `tchar` of RFC 9110 section 5.6.2.
+pub(crate) const fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
+        )
+}
+
+/// A byte that a field value may hold: visible, space, tab, obs-text (RFC 9110 section 5.5).
+pub(crate) const fn is_value(byte: u8) -> bool {
+    byte >= 0x20 && byte != 0x7f || byte == b'\t'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(fields: &Fields) -> String {
+        let mut out = Vec::new();
+        fields.write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn edits_keep_order_and_case_insensitivity() {
+        let mut fields = Fields::default();
+        fields.append("Set-Cookie", b"a=1").unwrap();
+        fields.append("X-Thing", b"one").unwrap();
+        fields.append("set-cookie", b"b=2").unwrap();
+        assert_eq!(fields.get_all("SET-COOKIE").collect::<Vec<_>>(), [b"a=1", b"b=2"]);
+        fields.insert("x-thing", b"two").unwrap();
+        assert_eq!(fields.get("X-THING"), Some(&b"two"[..]));
+        assert!(fields.remove(Known::SetCookie));
+        assert!(!fields.remove(Known::SetCookie));
+        assert_eq!(written(&fields), "x-thing: two\r\n");
+        assert_eq!(fields.len(), 1);
+    }
+
+    #[test]
+    fn no_line_can_be_injected() {
+        let mut fields = Fields::default();
+        for value in [&b"a\r\nX: y"[..], b"a\nb", b"a\0b", b"\x7f"] {
+            assert_eq!(fields.append("X-A", value), Err(InvalidField::Value));
+        }
+        for name in ["", "a b", "a:b", "a\r\nb", "\u{e4}"] {
+            assert_eq!(fields.append(name, b"v"), Err(InvalidField::Name));
+        }
+        assert!(fields.is_empty());
+    }
+}

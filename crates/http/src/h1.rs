@@ -1,0 +1,32 @@
+//! The HTTP/1.x codec (RFC 9112): bytes to heads and bodies, and back. No I/O.
+//!
+//! Stricter than the RFC asks of a lenient recipient, on purpose: a gateway sits between two parsers, and
+//! whatever two parsers may read differently is refused. Bare LF, folded lines, white space around names,
+//! repeated or mixed framing fields and codings other than `chunked` all end the message.
+
+mod body;
+mod chunked;
+mod request;
+mod response;
+mod scan;
+mod write;
+
+pub use body::{BodyDecoder, BodyEncoder, BodyError, BodyStep};
+pub use request::parse_request;
+pub use response::parse_response;
+pub use scan::{ConnectionOptions, HeadError, HeadErrorKind, HeadLimits};
+pub use write::{remove_hop_by_hop, write_request_head, write_response_head};
+
+/// How the end of a body is found (RFC 9112 section 6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum BodyFraming {
+    /// There is no body.
+    #[default]
+    None,
+    /// Exactly this many bytes.
+    Length(u64),
+    /// Chunks, then trailers.
+    Chunked,
+    /// Everything until the connection closes; responses only.
+    UntilClose,
+}

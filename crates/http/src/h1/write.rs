@@ -1,0 +1,176 @@
+//! Writing heads, and leaving out what belongs to one connection only.
+
+use super::BodyFraming;
+use super::scan::list;
+use crate::fields::Fields;
+use crate::head::{RequestHead, ResponseHead, TargetForm};
+use crate::name::{Known, Name};
+
+/// Removes the fields that describe this connection and not the message (RFC 9110 section 7.6.1), and
+/// those that `Connection` names. `Content-Length` stays; `Transfer-Encoding` goes, the writer sets it.
+///
+/// A field that others rely on end to end cannot be removed by naming it in `Connection`: otherwise a
+/// client could make the gateway drop the very fields by which it tells the upstream who is calling.
+pub fn remove_hop_by_hop(fields: &mut Fields, names_fields: bool) {
+    let named: Vec<u8> = if names_fields {
+        fields.get_all(Known::Connection).flat_map(|value| value.iter().copied().chain([b','])).collect()
+    } else {
+        Vec::new()
+    };
+    fields.retain(|name, _| match name {
+        Name::Known(
+            Known::Connection
+            | Known::KeepAlive
+            | Known::ProxyConnection
+            | Known::Te
+            | Known::Trailer
+            | Known::TransferEncoding
+            | Known::Upgrade
+            | Known::Http2Settings
+            | Known::ProxyAuthorization
+            | Known::Expect,
+        ) => false,
+        Name::Known(known) if !may_be_named(known) => true,
+        name if names_fields => {
+            !list(&named).any(|option| option.eq_ignore_ascii_case(name.as_str().as_bytes()))
+        }
+        _ => true,
+    });
+}
+
+/// Well-known fields that `Connection` may not remove.
+const fn may_be_named(known: Known) -> bool {
+    !matches!(
+        known,
+        Known::Host
+            | Known::ContentLength
+            | Known::ContentType
+            | Known::ContentEncoding
+            | Known::Authorization
+            | Known::Cookie
+            | Known::SetCookie
+            | Known::CacheControl
+            | Known::Origin
+            | Known::Forwarded
+            | Known::XForwardedFor
+            | Known::XForwardedProto
+            | Known::XForwardedHost
+            | Known::XForwardedPort
+            | Known::XForwardedPrefix
+            | Known::XRealIp
+            | Known::XRequestId
+            | Known::XConsumerId
+            | Known::Via
+    )
+}
+
+/// Writes the request line and fields, and the framing field that `framing` asks for.
+pub fn write_request_head(head: &RequestHead, framing: BodyFraming, out: &mut Vec<u8>) {
+    out.extend_from_slice(head.method_bytes());
+    out.push(b' ');
+    match head.target_form() {
+        TargetForm::Asterisk => out.push(b'*'),
+        TargetForm::Origin => {
+            out.extend_from_slice(head.path());
+            if let Some(query) = head.query() {
+                out.push(b'?');
+                out.extend_from_slice(query);
+            }
+        }
+    }
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    head.fields.write(out);
+    write_framing(&head.fields, framing, out);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Writes the status line and fields, the framing field that `framing` asks for, and `Connection`.
+///
+/// A `Content-Length` that the fields hold is kept, also where no body follows (HEAD, 304).
+/// `connection` is the value of the `Connection` field, if one is to be sent.
+pub fn write_response_head(
+    head: &ResponseHead,
+    framing: BodyFraming,
+    connection: Option<&'static str>,
+    out: &mut Vec<u8>,
+) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    write_decimal(u64::from(head.status), out);
+    out.push(b' ');
+    out.extend_from_slice(reason_phrase(head.status).as_bytes());
+    out.extend_from_slice(b"\r\n");
+    head.fields.write(out);
+    write_framing(&head.fields, framing, out);
+    if let Some(connection) = connection {
+        out.extend_from_slice(b"Connection: ");
+        out.extend_from_slice(connection.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+fn write_framing(fields: &Fields, framing: BodyFraming, out: &mut Vec<u8>) {
+    match framing {
+        BodyFraming::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+        BodyFraming::Length(length) if !fields.contains(Known::ContentLength) => {
+            out.extend_from_slice(b"Content-Length: ");
+            write_decimal(length, out);
+            out.extend_from_slice(b"\r\n");
+        }
+        BodyFraming::Length(_) | BodyFraming::None | BodyFraming::UntilClose => {}
+    }
+}
+
+fn write_decimal(number: u64, out: &mut Vec<u8>) {
+    use std::io::Write;
+    // Writing to a Vec cannot fail.
+    let _ = write!(out, "{number}");
+}
+
+/// The usual phrase (RFC 9110 section 15); recipients ignore it, people read it.
+const fn reason_phrase(status: u16) -> &'static str {
+    match status {
+        100 => "Continue",
+        101 => "Switching Protocols",
+        103 => "Early Hints",
+        200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
+        204 => "No Content",
+        206 => "Partial Content",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        304 => "Not Modified",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        410 => "Gone",
+        412 => "Precondition Failed",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        415 => "Unsupported Media Type",
+        416 => "Range Not Satisfiable",
+        417 => "Expectation Failed",
+        421 => "Misdirected Request",
+        422 => "Unprocessable Content",
+        426 => "Upgrade Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        508 => "Loop Detected",
+        _ => "",
+    }
+}

@@ -1,0 +1,150 @@
+//! The heads that filters see: start line and fields, before any body.
+
+use crate::fields::{Fields, Span};
+use crate::h1::{BodyFraming, ConnectionOptions};
+use crate::method::Method;
+
+/// The protocol version a message was received with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Version {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    #[default]
+    Http11,
+}
+
+/// The form of a request target (RFC 9112 section 3.2). CONNECT's authority form is refused earlier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum TargetForm {
+    /// `/path?query`; the absolute form ends here too, once its authority has become the host.
+    #[default]
+    Origin,
+    /// `*`, for OPTIONS about the server itself.
+    Asterisk,
+}
+
+/// The head of a request.
+#[derive(Debug, Default)]
+pub struct RequestHead {
+    /// The fields, in order.
+    pub fields: Fields,
+    /// The version it was received with.
+    pub version: Version,
+    /// How the body is framed.
+    pub framing: BodyFraming,
+    /// What the `Connection` field said.
+    pub connection: ConnectionOptions,
+    /// Whether the client waits for `100 Continue`.
+    pub expects_continue: bool,
+    pub(crate) form: TargetForm,
+    pub(crate) method: Method,
+    pub(crate) method_text: Span,
+    pub(crate) path: Span,
+    pub(crate) query: Option<Span>,
+    pub(crate) host: Span,
+}
+
+impl RequestHead {
+    /// Empties the head; its buffers stay for the next request.
+    pub fn clear(&mut self) {
+        let mut fields = std::mem::take(&mut self.fields);
+        fields.clear();
+        *self = Self { fields, ..Self::default() };
+    }
+
+    /// The method.
+    #[must_use]
+    pub const fn method(&self) -> Method {
+        self.method
+    }
+
+    /// The method as it was written.
+    #[must_use]
+    pub fn method_bytes(&self) -> &[u8] {
+        self.fields.slice(self.method_text)
+    }
+
+    /// Replaces the method.
+    pub fn set_method(&mut self, method: &'static str) {
+        self.method = Method::from_bytes(method.as_bytes());
+        self.method_text = self.fields.store(method.as_bytes());
+    }
+
+    /// The form of the target.
+    #[must_use]
+    pub const fn target_form(&self) -> TargetForm {
+        self.form
+    }
+
+    /// The path, without query. As received until the proxy sets the normalised one.
+    #[must_use]
+    pub fn path(&self) -> &[u8] {
+        self.fields.slice(self.path)
+    }
+
+    /// The query, without its question mark, byte for byte.
+    #[must_use]
+    pub fn query(&self) -> Option<&[u8]> {
+        self.query.map(|query| self.fields.slice(query))
+    }
+
+    /// The value of `Host` (or of the target's authority), port included. Empty for HTTP/1.0 without.
+    #[must_use]
+    pub fn host(&self) -> &[u8] {
+        self.fields.slice(self.host)
+    }
+
+    /// Sets the path. The caller has normalised it: it starts with a slash and holds only visible ASCII
+    /// other than `?` and `#`. A path that does not is refused and `false` returned.
+    #[must_use]
+    pub fn set_path(&mut self, path: &[u8]) -> bool {
+        let valid = path.first() == Some(&b'/')
+            && path.iter().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#'));
+        if valid {
+            self.path = self.fields.store(path);
+        }
+        valid
+    }
+
+    /// Sets or removes the query. A query with a byte that is not visible ASCII, or with `#`, is refused
+    /// and `false` returned.
+    #[must_use]
+    pub fn set_query(&mut self, query: Option<&[u8]>) -> bool {
+        let valid = query.unwrap_or_default().iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#');
+        if valid {
+            self.query = query.map(|query| self.fields.store(query));
+        }
+        valid
+    }
+}
+
+/// The head of a response.
+#[derive(Debug, Default)]
+pub struct ResponseHead {
+    /// The fields, in order.
+    pub fields: Fields,
+    /// The version it was received with.
+    pub version: Version,
+    /// How the body is framed.
+    pub framing: BodyFraming,
+    /// What the `Connection` field said.
+    pub connection: ConnectionOptions,
+    /// The status code, 100 to 999.
+    pub status: u16,
+}
+
+impl ResponseHead {
+    /// An empty response with this status, for answers that the gateway gives itself.
+    #[must_use]
+    pub fn new(status: u16) -> Self {
+        Self { status, ..Self::default() }
+    }
+
+    /// Empties the head; its buffers stay for the next response.
+    pub fn clear(&mut self) {
+        let mut fields = std::mem::take(&mut self.fields);
+        fields.clear();
+        *self = Self { fields, ..Self::default() };
+    }
+}
