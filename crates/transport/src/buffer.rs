@@ -1,0 +1,126 @@
+//! Read buffers, lent by the worker for as long as a message needs one.
+//!
+//! An idle connection holds none: ten thousand idle connections cost ten thousand sockets, not buffers.
+
+use std::cell::RefCell;
+
+/// What a buffer starts with: a head and a small body in one read.
+const INITIAL: usize = 16 * 1024;
+/// What a buffer grows to under a large body.
+const MAXIMUM: usize = 128 * 1024;
+/// Larger ones are not kept; more than this many are not kept either.
+const KEPT: usize = 64;
+
+thread_local! {
+    static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Bytes that were read and not yet used, with room for more.
+#[derive(Debug)]
+pub struct Buffer {
+    data: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Buffer {
+    /// Takes a buffer of this worker, empty.
+    #[must_use]
+    pub fn take() -> Self {
+        let data = SPARE.with(|spare| spare.borrow_mut().pop()).unwrap_or_else(|| vec![0; INITIAL]);
+        Self { data, start: 0, end: 0 }
+    }
+
+    /// The bytes that were read and not yet used.
+    #[must_use]
+    pub fn filled(&self) -> &[u8] {
+        self.data.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Whether nothing is left.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Marks `count` bytes as used.
+    pub fn consume(&mut self, count: usize) {
+        self.start = self.start.saturating_add(count).min(self.end);
+        if self.start == self.end {
+            self.start = 0;
+            self.end = 0;
+        }
+    }
+
+    /// Room to read into; grows the buffer up to `limit` bytes when it is full. Empty when at the limit.
+    pub fn room(&mut self, limit: usize) -> &mut [u8] {
+        if self.end == self.data.len() && self.start > 0 {
+            self.data.copy_within(self.start..self.end, 0);
+            self.end = self.end.saturating_sub(self.start);
+            self.start = 0;
+        }
+        if self.end == self.data.len() && self.data.len() < limit {
+            let target = self.data.len().saturating_mul(2).clamp(INITIAL, limit.max(INITIAL));
+            self.data.resize(target, 0);
+        }
+        self.data.get_mut(self.end..).unwrap_or_default()
+    }
+
+    /// Notes that `count` bytes were read into the room.
+    pub fn filled_more(&mut self, count: usize) {
+        self.end = self.end.saturating_add(count).min(self.data.len());
+    }
+
+    /// Doubles the room for the next read of a long body, after a read has filled all of it.
+    pub fn grow_for_body(&mut self) {
+        if self.is_empty() && self.data.len() < MAXIMUM {
+            let target = self.data.len().saturating_mul(2).min(MAXIMUM);
+            self.data.resize(target, 0);
+        }
+    }
+
+    /// How many bytes fit in all.
+    #[must_use]
+    pub const fn capacity(&self) -> usize {
+        self.data.len()
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        let mut data = std::mem::take(&mut self.data);
+        if data.len() > INITIAL {
+            data.truncate(INITIAL);
+            data.shrink_to_fit();
+        }
+        // A thread that is ending has no spare list any more; the buffer is simply freed then.
+        let _ = SPARE.try_with(|spare| {
+            let mut spare = spare.borrow_mut();
+            if spare.len() < KEPT {
+                spare.push(data);
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grows_to_its_limit_and_no_further() {
+        let mut buffer = Buffer::take();
+        let limit = 40_000;
+        loop {
+            let room = buffer.room(limit).len();
+            if room == 0 {
+                break;
+            }
+            buffer.filled_more(room);
+        }
+        assert_eq!(buffer.filled().len(), limit);
+        buffer.consume(39_999);
+        assert_eq!(buffer.filled().len(), 1);
+        assert_eq!(buffer.room(limit).len(), limit - 1, "used bytes make room again");
+    }
+}

@@ -1,0 +1,9 @@
+//! HTTP/1.x on tokio sockets, over the codec of `torana_http::h1`.
+
+mod client;
+mod incoming;
+mod outgoing;
+mod server;
+
+pub use client::{ClientExchange, RequestWriter, ResponseReader};
+pub use server::serve_connection;

@@ -1,0 +1,211 @@
+//! The upstream side: one request and its response on a leased connection.
+
+use super::incoming::{Incoming, UPSTREAM};
+use super::outgoing::Outgoing;
+use crate::body::{BodySink, BodySource};
+use crate::buffer::Buffer;
+use crate::io::Io;
+use crate::timer::Timer;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::Instant;
+use torana_fault::{Fault, Reason, Retry};
+use torana_http::h1::{BodyFraming, HeadLimits, parse_response, write_request_head};
+use torana_http::{Fields, Method, RequestHead, ResponseHead, Version};
+
+/// How many interim responses (1xx) may precede the final one.
+const MAX_INTERIM: u8 = 16;
+
+/// Both directions of one exchange, to be used side by side.
+#[derive(Debug)]
+pub struct ClientExchange<'a> {
+    /// Sends the request.
+    pub writer: RequestWriter<'a>,
+    /// Receives the response.
+    pub reader: ResponseReader<'a>,
+}
+
+/// Sends a request's head and body.
+#[derive(Debug)]
+pub struct RequestWriter<'a> {
+    outgoing: Outgoing<'a>,
+}
+
+impl<'a> RequestWriter<'a> {
+    pub(crate) fn new(io: &'a Io, timer: &'a Timer, pending: &'a mut Vec<u8>, timeout: Duration) -> Self {
+        let reasons = (Reason::UpstreamClosed, Reason::UpstreamIdleTimeout);
+        Self { outgoing: Outgoing::new(io, timer, pending, reasons, timeout) }
+    }
+
+    /// Puts the head into the buffer; it leaves together with the first data.
+    pub fn start(&mut self, head: &RequestHead, framing: BodyFraming) {
+        write_request_head(head, framing, self.outgoing.pending);
+        self.outgoing.set_framing(framing);
+    }
+
+    /// Bytes that went to the socket so far.
+    #[must_use]
+    pub fn bytes_sent(&self) -> u64 {
+        self.outgoing.bytes
+    }
+}
+
+impl BodySink for RequestWriter<'_> {
+    fn poll_write(&mut self, context: &mut Context<'_>, data: &[u8]) -> Poll<Result<(), Fault>> {
+        self.outgoing.poll_write(context, data)
+    }
+
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        self.outgoing.poll_flush(context)
+    }
+
+    fn finish(&mut self, trailers: &Fields) -> Result<(), Fault> {
+        self.outgoing.finish(trailers)
+    }
+}
+
+/// Receives a response's head, then its body.
+#[derive(Debug)]
+pub struct ResponseReader<'a> {
+    io: &'a Io,
+    timer: &'a Timer,
+    buffer: &'a mut Buffer,
+    limits: HeadLimits,
+    seen: usize,
+    interim: u8,
+    reused: bool,
+}
+
+impl<'a> ResponseReader<'a> {
+    pub(crate) fn new(
+        io: &'a Io,
+        timer: &'a Timer,
+        buffer: &'a mut Buffer,
+        limits: HeadLimits,
+        reused: bool,
+    ) -> Self {
+        Self { io, timer, buffer, limits, seen: 0, interim: 0, reused }
+    }
+
+    /// Waits for the final response's head; interim ones are passed over.
+    /// A fault of a kept-alive connection that closed without a byte says that it may be retried.
+    pub fn poll_head(
+        &mut self,
+        context: &mut Context<'_>,
+        method: Method,
+        deadline: Instant,
+        head: &mut ResponseHead,
+    ) -> Poll<Result<(), Fault>> {
+        loop {
+            if !self.buffer.is_empty() && self.parse(method, head)? {
+                return Poll::Ready(Ok(()));
+            }
+            match self.io.poll_read(context, self.buffer, self.limits.head_bytes) {
+                Poll::Ready(Ok(0)) => {
+                    return Poll::Ready(Err(self.closed("closed before an answer")));
+                }
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(self.closed(error.to_string()))),
+                Poll::Pending => {
+                    return self
+                        .timer
+                        .poll_deadline(context, deadline)
+                        .map(|()| Err(Fault::new(Reason::UpstreamFirstByteTimeout)));
+                }
+            }
+        }
+    }
+
+    /// Whether a final head is there.
+    fn parse(&mut self, method: Method, head: &mut ResponseHead) -> Result<bool, Fault> {
+        loop {
+            let input = self.buffer.filled();
+            let refused =
+                |error: torana_http::h1::HeadError| Fault::new(error.response_reason()).because(error.detail);
+            let parsed = parse_response(input, self.seen, &self.limits, method, head).map_err(refused)?;
+            let Some(length) = parsed else {
+                self.seen = input.len();
+                return Ok(false);
+            };
+            self.buffer.consume(length);
+            self.seen = 0;
+            match head.status {
+                101 => {
+                    let detail = "switched protocols without being asked";
+                    return Err(Fault::new(Reason::UpstreamMalformed).because(detail));
+                }
+                100..=199 => {
+                    self.interim = self.interim.saturating_add(1);
+                    if self.interim > MAX_INTERIM {
+                        let detail = "too many interim responses";
+                        return Err(Fault::new(Reason::UpstreamMalformed).because(detail));
+                    }
+                }
+                _ => return Ok(true),
+            }
+        }
+    }
+
+    fn closed(&self, detail: impl Into<std::borrow::Cow<'static, str>>) -> Fault {
+        let nothing_received = self.buffer.is_empty() && self.interim == 0;
+        let retry = if self.reused && nothing_received { Retry::IfReused } else { Retry::No };
+        Fault::new(Reason::UpstreamClosed).because(detail).retry(retry)
+    }
+
+    /// The body that follows `head`.
+    #[must_use]
+    pub fn body(self, head: &ResponseHead, idle_timeout: Duration) -> ResponseBody<'a> {
+        let framing = head.framing;
+        let persistent = match head.version {
+            Version::Http11 => !head.connection.close,
+            Version::Http10 => head.connection.keep_alive && !head.connection.close,
+        };
+        let incoming =
+            Incoming::new(self.io, self.timer, self.buffer, framing, UPSTREAM, idle_timeout, u64::MAX);
+        ResponseBody { incoming, persistent: persistent && framing != BodyFraming::UntilClose }
+    }
+}
+
+/// A response's body.
+#[derive(Debug)]
+pub struct ResponseBody<'a> {
+    incoming: Incoming<'a>,
+    persistent: bool,
+}
+
+impl ResponseBody<'_> {
+    /// Whether the connection can carry another request: the response was read to its end, nothing
+    /// follows it, and the upstream did not say that it closes.
+    #[must_use]
+    pub fn leaves_connection_usable(&self) -> bool {
+        self.persistent && self.incoming.is_done() && self.incoming.buffer.is_empty()
+    }
+
+    /// Bytes of the body read so far.
+    #[must_use]
+    pub const fn bytes_read(&self) -> u64 {
+        self.incoming.bytes
+    }
+}
+
+impl BodySource for ResponseBody<'_> {
+    fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, Fault>> {
+        self.incoming.poll_fill(context)
+    }
+
+    fn data(&self) -> &[u8] {
+        self.incoming.data()
+    }
+
+    fn consume(&mut self) {
+        self.incoming.consume();
+    }
+
+    fn trailers(&mut self, into: &mut Fields) -> Result<(), Fault> {
+        self.incoming.trailers(into)
+    }
+
+    fn is_done(&self) -> bool {
+        self.incoming.is_done()
+    }
+}

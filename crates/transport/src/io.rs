@@ -1,0 +1,106 @@
+//! A connection's socket, readable and writable from two futures of one task.
+
+use crate::buffer::Buffer;
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// What carries the bytes. TLS will be another variant; nothing above this type will notice.
+#[derive(Debug)]
+pub enum Stream {
+    /// Plain TCP.
+    Tcp(TcpStream),
+}
+
+/// A stream whose two directions may be used by two futures of the same task. The borrow lasts for one
+/// poll, so they can never meet.
+#[derive(Debug)]
+pub struct Io {
+    stream: RefCell<Stream>,
+}
+
+impl Io {
+    /// Wraps a connected socket.
+    #[must_use]
+    pub const fn new(stream: Stream) -> Self {
+        Self { stream: RefCell::new(stream) }
+    }
+
+    /// Reads into the buffer's room, growing it up to `limit`. Zero means that the peer has closed its
+    /// side; a buffer that is at its limit reads as [`io::ErrorKind::OutOfMemory`].
+    pub fn poll_read(
+        &self,
+        context: &mut Context<'_>,
+        buffer: &mut Buffer,
+        limit: usize,
+    ) -> Poll<io::Result<usize>> {
+        let room = buffer.room(limit);
+        if room.is_empty() {
+            return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
+        }
+        let mut target = ReadBuf::new(room);
+        let result = match &mut *self.stream.borrow_mut() {
+            Stream::Tcp(tcp) => Pin::new(tcp).poll_read(context, &mut target),
+        };
+        let count = target.filled().len();
+        result.map_ok(|()| {
+            buffer.filled_more(count);
+            count
+        })
+    }
+
+    /// Waits until there is something to read (data, end or error) without needing a buffer.
+    pub fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self.stream.borrow_mut() {
+            Stream::Tcp(tcp) => tcp.poll_read_ready(context),
+        }
+    }
+
+    /// Whether the peer has closed or sent something, as far as the event loop knows. Costs no system
+    /// call while it knows of nothing.
+    pub fn has_input(&self) -> bool {
+        let mut probe = [0_u8; 1];
+        match &*self.stream.borrow() {
+            Stream::Tcp(tcp) => {
+                !matches!(tcp.try_read(&mut probe), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+            }
+        }
+    }
+
+    /// Writes some of `first` then `second` in one call.
+    pub fn poll_write(
+        &self,
+        context: &mut Context<'_>,
+        first: &[u8],
+        second: &[u8],
+        third: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match &mut *self.stream.borrow_mut() {
+            Stream::Tcp(tcp) if second.is_empty() && third.is_empty() => {
+                Pin::new(tcp).poll_write(context, first)
+            }
+            Stream::Tcp(tcp) => {
+                let slices = [io::IoSlice::new(first), io::IoSlice::new(second), io::IoSlice::new(third)];
+                Pin::new(tcp).poll_write_vectored(context, &slices)
+            }
+        }
+    }
+
+    /// Makes the coming close a reset, so that the peer cannot take what it got for a whole message.
+    pub fn reset(&self) {
+        match &*self.stream.borrow() {
+            // A socket that refuses the option is gone already.
+            Stream::Tcp(tcp) => drop(socket2::SockRef::from(tcp).set_linger(Some(std::time::Duration::ZERO))),
+        }
+    }
+
+    /// Ends our side of the stream.
+    pub fn poll_shutdown(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self.stream.borrow_mut() {
+            Stream::Tcp(tcp) => Pin::new(tcp).poll_shutdown(context),
+        }
+    }
+}

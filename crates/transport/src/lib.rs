@@ -1,0 +1,30 @@
+//! Sockets: listeners, the HTTP/1 driver and upstream pools. The only crate that names one.
+//!
+//! A worker is one thread with one `current_thread` runtime; everything here runs on it and nothing is
+//! shared between workers but the [`Endpoint`]s' counters. A request is served in the task that owns the
+//! client's connection: no helper task and no channel stands between the client's side and the upstream's.
+//!
+//! The seam to the proxy is protocol-neutral: a [`Service`] gets a head, a [`BodySource`] for the request's
+//! body and a [`ResponseSink`]; towards the upstream it holds a [`h1::ClientExchange`].
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly"))]
+
+mod body;
+mod buffer;
+mod clock;
+mod drain;
+pub mod h1;
+mod io;
+mod listener;
+mod pool;
+mod service;
+mod timer;
+
+pub use body::{BodySink, BodySource, Relayed, relay};
+pub use buffer::Buffer;
+pub use clock::{far_future, now};
+pub use drain::Drain;
+pub use io::{Io, Stream};
+pub use listener::{AcceptError, bind, serve_listener};
+pub use pool::{Address, Endpoint, EndpointSettings, EndpointUsage, Lease, Pool};
+pub use service::{ConnectionInfo, RequestBody, ResponseSink, ServerSettings, Service};
+pub use timer::{Timer, within};

@@ -1,0 +1,83 @@
+//! Listening sockets: one a worker and address, spread by the kernel.
+
+use crate::drain::Drain;
+use crate::h1::serve_connection;
+use crate::io::{Io, Stream};
+use crate::service::{ConnectionInfo, Service};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+
+/// Connections that the kernel holds for us until we accept them.
+const BACKLOG: i32 = 4096;
+/// How long to wait when the process is out of file descriptors; the backlog holds the newcomers.
+const PAUSE_AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(50);
+
+/// An accept that failed for a reason that will not go away by itself.
+#[derive(Debug)]
+pub struct AcceptError(pub io::Error);
+
+/// Binds a listening socket that other workers may share by `SO_REUSEPORT`.
+///
+/// # Errors
+/// The address is in use by somebody else, not ours to bind, or not of this machine.
+pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Accepts connections and serves each in a task of this worker, until dropped.
+/// Must run within a `LocalSet`. Failed accepts are handed to `report`.
+pub async fn serve_listener<S: Service + 'static>(
+    listener: TcpListener,
+    service: Rc<S>,
+    drain: Rc<Drain>,
+    report: impl Fn(AcceptError),
+) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                let (service, drain) = (Rc::clone(&service), Rc::clone(&drain));
+                tokio::task::spawn_local(async move {
+                    if let Some((io, connection)) = prepare(stream, peer) {
+                        serve_connection(io, connection, &*service, &drain).await;
+                    }
+                });
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                report(AcceptError(error));
+                tokio::time::sleep(PAUSE_AFTER_ACCEPT_ERROR).await;
+            }
+        }
+    }
+}
+
+fn prepare(stream: TcpStream, peer: SocketAddr) -> Option<(Io, ConnectionInfo)> {
+    // Both fail only when the client is gone already.
+    let local = stream.local_addr().ok()?;
+    stream.set_nodelay(true).ok()?;
+    Some((Io::new(Stream::Tcp(stream)), ConnectionInfo { peer, local, secure: false }))
+}
+
+/// Whether the error is about the connection that was to be accepted, not about the listener.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}

@@ -1,0 +1,216 @@
+//! An endpoint as all workers see it: where it is, what it may cost, and how much of that is in use.
+
+use crate::io::{Io, Stream};
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+
+/// Where an endpoint is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Address {
+    /// An address and port.
+    Socket(SocketAddr),
+    /// A host name, resolved at each new connection, and a port.
+    Name(Arc<str>, u16),
+}
+
+impl Address {
+    pub(super) async fn connect(&self) -> io::Result<Io> {
+        let stream = match self {
+            Self::Socket(address) => TcpStream::connect(address).await?,
+            Self::Name(host, port) => TcpStream::connect((&**host, *port)).await?,
+        };
+        stream.set_nodelay(true)?;
+        Ok(Io::new(Stream::Tcp(stream)))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(address) => write!(formatter, "{address}"),
+            Self::Name(host, port) => write!(formatter, "{host}:{port}"),
+        }
+    }
+}
+
+/// Bounds of the connections to one endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndpointSettings {
+    /// Connections at once, over all workers.
+    pub max_connections: usize,
+    /// Requests at once that wait for one, over all workers.
+    pub max_queue: usize,
+    /// How long a request waits for one.
+    pub queue_timeout: Duration,
+    /// How long opening one may take.
+    pub connect_timeout: Duration,
+    /// How long one is kept without use.
+    pub idle_timeout: Duration,
+    /// How long one is kept at all.
+    pub max_age: Duration,
+}
+
+impl Default for EndpointSettings {
+    fn default() -> Self {
+        Self {
+            max_connections: 100,
+            max_queue: 1000,
+            queue_timeout: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(5),
+            idle_timeout: Duration::from_secs(60),
+            max_age: Duration::from_secs(60 * 60),
+        }
+    }
+}
+
+/// Counters for metrics. All are read without stopping anybody, so they may be a moment apart.
+#[derive(Debug, Default)]
+pub struct EndpointUsage {
+    open: AtomicUsize,
+    idle: AtomicUsize,
+    waiting: AtomicUsize,
+    created: AtomicU64,
+    reused: AtomicU64,
+}
+
+impl EndpointUsage {
+    /// Connections that are open or being opened.
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Connections that sit idle.
+    pub fn idle(&self) -> usize {
+        self.idle.load(Ordering::Relaxed)
+    }
+
+    /// Requests that wait for a connection.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Connections opened since the start.
+    pub fn created(&self) -> u64 {
+        self.created.load(Ordering::Relaxed)
+    }
+
+    /// Requests that found a kept-alive connection.
+    pub fn reused(&self) -> u64 {
+        self.reused.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn reuse(&self) {
+        self.reused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn became_idle(&self) {
+        self.idle.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn left_idle(&self) {
+        self.idle.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// One endpoint, shared by all workers.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// Where it is.
+    pub address: Address,
+    /// Its bounds.
+    pub settings: EndpointSettings,
+    /// Its counters.
+    pub usage: EndpointUsage,
+    /// Told when a place under the cap becomes free.
+    pub(super) freed: Notify,
+    /// Told when a place is wanted: every worker's housekeeping listens.
+    wanted: Mutex<Vec<Arc<Notify>>>,
+}
+
+impl Endpoint {
+    /// An endpoint without connections.
+    #[must_use]
+    pub fn new(address: Address, settings: EndpointSettings) -> Arc<Self> {
+        Arc::new(Self {
+            address,
+            settings,
+            usage: EndpointUsage::default(),
+            freed: Notify::new(),
+            wanted: Mutex::default(),
+        })
+    }
+
+    /// Registers whom to tell when a request waits although this worker may have idle connections.
+    pub fn on_wanted(&self, notify: Arc<Notify>) {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner).push(notify);
+    }
+
+    /// Tells every worker that a request waits for a place.
+    pub fn ask_for_room(&self) {
+        if self.usage.idle() > 0 {
+            for notify in self.wanted.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+                notify.notify_one();
+            }
+        }
+    }
+
+    /// Whether a request waits for a place.
+    #[must_use]
+    pub fn is_waited_for(&self) -> bool {
+        self.usage.waiting() > 0
+    }
+
+    /// Takes a place under the cap.
+    pub(super) fn try_open(endpoint: &Arc<Self>) -> Option<Permit> {
+        let cap = endpoint.settings.max_connections;
+        endpoint
+            .usage
+            .open
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |open| {
+                (open < cap).then(|| open.saturating_add(1))
+            })
+            .ok()?;
+        endpoint.usage.created.fetch_add(1, Ordering::Relaxed);
+        Some(Permit(Arc::clone(endpoint)))
+    }
+
+    /// Takes a place in the queue, if there is one.
+    pub(super) fn queue(&self, limit: usize) -> Option<Turn<'_>> {
+        self.usage
+            .waiting
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |waiting| {
+                (waiting < limit).then(|| waiting.saturating_add(1))
+            })
+            .ok()
+            .map(|_| Turn(self))
+    }
+}
+
+/// A place under the cap; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Permit(Arc<Endpoint>);
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.usage.open.fetch_sub(1, Ordering::AcqRel);
+        if self.0.is_waited_for() {
+            self.0.freed.notify_one();
+        }
+    }
+}
+
+/// A place in the queue; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Turn<'a>(&'a Endpoint);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.usage.waiting.fetch_sub(1, Ordering::AcqRel);
+    }
+}

@@ -1,0 +1,96 @@
+//! The seam between a protocol's driver and the proxy.
+
+use crate::body::{BodySink, BodySource};
+use crate::timer::Timer;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::Duration;
+use torana_fault::Fault;
+use torana_http::h1::{BodyFraming, HeadLimits};
+use torana_http::{RequestHead, ResponseHead};
+
+/// What is known of a client's connection.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionInfo {
+    /// The peer of the socket.
+    pub peer: SocketAddr,
+    /// Our end of the socket.
+    pub local: SocketAddr,
+    /// Whether the bytes came through TLS.
+    pub secure: bool,
+}
+
+/// Where a response goes: first its head, then its body.
+pub trait ResponseSink: BodySink {
+    /// Puts the head into the buffer. `framing` says what body will follow; the sink adapts it to what
+    /// the client understands. With `close` the connection ends after this response.
+    fn start(&mut self, head: &ResponseHead, framing: BodyFraming, close: bool);
+    /// Whether a head was put into the buffer or sent: too late for another answer.
+    fn is_started(&self) -> bool;
+    /// Bytes that went to the socket so far, heads included.
+    fn bytes_sent(&self) -> u64;
+}
+
+/// What a client's request body can do besides being read.
+pub trait RequestBody: BodySource {
+    /// Waits for the client to go away. Pipelined requests that arrive meanwhile are kept.
+    fn poll_closed(&mut self, context: &mut std::task::Context<'_>) -> std::task::Poll<Fault>;
+    /// Bytes of the body read so far.
+    fn bytes_read(&self) -> u64;
+}
+
+/// Serves requests. Implemented by the proxy; called by the drivers.
+pub trait Service {
+    /// Serves one request: writes a whole response to `response`, or fails to and leaves it incomplete.
+    /// The driver closes the connection when the request body was not read to its end, or the response
+    /// was not written to its end.
+    fn serve(
+        &self,
+        connection: &ConnectionInfo,
+        timer: &Timer,
+        request: &mut RequestHead,
+        body: &mut impl RequestBody,
+        response: &mut impl ResponseSink,
+    ) -> impl Future<Output = ()>;
+
+    /// Answers a request whose head could not be accepted. The connection ends afterwards.
+    fn refuse(
+        &self,
+        connection: &ConnectionInfo,
+        fault: Fault,
+        response: &mut impl ResponseSink,
+    ) -> impl Future<Output = ()>;
+
+    /// The settings in force for connections and requests.
+    fn settings(&self) -> ServerSettings;
+}
+
+/// Bounds and deadlines on the client's side.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ServerSettings {
+    /// Bounds of a request head.
+    pub head_limits: HeadLimits,
+    /// Largest request body.
+    pub body_bytes: u64,
+    /// From the first byte of a head to its end.
+    pub head_timeout: Duration,
+    /// Between two pieces of a request body.
+    pub body_idle_timeout: Duration,
+    /// Between two requests on a connection, and before the first.
+    pub keep_alive_timeout: Duration,
+    /// While the client takes no byte of a response.
+    pub write_timeout: Duration,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            head_limits: HeadLimits::default(),
+            body_bytes: 100 * 1024 * 1024,
+            head_timeout: Duration::from_secs(10),
+            body_idle_timeout: Duration::from_secs(30),
+            keep_alive_timeout: Duration::from_secs(75),
+            write_timeout: Duration::from_secs(30),
+        }
+    }
+}
