@@ -1,0 +1,95 @@
+//! One request and what becomes known about it on its way, in named slots.
+
+use crate::Identity;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+use torana_http::RequestHead;
+
+/// One reading of the clocks, taken when the request began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moment {
+    /// Monotonic time since the process started, for intervals.
+    pub since_start: Duration,
+    /// Seconds since 1970-01-01 UTC, for what credentials claim.
+    pub unix_seconds: u64,
+}
+
+/// What a limit has decided for this request; the narrowest one is shown to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitState {
+    /// Requests per period, or the burst where it is larger.
+    pub limit: u64,
+    /// Requests left at once.
+    pub remaining: u64,
+    /// Until the limit is whole again.
+    pub reset_after: Duration,
+}
+
+/// One try to send the request.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt<'a> {
+    /// From one.
+    pub number: u32,
+    /// `host[:port]` of the endpoint.
+    pub authority: &'a str,
+}
+
+/// One request on its way through the gateway.
+#[derive(Debug)]
+pub struct Exchange {
+    /// The request's head; filters may change it.
+    pub request: RequestHead,
+    /// The client: the socket's peer, or what trusted proxies say.
+    pub client_address: IpAddr,
+    /// When the request began.
+    pub moment: Moment,
+    /// Who is calling, once a filter has verified it.
+    pub identity: Option<Arc<Identity>>,
+    /// The narrowest limit that was asked.
+    pub limit: Option<LimitState>,
+}
+
+impl Default for Exchange {
+    fn default() -> Self {
+        Self {
+            request: RequestHead::default(),
+            client_address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            moment: Moment::default(),
+            identity: None,
+            limit: None,
+        }
+    }
+}
+
+impl Exchange {
+    /// Notes what a limit has decided, if it leaves less than those before it.
+    pub fn note_limit(&mut self, state: LimitState) {
+        if self.limit.is_none_or(|known| state.remaining < known.remaining) {
+            self.limit = Some(state);
+        }
+    }
+
+    /// Forgets everything about the request; the head's buffers stay for the next one.
+    pub fn clear(&mut self) {
+        let mut request = std::mem::take(&mut self.request);
+        request.clear();
+        *self = Self { request, ..Self::default() };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_narrowest_limit_is_shown() {
+        let mut exchange = Exchange::default();
+        let state = |remaining| LimitState { limit: 10, remaining, reset_after: Duration::ZERO };
+        exchange.note_limit(state(5));
+        exchange.note_limit(state(7));
+        assert_eq!(exchange.limit, Some(state(5)));
+        exchange.note_limit(state(0));
+        assert_eq!(exchange.limit, Some(state(0)));
+    }
+}
