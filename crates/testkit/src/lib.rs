@@ -1,0 +1,53 @@
+//! What tests of a gateway need around it: origins that do exactly what a script says, a client that sends
+//! and receives exactly the bytes of the test, and waiting without sleeping.
+//!
+//! - [`Origin`]: an HTTP/1.1 server on a free port of 127.0.0.1, in its own thread, which records every
+//!   request byte for byte and answers with the [`Reply`] that a closure returns, faults included.
+//! - [`Client`]: a blocking TCP client; every call has a deadline.
+//! - [`eventually`], [`Gate`]: wait for a state, or hold a reply until the test says go.
+//! - [`temp_dir`]: a directory that is removed at the end of the test.
+//!
+//! It deliberately shares no code with the gateway: an error in the gateway's codec must not hide behind the
+//! same error here. It is not a server for anything but tests: limits are wide, and what is wrong panics.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a panic here fails the test that uses the helper, which is the way it reports"
+)]
+
+mod client;
+mod gate;
+mod origin;
+mod wait;
+mod wire;
+
+pub use client::{Client, ClientError, Response, get, request};
+pub use gate::Gate;
+pub use origin::{Origin, ReceivedRequest, Reply, UponHead};
+pub use wait::{eventually, eventually_some};
+
+/// How long the helpers wait for a peer when the test names no deadline: 10 seconds, far above what a passing
+/// test needs and short enough to read the failure.
+pub const DEADLINE: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// A new empty directory, removed with all that is in it when the value is dropped.
+#[must_use]
+#[track_caller]
+pub fn temp_dir() -> tempfile::TempDir {
+    tempfile::Builder::new().prefix("torana-test-").tempdir().expect("the temporary directory is writable")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn temp_dir_is_removed_with_its_content() {
+        let directory = super::temp_dir();
+        let path = directory.path().to_path_buf();
+        std::fs::write(path.join("file"), "content").unwrap();
+        drop(directory);
+        assert!(!path.exists());
+    }
+}
