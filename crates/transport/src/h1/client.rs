@@ -146,6 +146,17 @@ impl<'a> ResponseReader<'a> {
         }
     }
 
+    /// Completes a fault of sending the request: on a kept-alive connection that had just been closed, the
+    /// first write may be what finds out.
+    #[must_use]
+    pub fn blame(&self, fault: Fault) -> Fault {
+        if self.reused && fault.reason == Reason::UpstreamClosed {
+            fault.retry(Retry::IfReused)
+        } else {
+            fault
+        }
+    }
+
     fn closed(&self, detail: impl Into<std::borrow::Cow<'static, str>>) -> Fault {
         let nothing_received = self.buffer.is_empty() && self.interim == 0;
         let retry = if self.reused && nothing_received { Retry::IfReused } else { Retry::No };

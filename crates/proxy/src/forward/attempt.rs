@@ -1,0 +1,179 @@
+//! One try on one endpoint.
+
+use super::{Call, Responder};
+use crate::upstream::UpstreamEndpoint;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use tokio::time::Instant;
+use torana_balance::InFlight;
+use torana_fault::Fault;
+use torana_filter::Exchange;
+use torana_http::h1::{BodyFraming, remove_hop_by_hop};
+use torana_http::{Fields, ResponseHead};
+use torana_transport::h1::{ClientExchange, ResponseReader};
+use torana_transport::{BodySink, Lease, Relayed, RequestBody, ResponseSink, far_future, now, relay};
+
+/// One try: where, and whether kept-alive connections may be used.
+pub(super) struct Once<'a> {
+    pub(super) call: &'a Call<'a>,
+    pub(super) endpoint: &'a UpstreamEndpoint,
+    pub(super) in_flight: Option<InFlight>,
+    pub(super) fresh: bool,
+}
+
+/// What came first while the request's body was on its way.
+enum First {
+    Uploaded(Relayed),
+    Head(Result<(), Fault>),
+}
+
+impl Once<'_> {
+    pub(super) async fn run(
+        &self,
+        exchange: &mut Exchange,
+        body: &mut impl RequestBody,
+        response: &mut impl ResponseSink,
+        responder: &mut impl Responder,
+    ) -> Result<(), Fault> {
+        let mut lease = self.lease(body).await?;
+        let usable = self.exchange(&mut lease, exchange, body, response, responder).await?;
+        if usable {
+            lease.give_back();
+        }
+        Ok(())
+    }
+
+    /// Gets a connection, unless the client goes away meanwhile.
+    async fn lease(&self, body: &mut impl RequestBody) -> Result<Lease, Fault> {
+        let pool = self.call.pools.of(self.endpoint);
+        let mut acquiring = pin!(pool.acquire(self.call.timer, self.fresh));
+        poll_fn(|context| match acquiring.as_mut().poll(context) {
+            Poll::Ready(lease) => Poll::Ready(lease),
+            Poll::Pending if body.is_done() => body.poll_closed(context).map(Err),
+            Poll::Pending => Poll::Pending,
+        })
+        .await
+    }
+
+    /// Sends the request and delivers the response; tells whether the connection can be used again.
+    async fn exchange(
+        &self,
+        lease: &mut Lease,
+        exchange: &mut Exchange,
+        body: &mut impl RequestBody,
+        response: &mut impl ResponseSink,
+        responder: &mut impl Responder,
+    ) -> Result<bool, Fault> {
+        let timeouts = self.call.timeouts;
+        let sent = now();
+        let limits = self.call.upstream.head_limits;
+        let ClientExchange { mut writer, mut reader } =
+            lease.exchange(self.call.timer, limits, timeouts.idle);
+        writer.start(&exchange.request, exchange.request.framing);
+        let method = exchange.request.method();
+        let mut head = ResponseHead::default();
+
+        if body.is_done() {
+            writer.finish(&Fields::default())?;
+            poll_fn(|context| writer.poll_flush(context)).await.map_err(|fault| reader.blame(fault))?;
+        } else {
+            let never = far_future(sent);
+            let mut upload = pin!(relay(body, &mut writer));
+            let first = poll_fn(|context| match upload.as_mut().poll(context) {
+                Poll::Ready(relayed) => Poll::Ready(First::Uploaded(relayed)),
+                Poll::Pending => reader.poll_head(context, method, never, &mut head).map(First::Head),
+            });
+            match first.await {
+                // The upstream stopped reading; it may have said why before it did.
+                First::Uploaded(Relayed::Complete | Relayed::SinkFailed(_)) => {}
+                First::Uploaded(Relayed::SourceFailed(fault)) => return Err(fault),
+                First::Head(received) => {
+                    received?;
+                    self.note_latency(sent);
+                    let framing = prepare(&mut head, exchange, responder).await?;
+                    response.start(&head, framing, true);
+                    let mut source = reader.body(&head, timeouts.idle);
+                    let mut download = pin!(relay(&mut source, response));
+                    let mut uploading = true;
+                    let relayed = poll_fn(|context| {
+                        if uploading && upload.as_mut().poll(context).is_ready() {
+                            uploading = false;
+                        }
+                        download.as_mut().poll(context)
+                    });
+                    // What is left of the request is not sent, so the connection ends here.
+                    return finished(relayed.await).map(|()| false);
+                }
+            }
+        }
+        let begun = now();
+        let deadline = begun.checked_add(timeouts.first_byte).unwrap_or(begun);
+        self.wait_for_head(&mut reader, &mut head, method, deadline, body).await?;
+        self.note_latency(sent);
+        let framing = prepare(&mut head, exchange, responder).await?;
+        response.start(&head, framing, !body.is_done());
+        let mut source = reader.body(&head, timeouts.idle);
+        let relayed = {
+            let mut download = pin!(relay(&mut source, response));
+            poll_fn(|context| match download.as_mut().poll(context) {
+                Poll::Ready(relayed) => Poll::Ready(relayed),
+                Poll::Pending if body.is_done() => body.poll_closed(context).map(Relayed::SinkFailed),
+                Poll::Pending => Poll::Pending,
+            })
+            .await
+        };
+        finished(relayed)?;
+        Ok(source.leaves_connection_usable() && body.is_done())
+    }
+
+    async fn wait_for_head(
+        &self,
+        reader: &mut ResponseReader<'_>,
+        head: &mut ResponseHead,
+        method: torana_http::Method,
+        deadline: Instant,
+        body: &mut impl RequestBody,
+    ) -> Result<(), Fault> {
+        poll_fn(|context| match reader.poll_head(context, method, deadline, head) {
+            Poll::Ready(received) => Poll::Ready(received),
+            // Nobody waits for the answer any more: dropping the lease cancels the request upstream.
+            Poll::Pending if body.is_done() => body.poll_closed(context).map(Err),
+            Poll::Pending => Poll::Pending,
+        })
+        .await
+    }
+
+    fn note_latency(&self, sent: Instant) {
+        if let Some(in_flight) = &self.in_flight {
+            let nanos = u64::try_from(now().duration_since(sent).as_nanos()).unwrap_or(u64::MAX);
+            in_flight.record(nanos, nanos_since_start());
+        }
+    }
+}
+
+/// Nanoseconds since the first call, for the balancers' moving averages.
+pub(super) fn nanos_since_start() -> u64 {
+    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    let start = *START.get_or_init(now);
+    u64::try_from(now().duration_since(start).as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Makes the upstream's head ours: what belongs to its connection goes, the filters have their say.
+async fn prepare(
+    head: &mut ResponseHead,
+    exchange: &mut Exchange,
+    responder: &mut impl Responder,
+) -> Result<BodyFraming, Fault> {
+    let framing = head.framing;
+    remove_hop_by_hop(&mut head.fields, head.connection.names_fields);
+    responder.on_response(exchange, head).await?;
+    Ok(framing)
+}
+
+fn finished(relayed: Relayed) -> Result<(), Fault> {
+    match relayed {
+        Relayed::Complete => Ok(()),
+        Relayed::SourceFailed(fault) | Relayed::SinkFailed(fault) => Err(fault),
+    }
+}

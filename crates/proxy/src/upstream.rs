@@ -1,0 +1,95 @@
+//! A service as the data plane sees it, and a worker's pools of connections.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use torana_balance::Balancer;
+use torana_http::h1::HeadLimits;
+use torana_transport::{Endpoint, Pool};
+
+/// One endpoint of a service.
+#[derive(Debug)]
+pub struct UpstreamEndpoint {
+    /// Its number among all endpoints the process has known; finds a worker's pool without a hash.
+    pub number: usize,
+    /// Its address and what all workers share of it.
+    pub endpoint: Arc<Endpoint>,
+    /// `host[:port]`, for `Host`.
+    pub authority: String,
+}
+
+/// A service: endpoints and how one is chosen.
+#[derive(Debug)]
+pub struct Upstream {
+    /// Its name in configuration, metrics and logs.
+    pub name: Arc<str>,
+    /// Chooses an endpoint; its indices are those of `endpoints`.
+    pub balancer: Balancer,
+    /// The endpoints, in the order of the configuration.
+    pub endpoints: Vec<UpstreamEndpoint>,
+    /// How many endpoints are tried in all when connecting fails.
+    pub attempts: u32,
+    /// Bounds of a response head.
+    pub head_limits: HeadLimits,
+}
+
+/// How long a service may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UpstreamTimeouts {
+    /// From the end of the request to the first byte of the response.
+    pub first_byte: Duration,
+    /// Between two pieces of either body.
+    pub idle: Duration,
+    /// For everything, all attempts included.
+    pub total: Option<Duration>,
+}
+
+/// One worker's pools, by endpoint number.
+#[derive(Debug, Default)]
+pub struct Pools {
+    pools: RefCell<Vec<Option<Rc<Pool>>>>,
+    housekeeping: Arc<Notify>,
+}
+
+impl Pools {
+    /// The pool of an endpoint, made when it is first asked for.
+    pub fn of(&self, upstream: &UpstreamEndpoint) -> Rc<Pool> {
+        let mut pools = self.pools.borrow_mut();
+        if pools.len() <= upstream.number {
+            pools.resize_with(upstream.number.saturating_add(1), || None);
+        }
+        let make = || {
+            upstream.endpoint.on_wanted(Arc::clone(&self.housekeeping));
+            Pool::new(Arc::clone(&upstream.endpoint))
+        };
+        match pools.get_mut(upstream.number) {
+            Some(place) => Rc::clone(place.get_or_insert_with(make)),
+            None => make(),
+        }
+    }
+
+    /// Drops the pools whose endpoints are not in use any more, by their numbers. Requests in flight keep
+    /// theirs until they end.
+    pub fn retain(&self, is_used: impl Fn(usize) -> bool) {
+        for (number, place) in self.pools.borrow_mut().iter_mut().enumerate() {
+            if !is_used(number) {
+                *place = None;
+            }
+        }
+    }
+
+    /// Closes what is stale or wanted elsewhere: at once when another worker waits for a place, else once a
+    /// second. Runs for as long as the worker does.
+    pub async fn keep_house(&self) {
+        loop {
+            let wanted = self.housekeeping.notified();
+            // A timeout is the usual case: nobody waits.
+            let _ = tokio::time::timeout(Duration::from_secs(1), wanted).await;
+            for pool in self.pools.borrow().iter().flatten() {
+                pool.give_way();
+            }
+        }
+    }
+}
