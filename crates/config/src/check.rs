@@ -1,0 +1,347 @@
+//! Checks the tree of nodes against the shape of the written form, and gives the plain value.
+//!
+//! Everything that is wrong is found in one pass: a wrong value in one place does not hide the next.
+//! Messages name what stands in the file only when it did not come from a reference and is no secret.
+
+use std::ops::Range;
+
+use serde_json::{Map, Number, Value};
+use torana_types::format;
+
+use crate::finding::Finding;
+use crate::node::{Core, Entry, Kind, Node, Origin, Scalar};
+use crate::shape::{Field, Shape};
+use crate::source::Source;
+use crate::suggest::{did_you_mean, list};
+
+/// More findings than this help nobody; the rest is left out.
+const MAX_FINDINGS: usize = 100;
+/// A value from the file is quoted in a message up to this many characters.
+const MAX_QUOTED: usize = 60;
+
+/// What the check gives besides findings.
+#[derive(Default)]
+pub(crate) struct Checked {
+    /// The plain value; `None` as soon as something is wrong with it.
+    pub(crate) value: Option<Value>,
+    /// Where secrets stand, and whether each is nothing but references.
+    pub(crate) secrets: Vec<(Range<usize>, bool)>,
+}
+
+/// Checks `node` against `shape`.
+pub(crate) fn check(node: &Node, shape: &Shape, source: &Source, findings: &mut Vec<Finding>) -> Checked {
+    let mut checker = Checker { source, findings: Vec::new(), secrets: Vec::new() };
+    let value = checker.node(node, shape, None);
+    findings.append(&mut checker.findings);
+    Checked { value, secrets: checker.secrets }
+}
+
+struct Checker<'a> {
+    source: &'a Source,
+    findings: Vec<Finding>,
+    secrets: Vec<(Range<usize>, bool)>,
+}
+
+impl Checker<'_> {
+    fn report(&mut self, finding: Finding, at: &Range<usize>) {
+        if self.findings.len() < MAX_FINDINGS {
+            self.findings.push(finding.at(self.source.span(at.clone())));
+        }
+    }
+
+    /// `key` is the key that the node is the value of, for messages.
+    fn node(&mut self, node: &Node, shape: &Shape, key: Option<&str>) -> Option<Value> {
+        if matches!(&node.kind, Kind::Scalar(Scalar { origin: Origin::Unresolved { .. }, .. })) {
+            return None;
+        }
+        if node.is_null() && !matches!(shape, Shape::Any) {
+            let what = key.map_or_else(|| "this".to_owned(), |key| format!("`{}`", quoted(key)));
+            let help = format!("give it a value or remove it; expected {}", describe(shape));
+            self.report(
+                Finding::error("missing-value", format!("{what} has no value")).help(help),
+                &node.span,
+            );
+            return None;
+        }
+        match (shape, &node.kind) {
+            (Shape::Any, _) => self.any(node),
+            (Shape::Choice(shapes), _) => self.choice(node, shapes, key),
+            (Shape::Record(fields), Kind::Mapping(entries)) => self.record(node, entries, fields),
+            (Shape::Map(values), Kind::Mapping(entries)) => self.map(entries, values),
+            (Shape::List { items, minimum }, Kind::Sequence(nodes)) => {
+                self.list(node, nodes, items, *minimum)
+            }
+            (Shape::Text { format }, Kind::Scalar(scalar)) => self.text(node, scalar, format.as_deref()),
+            (Shape::Word(words), Kind::Scalar(scalar)) => self.word(node, scalar, words),
+            (Shape::Integer { minimum, maximum }, Kind::Scalar(scalar)) => match scalar.core() {
+                Core::Integer(number) => self.integer(node, number, *minimum, *maximum),
+                _ => self.wrong_kind(node, shape, key),
+            },
+            (Shape::Boolean, Kind::Scalar(scalar)) => match scalar.core() {
+                Core::Boolean(boolean) => Some(Value::Bool(boolean)),
+                _ => self.wrong_kind(node, shape, key),
+            },
+            _ => self.wrong_kind(node, shape, key),
+        }
+    }
+
+    fn wrong_kind(&mut self, node: &Node, shape: &Shape, key: Option<&str>) -> Option<Value> {
+        let what = key.map(|key| format!("`{}`: ", quoted(key))).unwrap_or_default();
+        let message = format!("{what}expected {}, found {}", describe(shape), node.describe());
+        let help = match (&node.kind, shape) {
+            (Kind::Scalar(scalar), Shape::Boolean) => match scalar.text.to_ascii_lowercase().as_str() {
+                "yes" | "on" => Some("write `true`".to_owned()),
+                "no" | "off" => Some("write `false`".to_owned()),
+                _ => None,
+            },
+            (Kind::Scalar(scalar), Shape::Choice(_))
+                if scalar.core() == Core::Boolean(false) && offers_off(shape) =>
+            {
+                Some("write `off`".to_owned())
+            }
+            (Kind::Scalar(_), Shape::List { .. }) => Some("a list is written `[one, two]`".to_owned()),
+            (Kind::Scalar(_), Shape::Record(fields)) => fields
+                .iter()
+                .find(|field| field.required)
+                .map(|field| format!("a mapping is written `{{ {}: ... }}`", field.name)),
+            _ => None,
+        };
+        self.report(Finding::error("wrong-type", message).maybe_help(help), &node.span);
+        None
+    }
+
+    fn record(&mut self, node: &Node, entries: &[Entry], fields: &[Field]) -> Option<Value> {
+        let mut map = Map::new();
+        let mut sound = true;
+        for entry in entries {
+            let Some(field) = fields.iter().find(|field| field.name == entry.key) else {
+                let known = fields.iter().map(|field| field.name.as_str());
+                let help = if entry.key == "<<" {
+                    Some("merge keys are not part of YAML 1.2; write the keys out".to_owned())
+                } else {
+                    did_you_mean(&entry.key, known)
+                };
+                let message = format!("unknown key `{}`", quoted(&entry.key));
+                self.report(Finding::error("unknown-key", message).maybe_help(help), &entry.key_span);
+                sound = false;
+                continue;
+            };
+            match self.node(&entry.value, &field.shape, Some(&field.name)) {
+                Some(value) => drop(map.insert(field.name.clone(), value)),
+                None => sound = false,
+            }
+        }
+        for field in fields.iter().filter(|field| field.required) {
+            if !entries.iter().any(|entry| entry.key == field.name) {
+                let message = format!("the key `{}` is missing", field.name);
+                let help = format!("`{}` is {}", field.name, describe(&field.shape));
+                self.report(Finding::error("missing-key", message).help(help), &node.span);
+                sound = false;
+            }
+        }
+        sound.then_some(Value::Object(map))
+    }
+
+    fn map(&mut self, entries: &[Entry], values: &Shape) -> Option<Value> {
+        let mut map = Map::new();
+        for entry in entries {
+            if let Some(value) = self.node(&entry.value, values, Some(&entry.key)) {
+                map.insert(entry.key.clone(), value);
+            }
+        }
+        (map.len() == entries.len()).then_some(Value::Object(map))
+    }
+
+    fn list(&mut self, node: &Node, nodes: &[Node], items: &Shape, minimum: usize) -> Option<Value> {
+        if nodes.len() < minimum {
+            let message = format!("the list needs at least {minimum} item, and has {}", nodes.len());
+            self.report(
+                Finding::error("too-few", message).help(format!("an item is {}", describe(items))),
+                &node.span,
+            );
+            return None;
+        }
+        let values: Vec<Value> = nodes.iter().filter_map(|node| self.node(node, items, None)).collect();
+        (values.len() == nodes.len()).then_some(Value::Array(values))
+    }
+
+    fn text(&mut self, node: &Node, scalar: &Scalar, format_name: Option<&str>) -> Option<Value> {
+        if format_name == Some(format::SECRET) {
+            let whole = matches!(scalar.origin, Origin::Reference { whole: true, .. });
+            self.secrets.push((node.span.clone(), whole));
+        }
+        if let Some(Err(error)) = format_name.and_then(|name| format::check(name, &scalar.text)) {
+            let shown = match scalar.origin {
+                Origin::File => format!("`{}`", quoted(&scalar.text)),
+                _ => "the value of the reference".to_owned(),
+            };
+            let message = format!("{shown} is not valid here: {}", error.problem());
+            self.report(
+                Finding::error("bad-format", message).help(format!("expected {}", error.expected())),
+                &node.span,
+            );
+            return None;
+        }
+        Some(Value::String(scalar.text.clone()))
+    }
+
+    fn word(&mut self, node: &Node, scalar: &Scalar, words: &[String]) -> Option<Value> {
+        if words.contains(&scalar.text) {
+            return Some(Value::String(scalar.text.clone()));
+        }
+        let known: Vec<&str> = words.iter().map(String::as_str).collect();
+        let finding = match scalar.origin {
+            Origin::File => {
+                let message = format!("`{}` is not one of {}", quoted(&scalar.text), list(&known));
+                Finding::error("unknown-value", message).maybe_help(did_you_mean(&scalar.text, known))
+            }
+            _ => Finding::error(
+                "unknown-value",
+                format!("the value of the reference is not one of {}", list(&known)),
+            ),
+        };
+        self.report(finding, &node.span);
+        None
+    }
+
+    fn integer(&mut self, node: &Node, number: i128, minimum: i128, maximum: i128) -> Option<Value> {
+        let within = (minimum..=maximum).contains(&number).then(|| Number::from_i128(number)).flatten();
+        if within.is_none() {
+            let message = format!("the number must be from {minimum} to {maximum}");
+            self.report(Finding::error("out-of-range", message), &node.span);
+        }
+        within.map(Value::Number)
+    }
+
+    /// Chooses by what the node is; where several shapes fit, the first without findings.
+    fn choice(&mut self, node: &Node, shapes: &[Shape], key: Option<&str>) -> Option<Value> {
+        let fitting: Vec<&Shape> = shapes.iter().filter(|shape| fits(shape, node)).collect();
+        let mut failed: Option<(Vec<Finding>, &Shape)> = None;
+        for shape in &fitting {
+            let mut attempt = Checker { source: self.source, findings: Vec::new(), secrets: Vec::new() };
+            let value = attempt.node(node, shape, key);
+            if value.is_some() || attempt.findings.is_empty() {
+                self.secrets.append(&mut attempt.secrets);
+                return value;
+            }
+            // Words come first, and a value that is none of them is explained by the other shape.
+            let better = failed.as_ref().is_none_or(|(_, earlier)| matches!(earlier, Shape::Word(_)));
+            if better {
+                self.secrets.append(&mut attempt.secrets);
+                failed = Some((attempt.findings, shape));
+            }
+        }
+        match failed {
+            None => drop(self.wrong_kind(node, &Shape::Choice(shapes.to_vec()), key)),
+            Some((mut findings, shape)) => {
+                if let ([finding], true, false) =
+                    (findings.as_mut_slice(), fitting.len() > 1, matches!(shape, Shape::Word(_)))
+                {
+                    let words: Vec<&str> = fitting
+                        .iter()
+                        .filter_map(|shape| as_words(shape))
+                        .flatten()
+                        .map(String::as_str)
+                        .collect();
+                    if let (false, Some(help)) = (words.is_empty(), &mut finding.help) {
+                        help.push_str(&format!(", or {}", list(&words)));
+                    }
+                }
+                let room = MAX_FINDINGS.saturating_sub(self.findings.len());
+                self.findings.extend(findings.into_iter().take(room));
+            }
+        }
+        None
+    }
+
+    /// A value of any kind, such as a JSON body.
+    fn any(&mut self, node: &Node) -> Option<Value> {
+        match &node.kind {
+            Kind::Mapping(entries) => self.map(entries, &Shape::Any),
+            Kind::Sequence(nodes) => self.list(node, nodes, &Shape::Any, 0),
+            Kind::Scalar(scalar) => Some(plain_value(scalar)),
+        }
+    }
+}
+
+/// What a scalar stands for where nothing says what it should be. Text from a reference stays text.
+pub(crate) fn plain_value(scalar: &Scalar) -> Value {
+    let text = || Value::String(scalar.text.clone());
+    if !matches!(scalar.origin, Origin::File) {
+        return text();
+    }
+    match scalar.core() {
+        Core::Null => Value::Null,
+        Core::Boolean(boolean) => Value::Bool(boolean),
+        Core::Integer(number) => Number::from_i128(number).map_or_else(text, Value::Number),
+        Core::Float(number) => Number::from_f64(number).map_or_else(text, Value::Number),
+        Core::Text => text(),
+    }
+}
+
+fn as_words(shape: &Shape) -> Option<&Vec<String>> {
+    match shape {
+        Shape::Word(words) => Some(words),
+        _ => None,
+    }
+}
+
+fn offers_off(shape: &Shape) -> bool {
+    match shape {
+        Shape::Choice(shapes) => shapes.iter().filter_map(as_words).flatten().any(|word| word == "off"),
+        _ => false,
+    }
+}
+
+/// Whether a shape is of the node's kind. Text shapes take text and numbers, but no booleans: where
+/// something may be switched `off`, `false` is a mistake and not a name.
+fn fits(shape: &Shape, node: &Node) -> bool {
+    match (&node.kind, shape) {
+        (_, Shape::Any) => true,
+        (_, Shape::Choice(shapes)) => shapes.iter().any(|shape| fits(shape, node)),
+        (Kind::Mapping(_), shape) => matches!(shape, Shape::Record(_) | Shape::Map(_)),
+        (Kind::Sequence(_), shape) => matches!(shape, Shape::List { .. }),
+        (Kind::Scalar(scalar), shape) => match shape {
+            Shape::Text { .. } | Shape::Word(_) => !matches!(scalar.core(), Core::Boolean(_) | Core::Null),
+            Shape::Integer { .. } => matches!(scalar.core(), Core::Integer(_)),
+            Shape::Boolean => matches!(scalar.core(), Core::Boolean(_)),
+            _ => false,
+        },
+    }
+}
+
+/// What a shape asks for, as a noun phrase.
+fn describe(shape: &Shape) -> String {
+    match shape {
+        Shape::Any => "any value".into(),
+        Shape::Text { format: Some(name) } => format::check(name, "")
+            .and_then(Result::err)
+            .map_or("text".into(), |error| error.expected().into()),
+        Shape::Text { format: None } => "text".into(),
+        Shape::Word(words) => {
+            list(&words.iter().map(String::as_str).collect::<Vec<_>>()).replace(" and ", " or ")
+        }
+        Shape::Integer { .. } => "a whole number".into(),
+        Shape::Boolean => "`true` or `false`".into(),
+        Shape::List { .. } => "a list".into(),
+        Shape::Map(_) => "a mapping".into(),
+        Shape::Record(fields) => match fields.iter().find(|field| field.required) {
+            Some(field) => format!("a mapping with `{}`", field.name),
+            None => "a mapping".into(),
+        },
+        Shape::Choice(shapes) => {
+            let mut phrases: Vec<String> = shapes.iter().map(describe).collect();
+            phrases.dedup();
+            phrases.join(" or ")
+        }
+    }
+}
+
+/// Text from the file, without control characters and not too long.
+fn quoted(text: &str) -> String {
+    let mut short: String = text.escape_debug().take(MAX_QUOTED).collect();
+    if text.chars().count() > MAX_QUOTED {
+        short.push('…');
+    }
+    short
+}

@@ -1,0 +1,182 @@
+//! The text of a configuration file, and where in it something stands.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+/// A place in a source: a range on one line.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct Span {
+    /// The name of the source, usually the path of the file.
+    #[serde(serialize_with = "text")]
+    pub file: Arc<str>,
+    /// Line of the first character, from 1.
+    pub line: usize,
+    /// Column of the first character, in characters from 1.
+    pub column: usize,
+    /// Offset in bytes of the first character.
+    pub start: usize,
+    /// Offset in bytes after the last character; never beyond the end of the line.
+    pub end: usize,
+}
+
+fn text<S: serde::Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// A named text in which places can be found.
+///
+/// The text is kept twice: as it was read, and as it may be shown, where every secret that stands
+/// in clear has been overwritten with `*` of the same length. Only the second ever leaves the crate.
+#[derive(Clone)]
+pub struct Source {
+    name: Arc<str>,
+    text: Arc<str>,
+    shown: String,
+    line_starts: Vec<usize>,
+}
+
+impl Source {
+    /// Takes the text in and finds its lines.
+    #[must_use]
+    pub fn new(name: &str, text: &str) -> Self {
+        let after_breaks =
+            text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at.saturating_add(1));
+        let line_starts = std::iter::once(0).chain(after_breaks).collect();
+        let mut source = Self { name: name.into(), text: text.into(), shown: text.to_owned(), line_starts };
+        source.hide_by_key_name();
+        source
+    }
+
+    /// The name, usually the path of the file.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The text that may be shown: no secret stands in it.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    pub(crate) fn text(&self) -> &Arc<str> {
+        &self.text
+    }
+
+    /// The place of a range of bytes, cut at the end of its first line.
+    pub(crate) fn span(&self, range: Range<usize>) -> Span {
+        let start = self.floor_boundary(range.start);
+        let line = self.line_starts.partition_point(|line_start| *line_start <= start).max(1);
+        let line_start = self.line_starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
+        let line_end = self.line_starts.get(line).map_or(self.text.len(), |next| next.saturating_sub(1));
+        let rest = self.text.get(start..line_end.max(start)).unwrap_or("").trim_end();
+        let end = self.floor_boundary(range.end).min(start.saturating_add(rest.len())).max(start);
+        let column =
+            self.text.get(line_start..start).map_or(0, |before| before.chars().count()).saturating_add(1);
+        Span { file: Arc::clone(&self.name), line, column, start, end }
+    }
+
+    /// The offset of a line (from 1) and a column in characters (from 0).
+    pub(crate) fn offset(&self, line: usize, column: usize) -> usize {
+        let start = self.line_starts.get(line.saturating_sub(1)).copied().unwrap_or(self.text.len());
+        let rest = self.text.get(start..).unwrap_or("");
+        rest.char_indices().nth(column).map_or(self.text.len(), |(at, _)| start.saturating_add(at))
+    }
+
+    fn floor_boundary(&self, offset: usize) -> usize {
+        let mut offset = offset.min(self.text.len());
+        while !self.text.is_char_boundary(offset) {
+            offset = offset.saturating_sub(1);
+        }
+        offset
+    }
+
+    /// Overwrites the shown text of a range with `*`, leaving line breaks where they are.
+    pub(crate) fn hide(&mut self, range: Range<usize>) {
+        let (start, end) = (self.floor_boundary(range.start), self.floor_boundary(range.end));
+        let Some(inside) = self.shown.get(start..end) else { return };
+        let stars: String = inside.bytes().map(|byte| if byte == b'\n' { '\n' } else { '*' }).collect();
+        self.shown.replace_range(start..end, &stars);
+    }
+
+    /// Hides what follows a key called `secret` on its line, so that not even a file that cannot be
+    /// parsed shows one. A parsed file hides by type ([`Source::hide`]), this only goes before.
+    fn hide_by_key_name(&mut self) {
+        let mut ranges = Vec::new();
+        for (at, key) in self.shown.match_indices("secret") {
+            let after_key = at.saturating_add(key.len());
+            let rest = self.shown.get(after_key..).unwrap_or("");
+            let rest = rest.lines().next().unwrap_or("");
+            let Some(value) = rest.trim_start_matches(['"', '\'', ' ']).strip_prefix(':') else { continue };
+            let value = value.trim_start();
+            let start = after_key.saturating_add(rest.len().saturating_sub(value.len()));
+            if !is_only_a_reference(value) {
+                ranges.push(start..start.saturating_add(value.trim_end().len()));
+            }
+        }
+        for range in ranges {
+            self.hide(range);
+        }
+    }
+}
+
+/// Whether the value at the head of the text is one reference without a default.
+fn is_only_a_reference(value: &str) -> bool {
+    let inside = value.trim_start_matches(['"', '\'']).strip_prefix("${");
+    let Some((reference, after)) = inside.and_then(|inside| inside.split_once('}')) else { return false };
+    let after = after.trim_start_matches(['"', '\'']).trim_start();
+    !reference.contains(":-") && (after.is_empty() || after.starts_with([',', '}', '#']))
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Source").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_lines_and_columns_in_characters() {
+        let source = Source::new("a.yaml", "é: 1\nbö: zwei\n");
+        let span = source.span(11..15);
+        assert_eq!((span.line, span.column), (2, 5));
+        assert_eq!(span.to_string(), "a.yaml:2:5");
+        assert_eq!(source.offset(2, 4), 11);
+    }
+
+    #[test]
+    fn a_span_ends_with_its_line() {
+        let source = Source::new("a.yaml", "a:\n  b: 1   \n  c: 2\n");
+        let span = source.span(5..19);
+        assert_eq!((span.start, span.end), (5, 9));
+    }
+
+    #[test]
+    fn offsets_beyond_the_text_or_inside_a_character_are_moved_back() {
+        let source = Source::new("a.yaml", "é");
+        assert_eq!(source.span(1..99).start, 0);
+        assert_eq!(source.span(99..99).line, 1);
+    }
+
+    #[test]
+    fn hides_secrets_even_before_parsing() {
+        let shown = |text: &str| Source::new("a", text).shown().to_owned();
+        assert!(!shown("jwt: { secret: hunter2 ").contains("hunter2"));
+        assert!(!shown("\"secret\" : \"hunter2\"\n").contains("hunter2"));
+        assert!(!shown("secret: \"${env:A:-hunter2}\"\n").contains("hunter2"));
+        assert_eq!(shown("secret: \"${env:A}\" # fine\nx: 1"), "secret: \"${env:A}\" # fine\nx: 1");
+        assert_eq!(shown("secret: höre\nx: 1").len(), "secret: höre\nx: 1".len());
+    }
+}

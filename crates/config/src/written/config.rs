@@ -1,0 +1,76 @@
+//! The whole file.
+
+use std::num::NonZeroU16;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use torana_types::{ListenAddr, Network, TimeSpan};
+
+use super::{
+    AccessLogForm, ForwardedConfig, LimitsConfig, OneOrMany, PathsConfig, PoliciesConfig, RequestIdConfig,
+    RouteConfig, ServerTimeoutsConfig, ServiceConfig, Switch,
+};
+
+/// Configuration of the Torana API gateway.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where clients connect: one address, or a list.
+    #[serde(default = "Config::default_listen")]
+    pub listen: OneOrMany<ListenAddr>,
+    /// Where the admin API and metrics listen. It knows no callers, so it should not be reachable
+    /// from outside.
+    #[serde(default = "Config::default_admin")]
+    pub admin: Switch<ListenAddr>,
+    /// How many threads serve requests. One for each processor core when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workers: Option<NonZeroU16>,
+    /// The services behind the gateway, by name.
+    #[serde(default)]
+    pub services: IndexMap<String, ServiceConfig>,
+    /// Policies that hold for every route, unless its service or the route itself says otherwise.
+    #[serde(default)]
+    pub policies: PoliciesConfig,
+    /// Which request goes where. The order in the file has no meaning.
+    pub routes: Vec<RouteConfig>,
+    /// Networks whose `X-Forwarded-*` and `Forwarded` fields are believed. The client is the rightmost
+    /// address outside of them.
+    #[serde(default)]
+    pub trusted_proxies: Vec<Network>,
+    /// What services are told about the client and the way the request took.
+    #[serde(default)]
+    pub forwarded: ForwardedConfig,
+    /// An identifier for every request, sent to services and written to the log.
+    #[serde(default)]
+    pub request_id: RequestIdConfig,
+    /// How long clients may take.
+    #[serde(default)]
+    pub timeouts: ServerTimeoutsConfig,
+    /// How much clients may send.
+    #[serde(default)]
+    pub limits: LimitsConfig,
+    /// A line for every request: `off`, a format, or a mapping.
+    #[serde(default)]
+    pub access_log: Switch<AccessLogForm>,
+    /// How long requests in flight may take to end after the gateway was told to stop.
+    #[serde(default = "Config::default_drain_timeout")]
+    pub drain_timeout: TimeSpan,
+    /// How request paths are read.
+    #[serde(default)]
+    pub paths: PathsConfig,
+}
+
+impl Config {
+    fn default_listen() -> OneOrMany<ListenAddr> {
+        OneOrMany::One(ListenAddr::new(([0, 0, 0, 0], 8000).into()))
+    }
+
+    fn default_admin() -> Switch<ListenAddr> {
+        Switch::OFF
+    }
+
+    fn default_drain_timeout() -> TimeSpan {
+        TimeSpan::from_secs(30)
+    }
+}
