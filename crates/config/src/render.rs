@@ -129,13 +129,13 @@ mod tests {
         let finding = Finding::error("unknown-key", "unknown key `routs`")
             .at(source.span(21..26))
             .help("did you mean `routes`?");
-        let text = render(&[finding.clone()], &source, false);
+        let text = render(std::slice::from_ref(&finding), &source, false);
         assert!(text.contains("torana.yaml:2:1"), "{text}");
         assert!(text.contains("routs: []"), "{text}");
         assert!(text.contains("─────"), "{text}");
         assert!(text.contains("did you mean `routes`?"), "{text}");
         assert!(!text.contains('\u{1b}'), "{text}");
-        assert!(render(&[finding.clone()], &source, true).contains('\u{1b}'));
+        assert!(render(std::slice::from_ref(&finding), &source, true).contains('\u{1b}'));
         assert_eq!(plain(&finding), "torana.yaml:2:1: error[unknown-key]: unknown key `routs`");
     }
 }

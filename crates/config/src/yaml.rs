@@ -179,7 +179,7 @@ impl<'a> Builder<'a> {
             return Err(self.stop("alias", "aliases expand to too many values", span));
         }
         let node = node.clone();
-        if self.open.iter().count() > 0 && depth(&node).saturating_add(self.open.len()) > MAX_DEPTH {
+        if depth(&node).saturating_add(self.open.len()) > MAX_DEPTH {
             return Err(self.stop("too-deep", "mappings and lists are nested too deeply", span));
         }
         self.complete(node, 0)
