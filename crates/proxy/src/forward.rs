@@ -11,7 +11,7 @@ use crate::upstream::{Pools, Upstream, UpstreamEndpoint, UpstreamTimeouts};
 use torana_balance::Tried;
 use torana_fault::{Fault, Reason, Retry};
 use torana_filter::{Attempt, Exchange};
-use torana_http::ResponseHead;
+use torana_http::{Known, ResponseHead};
 use torana_transport::{RequestBody, ResponseSink, Timer, now, within};
 
 /// What one exchange with a service needs besides the exchange itself.
@@ -74,6 +74,8 @@ async fn attempts(
     let mut random = call.random;
     let mut number = 0_u32;
     let mut last = Fault::new(Reason::NoEndpoint);
+    // HTTP/1.0 may come without Host; what we send is HTTP/1.1, which may not (RFC 9112 section 3.2).
+    let without_host = !exchange.request.fields.contains(Known::Host);
     while number < call.upstream.attempts {
         number = number.saturating_add(1);
         random = random.rotate_left(17);
@@ -83,6 +85,9 @@ async fn attempts(
         };
         let in_flight = call.upstream.balancer.begin(index);
         let mut attempt = attempt::Once { call, endpoint, in_flight, fresh: false };
+        if without_host {
+            exchange.request.fields.insert(Known::Host, endpoint.authority.as_bytes())?;
+        }
         responder.on_attempt(exchange, &Attempt { number, authority: &endpoint.authority })?;
         let mut outcome = attempt.run(exchange, body, response, responder).await;
         if let Err(fault) = &outcome

@@ -1,0 +1,286 @@
+//! One request through the real driver to a real origin and back, to the byte.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests fail by panicking")]
+
+mod common;
+
+use common::{Gateway, Options};
+use std::time::Duration;
+use torana_testkit::{Client, Origin, Reply, UponHead, eventually};
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[test]
+fn a_get_reaches_the_origin_byte_for_byte() {
+    let origin = Origin::always(Reply::ok("hello"));
+    let gateway = Gateway::in_front_of(&[origin.addr()]);
+    let mut client = Client::connect(gateway.address);
+    let port = gateway.address.port();
+    let response = client.exchange(
+        "GET /a/b?x=%20y HTTP/1.1\r\nHost: api.test\r\nAccept:  */*  \r\nX-One: 1\r\nX-one: 2\r\n\r\n",
+    );
+    assert_eq!((response.status, response.text().as_str()), (200, "hello"));
+    assert_eq!(
+        origin.only_request().head_text(),
+        format!(
+            "GET /a/b?x=%20y HTTP/1.1\r\nHost: api.test\r\nAccept: */*\r\nX-One: 1\r\nX-one: 2\r\n\
+             X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: api.test\r\n\
+             X-Forwarded-Port: {port}\r\nVia: 1.1 torana\r\n\r\n"
+        )
+    );
+}
+
+#[test]
+fn connections_are_kept_on_both_sides() {
+    let origin = Origin::always(Reply::ok("x"));
+    let gateway = Gateway::in_front_of(&[origin.addr()]);
+    let mut client = Client::connect(gateway.address);
+    for _ in 0..20 {
+        assert_eq!(client.exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n").status, 200);
+    }
+    assert_eq!(origin.connections_accepted(), 1);
+    assert_eq!(gateway.endpoints[0].usage.reused(), 19);
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_order() {
+    let origin = Origin::respond(|request| Reply::ok(request.target.clone()));
+    let gateway = Gateway::in_front_of(&[origin.addr()]);
+    let mut client = Client::connect(gateway.address);
+    let one = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.send(format!("{}{}{}", one("/1"), one("/2"), one("/3")));
+    for path in ["/1", "/2", "/3"] {
+        assert_eq!(client.read_response().text(), path);
+    }
+}
+
+#[test]
+fn bodies_of_every_framing_go_both_ways() {
+    let origin = Origin::respond(|request| match request.target.as_str() {
+        "/chunked" => Reply::status(200).chunked([request.body.clone(), b"-end".to_vec()]),
+        "/close" => Reply::status(200).until_close(request.body.clone()),
+        _ => Reply::ok(request.body.clone()),
+    });
+    let gateway = Gateway::in_front_of(&[origin.addr()]);
+    let big = "z".repeat(300_000);
+    for path in ["/length", "/chunked", "/close"] {
+        let mut client = Client::connect(gateway.address);
+        let length = big.len();
+        let response = client
+            .exchange(format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n{big}"));
+        let expected = if path == "/chunked" { format!("{big}-end") } else { big.clone() };
+        assert!(response.text() == expected, "{path}: {} bytes", response.body.len());
+        let response = client.exchange(format!(
+            "POST {path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+        ));
+        assert!(response.text().starts_with("abcde"), "{path}: {}", response.text());
+    }
+}
+
+#[test]
+fn what_has_no_body_has_none() {
+    let origin = Origin::respond(|request| match request.target.as_str() {
+        "/204" => Reply::status(204).without_length(),
+        "/304" => Reply::status(304).without_length().header("ETag", "\"a\""),
+        _ => Reply::raw("HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n"),
+    });
+    let gateway = Gateway::in_front_of(&[origin.addr()]);
+    let mut client = Client::connect(gateway.address);
+    for (method, path, status) in [("GET", "/204", 204), ("GET", "/304", 304), ("HEAD", "/", 200)] {
+        client.send(format!("{method} {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        let response = client.read_response_to_head();
+        assert_eq!(response.status, status, "{path}");
+        if method == "HEAD" {
+            assert_eq!(response.header("Content-Length"), Some("1234"));
+        }
+    }
+}
+
+#[test]
+fn a_client_of_http_1_0_gets_what_it_understands() {
+    let origin = Origin::always(Reply::status(200).chunked(["ab", "cd"]));
+    let gateway = Gateway::in_front_of(&[origin.addr()]);
+    let mut client = Client::connect(gateway.address);
+    client.send("GET / HTTP/1.0\r\n\r\n");
+    let answer = String::from_utf8(client.read_to_end()).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nabcd"), "{answer}");
+    assert!(!answer.to_lowercase().contains("transfer-encoding"), "{answer}");
+}
+
+#[test]
+fn the_body_is_asked_for_when_the_client_waits() {
+    let origin = Origin::respond(|request| Reply::ok(request.body.clone()));
+    let gateway = Gateway::in_front_of(&[origin.addr()]);
+    let mut client = Client::connect(gateway.address);
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+    assert_eq!(client.read_any_response().status, 100);
+    client.send("ping");
+    assert_eq!(client.read_response().text(), "ping");
+    assert_eq!(origin.only_request().header("Expect"), None);
+}
+
+#[test]
+fn hostile_framing_never_reaches_the_origin() {
+    let origin = Origin::always(Reply::ok(""));
+    let gateway = Gateway::in_front_of(&[origin.addr()]);
+    for (fields, body, status) in [
+        ("Content-Length: 5\r\nTransfer-Encoding: chunked", "0\r\n\r\n", 400),
+        ("Content-Length: 5\r\nContent-Length: 6", "hello!", 400),
+        ("Transfer-Encoding: gzip, chunked", "0\r\n\r\n", 501),
+        ("Transfer-Encoding: chunked\r\nHost: b", "0\r\n\r\n", 400),
+    ] {
+        let mut client = Client::connect(gateway.address);
+        client.send(format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n{body}GET /x HTTP/1.1\r\n\r\n"));
+        let response = client.read_response();
+        assert_eq!(response.status, status, "{fields}");
+        assert_eq!(response.header("Connection"), Some("close"));
+        client.expect_closed();
+    }
+    assert_eq!(origin.count(), 0);
+}
+
+#[test]
+fn a_broken_chunked_body_is_never_completed_upstream() {
+    let origin = Origin::always(Reply::ok(""));
+    let gateway = Gateway::in_front_of(&[origin.addr()]);
+    let mut client = Client::connect(gateway.address);
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n");
+    assert_eq!(client.read_response().status, 400);
+    eventually(PATIENCE, || gateway.endpoints[0].usage.open() == 0);
+    assert_eq!(origin.count(), 0);
+    assert!(!origin.take_complaints().is_empty(), "the origin saw the body break off");
+}
+
+#[test]
+fn another_endpoint_is_tried_when_one_refuses() {
+    let dead = Origin::always(Reply::ok("dead"));
+    let alive = Origin::respond(|request| Reply::ok(request.body.clone()));
+    dead.kill();
+    let gateway = Gateway::in_front_of(&[dead.addr(), alive.addr()]);
+    let mut client = Client::connect(gateway.address);
+    for _ in 0..10 {
+        let response = client.exchange("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok");
+        assert_eq!((response.status, response.text().as_str()), (200, "ok"));
+    }
+    alive.kill();
+    let response = client.exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(response.status, 502, "{}", response.text());
+}
+
+#[test]
+fn a_stale_connection_is_replaced_once() {
+    let origin = Origin::always(Reply::ok("x").then_close_after(Duration::from_millis(30)));
+    let gateway = Gateway::in_front_of(&[origin.addr()]);
+    let mut client = Client::connect(gateway.address);
+    for _ in 0..10 {
+        assert_eq!(client.exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n").status, 200);
+        eventually(PATIENCE, || origin.connections_open() == 0);
+    }
+}
+
+#[test]
+fn an_invalid_answer_is_a_502_and_an_incomplete_one_is_not_passed_for_whole() {
+    let origin = Origin::respond(|request| match request.target.as_str() {
+        "/two-lengths" => Reply::raw("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
+        "/status" => Reply::raw("HTTP/1.1 2x0 OK\r\n\r\n"),
+        "/nothing" => Reply::close(),
+        "/cut" => Reply::raw("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc").then_close(),
+        _ => Reply::raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n").then_close(),
+    });
+    let gateway = Gateway::in_front_of(&[origin.addr()]);
+    for path in ["/two-lengths", "/status", "/nothing"] {
+        let mut client = Client::connect(gateway.address);
+        let response = client.exchange(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert_eq!(response.status, 502, "{path}");
+        assert_eq!(response.header("Content-Type"), Some("application/problem+json"));
+    }
+    for path in ["/cut", "/cut-chunked"] {
+        let mut client = Client::connect(gateway.address);
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert!(client.try_read_response().is_err(), "{path} looked whole");
+    }
+}
+
+#[test]
+fn a_silent_upstream_is_a_504() {
+    let origin = Origin::always(Reply::hang());
+    let mut options = Options::default();
+    options.timeouts.first_byte = Duration::from_millis(100);
+    let gateway = Gateway::with(&[origin.addr()], options);
+    let response = Client::connect(gateway.address).exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(response.status, 504);
+    assert!(response.text().contains("upstream_first_byte_timeout"), "{}", response.text());
+}
+
+#[test]
+fn a_client_that_leaves_cancels_the_request_upstream() {
+    let origin = Origin::always(Reply::hang());
+    let gateway = Gateway::in_front_of(&[origin.addr()]);
+    let mut client = Client::connect(gateway.address);
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    origin.wait_for(1, PATIENCE);
+    drop(client);
+    eventually(PATIENCE, || gateway.endpoints[0].usage.open() == 0);
+}
+
+#[test]
+fn slow_heads_and_bodies_end() {
+    let origin = Origin::always(Reply::ok(""));
+    let mut options = Options::default();
+    options.server.head_timeout = Duration::from_millis(100);
+    options.server.body_idle_timeout = Duration::from_millis(100);
+    let gateway = Gateway::with(&[origin.addr()], options);
+    let mut client = Client::connect(gateway.address);
+    client.send("GET / HTTP/1.1\r\nHo");
+    assert_eq!(client.read_response().status, 408);
+    let mut client = Client::connect(gateway.address);
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
+    assert_eq!(client.read_response().status, 408);
+}
+
+#[test]
+fn the_cap_on_connections_holds_and_the_queue_has_a_deadline() {
+    let origin = Origin::always(Reply::hang());
+    let mut options = Options::default();
+    options.endpoint.max_connections = 2;
+    options.endpoint.queue_timeout = Duration::from_millis(100);
+    let gateway = Gateway::with(&[origin.addr()], options);
+    let mut clients: Vec<_> = (0..3).map(|_| Client::connect(gateway.address)).collect();
+    for client in &mut clients[..2] {
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    origin.wait_for(2, PATIENCE);
+    let response = clients[2].exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(response.status, 503);
+    assert!(response.text().contains("pool_timeout"), "{}", response.text());
+    assert_eq!(origin.connections_accepted(), 2);
+}
+
+#[test]
+fn a_waiting_request_gets_the_connection_that_becomes_free() {
+    let origin = Origin::always(Reply::ok("x").delay(Duration::from_millis(20)));
+    let mut options = Options::default();
+    options.endpoint.max_connections = 1;
+    let gateway = Gateway::with(&[origin.addr()], options);
+    let mut clients: Vec<_> = (0..8).map(|_| Client::connect(gateway.address)).collect();
+    for client in &mut clients {
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    for client in &mut clients {
+        assert_eq!(client.read_response().status, 200);
+    }
+    assert_eq!(origin.connections_accepted(), 1);
+}
+
+#[test]
+fn an_early_answer_ends_the_connection_and_still_arrives() {
+    let origin = Origin::respond_upon_head(
+        |_| UponHead::Reply(Reply::status(413).body("too much").then_close()),
+        |_| Reply::ok(""),
+    );
+    let gateway = Gateway::in_front_of(&[origin.addr()]);
+    let mut client = Client::connect(gateway.address);
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nbegin");
+    let response = client.read_response();
+    assert_eq!((response.status, response.text().as_str()), (413, "too much"));
+    assert_eq!(response.header("Connection"), Some("close"));
+}
