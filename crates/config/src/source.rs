@@ -68,6 +68,12 @@ impl Source {
         &self.shown
     }
 
+    /// What stands at a place, as it may be shown; between backticks.
+    #[must_use]
+    pub fn shown_at(&self, span: &Span) -> String {
+        format!("`{}`", self.shown.get(span.start..span.end).unwrap_or("").escape_debug())
+    }
+
     pub(crate) fn text(&self) -> &Arc<str> {
         &self.text
     }

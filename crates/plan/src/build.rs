@@ -1,0 +1,79 @@
+//! Builds the plan. What cannot be planned is an error and is left out, so that the rest is still
+//! looked at.
+
+mod policies;
+mod routes;
+mod services;
+mod text;
+
+use torana_config::written::{Config, ServerTimeoutsConfig};
+use torana_config::{Document, Finding, Path};
+use torana_types::TimeSpan;
+
+use crate::plan::{Plan, Settings};
+
+/// Builds the plan as far as possible, and says what is not.
+pub(crate) fn build(document: &Document, findings: &mut Vec<Finding>) -> Plan {
+    let settings = settings(document, findings);
+    let services = services::services(document, findings);
+    let routes = routes::routes(document, &services, findings);
+    Plan { settings, services, routes }
+}
+
+fn settings(document: &Document, findings: &mut Vec<Finding>) -> Settings {
+    let config = document.config();
+    check_names(document, config, findings);
+    let ServerTimeoutsConfig { handshake, head, body, keep_alive, write } = &config.timeouts;
+    let spans = [
+        ("handshake", handshake),
+        ("head", head),
+        ("body", body),
+        ("keep_alive", keep_alive),
+        ("write", write),
+    ];
+    for (key, span) in spans {
+        not_zero(document, &Path::root().key("timeouts").key(key), *span, findings);
+    }
+    Settings {
+        listen: config.listen.as_slice().to_vec(),
+        admin: config.admin.on().copied(),
+        workers: config.workers,
+        trusted_proxies: config.trusted_proxies.clone(),
+        forwarded: config.forwarded.clone(),
+        request_id: config.request_id.clone(),
+        timeouts: config.timeouts.clone(),
+        limits: config.limits.clone(),
+        access_log: config.access_log.on().map(torana_config::written::AccessLogForm::config),
+        drain_timeout: config.drain_timeout,
+        paths: config.paths.clone(),
+    }
+}
+
+fn check_names(document: &Document, config: &Config, findings: &mut Vec<Finding>) {
+    if let Some(name) = config.forwarded.via.on() {
+        text::token(document, &Path::root().key("forwarded").key("via"), name, "a name in `Via`", findings);
+    }
+    if let Some(name) = config.request_id.header.on() {
+        text::field_name(document, &Path::root().key("request_id").key("header"), name, findings);
+    }
+    if config.limits.head_bytes < config.limits.target_bytes {
+        let place = document.span_at(&Path::root().key("limits"));
+        let message =
+            "a target may be longer than the head that it is part of: `head_bytes` is below `target_bytes`";
+        findings.push(Finding::error("limits", message).at(place));
+    }
+    if config.limits.target_bytes.as_u64() == 0 {
+        let place = document.span_at(&Path::root().key("limits").key("target_bytes"));
+        findings.push(Finding::error("limits", "no request could be read").at(place));
+    }
+}
+
+/// A deadline of zero would refuse everything.
+fn not_zero(document: &Document, path: &Path, span: TimeSpan, findings: &mut Vec<Finding>) {
+    if span.is_zero() {
+        let finding = Finding::error("zero-deadline", "a deadline of zero would let nothing through");
+        findings.push(
+            finding.at(document.span_at(path)).help("give it a length, or remove it to have the default"),
+        );
+    }
+}

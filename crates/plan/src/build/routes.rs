@@ -1,0 +1,103 @@
+//! Routes: names, conditions, what happens in the end, policies in force.
+
+mod action;
+mod matching;
+mod names;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use torana_config::written::RouteConfig;
+use torana_config::{Document, Finding, Path, did_you_mean};
+use torana_types::ServiceId;
+
+use super::policies::{Layer, Planned};
+use crate::plan::{Action, RoutePlan, ServicePlan};
+use crate::policy::{PolicyPlan, Scope};
+
+/// Services by name.
+type Services<'a> = HashMap<&'a str, ServiceId>;
+
+pub(super) fn routes(
+    document: &Document,
+    services: &[ServicePlan],
+    findings: &mut Vec<Finding>,
+) -> Vec<RoutePlan> {
+    let ids: Services<'_> = services
+        .iter()
+        .enumerate()
+        .filter_map(|(index, service)| Some((&*service.name, ServiceId::new(index)?)))
+        .collect();
+    let routes = &document.config().routes;
+    let names = names::names(document, routes, findings);
+    let mut planned = Planned::default();
+    let mut plans = Vec::with_capacity(routes.len());
+    for (index, (config, name)) in routes.iter().zip(names).enumerate() {
+        let path = Path::root().key("routes").index(index);
+        let matching = matching::matching(document, &path, config, findings);
+        let service = service(document, &path, config, &ids, findings);
+        let action = action::action(document, &path, config, service, findings);
+        let layers = layers(document, &path, config, service.is_some(), &name);
+        let policies = planned.in_force(document, &layers, findings);
+        let protected = policies.iter().any(|planned| matches!(planned.policy, PolicyPlan::Jwt(_)));
+        let span = document.span_at(&path);
+        plans.push(RoutePlan { name, matching, action, policies, protected, span });
+    }
+    plans
+}
+
+fn layers<'a>(
+    document: &'a Document,
+    path: &Path,
+    config: &'a RouteConfig,
+    known: bool,
+    name: &Arc<str>,
+) -> Vec<Layer<'a>> {
+    let root = document.config();
+    let mut layers = vec![Layer {
+        scope: Scope::Global,
+        path: Path::root().key("policies"),
+        id: "global".into(),
+        config: &root.policies,
+    }];
+    if let Some((service, service_config)) =
+        config.service.as_ref().filter(|_| known).and_then(|name| root.services.get_key_value(name))
+    {
+        layers.push(Layer {
+            scope: Scope::Service,
+            path: Path::root().key("services").key(service).key("policies"),
+            id: format!("service/{service}"),
+            config: &service_config.policies,
+        });
+    }
+    layers.push(Layer {
+        scope: Scope::Route,
+        path: path.key("policies"),
+        id: format!("route/{name}"),
+        config: &config.policies,
+    });
+    layers
+}
+
+fn service(
+    document: &Document,
+    path: &Path,
+    config: &RouteConfig,
+    services: &Services<'_>,
+    findings: &mut Vec<Finding>,
+) -> Option<ServiceId> {
+    let name = config.service.as_deref()?;
+    let id = services.get(name).copied();
+    if id.is_none() {
+        let shown = document.source().shown_at(&document.span_at(&path.key("service")));
+        let finding = Finding::error("unknown-service", format!("there is no service {shown}"));
+        let help = did_you_mean(name, services.keys().copied());
+        findings.push(finding.at(document.span_at(&path.key("service"))).maybe_help(help));
+    }
+    id
+}
+
+/// What stands for an action that could not be planned; such a plan is never served.
+fn nothing() -> Action {
+    Action::Respond { status: 500, headers: Vec::new(), body: Arc::new([]) }
+}

@@ -1,0 +1,134 @@
+//! Services: defaults, and what does not fit together inside one.
+
+use std::collections::HashSet;
+
+use torana_config::written::{
+    Balance, EndpointForm, PoolConfig, ServiceConfig, Switch, UpstreamTimeoutsConfig,
+};
+use torana_config::{Document, Finding, Path};
+
+use super::{not_zero, text};
+use crate::plan::{EndpointPlan, HostHeader, ServicePlan, UpstreamTimeouts};
+
+pub(super) fn services(document: &Document, findings: &mut Vec<Finding>) -> Vec<ServicePlan> {
+    let services = document.config().services.iter();
+    services.map(|(name, config)| service(document, name, config, findings)).collect()
+}
+
+fn service(
+    document: &Document,
+    name: &str,
+    config: &ServiceConfig,
+    findings: &mut Vec<Finding>,
+) -> ServicePlan {
+    let path = Path::root().key("services").key(name);
+    if !text::is_token(name) {
+        let finding =
+            Finding::error("bad-name", "the name of a service consists of letters, digits and `-._~` alone");
+        findings.push(finding.at(document.key_span_at(&path)));
+    }
+    let host = match config.host.as_str() {
+        "preserve" => HostHeader::Preserve,
+        "rewrite" => HostHeader::Rewrite,
+        literal => {
+            let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+            if literal.is_empty() || !literal.bytes().all(allowed) {
+                let finding =
+                    Finding::error("bad-host", "this is not a host").at(document.span_at(&path.key("host")));
+                findings
+                    .push(finding.help("write `preserve`, `rewrite`, or a host such as `users.internal`"));
+            }
+            HostHeader::Literal(literal.into())
+        }
+    };
+    check_pool(document, &path.key("pool"), &config.pool, findings);
+    check_deadlines(document, &path.key("timeouts"), &config.timeouts, findings);
+    ServicePlan {
+        name: name.into(),
+        endpoints: endpoints(document, &path, config, findings),
+        balance: balance(document, &path, config, findings),
+        host,
+        pool: config.pool.clone(),
+        timeouts: timeouts(&config.timeouts, &UpstreamTimeoutsConfig::default()),
+        attempts: config.retries.attempts,
+    }
+}
+
+fn endpoints(
+    document: &Document,
+    path: &Path,
+    config: &ServiceConfig,
+    findings: &mut Vec<Finding>,
+) -> Vec<EndpointPlan> {
+    let mut seen = HashSet::new();
+    for (index, endpoint) in config.endpoints.iter().enumerate() {
+        if !seen.insert(endpoint.url()) {
+            let place = document.span_at(&path.key("endpoints").index(index));
+            let finding =
+                Finding::error("duplicate-endpoint", "this endpoint stands twice in its service").at(place);
+            findings.push(finding.help("remove it, or give the first a higher weight"));
+        }
+    }
+    if config.endpoints.iter().all(|endpoint| endpoint.weight() == 0) {
+        let place = document.span_at(&path.key("endpoints"));
+        findings.push(
+            Finding::warning("drained-service", "every endpoint has weight 0: all requests get 503")
+                .at(place),
+        );
+    }
+    config
+        .endpoints
+        .iter()
+        .map(|form| EndpointPlan { url: form.url().clone(), weight: form.weight() })
+        .collect()
+}
+
+fn balance(document: &Document, path: &Path, config: &ServiceConfig, findings: &mut Vec<Finding>) -> Balance {
+    let weight_written = config.endpoints.iter().any(|endpoint| matches!(endpoint, EndpointForm::Full(_)));
+    let shares = config.endpoints.iter().any(|endpoint| endpoint.weight() > 1);
+    if config.balance == Some(Balance::RoundRobin) && shares {
+        let place = document.span_at(&path.key("balance"));
+        let finding =
+            Finding::warning("weights-ignored", "`round_robin` does not look at the weights").at(place);
+        findings.push(finding.help("write `weighted`"));
+    }
+    config.balance.unwrap_or(if weight_written { Balance::Weighted } else { Balance::RoundRobin })
+}
+
+fn check_pool(document: &Document, path: &Path, pool: &PoolConfig, findings: &mut Vec<Finding>) {
+    not_zero(document, &path.key("idle_timeout"), pool.idle_timeout, findings);
+    if let Some(age) = pool.max_age.on() {
+        not_zero(document, &path.key("max_age"), *age, findings);
+    }
+}
+
+/// Reports deadlines of zero.
+pub(super) fn check_deadlines(
+    document: &Document,
+    path: &Path,
+    config: &UpstreamTimeoutsConfig,
+    findings: &mut Vec<Finding>,
+) {
+    let total = config.total.as_ref().and_then(Switch::on).copied();
+    let spans = [
+        ("connect", config.connect),
+        ("first_byte", config.first_byte),
+        ("idle", config.idle),
+        ("total", total),
+    ];
+    for (key, span) in spans {
+        if let Some(span) = span {
+            not_zero(document, &path.key(key), span, findings);
+        }
+    }
+}
+
+/// What is in force: the narrower scope's, else the wider's, else the default.
+pub(super) fn timeouts(wide: &UpstreamTimeoutsConfig, narrow: &UpstreamTimeoutsConfig) -> UpstreamTimeouts {
+    UpstreamTimeouts {
+        connect: narrow.connect.or(wide.connect).unwrap_or(UpstreamTimeoutsConfig::CONNECT),
+        first_byte: narrow.first_byte.or(wide.first_byte).unwrap_or(UpstreamTimeoutsConfig::FIRST_BYTE),
+        idle: narrow.idle.or(wide.idle).unwrap_or(UpstreamTimeoutsConfig::IDLE),
+        total: narrow.total.or(wide.total).unwrap_or(UpstreamTimeoutsConfig::TOTAL).on().copied(),
+    }
+}

@@ -1,0 +1,52 @@
+//! Names and values that will stand in messages: checked here, so that nothing later can break a line.
+
+use torana_config::{Document, Finding, Path};
+
+/// Whether the text is a token (RFC 9110 section 5.6.2).
+pub(crate) fn is_token(text: &str) -> bool {
+    let special = |byte| b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || special(byte))
+}
+
+/// Fields that say where a message ends, who answers or how the connection goes on.
+const FRAMING: [&str; 9] = [
+    "connection",
+    "content-length",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Reports text that is not a token.
+pub(super) fn token(document: &Document, path: &Path, text: &str, what: &str, findings: &mut Vec<Finding>) {
+    if !is_token(text) {
+        let finding =
+            Finding::error("bad-name", format!("{what} consists of letters, digits and `-._~` alone"));
+        findings.push(finding.at(document.span_at(path)));
+    }
+}
+
+/// Reports a name that no field may have that configuration sets.
+pub(super) fn field_name(document: &Document, path: &Path, name: &str, findings: &mut Vec<Finding>) {
+    if FRAMING.contains(&name.to_ascii_lowercase().as_str()) {
+        let message = "the gateway itself decides about this field";
+        findings.push(
+            Finding::error("reserved-field", message).at(document.span_at(path)).help("choose another name"),
+        );
+        return;
+    }
+    token(document, path, name, "the name of a field", findings);
+}
+
+/// Reports a value that no field may have (RFC 9110 section 5.5).
+pub(super) fn field_value(document: &Document, path: &Path, value: &str, findings: &mut Vec<Finding>) {
+    let visible = |byte: u8| byte == b'\t' || (byte >= b' ' && byte != 0x7f);
+    if !value.bytes().all(visible) {
+        let message = "the value of a field holds no line breaks and no control characters";
+        findings.push(Finding::error("bad-value", message).at(document.span_at(path)));
+    }
+}

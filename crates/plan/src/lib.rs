@@ -1,0 +1,64 @@
+//! From the written form to the plan: plain data with every default filled, every reference between
+//! parts resolved, the order of policies fixed, and everything that is wrong or odd listed.
+//!
+//! `check`, `run` and a reload all go through [`load`], so that what one accepts the others do too.
+//!
+//! Not here: reading text (the configuration crate) and preparing what serves requests (the proxy).
+
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly"))]
+
+mod build;
+mod fingerprint;
+mod lint;
+mod order;
+mod plan;
+mod policy;
+
+pub use order::{ORDER, Phase};
+pub use plan::{
+    Action, EndpointPlan, HostHeader, Plan, RouteMatch, RoutePlan, ServicePlan, Settings, UpstreamTimeouts,
+    ValueMatch,
+};
+pub use policy::{JwtPlan, PlannedPolicy, PolicyPlan, RateLimitPlan, RolesPlan, Scope};
+
+use torana_config::{Document, Finding, Resolver, Source, has_errors};
+
+/// What loading a configuration gave.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The text, for rendering the findings.
+    pub source: Source,
+    /// The document, when its form is right.
+    pub document: Option<Document>,
+    /// The plan; `None` exactly when a finding is an error.
+    pub plan: Option<Plan>,
+    /// All findings, in the order of the file.
+    pub findings: Vec<Finding>,
+}
+
+/// Reads, checks and plans a configuration. This is the one way in.
+///
+/// `name` is what findings call the source, usually the path of the file.
+#[must_use]
+pub fn load(name: &str, text: &str, resolver: &dyn Resolver) -> Loaded {
+    let parsed = torana_config::parse(name, text, resolver);
+    let mut findings = parsed.findings;
+    let mut planned = None;
+    if let Some(document) = &parsed.document {
+        let (made, more) = plan(document);
+        findings.extend(more);
+        planned = made;
+    }
+    findings.sort_by_key(|finding| finding.span.as_ref().map(|span| span.start));
+    Loaded { source: parsed.source, document: parsed.document, plan: planned, findings }
+}
+
+/// Plans a document. The plan is `None` exactly when a finding is an error.
+#[must_use]
+pub fn plan(document: &Document) -> (Option<Plan>, Vec<Finding>) {
+    let mut findings = Vec::new();
+    let plan = build::build(document, &mut findings);
+    lint::lint(document, &plan, &mut findings);
+    let plan = (!has_errors(&findings)).then_some(plan);
+    (plan, findings)
+}

@@ -1,0 +1,64 @@
+//! What looks at the plan as a whole: what is unused, unwise, or says less than it seems to.
+
+mod addresses;
+mod scopes;
+
+use std::collections::HashSet;
+
+use torana_config::written::LimitKey;
+use torana_config::{Document, Finding, Path};
+
+use crate::plan::{Action, Plan};
+use crate::policy::PolicyPlan;
+
+pub(crate) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>) {
+    addresses::lint(document, plan, findings);
+    unused_services(document, plan, findings);
+    scopes::lint(document, findings);
+    identity(document, plan, findings);
+    for place in document.secrets_in_clear() {
+        let finding =
+            Finding::warning("secret-in-clear", "a secret stands in the file in clear text").at(place);
+        findings.push(finding.help("write a reference: \"${env:NAME}\" or \"${file:path}\""));
+    }
+}
+
+fn unused_services(document: &Document, plan: &Plan, findings: &mut Vec<Finding>) {
+    let named: HashSet<&str> =
+        document.config().routes.iter().filter_map(|route| route.service.as_deref()).collect();
+    for service in plan.services.iter().filter(|service| !named.contains(&*service.name)) {
+        let place = document.key_span_at(&Path::root().key("services").key(&service.name));
+        let finding =
+            Finding::warning("unused-service", format!("no route leads to the service `{}`", service.name));
+        findings.push(finding.at(place).help("add a route with it, or remove it"));
+    }
+}
+
+/// What needs to know the caller, where nobody asks who it is.
+fn identity(document: &Document, plan: &Plan, findings: &mut Vec<Finding>) {
+    let expected = document.config().policies.jwt.as_ref().is_some_and(|jwt| jwt.on().is_some());
+    for (index, route) in plan.routes.iter().enumerate().filter(|(_, route)| !route.protected) {
+        let place = || document.span_at(&Path::root().key("routes").index(index));
+        for planned in &route.policies {
+            let finding = match &planned.policy {
+                PolicyPlan::Roles(_) => Finding::error(
+                    "roles-without-authentication",
+                    format!("`roles` asks for a role on `{}`, but nothing there says who calls: nobody could pass", route.name),
+                )
+                .help("add `jwt`, or write `roles: off` on the route"),
+                PolicyPlan::RateLimit(limit) if limit.by == LimitKey::Consumer => Finding::warning(
+                    "limit-without-consumer",
+                    format!("`rate_limit` counts consumers on `{}`, but nothing there says who calls: it counts nothing", route.name),
+                )
+                .help("add `jwt`, or count `by: consumer_or_address`"),
+                _ => continue,
+            };
+            findings.push(finding.at(place()).related("written here", Some(planned.span.clone())));
+        }
+        if expected {
+            let what = if matches!(route.action, Action::Respond { .. }) { "answered" } else { "forwarded" };
+            let message = format!("`{}` is public: requests are {what} without asking who calls", route.name);
+            findings.push(Finding::note("public-route", message).at(place()));
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! A policy that a narrower scope replaces or switches off, and an `off` that switches off nothing.
+
+use torana_config::written::PoliciesConfig;
+use torana_config::{Document, Finding, Path};
+
+/// What one scope says about one policy: nothing, off, or on.
+type Said = Option<bool>;
+
+pub(super) fn lint(document: &Document, findings: &mut Vec<Finding>) {
+    let config = document.config();
+    let global = (Path::root().key("policies"), said(&config.policies));
+    for (name, service) in &config.services {
+        let path = Path::root().key("services").key(name).key("policies");
+        compare(document, &path, said(&service.policies), &[&global], findings);
+    }
+    for (index, route) in config.routes.iter().enumerate() {
+        let path = Path::root().key("routes").index(index).key("policies");
+        let service = route.service.as_ref().and_then(|name| Some((name, config.services.get(name)?)));
+        let service = service.map(|(name, service)| {
+            (Path::root().key("services").key(name).key("policies"), said(&service.policies))
+        });
+        let wider: Vec<_> = service.iter().chain([&global]).collect();
+        compare(document, &path, said(&route.policies), &wider, findings);
+    }
+}
+
+fn said(config: &PoliciesConfig) -> [(&'static str, Said); 3] {
+    [
+        ("jwt", config.jwt.as_ref().map(|switch| switch.on().is_some())),
+        ("roles", config.roles.as_ref().map(|switch| switch.on().is_some())),
+        ("rate_limit", config.rate_limit.as_ref().map(|switch| switch.on().is_some())),
+    ]
+}
+
+type Layer = (Path, [(&'static str, Said); 3]);
+
+fn compare(
+    document: &Document,
+    path: &Path,
+    here: [(&'static str, Said); 3],
+    wider: &[&Layer],
+    findings: &mut Vec<Finding>,
+) {
+    for (name, on) in here.into_iter().filter_map(|(name, said)| Some((name, said?))) {
+        let in_force = wider.iter().find_map(|(path, said)| {
+            let (_, said) = said.iter().find(|(other, _)| *other == name)?;
+            said.map(|on| (path, on))
+        });
+        let place = document.key_span_at(&path.key(name));
+        let finding = match (on, in_force) {
+            (true, Some((path, true))) => {
+                let finding = Finding::note(
+                    "policy-replaced",
+                    format!("this `{name}` replaces the one of a wider scope as a whole"),
+                );
+                finding.related("replaced", Some(document.key_span_at(&path.key(name))))
+            }
+            (false, Some((path, true))) => {
+                let finding = Finding::note("policy-off", format!("`{name}` is switched off here"));
+                finding.related("switched off", Some(document.key_span_at(&path.key(name))))
+            }
+            (false, _) => {
+                Finding::warning("nothing-to-switch-off", format!("`{name}` is not on in any wider scope"))
+            }
+            _ => continue,
+        };
+        findings.push(finding.at(place));
+    }
+}

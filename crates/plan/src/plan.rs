@@ -1,0 +1,188 @@
+//! The plan: what will be served, as plain data.
+
+use std::num::NonZeroU16;
+use std::sync::Arc;
+
+use torana_config::Span;
+use torana_config::written::{
+    AccessLogConfig, Balance, ForwardedConfig, LimitsConfig, PathsConfig, PoolConfig, RequestIdConfig,
+    ServerTimeoutsConfig,
+};
+use torana_types::{EndpointUrl, ListenAddr, Network, ServiceId, TimeSpan};
+
+use crate::fingerprint;
+use crate::policy::PlannedPolicy;
+
+/// What will be served.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// What holds for the whole gateway.
+    pub settings: Settings,
+    /// The services; a [`ServiceId`] is a place in this list.
+    pub services: Vec<ServicePlan>,
+    /// The routes; a [`torana_types::RouteId`] is a place in this list. In the order of the file.
+    pub routes: Vec<RoutePlan>,
+}
+
+impl Plan {
+    /// The service of that identifier, when it belongs to this plan.
+    #[must_use]
+    pub fn service(&self, id: ServiceId) -> Option<&ServicePlan> {
+        self.services.get(id.index())
+    }
+}
+
+/// What holds for the whole gateway.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Where clients connect; at least one.
+    pub listen: Vec<ListenAddr>,
+    /// Where the admin API listens, if at all.
+    pub admin: Option<ListenAddr>,
+    /// Threads that serve; `None` is one for each core.
+    pub workers: Option<NonZeroU16>,
+    /// Networks whose forwarding fields are believed.
+    pub trusted_proxies: Vec<Network>,
+    /// What services are told about the client.
+    pub forwarded: ForwardedConfig,
+    /// The identifier of requests.
+    pub request_id: RequestIdConfig,
+    /// How long clients may take.
+    pub timeouts: ServerTimeoutsConfig,
+    /// How much clients may send.
+    pub limits: LimitsConfig,
+    /// The access log, unless it is off.
+    pub access_log: Option<AccessLogConfig>,
+    /// How long requests in flight may take to end on shutdown.
+    pub drain_timeout: TimeSpan,
+    /// How paths are read.
+    pub paths: PathsConfig,
+}
+
+/// A service with every default filled.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ServicePlan {
+    /// Its name: what its state is keyed by over reloads.
+    pub name: Arc<str>,
+    /// Where it runs; at least one.
+    pub endpoints: Vec<EndpointPlan>,
+    /// How an endpoint is chosen.
+    pub balance: Balance,
+    /// The `Host` it sees.
+    pub host: HostHeader,
+    /// Connections to each endpoint.
+    pub pool: PoolConfig,
+    /// How long it may take. A route's [`Action::Forward`] holds what is in force there.
+    pub timeouts: UpstreamTimeouts,
+    /// How many endpoints are tried in all when one cannot be connected to.
+    pub attempts: NonZeroU16,
+}
+
+impl ServicePlan {
+    /// Changes with anything about the service; its state may be kept where it did not change.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        fingerprint::of(self)
+    }
+}
+
+/// An endpoint of a service.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct EndpointPlan {
+    /// Where it is.
+    pub url: EndpointUrl,
+    /// Its share of requests; 0 gets nothing new.
+    pub weight: u32,
+}
+
+/// Which `Host` a service sees.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum HostHeader {
+    /// What the client sent.
+    Preserve,
+    /// The authority of the endpoint.
+    Rewrite,
+    /// Always this.
+    Literal(Arc<str>),
+}
+
+/// How long a service may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UpstreamTimeouts {
+    /// To make a connection.
+    pub connect: TimeSpan,
+    /// From the end of the request until the first byte of the response.
+    pub first_byte: TimeSpan,
+    /// Between two pieces.
+    pub idle: TimeSpan,
+    /// For the whole exchange, unless it is off.
+    pub total: Option<TimeSpan>,
+}
+
+/// A route with everything that will happen on it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoutePlan {
+    /// Its name, unique in the plan: what metrics, logs and state over reloads are keyed by.
+    pub name: Arc<str>,
+    /// Which requests it takes.
+    pub matching: RouteMatch,
+    /// What happens to them in the end.
+    pub action: Action,
+    /// What is asked of them before, in order.
+    pub policies: Vec<PlannedPolicy>,
+    /// Whether callers must say who they are.
+    pub protected: bool,
+    /// Where it stands in the file.
+    pub span: Span,
+}
+
+/// Which requests a route takes: all conditions must hold.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RouteMatch {
+    /// Host patterns, in lower case, of which one must hold; any host when empty.
+    pub hosts: Vec<Box<str>>,
+    /// The path pattern as written.
+    pub path: Box<str>,
+    /// Methods of which one must hold; any when empty.
+    pub methods: Vec<Box<str>>,
+    /// Conditions on fields, by name in lower case.
+    pub headers: Vec<(Box<str>, ValueMatch)>,
+    /// Conditions on query parameters, by name.
+    pub query: Vec<(Box<str>, ValueMatch)>,
+    /// Decides between equally specific routes: the higher wins.
+    pub priority: i32,
+}
+
+/// A condition on a value.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ValueMatch {
+    /// The value is exactly this.
+    Exact(Box<str>),
+    /// A regular expression that the whole value matches.
+    Regex(Box<str>),
+    /// Whether there is any value.
+    Present(bool),
+}
+
+/// What happens to a request in the end.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// It goes to a service.
+    Forward {
+        /// Which.
+        service: ServiceId,
+        /// A prefix of the path that the service does not see.
+        strip_prefix: Option<Arc<str>>,
+        /// What is in force on this route.
+        timeouts: UpstreamTimeouts,
+    },
+    /// The gateway answers.
+    Respond {
+        /// The status code, from 200 to 599.
+        status: u16,
+        /// Fields, valid by RFC 9110 section 5, `Content-Type` included where there is a body.
+        headers: Vec<(String, String)>,
+        /// The body.
+        body: Arc<[u8]>,
+    },
+}

@@ -1,0 +1,144 @@
+//! Every lint fires where it should, and says so where people look.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests fail by panicking")]
+
+use torana_config::{FixedResolver, has_errors, plain, render};
+use torana_plan::load;
+
+const SECRET: &str = "an example secret of 32 bytes or more";
+
+/// The findings of a file as `line:column severity[code]`.
+fn findings(text: &str) -> Vec<String> {
+    let resolver = FixedResolver::default().with_environment("KEY", SECRET);
+    let loaded = load("t.yaml", text, &resolver);
+    assert_eq!(loaded.plan.is_none(), has_errors(&loaded.findings));
+    assert!(!render(&loaded.findings, &loaded.source, false).contains(SECRET));
+    let short = |line: String| {
+        let place = line.trim_start_matches("t.yaml:").to_owned();
+        place.split_once("]: ").map_or(place.clone(), |(short, _)| format!("{short}]").replace(": ", " "))
+    };
+    loaded.findings.iter().map(|finding| short(plain(finding))).collect()
+}
+
+/// A file with one service `a`, and these lines at the end.
+fn with(rest: &str) -> Vec<String> {
+    findings(&format!("services: {{ a: {{ endpoints: [http://a] }} }}\n{rest}\n"))
+}
+
+/// A file with one service `a` and a route to it, with these keys.
+fn route(keys: &str) -> Vec<String> {
+    with(&format!("routes:\n- {{ path: /x, service: a, {keys} }}"))
+}
+
+const JWT: &str = "policies: { jwt: { secret: \"${env:KEY}\" } }";
+
+#[test]
+fn a_service_that_does_not_exist_is_suggested() {
+    let text = "services: { users: { endpoints: [http://a] } }\nroutes: [{ path: /x, service: user }]\n";
+    let loaded = load("t.yaml", text, &FixedResolver::default());
+    let rendered = render(&loaded.findings, &loaded.source, false);
+    assert!(rendered.contains("there is no service `user`"), "{rendered}");
+    assert!(rendered.contains("did you mean `users`?"), "{rendered}");
+    assert!(rendered.contains("t.yaml:2:31"), "{rendered}");
+    assert!(rendered.contains("no route leads to the service `users`"), "{rendered}");
+}
+
+#[test]
+fn routes_say_exactly_one_thing_that_happens() {
+    assert_eq!(with("routes:\n- { path: /x, service: a }\n- { path: /y }"), ["4:3 error[no-action]"]);
+    assert_eq!(route("respond: { status: 204 }"), ["3:27 error[two-actions]"]);
+    assert_eq!(route("strip_prefix: /y"), ["3:41 error[bad-prefix]"]);
+    assert_eq!(route("methods: [get, CONNECT, \"a b\"]").len(), 3);
+    assert_eq!(route("headers: { a: { exact: x, present: true } }"), ["3:41 error[bad-condition]"]);
+    assert_eq!(with("routes:\n- { path: x, service: a }"), ["3:11 error[bad-path]"]);
+    let twice = with("routes:\n- { name: n, path: /x, service: a }\n- { name: n, path: /y, service: a }");
+    assert_eq!(twice, ["4:11 error[duplicate-name]"]);
+    let both = with("routes:\n- { path: /x, service: a }\n- { path: /y, respond: { body: b, json: 1 } }");
+    assert_eq!(both, ["4:35 error[two-bodies]"]);
+}
+
+#[test]
+fn nothing_can_break_a_line_of_a_message() {
+    let respond = |keys: &str| {
+        with(&format!("routes:\n- {{ path: /x, service: a }}\n- {{ path: /y, respond: {{ {keys} }} }}"))
+    };
+    assert_eq!(respond("headers: { X-A: \"a\\r\\nb\" }"), ["4:42 error[bad-value]"]);
+    assert_eq!(respond("headers: { Content-Length: 5 }").len(), 1);
+    assert_eq!(respond("status: 204, body: x"), ["4:15 error[body-not-allowed]"]);
+    let claims = JWT.replace("\" }", "\", claims_to_headers: { sub: Host } }");
+    assert_eq!(with(&format!("{claims}\nroutes: [{{ service: a }}]")), ["2:68 error[reserved-field]"]);
+}
+
+#[test]
+fn roles_need_somebody_who_says_who_calls() {
+    assert_eq!(route("policies: { roles: [admin] }"), ["3:3 error[roles-without-authentication]"]);
+    let off = with(&format!(
+        "{JWT}\nroutes:\n- {{ path: /x, service: a, policies: {{ jwt: off, roles: [admin] }} }}"
+    ));
+    assert!(off.contains(&"4:3 error[roles-without-authentication]".to_owned()), "{off:?}");
+    assert_eq!(with(&format!("{JWT}\nroutes:\n- {{ service: a, policies: {{ roles: [] }} }}")).len(), 1);
+}
+
+#[test]
+fn a_limit_by_consumer_needs_one_too() {
+    let found = route("policies: { rate_limit: { limit: 5/s, by: consumer } }");
+    assert_eq!(found, ["3:3 warning[limit-without-consumer]"]);
+}
+
+#[test]
+fn what_a_narrower_scope_removes_is_told() {
+    let found = with(&format!(
+        "{JWT}\nroutes:\n- {{ path: /x, service: a, policies: {{ jwt: off, rate_limit: off }} }}\n- {{ path: /y, service: a, policies: {{ jwt: {{ secret: \"${{env:KEY}}\" }} }} }}"
+    ));
+    let expected = [
+        "4:3 note[public-route]",
+        "4:39 note[policy-off]",
+        "4:49 warning[nothing-to-switch-off]",
+        "5:39 note[policy-replaced]",
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn secrets_are_judged_without_being_shown() {
+    let clear = |secret: &str| {
+        with(&format!("policies: {{ jwt: {{ secret: {secret} }} }}\nroutes: [{{ service: a }}]"))
+    };
+    assert_eq!(clear(&format!("\"{SECRET}\"")), ["2:28 warning[secret-in-clear]"]);
+    assert_eq!(clear(&format!("\"${{env:KEY:-{SECRET}}}\"")), ["2:28 warning[secret-in-clear]"]);
+    assert_eq!(clear("short"), ["2:28 warning[short-secret]", "2:28 warning[secret-in-clear]"]);
+    assert!(clear("\"\"").contains(&"2:28 error[empty-secret]".to_owned()));
+}
+
+#[test]
+fn addresses_do_not_collide_and_trust_is_not_blind() {
+    let routes = "routes: [{ service: a }]";
+    let listen = |lines: &str| with(&format!("{lines}\n{routes}"));
+    assert_eq!(listen("listen: [127.0.0.1:80, 127.0.0.1:80]"), ["2:24 error[duplicate-listen]"]);
+    assert_eq!(listen("listen: :80\nadmin: 127.0.0.1:80"), ["3:8 error[duplicate-listen]"]);
+    assert_eq!(listen("listen: [127.0.0.1:0, 127.0.0.1:0]"), Vec::<String>::new());
+    assert_eq!(listen("trusted_proxies: [10.0.0.0/8, 0.0.0.0/0]"), ["2:31 warning[trusts-everybody]"]);
+}
+
+#[test]
+fn settings_that_let_nothing_through_are_errors() {
+    let setting = |line: &str| with(&format!("{line}\nroutes: [{{ service: a }}]"));
+    assert_eq!(setting("timeouts: { head: 0s }"), ["2:19 error[zero-deadline]"]);
+    assert_eq!(setting("limits: { head_bytes: 1KiB }"), ["2:9 error[limits]"]);
+    assert_eq!(setting("request_id: { header: \"a b\" }"), ["2:23 error[bad-name]"]);
+    assert_eq!(setting("forwarded: { via: \"a b\" }"), ["2:19 error[bad-name]"]);
+    assert_eq!(route("timeouts: { total: 0s }"), ["3:46 error[zero-deadline]"]);
+}
+
+#[test]
+fn services_are_looked_into() {
+    let service =
+        |keys: &str| findings(&format!("services:\n  a: {{ {keys} }}\nroutes: [{{ service: a }}]\n"));
+    assert_eq!(service("endpoints: [http://a, \"http://a:80\"]"), ["2:30 error[duplicate-endpoint]"]);
+    assert_eq!(service("endpoints: [{ url: http://a, weight: 0 }]"), ["2:19 warning[drained-service]"]);
+    let ignored = service("balance: round_robin, endpoints: [{ url: http://a, weight: 2 }]");
+    assert_eq!(ignored, ["2:17 warning[weights-ignored]"]);
+    assert_eq!(service("endpoints: [http://a], host: \"a/b\""), ["2:37 error[bad-host]"]);
+    let unused =
+        findings("services: { a: { endpoints: [http://a] } }\nroutes: [{ respond: { status: 204 } }]\n");
+    assert_eq!(unused, ["1:13 warning[unused-service]"]);
+}
