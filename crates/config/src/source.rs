@@ -42,6 +42,15 @@ pub struct Source {
     text: Arc<str>,
     shown: String,
     line_starts: Vec<usize>,
+    /// How many characters begin before each block of [`BLOCK`] bytes: a column is found by looking at
+    /// one block, however long the line is (generated files often have but one).
+    characters_before_block: Vec<usize>,
+}
+
+const BLOCK: usize = 1024;
+
+fn characters_in(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| (**byte & 0xC0) != 0x80).count()
 }
 
 impl Source {
@@ -51,7 +60,23 @@ impl Source {
         let after_breaks =
             text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at.saturating_add(1));
         let line_starts = std::iter::once(0).chain(after_breaks).collect();
-        let mut source = Self { name: name.into(), text: text.into(), shown: text.to_owned(), line_starts };
+        let mut characters = 0_usize;
+        let characters_before_block = text
+            .as_bytes()
+            .chunks(BLOCK)
+            .map(|block| {
+                let before = characters;
+                characters = characters.saturating_add(characters_in(block));
+                before
+            })
+            .collect();
+        let mut source = Self {
+            characters_before_block,
+            name: name.into(),
+            text: text.into(),
+            shown: text.to_owned(),
+            line_starts,
+        };
         source.hide_by_key_name();
         source
     }
@@ -86,9 +111,21 @@ impl Source {
         let line_end = self.line_starts.get(line).map_or(self.text.len(), |next| next.saturating_sub(1));
         let rest = self.text.get(start..line_end.max(start)).unwrap_or("").trim_end();
         let end = self.floor_boundary(range.end).min(start.saturating_add(rest.len())).max(start);
-        let column =
-            self.text.get(line_start..start).map_or(0, |before| before.chars().count()).saturating_add(1);
+        let column = self
+            .characters_before(start)
+            .saturating_sub(self.characters_before(line_start))
+            .saturating_add(1);
         Span { file: Arc::clone(&self.name), line, column, start, end }
+    }
+
+    /// How many characters begin before the offset.
+    fn characters_before(&self, offset: usize) -> usize {
+        let block = offset.checked_div(BLOCK).unwrap_or(0);
+        let block_start = block.saturating_mul(BLOCK).min(offset);
+        let inside = self.text.as_bytes().get(block_start..offset).map_or(0, characters_in);
+        // An offset at the very end may begin a block that was never counted: then all characters do.
+        let before = self.characters_before_block.get(block).copied();
+        before.map_or_else(|| characters_in(self.text.as_bytes()), |before| before.saturating_add(inside))
     }
 
     /// The offset of a line (from 1) and a column in characters (from 0).
@@ -160,6 +197,14 @@ mod tests {
         assert_eq!((span.line, span.column), (2, 5));
         assert_eq!(span.to_string(), "a.yaml:2:5");
         assert_eq!(source.offset(2, 4), 11);
+    }
+
+    #[test]
+    fn columns_are_right_far_into_a_long_line() {
+        let text = "é".repeat(1_500) + "x";
+        let source = Source::new("a.yaml", &text);
+        assert_eq!(source.span(3_000..3_001).column, 1_501);
+        assert_eq!(Source::new("b", &"x".repeat(1_024)).span(1_024..1_024).column, 1_025);
     }
 
     #[test]
