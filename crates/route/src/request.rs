@@ -1,0 +1,49 @@
+//! What the router asks of a request, and requests that were made up to show something.
+
+use std::fmt;
+
+/// A request as the router sees it.
+pub trait RequestView {
+    /// The host without its port, in any case; empty when unknown. IPv6 addresses stand in brackets.
+    fn host(&self) -> &[u8];
+    /// The port that was written with the host.
+    fn port(&self) -> Option<u16>;
+    /// The method.
+    fn method(&self) -> &[u8];
+    /// The normalised path.
+    fn path(&self) -> &[u8];
+    /// The query as it was sent, without `?`.
+    fn query(&self) -> Option<&[u8]>;
+    /// How many lines a field has, and the first. The name is in lower case.
+    fn header(&self, name: &str) -> (usize, Option<&[u8]>);
+}
+
+/// A request that was made up to show a finding. Displays as `GET http://host/path?query`, followed by its
+/// fields.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ExampleRequest {
+    /// The method.
+    pub method: String,
+    /// The host with its port if that matters.
+    pub host: String,
+    /// The path.
+    pub path: String,
+    /// Query parameters, not encoded.
+    pub query: Vec<(String, String)>,
+    /// Fields.
+    pub headers: Vec<(String, String)>,
+}
+
+impl fmt::Display for ExampleRequest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = if self.host.is_empty() { "gateway" } else { &self.host };
+        write!(formatter, "{} http://{host}{}", self.method, self.path)?;
+        for (index, (name, value)) in self.query.iter().enumerate() {
+            write!(formatter, "{}{name}={value}", if index == 0 { '?' } else { '&' })?;
+        }
+        for (name, value) in &self.headers {
+            write!(formatter, " -H '{name}: {value}'")?;
+        }
+        Ok(())
+    }
+}
