@@ -83,12 +83,15 @@ pub(crate) fn conflicts(routes: &[RouteSpec]) -> Vec<RouteConflict> {
 
 /// Routes with one host pattern and path shape.
 struct Group<'a> {
-    members: Vec<(usize, &'a RouteSpec)>,
+    members: Members<'a>,
 }
+
+/// Routes with their places.
+type Members<'a> = Vec<(usize, &'a RouteSpec)>;
 
 /// Only groups of two and more.
 fn groups(routes: &[RouteSpec]) -> Vec<Group<'_>> {
-    let mut groups: FixedMap<(Option<&HostPattern>, String), Vec<(usize, &RouteSpec)>> = FixedMap::default();
+    let mut groups: FixedMap<(Option<&HostPattern>, String), Members<'_>> = FixedMap::default();
     for (index, spec) in routes.iter().enumerate() {
         let shape = shape(spec);
         if spec.hosts.is_empty() {

@@ -12,14 +12,7 @@ const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
 /// A map whose keys come from the configuration only.
 pub(crate) type FixedMap<K, V> = std::collections::HashMap<K, V, BuildHasherDefault<FixedHasher>>;
 
-/// The hash of a name.
-pub(crate) fn hash_bytes(bytes: &[u8]) -> u64 {
-    let mut hasher = FixedHasher::default();
-    hasher.write(bytes);
-    hasher.finish()
-}
-
-/// [`Hasher`] over the same function, for [`FixedMap`].
+/// The hash function of [`FixedMap`].
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct FixedHasher(u64);
 

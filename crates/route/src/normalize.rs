@@ -146,10 +146,11 @@ fn is_normal(path: &[u8]) -> bool {
 
 /// Whether what follows a `/` is neither another one nor anything like a dot segment.
 fn segment_is_ordinary(rest: &[u8]) -> bool {
-    match rest {
-        [b'/', ..] | [b'.'] | [b'.', b'/' | b';' | b'%', ..] => false,
-        [b'.', b'.'] | [b'.', b'.', b'/' | b';' | b'%', ..] => false,
-        _ => true,
+    let after_dots = rest.strip_prefix(b".").map(|rest| rest.strip_prefix(b".").unwrap_or(rest));
+    match (rest, after_dots) {
+        ([b'/', ..], _) => false,
+        (_, Some(after)) => !matches!(after, [] | [b'/' | b';' | b'%', ..]),
+        (_, None) => true,
     }
 }
 
@@ -322,9 +323,9 @@ const fn path_characters() -> [bool; 256] {
         index += 1;
     }
     let mut byte = 0;
-    while byte < 128 {
-        if (byte as u8).is_ascii_alphanumeric() {
-            table[byte] = true;
+    while byte < 128_u8 {
+        if byte.is_ascii_alphanumeric() {
+            table[byte as usize] = true;
         }
         byte += 1;
     }

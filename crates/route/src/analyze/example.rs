@@ -8,9 +8,8 @@ use crate::spec::RouteSpec;
 pub(super) fn of(specs: &[&RouteSpec]) -> Option<ExampleRequest> {
     let first = specs.first()?;
     let shared = |host: &&crate::HostPattern| specs.iter().all(|spec| spec.hosts.contains(host));
-    let methods = |method: &&Box<str>| specs.iter().all(|spec| spec.methods.contains(method));
     let mut example = ExampleRequest {
-        method: first.methods.iter().find(methods).map_or_else(|| "GET".into(), ToString::to_string),
+        method: method(specs),
         host: first.hosts.iter().find(shared).map(crate::HostPattern::example).unwrap_or_default(),
         path: first.path.example()?,
         query: Vec::new(),
@@ -25,6 +24,13 @@ pub(super) fn of(specs: &[&RouteSpec]) -> Option<ExampleRequest> {
         }
     }
     Some(example)
+}
+
+/// A method that all of them name, if they name any.
+fn method(specs: &[&RouteSpec]) -> String {
+    let mut methods = specs.iter().flat_map(|spec| &spec.methods);
+    let shared = methods.find(|method| specs.iter().all(|spec| spec.methods.contains(method)));
+    shared.map_or_else(|| "GET".into(), ToString::to_string)
 }
 
 /// An exact value says more than an expression, and that more than presence.
