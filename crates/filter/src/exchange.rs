@@ -31,6 +31,8 @@ pub struct LimitState {
 pub struct Attempt<'a> {
     /// From one.
     pub number: u32,
+    /// The endpoint's place in its service's list.
+    pub endpoint: usize,
     /// `host[:port]` of the endpoint.
     pub authority: &'a str,
 }

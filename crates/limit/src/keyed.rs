@@ -95,7 +95,7 @@ impl KeyedLimiter {
 
     /// Decides about a request of `key` at `now`, and counts it if it passes.
     pub fn decide(&self, key: Key<'_>, now: Duration) -> Decision {
-        let mut digest = [0; 16];
+        let digest;
         let key = if key.bytes.len() > LONGEST_KEY {
             digest = self.digest_of(key.bytes);
             Key { kind: key.kind ^ 0x80, bytes: &digest }

@@ -15,10 +15,7 @@ mod plan;
 mod policy;
 
 pub use order::{ORDER, Phase};
-pub use plan::{
-    Action, EndpointPlan, HostHeader, Plan, RouteMatch, RoutePlan, ServicePlan, Settings, UpstreamTimeouts,
-    ValueMatch,
-};
+pub use plan::{Action, EndpointPlan, HostHeader, Plan, RoutePlan, ServicePlan, Settings, UpstreamTimeouts};
 pub use policy::{JwtPlan, PlannedPolicy, PolicyPlan, RateLimitPlan, RolesPlan, Scope};
 
 use torana_config::{Document, Finding, Resolver, Source, has_errors};

@@ -1,6 +1,7 @@
 //! What looks at the plan as a whole: what is unused, unwise, or says less than it seems to.
 
 mod addresses;
+mod routes;
 mod scopes;
 
 use std::collections::HashSet;
@@ -13,6 +14,7 @@ use crate::policy::PolicyPlan;
 
 pub(crate) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>) {
     addresses::lint(document, plan, findings);
+    routes::lint(document, plan, findings);
     unused_services(document, plan, findings);
     scopes::lint(document, findings);
     identity(document, plan, findings);
@@ -37,8 +39,8 @@ fn unused_services(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
 /// What needs to know the caller, where nobody asks who it is.
 fn identity(document: &Document, plan: &Plan, findings: &mut Vec<Finding>) {
     let expected = document.config().policies.jwt.as_ref().is_some_and(|jwt| jwt.on().is_some());
-    for (index, route) in plan.routes.iter().enumerate().filter(|(_, route)| !route.protected) {
-        let place = || document.span_at(&Path::root().key("routes").index(index));
+    for route in plan.routes.iter().filter(|route| !route.protected) {
+        let place = || document.span_at(&Path::root().key("routes").index(route.index));
         for planned in &route.policies {
             let finding = match &planned.policy {
                 PolicyPlan::Roles(_) => Finding::error(

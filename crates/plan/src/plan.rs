@@ -8,6 +8,7 @@ use torana_config::written::{
     AccessLogConfig, Balance, ForwardedConfig, LimitsConfig, PathsConfig, PoolConfig, RequestIdConfig,
     ServerTimeoutsConfig,
 };
+use torana_route::RouteSpec;
 use torana_types::{EndpointUrl, ListenAddr, Network, ServiceId, TimeSpan};
 
 use crate::fingerprint;
@@ -124,8 +125,10 @@ pub struct UpstreamTimeouts {
 pub struct RoutePlan {
     /// Its name, unique in the plan: what metrics, logs and state over reloads are keyed by.
     pub name: Arc<str>,
+    /// Its place among the routes of the file.
+    pub index: usize,
     /// Which requests it takes.
-    pub matching: RouteMatch,
+    pub matching: RouteSpec,
     /// What happens to them in the end.
     pub action: Action,
     /// What is asked of them before, in order.
@@ -134,34 +137,6 @@ pub struct RoutePlan {
     pub protected: bool,
     /// Where it stands in the file.
     pub span: Span,
-}
-
-/// Which requests a route takes: all conditions must hold.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct RouteMatch {
-    /// Host patterns, in lower case, of which one must hold; any host when empty.
-    pub hosts: Vec<Box<str>>,
-    /// The path pattern as written.
-    pub path: Box<str>,
-    /// Methods of which one must hold; any when empty.
-    pub methods: Vec<Box<str>>,
-    /// Conditions on fields, by name in lower case.
-    pub headers: Vec<(Box<str>, ValueMatch)>,
-    /// Conditions on query parameters, by name.
-    pub query: Vec<(Box<str>, ValueMatch)>,
-    /// Decides between equally specific routes: the higher wins.
-    pub priority: i32,
-}
-
-/// A condition on a value.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum ValueMatch {
-    /// The value is exactly this.
-    Exact(Box<str>),
-    /// A regular expression that the whole value matches.
-    Regex(Box<str>),
-    /// Whether there is any value.
-    Present(bool),
 }
 
 /// What happens to a request in the end.

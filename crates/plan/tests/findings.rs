@@ -142,3 +142,28 @@ fn services_are_looked_into() {
         findings("services: { a: { endpoints: [http://a] } }\nroutes: [{ respond: { status: 204 } }]\n");
     assert_eq!(unused, ["1:13 warning[unused-service]"]);
 }
+
+#[test]
+fn routes_that_get_in_each_others_way_are_shown_with_an_example() {
+    let routes = |rest: &str| with(&format!("routes:\n- {{ path: \"/u/{{id}}\", service: a }}\n{rest}"));
+    assert_eq!(routes("- { path: /u/*/x, service: a }"), Vec::<String>::new());
+    assert_eq!(routes("- { path: \"/u/{id}\", service: a }"), ["4:11 error[duplicate-route]"]);
+    let two = "- { path: /v, methods: [GET, PUT], service: a }\n- { path: /v, methods: [PUT], service: a }";
+    assert_eq!(routes(two), ["5:11 error[ambiguous-route]"]);
+    assert_eq!(
+        routes("- { path: \"/u/{name}\", service: a, priority: 1 }"),
+        ["3:11 warning[shadowed-route]"]
+    );
+    let text = "services: { a: { endpoints: [http://a] } }\nroutes:\n- { path: /x/*/y, service: a }\n- { path: \"/x/{id}/y\", service: a }\n";
+    let loaded = load("t.yaml", text, &FixedResolver::default());
+    let rendered = render(&loaded.findings, &loaded.source, false);
+    assert!(rendered.contains("GET http://gateway/x/x/y"), "{rendered}");
+}
+
+#[test]
+fn patterns_that_cannot_match_are_located() {
+    assert_eq!(with("routes:\n- { path: /a//b, service: a }"), ["3:11 error[bad-path]"]);
+    assert_eq!(with("routes:\n- { path: \"~/a(\", service: a }"), ["3:11 error[bad-path]"]);
+    assert_eq!(route("host: [a.test, http://b]"), ["3:42 error[bad-host]"]);
+    assert_eq!(route("headers: { x: { regex: \"(\" } }"), ["3:50 error[bad-regex]"]);
+}

@@ -8,6 +8,7 @@
 mod attempt;
 
 use crate::upstream::{Pools, Upstream, UpstreamEndpoint, UpstreamTimeouts};
+use std::time::Duration;
 use torana_balance::Tried;
 use torana_fault::{Fault, Reason, Retry};
 use torana_filter::{Attempt, Exchange};
@@ -37,6 +38,9 @@ pub trait Responder {
     /// # Errors
     /// The request must not go there.
     fn on_attempt(&mut self, exchange: &mut Exchange, attempt: &Attempt<'_>) -> Result<(), Fault>;
+
+    /// The first bytes of the response came, this long after the request began to be sent.
+    fn on_first_byte(&mut self, latency: Duration);
 
     /// Runs the response filters over the upstream's head.
     ///
@@ -88,7 +92,8 @@ async fn attempts(
         if without_host {
             exchange.request.fields.insert(Known::Host, endpoint.authority.as_bytes())?;
         }
-        responder.on_attempt(exchange, &Attempt { number, authority: &endpoint.authority })?;
+        responder
+            .on_attempt(exchange, &Attempt { number, endpoint: index, authority: &endpoint.authority })?;
         let mut outcome = attempt.run(exchange, body, response, responder).await;
         if let Err(fault) = &outcome
             && fault.retry == Retry::IfReused

@@ -1,21 +1,40 @@
 //! The request's way through the gateway.
 //!
-//! What is here so far is the way from a routed request to an upstream and back: who the client is
-//! ([`client_address`]), what the upstream is told about it ([`Forwarded`]), the attempts ([`forward`]) and
-//! how a failure becomes a response ([`render`]).
+//! - [`prepare`] makes a [`Pipeline`] of a plan; the [`Registry`] keeps the state that outlives it.
+//! - [`Gateway`] is what a worker runs: normalise, route, filter, act. `gateway.rs` reads in that order.
+//! - [`forward`] carries a request to an endpoint and back: attempts, both bodies, deadlines.
+//! - [`explain`] takes the same way without asking a service, and tells every step.
+//! - [`render`] is the one place where a fault becomes a response.
+//! - [`start_worker`] starts a data-plane thread.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly"))]
 
 mod client_address;
+mod explain;
 mod forward;
 mod forwarded;
+mod gateway;
+mod pipeline;
+mod prepare;
+mod registry;
 mod render;
+mod report;
 mod request_id;
+mod shared;
 mod text;
 mod upstream;
+mod worker;
 
 pub use client_address::client_address;
+pub use explain::{Decision, End, Explanation, Step, explain, read_head};
 pub use forward::{Call, Responder, forward};
 pub use forwarded::{Forwarded, ViaName};
+pub use gateway::Gateway;
+pub use pipeline::{Action, Limiter, Pipeline, RequestIdField, Route};
+pub use prepare::{PrepareError, prepare};
+pub use registry::Registry;
 pub use render::render;
+pub use report::Report;
 pub use request_id::{RequestId, RequestIds};
-pub use upstream::{Pools, Upstream, UpstreamEndpoint, UpstreamTimeouts};
+pub use shared::Shared;
+pub use upstream::{Pools, Upstream, UpstreamEndpoint, UpstreamHost, UpstreamTimeouts};
+pub use worker::{WorkerHandle, start_worker};

@@ -1,11 +1,14 @@
 //! A service as the data plane sees it, and a worker's pools of connections.
 
+use crate::registry::NumberedEndpoint;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 use torana_balance::Balancer;
+use torana_filter::{Attempt, Exchange, OnAttempt, Verdict};
+use torana_http::Known;
 use torana_http::h1::HeadLimits;
 use torana_transport::{Endpoint, Pool};
 
@@ -18,6 +21,17 @@ pub struct UpstreamEndpoint {
     pub endpoint: Arc<Endpoint>,
     /// `host[:port]`, for `Host`.
     pub authority: String,
+    /// Keeps the number from being given to another endpoint.
+    #[expect(dead_code, reason = "held for its reference count")]
+    pub(crate) kept: Option<Arc<NumberedEndpoint>>,
+}
+
+impl UpstreamEndpoint {
+    /// An endpoint whose number the caller keeps distinct.
+    #[must_use]
+    pub const fn new(number: usize, endpoint: Arc<Endpoint>, authority: String) -> Self {
+        Self { number, endpoint, authority, kept: None }
+    }
 }
 
 /// A service: endpoints and how one is chosen.
@@ -29,10 +43,37 @@ pub struct Upstream {
     pub balancer: Balancer,
     /// The endpoints, in the order of the configuration.
     pub endpoints: Vec<UpstreamEndpoint>,
+    /// Which `Host` it sees.
+    pub host: UpstreamHost,
     /// How many endpoints are tried in all when connecting fails.
     pub attempts: u32,
     /// Bounds of a response head.
     pub head_limits: HeadLimits,
+}
+
+/// Which `Host` a service sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UpstreamHost {
+    /// What the client sent.
+    Preserve,
+    /// The authority of the endpoint.
+    Rewrite,
+    /// Always this.
+    Literal(Arc<str>),
+}
+
+impl OnAttempt for UpstreamHost {
+    fn on_attempt(&self, exchange: &mut Exchange, attempt: &Attempt<'_>) -> Verdict {
+        let host = match self {
+            Self::Preserve => return Verdict::Continue,
+            Self::Rewrite => attempt.authority,
+            Self::Literal(host) => host,
+        };
+        match exchange.request.fields.insert(Known::Host, host.as_bytes()) {
+            Ok(()) => Verdict::Continue,
+            Err(invalid) => Verdict::Fail(invalid.into()),
+        }
+    }
 }
 
 /// How long a service may take.
@@ -81,12 +122,13 @@ impl Pools {
     }
 
     /// Closes what is stale or wanted elsewhere: at once when another worker waits for a place, else once a
-    /// second. Runs for as long as the worker does.
-    pub async fn keep_house(&self) {
+    /// second. Runs for as long as the worker does; `tick` is called at each turn.
+    pub async fn keep_house(&self, tick: impl Fn()) {
         loop {
             let wanted = self.housekeeping.notified();
             // A timeout is the usual case: nobody waits.
             let _ = tokio::time::timeout(Duration::from_secs(1), wanted).await;
+            tick();
             for pool in self.pools.borrow().iter().flatten() {
                 pool.give_way();
             }

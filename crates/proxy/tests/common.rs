@@ -19,8 +19,8 @@ use torana_filter::{Attempt, Exchange, Response};
 use torana_http::h1::{BodyFraming, HeadLimits, remove_hop_by_hop};
 use torana_http::{Fields, RequestHead, ResponseHead};
 use torana_proxy::{
-    Call, Forwarded, Pools, RequestIds, Responder, Upstream, UpstreamEndpoint, UpstreamTimeouts, ViaName,
-    forward, render,
+    Call, Forwarded, Pools, RequestIds, Responder, Upstream, UpstreamEndpoint, UpstreamHost,
+    UpstreamTimeouts, ViaName, forward, render,
 };
 use torana_transport::{
     Address, ConnectionInfo, Drain, Endpoint, EndpointSettings, RequestBody, ResponseSink, ServerSettings,
@@ -68,6 +68,8 @@ impl Responder for Plain {
     fn on_attempt(&mut self, _: &mut Exchange, _: &Attempt<'_>) -> Result<(), Fault> {
         Ok(())
     }
+
+    fn on_first_byte(&mut self, _: Duration) {}
 
     async fn on_response(&mut self, _: &mut Exchange, _: &mut ResponseHead) -> Result<(), Fault> {
         Ok(())
@@ -120,6 +122,10 @@ impl Service for Fixed {
     fn settings(&self) -> ServerSettings {
         self.options.server
     }
+
+    fn opened(&self) {}
+
+    fn closed(&self) {}
 }
 
 impl Gateway {
@@ -167,12 +173,12 @@ fn run(
         endpoints: endpoints
             .into_iter()
             .enumerate()
-            .map(|(number, endpoint)| UpstreamEndpoint {
-                number,
-                authority: endpoint.address.to_string(),
-                endpoint,
+            .map(|(number, endpoint)| {
+                let authority = endpoint.address.to_string();
+                UpstreamEndpoint::new(number, endpoint, authority)
             })
             .collect(),
+        host: UpstreamHost::Preserve,
         attempts: 3,
         head_limits: HeadLimits::default(),
     };
@@ -187,7 +193,7 @@ fn run(
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async move {
         let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
-        tokio::task::spawn_local(async move { pools.keep_house().await });
+        tokio::task::spawn_local(async move { pools.keep_house(|| {}).await });
         tokio::select! {
             () = serve_listener(listener, service, Rc::new(Drain::default()), |_| {}) => {}
             _ = drained => {}

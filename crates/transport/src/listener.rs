@@ -51,6 +51,7 @@ pub async fn serve_listener<S: Service + 'static>(
                 let (service, drain) = (Rc::clone(&service), Rc::clone(&drain));
                 tokio::task::spawn_local(async move {
                     if let Some((io, connection)) = prepare(stream, peer) {
+                        let _open = Open::new(&*service);
                         serve_connection(io, connection, &*service, &drain).await;
                     }
                 });
@@ -61,6 +62,22 @@ pub async fn serve_listener<S: Service + 'static>(
                 tokio::time::sleep(PAUSE_AFTER_ACCEPT_ERROR).await;
             }
         }
+    }
+}
+
+/// Tells the service of a connection's end, also when its task panics or is dropped.
+struct Open<'a, S: Service>(&'a S);
+
+impl<'a, S: Service> Open<'a, S> {
+    fn new(service: &'a S) -> Self {
+        service.opened();
+        Self(service)
+    }
+}
+
+impl<S: Service> Drop for Open<'_, S> {
+    fn drop(&mut self) {
+        self.0.closed();
     }
 }
 

@@ -25,6 +25,8 @@ pub trait ResponseSink: BodySink {
     /// Puts the head into the buffer. `framing` says what body will follow; the sink adapts it to what
     /// the client understands. With `close` the connection ends after this response.
     fn start(&mut self, head: &ResponseHead, framing: BodyFraming, close: bool);
+    /// Whether the response that was started may have a body: not to HEAD, and not with 204 or 304.
+    fn wants_body(&self) -> bool;
     /// Whether a head was put into the buffer or sent: too late for another answer.
     fn is_started(&self) -> bool;
     /// Bytes that went to the socket so far, heads included.
@@ -63,6 +65,12 @@ pub trait Service {
 
     /// The settings in force for connections and requests.
     fn settings(&self) -> ServerSettings;
+
+    /// A client has connected.
+    fn opened(&self);
+
+    /// A client's connection has ended, in whatever way.
+    fn closed(&self);
 }
 
 /// Bounds and deadlines on the client's side.

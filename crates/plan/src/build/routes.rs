@@ -41,7 +41,9 @@ pub(super) fn routes(
         let policies = planned.in_force(document, &layers, findings);
         let protected = policies.iter().any(|planned| matches!(planned.policy, PolicyPlan::Jwt(_)));
         let span = document.span_at(&path);
-        plans.push(RoutePlan { name, matching, action, policies, protected, span });
+        // Without a path it takes nothing; the finding keeps the plan from being served.
+        let Some(matching) = matching else { continue };
+        plans.push(RoutePlan { name, index, matching, action, policies, protected, span });
     }
     plans
 }

@@ -90,7 +90,7 @@ impl Once<'_> {
                 First::Uploaded(Relayed::SourceFailed(fault)) => return Err(fault),
                 First::Head(received) => {
                     received?;
-                    self.note_latency(sent);
+                    self.note_latency(sent, responder);
                     let framing = prepare(&mut head, exchange, responder).await?;
                     response.start(&head, framing, true);
                     let mut source = reader.body(&head, timeouts.idle);
@@ -110,7 +110,7 @@ impl Once<'_> {
         let begun = now();
         let deadline = begun.checked_add(timeouts.first_byte).unwrap_or(begun);
         self.wait_for_head(&mut reader, &mut head, method, deadline, body).await?;
-        self.note_latency(sent);
+        self.note_latency(sent, responder);
         let framing = prepare(&mut head, exchange, responder).await?;
         response.start(&head, framing, !body.is_done());
         let mut source = reader.body(&head, timeouts.idle);
@@ -144,9 +144,11 @@ impl Once<'_> {
         .await
     }
 
-    fn note_latency(&self, sent: Instant) {
+    fn note_latency(&self, sent: Instant, responder: &mut impl Responder) {
+        let latency = now().duration_since(sent);
+        responder.on_first_byte(latency);
         if let Some(in_flight) = &self.in_flight {
-            let nanos = u64::try_from(now().duration_since(sent).as_nanos()).unwrap_or(u64::MAX);
+            let nanos = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);
             in_flight.record(nanos, nanos_since_start());
         }
     }

@@ -295,6 +295,7 @@ struct ResponseWriter<'a> {
     started: &'a Cell<bool>,
     version: Version,
     head_request: bool,
+    wants_body: bool,
     /// Whether the client wants the connection to go on.
     may_keep_alive: bool,
     /// Whether it will.
@@ -322,6 +323,7 @@ impl<'a> ResponseWriter<'a> {
             started,
             version: request.version,
             head_request: request.method() == Method::Head,
+            wants_body: true,
             may_keep_alive,
             keep_alive: false,
             finished: false,
@@ -334,6 +336,7 @@ impl ResponseSink for ResponseWriter<'_> {
     fn start(&mut self, head: &ResponseHead, framing: BodyFraming, close: bool) {
         let http11 = self.version == Version::Http11;
         let bodiless = self.head_request || matches!(head.status, 100..=199 | 204 | 304);
+        self.wants_body = !bodiless;
         let framing = match framing {
             _ if bodiless => BodyFraming::None,
             // Without a length the client would wait for a body until the connection closes.
@@ -352,6 +355,10 @@ impl ResponseSink for ResponseWriter<'_> {
         write_response_head(head, framing, connection, self.outgoing.pending);
         self.outgoing.set_framing(framing);
         self.started.set(true);
+    }
+
+    fn wants_body(&self) -> bool {
+        self.wants_body
     }
 
     fn is_started(&self) -> bool {

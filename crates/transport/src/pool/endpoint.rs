@@ -40,7 +40,7 @@ impl fmt::Display for Address {
 }
 
 /// Bounds of the connections to one endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EndpointSettings {
     /// Connections at once, over all workers.
     pub max_connections: usize,

@@ -5,37 +5,69 @@ use torana_config::written::{OneOrMany, RouteConfig, ValueCondition, ValueCondit
 use torana_config::{Document, Finding, Path};
 
 use crate::build::text;
-use crate::plan::{RouteMatch, ValueMatch};
+use torana_route::{
+    AnchoredRegex, HeaderCondition, HostPattern, PathPattern, PatternError, QueryCondition, RouteSpec,
+    ValueTest,
+};
 
 pub(super) fn matching(
     document: &Document,
     path: &Path,
     config: &RouteConfig,
     findings: &mut Vec<Finding>,
-) -> RouteMatch {
-    if !config.path.starts_with(['/', '~']) {
-        let finding =
-            Finding::error("bad-path", "a path begins with `/`, or with `~` for a regular expression");
-        findings.push(finding.at(document.span_at(&path.key("path"))));
-    }
-    let hosts = config.host.as_ref().map(OneOrMany::as_slice).unwrap_or_default();
+) -> Option<RouteSpec> {
+    let place = path.key("path");
+    let pattern = PathPattern::parse(&config.path)
+        .map_err(|error| findings.push(pattern_finding("bad-path", document, &place, &error)))
+        .ok();
+    let hosts = hosts(document, path, config, findings);
     for name in config.headers.keys() {
-        let place = path.key("headers").key(name);
         if !text::is_token(name) {
             let finding = Finding::error("bad-name", "this is not the name of a field")
-                .at(document.key_span_at(&place));
+                .at(document.key_span_at(&path.key("headers").key(name)));
             findings.push(finding);
         }
     }
     let headers = conditions(document, &path.key("headers"), &config.headers, findings);
-    RouteMatch {
-        hosts: hosts.iter().map(|host| host.to_ascii_lowercase().into()).collect(),
-        path: config.path.as_str().into(),
-        methods: methods(document, path, config, findings),
-        headers: headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase().into(), value)).collect(),
-        query: conditions(document, &path.key("query"), &config.query, findings),
+    let headers = headers
+        .into_iter()
+        .map(|(name, test)| HeaderCondition { name: name.to_ascii_lowercase().into(), test });
+    let query = conditions(document, &path.key("query"), &config.query, findings);
+    let query = query.into_iter().map(|(name, test)| QueryCondition { name: name.into(), test });
+    let methods = methods(document, path, config, findings);
+    Some(RouteSpec {
+        hosts,
+        path: pattern?,
+        methods,
+        headers: headers.collect(),
+        query: query.collect(),
         priority: config.priority,
+    })
+}
+
+fn hosts(
+    document: &Document,
+    path: &Path,
+    config: &RouteConfig,
+    findings: &mut Vec<Finding>,
+) -> Vec<HostPattern> {
+    let mut hosts = Vec::new();
+    for (index, host) in config.host.as_ref().map(OneOrMany::as_slice).unwrap_or_default().iter().enumerate()
+    {
+        let place = match &config.host {
+            Some(OneOrMany::Many(_)) => path.key("host").index(index),
+            _ => path.key("host"),
+        };
+        match HostPattern::parse(host) {
+            Ok(pattern) => hosts.push(pattern),
+            Err(error) => findings.push(pattern_finding("bad-host", document, &place, &error)),
+        }
     }
+    hosts
+}
+
+fn pattern_finding(code: &'static str, document: &Document, place: &Path, error: &PatternError) -> Finding {
+    Finding::error(code, error.problem.to_string()).at(document.span_at(place)).help(error.problem.help())
 }
 
 fn methods(
@@ -77,22 +109,29 @@ fn conditions(
     path: &Path,
     conditions: &IndexMap<String, ValueCondition>,
     findings: &mut Vec<Finding>,
-) -> Vec<(Box<str>, ValueMatch)> {
+) -> Vec<(String, ValueTest)> {
     let mut matches = Vec::with_capacity(conditions.len());
     for (name, condition) in conditions {
         let value = match condition {
-            ValueCondition::Exact(exact) => ValueMatch::Exact(exact.as_str().into()),
+            ValueCondition::Exact(exact) => ValueTest::Exact(exact.as_str().into()),
             ValueCondition::Full(ValueConditionConfig { exact: Some(exact), regex: None, present: None }) => {
-                ValueMatch::Exact(exact.as_str().into())
+                ValueTest::Exact(exact.as_str().into())
             }
             ValueCondition::Full(ValueConditionConfig { exact: None, regex: Some(regex), present: None }) => {
-                ValueMatch::Regex(regex.as_str().into())
+                match AnchoredRegex::parse(regex) {
+                    Ok(regex) => ValueTest::Regex(regex),
+                    Err(error) => {
+                        let place = path.key(name).key("regex");
+                        findings.push(pattern_finding("bad-regex", document, &place, &error));
+                        continue;
+                    }
+                }
             }
             ValueCondition::Full(ValueConditionConfig {
                 exact: None,
                 regex: None,
                 present: Some(present),
-            }) => ValueMatch::Present(*present),
+            }) => ValueTest::Present(*present),
             ValueCondition::Full(_) => {
                 let finding = Finding::error(
                     "bad-condition",
@@ -102,7 +141,7 @@ fn conditions(
                 continue;
             }
         };
-        matches.push((name.as_str().into(), value));
+        matches.push((name.clone(), value));
     }
     matches
 }

@@ -1,0 +1,216 @@
+//! One line of the access log.
+
+use std::borrow::Cow;
+use std::io::Write;
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+use torana_fault::Reason;
+
+/// How a line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// A JSON object.
+    Json,
+    /// Columns for people.
+    Human,
+}
+
+/// What is known of a request at its end. Bytes are as they were sent.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "each is what its name says; units are in the types")]
+pub struct AccessRecord<'a> {
+    pub time: SystemTime,
+    pub request_id: &'a str,
+    pub client: IpAddr,
+    pub method: &'a [u8],
+    pub scheme: &'static str,
+    pub host: &'a [u8],
+    pub path: &'a [u8],
+    pub query: Option<&'a [u8]>,
+    pub version: &'static str,
+    pub status: u16,
+    pub reason: Option<Reason>,
+    pub detail: Option<&'a str>,
+    pub route: Option<&'a str>,
+    pub service: Option<&'a str>,
+    pub endpoint: Option<&'a str>,
+    pub consumer: Option<&'a str>,
+    pub received: u64,
+    pub sent: u64,
+    pub total: Duration,
+    pub upstream: Option<Duration>,
+    pub attempts: u32,
+    pub user_agent: Option<&'a [u8]>,
+    pub referer: Option<&'a [u8]>,
+}
+
+impl AccessRecord<'_> {
+    /// Appends the line, with its end. Nothing that a client sends can begin another one.
+    pub(crate) fn write(&self, format: LogFormat, query: bool, line: &mut Vec<u8>) {
+        // Writing to memory cannot fail.
+        let _ = match format {
+            LogFormat::Json => self.write_json(query, line),
+            LogFormat::Human => self.write_human(query, line),
+        };
+        line.push(b'\n');
+    }
+
+    fn write_json(&self, query: bool, line: &mut Vec<u8>) -> std::io::Result<()> {
+        write!(line, "{{\"time\":\"{}\"", humantime::format_rfc3339_millis(self.time))?;
+        text(line, "request_id", Some(self.request_id))?;
+        write!(line, ",\"client\":\"{}\"", self.client)?;
+        bytes(line, "method", Some(self.method))?;
+        text(line, "scheme", Some(self.scheme))?;
+        bytes(line, "host", Some(self.host))?;
+        bytes(line, "path", Some(self.path))?;
+        if query {
+            bytes(line, "query", self.query)?;
+        }
+        text(line, "protocol", Some(self.version))?;
+        write!(line, ",\"status\":{}", self.status)?;
+        text(line, "reason", self.reason.map(Reason::label))?;
+        text(line, "detail", self.detail)?;
+        text(line, "route", self.route)?;
+        text(line, "service", self.service)?;
+        text(line, "endpoint", self.endpoint)?;
+        text(line, "consumer", self.consumer)?;
+        write!(line, ",\"received\":{},\"sent\":{}", self.received, self.sent)?;
+        write!(line, ",\"duration_ms\":{}", milliseconds(self.total))?;
+        if let Some(upstream) = self.upstream {
+            write!(line, ",\"upstream_ms\":{}", milliseconds(upstream))?;
+        }
+        if self.attempts > 1 {
+            write!(line, ",\"attempts\":{}", self.attempts)?;
+        }
+        bytes(line, "user_agent", self.user_agent)?;
+        bytes(line, "referer", self.referer)?;
+        line.push(b'}');
+        Ok(())
+    }
+
+    fn write_human(&self, query: bool, line: &mut Vec<u8>) -> std::io::Result<()> {
+        write!(
+            line,
+            "{} {:>3} {:>9} ms {:>8} B {:<15} ",
+            humantime::format_rfc3339_millis(self.time),
+            self.status,
+            milliseconds(self.total),
+            self.sent,
+            self.client.to_string()
+        )?;
+        visible(line, self.method);
+        line.push(b' ');
+        visible(line, self.host);
+        visible(line, self.path);
+        if let Some(query) = self.query.filter(|_| query) {
+            line.push(b'?');
+            visible(line, query);
+        }
+        let pairs = [
+            ("route", self.route),
+            ("endpoint", self.endpoint),
+            ("consumer", self.consumer),
+            ("reason", self.reason.map(Reason::label)),
+            ("detail", self.detail),
+            ("id", Some(self.request_id)),
+        ];
+        for (name, value) in pairs {
+            if let Some(value) = value {
+                write!(line, " {name}=")?;
+                visible(line, value.as_bytes());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn text(line: &mut Vec<u8>, name: &str, value: Option<&str>) -> std::io::Result<()> {
+    let Some(value) = value else { return Ok(()) };
+    write!(line, ",\"{name}\":")?;
+    serde_json::to_writer(line, value).map_err(Into::into)
+}
+
+/// What is not UTF-8 becomes the replacement character.
+fn bytes(line: &mut Vec<u8>, name: &str, value: Option<&[u8]>) -> std::io::Result<()> {
+    let value = value.map(String::from_utf8_lossy);
+    text(line, name, value.as_deref())
+}
+
+fn milliseconds(duration: Duration) -> impl std::fmt::Display {
+    struct Milliseconds(Duration);
+    impl std::fmt::Display for Milliseconds {
+        fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            let text = format!("{}.{:03}", self.0.as_millis(), self.0.subsec_micros() % 1_000);
+            formatter.pad(&text)
+        }
+    }
+    Milliseconds(duration)
+}
+
+/// Writes what can be seen as it is, and escapes the rest.
+fn visible(line: &mut Vec<u8>, value: &[u8]) {
+    let text: Cow<'_, str> = String::from_utf8_lossy(value);
+    for character in text.chars() {
+        if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
+            line.extend_from_slice(character.escape_default().to_string().as_bytes());
+        } else {
+            line.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn record() -> AccessRecord<'static> {
+        AccessRecord {
+            time: SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123),
+            request_id: "abc",
+            client: IpAddr::from([10, 0, 0, 1]),
+            method: b"GET",
+            scheme: "http",
+            host: b"api.test",
+            path: b"/a\"b\n\xff",
+            query: Some(b"token=1"),
+            version: "HTTP/1.1",
+            status: 200,
+            reason: None,
+            detail: None,
+            route: Some("users"),
+            service: None,
+            endpoint: None,
+            consumer: Some("u\r\n1"),
+            received: 0,
+            sent: 12,
+            total: Duration::from_micros(1_234),
+            upstream: Some(Duration::from_millis(1)),
+            attempts: 1,
+            user_agent: None,
+            referer: None,
+        }
+    }
+
+    #[test]
+    fn a_line_is_one_line_whatever_a_client_sends() {
+        for format in [LogFormat::Json, LogFormat::Human] {
+            let mut line = Vec::new();
+            record().write(format, false, &mut line);
+            let text = String::from_utf8(line).unwrap();
+            assert_eq!(text.matches('\n').count(), 1, "{text}");
+            assert!(text.ends_with('\n') && !text.contains('\r') && !text.contains("token"), "{text}");
+        }
+    }
+
+    #[test]
+    fn json_lines_are_json() {
+        let mut line = Vec::new();
+        record().write(LogFormat::Json, true, &mut line);
+        let value: serde_json::Value = serde_json::from_slice(&line).unwrap();
+        assert_eq!(value["time"], "2023-11-14T22:13:20.123Z");
+        assert_eq!(value["path"], "/a\"b\n\u{fffd}");
+        assert_eq!(value["query"], "token=1");
+        assert_eq!(value["duration_ms"], 1.234);
+        assert_eq!(value["consumer"], "u\r\n1");
+    }
+}

@@ -1,0 +1,74 @@
+//! Every metric: its name without suffix, what it means, and its kind.
+
+/// How a metric behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows; `_total` is added to its name.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// A distribution.
+    Histogram,
+}
+
+/// A metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Family {
+    /// Its name, unit included.
+    pub name: &'static str,
+    /// What it means.
+    pub help: &'static str,
+    /// How it behaves.
+    pub kind: Kind,
+}
+
+macro_rules! families {
+    ($( $constant:ident, $kind:ident, $name:literal, $help:literal; )+) => {
+        $( #[doc = $help] pub const $constant: Family = Family { name: $name, help: $help, kind: Kind::$kind }; )+
+        /// All of them.
+        pub const ALL: &[Family] = &[ $( $constant, )+ ];
+    };
+}
+
+families! {
+    REQUESTS, Counter, "torana_requests", "Requests by route, service, status and the reason of a failure";
+    REQUEST_DURATION, Histogram, "torana_request_duration_seconds", "From the first byte of a request to the last of its response";
+    UPSTREAM_DURATION, Histogram, "torana_upstream_duration_seconds", "From sending a request to a service to the first byte of its answer";
+    RECEIVED, Counter, "torana_received_bytes", "Bytes of request bodies";
+    SENT, Counter, "torana_sent_bytes", "Bytes of responses, heads included";
+    CONNECTIONS_OPEN, Gauge, "torana_connections_open", "Connections of clients";
+    CONNECTIONS, Counter, "torana_connections", "Connections of clients since the start";
+    ACCEPT_ERRORS, Counter, "torana_accept_errors", "Connections that could not be accepted, for want of file descriptors for example";
+    POOL_OPEN, Gauge, "torana_pool_connections_open", "Connections to an endpoint";
+    POOL_IDLE, Gauge, "torana_pool_connections_idle", "Connections to an endpoint that wait for a request";
+    POOL_WAITING, Gauge, "torana_pool_waiting", "Requests that wait for a connection to an endpoint";
+    POOL_CREATED, Counter, "torana_pool_connections_created", "Connections opened to an endpoint";
+    POOL_REUSED, Counter, "torana_pool_connections_reused", "Requests that were sent on a connection that was open already";
+    ENDPOINT_IN_FLIGHT, Gauge, "torana_endpoint_in_flight", "Requests under way at an endpoint";
+    LIMITER_KEYS, Gauge, "torana_limiter_keys", "Callers that a limit remembers";
+    LIMITER_ALLOWED, Counter, "torana_limiter_allowed", "Requests that a limit let through";
+    LIMITER_DENIED, Counter, "torana_limiter_denied", "Requests that a limit refused";
+    LIMITER_OVERFLOW, Counter, "torana_limiter_overflow", "Requests counted on a shared state because a limit remembers too many callers";
+    RELOADS, Counter, "torana_reloads", "Reloads of the configuration, by result";
+    LAST_RELOAD, Gauge, "torana_config_last_reload_success_timestamp_seconds", "When the configuration in force was loaded";
+    LOG_LINES, Counter, "torana_access_log_lines", "Lines given to the access log";
+    LOG_DROPPED, Counter, "torana_access_log_dropped", "Lines of the access log that were dropped because writing was too slow";
+    LOG_ERRORS, Counter, "torana_access_log_errors", "Writes of the access log that failed";
+    BUILD_INFO, Gauge, "torana_build_info", "Always 1; the version is a label";
+    START_TIME, Gauge, "process_start_time_seconds", "When the process started";
+    RESIDENT_MEMORY, Gauge, "process_resident_memory_bytes", "Memory in use";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ALL;
+
+    #[test]
+    fn names_are_distinct_and_well_formed() {
+        let mut names: Vec<&str> = ALL.iter().map(|family| family.name).collect();
+        assert!(names.iter().all(|name| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')));
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ALL.len());
+    }
+}

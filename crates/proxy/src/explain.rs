@@ -1,0 +1,189 @@
+//! What would become of a request, and why: the way of [`Gateway`](crate::Gateway), step by step, without a
+//! service being asked.
+//!
+//! Reading, normalising, routing and every filter are the code that serves. Only what comes after the last
+//! filter is described instead of done.
+
+use crate::gateway::admit::{ask, introduce, set_path, strip};
+use crate::gateway::view::View;
+use crate::pipeline::{Action, Pipeline};
+use std::sync::Arc;
+use torana_fault::{Fault, Reason};
+use torana_filter::{Exchange, Identity, Moment, Verdict};
+use torana_http::h1::{HeadLimits, parse_request};
+use torana_http::{Method, RequestHead, TargetForm};
+use torana_route::{Candidate, Outcome};
+use torana_transport::ConnectionInfo;
+
+/// What would become of a request.
+#[derive(Debug)]
+pub struct Explanation {
+    /// The path as it is matched, authorised and forwarded; empty when the request was refused before.
+    pub path: String,
+    /// Every route, and why it won, lost or did not match; empty when it was refused before.
+    pub candidates: Vec<Candidate>,
+    /// The place of the route in [`Pipeline::routes`], if one takes the request.
+    pub route: Option<usize>,
+    /// The filters that were asked, in order.
+    pub steps: Vec<Step>,
+    /// Who calls, once a filter knew it.
+    pub identity: Option<Arc<Identity>>,
+    /// How it ends.
+    pub end: End,
+}
+
+/// A filter that was asked.
+#[derive(Debug)]
+pub struct Step {
+    /// The filter's name.
+    pub name: String,
+    /// What it asks for, in words.
+    pub asks: String,
+    /// What it decided.
+    pub decision: Decision,
+}
+
+/// What a filter decided.
+#[derive(Debug)]
+pub enum Decision {
+    /// Go on.
+    Continue,
+    /// Answer with this status.
+    Answer(u16),
+    /// Refuse.
+    Refuse(Fault),
+}
+
+/// How a request ends, as far as the gateway decides it.
+#[derive(Debug)]
+pub enum End {
+    /// The gateway refuses.
+    Refuse(Fault),
+    /// The gateway answers by itself.
+    Answer {
+        /// The status.
+        status: u16,
+        /// The fields that matter, such as `Allow`.
+        fields: Vec<(String, String)>,
+    },
+    /// A service is asked.
+    Forward {
+        /// The place of the service in [`Pipeline::upstreams`].
+        upstream: usize,
+        /// The request's path and query as the service sees them.
+        target: String,
+        /// The fields as the service sees them, in order.
+        fields: Vec<(String, String)>,
+    },
+}
+
+impl End {
+    /// The status, where the gateway decides it.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refuse(fault) => Some(fault.status()),
+            Self::Answer { status, .. } => Some(*status),
+            Self::Forward { .. } => None,
+        }
+    }
+}
+
+/// Reads a whole request head, as a client would send it.
+///
+/// # Errors
+/// The gateway would refuse to read it.
+pub fn read_head(text: &[u8], limits: &HeadLimits) -> Result<RequestHead, Fault> {
+    let mut head = RequestHead::default();
+    match parse_request(text, 0, limits, &mut head) {
+        Ok(Some(_)) if matches!(head.method(), Method::Connect | Method::Trace) => {
+            Err(Fault::new(Reason::UnsupportedMethod))
+        }
+        Ok(Some(_)) => Ok(head),
+        Ok(None) => Err(Fault::new(Reason::MalformedRequest).because("the head does not end")),
+        Err(error) => Err(Fault::new(error.request_reason()).because(error.detail)),
+    }
+}
+
+/// Explains what the pipeline would do with a request that came by `connection` at `moment`.
+pub async fn explain(
+    pipeline: &Pipeline,
+    request: RequestHead,
+    connection: &ConnectionInfo,
+    moment: Moment,
+) -> Explanation {
+    let mut exchange = Exchange { request, moment, ..Exchange::default() };
+    let mut told = Explanation {
+        path: String::new(),
+        candidates: Vec::new(),
+        route: None,
+        steps: Vec::new(),
+        identity: None,
+        end: End::Answer { status: 204, fields: Vec::new() },
+    };
+    if exchange.request.target_form() == TargetForm::Asterisk {
+        return told;
+    }
+    told.end = walk(pipeline, &mut exchange, connection, &mut told).await.unwrap_or_else(End::Refuse);
+    told.identity = exchange.identity;
+    told
+}
+
+async fn walk(
+    pipeline: &Pipeline,
+    exchange: &mut Exchange,
+    connection: &ConnectionInfo,
+    told: &mut Explanation,
+) -> Result<End, Fault> {
+    set_path(pipeline, &mut exchange.request)?;
+    told.path = String::from_utf8_lossy(exchange.request.path()).into_owned();
+    let view = View::new(&exchange.request);
+    told.candidates = pipeline.router.explain(&view);
+    let number = match pipeline.router.find(&view) {
+        Outcome::Matched { route, .. } => route,
+        Outcome::NotFound => return Err(Fault::new(Reason::NoRoute)),
+        Outcome::MethodNotAllowed { allow } => {
+            let allow = allow.to_string();
+            if exchange.request.method() == Method::Options {
+                return Ok(End::Answer { status: 204, fields: vec![("Allow".into(), allow)] });
+            }
+            return Err(Fault::new(Reason::MethodNotAllowed).with_field("Allow", allow));
+        }
+    };
+    told.route = Some(number);
+    let route = pipeline.routes.get(number).ok_or(Fault::new(Reason::NoRoute))?;
+    introduce(pipeline, connection, exchange)?;
+    let steps = &mut told.steps;
+    let mut reached = 0;
+    let made = ask(route, exchange, &mut reached, |filter, verdict| {
+        let decision = match verdict {
+            Verdict::Continue => Decision::Continue,
+            Verdict::Respond(response) => Decision::Answer(response.head.status),
+            Verdict::Fail(fault) => Decision::Refuse(fault.clone()),
+        };
+        steps.push(Step { name: filter.name().to_owned(), asks: filter.describe(), decision });
+    });
+    if let Some(made) = made.await? {
+        return Ok(End::Answer { status: made.head.status, fields: fields(&made.head.fields) });
+    }
+    match &route.action {
+        Action::Respond { status, fields, .. } => Ok(End::Answer { status: *status, fields: fields.clone() }),
+        Action::Forward { upstream, strip_prefix, .. } => {
+            if let Some(prefix) = strip_prefix {
+                strip(&mut exchange.request, prefix)?;
+            }
+            let request = &exchange.request;
+            let mut target = String::from_utf8_lossy(request.path()).into_owned();
+            if let Some(query) = request.query() {
+                target.push('?');
+                target.push_str(&String::from_utf8_lossy(query));
+            }
+            Ok(End::Forward { upstream: *upstream, target, fields: fields(&request.fields) })
+        }
+    }
+}
+
+fn fields(fields: &torana_http::Fields) -> Vec<(String, String)> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    fields.iter().map(|(name, value)| (text(name), text(value))).collect()
+}

@@ -1,0 +1,158 @@
+//! One worker's view of the gateway: it takes a request from the driver, leads it through the pipeline in
+//! force, has the answer written and notes what happened.
+
+pub(crate) mod admit;
+mod answer;
+mod pass;
+mod record;
+mod responder;
+pub(crate) mod view;
+
+use crate::pipeline::Pipeline;
+use crate::render::render;
+use crate::request_id::{RequestId, RequestIds};
+use crate::shared::Shared;
+use crate::upstream::Pools;
+use record::{Record, Traffic, observe};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use tokio::time::Instant;
+use torana_fault::{Fault, Reason};
+use torana_filter::{Exchange, Response};
+use torana_http::RequestHead;
+use torana_transport::{ConnectionInfo, RequestBody, ResponseSink, ServerSettings, Service, Timer, now};
+
+/// The gateway on one worker.
+#[derive(Debug)]
+pub struct Gateway {
+    shared: Arc<Shared>,
+    /// The pipeline in force as this worker last saw it, so that requests count references on this thread
+    /// only.
+    current: RefCell<Rc<Held>>,
+    pools: Rc<Pools>,
+    ids: RequestIds,
+    spare: RefCell<Vec<Exchange>>,
+}
+
+/// A pipeline that this thread holds once, whatever the number of its requests.
+#[derive(Debug)]
+struct Held(Arc<Pipeline>);
+
+/// One request's companions on its way.
+#[derive(Debug)]
+struct Passage<'a> {
+    connection: &'a ConnectionInfo,
+    timer: &'a Timer,
+    pipeline: &'a Pipeline,
+    /// The identifier that we made; the request may have come with its own.
+    own_id: RequestId,
+    started: Instant,
+    record: Record<'a>,
+}
+
+impl Gateway {
+    /// A worker's gateway.
+    #[must_use]
+    pub fn new(shared: Arc<Shared>, pools: Rc<Pools>) -> Self {
+        let current = RefCell::new(Rc::new(Held(shared.pipeline())));
+        Self { shared, current, pools, ids: RequestIds::default(), spare: RefCell::default() }
+    }
+
+    /// The pipeline in force. After a change the pools of endpoints that are gone are let go.
+    fn pipeline(&self) -> Rc<Held> {
+        let mut current = self.current.borrow_mut();
+        if let Some(latest) = self.shared.changed_from(&current.0) {
+            let in_use = &latest.endpoint_numbers;
+            self.pools.retain(|number| in_use.binary_search(&number).is_ok());
+            *current = Rc::new(Held(latest));
+        }
+        Rc::clone(&current)
+    }
+
+    /// Lets go of a pipeline that is no longer in force, also when no request comes.
+    pub(crate) fn refresh(&self) {
+        drop(self.pipeline());
+    }
+}
+
+impl Passage<'_> {
+    /// The response for a fault; the fault is noted.
+    fn refusal(&self, fault: Fault, request: &RequestHead) -> Response {
+        let made = render(&fault, Some(admit::identifier(self.pipeline, request, &self.own_id)));
+        self.record.fault(fault);
+        made
+    }
+
+    /// Sets the identifier on a response that no route's responder will see.
+    fn identify(&self, made: &mut Response, request: &RequestHead) {
+        if let Some(field) = &self.pipeline.request_id {
+            let id = admit::identifier(self.pipeline, request, &self.own_id);
+            // Name and value went through the same check when they were set on the request.
+            let _ = made.head.fields.insert(field.name.as_str(), id.as_bytes());
+        }
+    }
+}
+
+impl Service for Gateway {
+    async fn serve(
+        &self,
+        connection: &ConnectionInfo,
+        timer: &Timer,
+        request: &mut RequestHead,
+        body: &mut impl RequestBody,
+        response: &mut impl ResponseSink,
+    ) {
+        let started = now();
+        let pipeline = self.pipeline();
+        let mut exchange = self.spare.borrow_mut().pop().unwrap_or_default();
+        std::mem::swap(&mut exchange.request, request);
+        exchange.moment = self.shared.moment(started);
+        let own_id = self.ids.next();
+        let record = Record::default();
+        let passage = Passage { connection, timer, pipeline: &pipeline.0, own_id, started, record };
+        admit::identify(&pipeline.0, &mut exchange.request, own_id);
+        if let Err(fault) = self.pass(&passage, &mut exchange, body, response).await {
+            let tell = !response.is_started() && fault.reason != Reason::ClientClosed;
+            let mut made = passage.refusal(fault, &exchange.request);
+            if tell {
+                passage.identify(&mut made, &exchange.request);
+                // When this fails the client is gone, and nobody is left to tell.
+                let _ = answer::answer(&made, &passage, body, response).await;
+            }
+        }
+        let traffic = Traffic { received: body.bytes_read(), sent: response.bytes_sent() };
+        observe(&passage, &exchange, &self.shared.unrouted, traffic);
+        drop(passage);
+        std::mem::swap(&mut exchange.request, request);
+        exchange.clear();
+        self.spare.borrow_mut().push(exchange);
+    }
+
+    async fn refuse(&self, connection: &ConnectionInfo, fault: Fault, response: &mut impl ResponseSink) {
+        let started = now();
+        let pipeline = self.pipeline();
+        let timer = Timer::default();
+        let (own_id, record) = (self.ids.next(), Record::default());
+        let passage = Passage { connection, timer: &timer, pipeline: &pipeline.0, own_id, started, record };
+        let nothing = Exchange::default();
+        let mut made = passage.refusal(fault, &nothing.request);
+        passage.identify(&mut made, &nothing.request);
+        // As above.
+        let _ = answer::write(&made, &passage, true, response).await;
+        let traffic = Traffic { received: 0, sent: response.bytes_sent() };
+        observe(&passage, &nothing, &self.shared.unrouted, traffic);
+    }
+
+    fn settings(&self) -> ServerSettings {
+        self.current.borrow().0.server
+    }
+
+    fn opened(&self) {
+        self.shared.metrics.connections().opened();
+    }
+
+    fn closed(&self) {
+        self.shared.metrics.connections().closed();
+    }
+}

@@ -1,0 +1,111 @@
+//! The way of a request until it is decided what becomes of it. Serving and explaining both take it.
+
+use crate::client_address::client_address;
+use crate::pipeline::{Pipeline, Route};
+use crate::request_id::RequestId;
+use torana_fault::{Fault, Reason};
+use torana_filter::{Exchange, OnRequest, Response, Verdict};
+use torana_filters::Filter;
+use torana_http::RequestHead;
+use torana_http::h1::remove_hop_by_hop;
+use torana_route::normalize;
+use torana_transport::ConnectionInfo;
+
+/// The longest identifier that is taken over from a client.
+const LONGEST_ID: usize = 128;
+
+/// Gives the request its identifier, unless it came with one that is to be kept.
+pub(super) fn identify(pipeline: &Pipeline, request: &mut RequestHead, own: RequestId) {
+    let Some(field) = &pipeline.request_id else { return };
+    let acceptable = |value: &[u8]| value.len() <= LONGEST_ID && value.iter().all(u8::is_ascii_graphic);
+    let mut incoming = request.fields.get_all(field.name.as_str());
+    let keep = field.trust_incoming
+        && incoming.next().is_some_and(|value| !value.is_empty() && acceptable(value))
+        && incoming.next().is_none();
+    drop(incoming);
+    if !keep {
+        // The name was checked with the configuration and the digits are digits: it cannot fail.
+        let _ = request.fields.insert(field.name.as_str(), own.as_bytes());
+    }
+}
+
+/// The identifier by which a caller's report is found in the log.
+pub(super) fn identifier<'a>(pipeline: &Pipeline, request: &'a RequestHead, own: &'a RequestId) -> &'a str {
+    let field = pipeline.request_id.as_ref();
+    field.and_then(|field| request.fields.get_str(field.name.as_str())).unwrap_or_else(|| own.as_str())
+}
+
+/// Brings the path into the one form that is matched, authorised and forwarded.
+///
+/// # Errors
+/// The path has no single meaning.
+pub(crate) fn set_path(pipeline: &Pipeline, request: &mut RequestHead) -> Result<(), Fault> {
+    let mut scratch = Vec::new();
+    let invalid = || Fault::new(Reason::InvalidPath);
+    let path = normalize(request.path(), &pipeline.paths, &mut scratch)
+        .map_err(|error| invalid().because(error.to_string()))?;
+    if path == request.path() {
+        return Ok(());
+    }
+    let path = path.to_vec();
+    if request.set_path(&path) { Ok(()) } else { Err(invalid()) }
+}
+
+/// Removes what describes the client's connection or claims an identity, and says who calls and how.
+///
+/// # Errors
+/// The request runs in a loop.
+pub(crate) fn introduce(
+    pipeline: &Pipeline,
+    connection: &ConnectionInfo,
+    exchange: &mut Exchange,
+) -> Result<(), Fault> {
+    let peer = connection.peer;
+    exchange.client_address = client_address(peer, &exchange.request.fields, &pipeline.trusted_proxies);
+    let names_fields = exchange.request.connection.names_fields;
+    remove_hop_by_hop(&mut exchange.request.fields, names_fields);
+    torana_filters::strip_identity_headers(&mut exchange.request.fields, &pipeline.identity_fields);
+    let trusted = pipeline.trusted_proxies.iter().any(|network| network.contains(peer.ip()));
+    pipeline.forwarded.apply(&mut exchange.request, connection, trusted)
+}
+
+/// Runs the request filters in order, until one decides. `reached` counts those that were asked;
+/// `witness` sees each with its verdict.
+///
+/// # Errors
+/// A filter refuses the request.
+pub(crate) async fn ask(
+    route: &Route,
+    exchange: &mut Exchange,
+    reached: &mut usize,
+    mut witness: impl FnMut(&Filter, &Verdict),
+) -> Result<Option<Box<Response>>, Fault> {
+    for filter in &route.filters {
+        *reached = reached.saturating_add(1);
+        let verdict = filter.on_request(exchange).await;
+        witness(filter, &verdict);
+        match verdict {
+            Verdict::Continue => {}
+            Verdict::Respond(response) => return Ok(Some(response)),
+            Verdict::Fail(fault) => return Err(fault),
+        }
+    }
+    Ok(None)
+}
+
+/// Takes a prefix off the path; whole segments only, and never the leading slash.
+///
+/// # Errors
+/// None that a normalised path can cause.
+pub(crate) fn strip(request: &mut RequestHead, prefix: &str) -> Result<(), Fault> {
+    let Some(rest) = request.path().strip_prefix(prefix.trim_end_matches('/').as_bytes()) else {
+        return Ok(());
+    };
+    let path = match rest.first() {
+        Some(b'/') => rest.to_vec(),
+        None => b"/".to_vec(),
+        // The prefix ends within a segment: it is not a prefix of this path.
+        Some(_) => return Ok(()),
+    };
+    if request.set_path(&path) { Ok(()) } else { Err(Fault::new(Reason::InvalidPath)) }
+}

@@ -1,0 +1,121 @@
+//! A request's way through the pipeline, in the order in which it happens.
+
+use super::answer::answer;
+use super::responder::RouteResponder;
+use super::view::View;
+use super::{Gateway, Passage, admit};
+use crate::forward::{Call, Responder, forward};
+use crate::pipeline::{Action, Route};
+use torana_fault::{Fault, Reason};
+use torana_filter::{Exchange, Response};
+use torana_http::{Known, Method, ResponseHead, TargetForm};
+use torana_route::Outcome;
+use torana_transport::{RequestBody, ResponseSink};
+
+impl Gateway {
+    /// Normalises, routes, filters and acts. Whatever was answered is in `response`.
+    ///
+    /// # Errors
+    /// A fault that was not answered here.
+    pub(super) async fn pass(
+        &self,
+        passage: &Passage<'_>,
+        exchange: &mut Exchange,
+        body: &mut impl RequestBody,
+        response: &mut impl ResponseSink,
+    ) -> Result<(), Fault> {
+        let pipeline = passage.pipeline;
+        if exchange.request.target_form() == TargetForm::Asterisk {
+            return plainly(ResponseHead::new(204), passage, exchange, body, response).await;
+        }
+        admit::set_path(pipeline, &mut exchange.request)?;
+        let route = match pipeline.router.find(&View::new(&exchange.request)) {
+            Outcome::Matched { route, .. } => pipeline.routes.get(route),
+            Outcome::MethodNotAllowed { allow } => {
+                let allow = allow.to_string();
+                if exchange.request.method() == Method::Options {
+                    let mut head = ResponseHead::new(204);
+                    head.fields.insert(Known::Allow, allow.as_bytes())?;
+                    return plainly(head, passage, exchange, body, response).await;
+                }
+                return Err(Fault::new(Reason::MethodNotAllowed).with_field("Allow", allow));
+            }
+            Outcome::NotFound => None,
+        };
+        let route = route.ok_or(Fault::new(Reason::NoRoute))?;
+        passage.record.route.set(Some(route));
+        admit::introduce(pipeline, passage.connection, exchange)?;
+        let mut responder = RouteResponder::new(passage, route);
+        let asked = admit::ask(route, exchange, &mut responder.reached, |_, _| {}).await;
+        let made = match asked {
+            Ok(None) => return self.act(passage, route, exchange, body, response, &mut responder).await,
+            Ok(Some(made)) => *made,
+            Err(fault) => passage.refusal(fault, &exchange.request),
+        };
+        give(made, passage, exchange, body, response, &mut responder).await
+    }
+
+    /// The route's action, once every filter has agreed.
+    async fn act<'r, 'p>(
+        &self,
+        passage: &'r Passage<'p>,
+        route: &'p Route,
+        exchange: &mut Exchange,
+        body: &mut impl RequestBody,
+        response: &mut impl ResponseSink,
+        responder: &mut RouteResponder<'r, 'p>,
+    ) -> Result<(), Fault> {
+        let (upstream, strip_prefix, timeouts) = match &route.action {
+            Action::Forward { upstream, strip_prefix, timeouts } => (*upstream, strip_prefix, timeouts),
+            Action::Respond { status, fields, body: content } => {
+                let mut head = ResponseHead::new(*status);
+                for (name, value) in fields {
+                    head.fields.append(name.as_str(), value.as_bytes())?;
+                }
+                let made = Response { head, body: content.clone() };
+                return give(made, passage, exchange, body, response, responder).await;
+            }
+        };
+        let gone = || Fault::new(Reason::Internal).because("the route's service is not in the pipeline");
+        let upstream = passage.pipeline.upstreams.get(upstream).ok_or_else(gone)?;
+        if let Some(prefix) = strip_prefix {
+            admit::strip(&mut exchange.request, prefix)?;
+        }
+        responder.host = Some(&upstream.host);
+        let random = self.ids.word();
+        let call = Call { upstream, timeouts, pools: &self.pools, timer: passage.timer, random };
+        match forward(&call, exchange, body, response, responder).await {
+            Err(fault) if !response.is_started() && fault.reason != Reason::ClientClosed => {
+                let made = passage.refusal(fault, &exchange.request);
+                give(made, passage, exchange, body, response, responder).await
+            }
+            forwarded => forwarded,
+        }
+    }
+}
+
+/// Answers with what was made on a route; the response filters that were reached see it too.
+async fn give(
+    mut made: Response,
+    passage: &Passage<'_>,
+    exchange: &mut Exchange,
+    body: &mut impl RequestBody,
+    response: &mut impl ResponseSink,
+    responder: &mut RouteResponder<'_, '_>,
+) -> Result<(), Fault> {
+    responder.on_response(exchange, &mut made.head).await?;
+    answer(&made, passage, body, response).await
+}
+
+/// Answers without body where no route is concerned, as to OPTIONS (RFC 9110 section 9.3.7).
+async fn plainly(
+    head: ResponseHead,
+    passage: &Passage<'_>,
+    exchange: &Exchange,
+    body: &mut impl RequestBody,
+    response: &mut impl ResponseSink,
+) -> Result<(), Fault> {
+    let mut made = Response { head, body: bytes::Bytes::new() };
+    passage.identify(&mut made, &exchange.request);
+    answer(&made, passage, body, response).await
+}

@@ -1,0 +1,104 @@
+//! What becomes known of a request while it is served, for metrics and the access log.
+
+use super::Passage;
+use crate::pipeline::{Action, Route};
+use std::cell::{Cell, RefCell};
+use std::time::{Duration, SystemTime};
+use torana_fault::Fault;
+use torana_filter::{Attempt, Exchange};
+use torana_http::{Known, Version};
+use torana_observe::{AccessRecord, Observation, RouteMetrics};
+use torana_transport::now;
+
+/// Filled on the way, read once at the end.
+#[derive(Debug, Default)]
+pub(super) struct Record<'p> {
+    pub(super) route: Cell<Option<&'p Route>>,
+    /// Zero until a response was made.
+    pub(super) status: Cell<u16>,
+    fault: RefCell<Option<Fault>>,
+    attempts: Cell<u32>,
+    endpoint: Cell<usize>,
+    pub(super) upstream: Cell<Option<Duration>>,
+}
+
+impl Record<'_> {
+    /// Notes why the request failed; the first reason stays.
+    pub(super) fn fault(&self, fault: Fault) {
+        self.fault.borrow_mut().get_or_insert(fault);
+    }
+
+    pub(super) fn attempt(&self, attempt: &Attempt<'_>) {
+        self.attempts.set(attempt.number);
+        self.endpoint.set(attempt.endpoint);
+    }
+}
+
+/// Bytes that came and went.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Traffic {
+    /// Of the request's body.
+    pub(super) received: u64,
+    /// Of the whole response.
+    pub(super) sent: u64,
+}
+
+/// Counts the request and writes its line.
+pub(super) fn observe(passage: &Passage<'_>, exchange: &Exchange, unrouted: &RouteMetrics, traffic: Traffic) {
+    let record = &passage.record;
+    let total = now().duration_since(passage.started);
+    let fault = record.fault.borrow();
+    let reason = fault.as_ref().map(|fault| fault.reason);
+    let status = match (record.status.get(), &*fault) {
+        // Nothing was answered: what would have been.
+        (0, Some(fault)) => fault.status(),
+        (status, _) => status,
+    };
+    let route = record.route.get();
+    let upstream = record.upstream.get();
+    let Traffic { received, sent } = traffic;
+    let metrics = route.map_or(unrouted, |route| &route.metrics);
+    metrics.record(&Observation { status, reason, total, upstream, received, sent });
+    let Some(log) = &passage.pipeline.access_log else { return };
+    let request = &exchange.request;
+    let service = route.and_then(|route| match &route.action {
+        Action::Forward { upstream, .. } => passage.pipeline.upstreams.get(*upstream),
+        Action::Respond { .. } => None,
+    });
+    let attempts = record.attempts.get();
+    let endpoint = service
+        .filter(|_| attempts > 0)
+        .and_then(|service| service.endpoints.get(record.endpoint.get()))
+        .map(|endpoint| endpoint.authority.as_str());
+    log.record(&AccessRecord {
+        time: SystemTime::now(),
+        request_id: super::admit::identifier(passage.pipeline, request, &passage.own_id),
+        client: match route {
+            Some(_) => exchange.client_address,
+            None => passage.connection.peer.ip().to_canonical(),
+        },
+        method: request.method_bytes(),
+        scheme: if passage.connection.secure { "https" } else { "http" },
+        host: request.host(),
+        path: request.path(),
+        query: request.query(),
+        version: match request.version {
+            Version::Http10 => "HTTP/1.0",
+            Version::Http11 => "HTTP/1.1",
+        },
+        status,
+        reason,
+        detail: fault.as_ref().and_then(Fault::detail),
+        route: route.map(|route| &*route.name),
+        service: service.map(|service| &*service.name),
+        endpoint,
+        consumer: exchange.identity.as_ref().map(|identity| identity.consumer.as_str()),
+        received,
+        sent,
+        total,
+        upstream,
+        attempts,
+        user_agent: request.fields.get(Known::UserAgent),
+        referer: request.fields.get("Referer"),
+    });
+}

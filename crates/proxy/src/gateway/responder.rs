@@ -1,0 +1,59 @@
+//! What happens around an attempt, and to every response, on one route.
+
+use super::Passage;
+use crate::forward::Responder;
+use crate::pipeline::Route;
+use crate::upstream::UpstreamHost;
+use std::time::Duration;
+use torana_fault::Fault;
+use torana_filter::{Attempt, Exchange, OnAttempt, OnResponse, Verdict};
+use torana_http::{Known, ResponseHead};
+
+/// A route on which a request is, and how far its filters got.
+pub(super) struct RouteResponder<'r, 'p> {
+    passage: &'r Passage<'p>,
+    route: &'p Route,
+    /// How many filters have seen the request; only they see the response.
+    pub(super) reached: usize,
+    /// Which `Host` the service sees, once it is known.
+    pub(super) host: Option<&'p UpstreamHost>,
+}
+
+impl<'r, 'p> RouteResponder<'r, 'p> {
+    pub(super) const fn new(passage: &'r Passage<'p>, route: &'p Route) -> Self {
+        Self { passage, route, reached: 0, host: None }
+    }
+}
+
+impl Responder for RouteResponder<'_, '_> {
+    fn on_attempt(&mut self, exchange: &mut Exchange, attempt: &Attempt<'_>) -> Result<(), Fault> {
+        self.passage.record.attempt(attempt);
+        let Some(host) = self.host else { return Ok(()) };
+        match host.on_attempt(exchange, attempt) {
+            Verdict::Fail(fault) => Err(fault),
+            Verdict::Continue | Verdict::Respond(_) => Ok(()),
+        }
+    }
+
+    fn on_first_byte(&mut self, latency: Duration) {
+        self.passage.record.upstream.set(Some(latency));
+    }
+
+    async fn on_response(&mut self, exchange: &mut Exchange, head: &mut ResponseHead) -> Result<(), Fault> {
+        let pipeline = self.passage.pipeline;
+        if let Some(via) = &pipeline.forwarded.via {
+            head.fields.append(Known::Via, via.entry().as_bytes())?;
+        }
+        if let Some(field) = &pipeline.request_id {
+            let id = exchange.request.fields.get(field.name.as_str()).unwrap_or_default();
+            head.fields.insert(field.name.as_str(), id)?;
+        }
+        for filter in self.route.filters.iter().take(self.reached).rev() {
+            if let Verdict::Fail(fault) = filter.on_response(exchange, head).await {
+                return Err(fault);
+            }
+        }
+        self.passage.record.status.set(head.status);
+        Ok(())
+    }
+}

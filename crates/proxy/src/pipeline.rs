@@ -1,0 +1,94 @@
+//! What serves requests: immutable, shared by all workers, replaced as a whole by a reload.
+
+use crate::forwarded::Forwarded;
+use crate::upstream::{Upstream, UpstreamTimeouts};
+use bytes::Bytes;
+use std::sync::Arc;
+use torana_filters::{Filter, LimiterState};
+use torana_observe::{AccessLog, RouteMetrics};
+use torana_route::{NormalizeOptions, Router};
+use torana_transport::ServerSettings;
+use torana_types::Network;
+
+/// Everything that a request meets, in the order in which it meets it.
+#[derive(Debug)]
+pub struct Pipeline {
+    /// Bounds and deadlines on the client's side.
+    pub server: ServerSettings,
+    /// How paths are read.
+    pub paths: NormalizeOptions,
+    /// Proxies that are believed.
+    pub trusted_proxies: Vec<Network>,
+    /// What upstreams are told.
+    pub forwarded: Forwarded,
+    /// The field that carries the request's identifier, and whether one that came along is kept.
+    pub request_id: Option<RequestIdField>,
+    /// Fields that only filters may set: removed from every request.
+    pub identity_fields: Vec<String>,
+    /// Finds the route.
+    pub router: Router,
+    /// The routes, by the router's numbers.
+    pub routes: Vec<Route>,
+    /// The services, by the plan's numbers.
+    pub upstreams: Vec<Arc<Upstream>>,
+    /// The endpoint numbers in use, sorted.
+    pub endpoint_numbers: Vec<usize>,
+    /// The limits in force, each once.
+    pub limiters: Vec<Limiter>,
+    /// Where requests are written down, unless that is off.
+    pub access_log: Option<AccessLog>,
+}
+
+/// A limit and its counters, for metrics.
+#[derive(Clone, Debug)]
+pub struct Limiter {
+    /// The scope that it was written at, such as `global` or `route/GET /x`.
+    pub id: Arc<str>,
+    /// The counters.
+    pub state: Arc<LimiterState>,
+}
+
+/// How a request's identifier travels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestIdField {
+    /// The field's name.
+    pub name: String,
+    /// Whether an identifier that came with the request is kept.
+    pub trust_incoming: bool,
+}
+
+/// A route, ready to serve.
+#[derive(Debug)]
+pub struct Route {
+    /// Its name, for metrics and logs.
+    pub name: Arc<str>,
+    /// Where its requests are counted.
+    pub metrics: Arc<RouteMetrics>,
+    /// What is asked of a request, in order.
+    pub filters: Vec<Filter>,
+    /// What happens to it in the end.
+    pub action: Action,
+}
+
+/// What happens to a request in the end.
+#[derive(Debug)]
+pub enum Action {
+    /// It goes to a service.
+    Forward {
+        /// The service's number.
+        upstream: usize,
+        /// A prefix of the path that the service does not see.
+        strip_prefix: Option<Arc<str>>,
+        /// The deadlines on this route.
+        timeouts: UpstreamTimeouts,
+    },
+    /// The gateway answers.
+    Respond {
+        /// The status code.
+        status: u16,
+        /// The fields.
+        fields: Vec<(String, String)>,
+        /// The body.
+        body: Bytes,
+    },
+}

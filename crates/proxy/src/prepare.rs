@@ -1,0 +1,77 @@
+//! From a plan to the pipeline that serves it, taking over what the registry has of state.
+//!
+//! Everything that a plan can get wrong was found before; what is left here are the machine's refusals.
+
+mod filters;
+mod routes;
+mod settings;
+mod upstreams;
+
+use crate::pipeline::Pipeline;
+use crate::registry::Registry;
+use std::path::PathBuf;
+use std::sync::Arc;
+use torana_observe::Metrics;
+use torana_plan::Plan;
+use torana_route::Router;
+
+/// Why a plan cannot be served here and now.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// The access log's file cannot be written.
+    #[error("the access log cannot be written to {}: {source}", file.display())]
+    AccessLog {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Two routes cannot be told apart. The plan's checks find this first, with places.
+    #[error("routes are ambiguous: {0}")]
+    Routes(String),
+}
+
+/// Makes a plan ready to serve. Nothing that serves now is disturbed, whatever comes of it.
+///
+/// # Errors
+/// See [`PrepareError`].
+pub fn prepare(
+    plan: &Plan,
+    registry: &mut Registry,
+    metrics: &Arc<Metrics>,
+) -> Result<Pipeline, PrepareError> {
+    registry.begin();
+    let settings = &plan.settings;
+    let access_log = settings::access_log(settings, registry, metrics)?;
+    let specs = plan.routes.iter().map(|route| route.matching.clone()).collect();
+    let router = Router::build(specs).map_err(|conflicts| {
+        let conflicts: Vec<String> = conflicts.iter().map(|conflict| format!("{conflict:?}")).collect();
+        PrepareError::Routes(conflicts.join("; "))
+    })?;
+    let upstreams = plan.services.iter().map(|service| upstreams::upstream(service, registry)).collect();
+    let mut limiters = filters::Limiters::default();
+    let routes = plan
+        .routes
+        .iter()
+        .map(|route| routes::route(route, plan, registry, metrics, &mut limiters))
+        .collect();
+    let mut pipeline = Pipeline {
+        server: settings::server(settings),
+        paths: settings::paths(settings),
+        trusted_proxies: settings.trusted_proxies.clone(),
+        forwarded: settings::forwarded(settings),
+        request_id: settings::request_id(settings),
+        identity_fields: filters::identity_fields(plan),
+        router,
+        routes,
+        upstreams,
+        endpoint_numbers: Vec::new(),
+        limiters: limiters.all,
+        access_log,
+    };
+    let numbers = pipeline.upstreams.iter().flat_map(|upstream| &upstream.endpoints);
+    pipeline.endpoint_numbers = numbers.map(|endpoint| endpoint.number).collect();
+    pipeline.endpoint_numbers.sort_unstable();
+    registry.sweep();
+    Ok(pipeline)
+}

@@ -1,0 +1,46 @@
+//! Routes: filters and action.
+
+use super::filters::{Limiters, filter};
+use crate::pipeline::{Action, Route};
+use crate::registry::Registry;
+use crate::upstream::UpstreamTimeouts;
+use bytes::Bytes;
+use std::sync::Arc;
+use torana_observe::Metrics;
+use torana_plan::{Action as Planned, Plan, RoutePlan};
+
+pub(super) fn route(
+    planned: &RoutePlan,
+    plan: &Plan,
+    registry: &mut Registry,
+    metrics: &Arc<Metrics>,
+    limiters: &mut Limiters,
+) -> Route {
+    let service = match &planned.action {
+        Planned::Forward { service, .. } => plan.service(*service).map(|service| &*service.name),
+        Planned::Respond { .. } => None,
+    };
+    Route {
+        metrics: metrics.route(&planned.name, service),
+        name: Arc::clone(&planned.name),
+        filters: planned.policies.iter().map(|planned| filter(&planned.policy, registry, limiters)).collect(),
+        action: action(&planned.action),
+    }
+}
+
+fn action(planned: &Planned) -> Action {
+    match planned {
+        Planned::Forward { service, strip_prefix, timeouts } => Action::Forward {
+            upstream: service.index(),
+            strip_prefix: strip_prefix.clone(),
+            timeouts: UpstreamTimeouts {
+                first_byte: timeouts.first_byte.as_duration(),
+                idle: timeouts.idle.as_duration(),
+                total: timeouts.total.map(torana_types::TimeSpan::as_duration),
+            },
+        },
+        Planned::Respond { status, headers, body } => {
+            Action::Respond { status: *status, fields: headers.clone(), body: Bytes::copy_from_slice(body) }
+        }
+    }
+}

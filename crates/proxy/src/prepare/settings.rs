@@ -1,0 +1,83 @@
+//! What holds for the whole gateway.
+
+use super::PrepareError;
+use crate::forwarded::{Forwarded, ViaName};
+use crate::pipeline::RequestIdField;
+use crate::registry::Registry;
+use std::sync::Arc;
+use torana_config::written::{AccessLogFormat, EncodedSlashes as Written};
+use torana_http::h1::HeadLimits;
+use torana_observe::{AccessLog, AccessLogSettings, LogFormat, LogTarget, Metrics};
+use torana_plan::Settings;
+use torana_route::{EncodedSlashes, NormalizeOptions};
+use torana_transport::ServerSettings;
+
+pub(super) fn server(settings: &Settings) -> ServerSettings {
+    let (limits, timeouts) = (&settings.limits, &settings.timeouts);
+    ServerSettings {
+        head_limits: HeadLimits {
+            head_bytes: limits.head_bytes.as_usize(),
+            target_bytes: limits.target_bytes.as_usize(),
+            fields: usize::from(limits.header_count.get()),
+        },
+        body_bytes: limits.body_bytes.on().map_or(u64::MAX, |size| size.as_u64()),
+        head_timeout: timeouts.head.as_duration(),
+        body_idle_timeout: timeouts.body.as_duration(),
+        keep_alive_timeout: timeouts.keep_alive.as_duration(),
+        write_timeout: timeouts.write.as_duration(),
+    }
+}
+
+pub(super) const fn paths(settings: &Settings) -> NormalizeOptions {
+    NormalizeOptions {
+        encoded_slashes: match settings.paths.encoded_slashes {
+            Written::Reject => EncodedSlashes::Reject,
+            Written::Keep => EncodedSlashes::Keep,
+        },
+    }
+}
+
+pub(super) fn forwarded(settings: &Settings) -> Forwarded {
+    let written = &settings.forwarded;
+    Forwarded {
+        x_forwarded: written.x_forwarded,
+        forwarded: written.forwarded,
+        via: written.via.on().map(|name| ViaName::new(name)),
+    }
+}
+
+pub(super) fn request_id(settings: &Settings) -> Option<RequestIdField> {
+    let written = &settings.request_id;
+    let name = written.header.on()?.clone();
+    Some(RequestIdField { name, trust_incoming: written.trust_incoming })
+}
+
+/// The access log: the one in use where nothing about it changed.
+pub(super) fn access_log(
+    settings: &Settings,
+    registry: &mut Registry,
+    metrics: &Arc<Metrics>,
+) -> Result<Option<AccessLog>, PrepareError> {
+    let Some(written) = &settings.access_log else {
+        registry.access_log = None;
+        return Ok(None);
+    };
+    let target = match written.to.as_str() {
+        "stdout" => LogTarget::Stdout,
+        file => LogTarget::File(file.into()),
+    };
+    let format = match written.format {
+        AccessLogFormat::Json => LogFormat::Json,
+        AccessLogFormat::Human => LogFormat::Human,
+    };
+    let wanted = AccessLogSettings { format, target, query: written.query };
+    if let Some((settings, log)) = &registry.access_log
+        && *settings == wanted
+    {
+        return Ok(Some(log.clone()));
+    }
+    let log = AccessLog::start(wanted.clone(), Arc::clone(metrics))
+        .map_err(|source| PrepareError::AccessLog { file: written.to.clone().into(), source })?;
+    registry.access_log = Some((wanted, log.clone()));
+    Ok(Some(log))
+}

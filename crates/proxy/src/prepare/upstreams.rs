@@ -1,0 +1,94 @@
+//! Services: endpoints, pools and how one is chosen.
+
+use crate::registry::{NumberedEndpoint, Registry};
+use crate::upstream::{Upstream, UpstreamEndpoint, UpstreamHost};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use torana_balance::{Algorithm, Balancer, Endpoint as Weighted, EndpointLoad};
+use torana_config::written::Balance;
+use torana_http::h1::HeadLimits;
+use torana_plan::{HostHeader, ServicePlan};
+use torana_transport::{Address, Endpoint, EndpointSettings};
+use torana_types::EndpointUrl;
+
+/// How long a connection is kept where its age does not matter.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+pub(super) fn upstream(service: &ServicePlan, registry: &mut Registry) -> Arc<Upstream> {
+    let name = &service.name;
+    let settings = endpoint_settings(service);
+    let mut endpoints = Vec::with_capacity(service.endpoints.len());
+    let mut weighted = Vec::with_capacity(service.endpoints.len());
+    for planned in &service.endpoints {
+        let address = address(&planned.url);
+        let load = registry.loads.get_or((Arc::clone(name), address.clone()), EndpointLoad::default);
+        weighted.push(Weighted { weight: planned.weight, load });
+        let key = (Arc::clone(name), address.clone(), settings);
+        let kept = registry.endpoints.get(&key);
+        let kept = kept.unwrap_or_else(|| {
+            let endpoint = Endpoint::new(address, settings);
+            let numbered = Arc::new(NumberedEndpoint { number: registry.free_number(), endpoint });
+            registry.endpoints.keep(key, &numbered);
+            numbered
+        });
+        endpoints.push(UpstreamEndpoint {
+            number: kept.number,
+            endpoint: Arc::clone(&kept.endpoint),
+            authority: planned.url.authority(),
+            kept: Some(kept),
+        });
+    }
+    let algorithm = algorithm(service.balance);
+    let balancer = match registry.upstreams.get(name) {
+        Some(before) => before.balancer.rebuild(algorithm, weighted),
+        None => Balancer::new(algorithm, weighted),
+    };
+    let upstream = Arc::new(Upstream {
+        name: Arc::clone(name),
+        balancer,
+        endpoints,
+        host: host(&service.host),
+        attempts: u32::from(service.attempts.get()),
+        head_limits: HeadLimits::default(),
+    });
+    registry.upstreams.keep(Arc::clone(name), &upstream);
+    upstream
+}
+
+fn endpoint_settings(service: &ServicePlan) -> EndpointSettings {
+    let pool = &service.pool;
+    let size = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+    EndpointSettings {
+        max_connections: size(pool.max_connections.get()),
+        max_queue: size(pool.max_queue),
+        queue_timeout: pool.queue_timeout.as_duration(),
+        connect_timeout: service.timeouts.connect.as_duration(),
+        idle_timeout: pool.idle_timeout.as_duration(),
+        max_age: pool.max_age.on().map_or(FOREVER, |age| age.as_duration()),
+    }
+}
+
+fn address(url: &EndpointUrl) -> Address {
+    match url.ip() {
+        Some(ip) => Address::Socket(SocketAddr::new(ip, url.port())),
+        None => Address::Name(url.host().into(), url.port()),
+    }
+}
+
+const fn algorithm(balance: Balance) -> Algorithm {
+    match balance {
+        Balance::RoundRobin => Algorithm::RoundRobin,
+        Balance::Weighted => Algorithm::WeightedRoundRobin,
+        Balance::LeastConnections => Algorithm::LeastConnections,
+        Balance::TwoChoices => Algorithm::TwoChoices,
+    }
+}
+
+fn host(host: &HostHeader) -> UpstreamHost {
+    match host {
+        HostHeader::Preserve => UpstreamHost::Preserve,
+        HostHeader::Rewrite => UpstreamHost::Rewrite,
+        HostHeader::Literal(host) => UpstreamHost::Literal(Arc::clone(host)),
+    }
+}

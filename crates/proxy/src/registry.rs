@@ -1,0 +1,148 @@
+//! State that outlives a configuration.
+//!
+//! Connections, loads, balancer positions and limiters are not configuration: a reload that does not change
+//! a service must not reset them. They are found here by identity and by what shapes them, and live for as
+//! long as a pipeline (or a request under way) holds them: the registry itself holds them weakly.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Weak};
+use torana_balance::EndpointLoad;
+use torana_filters::{JwtFilter, LimiterState};
+use torana_observe::{AccessLog, AccessLogSettings};
+use torana_plan::{JwtPlan, RateLimitPlan};
+use torana_transport::{Address, Endpoint, EndpointSettings};
+
+use crate::upstream::Upstream;
+
+/// An endpoint with the number by which workers find its pool.
+#[derive(Debug)]
+pub(crate) struct NumberedEndpoint {
+    /// Not used again while this lives.
+    pub(crate) number: usize,
+    pub(crate) endpoint: Arc<Endpoint>,
+}
+
+/// State by identity. Owned by the one thread that prepares pipelines.
+#[derive(Debug, Default)]
+pub struct Registry {
+    /// By service, place and bounds: pools with other bounds are other pools.
+    pub(crate) endpoints: Kept<(Arc<str>, Address, EndpointSettings), NumberedEndpoint>,
+    /// By service and place.
+    pub(crate) loads: Kept<(Arc<str>, Address), EndpointLoad>,
+    /// By name; a balancer goes on where the one before it stood.
+    pub(crate) upstreams: Kept<Arc<str>, Upstream>,
+    /// By everything that shapes them: a limit that changed begins anew.
+    pub(crate) limiters: Kept<Arc<RateLimitPlan>, LimiterState>,
+    /// By everything that shapes them; they hold what they have verified.
+    pub(crate) jwt: Kept<Arc<JwtPlan>, JwtFilter>,
+    pub(crate) access_log: Option<(AccessLogSettings, AccessLog)>,
+    numbers: Vec<bool>,
+}
+
+impl Registry {
+    /// The access log in use, if any: to have it reopened, and to have its last lines written.
+    #[must_use]
+    pub fn access_log(&self) -> Option<&AccessLog> {
+        self.access_log.as_ref().map(|(_, log)| log)
+    }
+
+    /// Begins a preparation: learns which endpoint numbers are free.
+    pub(crate) fn begin(&mut self) {
+        self.numbers.clear();
+        let taken: Vec<usize> = self.endpoints.living().map(|endpoint| endpoint.number).collect();
+        for number in taken {
+            self.take_number(number);
+        }
+    }
+
+    /// The smallest number that no endpoint has.
+    pub(crate) fn free_number(&mut self) -> usize {
+        let number = self.numbers.iter().position(|taken| !taken).unwrap_or(self.numbers.len());
+        self.take_number(number);
+        number
+    }
+
+    fn take_number(&mut self, number: usize) {
+        if self.numbers.len() <= number {
+            self.numbers.resize(number.saturating_add(1), false);
+        }
+        if let Some(taken) = self.numbers.get_mut(number) {
+            *taken = true;
+        }
+    }
+
+    /// Forgets what nobody holds any more.
+    pub(crate) fn sweep(&mut self) {
+        self.endpoints.sweep();
+        self.loads.sweep();
+        self.upstreams.sweep();
+        self.limiters.sweep();
+        self.jwt.sweep();
+    }
+}
+
+/// Weakly held values by key.
+#[derive(Debug)]
+pub(crate) struct Kept<K, V>(HashMap<K, Weak<V>>);
+
+impl<K, V> Default for Kept<K, V> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<K: Eq + Hash, V> Kept<K, V> {
+    /// The living value of a key, if there is one.
+    pub(crate) fn get(&self, key: &K) -> Option<Arc<V>> {
+        self.0.get(key).and_then(Weak::upgrade)
+    }
+
+    /// The living value of a key, or a new one.
+    pub(crate) fn get_or(&mut self, key: K, make: impl FnOnce() -> V) -> Arc<V> {
+        if let Some(value) = self.get(&key) {
+            return value;
+        }
+        let value = Arc::new(make());
+        self.keep(key, &value);
+        value
+    }
+
+    /// Keeps a value by its key.
+    pub(crate) fn keep(&mut self, key: K, value: &Arc<V>) {
+        self.0.insert(key, Arc::downgrade(value));
+    }
+
+    fn living(&self) -> impl Iterator<Item = Arc<V>> {
+        self.0.values().filter_map(Weak::upgrade)
+    }
+
+    fn sweep(&mut self) {
+        self.0.retain(|_, value| value.strong_count() > 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_is_found_and_what_is_not_is_forgotten() {
+        let mut kept: Kept<&str, u8> = Kept::default();
+        let first = kept.get_or("a", || 1);
+        assert_eq!(*kept.get_or("a", || 2), 1);
+        drop(first);
+        assert_eq!(*kept.get_or("a", || 3), 3);
+        kept.sweep();
+        assert!(kept.0.is_empty());
+    }
+
+    #[test]
+    fn numbers_are_used_again_only_when_free() {
+        let mut registry = Registry::default();
+        registry.begin();
+        assert_eq!((registry.free_number(), registry.free_number()), (0, 1));
+        registry.begin();
+        assert_eq!(registry.free_number(), 0);
+    }
+}

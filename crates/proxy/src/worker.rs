@@ -1,0 +1,98 @@
+//! A data-plane thread: one runtime, its own listening sockets, its own pools.
+
+use crate::gateway::Gateway;
+use crate::shared::Shared;
+use crate::upstream::Pools;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::watch;
+use torana_transport::{AcceptError, Drain, serve_listener};
+
+/// How often a draining worker looks whether its last connection has ended.
+const DRAIN_POLL: Duration = Duration::from_millis(20);
+
+/// A running worker.
+#[derive(Debug)]
+pub struct WorkerHandle {
+    thread: JoinHandle<()>,
+    stop: watch::Sender<Option<Duration>>,
+}
+
+impl WorkerHandle {
+    /// Tells the worker to accept nothing more and to end within `deadline`.
+    pub fn drain(&self, deadline: Duration) {
+        // A worker that has ended already needs no telling.
+        let _ = self.stop.send(Some(deadline));
+    }
+
+    /// Waits for the thread. `false`: it ended by a panic.
+    #[must_use]
+    pub fn join(self) -> bool {
+        self.thread.join().is_ok()
+    }
+}
+
+/// Starts a worker on its own thread. `report` is told of accepts that fail.
+///
+/// # Errors
+/// The thread or its runtime cannot be made.
+pub fn start_worker(
+    name: String,
+    listeners: Vec<std::net::TcpListener>,
+    shared: Arc<Shared>,
+    report: impl Fn(AcceptError) + Clone + Send + 'static,
+) -> io::Result<WorkerHandle> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (stop, stopped) = watch::channel(None);
+    let thread = std::thread::Builder::new().name(name).spawn(move || {
+        let local = tokio::task::LocalSet::new();
+        local.block_on(&runtime, work(listeners, shared, report, stopped));
+    })?;
+    Ok(WorkerHandle { thread, stop })
+}
+
+async fn work(
+    listeners: Vec<std::net::TcpListener>,
+    shared: Arc<Shared>,
+    report: impl Fn(AcceptError) + Clone + 'static,
+    mut stopped: watch::Receiver<Option<Duration>>,
+) {
+    let pools = Rc::new(Pools::default());
+    let gateway = Rc::new(Gateway::new(shared, Rc::clone(&pools)));
+    let drain = Rc::new(Drain::default());
+    let refreshed = Rc::clone(&gateway);
+    let housekeeping =
+        tokio::task::spawn_local(async move { pools.keep_house(|| refreshed.refresh()).await });
+    let mut accepting = Vec::new();
+    for listener in listeners {
+        match tokio::net::TcpListener::from_std(listener) {
+            Ok(listener) => accepting.push(tokio::task::spawn_local(serve_listener(
+                listener,
+                Rc::clone(&gateway),
+                Rc::clone(&drain),
+                report.clone(),
+            ))),
+            Err(error) => report(AcceptError(error)),
+        }
+    }
+    // The sender is gone only when the process is ending; then there is no time to give.
+    let deadline = match stopped.wait_for(Option::is_some).await {
+        Ok(deadline) => deadline.unwrap_or_default(),
+        Err(_) => Duration::ZERO,
+    };
+    for task in accepting {
+        task.abort();
+    }
+    drain.start();
+    let ended = async {
+        while drain.connections() > 0 {
+            tokio::time::sleep(DRAIN_POLL).await;
+        }
+    };
+    // Past the deadline the connections that are left end with the thread.
+    let _ = tokio::time::timeout(deadline, ended).await;
+    housekeeping.abort();
+}

@@ -1,0 +1,155 @@
+//! `torana explain`: what would become of a request, told from the code that serves.
+
+use crate::arguments::ExplainArguments;
+use crate::file;
+use anyhow::bail;
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use torana_filter::Moment;
+use torana_observe::Metrics;
+use torana_plan::{Plan, PlannedPolicy};
+use torana_proxy::{Decision, End, Explanation, Pipeline, Registry, explain, prepare, read_head};
+use torana_route::{Mismatch, Verdict};
+use torana_transport::ConnectionInfo;
+
+/// What is never shown, although whoever asks has typed it.
+const SECRET_FIELDS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
+
+pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
+    let read = file::read(&arguments.file)?;
+    let Some(plan) = read.loaded.plan.clone() else {
+        eprint!("{}", file::for_people(&read.loaded, &read.loaded.findings));
+        return Ok(ExitCode::FAILURE);
+    };
+    let mut plan = plan;
+    plan.settings.access_log = None;
+    let pipeline = prepare(&plan, &mut Registry::default(), &Metrics::new())?;
+    let request = head_text(arguments)?;
+    let head = match read_head(request.as_bytes(), &pipeline.server.head_limits) {
+        Ok(head) => head,
+        Err(fault) => {
+            println!("answer    {} {fault}", fault.status());
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    let port = plan.settings.listen.first().map_or(0, |address| address.socket_addr().port());
+    let connection = ConnectionInfo {
+        peer: SocketAddr::new(arguments.from, 40_000),
+        local: SocketAddr::from(([127, 0, 0, 1], port)),
+        secure: false,
+    };
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let moment = Moment { since_start: Duration::ZERO, unix_seconds: unix.as_secs() };
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let told = runtime.block_on(explain(&pipeline, head, &connection, moment));
+    print!("{}", text(&plan, &pipeline, &told, arguments.all));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The head as a client would send it.
+fn head_text(arguments: &ExplainArguments) -> anyhow::Result<String> {
+    let url = &arguments.url;
+    let after_scheme = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    let (host, target) = match after_scheme {
+        Some(rest) => {
+            let cut = rest.find(['/', '?']).unwrap_or(rest.len());
+            let (host, target) = rest.split_at_checked(cut).unwrap_or((rest, ""));
+            (host, if target.starts_with('/') { target.to_owned() } else { format!("/{target}") })
+        }
+        None => ("localhost", url.clone()),
+    };
+    let mut text = format!("{} {target} HTTP/1.1\r\n", arguments.method);
+    let own_host = arguments.headers.iter().any(|field| field.to_ascii_lowercase().starts_with("host:"));
+    if !own_host {
+        let _ = write!(text, "Host: {host}\r\n");
+    }
+    for field in &arguments.headers {
+        if !field.contains(':') || field.contains(['\r', '\n']) {
+            bail!("a field is written 'Name: value', not '{field}'");
+        }
+        let _ = write!(text, "{field}\r\n");
+    }
+    text.push_str("\r\n");
+    Ok(text)
+}
+
+fn text(plan: &Plan, pipeline: &Pipeline, told: &Explanation, all: bool) -> String {
+    let mut text = String::new();
+    let line = |text: &mut String, label: &str, rest: &str| {
+        let _ = writeln!(text, "{label:<10}{rest}");
+    };
+    if !told.path.is_empty() {
+        line(&mut text, "path", &told.path);
+    }
+    let name = |route: usize| plan.routes.get(route).map_or("?", |route| &*route.name);
+    match told.route.and_then(|route| plan.routes.get(route)) {
+        Some(route) => line(&mut text, "route", &format!("{}   ({})", route.name, route.span)),
+        None => line(&mut text, "route", "none"),
+    }
+    for candidate in &told.candidates {
+        let say = match &candidate.verdict {
+            Verdict::Won => continue,
+            Verdict::Lost { by, .. } => format!("before {}: {by}", name(candidate.route)),
+            Verdict::Mismatched(Mismatch::Path | Mismatch::Host) if !all => continue,
+            Verdict::Mismatched(mismatch) => format!("not {}: {mismatch}", name(candidate.route)),
+        };
+        line(&mut text, "", &say);
+    }
+    let planned =
+        told.route.and_then(|route| plan.routes.get(route)).map_or(&[][..], |route| &route.policies);
+    policies(&mut text, told, planned);
+    if let Some(identity) = &told.identity {
+        line(
+            &mut text,
+            "caller",
+            &format!("{} with roles [{}]", identity.consumer, identity.roles.join(", ")),
+        );
+    }
+    end(&mut text, pipeline, &told.end);
+    text
+}
+
+fn policies(text: &mut String, told: &Explanation, planned: &[PlannedPolicy]) {
+    for (index, planned) in planned.iter().enumerate() {
+        let label = if index == 0 { "policies" } else { "" };
+        let from = format!("{} {}", planned.scope, planned.span);
+        let name = planned.policy.name();
+        let Some(step) = told.steps.get(index) else {
+            let _ = writeln!(text, "{label:<10}{name:<12}not reached   ({from})");
+            continue;
+        };
+        let decision = match &step.decision {
+            Decision::Continue => "passed".to_owned(),
+            Decision::Answer(status) => format!("answered {status}"),
+            Decision::Refuse(fault) => format!("refused with {}: {fault}", fault.status()),
+        };
+        let _ = writeln!(text, "{label:<10}{name:<12}{decision}   ({from})");
+        let _ = writeln!(text, "{:<10}{:<12}asks for {}", "", "", step.asks);
+    }
+}
+
+fn end(text: &mut String, pipeline: &Pipeline, end: &End) {
+    let (label, rest, fields) = match end {
+        End::Refuse(fault) => {
+            let fields = fault.fields().iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+            ("answer", format!("{} {}", fault.status(), fault.reason.label()), fields.collect())
+        }
+        End::Answer { status, fields } => ("answer", status.to_string(), fields.clone()),
+        End::Forward { upstream, target, fields } => {
+            let service = pipeline.upstreams.get(*upstream);
+            let name = service.map_or("?", |service| &*service.name);
+            let endpoints: Vec<&str> = service
+                .map(|service| service.endpoints.iter().map(|endpoint| endpoint.authority.as_str()).collect())
+                .unwrap_or_default();
+            let rest = format!("to {name} as {target}, at one of {}", endpoints.join(", "));
+            ("forward", rest, fields.clone())
+        }
+    };
+    let _ = writeln!(text, "{label:<10}{rest}");
+    for (name, value) in fields {
+        let secret = SECRET_FIELDS.contains(&name.to_ascii_lowercase().as_str());
+        let _ = writeln!(text, "{:<10}{name}: {}", "", if secret { "***" } else { &value });
+    }
+}

@@ -1,0 +1,72 @@
+//! Reading a configuration file with what it refers to. Every command loads by this one way.
+
+use anyhow::Context;
+use std::cell::RefCell;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use torana_config::{Finding, ResolveError, Resolver, render};
+use torana_plan::{Loaded, load};
+
+/// The largest file that is read, be it the configuration or one that it refers to.
+const LARGEST: u64 = 64 * 1024 * 1024;
+
+/// A configuration and the files that it was read from.
+#[derive(Debug)]
+pub(crate) struct Read {
+    pub(crate) loaded: Loaded,
+    /// The file itself first.
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// Reads and plans a file.
+///
+/// # Errors
+/// The file cannot be read as text.
+pub(crate) fn read(path: &Path) -> anyhow::Result<Read> {
+    let text = read_text(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    let surroundings = Surroundings { folder, files: RefCell::new(vec![path.to_owned()]) };
+    let loaded = load(&path.display().to_string(), &text, &surroundings);
+    Ok(Read { loaded, files: surroundings.files.into_inner() })
+}
+
+fn read_text(path: &Path) -> std::io::Result<String> {
+    let length = std::fs::metadata(path)?.len();
+    if length > LARGEST {
+        return Err(std::io::Error::other(format!("it has {length} bytes; at most {LARGEST} are read")));
+    }
+    std::fs::read_to_string(path)
+}
+
+/// The findings as text for a person at the standard error.
+pub(crate) fn for_people(loaded: &Loaded, findings: &[Finding]) -> String {
+    render(findings, &loaded.source, std::io::stderr().is_terminal())
+}
+
+/// The environment and the files around the configuration.
+struct Surroundings {
+    folder: PathBuf,
+    files: RefCell<Vec<PathBuf>>,
+}
+
+impl Resolver for Surroundings {
+    fn environment(&self, name: &str) -> Result<String, ResolveError> {
+        match std::env::var(name) {
+            Ok(value) => Ok(value),
+            Err(std::env::VarError::NotPresent) => Err(ResolveError::Missing),
+            Err(std::env::VarError::NotUnicode(_)) => {
+                Err(ResolveError::Unreadable { reason: "it is not UTF-8".into() })
+            }
+        }
+    }
+
+    fn file(&self, path: &str) -> Result<String, ResolveError> {
+        let path = self.folder.join(path);
+        let text = read_text(&path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => ResolveError::Missing,
+            _ => ResolveError::Unreadable { reason: error.to_string() },
+        });
+        self.files.borrow_mut().push(path);
+        text
+    }
+}

@@ -1,0 +1,67 @@
+//! What the admin pages see.
+
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use torana_admin::{Control, Readiness};
+use torana_observe::Metrics;
+
+/// What a reload did not change although the file did.
+#[derive(Debug)]
+pub(crate) struct Reload {
+    pub(crate) needs_restart: Vec<&'static str>,
+}
+
+const STARTING: u8 = 0;
+const READY: u8 = 1;
+const DRAINING: u8 = 2;
+
+/// Shared with the admin listener.
+#[derive(Debug)]
+pub(super) struct State {
+    phase: AtomicU8,
+    configuration: Mutex<(u64, Value)>,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+impl State {
+    pub(super) fn new(metrics: Arc<Metrics>) -> Arc<Self> {
+        Arc::new(Self { phase: AtomicU8::new(STARTING), configuration: Mutex::default(), metrics })
+    }
+
+    pub(super) fn ready(&self) {
+        self.phase.store(READY, Ordering::Release);
+    }
+
+    pub(super) fn draining(&self) {
+        self.phase.store(DRAINING, Ordering::Release);
+    }
+
+    /// A configuration came into force.
+    pub(super) fn configured(&self, redacted: Value) {
+        let mut known = self.configuration.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = (known.0.saturating_add(1), redacted);
+        self.metrics.reloads().succeeded();
+    }
+}
+
+impl Control for State {
+    fn readiness(&self) -> Readiness {
+        match self.phase.load(Ordering::Acquire) {
+            READY => Readiness::Ready,
+            STARTING => Readiness::NotReady("starting"),
+            _ => Readiness::NotReady("draining"),
+        }
+    }
+
+    fn configuration(&self) -> String {
+        let known = self.configuration.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut text = format!("{:#}", json!({ "generation": known.0, "configuration": known.1 }));
+        text.push('\n');
+        text
+    }
+
+    fn metrics(&self) -> String {
+        self.metrics.render()
+    }
+}

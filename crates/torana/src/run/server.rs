@@ -1,0 +1,237 @@
+//! A running gateway: listeners, workers, the admin pages, and the pipeline in force.
+
+use super::control::{Reload, State};
+use anyhow::Context;
+use serde_json::Value;
+use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use torana_observe::Metrics;
+use torana_plan::Plan;
+use torana_proxy::{Registry, Report, Shared, WorkerHandle, prepare, start_worker};
+use torana_transport::bind;
+use torana_types::ListenAddr;
+use tracing::{error, info};
+
+/// How long the last lines of the access log may take.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
+/// What the command line says instead of the file.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings {
+    pub(crate) listen: Vec<ListenAddr>,
+    pub(crate) admin: Option<ListenAddr>,
+    pub(crate) workers: Option<NonZeroU16>,
+}
+
+impl Settings {
+    fn apply(&self, plan: &mut Plan) {
+        if !self.listen.is_empty() {
+            plan.settings.listen.clone_from(&self.listen);
+        }
+        plan.settings.admin = self.admin.or(plan.settings.admin);
+        plan.settings.workers = self.workers.or(plan.settings.workers);
+    }
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub(crate) struct Server {
+    settings: Settings,
+    plan: Plan,
+    registry: Registry,
+    metrics: Arc<Metrics>,
+    shared: Arc<Shared>,
+    state: Arc<State>,
+    workers: Vec<WorkerHandle>,
+    /// Where clients connect, with real ports.
+    pub(crate) addresses: Vec<SocketAddr>,
+    /// Where the admin pages are.
+    pub(crate) admin: Option<SocketAddr>,
+    /// Ends the admin pages when dropped.
+    _admin_stop: oneshot::Sender<()>,
+}
+
+impl Server {
+    /// Binds everything, then starts to serve.
+    ///
+    /// # Errors
+    /// An address cannot be listened on, the access log cannot be written, or threads cannot be started.
+    pub(crate) async fn start(mut plan: Plan, redacted: Value, settings: &Settings) -> anyhow::Result<Self> {
+        settings.apply(&mut plan);
+        let metrics = Metrics::new();
+        let mut registry = Registry::default();
+        let pipeline = prepare(&plan, &mut registry, &metrics)?;
+        let count = plan.settings.workers.map_or_else(cores, |workers| usize::from(workers.get()));
+        let (addresses, listeners) = listeners(&plan.settings.listen, count)?;
+        let shared = Shared::new(pipeline, Arc::clone(&metrics));
+        metrics.set_source(Box::new(Report::new(Arc::downgrade(&shared))));
+        let state = State::new(Arc::clone(&metrics));
+        state.configured(redacted);
+        let (admin_stop, admin_stopped) = oneshot::channel();
+        let admin = match plan.settings.admin {
+            Some(address) => Some(serve_admin(address, &state, admin_stopped).await?),
+            None => None,
+        };
+        let mut workers = Vec::with_capacity(count);
+        for (number, listeners) in listeners.into_iter().enumerate() {
+            let counted = Arc::clone(&metrics);
+            let report = move |error: torana_transport::AcceptError| {
+                counted.connections().accept_failed();
+                error!("cannot accept connections: {}", error.0);
+            };
+            let name = format!("worker-{number}");
+            workers.push(
+                start_worker(name, listeners, Arc::clone(&shared), report)
+                    .context("cannot start a thread")?,
+            );
+        }
+        for address in &addresses {
+            info!("listening on http://{address} with {count} worker(s)");
+        }
+        if let Some(address) = admin {
+            info!("admin pages on http://{address}");
+        }
+        state.ready();
+        let settings = settings.clone();
+        let started = Self {
+            settings,
+            plan,
+            registry,
+            metrics,
+            shared,
+            state,
+            workers,
+            addresses,
+            admin,
+            _admin_stop: admin_stop,
+        };
+        Ok(started)
+    }
+
+    /// Prepares a plan beside the one in force and exchanges them.
+    ///
+    /// # Errors
+    /// The plan cannot be served here; nothing has changed.
+    pub(crate) fn reload(&mut self, mut plan: Plan, redacted: Value) -> anyhow::Result<Reload> {
+        self.settings.apply(&mut plan);
+        let pipeline = match prepare(&plan, &mut self.registry, &self.metrics) {
+            Ok(pipeline) => pipeline,
+            Err(problem) => {
+                self.reload_failed();
+                return Err(problem.into());
+            }
+        };
+        self.shared.replace(pipeline);
+        self.state.configured(redacted);
+        self.metrics.sweep();
+        let (old, new) = (&self.plan.settings, &plan.settings);
+        let fixed = [
+            ("listen", old.listen != new.listen),
+            ("admin", old.admin != new.admin),
+            ("workers", old.workers != new.workers),
+        ];
+        let needs_restart = fixed.iter().filter(|(_, changed)| *changed).map(|(what, _)| *what).collect();
+        // What did not take effect is compared with what is in force the next time too.
+        let (listen, admin, workers) = (old.listen.clone(), old.admin, old.workers);
+        self.plan = plan;
+        self.plan.settings.listen = listen;
+        self.plan.settings.admin = admin;
+        self.plan.settings.workers = workers;
+        Ok(Reload { needs_restart })
+    }
+
+    /// A configuration was refused.
+    pub(crate) fn reload_failed(&self) {
+        self.metrics.reloads().failed();
+    }
+
+    /// Has the access log's file opened again by its name.
+    pub(crate) fn reopen_access_log(&self) {
+        if let Some(log) = self.registry.access_log() {
+            log.reopen();
+        }
+    }
+
+    /// Accepts nothing more and waits for what is under way, up to the deadline of the configuration.
+    /// `false`: something was cut off.
+    pub(crate) async fn drain(&mut self) -> bool {
+        self.state.draining();
+        let deadline = self.plan.settings.drain_timeout.as_duration();
+        for worker in &self.workers {
+            worker.drain(deadline);
+        }
+        let workers = std::mem::take(&mut self.workers);
+        let join = move || workers.into_iter().all(WorkerHandle::join);
+        let joined = tokio::task::spawn_blocking(join).await.unwrap_or(false);
+        let all_ended = self.metrics.connections().open() == 0;
+        let log = self.registry.access_log().cloned();
+        let written = match log {
+            Some(log) => tokio::task::spawn_blocking(move || log.finish(LAST_LINES)).await.unwrap_or(false),
+            None => true,
+        };
+        if !written {
+            error!("the last lines of the access log could not be written");
+        }
+        joined && all_ended
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Sockets for every worker: one for each address, all of one address with the same port.
+#[allow(clippy::type_complexity, reason = "a pair of lists")]
+fn listeners(
+    wanted: &[ListenAddr],
+    workers: usize,
+) -> anyhow::Result<(Vec<SocketAddr>, Vec<Vec<TcpListener>>)> {
+    let mut addresses = Vec::with_capacity(wanted.len());
+    let mut sockets: Vec<Vec<TcpListener>> = (0..workers).map(|_| Vec::new()).collect();
+    for wanted in wanted {
+        let mut address = wanted.socket_addr();
+        claim(address)?;
+        for worker in &mut sockets {
+            let socket = bind(address).with_context(|| format!("cannot listen on {address}"))?;
+            address = socket.local_addr()?;
+            worker.push(socket);
+        }
+        addresses.push(address);
+    }
+    Ok((addresses, sockets))
+}
+
+/// `SO_REUSEPORT` would let two gateways of one user share a port without a word; a plain bind does not.
+fn claim(address: SocketAddr) -> anyhow::Result<()> {
+    if address.port() != 0 {
+        TcpListener::bind(address)
+            .with_context(|| format!("cannot listen on {address}; `--listen` chooses another address"))?;
+    }
+    Ok(())
+}
+
+async fn serve_admin(
+    address: ListenAddr,
+    state: &Arc<State>,
+    stopped: oneshot::Receiver<()>,
+) -> anyhow::Result<SocketAddr> {
+    let address = address.socket_addr();
+    let listener = tokio::net::TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address} for the admin pages; `--admin` chooses another address")
+    })?;
+    let bound = listener.local_addr()?;
+    let control: Arc<dyn torana_admin::Control> = Arc::clone(state) as _;
+    tokio::spawn(async move {
+        let until = async move {
+            // Told or dropped: both mean the end.
+            let _ = stopped.await;
+        };
+        if let Err(problem) = torana_admin::serve(listener, control, until).await {
+            error!("the admin pages have ended: {problem}");
+        }
+    });
+    Ok(bound)
+}

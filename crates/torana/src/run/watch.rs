@@ -1,0 +1,63 @@
+//! Notices that files have changed.
+//!
+//! By looking at them twice a second instead of by notifications of the kernel: those are lost or different
+//! on network and overlay file systems, and an editor's rename or an exchanged symbolic link (as Kubernetes
+//! does) looks the same here as a write. A look costs a few microseconds.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// What a file looks like from outside; `None` when it is not there.
+type Look = Option<(u64, u64, i64, i64, u64)>;
+
+#[derive(Debug)]
+pub(super) struct Watch {
+    files: Vec<(PathBuf, Look)>,
+}
+
+impl Watch {
+    pub(super) fn new(files: Vec<PathBuf>) -> Self {
+        let mut watch = Self { files: Vec::new() };
+        watch.follow(files);
+        watch
+    }
+
+    /// Looks at these from now on.
+    pub(super) fn follow(&mut self, files: Vec<PathBuf>) {
+        self.files = files
+            .into_iter()
+            .map(|path| {
+                let look = look(&path);
+                (path, look)
+            })
+            .collect();
+    }
+
+    /// Waits until one of the files has changed and then stayed the same for one interval, so that a file
+    /// that is still being written is not read.
+    pub(super) async fn changed(&mut self) {
+        let mut pending = false;
+        loop {
+            tokio::time::sleep(INTERVAL).await;
+            let mut changed = false;
+            for (path, known) in &mut self.files {
+                let now = look(path);
+                changed |= now != *known;
+                *known = now;
+            }
+            let whole = self.files.iter().all(|(_, look)| look.is_some());
+            if pending && !changed && whole {
+                return;
+            }
+            pending |= changed;
+        }
+    }
+}
+
+fn look(path: &PathBuf) -> Look {
+    let data = std::fs::metadata(path).ok()?;
+    Some((data.dev(), data.ino(), data.mtime(), data.mtime_nsec(), data.len()))
+}
