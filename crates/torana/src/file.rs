@@ -4,7 +4,7 @@ use anyhow::Context;
 use std::cell::RefCell;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use torana_config::{Finding, ResolveError, Resolver, render};
+use torana_config::{Finding, ResolveError, Resolver, Severity, render};
 use torana_plan::{Loaded, load};
 
 /// The largest file that is read, be it the configuration or one that it refers to.
@@ -41,6 +41,13 @@ fn read_text(path: &Path) -> std::io::Result<String> {
 /// The findings as text for a person at the standard error.
 pub(crate) fn for_people(loaded: &Loaded, findings: &[Finding]) -> String {
     render(findings, &loaded.source, std::io::stderr().is_terminal())
+}
+
+/// What keeps a file from being served or is probably not meant; notes are for `check`.
+pub(crate) fn grave(loaded: &Loaded) -> String {
+    let grave: Vec<Finding> =
+        loaded.findings.iter().filter(|finding| finding.severity > Severity::Note).cloned().collect();
+    for_people(loaded, &grave)
 }
 
 /// The environment and the files around the configuration.

@@ -33,7 +33,7 @@ pub(crate) async fn serve(
     started: impl FnOnce(&Server),
 ) -> anyhow::Result<ExitCode> {
     let read = file::read(path)?;
-    eprint!("{}", file::for_people(&read.loaded, &read.loaded.findings));
+    eprint!("{}", file::grave(&read.loaded));
     let (Some(plan), Some(document)) = (read.loaded.plan, read.loaded.document) else {
         eprintln!("torana: {} cannot be served", path.display());
         return Ok(ExitCode::FAILURE);
@@ -122,7 +122,7 @@ fn reload(path: &Path, server: &mut Server, watch: &mut Watch) {
     let loaded = read.loaded;
     let (Some(plan), Some(document)) = (&loaded.plan, &loaded.document) else {
         server.reload_failed();
-        eprint!("{}", file::for_people(&loaded, &loaded.findings));
+        eprint!("{}", file::grave(&loaded));
         return error!(
             "not reloaded, the configuration before stays in force: {} has errors",
             path.display()

@@ -1,0 +1,109 @@
+//! What `explain` says is what serving does, on random requests.
+#![allow(clippy::panic, reason = "tests fail by panicking")]
+
+#[path = "yaml.rs"]
+mod yaml;
+
+use proptest::prelude::*;
+use std::time::Duration;
+use torana_filter::Moment;
+use torana_http::h1::HeadLimits;
+use torana_proxy::{End, explain, read_head};
+use torana_testkit::{Client, Origin, Reply};
+use torana_transport::ConnectionInfo;
+use yaml::{Running, plan};
+
+const FILE: &str = "access_log: off
+services: { s: { endpoints: [ORIGIN] } }
+policies: { jwt: { secret: \"${env:KEY}\" }, rate_limit: 1000000/second }
+routes:
+- { path: /a, respond: { body: \"/a\" }, policies: { jwt: off } }
+- { path: /a, methods: [POST], respond: { body: \"POST /a\", status: 201 }, policies: { jwt: off } }
+- { path: \"/a/{x}\", service: s, policies: { jwt: off } }
+- { path: \"/a/{x}/b\", service: s }
+- { path: /a/*, host: \"*.test\", respond: { body: host }, policies: { jwt: off } }
+- { path: \"~/a/[0-9]+\", respond: { body: regex }, policies: { jwt: off } }
+- { path: /q, methods: [GET], query: { v: \"1\" }, respond: { body: query }, policies: { jwt: off } }
+- { path: /q, methods: [GET], respond: { body: plain } }
+";
+
+fn request() -> impl Strategy<Value = String> {
+    let method = prop::sample::select(vec!["GET", "POST", "PUT", "OPTIONS", "DELETE"]);
+    let target = prop::sample::select(vec![
+        "/a",
+        "/a/",
+        "/a/7",
+        "/a/x",
+        "/a/x/b",
+        "/a/x/c",
+        "/q",
+        "/q?v=1",
+        "/q?v=2",
+        "/q?v=1&v=1",
+        "/b",
+        "/a/%2e%2e/q",
+        "/a/../../x",
+        "/a%2fb",
+        "//a",
+        "/a/%",
+        "*",
+    ]);
+    let host = prop::sample::select(vec!["one.test", "other", "test", "ONE.TEST:80"]);
+    let token = prop::option::of(prop::sample::select(vec!["Bearer x.y.z", "Basic eA==", "bearer"]));
+    (method, target, host, token).prop_map(|(method, target, host, token)| {
+        let token = token.map(|token| format!("Authorization: {token}\r\n")).unwrap_or_default();
+        format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\n{token}\r\n")
+    })
+}
+
+#[test]
+fn explaining_and_serving_never_disagree() {
+    let origin = Origin::always(Reply::ok("origin"));
+    let text = FILE.replace("ORIGIN", &origin.url());
+    let gateway = Running::start(&text);
+    let planned = plan(&text);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let connection =
+        ConnectionInfo { peer: "127.0.0.1:40000".parse().unwrap(), local: gateway.address, secure: false };
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(600));
+    let outcome = runner.run(&request(), |request| {
+        let served = Client::connect(gateway.address).exchange(&request);
+        let pipeline = gateway.shared.pipeline();
+        let head = match read_head(request.as_bytes(), &HeadLimits::default()) {
+            Ok(head) => head,
+            Err(fault) => {
+                prop_assert_eq!(served.status, fault.status());
+                return Ok(());
+            }
+        };
+        let moment = Moment { since_start: Duration::from_secs(1), unix_seconds: 1_700_000_000 };
+        let told = runtime.block_on(explain(&pipeline, head, &connection, moment));
+        match &told.end {
+            End::Forward { .. } => prop_assert_eq!(served.text(), "origin"),
+            end => {
+                prop_assert_eq!(Some(served.status), end.status(), "{}", request);
+                let body = served.text();
+                if let (End::Answer { .. }, Some(route)) = (end, told.route) {
+                    let name = &planned.routes[route].name;
+                    let expected = match &**name {
+                        "/a" => "/a",
+                        "POST /a" => "POST /a",
+                        name if name.starts_with("/a/*") => "host",
+                        name if name.starts_with('~') => "regex",
+                        "GET /q" => {
+                            if body == "query" {
+                                "query"
+                            } else {
+                                "plain"
+                            }
+                        }
+                        _ => "query",
+                    };
+                    prop_assert_eq!(body, expected, "{} {}", request, name);
+                }
+            }
+        }
+        Ok(())
+    });
+    outcome.unwrap_or_else(|failure| panic!("{failure}"));
+}

@@ -1,0 +1,216 @@
+//! Routes, policies, balancing and reloads on a whole gateway in process.
+#![allow(
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests fail by panicking"
+)]
+
+#[path = "yaml.rs"]
+mod yaml;
+
+use std::time::Duration;
+use torana_testkit::{Client, Origin, Reply, Response, eventually};
+use yaml::Running;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn ask(gateway: &Running, request: &str) -> Response {
+    Client::connect(gateway.address).exchange(format!("{}\r\n\r\n", request.replace('\n', "\r\n")))
+}
+
+fn get(gateway: &Running, target: &str) -> Response {
+    ask(gateway, &format!("GET {target} HTTP/1.1\nHost: api.test"))
+}
+
+fn named(name: &'static str) -> Origin {
+    Origin::always(Reply::ok(name))
+}
+
+#[test]
+fn the_most_specific_route_serves_whatever_the_order_of_the_file() {
+    let gateway = Running::start(
+        "access_log: off
+routes:
+- { path: /*, respond: { body: rest } }
+- { path: \"/users/{id}\", respond: { body: one } }
+- { path: /users/me, respond: { body: literal } }
+- { path: /users/me, methods: [DELETE], respond: { body: method } }
+- { path: /users/me, headers: { x-version: \"2\" }, respond: { body: header } }
+- { path: \"~/users/[0-9]+/x\", respond: { body: regex } }
+- { path: /users/me, host: \"*.other.test\", respond: { body: host } }
+",
+    );
+    for (target, body) in [
+        ("/users/me", "literal"),
+        ("/users/./x/../me", "literal"),
+        ("//users//%6de", "literal"),
+        ("/users/7", "one"),
+        ("/users/7/x", "regex"),
+        ("/users/7/y", "rest"),
+        ("/", "rest"),
+    ] {
+        assert_eq!(get(&gateway, target).text(), body, "{target}");
+    }
+    assert_eq!(ask(&gateway, "DELETE /users/me HTTP/1.1\nHost: a").text(), "method");
+    assert_eq!(ask(&gateway, "GET /users/me HTTP/1.1\nHost: a\nX-Version: 2").text(), "header");
+    assert_eq!(ask(&gateway, "GET /users/me HTTP/1.1\nHost: A.Other.test:99").text(), "host");
+    for target in ["/users/..%2f..", "/a%2fb", "/../x", "/a%00"] {
+        let refused = get(&gateway, target);
+        assert_eq!(
+            (refused.status, refused.header("Content-Type")),
+            (400, Some("application/problem+json")),
+            "{target}"
+        );
+    }
+}
+
+#[test]
+fn methods_are_answered_as_the_standard_says() {
+    let gateway = Running::start(
+        "access_log: off
+routes:
+- { path: /a, methods: [GET], respond: { body: hello } }
+- { path: /a, methods: [POST], respond: { status: 201 } }
+",
+    );
+    let refused = ask(&gateway, "PUT /a HTTP/1.1\nHost: a");
+    assert_eq!((refused.status, refused.header("Allow")), (405, Some("GET, HEAD, OPTIONS, POST")));
+    let options = ask(&gateway, "OPTIONS /a HTTP/1.1\nHost: a");
+    assert_eq!((options.status, options.header("Allow")), (204, Some("GET, HEAD, OPTIONS, POST")));
+    assert_eq!(ask(&gateway, "OPTIONS * HTTP/1.1\nHost: a").status, 204);
+    let missing = get(&gateway, "/b");
+    assert_eq!(missing.status, 404);
+    assert!(missing.text().contains("\"reason\":\"no_route\""), "{}", missing.text());
+    assert!(missing.header("X-Request-Id").is_some());
+}
+
+const TOKEN_OF_USER: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9";
+
+fn token(claims: &str) -> String {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use hmac::Mac;
+    let signed = format!("{TOKEN_OF_USER}.{}", URL_SAFE_NO_PAD.encode(claims));
+    let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(yaml::SECRET.as_bytes()).unwrap();
+    mac.update(signed.as_bytes());
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+}
+
+#[test]
+fn policies_guard_a_route_in_their_order_and_scope() {
+    let origin = Origin::respond(|request| Reply::ok(request.header("X-User-Id").unwrap_or("nobody")));
+    let gateway = Running::start(&format!(
+        "access_log: off
+services: {{ users: {{ endpoints: [{}], policies: {{ rate_limit: 3/hour }} }} }}
+policies: {{ jwt: {{ secret: \"${{env:KEY}}\", claims_to_headers: {{ sub: X-User-Id }} }} }}
+routes:
+- {{ path: /open, service: users, policies: {{ jwt: off, rate_limit: off }} }}
+- {{ path: /users, service: users }}
+- {{ path: /admin, service: users, policies: {{ roles: [admin], rate_limit: off }} }}
+",
+        origin.url()
+    ));
+    let with = |target: &str, token: &str| {
+        ask(
+            &gateway,
+            &format!("GET {target} HTTP/1.1\nHost: a\nX-User-Id: spoofed\nAuthorization: Bearer {token}"),
+        )
+    };
+    let (user, admin) =
+        (token(r#"{"sub":"u1","roles":["user"]}"#), token(r#"{"sub":"root","roles":["admin"]}"#));
+    assert_eq!(with("/open", "x").text(), "nobody");
+    let nobody = get(&gateway, "/users");
+    assert_eq!((nobody.status, nobody.header("WWW-Authenticate")), (401, Some("Bearer realm=\"torana\"")));
+    let first = with("/users", &user);
+    assert_eq!((first.status, first.text().as_str()), (200, "u1"));
+    assert_eq!(first.header("RateLimit-Remaining"), Some("2"));
+    assert_eq!(with("/admin", &user).status, 403);
+    assert_eq!(with("/admin", &admin).text(), "root");
+    assert_eq!(with("/users", &user).status, 200);
+    assert_eq!(with("/users", &user).status, 200);
+    let refused = with("/users", &user);
+    assert_eq!((refused.status, refused.header("RateLimit-Remaining")), (429, Some("0")));
+    assert!(refused.header("Retry-After").is_some());
+    // Another caller has its own limit, and a refusal is counted for nobody.
+    assert_eq!(with("/users", &admin).header("RateLimit-Remaining"), Some("2"));
+    let page = gateway.metrics.render();
+    for line in [
+        r#"torana_requests_total{route="/users",service="users",status="429",reason="rate_limited"} 1"#,
+        r#"torana_requests_total{route="/admin",service="users",status="403",reason="forbidden"} 1"#,
+        r#"torana_limiter_denied_total{limit="service/users"} 1"#,
+        "torana_pool_connections_open{service=\"users\"",
+    ] {
+        assert!(page.contains(line), "{line} is not in\n{page}");
+    }
+}
+
+#[test]
+fn load_is_spread_by_weight_and_weight_zero_drains() {
+    let (heavy, light, drained) = (named("heavy"), named("light"), named("drained"));
+    let gateway = Running::start(&format!(
+        "access_log: off
+services:
+  s:
+    balance: weighted
+    endpoints: [{{ url: {}, weight: 3 }}, {{ url: {}, weight: 1 }}, {{ url: {}, weight: 0 }}]
+routes: [{{ path: /*, service: s }}]
+",
+        heavy.url(),
+        light.url(),
+        drained.url()
+    ));
+    let bodies: Vec<String> = (0..40).map(|_| get(&gateway, "/").text()).collect();
+    assert_eq!(bodies.iter().filter(|body| *body == "heavy").count(), 30);
+    assert_eq!(bodies.iter().filter(|body| *body == "light").count(), 10);
+    assert_eq!(drained.count(), 0);
+}
+
+#[test]
+fn a_reload_keeps_state_that_did_not_change_and_replaces_the_rest() {
+    let origin = named("origin");
+    let file = |limit: &str, path: &str| {
+        format!(
+            "access_log: off
+services: {{ s: {{ endpoints: [{}] }} }}
+policies: {{ rate_limit: {limit} }}
+routes: [{{ path: {path}, service: s }}]
+",
+            origin.url()
+        )
+    };
+    let mut gateway = Running::with_workers(&file("5/hour", "/a"), 2);
+    let remaining =
+        |gateway: &Running, path: &str| get(gateway, path).header("RateLimit-Remaining").map(str::to_owned);
+    assert_eq!(remaining(&gateway, "/a").as_deref(), Some("4"));
+    let mut kept = Client::connect(gateway.address);
+    kept.exchange("GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+    gateway.reload(&file("5/hour", "/b"));
+    assert_eq!(remaining(&gateway, "/b").as_deref(), Some("2"));
+    // A connection that was open before meets the new pipeline with its next request.
+    assert_eq!(kept.exchange("GET /a HTTP/1.1\r\nHost: a\r\n\r\n").status, 404);
+    assert!(origin.connections_accepted() <= 2, "pools survive a reload");
+    gateway.reload(&file("9/hour", "/b"));
+    assert_eq!(remaining(&gateway, "/b").as_deref(), Some("8"));
+    // The endpoint is gone: its connections are closed without a request.
+    gateway.reload("access_log: off\nroutes: [{ path: /b, respond: { status: 204 } }]\n");
+    assert_eq!(get(&gateway, "/b").status, 204);
+    eventually(PATIENCE, || origin.connections_open() == 0);
+}
+
+#[test]
+fn a_prefix_is_stripped_by_whole_segments() {
+    let origin = Origin::respond(|request| Reply::ok(request.target.clone()));
+    let gateway = Running::start(&format!(
+        "access_log: off
+services: {{ s: {{ endpoints: [{}] }} }}
+routes: [{{ path: /api/*, service: s, strip_prefix: /api }}]
+",
+        origin.url()
+    ));
+    for (target, seen) in
+        [("/api/x?y=1", "/x?y=1"), ("/api", "/"), ("/api/", "/"), ("/api/../api/a%20b", "/a%20b")]
+    {
+        assert_eq!(get(&gateway, target).text(), seen, "{target}");
+    }
+}

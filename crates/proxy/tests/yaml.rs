@@ -1,0 +1,75 @@
+//! A whole gateway in process: a configuration as text, workers on port 0.
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::panic,
+    reason = "shared by test binaries that use parts of it"
+)]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use torana_config::{FixedResolver, render};
+use torana_observe::Metrics;
+use torana_plan::{Plan, load};
+use torana_proxy::{Registry, Report, Shared, WorkerHandle, prepare, start_worker};
+use torana_transport::bind;
+
+pub const SECRET: &str = "a secret of at least thirty-two bytes";
+
+pub struct Running {
+    pub address: SocketAddr,
+    pub shared: Arc<Shared>,
+    pub metrics: Arc<Metrics>,
+    registry: Registry,
+    workers: Vec<WorkerHandle>,
+}
+
+/// Plans a text, with `${env:KEY}` set.
+pub fn plan(text: &str) -> Plan {
+    let resolver = FixedResolver::default().with_environment("KEY", SECRET);
+    let loaded = load("test.yaml", text, &resolver);
+    let findings = render(&loaded.findings, &loaded.source, false);
+    loaded.plan.unwrap_or_else(|| panic!("{findings}"))
+}
+
+impl Running {
+    pub fn start(text: &str) -> Self {
+        Self::with_workers(text, 1)
+    }
+
+    pub fn with_workers(text: &str, count: usize) -> Self {
+        let metrics = Metrics::new();
+        let mut registry = Registry::default();
+        let pipeline = prepare(&plan(text), &mut registry, &metrics).unwrap();
+        let shared = Shared::new(pipeline, Arc::clone(&metrics));
+        metrics.set_source(Box::new(Report::new(Arc::downgrade(&shared))));
+        let mut address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut workers = Vec::new();
+        for number in 0..count {
+            let listener = bind(address).unwrap();
+            address = listener.local_addr().unwrap();
+            let worker = start_worker(format!("w{number}"), vec![listener], Arc::clone(&shared), |_| {});
+            workers.push(worker.unwrap());
+        }
+        Self { address, shared, metrics, registry, workers }
+    }
+
+    pub fn reload(&mut self, text: &str) {
+        let pipeline = prepare(&plan(text), &mut self.registry, &self.metrics).unwrap();
+        self.shared.replace(pipeline);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        for worker in &self.workers {
+            worker.drain(Duration::from_secs(5));
+        }
+        for worker in self.workers.drain(..) {
+            let ended_well = worker.join();
+            assert!(ended_well || std::thread::panicking(), "a worker panicked");
+        }
+    }
+}

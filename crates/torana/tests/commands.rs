@@ -1,0 +1,119 @@
+//! The commands as a user types them, and the tour of the demo.
+#![allow(clippy::panic, reason = "tests fail by panicking")]
+
+mod process;
+
+use process::{PATIENCE, Process, torana};
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use torana_testkit::eventually_some;
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+fn run(arguments: &[&str]) -> Output {
+    torana().args(arguments).current_dir(root()).output().expect("torana runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn every_example_is_good() {
+    for entry in std::fs::read_dir(root().join("examples")).expect("the examples") {
+        let path = entry.expect("an entry").path();
+        let checked = run(&["check", &path.to_string_lossy()]);
+        assert!(checked.status.success(), "{}\n{}", path.display(), text(&checked.stderr));
+    }
+}
+
+#[test]
+fn check_says_where_and_exits_with_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("broken.yaml");
+    std::fs::write(&path, "routes:\n- { path: /a, servise: x }\n- { path: b, respond: {} }\n")
+        .expect("written");
+    let path = path.to_string_lossy();
+    let checked = run(&["check", &path]);
+    let said = text(&checked.stderr);
+    assert_eq!(checked.status.code(), Some(1));
+    assert!(
+        said.contains("broken.yaml:2:") && said.contains("servise") && said.contains("service"),
+        "{said}"
+    );
+    let json = run(&["check", "--json", &path]);
+    let findings: serde_json::Value = serde_json::from_slice(&json.stdout).expect("JSON");
+    assert!(findings.as_array().is_some_and(|findings| !findings.is_empty()));
+    // What `check` refuses `run` refuses too, before it listens.
+    assert_eq!(run(&["run", &path]).status.code(), Some(1));
+    assert_eq!(run(&["check", "no/such/file"]).status.code(), Some(1));
+    assert_eq!(run(&["check"]).status.code(), Some(2));
+}
+
+#[test]
+fn explain_and_routes_tell_what_serves() {
+    let seed = "examples/seed.yaml";
+    let told = text(&run(&["explain", seed, "GET", "/api/users/7/profile"]).stdout);
+    for part in ["/api/users/*/profile", "before /api/users/*", "segment 4", "401", "roles", "not reached"] {
+        assert!(told.contains(part), "{part} is not in\n{told}");
+    }
+    let token = text(&run(&["token", "--sub", "u1", "--role", "user"]).stdout);
+    let field = format!("Authorization: Bearer {}", token.trim());
+    let told = text(&run(&["explain", seed, "GET", "http://api.test/api/orders/7", "-H", &field]).stdout);
+    assert!(told.contains("forward   to orders as /api/orders/7"), "{told}");
+    assert!(!told.contains(token.trim()), "the token is shown\n{told}");
+    let table = text(&run(&["routes", seed]).stdout);
+    let place = |path: &str| table.find(path).unwrap_or_else(|| panic!("{path} is not in\n{table}"));
+    assert!(place("/api/users/*/profile") < place("/api/users/* "), "{table}");
+}
+
+#[test]
+fn help_names_every_command() {
+    let help = text(&run(&["--help"]).stdout);
+    for command in ["run", "check", "explain", "routes", "demo", "token"] {
+        assert!(help.contains(&format!("  {command} ")), "{help}");
+        assert!(run(&[command, "--help"]).status.success());
+    }
+    assert!(help.contains("Exit codes"), "{help}");
+}
+
+#[test]
+fn the_tour_of_the_demo_works_when_pasted() {
+    let mut command = torana();
+    command.args(["demo", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).stdout(Stdio::piped());
+    let mut demo = Process::start(&mut command);
+    let mut output = demo.child.stdout.take().expect("piped");
+    let mut tour = String::new();
+    let mut piece = [0; 4096];
+    while !tour.contains("torana_requests_total") {
+        let count = output.read(&mut piece).expect("readable");
+        assert!(count > 0, "the tour ended early:\n{tour}");
+        tour.push_str(&text(piece.get(..count).unwrap_or_default()));
+    }
+    let lines: Vec<&str> = tour.lines().filter_map(|line| line.strip_prefix("$ ")).collect();
+    let shell = Command::new("bash").arg("-c").arg(lines.join("\n")).output().expect("bash runs");
+    let said = text(&shell.stdout);
+    for part in [
+        "{\"status\":\"ok\"}",
+        "HTTP/1.1 401 Unauthorized",
+        "\"asked_by\":\"alice\"",
+        "HTTP/1.1 403 Forbidden",
+        "6 orders-1",
+        "2 orders-2",
+        "20 200",
+        "5 429",
+        "users-1 stops",
+        "6 200",
+        "lacks one of the roles admin",
+        "status=\"429\",reason=\"rate_limited\"} 5",
+    ] {
+        assert!(said.contains(part), "{part} is not in\n{said}\n{}", text(&shell.stderr));
+    }
+    demo.signal(rustix::process::Signal::INT);
+    assert!(demo.wait().success());
+    let folder = std::env::temp_dir().join(format!("torana-demo-{}", demo.child.id()));
+    eventually_some(PATIENCE, || (!folder.exists()).then_some(()));
+}

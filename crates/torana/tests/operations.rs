@@ -1,0 +1,179 @@
+//! Starting, reloading, stopping: the binary as an operator sees it.
+#![allow(
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests fail by panicking"
+)]
+
+mod process;
+
+use process::{PATIENCE, Process, replace, torana};
+use rustix::process::Signal;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use torana_testkit::{Client, Gate, Origin, Reply, eventually, get};
+
+fn file(folder: &tempfile::TempDir, text: &str) -> PathBuf {
+    let path = folder.path().join("torana.yaml");
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+const HELLO: &str = "access_log: off\nroutes: [{ path: /, respond: { body: hello } }]\n";
+
+#[test]
+fn a_changed_file_is_served_and_a_broken_one_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder, HELLO);
+    let process = Process::run(&path);
+    assert_eq!(get(process.address, "/").text(), "hello");
+    replace(&path, &HELLO.replace("hello", "changed"));
+    eventually(PATIENCE, || get(process.address, "/").text() == "changed");
+    replace(&path, &HELLO.replace("routes", "rootes"));
+    eventually(PATIENCE, || process.log().contains("not reloaded"));
+    assert!(process.log().contains("torana.yaml:2:1"), "{}", process.log());
+    assert_eq!(get(process.address, "/").text(), "changed");
+    let page = get(process.admin, "/metrics").text();
+    assert!(page.contains("torana_reloads_total{result=\"failed\"} 1"), "{page}");
+    std::fs::write(&path, HELLO).unwrap();
+    process.signal(Signal::HUP);
+    eventually(PATIENCE, || get(process.address, "/").text() == "hello");
+}
+
+#[test]
+fn stopping_lets_requests_under_way_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let gate = Gate::default();
+    let origin = Origin::always(Reply::ok("late").after(&gate));
+    let text = format!(
+        "access_log: off\nservices: {{ s: {{ endpoints: [{}] }} }}\nroutes: [{{ path: /, service: s }}]\n",
+        origin.url()
+    );
+    let mut process = Process::run(&file(&folder, &text));
+    assert_eq!(get(process.admin, "/readyz").status, 200);
+    let mut idle = Client::connect(process.address);
+    let mut client = Client::connect(process.address);
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    eventually(PATIENCE, || origin.count() == 1);
+    process.signal(Signal::TERM);
+    eventually(PATIENCE, || get(process.admin, "/readyz").status == 503);
+    idle.expect_closed();
+    gate.open();
+    let response = client.read_response();
+    assert_eq!((response.text().as_str(), response.header("Connection")), ("late", Some("close")));
+    assert_eq!(process.wait().code(), Some(0), "{}", process.log());
+}
+
+#[test]
+fn the_access_log_tells_what_happened() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("access.log");
+    let text = HELLO.replace("access_log: off", &format!("access_log: {{ to: {} }}", log.display()));
+    let mut process = Process::run(&file(&folder, &text));
+    get(process.address, "/?secret=1");
+    get(process.address, "/missing");
+    process.signal(Signal::TERM);
+    assert!(process.wait().success());
+    let text = std::fs::read_to_string(&log).unwrap();
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    assert_eq!((&lines[0]["status"], &lines[0]["route"]), (&200.into(), &"/".into()));
+    assert_eq!((&lines[1]["status"], &lines[1]["reason"]), (&404.into(), &"no_route".into()));
+    assert!(!text.contains("secret"));
+}
+
+#[test]
+fn secrets_are_not_shown_and_ports_in_use_are_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("policies: {{ jwt: {{ secret: \"${{env:JWT_SECRET}}\" }} }}\n{HELLO}");
+    let path = file(&folder, &text);
+    let process = Process::run(&path);
+    let shown = get(process.admin, "/config").text();
+    assert!(shown.contains("${env:JWT_SECRET}") && !shown.contains("thirty-two"), "{shown}");
+    let second =
+        torana().arg("run").arg(&path).args(["--listen", &process.address.to_string()]).output().unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(said.contains("cannot listen on") && said.contains("--listen"), "{said}");
+}
+
+/// What each of the two files answers, so that a wrong answer is seen.
+fn generation(number: u64, origins: &[Origin; 2]) -> String {
+    let side = usize::from(number % 2 == 1);
+    let (origin, limit) = (&origins[side], 1_000_000 + number % 2);
+    format!(
+        "access_log: off
+services: {{ s: {{ endpoints: [{}] }} }}
+policies: {{ rate_limit: {limit}/second }}
+routes:
+- {{ path: /both, service: s }}
+- {{ path: /generation, respond: {{ body: \"{number}\" }} }}
+- {{ path: /only-{side}, respond: {{ body: \"{side}\" }} }}
+",
+        origin.url()
+    )
+}
+
+#[test]
+fn two_thousand_reloads_under_load_lose_nothing() {
+    const RELOADS: u64 = 2_000;
+    const CLIENTS: usize = 32;
+    let origins = [Origin::always(Reply::ok("0")), Origin::always(Reply::ok("1"))];
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder, &generation(0, &origins));
+    let process = Process::run(&path);
+    let address = process.address;
+    let (stop, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let (stop, asked) = (Arc::clone(&stop), Arc::clone(&asked));
+            std::thread::spawn(move || {
+                let mut client = Client::connect(address);
+                while !stop.load(Ordering::Relaxed) {
+                    let response = client.exchange("GET /both HTTP/1.1\r\nHost: a\r\n\r\n");
+                    let body = response.text();
+                    assert!(
+                        response.status == 200 && (body == "0" || body == "1"),
+                        "{}",
+                        response.raw_text()
+                    );
+                    asked.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    let started = Instant::now();
+    let mut memory = Vec::new();
+    let mut client = Client::connect(address);
+    let mut ask = |target: &str| client.exchange(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    for number in 1..=RELOADS {
+        replace(&path, &generation(number, &origins));
+        process.signal(Signal::HUP);
+        eventually(PATIENCE, || ask("/generation").text() == number.to_string());
+        // Whatever this file says holds from here on, and nothing of the one before does.
+        let side = number % 2;
+        let both = ask("/both");
+        assert_eq!(both.text(), side.to_string(), "reload {number}");
+        assert_eq!(both.header("RateLimit-Limit"), Some((1_000_000 + side).to_string().as_str()));
+        assert_eq!(ask(&format!("/only-{side}")).status, 200);
+        assert_eq!(ask(&format!("/only-{}", 1 - side)).status, 404);
+        if number % 200 == 0 {
+            memory.push(process.memory_kib());
+        }
+        // Spread over at least twenty seconds, whatever the machine.
+        let due = Duration::from_millis(number * 10);
+        std::thread::sleep(due.saturating_sub(started.elapsed()));
+    }
+    stop.store(true, Ordering::Relaxed);
+    for client in clients {
+        client.join().expect("no request failed");
+    }
+    assert!(started.elapsed() >= Duration::from_secs(20));
+    assert!(asked.load(Ordering::Relaxed) > 10_000);
+    let (early, late) = (memory[1], memory[memory.len() - 1]);
+    assert!(late < early + 8 * 1024, "memory in KiB over time: {memory:?}");
+}
