@@ -4,6 +4,7 @@
     missing_docs,
     unreachable_pub,
     clippy::panic,
+    clippy::unwrap_used,
     reason = "shared by test binaries that use parts of it"
 )]
 
