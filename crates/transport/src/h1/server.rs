@@ -32,6 +32,8 @@ thread_local! {
 /// What becomes of the connection after a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum After {
+    /// It was woken for nothing and waits on.
+    FalseAlarm,
     /// It takes the next request.
     KeepAlive,
     /// The response is out; the client may still be sending.
@@ -47,20 +49,16 @@ pub async fn serve_connection(io: Io, connection: ConnectionInfo, service: &impl
     let timer = Timer::default();
     let _seat = poll_fn(|context| Poll::Ready(drain.seat(context.waker().clone()))).await;
     let mut carried = None;
-    let mut first = true;
+    let mut patience = after(service.settings().head_timeout);
     loop {
-        if carried.is_none() {
-            let settings = service.settings();
-            let patience = if first { settings.head_timeout } else { settings.keep_alive_timeout };
-            if !wait_for_request(&io, &timer, drain, after(patience)).await {
-                return;
-            }
+        if carried.is_none() && !wait_for_request(&io, &timer, drain, patience).await {
+            return;
         }
-        first = false;
         // Boxed: an idle connection must not hold room for a request in flight.
         let serving = Box::pin(serve_one(&io, &timer, &connection, service, drain, &mut carried));
         match serving.await {
-            After::KeepAlive => {}
+            After::FalseAlarm => {}
+            After::KeepAlive => patience = after(service.settings().keep_alive_timeout),
             After::Linger => return linger(&io, &timer).await,
             After::Close => return,
             After::Reset => return io.reset(),
@@ -100,8 +98,9 @@ async fn serve_one(
     let (mut head, mut pending) = SPARE.with(|spare| spare.borrow_mut().pop()).unwrap_or_default();
     let read = read_head(io, timer, &settings, &mut buffer, &mut head).await;
     let outcome = match read {
-        Ok(false) => After::Close,
-        Ok(true) => {
+        Ok(Arrived::Nothing) => After::FalseAlarm,
+        Ok(Arrived::End) => After::Close,
+        Ok(Arrived::Head) => {
             let exchange = Parts { io, timer, connection, service, drain, settings: &settings };
             exchange.serve(&mut head, &mut buffer, &mut pending).await
         }
@@ -121,14 +120,25 @@ async fn serve_one(
     outcome
 }
 
-/// Reads until a head is complete. `false`: the client closed without sending one.
+/// What came when a head was awaited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Arrived {
+    /// A whole head.
+    Head,
+    /// The client's end, before a whole head.
+    End,
+    /// Not one byte, although the socket was said to be readable. The connection is as idle as before.
+    Nothing,
+}
+
+/// Reads until a head is complete.
 async fn read_head(
     io: &Io,
     timer: &Timer,
     settings: &ServerSettings,
     buffer: &mut Buffer,
     head: &mut RequestHead,
-) -> Result<bool, Fault> {
+) -> Result<Arrived, Fault> {
     let deadline = Cell::new(None);
     let mut seen = 0;
     loop {
@@ -141,7 +151,7 @@ async fn read_head(
             match parse_request(input, seen, &settings.head_limits, head) {
                 Ok(Some(length)) => {
                     buffer.consume(length);
-                    return check_request(head, settings).map(|()| true);
+                    return check_request(head, settings).map(|()| Arrived::Head);
                 }
                 Ok(None) => seen = input.len(),
                 Err(error) => return Err(Fault::new(error.request_reason()).because(error.detail)),
@@ -149,7 +159,10 @@ async fn read_head(
         }
         let read = poll_fn(|context| {
             match io.poll_read(context, buffer, settings.head_limits.head_bytes.saturating_add(1)) {
-                Poll::Ready(result) => Poll::Ready(result.map_err(|_| Fault::new(Reason::ClientClosed))),
+                Poll::Ready(result) => {
+                    Poll::Ready(result.map(Some).map_err(|_| Fault::new(Reason::ClientClosed)))
+                }
+                Poll::Pending if buffer.is_empty() => Poll::Ready(Ok(None)),
                 Poll::Pending => {
                     let until = deadline.get().unwrap_or_else(|| after(settings.head_timeout));
                     deadline.set(Some(until));
@@ -158,10 +171,11 @@ async fn read_head(
             }
         });
         match read.await {
-            Ok(0) => return Ok(false),
-            Ok(_) => {}
+            Ok(None) => return Ok(Arrived::Nothing),
+            Ok(Some(0)) => return Ok(Arrived::End),
+            Ok(Some(_)) => {}
             // There is nobody to tell.
-            Err(fault) if fault.reason == Reason::ClientClosed => return Ok(false),
+            Err(fault) if fault.reason == Reason::ClientClosed => return Ok(Arrived::End),
             Err(fault) => return Err(fault),
         }
     }
