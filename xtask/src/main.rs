@@ -1,2 +1,71 @@
-//! Developer tasks.
-fn main() {}
+//! Developer tasks: `cargo xtask ci` is everything that CI checks, and each check is also a task of its
+//! own. Nothing here is shipped.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::cast_precision_loss,
+    reason = "a tool for developers: it prints, and an overflow in it may be loud"
+)]
+
+mod bench;
+mod ci;
+mod dependencies;
+mod files;
+mod layers;
+mod lines;
+mod memory;
+mod schema;
+mod server;
+mod workspace;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Developer tasks of Torana")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Everything that CI checks, one after the other, up to the first failure
+    Ci,
+    /// Do all crates depend downward only, and is none too large a part?
+    Layers,
+    /// Is no file too long?
+    Files,
+    /// Is the committed JSON Schema the one that the code gives?
+    Schema(schema::Arguments),
+    /// Compare the cost of a request with nginx on this machine
+    Bench(bench::Arguments),
+    /// Measure the memory of an idle process and of an idle connection
+    Memory(memory::Arguments),
+    /// Do all dependencies keep what deny.toml says about licences, versions and sources?
+    Dependencies,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().task {
+        Task::Ci => ci::run(),
+        Task::Layers => layers::run(),
+        Task::Files => files::run(),
+        Task::Schema(arguments) => schema::run(&arguments),
+        Task::Bench(arguments) => bench::run(&arguments),
+        Task::Memory(arguments) => memory::run(&arguments),
+        Task::Dependencies => dependencies::run(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        super::Arguments::command().debug_assert();
+    }
+}

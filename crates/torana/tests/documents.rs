@@ -1,0 +1,81 @@
+//! Every example in the documents works: files are good, commands succeed, links lead somewhere.
+#![allow(clippy::panic, reason = "tests fail by panicking")]
+
+mod process;
+
+use process::torana;
+use std::path::{Path, PathBuf};
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+fn documents() -> Vec<(PathBuf, String)> {
+    let mut paths = vec![root().join("README.md"), root().join("ARCHITECTURE.md")];
+    let folder = std::fs::read_dir(root().join("docs")).expect("docs");
+    paths.extend(folder.map(|entry| entry.expect("an entry").path()));
+    let read = |path: PathBuf| {
+        let text = std::fs::read_to_string(&path).expect("text");
+        (path, text)
+    };
+    paths.into_iter().filter(|path| path.extension().is_some_and(|kind| kind == "md")).map(read).collect()
+}
+
+/// The blocks of one language.
+fn blocks<'t>(text: &'t str, language: &str) -> Vec<&'t str> {
+    let fence = format!("```{language}\n");
+    text.split(&fence).skip(1).filter_map(|rest| rest.split("```").next()).collect()
+}
+
+#[test]
+fn every_configuration_is_good() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut count = 0;
+    for (path, text) in documents() {
+        for block in blocks(&text, "yaml") {
+            count += 1;
+            let file = folder.path().join("example.yaml");
+            std::fs::write(&file, block).expect("written");
+            let checked = torana().arg("check").arg(&file).output().expect("torana runs");
+            let said = String::from_utf8_lossy(&checked.stderr).into_owned();
+            assert!(checked.status.success(), "{}:\n{block}\n{said}", path.display());
+        }
+    }
+    assert!(count >= 8, "{count} examples");
+}
+
+#[test]
+fn every_command_succeeds() {
+    let mut count = 0;
+    for (path, text) in documents() {
+        let lines = blocks(&text, "console").into_iter().flat_map(str::lines);
+        for line in lines.filter_map(|line| line.strip_prefix("$ torana ")) {
+            count += 1;
+            let words = line.split_ascii_whitespace();
+            let done = torana().args(words).current_dir(root()).output().expect("torana runs");
+            let said = String::from_utf8_lossy(&done.stderr).into_owned();
+            assert!(done.status.success(), "{}: {line}\n{said}", path.display());
+        }
+    }
+    assert!(count >= 4, "{count} commands");
+}
+
+#[test]
+fn every_link_and_named_file_is_there() {
+    for (path, text) in documents() {
+        let folder = path.parent().expect("a folder");
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for link in links.filter(|link| !link.starts_with("http")) {
+            assert!(folder.join(link).exists(), "{}: {link}", path.display());
+        }
+        for named in text.split('`').filter(|word| word.ends_with(".rs") && !word.contains(' ')) {
+            let places = [root().join(named), root().join("crates").join(named)];
+            let beside_proxy = root().join("crates/proxy/src").join(named);
+            assert!(
+                places.iter().any(|place| place.exists()) || beside_proxy.exists(),
+                "{}: {named}",
+                path.display()
+            );
+        }
+    }
+}

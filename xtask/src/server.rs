@@ -1,0 +1,103 @@
+//! Processes that are started for a measurement, pinned to a core, and ended with it.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A process; ended when dropped.
+pub(crate) struct Server {
+    child: Child,
+    /// The process whose cost counts: the worker where there is a master.
+    pub(crate) measured: u32,
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    /// Starts a program on a core and waits until it listens.
+    pub(crate) fn start(
+        core: usize,
+        address: SocketAddr,
+        program: &Path,
+        arguments: &[&str],
+    ) -> Result<Self> {
+        let child = Command::new("taskset")
+            .args(["-c", &core.to_string()])
+            .arg(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .with_context(|| format!("starting {} with taskset", program.display()))?;
+        let measured = child.id();
+        let mut server = Self { child, measured, address };
+        let until = Instant::now() + PATIENCE;
+        while TcpStream::connect(address).is_err() {
+            if let Some(status) = server.child.try_wait()? {
+                bail!("{} has ended with {status}", program.display());
+            }
+            if Instant::now() > until {
+                bail!("{} does not listen on {address}", program.display());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(server)
+    }
+
+    /// Measures the only child of the process instead of the process itself.
+    pub(crate) fn measure_child(&mut self) -> Result<()> {
+        let parent = self.child.id();
+        let path = format!("/proc/{parent}/task/{parent}/children");
+        let children = std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
+        let child = children.split_ascii_whitespace().next().context("the server has no worker process")?;
+        self.measured = child.parse()?;
+        Ok(())
+    }
+
+    /// User and system time so far.
+    pub(crate) fn cpu(&self) -> Result<Duration> {
+        let path = format!("/proc/{}/stat", self.measured);
+        let text = std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
+        let (_, fields) = text.rsplit_once(')').context("an unexpected form of stat")?;
+        let ticks: u64 =
+            fields.split_ascii_whitespace().skip(11).take(2).filter_map(|n| n.parse::<u64>().ok()).sum();
+        // The kernel counts a hundred ticks a second on every platform that Rust supports here.
+        Ok(Duration::from_millis(ticks * 10))
+    }
+
+    /// A line of the process's status in KiB, such as `VmRSS` or `VmHWM`.
+    pub(crate) fn memory_kib(&self, name: &str) -> Result<u64> {
+        let path = format!("/proc/{}/status", self.measured);
+        let text = std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
+        let line = text
+            .lines()
+            .find(|line| line.starts_with(name))
+            .with_context(|| format!("no {name} in {path}"))?;
+        line.split_ascii_whitespace().nth(1).and_then(|number| number.parse().ok()).context("no number")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // A master ends its workers when it is asked to, and not when it is killed.
+        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+        let until = Instant::now() + PATIENCE;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A port of the loopback that was free a moment ago.
+pub(crate) fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
