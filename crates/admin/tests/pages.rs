@@ -1,5 +1,5 @@
 //! The pages over a real socket.
-#![allow(clippy::panic, reason = "tests fail by panicking")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::net::SocketAddr;
 use std::sync::Arc;

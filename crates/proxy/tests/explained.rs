@@ -1,5 +1,5 @@
 //! What `explain` says is what serving does, on random requests.
-#![allow(clippy::panic, reason = "tests fail by panicking")]
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests fail by panicking")]
 
 #[path = "yaml.rs"]
 mod yaml;

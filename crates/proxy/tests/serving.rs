@@ -1,5 +1,6 @@
 //! Routes, policies, balancing and reloads on a whole gateway in process.
 #![allow(
+    clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,

@@ -1,5 +1,5 @@
 //! The tree agrees with a matcher that tries every route, on random routes and requests.
-#![allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly")]
+#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "tests may overflow loudly")]
 
 use proptest::prelude::*;
 use torana_route::{

@@ -1,6 +1,7 @@
 //! Starting, reloading, stopping: the binary as an operator sees it.
 #![allow(
     clippy::panic,
+    clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     reason = "tests fail by panicking"
