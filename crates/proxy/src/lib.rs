@@ -37,4 +37,4 @@ pub use report::Report;
 pub use request_id::{RequestId, RequestIds};
 pub use shared::Shared;
 pub use upstream::{Pools, Upstream, UpstreamEndpoint, UpstreamHost, UpstreamTimeouts};
-pub use worker::{WorkerHandle, start_worker};
+pub use worker::{Ended, WorkerHandle, start_worker};

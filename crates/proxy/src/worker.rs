@@ -17,7 +17,7 @@ const DRAIN_POLL: Duration = Duration::from_millis(20);
 /// A running worker.
 #[derive(Debug)]
 pub struct WorkerHandle {
-    thread: JoinHandle<()>,
+    thread: JoinHandle<bool>,
     stop: watch::Sender<Option<Duration>>,
 }
 
@@ -28,11 +28,26 @@ impl WorkerHandle {
         let _ = self.stop.send(Some(deadline));
     }
 
-    /// Waits for the thread. `false`: it ended by a panic.
+    /// Waits for the thread.
     #[must_use]
-    pub fn join(self) -> bool {
-        self.thread.join().is_ok()
+    pub fn join(self) -> Ended {
+        match self.thread.join() {
+            Ok(true) => Ended::Whole,
+            Ok(false) => Ended::CutOff,
+            Err(_) => Ended::Panicked,
+        }
     }
+}
+
+/// How a worker has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Every request has ended before.
+    Whole,
+    /// The deadline has passed before the last request.
+    CutOff,
+    /// By a mistake in the worker itself.
+    Panicked,
 }
 
 /// Starts a worker on its own thread. `report` is told of accepts that fail.
@@ -49,17 +64,18 @@ pub fn start_worker(
     let (stop, stopped) = watch::channel(None);
     let thread = std::thread::Builder::new().name(name).spawn(move || {
         let local = tokio::task::LocalSet::new();
-        local.block_on(&runtime, work(listeners, shared, report, stopped));
+        local.block_on(&runtime, work(listeners, shared, report, stopped))
     })?;
     Ok(WorkerHandle { thread, stop })
 }
 
+/// `true`: every connection has ended by itself.
 async fn work(
     listeners: Vec<std::net::TcpListener>,
     shared: Arc<Shared>,
     report: impl Fn(AcceptError) + Clone + 'static,
     mut stopped: watch::Receiver<Option<Duration>>,
-) {
+) -> bool {
     let pools = Rc::new(Pools::default());
     let gateway = Rc::new(Gateway::new(shared, Rc::clone(&pools)));
     let drain = Rc::new(Drain::default());
@@ -93,6 +109,7 @@ async fn work(
         }
     };
     // Past the deadline the connections that are left end with the thread.
-    let _ = tokio::time::timeout(deadline, ended).await;
+    let in_time = tokio::time::timeout(deadline, ended).await.is_ok();
     housekeeping.abort();
+    in_time
 }

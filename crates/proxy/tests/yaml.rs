@@ -14,7 +14,7 @@ use std::time::Duration;
 use torana_config::{FixedResolver, render};
 use torana_observe::Metrics;
 use torana_plan::{Plan, load};
-use torana_proxy::{Registry, Report, Shared, WorkerHandle, prepare, start_worker};
+use torana_proxy::{Ended, Registry, Report, Shared, WorkerHandle, prepare, start_worker};
 use torana_transport::bind;
 
 pub const SECRET: &str = "a secret of at least thirty-two bytes";
@@ -69,8 +69,8 @@ impl Drop for Running {
             worker.drain(Duration::from_secs(5));
         }
         for worker in self.workers.drain(..) {
-            let ended_well = worker.join();
-            assert!(ended_well || std::thread::panicking(), "a worker panicked");
+            let ended = worker.join();
+            assert!(ended != Ended::Panicked || std::thread::panicking(), "a worker panicked");
         }
     }
 }

@@ -69,6 +69,24 @@ fn stopping_lets_requests_under_way_end() {
 }
 
 #[test]
+fn what_does_not_end_in_time_is_cut_off_and_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let origin = Origin::always(Reply::hang());
+    let text = format!(
+        "drain_timeout: 200ms\naccess_log: off\nservices: {{ s: {{ endpoints: [{}] }} }}\nroutes: [{{ path: /, service: s }}]\n",
+        origin.url()
+    );
+    let mut process = Process::run(&file(&folder, &text));
+    let mut client = Client::connect(process.address);
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    eventually(PATIENCE, || origin.count() == 1);
+    process.signal(Signal::TERM);
+    assert!(process.wait().success());
+    client.expect_closed();
+    eventually(PATIENCE, || process.log().contains("the drain deadline passed"));
+}
+
+#[test]
 fn the_access_log_tells_what_happened() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("access.log");

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use torana_observe::Metrics;
 use torana_plan::Plan;
-use torana_proxy::{Registry, Report, Shared, WorkerHandle, prepare, start_worker};
+use torana_proxy::{Ended, Registry, Report, Shared, WorkerHandle, prepare, start_worker};
 use torana_transport::bind;
 use torana_types::ListenAddr;
 use tracing::{error, info};
@@ -164,9 +164,11 @@ impl Server {
             worker.drain(deadline);
         }
         let workers = std::mem::take(&mut self.workers);
-        let join = move || workers.into_iter().all(WorkerHandle::join);
-        let joined = tokio::task::spawn_blocking(join).await.unwrap_or(false);
-        let all_ended = self.metrics.connections().open() == 0;
+        let join = move || workers.into_iter().map(WorkerHandle::join).collect::<Vec<_>>();
+        let ended = tokio::task::spawn_blocking(join).await.unwrap_or_default();
+        if ended.contains(&Ended::Panicked) {
+            error!("a worker has ended by a mistake of its own");
+        }
         let log = self.registry.access_log().cloned();
         let written = match log {
             Some(log) => tokio::task::spawn_blocking(move || log.finish(LAST_LINES)).await.unwrap_or(false),
@@ -175,7 +177,7 @@ impl Server {
         if !written {
             error!("the last lines of the access log could not be written");
         }
-        joined && all_ended
+        ended.iter().all(|ended| *ended == Ended::Whole)
     }
 }
 
