@@ -90,7 +90,9 @@ fn unknown_sources_are_errors() {
 
 #[test]
 fn a_rule_that_is_not_held_here_is_an_error() {
-    let text = "[licenses]\nallow = []\nconfidence-threshold = 0.9\n[bans]\n[sources]\n";
+    let text = "[licenses]\nallow = []\nconfidence-threshold = 0.9\n\
+                [bans]\nmultiple-versions = \"deny\"\nskip = []\ndeny = []\n\
+                [sources]\nunknown-registry = \"deny\"\nunknown-git = \"deny\"\nallow-registry = []\n";
     let error = Rules::parse(text).err().unwrap().to_string();
     assert!(error.contains("confidence-threshold"), "{error}");
 }
