@@ -32,13 +32,14 @@ pub(crate) async fn serve(
     settings: &Settings,
     started: impl FnOnce(&Server),
 ) -> anyhow::Result<ExitCode> {
+    let mut watch = Watch::new(vec![path.to_owned()]);
     let read = file::read(path)?;
     eprint!("{}", file::grave(&read.loaded));
     let (Some(plan), Some(document)) = (read.loaded.plan, read.loaded.document) else {
         eprintln!("torana: {} cannot be served", path.display());
         return Ok(ExitCode::FAILURE);
     };
-    let mut watch = Watch::new(read.files);
+    watch.follow(read.files);
     let mut server = Server::start(plan, document.redacted(), settings).await?;
     started(&server);
     let mut signals = Signals::new().context("cannot listen for signals")?;
@@ -110,6 +111,7 @@ impl Signals {
 
 /// Puts the file in force as it is now, or says why not and changes nothing.
 fn reload(path: &Path, server: &mut Server, watch: &mut Watch) {
+    watch.refresh();
     let read = match file::read(path) {
         Ok(read) => read,
         Err(problem) => {

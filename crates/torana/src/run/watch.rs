@@ -25,12 +25,22 @@ impl Watch {
         watch
     }
 
+    /// Takes the files as they are now for known. To be called before they are read: what changes during the
+    /// reading is then seen at the next look.
+    pub(super) fn refresh(&mut self) {
+        for (path, known) in &mut self.files {
+            *known = look(path);
+        }
+    }
+
     /// Looks at these from now on.
     pub(super) fn follow(&mut self, files: Vec<PathBuf>) {
+        let before = std::mem::take(&mut self.files);
         self.files = files
             .into_iter()
             .map(|path| {
-                let look = look(&path);
+                let known = before.iter().find(|(known, _)| *known == path).map(|(_, look)| *look);
+                let look = known.unwrap_or_else(|| look(&path));
                 (path, look)
             })
             .collect();
