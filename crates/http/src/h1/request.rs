@@ -1,7 +1,7 @@
 //! Parsing a request head (RFC 9112 sections 3 and 5).
 
 use super::BodyFraming;
-use super::scan::{HeadError, HeadErrorKind, HeadLimits, may_be_complete, scan};
+use super::scan::{HeadError, HeadErrorKind, HeadLimits, Message, may_be_complete, scan};
 use crate::fields::Span;
 use crate::head::{RequestHead, TargetForm, Version};
 use crate::method::Method;
@@ -28,7 +28,7 @@ pub fn parse_request(
     let head_len = match request.parse_with_uninit_headers(input, &mut slots) {
         Ok(httparse::Status::Complete(head_len)) => head_len,
         Ok(httparse::Status::Partial) => return incomplete(input, limits),
-        Err(error) => return Err(explain(error)),
+        Err(error) => return Err(explain(error, input)),
     };
     if head_len > limits.head_bytes || request.headers.len() > limits.fields {
         return Err(HeadError::new(HeadErrorKind::TooLarge, "the head exceeds its limit"));
@@ -40,7 +40,7 @@ pub fn parse_request(
     }
     head.clear();
     head.fields.adopt(input.get(..head_len).unwrap_or_default());
-    let scan = scan(input, request.headers, head_len, &mut head.fields)?;
+    let scan = scan(Message::Request, input, request.headers, head_len, &mut head.fields)?;
     check_request_line(input, method, target)?;
 
     head.version = if request.version == Some(0) { Version::Http10 } else { Version::Http11 };
@@ -75,9 +75,10 @@ fn incomplete(input: &[u8], limits: &HeadLimits) -> Result<Option<usize>, HeadEr
     Ok(None)
 }
 
-fn explain(error: httparse::Error) -> HeadError {
+fn explain(error: httparse::Error, input: &[u8]) -> HeadError {
     use httparse::Error;
     match error {
+        Error::Version if !names_a_version(input) => HeadError::malformed("the request line is not valid"),
         Error::HeaderName => HeadError::malformed("a field name is not a token"),
         Error::HeaderValue => HeadError::malformed("a field value holds a control character"),
         Error::NewLine => HeadError::malformed("a line does not end in CR LF"),
@@ -86,6 +87,17 @@ fn explain(error: httparse::Error) -> HeadError {
         Error::Version => HeadError::new(HeadErrorKind::UnsupportedVersion, "the version is not HTTP/1.x"),
         Error::Status => HeadError::malformed("the status line is not valid"),
     }
+}
+
+/// Whether a request line has the right shape and only its version is another one. `GET /  HTTP/1.1` fails
+/// at the same place, but there it is the line that is wrong.
+fn names_a_version(input: &[u8]) -> bool {
+    let line = input.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+    let version = line.splitn(3, |byte| *byte == b' ').nth(2).and_then(|text| text.strip_prefix(b"HTTP/"));
+    version.is_some_and(|digits| {
+        digits.first().is_some_and(u8::is_ascii_digit)
+            && digits.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+    })
 }
 
 /// What httparse lets through in a request line: LF alone, and bytes that no target may hold.
@@ -135,6 +147,10 @@ fn set_target(
         if authority_len == 0 {
             return Err(HeadError::new(HeadErrorKind::InvalidHost, "the target's authority is empty"));
         }
+        // RFC 9112 section 3.2.4: it is about the whole server.
+        if rest.is_empty() && head.method == Method::Options {
+            head.form = TargetForm::Asterisk;
+        }
         head.host = Span::new(authority_at, authority_len);
         let authority = head.host().to_vec();
         if head.fields.insert(crate::Known::Host, &authority).is_err() {
@@ -144,7 +160,8 @@ fn set_target(
     let path_len = rest.find('?').unwrap_or(rest.len());
     head.path = Span::new(path_at, path_len);
     if path_len == 0 {
-        head.path = head.fields.store(b"/");
+        let path: &[u8] = if head.form == TargetForm::Asterisk { b"*" } else { b"/" };
+        head.path = head.fields.store(path);
     }
     let query_at = path_at.wrapping_add(path_len).wrapping_add(1);
     head.query = rest.get(path_len.wrapping_add(1)..).map(|query| Span::new(query_at, query.len()));
@@ -177,6 +194,8 @@ fn check_host(host: &[u8]) -> Result<(), HeadError> {
         name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'~'));
     let port_valid = match port.split_first() {
         None => true,
+        // A port of no host: RFC 9110 section 4.2.1 calls it invalid.
+        Some(_) if host.first() == Some(&b':') => false,
         Some((b':', digits)) => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
         Some(_) => false,
     };

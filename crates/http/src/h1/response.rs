@@ -1,7 +1,7 @@
 //! Parsing a response head (RFC 9112 sections 4 and 5).
 
 use super::BodyFraming;
-use super::scan::{HeadError, HeadErrorKind, HeadLimits, may_be_complete, scan};
+use super::scan::{HeadError, HeadErrorKind, HeadLimits, Message, may_be_complete, scan};
 use crate::head::{ResponseHead, Version};
 use crate::method::Method;
 use std::mem::MaybeUninit;
@@ -44,7 +44,7 @@ pub fn parse_response(
     }
     head.clear();
     head.fields.adopt(input.get(..head_len).unwrap_or_default());
-    let scan = scan(input, response.headers, head_len, &mut head.fields)?;
+    let scan = scan(Message::Response, input, response.headers, head_len, &mut head.fields)?;
     let line_end = memchr::memchr(b'\n', input).unwrap_or_default();
     if !input.starts_with(b"HTTP/1.") || line_end.checked_sub(1).and_then(|at| input.get(at)) != Some(&b'\r')
     {

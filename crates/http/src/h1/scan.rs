@@ -135,8 +135,16 @@ pub(crate) struct Scan {
     pub(crate) expects_continue: bool,
 }
 
+/// Which of the two kinds of message a head belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Message {
+    Request,
+    Response,
+}
+
 /// Checks and indexes the parsed `headers` of the head that `fields` has adopted from `input`.
 pub(crate) fn scan(
+    message: Message,
     input: &[u8],
     headers: &[httparse::Header<'_>],
     head_len: usize,
@@ -144,6 +152,9 @@ pub(crate) fn scan(
 ) -> Result<Scan, HeadError> {
     let mut scan = Scan::default();
     let base = input.as_ptr().addr();
+    if !input.get(..head_len).unwrap_or_default().ends_with(b"\r\n\r\n") {
+        return Err(HeadError::malformed("the empty line ends in LF without CR"));
+    }
     for (position, header) in headers.iter().enumerate() {
         let name_at = header.name.as_ptr().addr().wrapping_sub(base);
         let value_at = header.value.as_ptr().addr().wrapping_sub(base);
@@ -155,13 +166,18 @@ pub(crate) fn scan(
         if input.get(line_end.wrapping_sub(2)..line_end) != Some(b"\r\n") {
             return Err(HeadError::malformed("a line ends in LF without CR"));
         }
+        if header.name.len() > usize::from(u16::MAX) {
+            return Err(HeadError::new(HeadErrorKind::TooLarge, "a field name is too long"));
+        }
         let canonical = value_end.wrapping_add(2) == line_end && value_at == name_end.wrapping_add(2);
         let known = Known::find(header.name.as_bytes());
         if known.is_none() && is_look_alike(header.name.as_bytes()) {
             continue;
         }
         let value = Span::new(value_at, header.value.len());
-        if let Some(known) = known {
+        // Host and Expect mean nothing in a response; an origin that echoes a request does no harm.
+        let is_noted = message == Message::Request || !matches!(known, Some(Known::Host | Known::Expect));
+        if let Some(known) = known.filter(|_| is_noted) {
             scan.note(known, header.value, value)?;
         }
         // httparse leaves an empty value's position wherever it likes; such a line is written anew.
