@@ -10,12 +10,11 @@
 
 mod dynamic;
 mod exchange;
-mod identity;
 mod verdict;
 
 pub use dynamic::{BoxFuture, DynamicFilter};
 pub use exchange::{Attempt, Exchange, LimitState, Moment};
-pub use identity::Identity;
+pub use torana_identity::{Consumer, Credential, CredentialKind, Identity};
 pub use verdict::{Response, Verdict};
 
 use torana_http::ResponseHead;

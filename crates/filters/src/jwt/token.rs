@@ -96,6 +96,7 @@ pub(super) fn verify(token: &[u8], plan: &JwtPlan) -> Result<Verified, Invalid> 
             consumer: consumer(&claims, &plan.consumer_claim)?,
             roles: roles(&claims, &plan.roles_claim)?,
             claims,
+            ..Identity::default()
         }),
     })
 }

@@ -1,0 +1,114 @@
+//! Who is calling, as far as the gateway has verified it.
+
+use crate::{Consumer, Credential};
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+/// A verified caller. Built once per credential and shared by every request that shows it.
+#[derive(Debug, Default, PartialEq)]
+pub struct Identity {
+    /// Who it is, in one text: the consumer's name, or what the credential says, for example the `sub`
+    /// claim. Never empty, so that limits and logs can always count by it.
+    pub consumer: String,
+    /// What the configuration knows of it; nothing where a credential alone says who calls.
+    pub record: Option<Arc<Consumer>>,
+    /// By what it was recognised; nothing for the anonymous consumer.
+    pub credential: Option<Credential>,
+    /// Whether no credential was accepted and the configured stand-in is meant.
+    pub anonymous: bool,
+    /// What the caller is, for authorisation.
+    pub roles: Vec<String>,
+    /// Groups that the credential itself vouches for, besides those of the consumer.
+    pub authenticated_groups: Vec<String>,
+    /// Everything that the credential claims.
+    pub claims: Map<String, Value>,
+}
+
+impl Identity {
+    /// Whether the caller has this role. Roles are compared byte by byte.
+    #[must_use]
+    pub fn has_role(&self, role: &str) -> bool {
+        self.roles.iter().any(|own| own == role)
+    }
+
+    /// Every group of the caller: those of the consumer first, then those that the credential vouches for.
+    pub fn groups(&self) -> impl Iterator<Item = &str> {
+        let recorded = self.record.iter().flat_map(|record| record.groups.iter().map(|group| &**group));
+        recorded.chain(self.authenticated_groups.iter().map(String::as_str))
+    }
+
+    /// Whether the caller belongs to this group. Groups are compared byte by byte.
+    #[must_use]
+    pub fn in_group(&self, group: &str) -> bool {
+        self.groups().any(|own| own == group)
+    }
+
+    /// A claim by its name, else by a path of names with dots between them, such as
+    /// `realm_access.roles`. A name that itself holds dots (as a URL does) is found first.
+    #[must_use]
+    pub fn claim(&self, path: &str) -> Option<&Value> {
+        claim(&self.claims, path)
+    }
+
+    /// The identifier of the consumer's record, if there is one.
+    #[must_use]
+    pub fn consumer_id(&self) -> Option<&str> {
+        self.record.as_ref().map(|record| &*record.id)
+    }
+}
+
+/// See [`Identity::claim`].
+#[must_use]
+pub fn claim<'c>(claims: &'c Map<String, Value>, path: &str) -> Option<&'c Value> {
+    if let Some(value) = claims.get(path) {
+        return Some(value);
+    }
+    let mut names = path.split('.');
+    let mut value = claims.get(names.next()?)?;
+    for name in names {
+        value = value.as_object()?.get(name)?;
+    }
+    Some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn claims_are_found_by_name_before_path() {
+        let claims =
+            json!({"https://a.test/x": 1, "realm": {"roles": ["a"]}, "realm.roles": 2, "t": {"u": {"v": 3}}});
+        let identity = Identity { claims: claims.as_object().unwrap().clone(), ..Identity::default() };
+        assert_eq!(identity.claim("https://a.test/x"), Some(&json!(1)));
+        assert_eq!(identity.claim("realm.roles"), Some(&json!(2)));
+        assert_eq!(identity.claim("t.u.v"), Some(&json!(3)));
+        for missing in ["t.u.w", "t.u.v.x", "", ".", "t..u"] {
+            assert_eq!(identity.claim(missing), None, "{missing}");
+        }
+    }
+
+    #[test]
+    fn groups_come_from_consumer_and_credential() {
+        let record = Consumer { id: "1".into(), groups: ["gold".into()].into(), ..Consumer::default() };
+        let identity = Identity {
+            record: Some(Arc::new(record)),
+            authenticated_groups: vec!["staff".into()],
+            ..Identity::default()
+        };
+        assert_eq!(identity.groups().collect::<Vec<_>>(), ["gold", "staff"]);
+        assert!(identity.in_group("staff") && identity.in_group("gold") && !identity.in_group("Gold"));
+        assert_eq!(identity.consumer_id(), Some("1"));
+    }
+
+    #[test]
+    fn a_consumer_is_called_by_the_best_name_it_has() {
+        let mut consumer = Consumer { id: "1".into(), ..Consumer::default() };
+        assert_eq!(consumer.name(), "1");
+        consumer.custom_id = Some("c".into());
+        assert_eq!(consumer.name(), "c");
+        consumer.username = Some("u".into());
+        assert_eq!(consumer.name(), "u");
+    }
+}
