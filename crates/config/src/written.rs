@@ -12,9 +12,7 @@ mod service;
 
 pub use config::Config;
 pub use forms::{Off, OneOrMany, Switch};
-pub use policy::{
-    Algorithm, JwtConfig, LimitKey, PoliciesConfig, RateLimitConfig, RateLimitForm, RolesConfig, RolesForm,
-};
+pub use policy::*;
 pub use route::{RespondConfig, RouteConfig, ValueCondition, ValueConditionConfig};
 pub use server::{
     AccessLogConfig, AccessLogForm, AccessLogFormat, EncodedSlashes, ForwardedConfig, LimitsConfig,

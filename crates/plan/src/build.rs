@@ -4,13 +4,13 @@
 mod policies;
 mod routes;
 mod services;
-mod text;
 
 use torana_config::written::{Config, ServerTimeoutsConfig};
 use torana_config::{Document, Finding, Path};
 use torana_types::TimeSpan;
 
 use crate::plan::{Plan, Settings};
+use crate::text;
 
 /// Builds the plan as far as possible, and says what is not.
 pub(crate) fn build(document: &Document, findings: &mut Vec<Finding>) -> Plan {

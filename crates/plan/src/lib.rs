@@ -13,6 +13,7 @@ mod lint;
 mod order;
 mod plan;
 mod policy;
+mod text;
 
 pub use order::{ORDER, Phase};
 pub use plan::{Action, EndpointPlan, HostHeader, Plan, RoutePlan, ServicePlan, Settings, UpstreamTimeouts};

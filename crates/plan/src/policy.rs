@@ -1,12 +1,18 @@
 //! Policies in the plan: what is in force on a route, and where each came from.
 
+pub(crate) mod jwt;
+pub(crate) mod rate_limit;
+pub(crate) mod roles;
+
+pub use jwt::JwtPlan;
+pub use rate_limit::RateLimitPlan;
+pub use roles::RolesPlan;
+
 use std::fmt;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use torana_config::Span;
-use torana_config::written::{Algorithm, LimitKey};
-use torana_types::{Rate, Secret, TimeSpan};
+use torana_config::written::LimitKey;
 
 use crate::fingerprint;
 use crate::order::Phase;
@@ -78,58 +84,6 @@ impl PolicyPlan {
     }
 
     /// Changes with anything about the policy.
-    #[must_use]
-    pub fn fingerprint(&self) -> u64 {
-        fingerprint::of(self)
-    }
-}
-
-/// Callers show a JSON Web Token.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct JwtPlan {
-    /// The secret that tokens are signed with; never empty.
-    pub secret: Secret,
-    /// Algorithms that are accepted; at least one.
-    pub algorithms: Vec<Algorithm>,
-    /// How far clocks may differ.
-    pub leeway: TimeSpan,
-    /// Claims and the field that carries each to the service; the fields are removed from requests.
-    pub claims_to_headers: Vec<(String, String)>,
-    /// The claim that says who calls.
-    pub consumer_claim: String,
-    /// The claim that lists roles.
-    pub roles_claim: String,
-    /// The realm in `WWW-Authenticate`, free of quotes and control characters.
-    pub realm: String,
-}
-
-/// Callers have a role. At least one of the lists is not empty.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct RolesPlan {
-    /// One of these is needed; no condition when empty.
-    pub any: Vec<String>,
-    /// All of these are needed.
-    pub all: Vec<String>,
-}
-
-/// Callers make only so many requests.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct RateLimitPlan {
-    /// What the counters are keyed by over reloads: the scope and its name, such as `global`,
-    /// `service/users` or `route/GET /x`. Routes with the same identifier count together.
-    pub id: Arc<str>,
-    /// How many requests in what period.
-    pub limit: Rate,
-    /// How many may come at once.
-    pub burst: NonZeroU32,
-    /// Who is counted.
-    pub by: LimitKey,
-    /// How many callers are remembered.
-    pub max_keys: NonZeroU32,
-}
-
-impl RateLimitPlan {
-    /// Changes with anything that shapes the counters.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         fingerprint::of(self)

@@ -1,13 +1,11 @@
 //! Which policies are in force on a route: the narrowest scope that speaks wins, `off` switches off.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use torana_config::written::{JwtConfig, PoliciesConfig, RateLimitForm, RolesForm, Switch};
+use torana_config::written::{PoliciesConfig, Switch};
 use torana_config::{Document, Finding, Path};
 
-use super::text;
-use crate::policy::{JwtPlan, PlannedPolicy, PolicyPlan, RateLimitPlan, RolesPlan, Scope};
+use crate::policy::{PlannedPolicy, PolicyPlan, Scope, jwt, rate_limit, roles};
 
 /// A scope and what it says about policies.
 pub(super) struct Layer<'a> {
@@ -34,19 +32,19 @@ impl Planned {
         layers: &[Layer<'_>],
         findings: &mut Vec<Finding>,
     ) -> Vec<PlannedPolicy> {
-        let jwt = narrowest(layers, "jwt", |config| config.jwt.as_ref());
-        let roles = narrowest(layers, "roles", |config| config.roles.as_ref());
-        let limit = narrowest(layers, "rate_limit", |config| config.rate_limit.as_ref());
         let mut policies = Vec::new();
-        policies.extend(jwt.map(|(layer, path, config)| {
-            self.once(document, layer, path, |path| jwt_plan(document, path, config, findings))
-        }));
-        policies.extend(roles.map(|(layer, path, config)| {
-            self.once(document, layer, path, |path| roles_plan(document, path, config, findings))
-        }));
-        policies.extend(limit.map(|(layer, path, config)| {
-            self.once(document, layer, path, |_| limit_plan(&layer.id, config))
-        }));
+        macro_rules! plan {
+            ($field:ident, |$layer:ident, $path:ident, $config:ident| $plan:expr) => {
+                if let Some(($layer, path, $config)) =
+                    narrowest(layers, stringify!($field), |config| config.$field.as_ref())
+                {
+                    policies.push(self.once(document, $layer, path, |$path| $plan));
+                }
+            };
+        }
+        plan!(jwt, |layer, path, config| jwt::plan(document, path, config, findings));
+        plan!(roles, |layer, path, config| roles::plan(document, path, config, findings));
+        plan!(rate_limit, |layer, _path, config| rate_limit::plan(&layer.id, config));
         policies.sort_by_key(|planned| planned.policy.phase().place());
         policies
     }
@@ -78,72 +76,4 @@ fn narrowest<'a, T>(
     let (layer, switch) =
         layers.iter().rev().find_map(|layer| get(layer.config).map(|switch| (layer, switch)))?;
     switch.on().map(|config| (layer, layer.path.key(name), config))
-}
-
-fn jwt_plan(document: &Document, path: &Path, config: &JwtConfig, findings: &mut Vec<Finding>) -> PolicyPlan {
-    let bytes = config.secret.expose().len();
-    if bytes == 0 {
-        let place = document.span_at(&path.key("secret"));
-        findings.push(
-            Finding::error("empty-secret", "the secret is empty: anybody could sign a token").at(place),
-        );
-    } else if bytes < 32 {
-        let place = document.span_at(&path.key("secret"));
-        let finding =
-            Finding::warning("short-secret", "the secret is shorter than 32 bytes and can be guessed")
-                .at(place);
-        findings.push(
-            finding.help("HS256 asks for at least 256 bits (RFC 7518 section 3.2): `openssl rand -hex 32`"),
-        );
-    }
-    let realm_ok = |character: char| character.is_ascii_graphic() || character == ' ';
-    if !config.realm.chars().all(|character| realm_ok(character) && !matches!(character, '"' | '\\')) {
-        let place = document.span_at(&path.key("realm"));
-        findings.push(
-            Finding::error("bad-value", "a realm holds no quotes, backslashes or control characters")
-                .at(place),
-        );
-    }
-    for (claim, field) in &config.claims_to_headers {
-        text::field_name(document, &path.key("claims_to_headers").key(claim), field, findings);
-    }
-    let mut algorithms = config.algorithms.as_slice().to_vec();
-    algorithms.dedup();
-    if algorithms.is_empty() {
-        let place = document.span_at(&path.key("algorithms"));
-        findings.push(
-            Finding::error("no-algorithm", "without an algorithm no token could be accepted").at(place),
-        );
-    }
-    PolicyPlan::Jwt(Arc::new(JwtPlan {
-        secret: config.secret.clone(),
-        algorithms,
-        leeway: config.leeway,
-        claims_to_headers: config.claims_to_headers.clone().into_iter().collect(),
-        consumer_claim: config.consumer_claim.clone(),
-        roles_claim: config.roles_claim.clone(),
-        realm: config.realm.clone(),
-    }))
-}
-
-fn roles_plan(document: &Document, path: &Path, form: &RolesForm, findings: &mut Vec<Finding>) -> PolicyPlan {
-    let config = form.config();
-    let nothing = config.any.is_empty() && config.all.is_empty();
-    if nothing || config.any.iter().chain(&config.all).any(String::is_empty) {
-        let message = if nothing { "no role is named" } else { "a role has an empty name" };
-        let finding = Finding::error("empty-roles", message).at(document.span_at(path));
-        findings.push(finding.help("name a role, or write `roles: off`"));
-    }
-    PolicyPlan::Roles(Arc::new(RolesPlan { any: config.any, all: config.all }))
-}
-
-fn limit_plan(id: &str, form: &RateLimitForm) -> PolicyPlan {
-    let config = form.config();
-    PolicyPlan::RateLimit(Arc::new(RateLimitPlan {
-        id: id.into(),
-        limit: config.limit,
-        burst: config.burst.unwrap_or(config.limit.limit()),
-        by: config.by,
-        max_keys: config.max_keys,
-    }))
 }

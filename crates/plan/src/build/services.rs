@@ -7,8 +7,9 @@ use torana_config::written::{
 };
 use torana_config::{Document, Finding, Path};
 
-use super::{not_zero, text};
+use super::not_zero;
 use crate::plan::{EndpointPlan, HostHeader, ServicePlan, UpstreamTimeouts};
+use crate::text;
 
 pub(super) fn services(document: &Document, findings: &mut Vec<Finding>) -> Vec<ServicePlan> {
     let services = document.config().services.iter();

@@ -7,8 +7,9 @@ use torana_config::{Document, Finding, Path};
 use torana_types::ServiceId;
 
 use super::nothing;
-use crate::build::{services, text};
+use crate::build::services;
 use crate::plan::Action;
+use crate::text;
 
 pub(super) fn action(
     document: &Document,

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use torana_config::written::{OneOrMany, RouteConfig, ValueCondition, ValueConditionConfig};
 use torana_config::{Document, Finding, Path};
 
-use crate::build::text;
+use crate::text;
 use torana_route::{
     AnchoredRegex, HeaderCondition, HostPattern, PathPattern, PatternError, QueryCondition, RouteSpec,
     ValueTest,

@@ -22,7 +22,7 @@ const FRAMING: [&str; 9] = [
 ];
 
 /// Reports text that is not a token.
-pub(super) fn token(document: &Document, path: &Path, text: &str, what: &str, findings: &mut Vec<Finding>) {
+pub(crate) fn token(document: &Document, path: &Path, text: &str, what: &str, findings: &mut Vec<Finding>) {
     if !is_token(text) {
         let finding =
             Finding::error("bad-name", format!("{what} consists of letters, digits and `-._~` alone"));
@@ -31,7 +31,7 @@ pub(super) fn token(document: &Document, path: &Path, text: &str, what: &str, fi
 }
 
 /// Reports a name that no field may have that configuration sets.
-pub(super) fn field_name(document: &Document, path: &Path, name: &str, findings: &mut Vec<Finding>) {
+pub(crate) fn field_name(document: &Document, path: &Path, name: &str, findings: &mut Vec<Finding>) {
     if FRAMING.contains(&name.to_ascii_lowercase().as_str()) {
         let message = "the gateway itself decides about this field";
         findings.push(
@@ -43,7 +43,7 @@ pub(super) fn field_name(document: &Document, path: &Path, name: &str, findings:
 }
 
 /// Reports a value that no field may have (RFC 9110 section 5.5).
-pub(super) fn field_value(document: &Document, path: &Path, value: &str, findings: &mut Vec<Finding>) {
+pub(crate) fn field_value(document: &Document, path: &Path, value: &str, findings: &mut Vec<Finding>) {
     let visible = |byte: u8| byte == b'\t' || (byte >= b' ' && byte != 0x7f);
     if !value.bytes().all(visible) {
         let message = "the value of a field holds no line breaks and no control characters";
