@@ -27,3 +27,29 @@ pub struct PoliciesConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<Switch<RateLimitForm>>,
 }
+
+impl PoliciesConfig {
+    /// Every policy by its key, and what this scope says of it: nothing, off (`false`) or on (`true`).
+    #[must_use]
+    pub fn said(&self) -> Vec<(&'static str, Option<bool>)> {
+        macro_rules! said {
+            ($($field:ident),+ $(,)?) => {
+                vec![$((stringify!($field), self.$field.as_ref().map(|switch| switch.on().is_some()))),+]
+            };
+        }
+        said![jwt, roles, rate_limit,]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_policy_of_the_schema_is_said() {
+        let schema = serde_json::to_value(schemars::schema_for!(PoliciesConfig)).unwrap();
+        let keys: Vec<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+        let said: Vec<&str> = PoliciesConfig::default().said().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(said, keys);
+    }
+}

@@ -1,6 +1,5 @@
 //! A policy that a narrower scope replaces or switches off, and an `off` that switches off nothing.
 
-use torana_config::written::PoliciesConfig;
 use torana_config::{Document, Finding, Path};
 
 /// What one scope says about one policy: nothing, off, or on.
@@ -8,36 +7,29 @@ type Said = Option<bool>;
 
 pub(super) fn lint(document: &Document, findings: &mut Vec<Finding>) {
     let config = document.config();
-    let global = (Path::root().key("policies"), said(&config.policies));
+    let global = (Path::root().key("policies"), config.policies.said());
     for (name, service) in &config.services {
         let path = Path::root().key("services").key(name).key("policies");
-        compare(document, &path, said(&service.policies), &[&global], findings);
+        compare(document, &path, service.policies.said(), &[&global], findings);
     }
     for (index, route) in config.routes.iter().enumerate() {
         let path = Path::root().key("routes").index(index).key("policies");
         let service = route.service.as_ref().and_then(|name| Some((name, config.services.get(name)?)));
         let service = service.map(|(name, service)| {
-            (Path::root().key("services").key(name).key("policies"), said(&service.policies))
+            (Path::root().key("services").key(name).key("policies"), service.policies.said())
         });
         let wider: Vec<_> = service.iter().chain([&global]).collect();
-        compare(document, &path, said(&route.policies), &wider, findings);
+        compare(document, &path, route.policies.said(), &wider, findings);
     }
 }
 
-fn said(config: &PoliciesConfig) -> [(&'static str, Said); 3] {
-    [
-        ("jwt", config.jwt.as_ref().map(|switch| switch.on().is_some())),
-        ("roles", config.roles.as_ref().map(|switch| switch.on().is_some())),
-        ("rate_limit", config.rate_limit.as_ref().map(|switch| switch.on().is_some())),
-    ]
-}
-
-type Layer = (Path, [(&'static str, Said); 3]);
+/// A scope's place, and what it says about each policy.
+type Layer = (Path, Vec<(&'static str, Said)>);
 
 fn compare(
     document: &Document,
     path: &Path,
-    here: [(&'static str, Said); 3],
+    here: Vec<(&'static str, Said)>,
     wider: &[&Layer],
     findings: &mut Vec<Finding>,
 ) {
