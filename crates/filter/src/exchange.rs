@@ -1,6 +1,7 @@
 //! One request and what becomes known about it on its way, in named slots.
 
 use crate::Identity;
+use bytes::Bytes;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +43,9 @@ pub struct Attempt<'a> {
 pub struct Exchange {
     /// The request's head; filters may change it.
     pub request: RequestHead,
+    /// The whole request body, once a filter needed it ([`crate::Needs`]). A filter may replace it; what is
+    /// here is what the service gets. `None` while the body streams.
+    pub body: Option<Bytes>,
     /// The client: the socket's peer, or what trusted proxies say.
     pub client_address: IpAddr,
     /// When the request began.
@@ -56,6 +60,7 @@ impl Default for Exchange {
     fn default() -> Self {
         Self {
             request: RequestHead::default(),
+            body: None,
             client_address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             moment: Moment::default(),
             identity: None,

@@ -10,10 +10,14 @@
 
 mod dynamic;
 mod exchange;
+mod needs;
+mod outside;
 mod verdict;
 
 pub use dynamic::{BoxFuture, DynamicFilter};
 pub use exchange::{Attempt, Exchange, LimitState, Moment};
+pub use needs::Needs;
+pub use outside::{FetchBounds, Offline, Outside};
 pub use torana_identity::{Consumer, Credential, CredentialKind, Identity};
 pub use verdict::{Response, Verdict};
 
@@ -22,8 +26,8 @@ use torana_http::ResponseHead;
 /// Runs once for a request, in the order of the plan, before an upstream is chosen.
 #[allow(async_fn_in_trait, reason = "called statically, on the thread that owns the connection")]
 pub trait OnRequest {
-    /// Looks at the request and may change it.
-    async fn on_request(&self, exchange: &mut Exchange) -> Verdict;
+    /// Looks at the request and may change it. `outside` lets it ask other services.
+    async fn on_request(&self, exchange: &mut Exchange, outside: &dyn Outside) -> Verdict;
 }
 
 /// Runs before each attempt to send the request, when the endpoint is known. What it changes in the

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use token::{Invalid, Verified};
 use torana_fault::{Fault, Reason};
-use torana_filter::{Exchange, OnRequest, Verdict};
+use torana_filter::{Exchange, OnRequest, Outside, Verdict};
 use torana_http::Known;
 use torana_plan::JwtPlan;
 
@@ -83,7 +83,7 @@ impl JwtFilter {
 }
 
 impl OnRequest for JwtFilter {
-    async fn on_request(&self, exchange: &mut Exchange) -> Verdict {
+    async fn on_request(&self, exchange: &mut Exchange, _: &dyn Outside) -> Verdict {
         self.authenticate(exchange).map_or_else(Verdict::Fail, |()| Verdict::Continue)
     }
 }

@@ -13,7 +13,7 @@ pub use rate_limit::{LimiterState, RateLimitFilter};
 pub use roles::RolesFilter;
 
 use std::sync::Arc;
-use torana_filter::{DynamicFilter, Exchange, OnRequest, OnResponse, Verdict};
+use torana_filter::{DynamicFilter, Exchange, Needs, OnRequest, OnResponse, Outside, Verdict};
 use torana_http::{Fields, ResponseHead};
 
 /// Any filter.
@@ -41,6 +41,15 @@ impl Filter {
         }
     }
 
+    /// What must be there before it is asked.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        match self {
+            Self::Jwt(_) | Self::Roles(_) | Self::RateLimit(_) => Needs::NOTHING,
+            Self::Dynamic(filter) => filter.needs(),
+        }
+    }
+
     /// What it asks for, in one line without secrets.
     #[must_use]
     pub fn describe(&self) -> String {
@@ -54,12 +63,12 @@ impl Filter {
 }
 
 impl OnRequest for Filter {
-    async fn on_request(&self, exchange: &mut Exchange) -> Verdict {
+    async fn on_request(&self, exchange: &mut Exchange, outside: &dyn Outside) -> Verdict {
         match self {
-            Self::Jwt(filter) => filter.on_request(exchange).await,
-            Self::Roles(filter) => filter.on_request(exchange).await,
-            Self::RateLimit(filter) => filter.on_request(exchange).await,
-            Self::Dynamic(filter) => filter.on_request(exchange).await,
+            Self::Jwt(filter) => filter.on_request(exchange, outside).await,
+            Self::Roles(filter) => filter.on_request(exchange, outside).await,
+            Self::RateLimit(filter) => filter.on_request(exchange, outside).await,
+            Self::Dynamic(filter) => filter.on_request(exchange, outside).await,
         }
     }
 }

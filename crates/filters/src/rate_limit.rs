@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use torana_config::written::LimitKey;
 use torana_fault::{Fault, Reason};
-use torana_filter::{Exchange, LimitState, OnRequest, OnResponse, Verdict};
+use torana_filter::{Exchange, LimitState, OnRequest, OnResponse, Outside, Verdict};
 use torana_http::ResponseHead;
 use torana_limit::{Gcra, Key, KeyedLimiter, Usage};
 use torana_plan::RateLimitPlan;
@@ -116,7 +116,7 @@ fn whole_seconds(duration: Duration) -> u64 {
 }
 
 impl OnRequest for RateLimitFilter {
-    async fn on_request(&self, exchange: &mut Exchange) -> Verdict {
+    async fn on_request(&self, exchange: &mut Exchange, _: &dyn Outside) -> Verdict {
         self.decide(exchange)
     }
 }
@@ -178,7 +178,7 @@ mod tests {
     }
 
     async fn passes(filter: &RateLimitFilter, mut exchange: Exchange) -> bool {
-        matches!(filter.on_request(&mut exchange).await, Verdict::Continue)
+        matches!(filter.on_request(&mut exchange, &torana_filter::Offline).await, Verdict::Continue)
     }
 
     #[tokio::test]
@@ -208,14 +208,16 @@ mod tests {
         let filter = filter("2/minute", LimitKey::Address);
         let mut exchange = from("10.0.0.1", None);
         let mut head = ResponseHead::new(200);
-        assert!(matches!(filter.on_request(&mut exchange).await, Verdict::Continue));
+        assert!(matches!(filter.on_request(&mut exchange, &torana_filter::Offline).await, Verdict::Continue));
         filter.on_response(&mut exchange, &mut head).await;
         assert_eq!(head.fields.get_str("RateLimit-Limit"), Some("2"));
         assert_eq!(head.fields.get_str("RateLimit-Remaining"), Some("1"));
         assert_eq!(head.fields.get_str("RateLimit-Reset"), Some("30"));
         assert!(passes(&filter, from("10.0.0.1", None)).await);
         let mut exchange = from("10.0.0.1", None);
-        let Verdict::Fail(fault) = filter.on_request(&mut exchange).await else { panic!("used up") };
+        let Verdict::Fail(fault) = filter.on_request(&mut exchange, &torana_filter::Offline).await else {
+            panic!("used up")
+        };
         assert_eq!(fault.reason, Reason::RateLimited);
         assert_eq!(fault.fields(), [("Retry-After", "30".to_owned())]);
         assert_eq!(exchange.limit.unwrap().remaining, 0);

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use torana_fault::{Fault, Reason};
-use torana_filter::{Exchange, OnRequest, Verdict};
+use torana_filter::{Exchange, OnRequest, Outside, Verdict};
 use torana_plan::RolesPlan;
 
 /// Callers have a role.
@@ -36,7 +36,7 @@ impl RolesFilter {
 }
 
 impl OnRequest for RolesFilter {
-    async fn on_request(&self, exchange: &mut Exchange) -> Verdict {
+    async fn on_request(&self, exchange: &mut Exchange, _: &dyn Outside) -> Verdict {
         let Some(identity) = &exchange.identity else {
             return Verdict::Fail(
                 Fault::new(Reason::CredentialsMissing)
@@ -66,7 +66,7 @@ mod tests {
             Arc::new(Identity { consumer: "u".into(), roles: owned(roles), ..Identity::default() })
         });
         let mut exchange = Exchange { identity, ..Exchange::default() };
-        match filter.on_request(&mut exchange).await {
+        match filter.on_request(&mut exchange, &torana_filter::Offline).await {
             Verdict::Continue => None,
             Verdict::Fail(fault) => Some(fault.reason),
             Verdict::Respond(_) => panic!("roles answer nothing"),

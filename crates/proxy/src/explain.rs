@@ -7,9 +7,10 @@
 use crate::gateway::admit::{ask, introduce, set_path, strip};
 use crate::gateway::view::View;
 use crate::pipeline::{Action, Pipeline};
+use crate::replay::{NoBody, Replay};
 use std::sync::Arc;
 use torana_fault::{Fault, Reason};
-use torana_filter::{Exchange, Identity, Moment, Verdict};
+use torana_filter::{Exchange, Identity, Moment, Offline, Verdict};
 use torana_http::h1::{HeadLimits, parse_request};
 use torana_http::{Method, RequestHead, TargetForm};
 use torana_route::{Candidate, Outcome};
@@ -155,7 +156,9 @@ async fn walk(
     introduce(pipeline, connection, exchange)?;
     let steps = &mut told.steps;
     let mut reached = 0;
-    let made = ask(route, exchange, &mut reached, |filter, verdict| {
+    let (mut nothing, outside) = (NoBody, Offline);
+    let mut body = Replay::new(&mut nothing);
+    let made = ask(route, exchange, &mut body, &outside, &mut reached, |filter, verdict| {
         let decision = match verdict {
             Verdict::Continue => Decision::Continue,
             Verdict::Respond(response) => Decision::Answer(response.head.status),

@@ -7,6 +7,8 @@
 
 mod attempt;
 
+pub(crate) use attempt::nanos_since_start;
+
 use crate::upstream::{Pools, Upstream, UpstreamEndpoint, UpstreamTimeouts};
 use std::time::Duration;
 use torana_balance::Tried;
@@ -83,7 +85,7 @@ async fn attempts(
     while number < call.upstream.attempts {
         number = number.saturating_add(1);
         random = random.rotate_left(17);
-        let picked = call.upstream.balancer.pick(random, attempt::nanos_since_start(), &tried, |_| false);
+        let picked = call.upstream.balancer.pick(random, nanos_since_start(), &tried, |_| false);
         let Some((index, endpoint)) = picked.and_then(|index| endpoint_at(call.upstream, index)) else {
             break;
         };

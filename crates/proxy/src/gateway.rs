@@ -3,6 +3,7 @@
 
 pub(crate) mod admit;
 mod answer;
+mod outside;
 mod pass;
 mod record;
 mod responder;
@@ -10,6 +11,7 @@ pub(crate) mod view;
 
 use crate::pipeline::Pipeline;
 use crate::render::render;
+use crate::replay::Replay;
 use crate::request_id::{RequestId, RequestIds};
 use crate::shared::Shared;
 use crate::upstream::Pools;
@@ -112,13 +114,14 @@ impl Service for Gateway {
         let record = Record::default();
         let passage = Passage { connection, timer, pipeline: &pipeline.0, own_id, started, record };
         admit::identify(&pipeline.0, &mut exchange.request, own_id);
-        if let Err(fault) = self.pass(&passage, &mut exchange, body, response).await {
+        let mut body = Replay::new(body);
+        if let Err(fault) = self.pass(&passage, &mut exchange, &mut body, response).await {
             let tell = !response.is_started() && fault.reason != Reason::ClientClosed;
             let mut made = passage.refusal(fault, &exchange.request);
             if tell {
                 passage.identify(&mut made, &exchange.request);
                 // When this fails the client is gone, and nobody is left to tell.
-                let _ = answer::answer(&made, &passage, body, response).await;
+                let _ = answer::answer(&made, &passage, &mut body, response).await;
             }
         }
         let traffic = Traffic { received: body.bytes_read(), sent: response.bytes_sent() };

@@ -8,6 +8,7 @@
 //! - [`start_worker`] starts a data-plane thread.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly"))]
 
+mod chores;
 mod client_address;
 mod explain;
 mod forward;
@@ -17,6 +18,7 @@ mod pipeline;
 mod prepare;
 mod registry;
 mod render;
+mod replay;
 mod report;
 mod request_id;
 mod shared;
@@ -24,6 +26,7 @@ mod text;
 mod upstream;
 mod worker;
 
+pub use chores::Chores;
 pub use client_address::client_address;
 pub use explain::{Decision, End, Explanation, Step, explain, read_head};
 pub use forward::{Call, Responder, forward};
@@ -33,6 +36,7 @@ pub use pipeline::{Action, Limiter, Pipeline, RequestIdField, Route};
 pub use prepare::{PrepareError, prepare};
 pub use registry::Registry;
 pub use render::render;
+pub use replay::Replay;
 pub use report::Report;
 pub use request_id::{RequestId, RequestIds};
 pub use shared::Shared;

@@ -13,6 +13,7 @@ use torana_observe::{AccessLog, AccessLogSettings};
 use torana_plan::{JwtPlan, RateLimitPlan};
 use torana_transport::{Address, Endpoint, EndpointSettings};
 
+use crate::chores::Chores;
 use crate::upstream::Upstream;
 
 /// An endpoint with the number by which workers find its pool.
@@ -37,14 +38,28 @@ pub struct Registry {
     /// By everything that shapes them; they hold what they have verified.
     pub(crate) jwt: Kept<Arc<JwtPlan>, JwtFilter>,
     pub(crate) access_log: Option<(AccessLogSettings, AccessLog)>,
+    /// Who fetches, probes and watches; nobody when a configuration is only looked at.
+    chores: Option<Chores>,
     numbers: Vec<bool>,
 }
 
 impl Registry {
+    /// A registry for a gateway that serves: what its state needs done beside the requests is done.
+    #[must_use]
+    pub fn with_chores(chores: Chores) -> Self {
+        Self { chores: Some(chores), ..Self::default() }
+    }
+
     /// The access log in use, if any: to have it reopened, and to have its last lines written.
     #[must_use]
     pub fn access_log(&self) -> Option<&AccessLog> {
         self.access_log.as_ref().map(|(_, log)| log)
+    }
+
+    /// Who does what goes on beside the requests; `None` where nothing is served.
+    #[must_use]
+    pub const fn chores(&self) -> Option<&Chores> {
+        self.chores.as_ref()
     }
 
     /// Begins a preparation: learns which endpoint numbers are free.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use torana_config::{FixedResolver, render};
 use torana_observe::Metrics;
 use torana_plan::{Plan, load};
-use torana_proxy::{Ended, Registry, Report, Shared, WorkerHandle, prepare, start_worker};
+use torana_proxy::{Chores, Ended, Registry, Report, Shared, WorkerHandle, prepare, start_worker};
 use torana_transport::bind;
 
 pub const SECRET: &str = "a secret of at least thirty-two bytes";
@@ -42,7 +42,7 @@ impl Running {
 
     pub fn with_workers(text: &str, count: usize) -> Self {
         let metrics = Metrics::new();
-        let mut registry = Registry::default();
+        let mut registry = Registry::with_chores(Chores::start().unwrap());
         let pipeline = prepare(&plan(text), &mut registry, &metrics).unwrap();
         let shared = Shared::new(pipeline, Arc::clone(&metrics));
         metrics.set_source(Box::new(Report::new(Arc::downgrade(&shared))));

@@ -45,7 +45,7 @@ fn with(authorization: &[&str], now: u64) -> Exchange {
 
 async fn refusal(filter: &JwtFilter, token: &str, now: u64) -> Option<Fault> {
     let mut exchange = with(&[&format!("Bearer {token}")], now);
-    match filter.on_request(&mut exchange).await {
+    match filter.on_request(&mut exchange, &torana_filter::Offline).await {
         Verdict::Continue => None,
         Verdict::Fail(fault) => {
             assert!(exchange.identity.is_none());
@@ -62,7 +62,7 @@ async fn a_good_token_says_who_calls() {
     for scheme in ["Bearer", "bearer", "BEARER "] {
         let mut exchange = with(&[&format!("{scheme} {token}")], NOW);
         exchange.request.fields.append("X-User-Id", b"spoofed").unwrap();
-        assert!(matches!(filter.on_request(&mut exchange).await, Verdict::Continue));
+        assert!(matches!(filter.on_request(&mut exchange, &torana_filter::Offline).await, Verdict::Continue));
         let identity = exchange.identity.unwrap();
         assert_eq!((identity.consumer.as_str(), identity.roles.len()), ("u1", 2));
         let values: Vec<_> = exchange.request.fields.get_all("X-User-Id").collect();
@@ -133,14 +133,17 @@ async fn what_is_not_signed_by_us_is_refused() {
 async fn no_token_is_a_challenge_without_an_error() {
     let filter = filter();
     for values in [&[][..], &["Basic dTpw"], &["Bearer"], &["Bearer "]] {
-        let Verdict::Fail(fault) = filter.on_request(&mut with(values, NOW)).await else {
+        let Verdict::Fail(fault) = filter.on_request(&mut with(values, NOW), &torana_filter::Offline).await
+        else {
             panic!("nothing was shown")
         };
         assert_eq!(fault.reason, Reason::CredentialsMissing);
         assert_eq!(fault.fields(), [("WWW-Authenticate", r#"Bearer realm="torana""#.to_owned())]);
     }
     let good = format!("Bearer {}", sign(&json!({"sub": "u"})));
-    let Verdict::Fail(fault) = filter.on_request(&mut with(&[&good, &good], NOW)).await else {
+    let Verdict::Fail(fault) =
+        filter.on_request(&mut with(&[&good, &good], NOW), &torana_filter::Offline).await
+    else {
         panic!("two fields are ambiguous")
     };
     assert_eq!(fault.reason, Reason::CredentialsInvalid);

@@ -155,7 +155,7 @@ impl Once<'_> {
 }
 
 /// Nanoseconds since the first call, for the balancers' moving averages.
-pub(super) fn nanos_since_start() -> u64 {
+pub(crate) fn nanos_since_start() -> u64 {
     static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
     let start = *START.get_or_init(now);
     u64::try_from(now().duration_since(start).as_nanos()).unwrap_or(u64::MAX)

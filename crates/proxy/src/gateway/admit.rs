@@ -2,14 +2,15 @@
 
 use crate::client_address::client_address;
 use crate::pipeline::{Pipeline, Route};
+use crate::replay::Replay;
 use crate::request_id::RequestId;
 use torana_fault::{Fault, Reason};
-use torana_filter::{Exchange, OnRequest, Response, Verdict};
+use torana_filter::{Exchange, OnRequest, Outside, Response, Verdict};
 use torana_filters::Filter;
-use torana_http::RequestHead;
-use torana_http::h1::remove_hop_by_hop;
+use torana_http::h1::{BodyFraming, remove_hop_by_hop};
+use torana_http::{Known, RequestHead};
 use torana_route::normalize;
-use torana_transport::ConnectionInfo;
+use torana_transport::{ConnectionInfo, RequestBody};
 
 /// The longest identifier that is taken over from a client.
 const LONGEST_ID: usize = 128;
@@ -77,12 +78,17 @@ pub(crate) fn introduce(
 pub(crate) async fn ask(
     route: &Route,
     exchange: &mut Exchange,
+    body: &mut Replay<'_, impl RequestBody>,
+    outside: &dyn Outside,
     reached: &mut usize,
     mut witness: impl FnMut(&Filter, &Verdict),
 ) -> Result<Option<Box<Response>>, Fault> {
     for filter in &route.filters {
+        if let Some(limit) = filter.needs().request_body {
+            hold(exchange, body, limit).await?;
+        }
         *reached = reached.saturating_add(1);
-        let verdict = filter.on_request(exchange).await;
+        let verdict = filter.on_request(exchange, outside).await;
         witness(filter, &verdict);
         match verdict {
             Verdict::Continue => {}
@@ -90,7 +96,39 @@ pub(crate) async fn ask(
             Verdict::Fail(fault) => return Err(fault),
         }
     }
+    send_what_is_held(exchange, body);
     Ok(None)
+}
+
+/// Reads the whole body into the exchange, unless it is there already.
+async fn hold(
+    exchange: &mut Exchange,
+    body: &mut Replay<'_, impl RequestBody>,
+    limit: u64,
+) -> Result<(), Fault> {
+    match (&exchange.body, exchange.request.framing) {
+        // Whatever was read or put there by a filter before: the bound is this filter's.
+        (Some(held), _) if held.len() as u64 <= limit => return Ok(()),
+        (Some(_), _) => return Err(Fault::new(Reason::BodyTooLarge)),
+        // Refused before a byte of it is asked for.
+        (None, BodyFraming::Length(length)) if length > limit => {
+            return Err(Fault::new(Reason::BodyTooLarge));
+        }
+        (None, _) => {}
+    }
+    exchange.body = Some(body.hold(limit).await?);
+    Ok(())
+}
+
+/// What filters have left in the exchange is what is sent, with its own length.
+fn send_what_is_held(exchange: &mut Exchange, body: &mut Replay<'_, impl RequestBody>) {
+    let Some(held) = exchange.body.clone() else { return };
+    exchange.request.framing = match (held.len() as u64, exchange.request.framing) {
+        (0, BodyFraming::None) => BodyFraming::None,
+        (length, _) => BodyFraming::Length(length),
+    };
+    exchange.request.fields.remove(Known::ContentLength);
+    body.replace(held);
 }
 
 /// Takes a prefix off the path; whole segments only, and never the leading slash.

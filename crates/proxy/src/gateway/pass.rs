@@ -1,11 +1,13 @@
 //! A request's way through the pipeline, in the order in which it happens.
 
 use super::answer::answer;
+use super::outside::Lent;
 use super::responder::RouteResponder;
 use super::view::View;
 use super::{Gateway, Passage, admit};
 use crate::forward::{Call, Responder, forward};
 use crate::pipeline::{Action, Route};
+use crate::replay::Replay;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, Response};
 use torana_http::{Known, Method, ResponseHead, TargetForm};
@@ -21,7 +23,7 @@ impl Gateway {
         &self,
         passage: &Passage<'_>,
         exchange: &mut Exchange,
-        body: &mut impl RequestBody,
+        body: &mut Replay<'_, impl RequestBody>,
         response: &mut impl ResponseSink,
     ) -> Result<(), Fault> {
         let pipeline = passage.pipeline;
@@ -46,7 +48,8 @@ impl Gateway {
         passage.record.route.set(Some(route));
         admit::introduce(pipeline, passage.connection, exchange)?;
         let mut responder = RouteResponder::new(passage, route);
-        let asked = admit::ask(route, exchange, &mut responder.reached, |_, _| {}).await;
+        let outside = Lent { gateway: self, pipeline, timer: passage.timer };
+        let asked = admit::ask(route, exchange, body, &outside, &mut responder.reached, |_, _| {}).await;
         let made = match asked {
             Ok(None) => return self.act(passage, route, exchange, body, response, &mut responder).await,
             Ok(Some(made)) => *made,
@@ -61,7 +64,7 @@ impl Gateway {
         passage: &'r Passage<'p>,
         route: &'p Route,
         exchange: &mut Exchange,
-        body: &mut impl RequestBody,
+        body: &mut Replay<'_, impl RequestBody>,
         response: &mut impl ResponseSink,
         responder: &mut RouteResponder<'r, 'p>,
     ) -> Result<(), Fault> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use torana_observe::Metrics;
 use torana_plan::Plan;
-use torana_proxy::{Ended, Registry, Report, Shared, WorkerHandle, prepare, start_worker};
+use torana_proxy::{Chores, Ended, Registry, Report, Shared, WorkerHandle, prepare, start_worker};
 use torana_transport::bind;
 use torana_types::ListenAddr;
 use tracing::{error, info};
@@ -62,7 +62,8 @@ impl Server {
     pub(crate) async fn start(mut plan: Plan, redacted: Value, settings: &Settings) -> anyhow::Result<Self> {
         settings.apply(&mut plan);
         let metrics = Metrics::new();
-        let mut registry = Registry::default();
+        let chores = Chores::start().context("cannot start a thread")?;
+        let mut registry = Registry::with_chores(chores);
         let pipeline = prepare(&plan, &mut registry, &metrics)?;
         let count = plan.settings.workers.map_or_else(cores, |workers| usize::from(workers.get()));
         let (addresses, listeners) = listeners(&plan.settings.listen, count)?;

@@ -1,0 +1,71 @@
+//! What filters may ask of services: the worker's pools, the services' own balancers.
+
+use super::Gateway;
+use crate::pipeline::Pipeline;
+use std::time::Duration;
+use torana_balance::Tried;
+use torana_fault::{Fault, Reason, Retry};
+use torana_filter::{BoxFuture, FetchBounds, Outside, Response};
+use torana_http::{Known, RequestHead};
+use torana_transport::{FetchLimits, Timer, fetch, now};
+
+/// A worker's means, lent to the filters of one request.
+pub(super) struct Lent<'a> {
+    pub(super) gateway: &'a Gateway,
+    pub(super) pipeline: &'a Pipeline,
+    pub(super) timer: &'a Timer,
+}
+
+impl Outside for Lent<'_> {
+    fn fetch<'a>(
+        &'a self,
+        service: usize,
+        request: &'a mut RequestHead,
+        body: &'a [u8],
+        bounds: FetchBounds,
+    ) -> BoxFuture<'a, Result<Response, Fault>> {
+        Box::pin(self.ask(service, request, body, bounds))
+    }
+}
+
+impl Lent<'_> {
+    /// Tries endpoints until one can be connected to, all within one deadline.
+    async fn ask(
+        &self,
+        service: usize,
+        request: &mut RequestHead,
+        body: &[u8],
+        bounds: FetchBounds,
+    ) -> Result<Response, Fault> {
+        let gone = || Fault::new(Reason::Internal).because("the service is not in the pipeline");
+        let upstream = self.pipeline.upstreams.get(service).ok_or_else(gone)?;
+        let start = now();
+        let mut tried = Tried::default();
+        let mut random = self.gateway.ids.word();
+        let mut last = Fault::new(Reason::NoEndpoint);
+        for _ in 0..upstream.attempts {
+            let left = bounds.timeout.saturating_sub(now().duration_since(start));
+            if left == Duration::ZERO {
+                return Err(Fault::new(Reason::TotalTimeout));
+            }
+            random = random.rotate_left(17);
+            let clock = crate::forward::nanos_since_start();
+            let Some(index) = upstream.balancer.pick(random, clock, &tried, |_| false) else { break };
+            let Some(endpoint) = upstream.endpoints.get(index) else { break };
+            let _in_flight = upstream.balancer.begin(index);
+            request.fields.insert(Known::Host, endpoint.authority.as_bytes())?;
+            let pool = self.gateway.pools.of(endpoint);
+            let limits =
+                FetchLimits { timeout: left, body_bytes: bounds.body_bytes, head: upstream.head_limits };
+            match fetch(&pool, self.timer, request, body, &limits).await {
+                Ok(fetched) => return Ok(Response { head: fetched.head, body: fetched.body.into() }),
+                Err(fault) if fault.retry == Retry::Yes => {
+                    tried.insert(index);
+                    last = fault;
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+        Err(last)
+    }
+}

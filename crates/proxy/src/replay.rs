@@ -1,0 +1,246 @@
+//! A request's body that can be held: read whole, looked at, replaced, and sent as often as needed.
+//!
+//! While nothing is held every call goes straight to the client's body. Held bodies lose their trailers.
+
+use bytes::Bytes;
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+use torana_fault::{Fault, Reason};
+use torana_http::Fields;
+use torana_transport::{BodySource, RequestBody};
+
+/// A client's body, streaming until it is held.
+#[derive(Debug)]
+pub struct Replay<'a, B> {
+    inner: &'a mut B,
+    held: Option<Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    bytes: Bytes,
+    sent: bool,
+}
+
+impl<'a, B: RequestBody> Replay<'a, B> {
+    /// Streams `inner`.
+    pub const fn new(inner: &'a mut B) -> Self {
+        Self { inner, held: None }
+    }
+
+    /// Whether the body can be sent again: it is held, or there is none, or not a byte of it was read.
+    pub fn is_replayable(&self) -> bool {
+        self.held.is_some() || self.inner.bytes_read() == 0
+    }
+
+    /// Reads the body to its end and holds it.
+    ///
+    /// # Errors
+    /// It is longer than `limit` bytes, it breaks its framing, or the client is too slow or gone.
+    pub async fn hold(&mut self, limit: u64) -> Result<Bytes, Fault> {
+        let bytes = match &self.held {
+            Some(held) => held.bytes.clone(),
+            None => read(self.inner, limit).await?,
+        };
+        if bytes.len() as u64 > limit {
+            return Err(too_large());
+        }
+        self.replace(bytes.clone());
+        Ok(bytes)
+    }
+
+    /// Holds these bytes in place of what was held. What the client's own body still has is not sent.
+    pub fn replace(&mut self, bytes: Bytes) {
+        self.held = Some(Held { bytes, sent: false });
+    }
+
+    /// Begins again with what is held. Without anything held there is nothing to do: a body that streams
+    /// and of which something was read cannot be sent again, see [`Self::is_replayable`].
+    pub const fn rewind(&mut self) {
+        if let Some(held) = &mut self.held {
+            held.sent = false;
+        }
+    }
+
+    /// Bytes that are held.
+    pub fn held(&self) -> Option<&Bytes> {
+        self.held.as_ref().map(|held| &held.bytes)
+    }
+}
+
+fn too_large() -> Fault {
+    Fault::new(Reason::BodyTooLarge).because("longer than a policy of this route reads")
+}
+
+async fn read(body: &mut impl RequestBody, limit: u64) -> Result<Bytes, Fault> {
+    let mut whole = Vec::new();
+    while poll_fn(|context| body.poll_fill(context)).await? {
+        let data = body.data();
+        if whole.len().saturating_add(data.len()) as u64 > limit {
+            return Err(too_large());
+        }
+        whole.extend_from_slice(data);
+        body.consume();
+    }
+    Ok(whole.into())
+}
+
+impl<B: RequestBody> BodySource for Replay<'_, B> {
+    fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, Fault>> {
+        match &self.held {
+            Some(held) => Poll::Ready(Ok(!held.sent && !held.bytes.is_empty())),
+            None => self.inner.poll_fill(context),
+        }
+    }
+
+    fn data(&self) -> &[u8] {
+        match &self.held {
+            Some(held) if held.sent => &[],
+            Some(held) => &held.bytes,
+            None => self.inner.data(),
+        }
+    }
+
+    fn consume(&mut self) {
+        match &mut self.held {
+            Some(held) => held.sent = true,
+            None => self.inner.consume(),
+        }
+    }
+
+    fn trailers(&mut self, into: &mut Fields) -> Result<(), Fault> {
+        match &self.held {
+            Some(_) => Ok(()),
+            None => self.inner.trailers(into),
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        match &self.held {
+            Some(held) => held.sent || held.bytes.is_empty(),
+            None => self.inner.is_done(),
+        }
+    }
+}
+
+impl<B: RequestBody> RequestBody for Replay<'_, B> {
+    fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<Fault> {
+        self.inner.poll_closed(context)
+    }
+
+    fn bytes_read(&self) -> u64 {
+        self.inner.bytes_read()
+    }
+}
+
+/// No body at all, and nobody who could go away: for requests that are explained, not served.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct NoBody;
+
+impl BodySource for NoBody {
+    fn poll_fill(&mut self, _: &mut Context<'_>) -> Poll<Result<bool, Fault>> {
+        Poll::Ready(Ok(false))
+    }
+
+    fn data(&self) -> &[u8] {
+        &[]
+    }
+
+    fn consume(&mut self) {}
+
+    fn trailers(&mut self, _: &mut Fields) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn is_done(&self) -> bool {
+        true
+    }
+}
+
+impl RequestBody for NoBody {
+    fn poll_closed(&mut self, _: &mut Context<'_>) -> Poll<Fault> {
+        Poll::Pending
+    }
+
+    fn bytes_read(&self) -> u64 {
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pieces that come one by one.
+    struct Pieces(Vec<&'static [u8]>, u64);
+
+    impl BodySource for Pieces {
+        fn poll_fill(&mut self, _: &mut Context<'_>) -> Poll<Result<bool, Fault>> {
+            Poll::Ready(Ok(!self.0.is_empty()))
+        }
+
+        fn data(&self) -> &[u8] {
+            self.0.first().copied().unwrap_or_default()
+        }
+
+        fn consume(&mut self) {
+            self.1 += self.0.remove(0).len() as u64;
+        }
+
+        fn trailers(&mut self, _: &mut Fields) -> Result<(), Fault> {
+            Ok(())
+        }
+
+        fn is_done(&self) -> bool {
+            self.0.is_empty()
+        }
+    }
+
+    impl RequestBody for Pieces {
+        fn poll_closed(&mut self, _: &mut Context<'_>) -> Poll<Fault> {
+            Poll::Pending
+        }
+
+        fn bytes_read(&self) -> u64 {
+            self.1
+        }
+    }
+
+    async fn rest(body: &mut impl BodySource) -> Vec<u8> {
+        let mut all = Vec::new();
+        while poll_fn(|context| body.poll_fill(context)).await.unwrap() {
+            all.extend_from_slice(body.data());
+            body.consume();
+        }
+        assert!(body.is_done());
+        all
+    }
+
+    #[tokio::test]
+    async fn what_is_held_is_sent_as_often_as_asked() {
+        let mut pieces = Pieces(vec![b"ab", b"c"], 0);
+        let mut body = Replay::new(&mut pieces);
+        assert!(body.is_replayable());
+        assert_eq!(body.hold(3).await.unwrap(), "abc");
+        for _ in 0..2 {
+            assert_eq!(rest(&mut body).await, b"abc");
+            body.rewind();
+        }
+        body.replace(Bytes::from_static(b"other"));
+        assert_eq!(rest(&mut body).await, b"other");
+        assert!(body.is_replayable());
+        assert_eq!(body.hold(3).await.unwrap_err().reason, Reason::BodyTooLarge);
+    }
+
+    #[tokio::test]
+    async fn what_is_longer_than_the_bound_is_refused_and_what_streams_is_not_sent_twice() {
+        let mut pieces = Pieces(vec![b"ab", b"cd", b"ef"], 0);
+        let mut body = Replay::new(&mut pieces);
+        assert_eq!(body.hold(3).await.unwrap_err().reason, Reason::BodyTooLarge);
+        assert!(!body.is_replayable());
+        let mut pieces = Pieces(vec![b"ab", b"cd"], 0);
+        let mut body = Replay::new(&mut pieces);
+        assert_eq!(rest(&mut body).await, b"abcd");
+        assert!(!body.is_replayable());
+    }
+}

@@ -1,0 +1,106 @@
+//! One question to an endpoint and its whole answer, for what the gateway itself wants to know: key sets,
+//! decisions of other services, health. Bodies of clients never go this way.
+
+use crate::body::{BodySink, BodySource};
+use crate::clock::{far_future, now};
+use crate::h1::ClientExchange;
+use crate::pool::Pool;
+use crate::timer::{Timer, within};
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::time::Duration;
+use torana_fault::{Fault, Reason, Retry};
+use torana_http::h1::{BodyFraming, HeadLimits};
+use torana_http::{Fields, RequestHead, ResponseHead};
+
+/// Bounds of one question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FetchLimits {
+    /// From the beginning to the last byte of the answer, connecting included.
+    pub timeout: Duration,
+    /// The longest body of an answer, in bytes.
+    pub body_bytes: usize,
+    /// Bounds of the answer's head.
+    pub head: HeadLimits,
+}
+
+/// A whole answer. Redirections are answers like any other: nobody follows them here.
+#[derive(Debug, Default)]
+pub struct Fetched {
+    /// Status and fields.
+    pub head: ResponseHead,
+    /// The body, with transfer codings undone.
+    pub body: Vec<u8>,
+}
+
+/// Sends a request on a connection of `pool` and reads the whole answer. A stale connection is replaced
+/// once when the method is idempotent.
+///
+/// # Errors
+/// Nothing could be sent or no whole answer came in time ([`Reason::TotalTimeout`]); an answer longer than
+/// the limit is [`Reason::UpstreamMalformed`].
+pub async fn fetch(
+    pool: &Rc<Pool>,
+    timer: &Timer,
+    request: &RequestHead,
+    body: &[u8],
+    limits: &FetchLimits,
+) -> Result<Fetched, Fault> {
+    let start = now();
+    let deadline = start.checked_add(limits.timeout).unwrap_or(start);
+    let asking = async {
+        match ask(pool, timer, request, body, limits, false).await {
+            Err(fault) if fault.retry == Retry::IfReused && request.method().is_idempotent() => {
+                ask(pool, timer, request, body, limits, true).await
+            }
+            answer => answer,
+        }
+    };
+    within(timer, deadline, Reason::TotalTimeout, asking).await?
+}
+
+async fn ask(
+    pool: &Rc<Pool>,
+    timer: &Timer,
+    request: &RequestHead,
+    body: &[u8],
+    limits: &FetchLimits,
+    fresh: bool,
+) -> Result<Fetched, Fault> {
+    let mut lease = pool.acquire(timer, fresh).await?;
+    let mut fetched = Fetched::default();
+    // The one deadline over everything comes first.
+    let patience = limits.timeout.saturating_mul(2);
+    let usable = {
+        let ClientExchange { mut writer, mut reader } = lease.exchange(timer, limits.head, patience);
+        let framing =
+            if body.is_empty() { BodyFraming::None } else { BodyFraming::Length(body.len() as u64) };
+        writer.start(request, framing);
+        let sent = async {
+            if !body.is_empty() {
+                poll_fn(|context| writer.poll_write(context, body)).await?;
+            }
+            writer.finish(&Fields::default())?;
+            poll_fn(|context| writer.poll_flush(context)).await
+        };
+        sent.await.map_err(|fault| reader.blame(fault))?;
+        let (method, never) = (request.method(), far_future(now()));
+        poll_fn(|context| reader.poll_head(context, method, never, &mut fetched.head)).await?;
+        let mut source = reader.body(&fetched.head, patience);
+        while poll_fn(|context| source.poll_fill(context)).await? {
+            let data = source.data();
+            if fetched.body.len().saturating_add(data.len()) > limits.body_bytes {
+                return Err(
+                    Fault::new(Reason::UpstreamMalformed).because("the answer is longer than it may be")
+                );
+            }
+            fetched.body.extend_from_slice(data);
+            source.consume();
+        }
+        source.leaves_connection_usable()
+    };
+    if usable {
+        lease.give_back();
+    }
+    Ok(fetched)
+}
