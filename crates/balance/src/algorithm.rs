@@ -20,4 +20,16 @@ pub enum Algorithm {
     /// Sources: Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing" (IEEE TPDS 2001);
     /// Finagle's Peak EWMA.
     TwoChoices,
+    /// The endpoint that owns the key's place on a ring; see `ring.rs`.
+    RingHash,
+    /// The endpoint that owns the key's slot in a table; see `maglev.rs`.
+    Maglev,
+}
+
+impl Algorithm {
+    /// Whether the endpoint depends on a key.
+    #[must_use]
+    pub const fn is_keyed(self) -> bool {
+        matches!(self, Self::RingHash | Self::Maglev)
+    }
 }

@@ -2,6 +2,8 @@
 
 use crate::algorithm::Algorithm;
 use crate::load::{EndpointLoad, InFlight};
+use crate::maglev::Maglev;
+use crate::ring::Ring;
 use crate::rotation::Rotation;
 use crate::tried::Tried;
 use crate::turn::Turn;
@@ -14,6 +16,9 @@ const TURNS: usize = 16;
 /// One endpoint in the list.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
+    /// Who it is, whatever its place in the list: the [`hash`](crate::hash) of its address. Only the hash
+    /// balancers look at it.
+    pub identity: u64,
     /// Relative share; 0 drains the endpoint. Any value up to `u32::MAX`; only ratios matter.
     pub weight: u32,
     /// What is known about it, kept by identity across lists.
@@ -27,6 +32,15 @@ pub struct Balancer {
     endpoints: Box<[Endpoint]>,
     rotation: Rotation,
     turn: Arc<Turn>,
+    table: Table,
+}
+
+/// Where keys go; for the hash balancers only.
+#[derive(Debug)]
+enum Table {
+    None,
+    Ring(Ring),
+    Maglev(Maglev),
 }
 
 impl Balancer {
@@ -48,12 +62,19 @@ impl Balancer {
             Algorithm::RoundRobin => endpoint.weight.min(1),
             _ => endpoint.weight,
         }));
-        Self { algorithm, endpoints: endpoints.into(), rotation, turn }
+        let shares = || endpoints.iter().map(|endpoint| (endpoint.identity, endpoint.weight));
+        let table = match algorithm {
+            Algorithm::RingHash => Table::Ring(Ring::new(shares())),
+            Algorithm::Maglev => Table::Maglev(Maglev::new(shares())),
+            _ => Table::None,
+        };
+        Self { algorithm, endpoints: endpoints.into(), rotation, turn, table }
     }
 
     /// The index of the endpoint that takes this request.
     ///
-    /// `random` is any uniformly random word and `now_nanos` the caller's monotonic clock (only
+    /// `random` is any uniformly random word (for the hash balancers the [`hash`](crate::hash) of the key, the
+    /// same at every attempt) and `now_nanos` the caller's monotonic clock (only
     /// [`Algorithm::TwoChoices`] reads it). `tried` are the endpoints this request has already used and
     /// `ejected` those that must not serve anybody; neither is ever returned, nor is an endpoint of weight 0.
     /// `None` when nothing is left.
@@ -78,7 +99,19 @@ impl Balancer {
             Algorithm::TwoChoices => {
                 two_choices::pick(&self.endpoints, &self.rotation, random, now_nanos, eligible)
             }
+            Algorithm::RingHash | Algorithm::Maglev => match &self.table {
+                Table::Ring(ring) => ring.find(random, eligible),
+                Table::Maglev(maglev) => maglev.find(random, eligible),
+                Table::None => None,
+            },
         }
+    }
+
+    /// Requests in flight at all endpoints together.
+    #[must_use]
+    pub fn in_flight(&self) -> u32 {
+        let counts = self.endpoints.iter().map(|endpoint| endpoint.load.in_flight());
+        counts.fold(0, u32::saturating_add)
     }
 
     /// Counts a request in flight at an endpoint; `None` for an index beyond the list.

@@ -1,4 +1,4 @@
-//! Balancers: which endpoint of a service takes this request.
+//! Balancers, and what keeps a service from being asked when it should not be.
 //!
 //! A [`Balancer`] is an immutable snapshot of a list of endpoints with one atomic turn. All workers share
 //! it; [`Balancer::pick`] takes no lock and allocates nothing. What is learnt about an endpoint (requests
@@ -9,15 +9,17 @@
 //! Everything here is pure: the clock is a count of nanoseconds since any start, and randomness is a
 //! 64-bit word, both passed in by the caller.
 //!
-//! This crate does not know health, ejection or retries. The caller says which endpoints are out
-//! (`ejected`) and which this request has already tried ([`Tried`]); what to do when nothing is left
-//! (a panic threshold, a 503) is the caller's decision as well.
+//! The balancer itself does not know health. The caller says which endpoints are out (`ejected`), which it
+//! learns from a [`Panel`], and which this request has already tried ([`Tried`]).
+//!
+//! Beside it stand the machines of resilience: [`EndpointHealth`] and [`Panel`] (probes, ejection, slow
+//! start), [`Breaker`], [`RetryBudget`] and [`Backoff`]. Each is shared by all workers and routes.
 //!
 //! ```
 //! use std::sync::Arc;
-//! use torana_balance::{Algorithm, Balancer, Endpoint, EndpointLoad, Tried};
+//! use torana_balance::{Algorithm, Balancer, Endpoint, Tried};
 //!
-//! let endpoint = |weight| Endpoint { weight, load: Arc::new(EndpointLoad::default()) };
+//! let endpoint = |weight: u32| Endpoint { identity: weight.into(), weight, load: Arc::default() };
 //! let balancer = Balancer::new(Algorithm::WeightedRoundRobin, vec![endpoint(3), endpoint(1)]);
 //! let index = balancer.pick(0, 0, &Tried::default(), |_| false).expect("two endpoints serve");
 //! let in_flight = balancer.begin(index).expect("the index came from this balancer");
@@ -26,20 +28,34 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly"))]
 
 mod algorithm;
+mod backoff;
 mod balancer;
+mod breaker;
+mod budget;
 mod choice;
 mod ewma;
+mod hash;
+mod health;
 mod least_connections;
 mod load;
+mod maglev;
+mod ring;
 mod rotation;
 mod tried;
 mod turn;
 mod two_choices;
 
 #[cfg(test)]
+mod hash_tests;
+#[cfg(test)]
 mod tests;
 
 pub use algorithm::Algorithm;
+pub use backoff::Backoff;
 pub use balancer::{Balancer, Endpoint};
+pub use breaker::{Admission, Breaker, BreakerSettings, BreakerState, Outcome, Refused, WindowSettings};
+pub use budget::{BudgetSettings, RetryBudget, Retrying};
+pub use hash::hash;
+pub use health::{Alarm, EjectionSettings, EndpointHealth, Finding, Out, Panel, Survey, Thresholds};
 pub use load::{DEFAULT_TIME_CONSTANT, EndpointLoad, InFlight};
 pub use tried::Tried;

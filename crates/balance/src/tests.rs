@@ -8,17 +8,24 @@ use proptest::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-const ALL: [Algorithm; 4] = [
+const ALL: [Algorithm; 6] = [
     Algorithm::RoundRobin,
     Algorithm::WeightedRoundRobin,
     Algorithm::LeastConnections,
     Algorithm::TwoChoices,
+    Algorithm::RingHash,
+    Algorithm::Maglev,
 ];
 
 fn endpoints(weights: &[u32]) -> Vec<Endpoint> {
     weights
         .iter()
-        .map(|weight| Endpoint { weight: *weight, load: Arc::new(EndpointLoad::default()) })
+        .zip(0..)
+        .map(|(weight, identity)| Endpoint {
+            identity,
+            weight: *weight,
+            load: Arc::new(EndpointLoad::default()),
+        })
         .collect()
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::oneshot;
-use torana_balance::{Algorithm, Balancer, Endpoint as Weighted, EndpointLoad};
+use torana_balance::{Algorithm, Balancer, Endpoint as Weighted};
 use torana_fault::Fault;
 use torana_filter::{Attempt, Exchange, Response};
 use torana_http::h1::{BodyFraming, HeadLimits, remove_hop_by_hop};
@@ -166,7 +166,8 @@ fn run(
     drained: oneshot::Receiver<()>,
 ) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let list = endpoints.iter().map(|_| Weighted { weight: 1, load: Arc::new(EndpointLoad::default()) });
+    let list =
+        (0..).zip(&endpoints).map(|(identity, _)| Weighted { identity, weight: 1, load: Arc::default() });
     let upstream = Upstream {
         name: "test".into(),
         balancer: Balancer::new(Algorithm::RoundRobin, list.collect()),

@@ -23,7 +23,8 @@ pub(super) fn upstream(service: &ServicePlan, registry: &mut Registry) -> Arc<Up
     for planned in &service.endpoints {
         let address = address(&planned.url);
         let load = registry.loads.get_or((Arc::clone(name), address.clone()), EndpointLoad::default);
-        weighted.push(Weighted { weight: planned.weight, load });
+        let identity = torana_balance::hash(planned.url.to_string().as_bytes());
+        weighted.push(Weighted { identity, weight: planned.weight, load });
         let key = (Arc::clone(name), address.clone(), settings);
         let kept = registry.endpoints.get(&key);
         let kept = kept.unwrap_or_else(|| {

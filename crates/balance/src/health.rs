@@ -1,0 +1,214 @@
+//! Which endpoints serve: what probes and requests say about each, and what that means for the service.
+//!
+//! An endpoint is out of service for either of two reasons. **Probes** (active checks) fail: it is out until
+//! enough of them succeed. **Requests** (passive checks) fail: it is ejected for a time that grows with each
+//! ejection in a row, or until probes succeed. Counters are of results in a row: a success ends the count of
+//! failures, a failure that of successes (Kong's semantics; the growing time and the largest ejected share
+//! are Envoy's outlier detection).
+//!
+//! All of it is atomics, shared by workers and probers, kept by the endpoint's identity. While nothing is
+//! wrong with any endpoint of a service a request pays one load ([`Alarm`]).
+
+mod counts;
+mod survey;
+
+use counts::Counts;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+pub use survey::{Panel, Survey};
+
+/// Results in a row until an endpoint changes sides; 0 switches a counter off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Thresholds {
+    /// Successes until it serves again.
+    pub successes: u8,
+    /// Bad statuses until it does not.
+    pub statuses: u8,
+    /// Connections that failed until it does not.
+    pub connects: u8,
+    /// Timeouts until it does not.
+    pub timeouts: u8,
+}
+
+/// What a probe or a request found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// It answered well.
+    Success,
+    /// It answered badly.
+    BadStatus,
+    /// No connection, or it broke.
+    ConnectFailed,
+    /// No answer in time.
+    TimedOut,
+}
+
+/// How endpoints that fail requests are ejected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EjectionSettings {
+    /// When.
+    pub thresholds: Thresholds,
+    /// How long the first time; `None` until probes succeed.
+    pub eject_for: Option<Duration>,
+    /// How long at most, when it grows.
+    pub at_most: Duration,
+    /// Percent of the service's weight that may be ejected at once. One endpoint may always be, unless it is
+    /// the only one.
+    pub max_percent: u32,
+}
+
+/// Why an endpoint is out of service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Out {
+    /// Its probes fail.
+    Probes,
+    /// Requests to it failed.
+    Ejected,
+}
+
+/// Raised while anything is out of the ordinary with any endpoint of a service.
+#[derive(Debug, Default)]
+pub struct Alarm {
+    /// Zero is quiet; else a number that changes each time it is raised.
+    raised: AtomicU64,
+    /// Held while an ejection is decided, so that two do not exceed the share together.
+    ejecting: Mutex<()>,
+}
+
+impl Alarm {
+    fn raise(&self) {
+        self.raised.fetch_add(1, Ordering::Release);
+    }
+}
+
+/// One endpoint's health, shared by all who use or probe it.
+#[derive(Debug)]
+pub struct EndpointHealth {
+    alarm: Arc<Alarm>,
+    /// Until when it is ejected, in the caller's nanoseconds; 0 is not, `u64::MAX` until told otherwise.
+    ejected_until: AtomicU64,
+    failing: AtomicBool,
+    by_requests: Counts,
+    by_probes: Counts,
+    /// Ejections in a row.
+    row: AtomicU32,
+    /// When it came into service, for slow start; 0 has always been.
+    since: AtomicU64,
+    ejections: AtomicU64,
+}
+
+impl EndpointHealth {
+    /// A healthy endpoint. `since` is when it joined a service that was there before; 0 with it.
+    #[must_use]
+    pub fn new(alarm: Arc<Alarm>, since: u64) -> Arc<Self> {
+        if since > 0 {
+            alarm.raise();
+        }
+        Arc::new(Self {
+            alarm,
+            ejected_until: AtomicU64::new(0),
+            failing: AtomicBool::new(false),
+            by_requests: Counts::default(),
+            by_probes: Counts::default(),
+            row: AtomicU32::new(0),
+            since: AtomicU64::new(since),
+            ejections: AtomicU64::new(0),
+        })
+    }
+
+    /// The alarm of its service.
+    #[must_use]
+    pub const fn alarm(&self) -> &Arc<Alarm> {
+        &self.alarm
+    }
+
+    /// Why it is out of service, if it is.
+    #[must_use]
+    pub fn out(&self, now_nanos: u64) -> Option<Out> {
+        if self.failing.load(Ordering::Acquire) {
+            return Some(Out::Probes);
+        }
+        (self.ejected_until.load(Ordering::Acquire) > now_nanos).then_some(Out::Ejected)
+    }
+
+    /// Ejections since the start.
+    #[must_use]
+    pub fn ejections(&self) -> u64 {
+        self.ejections.load(Ordering::Relaxed)
+    }
+
+    /// Notes a probe's result; tells whether it changed sides.
+    pub fn probed(&self, finding: Finding, thresholds: Thresholds, now_nanos: u64) -> bool {
+        if !self.by_probes.note(finding, thresholds) {
+            return false;
+        }
+        self.by_probes.clear();
+        if finding == Finding::Success {
+            let was_out = self.out(now_nanos).is_some();
+            self.failing.store(false, Ordering::Release);
+            self.ejected_until.store(0, Ordering::Release);
+            self.by_requests.clear();
+            if was_out {
+                self.since.store(now_nanos.max(1), Ordering::Release);
+                self.alarm.raise();
+            }
+            return was_out;
+        }
+        let changed = !self.failing.swap(true, Ordering::AcqRel);
+        self.alarm.raise();
+        changed
+    }
+
+    /// Notes a request's result; `true` when the endpoint should be ejected now. Costs two loads for a
+    /// success after successes.
+    #[must_use]
+    pub fn asked(&self, finding: Finding, thresholds: Thresholds) -> bool {
+        self.by_requests.note(finding, thresholds) && finding != Finding::Success
+    }
+
+    /// Ejects it. Only under the alarm's lock.
+    fn eject(&self, settings: &EjectionSettings, now_nanos: u64) {
+        let before = self.ejected_until.load(Ordering::Acquire);
+        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let until = settings.eject_for.map_or(u64::MAX, |first| {
+            let (first, most) = (nanos(first), nanos(settings.at_most));
+            // It has served well for as long as it may be out: the row has ended.
+            let rested = before == 0 || now_nanos > before.saturating_add(most);
+            let row = if rested { 1 } else { self.row.load(Ordering::Relaxed).saturating_add(1) };
+            self.row.store(row, Ordering::Relaxed);
+            now_nanos.saturating_add(first.saturating_mul(u64::from(row)).min(most.max(first)))
+        });
+        self.by_requests.clear();
+        // Probes begin to count anew: what they saw before does not bring it back.
+        self.by_probes.clear();
+        self.since.store(until, Ordering::Release);
+        self.ejected_until.store(until, Ordering::Release);
+        self.ejections.fetch_add(1, Ordering::Relaxed);
+        self.alarm.raise();
+    }
+
+    /// Puts it back into service, whatever was found (an operator's word).
+    pub fn restore(&self, now_nanos: u64) {
+        self.failing.store(false, Ordering::Release);
+        self.ejected_until.store(0, Ordering::Release);
+        self.by_requests.clear();
+        self.by_probes.clear();
+        self.since.store(now_nanos.max(1), Ordering::Release);
+        self.alarm.raise();
+    }
+
+    /// How far it is into its slow start, from 0 to 1; `None` when that is over.
+    fn warmth(&self, now_nanos: u64, slow_start_nanos: u64) -> Option<f64> {
+        let since = self.since.load(Ordering::Acquire);
+        let age = now_nanos.saturating_sub(since);
+        if since == 0 || age >= slow_start_nanos {
+            return None;
+        }
+        #[allow(clippy::cast_precision_loss, reason = "a share does not need more than 53 bits")]
+        Some(age as f64 / slow_start_nanos as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests;

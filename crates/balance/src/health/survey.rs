@@ -1,0 +1,136 @@
+//! What the health of its endpoints means for a service: who serves, whether anybody does.
+
+use super::{Alarm, EjectionSettings, EndpointHealth, Finding, Out};
+use crate::choice::remix;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+/// The endpoints of one balancer with their health: same order, same indices.
+#[derive(Debug)]
+pub struct Panel {
+    /// Each endpoint's health and weight.
+    pub endpoints: Box<[(Arc<EndpointHealth>, u32)]>,
+    /// The service's alarm.
+    pub alarm: Arc<Alarm>,
+    /// How requests eject endpoints, if they do.
+    pub ejection: Option<EjectionSettings>,
+    /// Below this percent of the weight in service, health is ignored: what is left could not carry the
+    /// load. 0 never ignores it.
+    pub panic_percent: u32,
+    /// At or below this percent of the weight in service, nobody serves. 0: only when nothing is left.
+    pub minimum_percent: u32,
+    /// For how long an endpoint that comes back, or new, gets less than its share.
+    pub slow_start: Duration,
+}
+
+/// What holds for one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Survey {
+    /// Every endpoint serves its share.
+    Quiet,
+    /// Some do not: ask [`Panel::serves`].
+    Mixed,
+    /// So few are left that health is ignored.
+    Panic,
+    /// So few are left that nobody serves.
+    Down,
+}
+
+impl Panel {
+    /// Looks at all endpoints, if there is reason to.
+    #[must_use]
+    pub fn survey(&self, now_nanos: impl FnOnce() -> u64) -> Survey {
+        let raised = self.alarm.raised.load(Ordering::Acquire);
+        if raised == 0 {
+            return Survey::Quiet;
+        }
+        let now = now_nanos();
+        let (mut total, mut serving, mut warming) = (0_u64, 0_u64, false);
+        for (health, weight) in &self.endpoints {
+            let weight = u64::from(*weight);
+            total = total.saturating_add(weight);
+            if health.out(now).is_none() {
+                serving = serving.saturating_add(weight);
+                warming |= health.warmth(now, self.slow_start_nanos()).is_some();
+            }
+        }
+        let percent = serving.saturating_mul(100).checked_div(total).unwrap_or(100);
+        if percent <= u64::from(self.minimum_percent) {
+            return if self.panic_percent > 0 { Survey::Panic } else { Survey::Down };
+        }
+        if percent < u64::from(self.panic_percent) {
+            return Survey::Panic;
+        }
+        if serving == total && !warming {
+            // Quiet again, unless something was raised since.
+            let _changed = self.alarm.raised.compare_exchange(raised, 0, Ordering::AcqRel, Ordering::Relaxed);
+            return Survey::Quiet;
+        }
+        Survey::Mixed
+    }
+
+    /// Whether an endpoint is in service.
+    #[must_use]
+    pub fn is_in(&self, index: usize, now_nanos: u64) -> bool {
+        self.endpoints.get(index).is_none_or(|(health, _)| health.out(now_nanos).is_none())
+    }
+
+    /// Whether an endpoint takes this request: it is in service, and while it starts slowly only a part of
+    /// the requests, drawn by the request's random word. When nobody does, ask [`Panel::is_in`] alone.
+    #[must_use]
+    pub fn serves(&self, index: usize, now_nanos: u64, random: u64) -> bool {
+        let Some((health, _)) = self.endpoints.get(index) else { return true };
+        if health.out(now_nanos).is_some() {
+            return false;
+        }
+        health.warmth(now_nanos, self.slow_start_nanos()).is_none_or(|warmth| {
+            #[allow(clippy::cast_precision_loss, reason = "a share does not need more than 53 bits")]
+            let drawn = remix(random ^ (index as u64)) as f64 / u64::MAX as f64;
+            // A tenth at once, so that the endpoint gets warm at all.
+            drawn < warmth.max(0.1)
+        })
+    }
+
+    /// Notes how a request went; `true` when its endpoint was ejected for it.
+    pub fn asked(&self, index: usize, finding: Finding, now_nanos: impl FnOnce() -> u64) -> bool {
+        let Some(ejection) = &self.ejection else { return false };
+        let Some((health, weight)) = self.endpoints.get(index) else { return false };
+        if !health.asked(finding, ejection.thresholds) {
+            return false;
+        }
+        let now = now_nanos();
+        let _one_at_a_time = self.alarm.ejecting.lock().unwrap_or_else(PoisonError::into_inner);
+        if health.out(now).is_some() || !self.may_eject(*weight, ejection, now) {
+            return false;
+        }
+        health.eject(ejection, now);
+        true
+    }
+
+    fn may_eject(&self, weight: u32, ejection: &EjectionSettings, now: u64) -> bool {
+        if self.endpoints.len() < 2 {
+            // Without another one, probes alone may say that it is gone.
+            return ejection.eject_for.is_none();
+        }
+        let sum = |weights: &mut dyn Iterator<Item = u32>| weights.map(u64::from).sum::<u64>();
+        let total = sum(&mut self.endpoints.iter().map(|(_, weight)| *weight));
+        let ejected = self.endpoints.iter().filter(|(health, _)| health.out(now) == Some(Out::Ejected));
+        let ejected = sum(&mut ejected.map(|(_, weight)| *weight));
+        let after = ejected.saturating_add(u64::from(weight)).saturating_mul(100);
+        ejected == 0 && ejection.max_percent > 0
+            || after <= total.saturating_mul(u64::from(ejection.max_percent))
+    }
+
+    /// How many endpoints are out, by reason: probes, ejected.
+    #[must_use]
+    pub fn out(&self, now_nanos: u64) -> (usize, usize) {
+        let count =
+            |why| self.endpoints.iter().filter(|(health, _)| health.out(now_nanos) == Some(why)).count();
+        (count(Out::Probes), count(Out::Ejected))
+    }
+
+    fn slow_start_nanos(&self) -> u64 {
+        u64::try_from(self.slow_start.as_nanos()).unwrap_or(u64::MAX)
+    }
+}

@@ -1,0 +1,172 @@
+//! Ejection, probes, shares, slow start.
+
+use super::*;
+use proptest::prelude::*;
+
+const SECOND: u64 = 1_000_000_000;
+
+fn ejection(statuses: u8, max_percent: u32) -> EjectionSettings {
+    EjectionSettings {
+        thresholds: Thresholds { statuses, connects: 2, timeouts: 3, successes: 0 },
+        eject_for: Some(Duration::from_secs(30)),
+        at_most: Duration::from_secs(100),
+        max_percent,
+    }
+}
+
+fn panel(weights: &[u32], ejection: EjectionSettings) -> Panel {
+    let alarm = Arc::<Alarm>::default();
+    let endpoints =
+        weights.iter().map(|weight| (EndpointHealth::new(Arc::clone(&alarm), 0), *weight)).collect();
+    Panel {
+        endpoints,
+        alarm,
+        ejection: Some(ejection),
+        panic_percent: 0,
+        minimum_percent: 0,
+        slow_start: Duration::ZERO,
+    }
+}
+
+fn fail(panel: &Panel, index: usize, times: usize, now: u64) -> bool {
+    (0..times).any(|_| panel.asked(index, Finding::BadStatus, || now))
+}
+
+#[test]
+fn failures_in_a_row_eject_for_a_time_that_grows_and_comes_down_again() {
+    let panel = panel(&[1, 1, 1], ejection(5, 50));
+    assert_eq!(panel.survey(|| 0), Survey::Quiet);
+    assert!(!fail(&panel, 0, 4, 0));
+    panel.asked(0, Finding::Success, || 0);
+    assert!(!fail(&panel, 0, 4, 0), "a success ends the row");
+    assert!(fail(&panel, 0, 1, 0));
+    assert_eq!(panel.survey(|| 0), Survey::Mixed);
+    assert!(!panel.is_in(0, 30 * SECOND - 1) && panel.is_in(0, 30 * SECOND));
+    assert_eq!(panel.survey(|| 30 * SECOND), Survey::Quiet);
+    assert!(fail(&panel, 0, 5, 40 * SECOND));
+    assert!(!panel.is_in(0, 99 * SECOND) && panel.is_in(0, 100 * SECOND), "twice as long");
+    assert!(fail(&panel, 0, 5, 300 * SECOND));
+    assert!(panel.is_in(0, 330 * SECOND), "it had served well for long");
+    assert_eq!(panel.endpoints[0].0.ejections(), 3);
+}
+
+#[test]
+fn each_kind_of_failure_has_its_own_row() {
+    let panel = panel(&[1, 1], ejection(5, 50));
+    for finding in [Finding::ConnectFailed, Finding::TimedOut, Finding::TimedOut] {
+        assert!(!panel.asked(0, finding, || 0));
+    }
+    assert!(panel.asked(0, Finding::ConnectFailed, || 0), "two connections failed, timeouts between");
+}
+
+#[test]
+fn no_more_than_the_largest_share_is_ejected() {
+    let four = panel(&[1, 1, 1, 1], ejection(1, 50));
+    assert!(fail(&four, 0, 1, 0) && fail(&four, 1, 1, 0));
+    assert!(!fail(&four, 2, 9, 0), "the third would be more than half");
+    assert_eq!(four.out(0), (0, 2));
+    assert!(fail(&four, 2, 1, 31 * SECOND), "the first two are back");
+    let two = panel(&[9, 1], ejection(1, 10));
+    assert!(fail(&two, 0, 1, 0), "one may always be ejected");
+    assert!(!fail(&two, 1, 1, 0));
+    assert!(!fail(&panel(&[1], ejection(1, 100)), 0, 5, 0), "never the only one");
+}
+
+#[test]
+fn probes_decide_until_they_say_otherwise() {
+    let panel = panel(&[1, 1], ejection(1, 50));
+    let rules = Thresholds { successes: 2, statuses: 3, connects: 1, timeouts: 0 };
+    let health = &panel.endpoints[0].0;
+    assert!(!health.probed(Finding::BadStatus, rules, 0) && !health.probed(Finding::BadStatus, rules, 0));
+    assert!(health.probed(Finding::BadStatus, rules, 0));
+    assert_eq!(health.out(1_000 * SECOND), Some(Out::Probes), "for as long as it takes");
+    assert!(!health.probed(Finding::Success, rules, 0) && health.probed(Finding::Success, rules, 0));
+    assert_eq!(health.out(0), None);
+    assert!((0..50).all(|_| !health.probed(Finding::TimedOut, rules, 0)), "0 is off");
+    assert!(health.probed(Finding::ConnectFailed, rules, 0));
+    assert_eq!(panel.survey(|| 0), Survey::Mixed);
+}
+
+#[test]
+fn what_requests_ejected_for_good_comes_back_by_probes_alone() {
+    let forever = EjectionSettings { eject_for: None, ..ejection(1, 100) };
+    let panel = panel(&[1], forever);
+    assert!(fail(&panel, 0, 1, 0), "also the only one, as in Kong");
+    assert_eq!(panel.survey(|| u64::MAX - 1), Survey::Down);
+    let rules = Thresholds { successes: 1, ..Thresholds::default() };
+    assert!(panel.endpoints[0].0.probed(Finding::Success, rules, SECOND));
+    assert_eq!(panel.survey(|| SECOND), Survey::Quiet);
+}
+
+#[test]
+fn few_left_means_panic_or_nobody() {
+    let mut panel = panel(&[1, 1, 1, 1], ejection(1, 100));
+    for index in 0..3 {
+        fail(&panel, index, 1, 0);
+    }
+    assert_eq!(panel.survey(|| 0), Survey::Mixed);
+    panel.minimum_percent = 25;
+    assert_eq!(panel.survey(|| 0), Survey::Down);
+    panel.panic_percent = 50;
+    assert_eq!(panel.survey(|| 0), Survey::Panic);
+    assert_eq!(panel.survey(|| 31 * SECOND), Survey::Quiet);
+}
+
+#[test]
+fn an_endpoint_that_comes_back_gets_its_share_slowly() {
+    let mut panel = panel(&[1, 1], ejection(1, 50));
+    panel.slow_start = Duration::from_secs(100);
+    fail(&panel, 0, 1, 0);
+    let share =
+        |seconds: u64| (0..2_000).filter(|word| panel.serves(0, seconds * SECOND, remix(*word))).count() / 20;
+    assert_eq!(share(29), 0);
+    assert!((7..13).contains(&share(31)), "{}", share(31));
+    assert!((45..55).contains(&share(80)), "{}", share(80));
+    assert_eq!(panel.survey(|| 80 * SECOND), Survey::Mixed);
+    assert_eq!((share(130), panel.survey(|| 130 * SECOND)), (100, Survey::Quiet));
+}
+
+use crate::choice::remix;
+
+proptest! {
+    /// The largest share holds at every moment, whatever fails when; and time alone brings all back.
+    #[test]
+    fn the_ejected_share_is_bounded_and_everybody_comes_back(
+        weights in prop::collection::vec(1_u32..10, 2..8), max_percent in 1_u32..=100,
+        steps in prop::collection::vec((0_u64..20, 0_usize..8, 0_u8..4), 1..200),
+    ) {
+        let panel = panel(&weights, ejection(2, max_percent));
+        let total: u32 = weights.iter().sum();
+        let mut now = 0;
+        for (pause, index, finding) in steps {
+            now += pause * SECOND;
+            let finding = match finding {
+                0 => Finding::Success,
+                1 => Finding::BadStatus,
+                2 => Finding::ConnectFailed,
+                _ => Finding::TimedOut,
+            };
+            panel.asked(index % weights.len(), finding, || now);
+            let out: Vec<usize> = (0..weights.len()).filter(|index| !panel.is_in(*index, now)).collect();
+            let ejected: u32 = out.iter().map(|index| weights[*index]).sum();
+            prop_assert!(out.len() <= 1 || ejected * 100 <= total * max_percent, "{:?}", out);
+            let quiet = panel.survey(|| now) == Survey::Quiet;
+            prop_assert_eq!(quiet, out.is_empty());
+        }
+        prop_assert_eq!(panel.survey(|| now + 101 * SECOND), Survey::Quiet);
+    }
+}
+
+#[test]
+fn four_threads_never_eject_more_than_the_share_together() {
+    for _ in 0..100 {
+        let panel = panel(&[1; 4], ejection(1, 50));
+        std::thread::scope(|scope| {
+            for index in 0..4 {
+                let panel = &panel;
+                scope.spawn(move || fail(panel, index, 3, 0));
+            }
+        });
+        assert_eq!(panel.out(0), (0, 2));
+    }
+}
