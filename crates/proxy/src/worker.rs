@@ -99,11 +99,12 @@ async fn work(
         Ok(deadline) => deadline.unwrap_or_default(),
         Err(_) => Duration::ZERO,
     };
-    for task in accepting {
-        task.abort();
-    }
     drain.start();
     let ended = async {
+        for task in accepting {
+            // A listener's task that has panicked accepts nothing more either.
+            let _ = task.await;
+        }
         while drain.connections() > 0 {
             tokio::time::sleep(DRAIN_POLL).await;
         }

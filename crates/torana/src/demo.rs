@@ -12,6 +12,7 @@ use std::io::{Read, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use torana_transport::handover::Inherited;
 
 const CONFIGURATION: &str = include_str!("demo/torana.yaml");
 
@@ -34,7 +35,7 @@ async fn demo(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
         // Whoever reads this through a pipe waits for it.
         let _ = std::io::stdout().flush();
     };
-    serve(&file, &settings, show).await
+    serve(&file, &settings, Inherited::default(), None, show).await
 }
 
 /// Thirty-two random bytes in hexadecimal.

@@ -3,8 +3,12 @@
 //! This thread is the control plane: it watches the file, prepares pipelines, answers signals and the admin
 //! pages. Requests are served on threads of their own and never wait for it.
 
+mod admin;
 mod control;
+mod listeners;
 mod server;
+mod service_manager;
+mod upgrade;
 mod watch;
 
 use crate::arguments::RunArguments;
@@ -15,21 +19,38 @@ pub(crate) use server::{Server, Settings};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use torana_transport::handover::{Inherited, Predecessor};
 use tracing::{error, info, warn};
+use upgrade::{Invocation, Successor};
 use watch::Watch;
 
 pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
+    let invocation = Invocation::of_this_process()?;
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).init();
     let settings =
         Settings { listen: arguments.listen.clone(), admin: arguments.admin, workers: arguments.workers };
+    let (predecessor, inherited) = match Predecessor::find().context("cannot take over")? {
+        Some((predecessor, inherited)) => (Some(predecessor), inherited),
+        None => (None, Inherited::from_service_manager().context("the service manager's sockets")?),
+    };
+    let started = |_: &Server| {
+        if let Some(predecessor) = predecessor {
+            // A predecessor that is gone needs no telling.
+            let _ = predecessor.ready();
+        }
+        service_manager::ready();
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve(&arguments.file, &settings, |_| {}))
+    runtime.block_on(serve(&arguments.file, &settings, inherited, Some(&invocation), started))
 }
 
-/// Serves a file until a signal says to stop. `started` is told of the server once it listens.
+/// Serves a file until a signal says to stop. `started` is told of the server once it listens. Without an
+/// `invocation` it cannot be exchanged for a successor.
 pub(crate) async fn serve(
     path: &Path,
     settings: &Settings,
+    inherited: Inherited,
+    invocation: Option<&Invocation>,
     started: impl FnOnce(&Server),
 ) -> anyhow::Result<ExitCode> {
     let mut watch = Watch::new(vec![path.to_owned()]);
@@ -40,27 +61,49 @@ pub(crate) async fn serve(
         return Ok(ExitCode::FAILURE);
     };
     watch.follow(read.files);
-    let mut server = Server::start(plan, document.redacted(), settings).await?;
-    started(&server);
+    let mut server = Server::start(plan, document.redacted(), settings, inherited)?;
+    // Before anybody may think that it serves: a signal without a listener ends the process.
     let mut signals = Signals::new().context("cannot listen for signals")?;
+    started(&server);
+    let mut successor = None;
     loop {
         let what = tokio::select! {
             signalled = signals.next() => signalled,
             () = watch.changed() => Event::Changed,
+            outcome = outcome(&mut successor) => Event::Exchanged(outcome),
         };
         match what {
-            Event::Stop => break,
+            Event::Stop => {
+                service_manager::stopping();
+                break;
+            }
             Event::Hangup => {
                 server.reopen_access_log();
                 reload(path, &mut server, &mut watch);
             }
             Event::Changed => reload(path, &mut server, &mut watch),
+            Event::Upgrade => start_successor(&mut successor, invocation, &server),
+            Event::Exchanged(Ok(process)) => {
+                info!("process {process} has taken over");
+                service_manager::succeeded_by(process);
+                server.leave_admin();
+                break;
+            }
+            Event::Exchanged(Err(problem)) => {
+                successor = None;
+                error!("not upgraded, this process goes on serving: {problem:#}");
+            }
         }
     }
+    drop(successor);
+    drain(&mut server, &mut signals).await
+}
+
+async fn drain(server: &mut Server, signals: &mut Signals) -> anyhow::Result<ExitCode> {
     info!("stopping: no new connections, requests under way may end");
     let all_ended = tokio::select! {
         ended = server.drain() => ended,
-        _ = signals.next_stop() => {
+        () = signals.next_stop() => {
             warn!("a second signal: ending at once");
             return Ok(ExitCode::FAILURE);
         }
@@ -72,16 +115,44 @@ pub(crate) async fn serve(
     Ok(ExitCode::SUCCESS)
 }
 
+fn start_successor(successor: &mut Option<Successor>, invocation: Option<&Invocation>, server: &Server) {
+    let Some(invocation) = invocation else {
+        return warn!("not upgraded: only `torana run` can be exchanged while it runs");
+    };
+    if successor.is_some() {
+        return warn!("not upgraded again: a new process is starting already");
+    }
+    match invocation.start(server.sockets()) {
+        Ok(started) => {
+            info!("starting a new process to take over");
+            *successor = Some(started);
+        }
+        Err(problem) => error!("not upgraded, this process goes on serving: {problem:#}"),
+    }
+}
+
+/// What becomes of the successor; never, while there is none.
+async fn outcome(successor: &mut Option<Successor>) -> anyhow::Result<u32> {
+    match successor {
+        Some(successor) => successor.serves().await,
+        None => std::future::pending().await,
+    }
+}
+
 enum Event {
     Stop,
     Hangup,
     Changed,
+    Upgrade,
+    /// The successor serves, or will never.
+    Exchanged(anyhow::Result<u32>),
 }
 
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+    upgrade: Signal,
 }
 
 impl Signals {
@@ -90,6 +161,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
+            upgrade: signal(SignalKind::user_defined2())?,
         })
     }
 
@@ -98,6 +170,7 @@ impl Signals {
             _ = self.terminate.recv() => Event::Stop,
             _ = self.interrupt.recv() => Event::Stop,
             _ = self.hangup.recv() => Event::Hangup,
+            _ = self.upgrade.recv() => Event::Upgrade,
         }
     }
 
@@ -111,6 +184,13 @@ impl Signals {
 
 /// Puts the file in force as it is now, or says why not and changes nothing.
 fn reload(path: &Path, server: &mut Server, watch: &mut Watch) {
+    service_manager::reloading();
+    exchange_configuration(path, server, watch);
+    // Whatever came of it, requests are served.
+    service_manager::ready();
+}
+
+fn exchange_configuration(path: &Path, server: &mut Server, watch: &mut Watch) {
     watch.refresh();
     let read = match file::read(path) {
         Ok(read) => read,

@@ -69,6 +69,26 @@ fn stopping_lets_requests_under_way_end() {
 }
 
 #[test]
+fn requests_that_meet_the_stop_are_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut process = Process::run(&file(&folder, HELLO));
+    let request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    let mut kept = Client::connect(process.address);
+    assert_eq!(kept.exchange(request).text(), "hello");
+    // What connects while the process stands still waits in the kernel, and the stop is known first.
+    process.signal(Signal::STOP);
+    let mut waiting: Vec<Client> = (0..40).map(|_| Client::connect(process.address)).collect();
+    process.signal(Signal::TERM);
+    process.signal(Signal::CONT);
+    eventually(PATIENCE, || get(process.admin, "/readyz").status == 503);
+    for client in waiting.iter_mut().chain([&mut kept]) {
+        let response = client.exchange(request);
+        assert_eq!((response.text().as_str(), response.header("Connection")), ("hello", Some("close")));
+    }
+    assert_eq!(process.wait().code(), Some(0), "{}", process.log());
+}
+
+#[test]
 fn what_does_not_end_in_time_is_cut_off_and_said() {
     let folder = tempfile::tempdir().unwrap();
     let origin = Origin::always(Reply::hang());

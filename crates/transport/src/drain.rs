@@ -1,43 +1,71 @@
 //! Telling a worker's connections that the worker is going away.
 
+use crate::clock::now;
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::task::Waker;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a connection that waits for its next request stays when the worker drains. Closing it at once
+/// would meet a request that is under way to us with a reset; so the client gets the time to send it, and a
+/// response that says `Connection: close`.
+const IDLE_GRACE: Duration = Duration::from_secs(2);
+/// The same for a connection that has not sent its first request: it was made to send one.
+const FIRST_REQUEST_GRACE: Duration = Duration::from_secs(5);
 
 /// The drain state of one worker, and how to wake the connections that sit idle.
 #[derive(Debug, Default)]
 pub struct Drain {
-    draining: Cell<bool>,
+    started: Cell<Option<Instant>>,
     wakers: RefCell<Vec<Option<Waker>>>,
     free: RefCell<Vec<usize>>,
     connections: Cell<usize>,
 }
 
-/// A connection's place in [`Drain`]; given back when dropped.
+/// A place among those that are woken when draining starts; given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Seat<'a> {
     drain: &'a Drain,
     number: usize,
 }
 
+/// A connection that the worker waits for when it drains, from its acceptance to its end.
+#[derive(Debug)]
+pub(crate) struct Counted(Rc<Drain>);
+
 impl Drain {
     /// Whether connections should end after the request at hand.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        self.draining.get()
+        self.started.get().is_some()
     }
 
-    /// Starts draining and wakes every connection so that idle ones close.
+    /// Starts draining: listeners take what has reached them already and end, connections end as soon as
+    /// that loses no request.
     pub fn start(&self) {
-        self.draining.set(true);
+        self.started.set(Some(self.started.get().unwrap_or_else(now)));
         for waker in self.wakers.borrow().iter().flatten() {
             waker.wake_by_ref();
         }
+    }
+
+    /// Until when a connection may wait for a request now that the worker drains; `None` while it does not.
+    pub(crate) fn patience(&self, first_request: bool) -> Option<Instant> {
+        let grace = if first_request { FIRST_REQUEST_GRACE } else { IDLE_GRACE };
+        self.started.get().map(|started| started.checked_add(grace).unwrap_or(started))
     }
 
     /// How many client connections this worker has open.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.connections.get()
+    }
+
+    /// Counts a connection until the value is dropped.
+    pub(crate) fn count(self: &Rc<Self>) -> Counted {
+        self.connections.set(self.connections.get().saturating_add(1));
+        Counted(Rc::clone(self))
     }
 
     pub(crate) fn seat(&self, waker: Waker) -> Seat<'_> {
@@ -49,7 +77,6 @@ impl Drain {
         if let Some(place) = wakers.get_mut(number) {
             *place = Some(waker);
         }
-        self.connections.set(self.connections.get().saturating_add(1));
         Seat { drain: self, number }
     }
 }
@@ -60,6 +87,11 @@ impl Drop for Seat<'_> {
             *place = None;
         }
         self.drain.free.borrow_mut().push(self.number);
-        self.drain.connections.set(self.drain.connections.get().saturating_sub(1));
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.connections.set(self.0.connections.get().saturating_sub(1));
     }
 }

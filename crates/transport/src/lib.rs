@@ -14,6 +14,7 @@ mod clock;
 mod drain;
 mod fetch;
 pub mod h1;
+pub mod handover;
 mod io;
 mod listener;
 mod pool;

@@ -5,9 +5,11 @@ use crate::h1::serve_connection;
 use crate::io::{Io, Stream};
 use crate::service::{ConnectionInfo, Service};
 use socket2::{Domain, Protocol, Socket, Type};
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -37,7 +39,11 @@ pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     Ok(socket.into())
 }
 
-/// Accepts connections and serves each in a task of this worker, until dropped.
+/// Connections that a draining listener takes at most: more than the kernel holds for it.
+const TAKEN_WHEN_DRAINING: usize = 2 * BACKLOG as usize;
+
+/// Accepts connections and serves each in a task of this worker, until the worker drains. Then it takes what
+/// the kernel holds for it, because closing the socket would reset those, and ends.
 /// Must run within a `LocalSet`. Failed accepts are handed to `report`.
 pub async fn serve_listener<S: Service + 'static>(
     listener: TcpListener,
@@ -45,17 +51,32 @@ pub async fn serve_listener<S: Service + 'static>(
     drain: Rc<Drain>,
     report: impl Fn(AcceptError),
 ) {
+    let seat = poll_fn(|context| Poll::Ready(drain.seat(context.waker().clone()))).await;
     loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                let (service, drain) = (Rc::clone(&service), Rc::clone(&drain));
-                tokio::task::spawn_local(async move {
-                    if let Some((io, connection)) = prepare(stream, peer) {
-                        let _open = Open::new(&*service);
-                        serve_connection(io, connection, &*service, &drain).await;
-                    }
-                });
+        let accepted = poll_fn(|context| match drain.is_draining() {
+            true => Poll::Ready(None),
+            false => listener.poll_accept(context).map(Some),
+        });
+        match accepted.await {
+            None => break,
+            Some(Ok((stream, peer))) => serve_stream(stream, peer, &service, &drain),
+            Some(Err(error)) if is_of_one_connection(&error) => {}
+            Some(Err(error)) => {
+                report(AcceptError(error));
+                tokio::time::sleep(PAUSE_AFTER_ACCEPT_ERROR).await;
             }
+        }
+    }
+    drop(seat);
+    // The event loop may not know yet of what has arrived, so the kernel is asked.
+    let listener = match listener.into_std() {
+        Ok(listener) => listener,
+        Err(error) => return report(AcceptError(error)),
+    };
+    for _ in 0..TAKEN_WHEN_DRAINING {
+        match accept_now(&listener) {
+            Ok((stream, peer)) => serve_stream(stream, peer, &service, &drain),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 report(AcceptError(error));
@@ -63,6 +84,30 @@ pub async fn serve_listener<S: Service + 'static>(
             }
         }
     }
+}
+
+fn accept_now(listener: &std::net::TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (stream, peer) = listener.accept()?;
+    stream.set_nonblocking(true)?;
+    Ok((TcpStream::from_std(stream)?, peer))
+}
+
+fn serve_stream<S: Service + 'static>(
+    stream: TcpStream,
+    peer: SocketAddr,
+    service: &Rc<S>,
+    drain: &Rc<Drain>,
+) {
+    let (service, drain) = (Rc::clone(service), Rc::clone(drain));
+    // From here on, not from the first turn of its task: a drain that starts in between waits for it too.
+    let counted = drain.count();
+    tokio::task::spawn_local(async move {
+        let _counted = counted;
+        if let Some((io, connection)) = prepare(stream, peer) {
+            let _open = Open::new(&*service);
+            serve_connection(io, connection, &*service, &drain).await;
+        }
+    });
 }
 
 /// Tells the service of a connection's end, also when its task panics or is dropped.

@@ -7,7 +7,7 @@ use std::path::Path;
 /// The tour. Each line that begins with `$ ` is a command that works as it stands, in this order.
 pub(super) fn text(server: &Server, services: &Services, file: &Path) -> String {
     let gateway = server.addresses.first().map(|address| format!("http://{address}")).unwrap_or_default();
-    let admin = server.admin.map(|address| format!("http://{address}")).unwrap_or_default();
+    let admin = server.admin().map(|address| format!("http://{address}")).unwrap_or_default();
     let victim = services.of("USERS").next().map(|address| format!("http://{address}")).unwrap_or_default();
     let program = std::env::current_exe().map_or_else(|_| "torana".into(), |path| path.display().to_string());
     let file = file.display();

@@ -1,17 +1,18 @@
 //! A running gateway: listeners, workers, the admin pages, and the pipeline in force.
 
+use super::admin::Admin;
 use super::control::{Reload, State};
+use super::listeners::{self, Kept};
 use anyhow::Context;
 use serde_json::Value;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
 use torana_observe::Metrics;
 use torana_plan::Plan;
 use torana_proxy::{Chores, Ended, Registry, Report, Shared, WorkerHandle, prepare, start_worker};
-use torana_transport::bind;
+use torana_transport::handover::Inherited;
 use torana_types::ListenAddr;
 use tracing::{error, info};
 
@@ -48,10 +49,9 @@ pub(crate) struct Server {
     workers: Vec<WorkerHandle>,
     /// Where clients connect, with real ports.
     pub(crate) addresses: Vec<SocketAddr>,
-    /// Where the admin pages are.
-    pub(crate) admin: Option<SocketAddr>,
-    /// Ends the admin pages when dropped.
-    _admin_stop: oneshot::Sender<()>,
+    admin: Option<Admin>,
+    /// The listening sockets, for a successor.
+    kept: Kept,
 }
 
 impl Server {
@@ -59,25 +59,26 @@ impl Server {
     ///
     /// # Errors
     /// An address cannot be listened on, the access log cannot be written, or threads cannot be started.
-    pub(crate) async fn start(mut plan: Plan, redacted: Value, settings: &Settings) -> anyhow::Result<Self> {
+    pub(crate) fn start(
+        mut plan: Plan,
+        redacted: Value,
+        settings: &Settings,
+        inherited: Inherited,
+    ) -> anyhow::Result<Self> {
         settings.apply(&mut plan);
         let metrics = Metrics::new();
         let chores = Chores::start().context("cannot start a thread")?;
         let mut registry = Registry::with_chores(chores);
         let pipeline = prepare(&plan, &mut registry, &metrics)?;
         let count = plan.settings.workers.map_or_else(cores, |workers| usize::from(workers.get()));
-        let (addresses, listeners) = listeners(&plan.settings.listen, count)?;
+        let sockets = listeners::open(&plan.settings.listen, plan.settings.admin, count, inherited)?;
         let shared = Shared::new(pipeline, Arc::clone(&metrics));
         metrics.set_source(Box::new(Report::new(Arc::downgrade(&shared))));
         let state = State::new(Arc::clone(&metrics));
         state.configured(redacted);
-        let (admin_stop, admin_stopped) = oneshot::channel();
-        let admin = match plan.settings.admin {
-            Some(address) => Some(serve_admin(address, &state, admin_stopped).await?),
-            None => None,
-        };
+        let admin = sockets.admin.map(|listener| Admin::start(listener, &state)).transpose()?;
         let mut workers = Vec::with_capacity(count);
-        for (number, listeners) in listeners.into_iter().enumerate() {
+        for (number, listeners) in sockets.of_workers.into_iter().enumerate() {
             let counted = Arc::clone(&metrics);
             let report = move |error: torana_transport::AcceptError| {
                 counted.connections().accept_failed();
@@ -89,10 +90,10 @@ impl Server {
                     .context("cannot start a thread")?,
             );
         }
-        for address in &addresses {
+        for address in &sockets.addresses {
             info!("listening on http://{address} with {count} worker(s)");
         }
-        if let Some(address) = admin {
+        if let Some(Admin { address, .. }) = &admin {
             info!("admin pages on http://{address}");
         }
         state.ready();
@@ -105,11 +106,27 @@ impl Server {
             shared,
             state,
             workers,
-            addresses,
+            addresses: sockets.addresses,
             admin,
-            _admin_stop: admin_stop,
+            kept: sockets.kept,
         };
         Ok(started)
+    }
+
+    /// Where the admin pages are.
+    pub(crate) fn admin(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(|admin| admin.address)
+    }
+
+    /// The listening sockets, for a successor.
+    pub(super) const fn sockets(&self) -> &Kept {
+        &self.kept
+    }
+
+    /// A successor serves: probes and scrapes are its own from now on. The last ones that have come here are
+    /// told that there is a gateway which is ready.
+    pub(super) fn leave_admin(&mut self) {
+        self.admin = None;
     }
 
     /// Prepares a plan beside the one in force and exchanges them.
@@ -159,7 +176,11 @@ impl Server {
     /// Accepts nothing more and waits for what is under way, up to the deadline of the configuration.
     /// `false`: something was cut off.
     pub(crate) async fn drain(&mut self) -> bool {
-        self.state.draining();
+        if self.admin.is_some() {
+            self.state.draining();
+        }
+        // Held here, the sockets would stay open when the workers close them.
+        self.kept.clear();
         let deadline = self.plan.settings.drain_timeout.as_duration();
         for worker in &self.workers {
             worker.drain(deadline);
@@ -184,57 +205,4 @@ impl Server {
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-}
-
-/// Sockets for every worker: one for each address, all of one address with the same port.
-#[allow(clippy::type_complexity, reason = "a pair of lists")]
-fn listeners(
-    wanted: &[ListenAddr],
-    workers: usize,
-) -> anyhow::Result<(Vec<SocketAddr>, Vec<Vec<TcpListener>>)> {
-    let mut addresses = Vec::with_capacity(wanted.len());
-    let mut sockets: Vec<Vec<TcpListener>> = (0..workers).map(|_| Vec::new()).collect();
-    for wanted in wanted {
-        let mut address = wanted.socket_addr();
-        claim(address)?;
-        for worker in &mut sockets {
-            let socket = bind(address).with_context(|| format!("cannot listen on {address}"))?;
-            address = socket.local_addr()?;
-            worker.push(socket);
-        }
-        addresses.push(address);
-    }
-    Ok((addresses, sockets))
-}
-
-/// `SO_REUSEPORT` would let two gateways of one user share a port without a word; a plain bind does not.
-fn claim(address: SocketAddr) -> anyhow::Result<()> {
-    if address.port() != 0 {
-        TcpListener::bind(address)
-            .with_context(|| format!("cannot listen on {address}; `--listen` chooses another address"))?;
-    }
-    Ok(())
-}
-
-async fn serve_admin(
-    address: ListenAddr,
-    state: &Arc<State>,
-    stopped: oneshot::Receiver<()>,
-) -> anyhow::Result<SocketAddr> {
-    let address = address.socket_addr();
-    let listener = tokio::net::TcpListener::bind(address).await.with_context(|| {
-        format!("cannot listen on {address} for the admin pages; `--admin` chooses another address")
-    })?;
-    let bound = listener.local_addr()?;
-    let control: Arc<dyn torana_admin::Control> = Arc::clone(state) as _;
-    tokio::spawn(async move {
-        let until = async move {
-            // Told or dropped: both mean the end.
-            let _ = stopped.await;
-        };
-        if let Err(problem) = torana_admin::serve(listener, control, until).await {
-            error!("the admin pages have ended: {problem}");
-        }
-    });
-    Ok(bound)
 }

@@ -50,15 +50,19 @@ pub async fn serve_connection(io: Io, connection: ConnectionInfo, service: &impl
     let _seat = poll_fn(|context| Poll::Ready(drain.seat(context.waker().clone()))).await;
     let mut carried = None;
     let mut patience = after(service.settings().head_timeout);
+    let mut first = true;
     loop {
-        if carried.is_none() && !wait_for_request(&io, &timer, drain, patience).await {
+        if carried.is_none() && !wait_for_request(&io, &timer, drain, patience, first).await {
             return;
         }
         // Boxed: an idle connection must not hold room for a request in flight.
         let serving = Box::pin(serve_one(&io, &timer, &connection, service, drain, &mut carried));
         match serving.await {
             After::FalseAlarm => {}
-            After::KeepAlive => patience = after(service.settings().keep_alive_timeout),
+            After::KeepAlive => {
+                first = false;
+                patience = after(service.settings().keep_alive_timeout);
+            }
             After::Linger => return linger(&io, &timer).await,
             After::Close => return,
             After::Reset => return io.reset(),
@@ -71,15 +75,13 @@ fn after(duration: Duration) -> Instant {
     now.checked_add(duration).unwrap_or(now)
 }
 
-/// Waits without a buffer. `false`: closed, timed out or draining.
-async fn wait_for_request(io: &Io, timer: &Timer, drain: &Drain, deadline: Instant) -> bool {
+/// Waits without a buffer. `false`: closed, timed out or drained.
+async fn wait_for_request(io: &Io, timer: &Timer, drain: &Drain, deadline: Instant, first: bool) -> bool {
     poll_fn(|context| {
         if let Poll::Ready(result) = io.poll_readable(context) {
             return Poll::Ready(result.is_ok());
         }
-        if drain.is_draining() {
-            return Poll::Ready(false);
-        }
+        let deadline = drain.patience(first).map_or(deadline, |grace| grace.min(deadline));
         timer.poll_deadline(context, deadline).map(|()| false)
     })
     .await

@@ -1,0 +1,248 @@
+//! Exchanging the running binary, and being run by a service manager.
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests fail by panicking"
+)]
+
+mod process;
+
+use process::{PATIENCE, Process, replace, torana};
+use rustix::process::{Pid, Signal, kill_process};
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+use torana_testkit::{Client, Origin, Reply, eventually, eventually_some, get};
+
+const HELLO: &str = "access_log: off\nroutes: [{ path: /, respond: { body: hello } }]\n";
+
+fn file(folder: &tempfile::TempDir, text: &str) -> PathBuf {
+    let path = folder.path().join("torana.yaml");
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+/// A process that is not our child, because another one has started it; killed when dropped.
+struct Heir(i32);
+
+impl Heir {
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_raw(self.0).unwrap(), signal).unwrap();
+    }
+
+    /// Nobody reaps it where process one does not; then it is dead all the same.
+    fn lives(&self) -> bool {
+        let state = std::fs::read_to_string(format!("/proc/{}/stat", self.0)).unwrap_or_default();
+        state.rsplit_once(')').is_some_and(|(_, rest)| !rest.starts_with(" Z"))
+    }
+}
+
+impl Drop for Heir {
+    fn drop(&mut self) {
+        if self.lives() {
+            let _ = kill_process(Pid::from_raw(self.0).unwrap(), Signal::KILL);
+        }
+    }
+}
+
+/// The processes that the log says have taken over, in order.
+fn heirs(process: &Process) -> Vec<i32> {
+    let log = process.log();
+    let named = log.lines().filter_map(|line| line.split_once("process ")?.1.strip_suffix(" has taken over"));
+    named.map(|number| number.parse().unwrap()).collect()
+}
+
+fn upgraded(process: &Process, count: usize) -> Heir {
+    Heir(eventually_some(PATIENCE, || heirs(process).get(count - 1).copied()))
+}
+
+/// Asks for numbers and wants them back, until told to stop. Without `keep_alive` each time anew.
+fn load(address: SocketAddr, keep_alive: bool, stop: &AtomicBool, asked: &AtomicU64) {
+    let mut number = 0_u64;
+    let mut kept: Option<Client> = None;
+    while !stop.load(Ordering::Relaxed) {
+        number += 1;
+        let mut client = kept.take().unwrap_or_else(|| Client::connect(address).deadline(PATIENCE));
+        let close = if keep_alive { "" } else { "Connection: close\r\n" };
+        let response = client.exchange(format!("GET /{number} HTTP/1.1\r\nHost: a\r\n{close}\r\n"));
+        assert_eq!((response.status, response.text()), (200, format!("/{number}")));
+        if response.header("Connection") != Some("close") {
+            kept = Some(client);
+        }
+        asked.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn twenty_upgrades_under_load_lose_nothing() {
+    const UPGRADES: usize = 20;
+    const CLIENTS: usize = 16;
+    let origin = Origin::respond(|request| Reply::ok(request.target.clone()));
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        "access_log: off\nservices: {{ s: {{ endpoints: [{}] }} }}\nroutes: [{{ path: /*, service: s }}]\n",
+        origin.url()
+    );
+    let mut process = Process::run(&file(&folder, &text));
+    let (address, admin) = (process.address, process.admin);
+    let (stop, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|number| {
+            let (stop, asked) = (Arc::clone(&stop), Arc::clone(&asked));
+            std::thread::spawn(move || load(address, number % 2 == 0, &stop, &asked))
+        })
+        .collect();
+    let started = Instant::now();
+    process.signal(Signal::USR2);
+    let mut heirs = vec![upgraded(&process, 1)];
+    for number in 2..=UPGRADES {
+        assert_eq!(get(admin, "/readyz").status, 200);
+        // Each of them serves for a while.
+        let before = asked.load(Ordering::Relaxed);
+        eventually(PATIENCE, || asked.load(Ordering::Relaxed) > before + 200);
+        heirs.last().unwrap().signal(Signal::USR2);
+        heirs.push(upgraded(&process, number));
+    }
+    let asked_during = asked.load(Ordering::Relaxed);
+    stop.store(true, Ordering::Relaxed);
+    for client in clients {
+        client.join().expect("no connection was refused or reset, and no answer wrong");
+    }
+    let last = heirs.pop().unwrap();
+    assert_eq!(process.wait().code(), Some(0), "{}", process.log());
+    eventually(PATIENCE, || heirs.iter().all(|heir| !heir.lives()));
+    assert_eq!(get(address, "/end").text(), "/end");
+    last.signal(Signal::TERM);
+    eventually(PATIENCE, || !last.lives());
+    assert!(!process.log().contains("ERROR"), "{}", process.log());
+    assert!(asked_during > 3_000, "{asked_during} requests in {:?}", started.elapsed());
+}
+
+#[test]
+fn a_successor_that_does_not_serve_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder, HELLO);
+    let program = folder.path().join("torana");
+    std::fs::copy(env!("CARGO_BIN_EXE_torana"), &program).unwrap();
+    let script = |text: &str| {
+        replace(&program, text);
+        std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    };
+    let mut command = Command::new(&program);
+    command.arg("run").arg(&path).args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+    let mut process = Process::start(&mut command);
+    let failed = |count| {
+        eventually(PATIENCE, || process.log().matches("not upgraded, this process goes on").count() == count);
+        assert_eq!(get(process.address, "/").text(), "hello");
+    };
+    script("#!/bin/sh\nexit 7\n");
+    process.signal(Signal::USR2);
+    failed(1);
+    assert!(process.log().contains("exit status: 7"), "{}", process.log());
+    script("#!/bin/sh\nexec 0<&-\nexec sleep 100\n");
+    process.signal(Signal::USR2);
+    failed(2);
+    script("#!/nowhere\n");
+    process.signal(Signal::USR2);
+    failed(3);
+    std::fs::remove_file(&program).unwrap();
+    std::fs::copy(env!("CARGO_BIN_EXE_torana"), &program).unwrap();
+    replace(&path, "routes: 7\n");
+    process.signal(Signal::USR2);
+    failed(4);
+    replace(&path, &HELLO.replace("hello", "newer"));
+    process.signal(Signal::USR2);
+    let heir = upgraded(&process, 1);
+    assert_eq!(process.wait().code(), Some(0));
+    assert_eq!(get(process.address, "/").text(), "newer");
+    assert_eq!(get(process.admin, "/readyz").status, 200);
+    drop(heir);
+}
+
+/// What the service manager was told since the last call.
+fn told(manager: &UnixDatagram) -> Vec<String> {
+    let mut told = Vec::new();
+    let mut bytes = [0; 512];
+    while let Ok(count) = manager.recv(&mut bytes) {
+        told.extend(String::from_utf8_lossy(&bytes[..count]).lines().map(str::to_owned));
+    }
+    told
+}
+
+#[test]
+fn the_service_manager_is_told_what_happens() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder, HELLO);
+    let notify = folder.path().join("notify");
+    let manager = UnixDatagram::bind(&notify).unwrap();
+    manager.set_nonblocking(true).unwrap();
+    let mut command = torana();
+    command.env("NOTIFY_SOCKET", &notify).arg("run").arg(&path);
+    let mut process = Process::start(command.args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]));
+    let mut all = Vec::new();
+    let mut eventually_told = |wanted: &[&str]| {
+        eventually(PATIENCE, || {
+            all.extend(told(&manager));
+            wanted.iter().all(|wanted| all.iter().any(|line| line == wanted))
+        });
+        std::mem::take(&mut all)
+    };
+    eventually_told(&["READY=1"]);
+    process.signal(Signal::HUP);
+    let lines = eventually_told(&["RELOADING=1", "READY=1"]);
+    assert!(lines.iter().any(|line| line.starts_with("MONOTONIC_USEC=")), "{lines:?}");
+    process.signal(Signal::USR2);
+    let heir = upgraded(&process, 1);
+    eventually_told(&[&format!("MAINPID={}", heir.0)]);
+    assert!(process.wait().success());
+    heir.signal(Signal::TERM);
+    let lines = eventually_told(&["STOPPING=1"]);
+    assert_eq!(lines.iter().filter(|line| *line == "STOPPING=1").count(), 1, "only the last one stops");
+}
+
+/// Starts the gateway as a service manager would: with sockets as descriptors 3 and 4.
+fn activated(path: &Path, names: &str, sockets: [&std::net::TcpListener; 2], arguments: &[&str]) -> Command {
+    for socket in sockets {
+        rustix::io::fcntl_setfd(socket, rustix::io::FdFlags::empty()).unwrap();
+    }
+    let [first, second] = sockets.map(AsRawFd::as_raw_fd);
+    let mut command = Command::new("bash");
+    let script = format!(
+        "exec 30<&{first} 31<&{second}; exec 3<&30 4<&31; LISTEN_FDS=2 LISTEN_PID=$$ LISTEN_FDNAMES={names} exec \"$@\""
+    );
+    command.args(["-c", &script, "bash", env!("CARGO_BIN_EXE_torana"), "run"]).arg(path).args(arguments);
+    command
+}
+
+#[test]
+fn sockets_of_the_service_manager_are_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder, HELLO);
+    let (data, admin) =
+        (std::net::TcpListener::bind("127.0.0.1:0"), std::net::TcpListener::bind("127.0.0.1:0"));
+    let (data, admin) = (data.unwrap(), admin.unwrap());
+    let (address, pages) = (data.local_addr().unwrap(), admin.local_addr().unwrap());
+    let listen = ["--listen", &address.to_string(), "--admin", "127.0.0.1:0", "--workers", "2"];
+    let mut process = Process::start(&mut activated(&path, "web:admin", [&data, &admin], &listen));
+    assert_eq!((process.address, process.admin), (address, pages));
+    for _ in 0..20 {
+        assert_eq!(get(address, "/").text(), "hello");
+    }
+    // They are handed on like any others.
+    process.signal(Signal::USR2);
+    let heir = upgraded(&process, 1);
+    assert!(process.wait().success());
+    assert_eq!((get(address, "/").text().as_str(), get(pages, "/readyz").status), ("hello", 200));
+    drop(heir);
+    let elsewhere = ["--listen", "127.0.0.1:0"];
+    let output = activated(&path, "web:admin", [&data, &admin], &elsewhere).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains(&address.to_string()), "{said}");
+}
