@@ -4,11 +4,12 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use crate::check;
+use crate::check::{self, Checked};
 use crate::finding::{Finding, has_errors};
 use crate::node::{Kind, Node, Origin};
 use crate::path::{Path, Segment};
 use crate::reference::{self, Resolver};
+use crate::salvage::salvage;
 use crate::shape;
 use crate::source::{Source, Span};
 use crate::written::Config;
@@ -29,6 +30,8 @@ pub struct Parsed {
     pub source: Source,
     /// The document; `None` exactly when a finding is an error.
     pub document: Option<Document>,
+    /// What is left of a document with errors when they are taken out: to be looked at, never served.
+    pub salvaged: Option<Document>,
     /// All findings, in the order of the file.
     pub findings: Vec<Finding>,
 }
@@ -40,32 +43,34 @@ pub struct Parsed {
 pub fn parse(name: &str, text: &str, resolver: &dyn Resolver) -> Parsed {
     let mut source = Source::new(name, text);
     let mut findings = Vec::new();
-    let document = read(&mut source, resolver, &mut findings);
-    findings.sort_by_key(|finding| finding.span.as_ref().map(|span| span.start));
-    let document = document.filter(|_| !has_errors(&findings));
-    Parsed { source, document, findings }
-}
-
-fn read(source: &mut Source, resolver: &dyn Resolver, findings: &mut Vec<Finding>) -> Option<Document> {
-    let mut root = yaml::read(source, findings)?;
-    reference::resolve(&mut root, source, resolver, findings);
-    let checked = check::check(&root, &shape::CONFIG, source, findings);
-    for (range, whole) in &checked.secrets {
-        if !whole {
+    let (mut document, mut salvaged) = (None, None);
+    if let Some(mut root) = yaml::read(&source, &mut findings) {
+        reference::resolve(&mut root, &source, resolver, &mut findings);
+        let checked = check::check(&root, &shape::CONFIG, &source, &mut findings);
+        for (range, _) in checked.secrets.iter().filter(|(_, whole)| !whole) {
             source.hide(range.clone());
         }
+        if has_errors(&findings) {
+            let left = salvage(&root, &shape::CONFIG, &source, &findings);
+            salvaged = left.and_then(|(root, checked)| typed(root, checked, &source));
+        } else {
+            let place = source.span(root.span.clone());
+            document = typed(root, checked, &source);
+            if document.is_none() {
+                // The shape was checked, so this only happens where a type asks for more than its schema
+                // says. Its error may quote a value, and a value may have come from a reference: it is
+                // not shown.
+                let message = "the configuration does not have the form that its schema describes";
+                findings.push(Finding::error("unreadable", message).at(place));
+            }
+        }
     }
-    let value = checked.value?;
-    // The shape was checked, so this only fails where a type asks for more than its schema says. Its
-    // error may quote a value, and a value may have come from a reference: it is not shown.
-    let Ok(config) = serde_json::from_value(value) else {
-        let finding = Finding::error(
-            "unreadable",
-            "the configuration does not have the form that its schema describes",
-        );
-        findings.push(finding.at(source.span(root.span.clone())));
-        return None;
-    };
+    findings.sort_by_key(|finding| finding.span.as_ref().map(|span| span.start));
+    Parsed { source, document, salvaged, findings }
+}
+
+fn typed(root: Node, checked: Checked, source: &Source) -> Option<Document> {
+    let config = serde_json::from_value(checked.value?).ok()?;
     Some(Document { config, source: source.clone(), root, secrets: checked.secrets })
 }
 

@@ -20,6 +20,7 @@ mod node;
 mod path;
 mod reference;
 mod render;
+mod salvage;
 mod schema;
 mod shape;
 mod source;

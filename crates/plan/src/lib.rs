@@ -19,7 +19,7 @@ pub use order::{ORDER, Phase};
 pub use plan::{Action, EndpointPlan, HostHeader, Plan, RoutePlan, ServicePlan, Settings, UpstreamTimeouts};
 pub use policy::{JwtPlan, PlannedPolicy, PolicyPlan, RateLimitPlan, RolesPlan, Scope};
 
-use torana_config::{Document, Finding, Resolver, Source, has_errors};
+use torana_config::{Document, Finding, Resolver, Severity, Source, has_errors};
 
 /// What loading a configuration gave.
 #[derive(Debug)]
@@ -46,9 +46,27 @@ pub fn load(name: &str, text: &str, resolver: &dyn Resolver) -> Loaded {
         let (made, more) = plan(document);
         findings.extend(more);
         planned = made;
+    } else if let Some(salvaged) = &parsed.salvaged {
+        let (_, more) = plan(salvaged);
+        findings.extend(more.into_iter().filter(holds_of_a_part));
     }
     findings.sort_by_key(|finding| finding.span.as_ref().map(|span| span.start));
     Loaded { source: parsed.source, document: parsed.document, plan: planned, findings }
+}
+
+/// Whether a finding about a part of a file is one about the whole: what may only be so because something
+/// was taken out is not said.
+fn holds_of_a_part(finding: &Finding) -> bool {
+    const ONLY_OF_THE_WHOLE: &[&str] = &[
+        "ambiguous-route",
+        "bad-prefix",
+        "duplicate-route",
+        "no-action",
+        "no-service",
+        "roles-without-authentication",
+        "unknown-service",
+    ];
+    finding.severity == Severity::Error && !ONLY_OF_THE_WHOLE.contains(&finding.code)
 }
 
 /// Plans a document. The plan is `None` exactly when a finding is an error.
