@@ -5,6 +5,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly"))]
 
 mod answer;
+mod connections;
 
 use answer::{Page, host_is_local, problem};
 use axum::Router;
@@ -13,8 +14,8 @@ use axum::http::{Method, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+pub use connections::Bounds;
 use std::future::Future;
-use std::io;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
@@ -44,15 +45,13 @@ const INDEX: &str = "\
 /config    the configuration in force, secrets left out
 ";
 
-/// Serves until `shutdown` ends.
-///
-/// # Errors
-/// The listener cannot be used any more.
+/// Serves until `shutdown` ends, and the requests that have come until then.
 pub async fn serve(
     listener: TcpListener,
     control: Arc<dyn Control>,
+    bounds: Bounds,
     shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
+) {
     let routes = Router::new()
         .route("/", any(|| async { Page::text(INDEX) }))
         .route("/healthz", any(|| async { Page::text("ok\n") }))
@@ -62,7 +61,7 @@ pub async fn serve(
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "There is no such page; see /.") })
         .layer(from_fn(guard))
         .with_state(control);
-    axum::serve(listener, routes).with_graceful_shutdown(shutdown).await
+    connections::serve(listener, routes, bounds, shutdown).await;
 }
 
 /// What holds for every page: only reading, and only by whom it is meant for.

@@ -1,13 +1,17 @@
 //! The pages over a real socket.
-#![allow(clippy::panic, clippy::unwrap_used, reason = "tests fail by panicking")]
+#![allow(clippy::panic, clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use torana_admin::{Control, Readiness, serve};
-use torana_testkit::Client;
+use std::time::{Duration, Instant};
+use torana_admin::{Bounds, Control, Readiness, serve};
+use torana_testkit::{Client, eventually};
 
 struct Fixed(AtomicBool);
+
+/// Far more than the kernel takes for a client that does not read.
+const LONG_PAGE: usize = 64 * 1024 * 1024;
 
 impl Control for Fixed {
     fn readiness(&self) -> Readiness {
@@ -15,7 +19,7 @@ impl Control for Fixed {
     }
 
     fn configuration(&self) -> String {
-        "{}".into()
+        "x".repeat(LONG_PAGE)
     }
 
     fn metrics(&self) -> String {
@@ -23,7 +27,7 @@ impl Control for Fixed {
     }
 }
 
-fn start(control: Arc<Fixed>) -> SocketAddr {
+fn start(control: Arc<Fixed>, bounds: Bounds) -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
@@ -31,7 +35,7 @@ fn start(control: Arc<Fixed>) -> SocketAddr {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            serve(listener, control, std::future::pending()).await.unwrap();
+            serve(listener, control, bounds, std::future::pending()).await;
         });
     });
     address
@@ -47,15 +51,76 @@ fn ask(address: SocketAddr, method: &str, path: &str, host: &str) -> (u16, Strin
 #[test]
 fn pages_say_what_they_should_and_nothing_to_strangers() {
     let control = Arc::new(Fixed(AtomicBool::new(true)));
-    let address = start(Arc::clone(&control));
+    let address = start(Arc::clone(&control), Bounds::default());
     assert_eq!(ask(address, "GET", "/healthz", "localhost"), (200, "ok\n".into()));
     assert_eq!(ask(address, "GET", "/readyz", "127.0.0.1"), (200, "ready\n".into()));
     control.0.store(false, Ordering::Relaxed);
     assert_eq!(ask(address, "GET", "/readyz", "127.0.0.1"), (503, "draining\n".into()));
     assert_eq!(ask(address, "GET", "/metrics", "localhost:1"), (200, "# EOF\n".into()));
-    assert_eq!(ask(address, "GET", "/config", "localhost"), (200, "{}".into()));
+    assert_eq!(ask(address, "GET", "/config", "localhost"), (200, "x".repeat(LONG_PAGE)));
     assert_eq!(ask(address, "GET", "/", "localhost").0, 200);
     assert_eq!(ask(address, "GET", "/x", "localhost").0, 404);
     assert_eq!(ask(address, "POST", "/config", "localhost").0, 405);
     assert_eq!(ask(address, "GET", "/config", "evil.test").0, 403);
+}
+
+const SHORT: Bounds = Bounds {
+    connections: 8,
+    head_timeout: Duration::from_millis(300),
+    total_timeout: Duration::from_millis(900),
+};
+
+fn ready(bounds: Bounds) -> SocketAddr {
+    start(Arc::new(Fixed(AtomicBool::new(true))), bounds)
+}
+
+#[test]
+fn a_head_must_arrive_in_time_and_be_small() {
+    let address = ready(SHORT);
+    let mut slow = Client::connect(address);
+    slow.send("GET /healthz HTTP/1.1\r\n");
+    let started = Instant::now();
+    // However often another byte comes.
+    eventually(Duration::from_secs(10), || {
+        std::thread::sleep(Duration::from_millis(20));
+        slow.try_send("a").is_err()
+    });
+    assert!(started.elapsed() >= SHORT.head_timeout);
+    let mut large = Client::connect(address);
+    let request = format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(20_000));
+    assert_eq!(large.exchange(request).status, 431);
+    let mut many = Client::connect(address);
+    let request = format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "X: x\r\n".repeat(100));
+    assert_eq!(many.exchange(request).status, 431);
+    assert_eq!(ask(address, "GET", "/healthz", "localhost").0, 200);
+}
+
+#[test]
+fn a_flood_of_idle_connections_pushes_itself_out_and_nobody_else() {
+    let address = ready(Bounds { connections: 8, ..Bounds::default() });
+    let started = Instant::now();
+    let mut idle: Vec<Client> = (0..100).map(|_| Client::connect(address)).collect();
+    for _ in 0..20 {
+        assert_eq!(ask(address, "GET", "/healthz", "localhost"), (200, "ok\n".into()));
+        idle.push(Client::connect(address));
+    }
+    for client in &mut idle[..100] {
+        client.expect_closed();
+    }
+    assert!(started.elapsed() < Bounds::default().head_timeout, "no deadline was waited for");
+}
+
+#[test]
+fn who_does_not_read_is_cut_off_and_others_wait_no_longer_than_that() {
+    let address = ready(SHORT);
+    let mut lazy: Vec<Client> = (0..SHORT.connections).map(|_| Client::connect(address)).collect();
+    for client in &mut lazy {
+        client.send("GET /config HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        // The first bytes show that its place is taken for good.
+        client.read_exactly(16);
+    }
+    assert_eq!(ask(address, "GET", "/healthz", "localhost").0, 200);
+    // Only a deadline can have made room.
+    let mut received = lazy.iter_mut().map(|client| client.try_read_to_end().map_or(0, |bytes| bytes.len()));
+    assert!(received.any(|received| received < LONG_PAGE));
 }

@@ -89,6 +89,40 @@ fn requests_that_meet_the_stop_are_answered() {
 }
 
 #[test]
+fn a_burst_of_clients_does_not_keep_probes_waiting() {
+    const CLIENTS: usize = 8;
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::run(&file(&folder, HELLO));
+    let (address, stop) = (process.address, Arc::new(AtomicBool::new(false)));
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let stop = Arc::clone(&stop);
+            std::thread::spawn(move || {
+                let mut idle = Vec::new();
+                while !stop.load(Ordering::Relaxed) {
+                    idle.push(Client::connect(address));
+                    assert_eq!(get(address, "/").text(), "hello");
+                    // Bounded: it is the burst that is to be met, not the end of the file descriptors.
+                    idle.truncate(100);
+                }
+            })
+        })
+        .collect();
+    let started = Instant::now();
+    let mut slowest = Duration::ZERO;
+    for _ in 0..50 {
+        let asked = Instant::now();
+        assert_eq!(get(process.admin, "/readyz").status, 200);
+        slowest = slowest.max(asked.elapsed());
+    }
+    stop.store(true, Ordering::Relaxed);
+    for client in clients {
+        client.join().expect("clients are served too");
+    }
+    assert!(slowest < Duration::from_secs(2), "{slowest:?} within {:?}", started.elapsed());
+}
+
+#[test]
 fn what_does_not_end_in_time_is_cut_off_and_said() {
     let folder = tempfile::tempdir().unwrap();
     let origin = Origin::always(Reply::hang());

@@ -6,6 +6,7 @@ use anyhow::Context;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use tokio::sync::oneshot;
+use torana_admin::Bounds;
 use tracing::error;
 
 /// The running admin pages; they end when this is dropped.
@@ -31,12 +32,9 @@ impl Admin {
         };
         let serve = move || {
             runtime.block_on(async move {
-                let served = match tokio::net::TcpListener::from_std(listener) {
-                    Ok(listener) => torana_admin::serve(listener, control, until).await,
-                    Err(problem) => Err(problem),
-                };
-                if let Err(problem) = served {
-                    error!("the admin pages have ended: {problem}");
+                match tokio::net::TcpListener::from_std(listener) {
+                    Ok(listener) => torana_admin::serve(listener, control, Bounds::default(), until).await,
+                    Err(problem) => error!("there are no admin pages: {problem}"),
                 }
             });
         };
