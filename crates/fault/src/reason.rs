@@ -69,6 +69,8 @@ reasons! {
     UnknownTransferCoding, "unknown_transfer_coding", Client, 501, "The transfer coding of the request is not supported.";
     /// The Host field is missing, repeated or invalid (RFC 9112 section 3.2).
     InvalidHost, "invalid_host", Client, 400, "The Host of the request is missing or not valid.";
+    /// The Host is another name than the one that the connection's TLS was made for (RFC 9110 section 15.5.20).
+    MisdirectedRequest, "misdirected_request", Client, 421, "The connection was made for another host.";
     /// The path cannot be brought into one unambiguous form.
     InvalidPath, "invalid_path", Client, 400, "The path of the request is not valid.";
     /// The body breaks its framing, or ends before its declared end.
@@ -123,6 +125,8 @@ reasons! {
     UpstreamConnectFailed, "upstream_connect_failed", Upstream, 502, "The service could not be reached.";
     /// The endpoint did not accept the connection in time.
     UpstreamConnectTimeout, "upstream_connect_timeout", Upstream, 504, "The service did not answer in time.";
+    /// No TLS with the endpoint: its certificate is not trusted, or the two cannot agree.
+    UpstreamTlsFailed, "upstream_tls_failed", Upstream, 502, "The service could not be reached.";
     /// The endpoint's answer did not begin in time.
     UpstreamFirstByteTimeout, "upstream_first_byte_timeout", Upstream, 504, "The service did not answer in time.";
     /// The endpoint stopped in the middle of its answer, or of taking the request.

@@ -168,11 +168,7 @@ mod tests {
     }
 
     fn connection() -> ConnectionInfo {
-        ConnectionInfo {
-            peer: "10.0.0.1:5000".parse().unwrap(),
-            local: "10.0.0.2:8000".parse().unwrap(),
-            secure: false,
-        }
+        ConnectionInfo::plain("10.0.0.1:5000".parse().unwrap(), "10.0.0.2:8000".parse().unwrap())
     }
 
     fn all() -> Forwarded {

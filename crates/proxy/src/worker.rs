@@ -83,10 +83,11 @@ async fn work(
     let housekeeping =
         tokio::task::spawn_local(async move { pools.keep_house(|| refreshed.refresh()).await });
     let mut accepting = Vec::new();
-    for listener in listeners {
+    for (number, listener) in listeners.into_iter().enumerate() {
         match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => accepting.push(tokio::task::spawn_local(serve_listener(
                 listener,
+                number,
                 Rc::clone(&gateway),
                 Rc::clone(&drain),
                 report.clone(),

@@ -196,7 +196,7 @@ fn run(
         let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
         tokio::task::spawn_local(async move { pools.keep_house(|| {}).await });
         tokio::select! {
-            () = serve_listener(listener, service, Rc::new(Drain::default()), |_| {}) => {}
+            () = serve_listener(listener, 0, service, Rc::new(Drain::default()), |_| {}) => {}
             _ = drained => {}
         }
     });

@@ -63,8 +63,7 @@ fn explaining_and_serving_never_disagree() {
     let gateway = Running::start(&text);
     let planned = plan(&text);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let connection =
-        ConnectionInfo { peer: "127.0.0.1:40000".parse().unwrap(), local: gateway.address, secure: false };
+    let connection = ConnectionInfo::plain("127.0.0.1:40000".parse().unwrap(), gateway.address);
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(600));
     let outcome = runner.run(&request(), |request| {
         let served = Client::connect(gateway.address).exchange(&request);

@@ -35,10 +35,10 @@ pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
         }
     };
     let port = plan.settings.listen.first().map_or(0, |address| address.socket_addr().port());
+    let local = SocketAddr::from(([127, 0, 0, 1], port));
     let connection = ConnectionInfo {
-        peer: SocketAddr::new(arguments.from, 40_000),
-        local: SocketAddr::from(([127, 0, 0, 1], port)),
-        secure: false,
+        secure: arguments.url.starts_with("https://"),
+        ..ConnectionInfo::plain(SocketAddr::new(arguments.from, 40_000), local)
     };
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let moment = Moment { since_start: Duration::ZERO, unix_seconds: unix.as_secs() };

@@ -1,6 +1,7 @@
 //! A connection's socket, readable and writable from two futures of one task.
 
 use crate::buffer::Buffer;
+use crate::tls::TlsStream;
 use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
@@ -8,11 +9,13 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// What carries the bytes. TLS will be another variant; nothing above this type will notice.
+/// What carries the bytes; nothing above this type needs to know.
 #[derive(Debug)]
 pub enum Stream {
     /// Plain TCP.
     Tcp(TcpStream),
+    /// TLS over TCP.
+    Tls(Box<TlsStream>),
 }
 
 /// A stream whose two directions may be used by two futures of the same task. The borrow lasts for one
@@ -41,12 +44,14 @@ impl Io {
         if room.is_empty() {
             return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
         }
-        let mut target = ReadBuf::new(room);
         let result = match &mut *self.stream.borrow_mut() {
-            Stream::Tcp(tcp) => Pin::new(tcp).poll_read(context, &mut target),
+            Stream::Tcp(tcp) => {
+                let mut target = ReadBuf::new(room);
+                Pin::new(tcp).poll_read(context, &mut target).map_ok(|()| target.filled().len())
+            }
+            Stream::Tls(tls) => tls.poll_read(context, room),
         };
-        let count = target.filled().len();
-        result.map_ok(|()| {
+        result.map_ok(|count| {
             buffer.filled_more(count);
             count
         })
@@ -56,6 +61,7 @@ impl Io {
     pub fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self.stream.borrow_mut() {
             Stream::Tcp(tcp) => tcp.poll_read_ready(context),
+            Stream::Tls(tls) => tls.poll_readable(context),
         }
     }
 
@@ -63,7 +69,8 @@ impl Io {
     /// call while it knows of nothing.
     pub fn has_input(&self) -> bool {
         let mut probe = [0_u8; 1];
-        match &*self.stream.borrow() {
+        match &mut *self.stream.borrow_mut() {
+            Stream::Tls(tls) => tls.has_input(),
             Stream::Tcp(tcp) => {
                 !matches!(tcp.try_read(&mut probe), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
             }
@@ -86,21 +93,29 @@ impl Io {
                 let slices = [io::IoSlice::new(first), io::IoSlice::new(second), io::IoSlice::new(third)];
                 Pin::new(tcp).poll_write_vectored(context, &slices)
             }
+            Stream::Tls(tls) => {
+                let slices = [io::IoSlice::new(first), io::IoSlice::new(second), io::IoSlice::new(third)];
+                tls.poll_write(context, &slices)
+            }
         }
     }
 
     /// Makes the coming close a reset, so that the peer cannot take what it got for a whole message.
     pub fn reset(&self) {
-        match &*self.stream.borrow() {
-            // A socket that refuses the option is gone already.
-            Stream::Tcp(tcp) => drop(socket2::SockRef::from(tcp).set_linger(Some(std::time::Duration::ZERO))),
-        }
+        let mut stream = self.stream.borrow_mut();
+        let tcp = match &mut *stream {
+            Stream::Tcp(tcp) => &*tcp,
+            Stream::Tls(tls) => tls.reset(),
+        };
+        // A socket that refuses the option is gone already.
+        let _ = socket2::SockRef::from(tcp).set_linger(Some(std::time::Duration::ZERO));
     }
 
     /// Ends our side of the stream.
     pub fn poll_shutdown(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self.stream.borrow_mut() {
             Stream::Tcp(tcp) => Pin::new(tcp).poll_shutdown(context),
+            Stream::Tls(tls) => tls.poll_shutdown(context),
         }
     }
 }

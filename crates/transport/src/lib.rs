@@ -12,6 +12,7 @@ mod body;
 mod buffer;
 mod clock;
 mod drain;
+mod entrance;
 mod fetch;
 pub mod h1;
 pub mod handover;
@@ -20,14 +21,20 @@ mod listener;
 mod pool;
 mod service;
 mod timer;
+mod tls;
 
 pub use body::{BodySink, BodySource, Relayed, relay};
 pub use buffer::Buffer;
 pub use clock::{far_future, now};
 pub use drain::Drain;
+pub use entrance::Entrance;
 pub use fetch::{FetchLimits, Fetched, fetch};
 pub use io::{Io, Stream};
 pub use listener::{AcceptError, bind, serve_listener};
 pub use pool::{Address, Endpoint, EndpointSettings, EndpointUsage, Lease, Pool};
 pub use service::{ConnectionInfo, RequestBody, ResponseSink, ServerSettings, Service};
 pub use timer::{Timer, within};
+pub use tls::{
+    ClientAuthentication, HandshakeFailure, HandshakeFault, Protocol, ServerVerification, Tickets, TlsClient,
+    TlsClientSettings, TlsError, TlsInfo, TlsServer, TlsServerSettings, TlsStream, TlsVersion,
+};

@@ -1,9 +1,8 @@
 //! Listening sockets: one a worker and address, spread by the kernel.
 
 use crate::drain::Drain;
-use crate::h1::serve_connection;
-use crate::io::{Io, Stream};
-use crate::service::{ConnectionInfo, Service};
+use crate::entrance;
+use crate::service::Service;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::future::poll_fn;
 use std::io;
@@ -45,8 +44,10 @@ const TAKEN_WHEN_DRAINING: usize = 2 * BACKLOG as usize;
 /// Accepts connections and serves each in a task of this worker, until the worker drains. Then it takes what
 /// the kernel holds for it, because closing the socket would reset those, and ends.
 /// Must run within a `LocalSet`. Failed accepts are handed to `report`.
+/// `number` is what the service knows the listener by.
 pub async fn serve_listener<S: Service + 'static>(
     listener: TcpListener,
+    number: usize,
     service: Rc<S>,
     drain: Rc<Drain>,
     report: impl Fn(AcceptError),
@@ -59,7 +60,7 @@ pub async fn serve_listener<S: Service + 'static>(
         });
         match accepted.await {
             None => break,
-            Some(Ok((stream, peer))) => serve_stream(stream, peer, &service, &drain),
+            Some(Ok((stream, peer))) => serve_stream(stream, peer, number, &service, &drain),
             Some(Err(error)) if is_of_one_connection(&error) => {}
             Some(Err(error)) => {
                 report(AcceptError(error));
@@ -75,7 +76,7 @@ pub async fn serve_listener<S: Service + 'static>(
     };
     for _ in 0..TAKEN_WHEN_DRAINING {
         match accept_now(&listener) {
-            Ok((stream, peer)) => serve_stream(stream, peer, &service, &drain),
+            Ok((stream, peer)) => serve_stream(stream, peer, number, &service, &drain),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
@@ -95,6 +96,7 @@ fn accept_now(listener: &std::net::TcpListener) -> io::Result<(TcpStream, Socket
 fn serve_stream<S: Service + 'static>(
     stream: TcpStream,
     peer: SocketAddr,
+    number: usize,
     service: &Rc<S>,
     drain: &Rc<Drain>,
 ) {
@@ -103,10 +105,8 @@ fn serve_stream<S: Service + 'static>(
     let counted = drain.count();
     tokio::task::spawn_local(async move {
         let _counted = counted;
-        if let Some((io, connection)) = prepare(stream, peer) {
-            let _open = Open::new(&*service);
-            serve_connection(io, connection, &*service, &drain).await;
-        }
+        let _open = Open::new(&*service);
+        entrance::serve(stream, peer, number, &*service, &drain).await;
     });
 }
 
@@ -124,13 +124,6 @@ impl<S: Service> Drop for Open<'_, S> {
     fn drop(&mut self) {
         self.0.closed();
     }
-}
-
-fn prepare(stream: TcpStream, peer: SocketAddr) -> Option<(Io, ConnectionInfo)> {
-    // Both fail only when the client is gone already.
-    let local = stream.local_addr().ok()?;
-    stream.set_nodelay(true).ok()?;
-    Some((Io::new(Stream::Tcp(stream)), ConnectionInfo { peer, local, secure: false }))
 }
 
 /// Whether the error is about the connection that was to be accepted, not about the listener.

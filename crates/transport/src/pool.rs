@@ -12,6 +12,7 @@ pub use endpoint::{Address, Endpoint, EndpointSettings, EndpointUsage};
 
 use crate::clock::now;
 use crate::timer::{Timer, within};
+use crate::tls::Protocol;
 use connection::Connection;
 use endpoint::Permit;
 use std::cell::{Cell, RefCell};
@@ -83,13 +84,13 @@ impl Pool {
     async fn connect(self: &Rc<Self>, permit: Permit, timer: &Timer) -> Result<Lease, Fault> {
         let settings = &self.endpoint.settings;
         let deadline = deadline(settings.connect_timeout);
-        let connecting = self.endpoint.address.connect();
+        let connecting = self.endpoint.connect();
         match within(timer, deadline, Reason::UpstreamConnectTimeout, connecting).await {
-            Ok(Ok(io)) => Ok(Lease::new(Rc::clone(self), Connection::new(io, permit), false)),
-            Ok(Err(error)) => {
-                let detail = format!("{}: {error}", self.endpoint.address);
-                Err(Fault::new(Reason::UpstreamConnectFailed).because(detail).retry(Retry::Yes))
+            // A driver for another protocol takes its connections here.
+            Ok(Ok((io, Protocol::Http1))) => {
+                Ok(Lease::new(Rc::clone(self), Connection::new(io, permit), false))
             }
+            Ok(Err(fault)) => Err(fault),
             Err(fault) => Err(fault.because(self.endpoint.address.to_string()).retry(Retry::Yes)),
         }
     }

@@ -1,16 +1,19 @@
 //! The seam between a protocol's driver and the proxy.
 
 use crate::body::{BodySink, BodySource};
+use crate::entrance::Entrance;
 use crate::timer::Timer;
+use crate::tls::{HandshakeFault, TlsInfo};
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use torana_fault::Fault;
 use torana_http::h1::{BodyFraming, HeadLimits};
 use torana_http::{RequestHead, ResponseHead};
 
 /// What is known of a client's connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ConnectionInfo {
     /// The peer of the socket.
     pub peer: SocketAddr,
@@ -18,6 +21,18 @@ pub struct ConnectionInfo {
     pub local: SocketAddr,
     /// Whether the bytes came through TLS.
     pub secure: bool,
+    /// What its handshake has agreed on.
+    pub tls: Option<Arc<TlsInfo>>,
+    /// The number of the listener that it came by.
+    pub listener: usize,
+}
+
+impl ConnectionInfo {
+    /// A connection without TLS by the first listener.
+    #[must_use]
+    pub const fn plain(peer: SocketAddr, local: SocketAddr) -> Self {
+        Self { peer, local, secure: false, tls: None, listener: 0 }
+    }
 }
 
 /// Where a response goes: first its head, then its body.
@@ -66,6 +81,22 @@ pub trait Service {
     /// The settings in force for connections and requests.
     fn settings(&self) -> ServerSettings;
 
+    /// What the listener of that number asks of new connections, as of now.
+    fn entrance(&self, listener: usize) -> Entrance {
+        let _ = listener;
+        Entrance::default()
+    }
+
+    /// A connection has shaken hands.
+    fn admitted(&self, connection: &ConnectionInfo) {
+        let _ = connection;
+    }
+
+    /// A connection has not; it ends.
+    fn turned_away(&self, listener: usize, peer: SocketAddr, fault: &HandshakeFault) {
+        let _ = (listener, peer, fault);
+    }
+
     /// A client has connected.
     fn opened(&self);
 
@@ -80,6 +111,8 @@ pub struct ServerSettings {
     pub head_limits: HeadLimits,
     /// Largest request body.
     pub body_bytes: u64,
+    /// For everything before the first request, where there is something.
+    pub handshake_timeout: Duration,
     /// From the first byte of a head to its end.
     pub head_timeout: Duration,
     /// Between two pieces of a request body.
@@ -95,6 +128,7 @@ impl Default for ServerSettings {
         Self {
             head_limits: HeadLimits::default(),
             body_bytes: 100 * 1024 * 1024,
+            handshake_timeout: Duration::from_secs(10),
             head_timeout: Duration::from_secs(10),
             body_idle_timeout: Duration::from_secs(30),
             keep_alive_timeout: Duration::from_secs(75),

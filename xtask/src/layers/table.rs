@@ -24,6 +24,11 @@ pub(super) const PLACES: &[Place] = &[
     place("torana-limit", 1, "limit algorithms; the clock is passed in"),
     place("torana-http", 1, "heads, framing and codec without a socket"),
     place("torana-identity", 1, "who calls, as data that filters, limits and logs read"),
+    place(
+        "torana-certificate",
+        1,
+        "certificates as bytes in and words out; files and the clock are passed in",
+    ),
     place("torana-plan", 2, "brings configuration and routes together as plain data"),
     place("torana-import", 2, "other dialects to the written form; knows no engine"),
     place("torana-filter", 2, "what a filter is: it sees heads and faults, never a socket"),

@@ -21,6 +21,7 @@ pub(super) fn server(settings: &Settings) -> ServerSettings {
             fields: usize::from(limits.header_count.get()),
         },
         body_bytes: limits.body_bytes.on().map_or(u64::MAX, |size| size.as_u64()),
+        handshake_timeout: timeouts.handshake.as_duration(),
         head_timeout: timeouts.head.as_duration(),
         body_idle_timeout: timeouts.body.as_duration(),
         keep_alive_timeout: timeouts.keep_alive.as_duration(),

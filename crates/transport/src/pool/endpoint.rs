@@ -1,6 +1,7 @@
 //! An endpoint as all workers see it: where it is, what it may cost, and how much of that is in use.
 
 use crate::io::{Io, Stream};
+use crate::tls::{HandshakeFault, Protocol, TlsClient};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -9,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
+use torana_fault::{Fault, Reason, Retry};
 
 /// Where an endpoint is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -20,13 +22,13 @@ pub enum Address {
 }
 
 impl Address {
-    pub(super) async fn connect(&self) -> io::Result<Io> {
+    async fn connect(&self) -> io::Result<TcpStream> {
         let stream = match self {
             Self::Socket(address) => TcpStream::connect(address).await?,
             Self::Name(host, port) => TcpStream::connect((&**host, *port)).await?,
         };
         stream.set_nodelay(true)?;
-        Ok(Io::new(Stream::Tcp(stream)))
+        Ok(stream)
     }
 }
 
@@ -125,6 +127,8 @@ pub struct Endpoint {
     pub address: Address,
     /// Its bounds.
     pub settings: EndpointSettings,
+    /// What is asked of it before the first request; `None` is plain HTTP.
+    pub tls: Option<Arc<TlsClient>>,
     /// Its counters.
     pub usage: EndpointUsage,
     /// Told when a place under the cap becomes free.
@@ -137,13 +141,37 @@ impl Endpoint {
     /// An endpoint without connections.
     #[must_use]
     pub fn new(address: Address, settings: EndpointSettings) -> Arc<Self> {
+        Self::secured(address, settings, None)
+    }
+
+    /// An endpoint without connections, to be reached by TLS.
+    #[must_use]
+    pub fn secured(address: Address, settings: EndpointSettings, tls: Option<Arc<TlsClient>>) -> Arc<Self> {
         Arc::new(Self {
             address,
             settings,
+            tls,
             usage: EndpointUsage::default(),
             freed: Notify::new(),
             wanted: Mutex::default(),
         })
+    }
+
+    /// Opens a connection, handshake included; the caller sets the deadline. Nothing of a request has been
+    /// sent when it fails, so the fault may be retried elsewhere.
+    pub(super) async fn connect(&self) -> Result<(Io, Protocol), Fault> {
+        let failed = |reason, detail: &dyn fmt::Display| {
+            Fault::new(reason).because(format!("{}: {detail}", self.address)).retry(Retry::Yes)
+        };
+        let tcp =
+            self.address.connect().await.map_err(|error| failed(Reason::UpstreamConnectFailed, &error))?;
+        let Some(tls) = &self.tls else { return Ok((Io::new(Stream::Tcp(tcp)), Protocol::Http1)) };
+        // Boxed: a request to a plain endpoint must not hold room for a handshake.
+        let (stream, protocol) = Box::pin(tls.connect(tcp)).await.map_err(|fault| {
+            let HandshakeFault { failure, detail } = fault;
+            failed(Reason::UpstreamTlsFailed, &format_args!("{}: {detail}", failure.label()))
+        })?;
+        Ok((Io::new(Stream::Tls(stream)), protocol))
     }
 
     /// Registers whom to tell when a request waits although this worker may have idle connections.

@@ -1,0 +1,138 @@
+//! What is asked of an upstream, and what it is shown.
+
+use super::failure::HandshakeFault;
+use super::protocol::Protocol;
+use super::server::{TlsError, TlsVersion, provider, roots};
+use super::stream::TlsStream;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ClientConfig, ClientConnection};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
+use std::future::poll_fn;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use torana_certificate::{Certificate, CertifiedPair};
+
+/// Whether and by whom an upstream's certificate must be vouched for.
+#[derive(Clone, Debug)]
+pub enum ServerVerification {
+    /// By an authority that the system trusts.
+    System,
+    /// By one of these.
+    Authorities(Vec<Certificate>),
+    /// By nobody: whoever answers is believed. Only where that was said in so many words.
+    Off,
+}
+
+/// Everything about the TLS towards an upstream.
+#[derive(Debug)]
+pub struct TlsClientSettings<'a> {
+    /// Who vouches for it.
+    pub verification: ServerVerification,
+    /// The name that it is asked by and that its certificate must have: a DNS name or an IP address.
+    pub server_name: &'a str,
+    /// What we show when asked who we are.
+    pub certificate: Option<&'a CertifiedPair>,
+    /// The lowest version that is spoken.
+    pub lowest: TlsVersion,
+    /// The protocols that are offered, in order of preference (RFC 7301); none: the extension is left out.
+    pub protocols: Vec<Vec<u8>>,
+}
+
+/// The TLS towards an upstream, ready for handshakes. Sessions go on where the upstream allows it.
+#[derive(Debug)]
+pub struct TlsClient {
+    config: Arc<ClientConfig>,
+    server_name: ServerName<'static>,
+}
+
+impl TlsClient {
+    /// Makes it ready.
+    ///
+    /// # Errors
+    /// The name is none, a key cannot be used, or the system trusts no authority.
+    pub fn new(settings: TlsClientSettings<'_>) -> Result<Self, TlsError> {
+        let server_name = ServerName::try_from(settings.server_name.to_owned())
+            .map_err(|_| TlsError(format!("`{}` is no name for a certificate", settings.server_name)))?;
+        let provider = provider();
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(settings.lowest.and_above())?;
+        let builder = match &settings.verification {
+            ServerVerification::System => builder.with_root_certificates(system_roots()?),
+            ServerVerification::Authorities(authorities) => {
+                builder.with_root_certificates(roots(authorities)?)
+            }
+            ServerVerification::Off => {
+                builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+            }
+        };
+        let mut config = match settings.certificate {
+            None => builder.with_no_client_auth(),
+            Some(pair) => builder.with_client_auth_cert(pair.chain_der(), pair.key_der())?,
+        };
+        config.alpn_protocols = settings.protocols;
+        Ok(Self { config: Arc::new(config), server_name })
+    }
+
+    /// Shakes hands over a connection that was just made. The caller sets the deadline.
+    pub(crate) async fn connect(&self, tcp: TcpStream) -> Result<(Box<TlsStream>, Protocol), HandshakeFault> {
+        let session = ClientConnection::new(Arc::clone(&self.config), self.server_name.clone())
+            .map_err(super::stream::HandshakeError::Tls)?;
+        let mut stream = Box::new(TlsStream::new(tcp, session.into()));
+        poll_fn(|context| stream.poll_handshake(context)).await?;
+        let protocol = Protocol::agreed(stream.session().alpn_protocol());
+        Ok((stream, protocol))
+    }
+}
+
+fn system_roots() -> Result<RootCertStore, TlsError> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut store = RootCertStore::empty();
+    store.add_parsable_certificates(found.certs);
+    if store.is_empty() {
+        let why: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
+        let why = if why.is_empty() { String::new() } else { format!(" ({})", why.join("; ")) };
+        return Err(TlsError(format!("the system has no trusted authorities{why}")));
+    }
+    Ok(store)
+}
+
+/// Believes any certificate; signatures are checked, so that the peer at least has the key it shows.
+#[derive(Debug)]
+struct Anybody(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,29 @@
+//! What may be spoken on a connection.
+
+/// An application protocol that a driver of this crate speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// HTTP/1.0 and HTTP/1.1.
+    Http1,
+}
+
+impl Protocol {
+    /// What is offered to clients, in order of preference. A driver that joins adds its line here, and the
+    /// arm in `listener.rs` that calls it.
+    pub const SPOKEN: &'static [Self] = &[Self::Http1];
+
+    /// Its name in the handshake (RFC 7301 section 6).
+    #[must_use]
+    pub const fn alpn(self) -> &'static [u8] {
+        match self {
+            Self::Http1 => b"http/1.1",
+        }
+    }
+
+    /// What a handshake has agreed on; HTTP/1 where nothing was said.
+    #[must_use]
+    pub fn agreed(alpn: Option<&[u8]>) -> Self {
+        let named = |protocol: &&Self| Some(protocol.alpn()) == alpn;
+        Self::SPOKEN.iter().find(named).copied().unwrap_or(Self::Http1)
+    }
+}
