@@ -50,13 +50,14 @@ pub enum Ended {
     Panicked,
 }
 
-/// Starts a worker on its own thread. `report` is told of accepts that fail.
+/// Starts a worker on its own thread. Each listening socket comes with the number of its listener in the plan.
+/// `report` is told of accepts that fail.
 ///
 /// # Errors
 /// The thread or its runtime cannot be made.
 pub fn start_worker(
     name: String,
-    listeners: Vec<std::net::TcpListener>,
+    listeners: Vec<(usize, std::net::TcpListener)>,
     shared: Arc<Shared>,
     report: impl Fn(AcceptError) + Clone + Send + 'static,
 ) -> io::Result<WorkerHandle> {
@@ -71,7 +72,7 @@ pub fn start_worker(
 
 /// `true`: every connection has ended by itself.
 async fn work(
-    listeners: Vec<std::net::TcpListener>,
+    listeners: Vec<(usize, std::net::TcpListener)>,
     shared: Arc<Shared>,
     report: impl Fn(AcceptError) + Clone + 'static,
     mut stopped: watch::Receiver<Option<Duration>>,
@@ -83,7 +84,7 @@ async fn work(
     let housekeeping =
         tokio::task::spawn_local(async move { pools.keep_house(|| refreshed.refresh()).await });
     let mut accepting = Vec::new();
-    for (number, listener) in listeners.into_iter().enumerate() {
+    for (number, listener) in listeners {
         match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => accepting.push(tokio::task::spawn_local(serve_listener(
                 listener,

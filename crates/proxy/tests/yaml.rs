@@ -51,7 +51,7 @@ impl Running {
         for number in 0..count {
             let listener = bind(address).unwrap();
             address = listener.local_addr().unwrap();
-            let worker = start_worker(format!("w{number}"), vec![listener], Arc::clone(&shared), |_| {});
+            let worker = start_worker(format!("w{number}"), vec![(0, listener)], Arc::clone(&shared), |_| {});
             workers.push(worker.unwrap());
         }
         Self { address, shared, metrics, registry, workers }

@@ -11,8 +11,8 @@ use torana_types::ListenAddr;
 pub(super) struct Listeners {
     /// Where clients connect, with real ports.
     pub(super) addresses: Vec<SocketAddr>,
-    /// For each worker, at least one for each address.
-    pub(super) of_workers: Vec<Vec<TcpListener>>,
+    /// For each worker, at least one for each address, with the address's place in the list.
+    pub(super) of_workers: Vec<Vec<(usize, TcpListener)>>,
     pub(super) admin: Option<TcpListener>,
     /// All of them once more, for a successor.
     pub(super) kept: Kept,
@@ -44,14 +44,14 @@ pub(super) fn open(
         all.kept.push((Use::Admin.name(address), listener.try_clone()?));
         all.admin = Some(listener);
     }
-    for address in wanted.iter().copied().map(ListenAddr::socket_addr) {
+    for (place, address) in wanted.iter().copied().map(ListenAddr::socket_addr).enumerate() {
         let sockets = share(address, workers, inherited.take(Use::Listen, address))?;
         let name = Use::Listen.name(address);
         all.addresses.extend(sockets.first().map(TcpListener::local_addr).transpose()?);
         for (number, socket) in sockets.into_iter().enumerate() {
             all.kept.push((name.clone(), socket.try_clone()?));
             if let Some(worker) = all.of_workers.get_mut(number.checked_rem(workers).unwrap_or_default()) {
-                worker.push(socket);
+                worker.push((place, socket));
             }
         }
     }
