@@ -47,6 +47,7 @@ const fn title(reason: Reason) -> &'static str {
         413 => "Content too large",
         414 => "URI too long",
         417 => "Expectation failed",
+        421 => "Misdirected request",
         429 => "Too many requests",
         431 => "Request header fields too large",
         499 => "Client closed request",
