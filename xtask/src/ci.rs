@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::generated::Arguments;
 use crate::workspace::cargo;
-use crate::{dependencies, files, layers, schema};
+use crate::{dependencies, files, layers, reference, schema};
 
 enum Work {
     Cargo { arguments: &'static [&'static str], environment: &'static [(&'static str, &'static str)] },
@@ -38,7 +39,7 @@ const STEPS: &[Step] = &[
     Step { name: "files", work: Work::Task(files::run), remedy: "split the files named above" },
     Step {
         name: "schema",
-        work: Work::Task(|| schema::run(&schema::Arguments::default())),
+        work: Work::Task(|| schema::run(&Arguments::default())),
         remedy: "run `cargo xtask schema --write` and commit the file",
     },
     cargo_step(
@@ -51,6 +52,11 @@ const STEPS: &[Step] = &[
         &["test", "--workspace"],
         "run the test that failed alone with `cargo test -p CRATE NAME`",
     ),
+    Step {
+        name: "reference",
+        work: Work::Task(|| reference::run(&Arguments::default())),
+        remedy: "run `cargo xtask reference --write` and commit the files",
+    },
     Step {
         name: "documentation",
         work: Work::Cargo {

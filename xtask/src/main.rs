@@ -14,9 +14,11 @@ mod bench;
 mod ci;
 mod dependencies;
 mod files;
+mod generated;
 mod layers;
 mod lines;
 mod memory;
+mod reference;
 mod schema;
 mod server;
 mod workspace;
@@ -39,7 +41,9 @@ enum Task {
     /// Is no file too long?
     Files,
     /// Is the committed JSON Schema the one that the code gives?
-    Schema(schema::Arguments),
+    Schema(generated::Arguments),
+    /// Are the committed reference pages what the code says?
+    Reference(generated::Arguments),
     /// Compare the cost of a request with nginx on this machine
     Bench(bench::Arguments),
     /// Measure the memory of an idle process and of an idle connection
@@ -54,6 +58,7 @@ fn main() -> anyhow::Result<()> {
         Task::Layers => layers::run(),
         Task::Files => files::run(),
         Task::Schema(arguments) => schema::run(&arguments),
+        Task::Reference(arguments) => reference::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Memory(arguments) => memory::run(&arguments),
         Task::Dependencies => dependencies::run(),
