@@ -125,6 +125,12 @@ impl Fields {
         }
     }
 
+    /// Where the first value of a field lies.
+    pub(crate) fn span_of(&self, known: Known) -> Option<Span> {
+        let field = self.list.iter().find(|field| self.matches(field, Name::Known(known)))?;
+        Some(Span { start: field.value_start, len: field.value_len })
+    }
+
     /// The first value of a field.
     pub fn get<'a>(&self, name: impl Into<Name<'a>>) -> Option<&[u8]> {
         let name = name.into();
@@ -154,6 +160,18 @@ impl Fields {
             .iter()
             .filter(|field| field.flags & REMOVED == 0)
             .map(|field| (self.name_of(field), self.value_of(field)))
+    }
+
+    /// Every field as name and value, in order; well-known names by number.
+    pub fn named(&self) -> impl Iterator<Item = (Name<'_>, &[u8])> {
+        self.list.iter().filter(|field| field.flags & REMOVED == 0).map(|field| {
+            let name = match Known::from_number(field.known) {
+                Some(known) => Name::Known(known),
+                // A name is a token, which is ASCII.
+                None => Name::Other(std::str::from_utf8(self.name_of(field)).unwrap_or_default()),
+            };
+            (name, self.value_of(field))
+        })
     }
 
     /// How many fields there are.

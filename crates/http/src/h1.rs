@@ -11,10 +11,13 @@ mod response;
 mod scan;
 mod write;
 
+pub(crate) use body::may_be_trailer;
 pub use body::{BodyDecoder, BodyEncoder, BodyError, BodyStep};
+pub(crate) use request::check_host;
 pub use request::parse_request;
 pub use response::parse_response;
 pub use scan::{ConnectionOptions, HeadError, HeadErrorKind, HeadLimits};
+pub(crate) use scan::{is_look_alike, parse_length};
 pub use write::{remove_hop_by_hop, write_request_head, write_response_head};
 
 /// How the end of a body is found (RFC 9112 section 6.3).

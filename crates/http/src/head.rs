@@ -12,6 +12,8 @@ pub enum Version {
     /// HTTP/1.1
     #[default]
     Http11,
+    /// HTTP/2
+    Http2,
 }
 
 /// The form of a request target (RFC 9112 section 3.2). CONNECT's authority form is refused earlier.

@@ -5,6 +5,7 @@
 //!   Forwarding unchanged fields is a copy of byte ranges.
 //! - [`h1`]: the HTTP/1.x codec. Heads are parsed on `httparse` and checked more strictly than it does;
 //!   bodies are decoded and encoded by small state machines; heads are written back.
+//! - [`h2`]: what HTTP/2 messages must hold beyond their framing, and how many frames a peer may spend.
 //!
 //! Nothing here reads a socket, a clock or a file. Names and values are validated when they enter, so
 //! nothing downstream can inject a line.
@@ -12,6 +13,7 @@
 
 mod fields;
 pub mod h1;
+pub mod h2;
 mod head;
 mod method;
 mod name;

@@ -61,13 +61,18 @@ impl Running {
         let pipeline = prepare(&plan(text), &mut self.registry, &self.metrics).unwrap();
         self.shared.replace(pipeline);
     }
+
+    /// Tells the workers to end.
+    pub fn drain(&self) {
+        for worker in &self.workers {
+            worker.drain(Duration::from_secs(5));
+        }
+    }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        for worker in &self.workers {
-            worker.drain(Duration::from_secs(5));
-        }
+        self.drain();
         for worker in self.workers.drain(..) {
             let ended = worker.join();
             assert!(ended != Ended::Panicked || std::thread::panicking(), "a worker panicked");

@@ -4,6 +4,7 @@
 //! - [`Origin`]: an HTTP/1.1 server on a free port of 127.0.0.1, in its own thread, which records every
 //!   request byte for byte and answers with the [`Reply`] that a closure returns, faults included.
 //! - [`Client`]: a blocking TCP client; every call has a deadline.
+//! - [`http2`]: a client that writes HTTP/2 frames by hand, and one that behaves.
 //! - [`eventually`], [`Gate`]: wait for a state, or hold a reply until the test says go.
 //! - [`temp_dir`]: a directory that is removed at the end of the test.
 //!
@@ -20,6 +21,7 @@
 
 mod client;
 mod gate;
+pub mod http2;
 mod origin;
 mod wait;
 mod wire;

@@ -2,10 +2,12 @@
 
 use crate::drain::Drain;
 use crate::h1;
+use crate::h2;
 use crate::io::{Io, Stream};
 use crate::service::{ConnectionInfo, Service};
 use crate::tls::{HandshakeFailure, HandshakeFault, Protocol, TlsServer, accept};
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -45,12 +47,12 @@ impl Entrance {
 }
 
 /// Serves a connection from its acceptance to its end. `listener` is the number of the listener it came by.
-pub(crate) async fn serve(
+pub(crate) async fn serve<S: Service + 'static>(
     tcp: TcpStream,
     peer: SocketAddr,
     listener: usize,
-    service: &impl Service,
-    drain: &Drain,
+    service: &Rc<S>,
+    drain: &Rc<Drain>,
 ) {
     // Both fail only when the client is gone already.
     let (Ok(local), Ok(())) = (tcp.local_addr(), tcp.set_nodelay(true)) else { return };
@@ -69,7 +71,13 @@ pub(crate) async fn serve(
             Err(fault) => return service.turned_away(listener, peer, &fault),
         }
     };
-    match protocol {
-        Protocol::Http1 => h1::serve_connection(io, connection, service, drain).await,
+    let http2 = match protocol {
+        Protocol::Http1 => h1::serve_connection(io, &connection, &**service, drain).await,
+        Protocol::Http2 => Some((io, None)),
+    };
+    if let Some((io, received)) = http2 {
+        let (service, drain) = (Rc::clone(service), Rc::clone(drain));
+        // Boxed: an HTTP/1 connection must not hold room for it.
+        Box::pin(h2::serve_connection(io, received, connection, service, drain)).await;
     }
 }

@@ -57,6 +57,21 @@ impl Io {
         })
     }
 
+    /// Reads into a target that the caller owns. Nothing read means that the peer has closed its side.
+    pub(crate) fn poll_read_into(
+        &self,
+        context: &mut Context<'_>,
+        target: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut *self.stream.borrow_mut() {
+            Stream::Tcp(tcp) => Pin::new(tcp).poll_read(context, target),
+            Stream::Tls(tls) => {
+                let read = tls.poll_read(context, target.initialize_unfilled());
+                read.map_ok(|count| target.advance(count))
+            }
+        }
+    }
+
     /// Waits until there is something to read (data, end or error) without needing a buffer.
     pub fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self.stream.borrow_mut() {

@@ -15,6 +15,7 @@ mod drain;
 mod entrance;
 mod fetch;
 pub mod h1;
+pub mod h2;
 pub mod handover;
 mod io;
 mod listener;

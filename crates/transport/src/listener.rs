@@ -106,7 +106,7 @@ fn serve_stream<S: Service + 'static>(
     tokio::task::spawn_local(async move {
         let _counted = counted;
         let _open = Open::new(&*service);
-        entrance::serve(stream, peer, number, &*service, &drain).await;
+        entrance::serve(stream, peer, number, &service, &drain).await;
     });
 }
 

@@ -90,6 +90,10 @@ impl Pool {
             Ok(Ok((io, Protocol::Http1))) => {
                 Ok(Lease::new(Rc::clone(self), Connection::new(io, permit), false))
             }
+            Ok(Ok((_, Protocol::Http2))) => {
+                let detail = format!("{}: agreed on HTTP/2, which was not offered", self.endpoint.address);
+                Err(Fault::new(Reason::UpstreamConnectFailed).because(detail).retry(Retry::Yes))
+            }
             Ok(Err(fault)) => Err(fault),
             Err(fault) => Err(fault.because(self.endpoint.address.to_string()).retry(Retry::Yes)),
         }

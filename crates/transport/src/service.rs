@@ -2,6 +2,7 @@
 
 use crate::body::{BodySink, BodySource};
 use crate::entrance::Entrance;
+use crate::h2::{ConnectionEnd, Http2Settings};
 use crate::timer::Timer;
 use crate::tls::{HandshakeFault, TlsInfo};
 use std::future::Future;
@@ -102,6 +103,9 @@ pub trait Service {
 
     /// A client's connection has ended, in whatever way.
     fn closed(&self);
+
+    /// An HTTP/2 connection has ended in this way.
+    fn http2_ended(&self, _end: ConnectionEnd) {}
 }
 
 /// Bounds and deadlines on the client's side.
@@ -121,6 +125,8 @@ pub struct ServerSettings {
     pub keep_alive_timeout: Duration,
     /// While the client takes no byte of a response.
     pub write_timeout: Duration,
+    /// Bounds of HTTP/2 connections.
+    pub http2: Http2Settings,
 }
 
 impl Default for ServerSettings {
@@ -133,6 +139,7 @@ impl Default for ServerSettings {
             body_idle_timeout: Duration::from_secs(30),
             keep_alive_timeout: Duration::from_secs(75),
             write_timeout: Duration::from_secs(30),
+            http2: Http2Settings::default(),
         }
     }
 }

@@ -146,7 +146,7 @@ impl BodyDecoder {
 
 /// Fields that a recipient may merge from trailers without harm. Every well-known field that Torana knows
 /// is about routing, framing, authentication, caching or conditions, so only a few of them may.
-fn may_be_trailer(name: Name<'_>) -> bool {
+pub(crate) fn may_be_trailer(name: Name<'_>) -> bool {
     match name {
         Name::Known(known) => matches!(known, Known::Etag | Known::Date | Known::Expires),
         Name::Other(text) => !text.contains('_'),

@@ -175,7 +175,7 @@ fn strip_scheme(target: &str) -> Option<&str> {
 
 /// `uri-host [ ":" port ]` without user information (RFC 9110 section 7.2). Empty is allowed by the
 /// grammar for authorities that have none; HTTP/1.0 clients may also send none at all.
-fn check_host(host: &[u8]) -> Result<(), HeadError> {
+pub(crate) fn check_host(host: &[u8]) -> Result<(), HeadError> {
     let invalid = HeadError::new(HeadErrorKind::InvalidHost, "Host is not a host and port");
     let (name, port) = if host.first() == Some(&b'[') {
         let end = memchr::memchr(b']', host).ok_or(invalid)?;

@@ -190,7 +190,7 @@ pub(crate) fn scan(
 /// Whether a name turns into a well-known one when its underscores are read as hyphens, as CGI-like
 /// upstreams do (RFC 3875 section 4.1.18). Such a field could pose as one that the gateway controls, so it
 /// is dropped; other names with underscores pass.
-fn is_look_alike(name: &[u8]) -> bool {
+pub(crate) fn is_look_alike(name: &[u8]) -> bool {
     if memchr::memchr(b'_', name).is_none() {
         return false;
     }
@@ -261,7 +261,7 @@ impl Scan {
 }
 
 /// `1*DIGIT` that fits 63 bits, so that adding to it cannot overflow.
-fn parse_length(value: &[u8]) -> Option<u64> {
+pub(crate) fn parse_length(value: &[u8]) -> Option<u64> {
     if value.is_empty() || value.len() > 18 {
         return None;
     }

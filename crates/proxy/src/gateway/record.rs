@@ -85,6 +85,7 @@ pub(super) fn observe(passage: &Passage<'_>, exchange: &Exchange, unrouted: &Rou
         version: match request.version {
             Version::Http10 => "HTTP/1.0",
             Version::Http11 => "HTTP/1.1",
+            Version::Http2 => "HTTP/2",
         },
         status,
         reason,

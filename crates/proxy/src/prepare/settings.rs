@@ -11,6 +11,7 @@ use torana_observe::{AccessLog, AccessLogSettings, LogFormat, LogTarget, Metrics
 use torana_plan::Settings;
 use torana_route::{EncodedSlashes, NormalizeOptions};
 use torana_transport::ServerSettings;
+use torana_transport::h2::Http2Settings;
 
 pub(super) fn server(settings: &Settings) -> ServerSettings {
     let (limits, timeouts) = (&settings.limits, &settings.timeouts);
@@ -26,6 +27,7 @@ pub(super) fn server(settings: &Settings) -> ServerSettings {
         body_idle_timeout: timeouts.body.as_duration(),
         keep_alive_timeout: timeouts.keep_alive.as_duration(),
         write_timeout: timeouts.write.as_duration(),
+        http2: Http2Settings::default(),
     }
 }
 

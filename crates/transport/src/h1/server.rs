@@ -42,10 +42,18 @@ enum After {
     Close,
     /// The response is incomplete; the client must not take it for whole.
     Reset,
+    /// The client speaks HTTP/2.
+    Http2,
 }
 
-/// Serves the requests of one connection until either side ends it.
-pub async fn serve_connection(io: Io, connection: ConnectionInfo, service: &impl Service, drain: &Drain) {
+/// Serves the requests of one connection until either side ends it. A connection that begins with the
+/// preface of HTTP/2 is given back, with what was read of it.
+pub async fn serve_connection(
+    io: Io,
+    connection: &ConnectionInfo,
+    service: &impl Service,
+    drain: &Drain,
+) -> Option<(Io, Option<Buffer>)> {
     let timer = Timer::default();
     let _seat = poll_fn(|context| Poll::Ready(drain.seat(context.waker().clone()))).await;
     let mut carried = None;
@@ -53,19 +61,26 @@ pub async fn serve_connection(io: Io, connection: ConnectionInfo, service: &impl
     let mut first = true;
     loop {
         if carried.is_none() && !wait_for_request(&io, &timer, drain, patience, first).await {
-            return;
+            return None;
         }
         // Boxed: an idle connection must not hold room for a request in flight.
-        let serving = Box::pin(serve_one(&io, &timer, &connection, service, drain, &mut carried));
+        let serving = Box::pin(serve_one(&io, &timer, connection, service, drain, first, &mut carried));
         match serving.await {
             After::FalseAlarm => {}
             After::KeepAlive => {
                 first = false;
                 patience = after(service.settings().keep_alive_timeout);
             }
-            After::Linger => return linger(&io, &timer).await,
-            After::Close => return,
-            After::Reset => return io.reset(),
+            After::Linger => {
+                linger(&io, &timer).await;
+                return None;
+            }
+            After::Close => return None,
+            After::Reset => {
+                io.reset();
+                return None;
+            }
+            After::Http2 => return Some((io, carried)),
         }
     }
 }
@@ -93,6 +108,7 @@ async fn serve_one(
     connection: &ConnectionInfo,
     service: &impl Service,
     drain: &Drain,
+    first: bool,
     carried: &mut Option<Buffer>,
 ) -> After {
     let settings = service.settings();
@@ -106,6 +122,8 @@ async fn serve_one(
             let exchange = Parts { io, timer, connection, service, drain, settings: &settings };
             exchange.serve(&mut head, &mut buffer, &mut pending).await
         }
+        // Only at the start: later on it would be a second reading of what another proxy took for HTTP/1.
+        Err(_) if first && torana_http::h2::is_preface(buffer.filled()) => After::Http2,
         Err(fault) => {
             let started = Cell::new(false);
             let mut response =

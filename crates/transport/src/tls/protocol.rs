@@ -5,18 +5,21 @@
 pub enum Protocol {
     /// HTTP/1.0 and HTTP/1.1.
     Http1,
+    /// HTTP/2.
+    Http2,
 }
 
 impl Protocol {
     /// What is offered to clients, in order of preference. A driver that joins adds its line here, and the
-    /// arm in `listener.rs` that calls it.
-    pub const SPOKEN: &'static [Self] = &[Self::Http1];
+    /// arm in `entrance.rs` that calls it.
+    pub const SPOKEN: &'static [Self] = &[Self::Http2, Self::Http1];
 
     /// Its name in the handshake (RFC 7301 section 6).
     #[must_use]
     pub const fn alpn(self) -> &'static [u8] {
         match self {
             Self::Http1 => b"http/1.1",
+            Self::Http2 => b"h2",
         }
     }
 

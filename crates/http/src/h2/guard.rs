@@ -1,0 +1,310 @@
+//! How many frames a peer may spend on nothing.
+//!
+//! Each kind of frame that costs its receiver more than its sender has a budget that refills with time and
+//! with useful traffic. A budget that is empty ends the connection with ENHANCE_YOUR_CALM (RFC 9113
+//! sections 5.4.1 and 10.5). Cancelling is earned by requests that are not cancelled: half of all requests
+//! may be, for ever; all of them only for as long as the burst lasts (CVE-2023-44487).
+
+use super::frames::{
+    ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, FrameHeader, Frames, HEADERS, PING, RST_STREAM,
+    SETTINGS,
+};
+use std::time::Duration;
+
+/// What a peer has done too often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Violation {
+    /// Requests that were cancelled as soon as they were made.
+    RapidReset,
+    /// A field section in too many CONTINUATION frames.
+    ContinuationFlood,
+    /// PING.
+    PingFlood,
+    /// SETTINGS.
+    SettingsFlood,
+    /// Frames without content that end nothing.
+    EmptyFrames,
+    /// PRIORITY, WINDOW_UPDATE and frames of unknown kinds.
+    ControlFlood,
+}
+
+impl Violation {
+    /// The stable label in metrics and logs.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::RapidReset => "rapid_reset",
+            Self::ContinuationFlood => "continuation_flood",
+            Self::PingFlood => "ping_flood",
+            Self::SettingsFlood => "settings_flood",
+            Self::EmptyFrames => "empty_frames",
+            Self::ControlFlood => "control_flood",
+        }
+    }
+}
+
+/// Bursts of frames; each budget refills by a tenth of its burst a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GuardLimits {
+    /// RST_STREAM beyond every second request.
+    pub resets: u32,
+    /// CONTINUATION frames of one field section.
+    pub continuations: u32,
+    /// PING; one more for each 16 KiB of data.
+    pub pings: u32,
+    /// SETTINGS.
+    pub settings: u32,
+    /// Frames without content that end nothing.
+    pub empty: u32,
+    /// All others; one more for each eight bytes that we send, because window updates follow data.
+    pub control: u32,
+}
+
+impl Default for GuardLimits {
+    fn default() -> Self {
+        Self { resets: 200, continuations: 5, pings: 500, settings: 50, empty: 100, control: 2_000 }
+    }
+}
+
+/// A budget; time is passed in.
+#[derive(Clone, Copy, Debug)]
+struct Budget {
+    left: u32,
+    burst: u32,
+    refilled: Duration,
+}
+
+impl Budget {
+    const fn new(burst: u32) -> Self {
+        Self { left: burst, burst, refilled: Duration::ZERO }
+    }
+
+    fn earn(&mut self, count: u32) {
+        self.left = self.left.saturating_add(count).min(self.burst);
+    }
+
+    /// `false`: there is nothing left.
+    fn spend(&mut self, cost: u32, now: Duration) -> bool {
+        if self.left < cost {
+            let passed = now.saturating_sub(self.refilled).as_millis();
+            let refill = passed.saturating_mul(u128::from(self.burst)) / 10_000;
+            self.refilled = now;
+            self.earn(u32::try_from(refill).unwrap_or(u32::MAX));
+        }
+        match self.left.checked_sub(cost) {
+            Some(left) => {
+                self.left = left;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// Watches what one peer sends. Times are since any fixed point, such as the connection's start.
+#[derive(Debug)]
+pub struct FrameGuard {
+    frames: Frames,
+    limits: GuardLimits,
+    resets: Budget,
+    pings: Budget,
+    settings: Budget,
+    empty: Budget,
+    control: Budget,
+    newest_stream: u32,
+    continuations: u32,
+    section_since: Option<Duration>,
+    /// Bytes that have not yet earned anything.
+    spare_data: u32,
+    spare_sent: u32,
+}
+
+impl FrameGuard {
+    /// A guard for a connection whose client has yet to send the preface.
+    #[must_use]
+    pub const fn new(limits: GuardLimits) -> Self {
+        Self {
+            frames: Frames::new(),
+            limits,
+            // In halves: a new stream earns one, a reset costs two.
+            resets: Budget::new(limits.resets.saturating_mul(2)),
+            pings: Budget::new(limits.pings),
+            settings: Budget::new(limits.settings),
+            empty: Budget::new(limits.empty),
+            control: Budget::new(limits.control),
+            newest_stream: 0,
+            continuations: 0,
+            section_since: None,
+            spare_data: 0,
+            spare_sent: 0,
+        }
+    }
+
+    /// Looks at bytes that were received.
+    ///
+    /// # Errors
+    /// A budget is empty: the connection should end.
+    pub fn received(&mut self, mut bytes: &[u8], now: Duration) -> Result<(), Violation> {
+        let mut verdict = Ok(());
+        while let Some(frame) = self.frames.next(&mut bytes) {
+            verdict = verdict.and(self.judge(frame, now));
+        }
+        verdict
+    }
+
+    /// Notes that `count` bytes were sent.
+    pub fn sent(&mut self, count: usize) {
+        let total = self.spare_sent.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+        self.control.earn(total / 8);
+        self.spare_sent = total % 8;
+        self.moved(count);
+    }
+
+    /// Since when a field section is incomplete.
+    #[must_use]
+    pub const fn section_since(&self) -> Option<Duration> {
+        self.section_since
+    }
+
+    fn moved(&mut self, count: usize) {
+        const A_PING: u32 = 16 * 1024;
+        let total = self.spare_data.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+        self.pings.earn(total / A_PING);
+        self.spare_data = total % A_PING;
+    }
+
+    fn judge(&mut self, frame: FrameHeader, now: Duration) -> Result<(), Violation> {
+        let FrameHeader { length, kind, flags, stream } = frame;
+        let allowed = |allowed: bool, violation| if allowed { Ok(()) } else { Err(violation) };
+        match kind {
+            DATA => {
+                self.moved(length as usize);
+                let ends = flags & END_STREAM != 0;
+                allowed(length > 0 || ends || self.empty.spend(1, now), Violation::EmptyFrames)
+            }
+            HEADERS => {
+                if stream > self.newest_stream {
+                    self.newest_stream = stream;
+                    self.resets.earn(1);
+                }
+                self.continuations = 0;
+                self.section(flags, now);
+                allowed(length > 0 || self.empty.spend(1, now), Violation::EmptyFrames)
+            }
+            CONTINUATION => {
+                self.continuations = self.continuations.saturating_add(1);
+                self.section(flags, now);
+                allowed(self.continuations <= self.limits.continuations, Violation::ContinuationFlood)
+            }
+            RST_STREAM => allowed(self.resets.spend(2, now), Violation::RapidReset),
+            PING if flags & ACK != 0 => allowed(self.control.spend(1, now), Violation::PingFlood),
+            PING => allowed(self.pings.spend(1, now), Violation::PingFlood),
+            SETTINGS if flags & ACK != 0 => allowed(self.control.spend(1, now), Violation::SettingsFlood),
+            SETTINGS => allowed(self.settings.spend(1, now), Violation::SettingsFlood),
+            _ => allowed(self.control.spend(1, now), Violation::ControlFlood),
+        }
+    }
+
+    const fn section(&mut self, flags: u8, now: Duration) {
+        if flags & END_HEADERS != 0 {
+            self.section_since = None;
+        } else if self.section_since.is_none() {
+            self.section_since = Some(now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::PREFACE;
+    use super::*;
+
+    const WINDOW_UPDATE: u8 = 8;
+
+    fn frame(kind: u8, flags: u8, stream: u32, length: usize) -> Vec<u8> {
+        let mut bytes = u32::try_from(length).unwrap().to_be_bytes()[1..].to_vec();
+        bytes.extend_from_slice(&[kind, flags]);
+        bytes.extend_from_slice(&stream.to_be_bytes());
+        bytes.resize(9 + length, 0);
+        bytes
+    }
+
+    /// How many of these frames pass at one moment.
+    fn passed(
+        guard: &mut FrameGuard,
+        now: u64,
+        frames: impl Iterator<Item = Vec<u8>>,
+    ) -> (usize, Option<Violation>) {
+        let mut count = 0;
+        for frame in frames {
+            if let Err(violation) = guard.received(&frame, Duration::from_secs(now)) {
+                return (count, Some(violation));
+            }
+            count += 1;
+        }
+        (count, None)
+    }
+
+    fn fresh() -> FrameGuard {
+        let mut guard = FrameGuard::new(GuardLimits::default());
+        guard.received(PREFACE, Duration::ZERO).unwrap();
+        guard
+    }
+
+    #[test]
+    fn each_flood_is_named_and_refills_with_time() {
+        let limits = GuardLimits::default();
+        for (kind, flags, length, limit, violation) in [
+            (PING, 0, 8, limits.pings, Violation::PingFlood),
+            (SETTINGS, 0, 0, limits.settings, Violation::SettingsFlood),
+            (DATA, 0, 0, limits.empty, Violation::EmptyFrames),
+            (WINDOW_UPDATE, 0, 4, limits.control, Violation::ControlFlood),
+            (200, 0, 1, limits.control, Violation::ControlFlood),
+        ] {
+            let mut guard = fresh();
+            let flood = || std::iter::repeat_with(|| frame(kind, flags, 1, length)).take(10_000);
+            assert_eq!(passed(&mut guard, 0, flood()), (limit as usize, Some(violation)), "{kind}");
+            let (more, again) = passed(&mut guard, 1, flood());
+            assert_eq!((more, again), (limit as usize / 10, Some(violation)), "{kind}: a tenth a second");
+        }
+    }
+
+    #[test]
+    fn cancelling_every_request_ends_soon_and_every_second_never() {
+        let pairs = |every: u32| {
+            (1..20_000_u32).flat_map(move |number| {
+                let stream = number * 2 - 1;
+                let reset = (number % every == 0).then(|| frame(RST_STREAM, 0, stream, 4));
+                std::iter::once(frame(HEADERS, END_HEADERS | END_STREAM, stream, 10)).chain(reset)
+            })
+        };
+        let (count, violation) = passed(&mut fresh(), 0, pairs(1));
+        assert_eq!(violation, Some(Violation::RapidReset));
+        assert!((700..900).contains(&count), "{count} frames");
+        assert_eq!(passed(&mut fresh(), 0, pairs(2)).1, None);
+    }
+
+    #[test]
+    fn window_updates_follow_data_freely() {
+        let mut guard = fresh();
+        for _ in 0..100_000 {
+            guard.sent(19);
+            guard.received(&frame(WINDOW_UPDATE, 0, 1, 4), Duration::ZERO).unwrap();
+            guard.received(&frame(WINDOW_UPDATE, 0, 0, 4), Duration::ZERO).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_field_section_has_a_start_and_few_pieces() {
+        let mut guard = fresh();
+        let now = Duration::from_secs(3);
+        guard.received(&frame(HEADERS, 0, 1, 10), now).unwrap();
+        assert_eq!(guard.section_since(), Some(now));
+        let piece = || std::iter::repeat_with(|| frame(CONTINUATION, 0, 1, 10)).take(100);
+        let limit = GuardLimits::default().continuations as usize;
+        assert_eq!(passed(&mut guard, 4, piece()), (limit, Some(Violation::ContinuationFlood)));
+        assert_eq!(guard.section_since(), Some(now), "the pieces do not begin it anew");
+        guard.received(&frame(CONTINUATION, END_HEADERS, 1, 1), now).unwrap_err();
+        assert_eq!(guard.section_since(), None);
+    }
+}

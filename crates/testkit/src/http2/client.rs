@@ -1,0 +1,184 @@
+//! A client that behaves, over the `h2` library, with blocking calls for tests.
+
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::client::{ResponseFuture, SendRequest};
+use h2::{RecvStream, SendStream};
+use http::{HeaderMap, Request, Version};
+use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
+
+use crate::DEADLINE;
+
+/// One connection. Methods panic at their deadline and where the peer breaks the protocol.
+#[derive(Debug)]
+pub struct Http2Client {
+    runtime: Runtime,
+    send: SendRequest<Bytes>,
+    driver: tokio::task::JoinHandle<Result<(), h2::Error>>,
+    address: SocketAddr,
+}
+
+/// A whole response.
+#[derive(Clone, Debug)]
+pub struct Http2Response {
+    /// The status.
+    pub status: u16,
+    /// The fields.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Vec<u8>,
+    /// The trailers, when there were any.
+    pub trailers: Option<HeaderMap>,
+}
+
+impl Http2Response {
+    /// The value of a field, or of a trailer.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let trailers = self.trailers.as_ref();
+        let value = self.headers.get(name).or_else(|| trailers.and_then(|trailers| trailers.get(name)));
+        value.and_then(|value| value.to_str().ok())
+    }
+
+    /// The body as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+impl Http2Client {
+    /// Connects by prior knowledge.
+    #[must_use]
+    #[track_caller]
+    pub fn connect(address: SocketAddr) -> Self {
+        Self::with(address, &h2::client::Builder::new())
+    }
+
+    /// Connects with settings of the test's own.
+    #[must_use]
+    #[track_caller]
+    pub fn with(address: SocketAddr, builder: &h2::client::Builder) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let (send, driver) = runtime.block_on(async {
+            let stream = TcpStream::connect(address).await.expect("the gateway accepts");
+            stream.set_nodelay(true).expect("a connected socket");
+            let (send, connection) = builder.handshake::<_, Bytes>(stream).await.expect("the gateway speaks");
+            (send, tokio::spawn(connection))
+        });
+        Self { runtime, send, driver, address }
+    }
+
+    /// Runs a future on the client's runtime.
+    ///
+    /// # Panics
+    /// When it takes longer than [`DEADLINE`].
+    #[track_caller]
+    pub fn run<F: Future>(&self, future: F) -> F::Output {
+        let timed = async { tokio::time::timeout(DEADLINE, future).await };
+        self.runtime.block_on(timed).expect("an end before the deadline")
+    }
+
+    /// Begins a request to `http://ADDRESS` and a path.
+    ///
+    /// # Errors
+    /// The connection takes no request.
+    pub fn begin(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        ends: bool,
+    ) -> Result<(ResponseFuture, SendStream<Bytes>), h2::Error> {
+        let mut request = Request::builder().version(Version::HTTP_2).method(method);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.uri(format!("http://{}{path}", self.address)).body(()).expect("a request");
+        let mut send = self.send.clone();
+        self.run(poll_fn(|context| send.poll_ready(context)))?;
+        send.send_request(request, ends)
+    }
+
+    /// Sends a request with this body and reads the response.
+    ///
+    /// # Errors
+    /// The stream or the connection ended before the response did.
+    pub fn try_request(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Http2Response, h2::Error> {
+        let (response, mut stream) = self.begin(method, path, headers, body.is_empty())?;
+        if !body.is_empty() {
+            stream.send_data(Bytes::copy_from_slice(body), true)?;
+        }
+        self.run(read(response))
+    }
+
+    /// As [`try_request`](Self::try_request).
+    #[track_caller]
+    pub fn request(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Http2Response {
+        self.try_request(method, path, headers, body)
+            .unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    }
+
+    /// A GET.
+    #[track_caller]
+    pub fn get(&mut self, path: &str) -> Http2Response {
+        self.request("GET", path, &[], b"")
+    }
+
+    /// Reads a whole response.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn read(&self, response: ResponseFuture) -> Result<Http2Response, h2::Error> {
+        self.run(read(response))
+    }
+
+    /// Waits for the end of the connection.
+    ///
+    /// # Panics
+    /// When it is still there at the deadline.
+    #[track_caller]
+    pub fn wait_for_end(self) -> Result<(), h2::Error> {
+        let Self { runtime, send, driver, .. } = self;
+        drop(send);
+        let ended = runtime.block_on(async { tokio::time::timeout(DEADLINE, driver).await });
+        ended.expect("an end before the deadline").expect("the driver does not panic")
+    }
+
+    /// Lets the connection move for a while: what has arrived is taken in.
+    pub fn pause(&self, duration: Duration) {
+        self.runtime.block_on(async { tokio::time::sleep(duration).await });
+    }
+}
+
+async fn read(response: ResponseFuture) -> Result<Http2Response, h2::Error> {
+    let (parts, mut stream) = response.await?.into_parts();
+    let (body, trailers) = read_body(&mut stream).await?;
+    Ok(Http2Response { status: parts.status.as_u16(), headers: parts.headers, body, trailers })
+}
+
+async fn read_body(stream: &mut RecvStream) -> Result<(Vec<u8>, Option<HeaderMap>), h2::Error> {
+    let mut body = Vec::new();
+    while let Some(piece) = stream.data().await {
+        let piece = piece?;
+        stream.flow_control().release_capacity(piece.len())?;
+        body.extend_from_slice(&piece);
+    }
+    Ok((body, stream.trailers().await?))
+}

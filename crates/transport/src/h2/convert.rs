@@ -1,0 +1,41 @@
+//! Between our fields and those of the `http` crate, which the library speaks.
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use torana_fault::{Fault, Reason};
+use torana_http::Fields;
+use torana_http::h1::BodyFraming;
+use torana_http::h2::sent_fields;
+
+/// The fields of a message that is sent, and the length that `framing` knows.
+pub(super) fn header_map(fields: &Fields, framing: BodyFraming) -> Result<HeaderMap, Fault> {
+    let mut map = HeaderMap::with_capacity(fields.len().saturating_add(1));
+    for (name, value) in sent_fields(fields) {
+        append(&mut map, name.as_str(), value)?;
+    }
+    if let BodyFraming::Length(length) = framing
+        && !map.contains_key(CONTENT_LENGTH)
+    {
+        map.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    Ok(map)
+}
+
+/// The trailers of a message that is sent.
+pub(super) fn trailer_map(trailers: &Fields) -> Result<HeaderMap, Fault> {
+    header_map(trailers, BodyFraming::None)
+}
+
+fn append(map: &mut HeaderMap, name: &str, value: &[u8]) -> Result<(), Fault> {
+    let refused = |what: String| Fault::new(Reason::Internal).because(what);
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| refused(error.to_string()))?;
+    let value = HeaderValue::from_maybe_shared(Bytes::copy_from_slice(value))
+        .map_err(|error| refused(error.to_string()))?;
+    map.try_append(name, value).map_err(|error| refused(error.to_string()))?;
+    Ok(())
+}
+
+/// The fields of a message that was received, for the head's readers.
+pub(super) fn received_fields(map: &HeaderMap) -> impl Iterator<Item = (&str, &[u8])> {
+    map.iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
+}

@@ -1,0 +1,71 @@
+//! The client side of HTTP/2: one task moves a connection's frames, one task a request serves it.
+
+mod body;
+mod connection;
+mod response;
+mod stream;
+
+use super::settings::ConnectionEnd;
+use super::socket::Socket;
+use crate::buffer::Buffer;
+use crate::clock::now;
+use crate::drain::Drain;
+use crate::io::Io;
+use crate::service::{ConnectionInfo, ServerSettings, Service};
+use crate::timer::{Timer, within};
+use bytes::Bytes;
+use connection::Connection;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
+use torana_fault::Reason;
+
+/// Serves a connection's requests until either side ends it. `received` are bytes that were read already,
+/// from the preface on. Must run within a `LocalSet`: each request is a task of its own.
+pub async fn serve_connection<S: Service + 'static>(
+    io: Io,
+    received: Option<Buffer>,
+    info: ConnectionInfo,
+    service: Rc<S>,
+    drain: Rc<Drain>,
+) {
+    let _seat = poll_fn(|context| Poll::Ready(drain.seat(context.waker().clone()))).await;
+    let settings = service.settings();
+    let timer = Timer::default();
+    let io = Rc::new(io);
+    let (socket, watch) = Socket::new(Rc::clone(&io), received);
+    let now = now();
+    let deadline = now.checked_add(settings.head_timeout).unwrap_or(now);
+    let handshake = builder(&settings).handshake::<_, Bytes>(socket);
+    let end = match within(&timer, deadline, Reason::ClientHeadTimeout, handshake).await {
+        Ok(Ok(frames)) => {
+            Connection::new(frames, watch, &settings, info, Rc::clone(&service)).run(&timer, &drain).await
+        }
+        Ok(Err(error)) => connection::end_of(&error),
+        Err(_) => ConnectionEnd::HeadTimeout,
+    };
+    if matches!(end, ConnectionEnd::WriteTimeout | ConnectionEnd::PingTimeout) {
+        // Nobody is there to read what the kernel still holds.
+        io.reset();
+    }
+    service.http2_ended(end);
+}
+
+fn builder(settings: &ServerSettings) -> h2::server::Builder {
+    let limits = &settings.head_limits;
+    let http2 = &settings.http2;
+    // RFC 9113 section 6.5.2 counts 32 bytes more a field than we do; what is below this and above our own
+    // limits is read and answered 431, what is above is refused before it is stored.
+    let list = limits.head_bytes.saturating_add(limits.fields.saturating_mul(32));
+    let mut builder = h2::server::Builder::new();
+    builder
+        .max_concurrent_streams(http2.max_streams)
+        .initial_window_size(http2.stream_window)
+        .initial_connection_window_size(http2.connection_window)
+        .max_header_list_size(u32::try_from(list).unwrap_or(u32::MAX))
+        .max_send_buffer_size(SEND_BUFFER);
+    builder
+}
+
+/// Bytes of one response that may wait for the socket.
+const SEND_BUFFER: usize = 128 * 1024;

@@ -1,0 +1,188 @@
+//! A request's body on its stream.
+
+use super::response::Respond;
+use crate::body::BodySource;
+use crate::clock::now;
+use crate::h2::convert::received_fields;
+use crate::service::{RequestBody, ServerSettings};
+use crate::timer::Timer;
+use bytes::Bytes;
+use h2::RecvStream;
+use http::HeaderMap;
+use std::cell::RefCell;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::Instant;
+use torana_fault::{Fault, Reason};
+use torana_http::h1::BodyFraming;
+use torana_http::h2::read_trailers;
+use torana_http::{Fields, RequestHead};
+
+/// A request's body.
+///
+/// The piece that completes an announced length is held back until the client has ended the stream: an
+/// HTTP/1 service would take the request for whole with that piece, and the client could still say more.
+pub(super) struct RequestStream<'a> {
+    stream: RecvStream,
+    timer: &'a Timer,
+    respond: &'a RefCell<Respond>,
+    /// The data at hand.
+    data: Bytes,
+    /// What completes the announced length.
+    last: Bytes,
+    announced: Option<u64>,
+    trailers: Option<HeaderMap>,
+    ended: bool,
+    expects_continue: bool,
+    idle_timeout: Duration,
+    deadline: Option<Instant>,
+    limit: u64,
+    bytes: u64,
+}
+
+impl<'a> RequestStream<'a> {
+    pub(super) fn new(
+        stream: RecvStream,
+        head: &RequestHead,
+        timer: &'a Timer,
+        settings: &ServerSettings,
+        respond: &'a RefCell<Respond>,
+    ) -> Self {
+        let announced = match head.framing {
+            BodyFraming::Length(length) => Some(length),
+            _ => None,
+        };
+        Self {
+            stream,
+            timer,
+            respond,
+            data: Bytes::new(),
+            last: Bytes::new(),
+            announced,
+            trailers: None,
+            ended: head.framing == BodyFraming::None,
+            expects_continue: head.expects_continue,
+            idle_timeout: settings.body_idle_timeout,
+            deadline: None,
+            limit: settings.body_bytes,
+            bytes: 0,
+        }
+    }
+
+    /// Takes a piece in; `true` when it may be shown.
+    fn take(&mut self, piece: Bytes) -> Result<bool, Fault> {
+        self.deadline = None;
+        self.bytes = self.bytes.saturating_add(piece.len() as u64);
+        if self.bytes > self.limit {
+            return Err(Fault::new(Reason::BodyTooLarge));
+        }
+        match self.announced {
+            Some(length) if self.bytes > length => {
+                Err(Fault::new(Reason::MalformedBody).because("more data than Content-Length announced"))
+            }
+            Some(length) if self.bytes == length && !self.stream.is_end_stream() => {
+                self.last = piece;
+                Ok(false)
+            }
+            _ => {
+                self.data = piece;
+                Ok(!self.data.is_empty())
+            }
+        }
+    }
+
+    fn end(&mut self, trailers: Option<HeaderMap>) -> Result<bool, Fault> {
+        if self.announced.is_some_and(|length| self.bytes != length) {
+            return Err(Fault::new(Reason::MalformedBody).because("less data than Content-Length announced"));
+        }
+        self.trailers = trailers;
+        self.ended = true;
+        self.data = std::mem::take(&mut self.last);
+        Ok(!self.data.is_empty())
+    }
+
+    fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, Fault>> {
+        let now = now();
+        let deadline = *self.deadline.get_or_insert(now.checked_add(self.idle_timeout).unwrap_or(now));
+        self.timer.poll_deadline(context, deadline).map(|()| Err(Fault::new(Reason::ClientBodyTimeout)))
+    }
+}
+
+impl BodySource for RequestStream<'_> {
+    fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, Fault>> {
+        if !self.data.is_empty() {
+            return Poll::Ready(Ok(true));
+        }
+        loop {
+            if self.ended {
+                return Poll::Ready(Ok(false));
+            }
+            match self.stream.poll_data(context) {
+                Poll::Ready(Some(Ok(piece))) => {
+                    self.expects_continue = false;
+                    if self.take(piece)? {
+                        return Poll::Ready(Ok(true));
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(fault_of(&error))),
+                Poll::Ready(None) => match self.stream.poll_trailers(context) {
+                    Poll::Ready(Ok(trailers)) => return Poll::Ready(self.end(trailers)),
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(fault_of(&error))),
+                    Poll::Pending => return self.poll_idle(context),
+                },
+                Poll::Pending => {
+                    if std::mem::take(&mut self.expects_continue) {
+                        self.respond.borrow_mut().say_continue();
+                    }
+                    return self.poll_idle(context);
+                }
+            }
+        }
+    }
+
+    fn data(&self) -> &[u8] {
+        &self.data
+    }
+
+    fn consume(&mut self) {
+        let used = std::mem::take(&mut self.data).len();
+        // The client may send as much again. It fails only when the stream is gone.
+        let _ = self.stream.flow_control().release_capacity(used);
+        if !self.ended
+            && self.stream.is_end_stream()
+            && self.announced.is_none_or(|length| length == self.bytes)
+        {
+            self.ended = true;
+        }
+    }
+
+    fn trailers(&mut self, into: &mut Fields) -> Result<(), Fault> {
+        let Some(trailers) = &self.trailers else { return Ok(()) };
+        read_trailers(received_fields(trailers), into)
+            .map_err(|error| Fault::new(Reason::MalformedBody).because(error.detail))
+    }
+
+    fn is_done(&self) -> bool {
+        self.ended && self.data.is_empty()
+    }
+}
+
+impl RequestBody for RequestStream<'_> {
+    fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<Fault> {
+        self.respond.borrow_mut().poll_closed(context)
+    }
+
+    fn bytes_read(&self) -> u64 {
+        self.bytes
+    }
+}
+
+fn fault_of(error: &h2::Error) -> Fault {
+    let reason = if error.is_library() && error.is_reset() {
+        // The library counts the data against Content-Length.
+        Reason::MalformedBody
+    } else {
+        Reason::ClientClosed
+    };
+    Fault::new(reason).because(error.to_string())
+}

@@ -1,0 +1,271 @@
+//! A connection's task: accepts requests, watches deadlines and says goodbye.
+
+use super::stream::serve_stream;
+use crate::clock::now;
+use crate::drain::Drain;
+use crate::h2::settings::ConnectionEnd;
+use crate::h2::socket::{Socket, Watch};
+use crate::service::{ConnectionInfo, ServerSettings, Service};
+use crate::timer::Timer;
+use bytes::Bytes;
+use h2::{Ping, PingPong};
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use tokio::time::Instant;
+use torana_http::h2::Violation;
+
+/// From the goodbye until the client has had its say.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// The requests under way, and whom to wake when one ends.
+#[derive(Debug, Default)]
+pub(super) struct Running {
+    count: Cell<usize>,
+    waker: RefCell<Option<Waker>>,
+}
+
+/// One request under way.
+#[derive(Debug)]
+pub(super) struct Place(Rc<Running>);
+
+impl Place {
+    fn take(running: &Rc<Running>) -> Self {
+        running.count.set(running.count.get().saturating_add(1));
+        Self(Rc::clone(running))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.count.set(self.0.count.get().saturating_sub(1));
+        if let Some(waker) = self.0.waker.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+}
+
+/// A client's connection after the preface.
+pub(super) struct Connection<S> {
+    frames: h2::server::Connection<Socket, Bytes>,
+    pings: Option<PingPong>,
+    watch: Rc<Watch>,
+    settings: ServerSettings,
+    info: Rc<ConnectionInfo>,
+    service: Rc<S>,
+    running: Rc<Running>,
+    /// Until when the next request must have begun, while there is none.
+    idle_until: Option<Instant>,
+    /// Since when a PING is unanswered.
+    pinged: Option<Instant>,
+    /// Why and until when the connection is ending.
+    ending: Option<(ConnectionEnd, Option<Instant>)>,
+    served: bool,
+}
+
+impl<S: Service + 'static> Connection<S> {
+    pub(super) fn new(
+        mut frames: h2::server::Connection<Socket, Bytes>,
+        watch: Rc<Watch>,
+        settings: &ServerSettings,
+        info: ConnectionInfo,
+        service: Rc<S>,
+    ) -> Self {
+        Self {
+            pings: frames.ping_pong(),
+            frames,
+            watch,
+            settings: *settings,
+            info: Rc::new(info),
+            service,
+            running: Rc::default(),
+            idle_until: None,
+            pinged: None,
+            ending: None,
+            served: false,
+        }
+    }
+
+    pub(super) async fn run(mut self, timer: &Timer, drain: &Drain) -> ConnectionEnd {
+        poll_fn(|context| self.poll(context, timer, drain)).await
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>, timer: &Timer, drain: &Drain) -> Poll<ConnectionEnd> {
+        loop {
+            if drain.is_draining() && self.ending.is_none() {
+                self.part(ConnectionEnd::Drained);
+            }
+            if let Poll::Ready(end) = self.poll_frames(context) {
+                return Poll::Ready(end);
+            }
+            if let Some(violation) = self.watch.violation()
+                && self.throw_out(violation)
+            {
+                continue;
+            }
+            match self.poll_deadlines(context, timer) {
+                Poll::Ready(Some(end)) => return Poll::Ready(end),
+                // Something was begun that has to be sent.
+                Poll::Ready(None) => {}
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Moves frames and begins requests, no more at once than the client was told: requests that the client
+    /// has cancelled count until their tasks have ended.
+    fn poll_frames(&mut self, context: &mut Context<'_>) -> Poll<ConnectionEnd> {
+        loop {
+            let full = self.running.count.get() >= self.settings.http2.max_streams as usize;
+            if full || self.running.count.get() > 0 {
+                *self.running.waker.borrow_mut() = Some(context.waker().clone());
+            }
+            let accepted = if full {
+                match self.frames.poll_closed(context) {
+                    Poll::Ready(Ok(())) => Poll::Ready(None),
+                    Poll::Ready(Err(error)) => Poll::Ready(Some(Err(error))),
+                    Poll::Pending => Poll::Pending,
+                }
+            } else {
+                self.frames.poll_accept(context)
+            };
+            match accepted {
+                Poll::Ready(Some(Ok((request, respond)))) => {
+                    self.served = true;
+                    let place = Place::take(&self.running);
+                    let serving = serve_stream(
+                        Rc::clone(&self.info),
+                        Rc::clone(&self.service),
+                        request,
+                        respond,
+                        place,
+                    );
+                    tokio::task::spawn_local(serving);
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    return Poll::Ready(self.ending.map_or_else(|| end_of(&error), |(end, _)| end));
+                }
+                Poll::Ready(None) => {
+                    return Poll::Ready(self.ending.map_or(ConnectionEnd::Client, |(end, _)| end));
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Says that no new request is taken; those under way end first (RFC 9113 section 6.8).
+    fn part(&mut self, end: ConnectionEnd) {
+        self.frames.graceful_shutdown();
+        self.ending = Some((end, None));
+    }
+
+    /// Ends the connection at once. `false`: that was begun before.
+    fn throw_out(&mut self, violation: Violation) -> bool {
+        let end = ConnectionEnd::Flood(violation);
+        if self.ending.is_some_and(|(known, _)| known == end) {
+            return false;
+        }
+        self.frames.abrupt_shutdown(h2::Reason::ENHANCE_YOUR_CALM);
+        self.ending = Some((end, after(now(), FAREWELL)));
+        true
+    }
+
+    /// `Some`: the connection ends with that. `None`: frames have to be moved.
+    fn poll_deadlines(&mut self, context: &mut Context<'_>, timer: &Timer) -> Poll<Option<ConnectionEnd>> {
+        let settings = self.settings;
+        if passed(context, timer, self.watch.write_stalled(), settings.write_timeout) {
+            return Poll::Ready(Some(ConnectionEnd::WriteTimeout));
+        }
+        if passed(context, timer, self.watch.section_since(), settings.head_timeout) {
+            return Poll::Ready(Some(ConnectionEnd::HeadTimeout));
+        }
+        if self.running.count.get() == 0 {
+            self.pinged = None;
+            return self.poll_idle(context, timer);
+        }
+        self.idle_until = None;
+        self.poll_liveness(context, timer)
+    }
+
+    /// Asks a silent client whether it is there.
+    fn poll_liveness(&mut self, context: &mut Context<'_>, timer: &Timer) -> Poll<Option<ConnectionEnd>> {
+        let http2 = self.settings.http2;
+        let heard = self.watch.last_read();
+        if self.pinged.is_some_and(|pinged| heard > pinged) {
+            self.pinged = None;
+            if let Some(pings) = &mut self.pings {
+                // Only its state matters; whatever came is an answer.
+                let _ = pings.poll_pong(context);
+            }
+        }
+        if self.pinged.is_some() {
+            return match passed(context, timer, self.pinged, http2.ping_timeout) {
+                true => Poll::Ready(Some(ConnectionEnd::PingTimeout)),
+                false => Poll::Pending,
+            };
+        }
+        if !passed(context, timer, Some(heard), http2.ping_after) {
+            return Poll::Pending;
+        }
+        self.pinged = Some(now());
+        if let Some(pings) = &mut self.pings {
+            // It fails while another one is unanswered, which does as well.
+            let _ = pings.send_ping(Ping::opaque());
+        }
+        Poll::Ready(None)
+    }
+
+    fn poll_idle(&mut self, context: &mut Context<'_>, timer: &Timer) -> Poll<Option<ConnectionEnd>> {
+        if let Some((end, until)) = self.ending {
+            // The library waits for the client to see the goodbye; we do not for ever.
+            let until = until.or_else(|| after(now(), FAREWELL));
+            self.ending = Some((end, until));
+            return match until {
+                Some(until) => timer.poll_deadline(context, until).map(|()| Some(end)),
+                None => Poll::Ready(Some(end)),
+            };
+        }
+        let settings = &self.settings;
+        let patience = if self.served { settings.keep_alive_timeout } else { settings.head_timeout };
+        let until = self.idle_until.or_else(|| after(now(), patience));
+        self.idle_until = until;
+        if until.is_none_or(|until| timer.poll_deadline(context, until).is_ready()) {
+            self.part(ConnectionEnd::Idle);
+            return Poll::Ready(None);
+        }
+        Poll::Pending
+    }
+}
+
+/// Whether the patience since then is at its end; else the task will be woken when it is.
+fn passed(context: &mut Context<'_>, timer: &Timer, since: Option<Instant>, patience: Duration) -> bool {
+    let deadline = since.and_then(|since| since.checked_add(patience));
+    deadline.is_some_and(|deadline| timer.poll_deadline(context, deadline).is_ready())
+}
+
+fn after(start: Instant, patience: Duration) -> Option<Instant> {
+    start.checked_add(patience)
+}
+
+/// What an error of the library says about the client.
+pub(super) fn end_of(error: &h2::Error) -> ConnectionEnd {
+    if !error.is_library() {
+        return ConnectionEnd::Client;
+    }
+    match error.reason() {
+        Some(h2::Reason::ENHANCE_YOUR_CALM) => {
+            let text = error.to_string();
+            ConnectionEnd::Flood(if text.contains("too_many_resets") {
+                Violation::RapidReset
+            } else if text.contains("too_many_continuations") {
+                Violation::ContinuationFlood
+            } else {
+                Violation::ControlFlood
+            })
+        }
+        Some(h2::Reason::NO_ERROR) => ConnectionEnd::Client,
+        _ => ConnectionEnd::ProtocolError,
+    }
+}

@@ -1,0 +1,88 @@
+//! One request's task, from its head to the end of its response.
+
+use super::body::RequestStream;
+use super::connection::Place;
+use super::response::{Respond, ResponseStream};
+use crate::h2::convert::received_fields;
+use crate::service::{ConnectionInfo, RequestBody, Service};
+use crate::timer::Timer;
+use bytes::Bytes;
+use h2::RecvStream;
+use h2::server::SendResponse;
+use http::Request;
+use http::request::Parts;
+use std::cell::RefCell;
+use std::rc::Rc;
+use torana_fault::{Fault, Reason};
+use torana_http::h1::{BodyFraming, HeadLimits};
+use torana_http::h2::{RequestParts, read_request};
+use torana_http::{Method, RequestHead};
+
+/// What is kept between two requests.
+const KEPT: usize = 64;
+
+thread_local! {
+    /// Heads and timers between two requests of this worker.
+    static SPARE: RefCell<Vec<(RequestHead, Timer)>> = const { RefCell::new(Vec::new()) };
+}
+
+pub(super) async fn serve_stream<S: Service>(
+    info: Rc<ConnectionInfo>,
+    service: Rc<S>,
+    request: Request<RecvStream>,
+    respond: SendResponse<Bytes>,
+    _place: Place,
+) {
+    let settings = service.settings();
+    let (parts, stream) = request.into_parts();
+    let (mut head, timer) = SPARE.with(|spare| spare.borrow_mut().pop()).unwrap_or_default();
+    let read = read_head(&parts, stream.is_end_stream(), &settings.head_limits, &mut head);
+    drop(parts);
+    let read = read.and_then(|()| check_request(&head, settings.body_bytes));
+    let respond = RefCell::new(Respond::new(respond));
+    let mut response =
+        ResponseStream::new(&respond, &timer, settings.write_timeout, head.method() == Method::Head);
+    match read {
+        Ok(()) => {
+            let mut body = RequestStream::new(stream, &head, &timer, &settings, &respond);
+            service.serve(&info, &timer, &mut head, &mut body, &mut response).await;
+            debug_assert!(body.bytes_read() <= settings.body_bytes || !response.is_complete());
+        }
+        Err(fault) => service.refuse(&info, fault, &mut response).await,
+    }
+    let complete = response.is_complete();
+    if !complete {
+        respond.borrow_mut().reset(h2::Reason::INTERNAL_ERROR);
+    }
+    // Dropping the request's stream before its end says NO_ERROR: the answer does not need the rest.
+    head.clear();
+    SPARE.with(|spare| {
+        let mut spare = spare.borrow_mut();
+        if spare.len() < KEPT {
+            spare.push((head, timer));
+        }
+    });
+}
+
+fn read_head(parts: &Parts, ends: bool, limits: &HeadLimits, head: &mut RequestHead) -> Result<(), Fault> {
+    let target = parts.uri.path_and_query().map(http::uri::PathAndQuery::as_str);
+    let request = RequestParts {
+        method: parts.method.as_str(),
+        authority: parts.uri.authority().map(http::uri::Authority::as_str),
+        target: target.unwrap_or_default(),
+        ends,
+    };
+    read_request(&request, received_fields(&parts.headers), limits, head)
+        .map_err(|error| Fault::new(error.request_reason()).because(error.detail))
+}
+
+/// What no route may change.
+fn check_request(head: &RequestHead, body_bytes: u64) -> Result<(), Fault> {
+    if matches!(head.method(), Method::Connect | Method::Trace) {
+        return Err(Fault::new(Reason::UnsupportedMethod));
+    }
+    match head.framing {
+        BodyFraming::Length(length) if length > body_bytes => Err(Fault::new(Reason::BodyTooLarge)),
+        _ => Ok(()),
+    }
+}

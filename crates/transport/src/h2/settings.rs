@@ -1,0 +1,86 @@
+//! Bounds of an HTTP/2 connection, and how one ends.
+
+use std::time::Duration;
+use torana_http::h2::Violation;
+
+/// Bounds of a client's connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Http2Settings {
+    /// Requests at once.
+    pub max_streams: u32,
+    /// Bytes of one request body that may wait here, unread by the service.
+    pub stream_window: u32,
+    /// Bytes of all request bodies that may wait here.
+    pub connection_window: u32,
+    /// After this time without a byte from a client whose requests are under way it is asked by PING.
+    pub ping_after: Duration,
+    /// How long it may take to answer.
+    pub ping_timeout: Duration,
+}
+
+impl Default for Http2Settings {
+    fn default() -> Self {
+        Self {
+            max_streams: 128,
+            stream_window: 256 * 1024,
+            connection_window: 1024 * 1024,
+            ping_after: Duration::from_secs(30),
+            ping_timeout: Duration::from_secs(15),
+        }
+    }
+}
+
+/// Why a client's connection has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ConnectionEnd {
+    /// The client went away, or said that it would.
+    Client,
+    /// No request for too long.
+    Idle,
+    /// The gateway is shutting down.
+    Drained,
+    /// The preface or a whole field section did not arrive in time.
+    HeadTimeout,
+    /// The client took nothing of what was sent.
+    WriteTimeout,
+    /// The client did not answer a PING.
+    PingTimeout,
+    /// The client broke the protocol.
+    ProtocolError,
+    /// The client spent too many frames on nothing; the library's own bounds count as control frames.
+    Flood(Violation),
+}
+
+impl ConnectionEnd {
+    /// Every end, for counters.
+    pub const ALL: [Self; 13] = [
+        Self::Client,
+        Self::Idle,
+        Self::Drained,
+        Self::HeadTimeout,
+        Self::WriteTimeout,
+        Self::PingTimeout,
+        Self::ProtocolError,
+        Self::Flood(Violation::RapidReset),
+        Self::Flood(Violation::ContinuationFlood),
+        Self::Flood(Violation::PingFlood),
+        Self::Flood(Violation::SettingsFlood),
+        Self::Flood(Violation::EmptyFrames),
+        Self::Flood(Violation::ControlFlood),
+    ];
+
+    /// The stable label in metrics.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Idle => "idle",
+            Self::Drained => "drained",
+            Self::HeadTimeout => "head_timeout",
+            Self::WriteTimeout => "write_timeout",
+            Self::PingTimeout => "ping_timeout",
+            Self::ProtocolError => "protocol_error",
+            Self::Flood(violation) => violation.label(),
+        }
+    }
+}

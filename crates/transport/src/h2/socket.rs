@@ -1,0 +1,160 @@
+//! The socket as the library wants it, with a guard that looks at what passes.
+
+use crate::buffer::Buffer;
+use crate::clock::now;
+use crate::io::Io;
+use std::cell::{Cell, RefCell};
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+use torana_http::h2::{FrameGuard, GuardLimits, Violation};
+
+/// What the driver knows of its socket while the library owns it.
+#[derive(Debug)]
+pub(super) struct Watch {
+    opened: Instant,
+    guard: RefCell<FrameGuard>,
+    violation: Cell<Option<Violation>>,
+    last_read: Cell<Instant>,
+    write_stalled: Cell<Option<Instant>>,
+}
+
+impl Watch {
+    fn new() -> Self {
+        let now = now();
+        Self {
+            opened: now,
+            guard: RefCell::new(FrameGuard::new(GuardLimits::default())),
+            violation: Cell::new(None),
+            last_read: Cell::new(now),
+            write_stalled: Cell::new(None),
+        }
+    }
+
+    /// What the peer did too often. Nothing more is read once there is something.
+    pub(super) fn violation(&self) -> Option<Violation> {
+        self.violation.get()
+    }
+
+    /// When the peer was last heard of.
+    pub(super) fn last_read(&self) -> Instant {
+        self.last_read.get()
+    }
+
+    /// Since when the peer takes no byte.
+    pub(super) fn write_stalled(&self) -> Option<Instant> {
+        self.write_stalled.get()
+    }
+
+    /// Since when a field section is incomplete.
+    pub(super) fn section_since(&self) -> Option<Instant> {
+        let since = self.guard.borrow().section_since()?;
+        self.opened.checked_add(since)
+    }
+
+    fn received(&self, bytes: &[u8]) {
+        let now = now();
+        self.last_read.set(now);
+        let passed = now.checked_duration_since(self.opened).unwrap_or(Duration::ZERO);
+        if let Err(violation) = self.guard.borrow_mut().received(bytes, passed) {
+            self.violation.set(Some(violation));
+        }
+    }
+
+    fn wrote(&self, result: &Poll<io::Result<usize>>) {
+        match result {
+            Poll::Ready(Ok(count)) => {
+                self.write_stalled.set(None);
+                self.guard.borrow_mut().sent(*count);
+            }
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => {
+                if self.write_stalled.get().is_none() {
+                    self.write_stalled.set(Some(now()));
+                }
+            }
+        }
+    }
+}
+
+/// A socket of which some bytes may have been read already.
+#[derive(Debug)]
+pub(super) struct Socket {
+    io: Rc<Io>,
+    received: Option<Buffer>,
+    watch: Rc<Watch>,
+}
+
+impl Socket {
+    /// The socket, and what is known of it.
+    pub(super) fn new(io: Rc<Io>, received: Option<Buffer>) -> (Self, Rc<Watch>) {
+        let watch = Rc::new(Watch::new());
+        (Self { io, received, watch: Rc::clone(&watch) }, watch)
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        target: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.watch.violation.get().is_some() {
+            // The driver looks after every poll and ends the connection.
+            return Poll::Pending;
+        }
+        let before = target.filled().len();
+        if let Some(mut received) = self.received.take() {
+            let count = received.filled().len().min(target.remaining());
+            target.put_slice(received.filled().get(..count).unwrap_or_default());
+            received.consume(count);
+            if !received.is_empty() {
+                self.received = Some(received);
+            }
+        } else {
+            match self.io.poll_read_into(context, target) {
+                Poll::Ready(Ok(())) => {}
+                other => return other,
+            }
+        }
+        self.watch.received(target.filled().get(before..).unwrap_or_default());
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        let result = self.io.poll_write(context, data, &[], &[]);
+        self.watch.wrote(&result);
+        result
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut parts = slices.iter().filter(|slice| !slice.is_empty()).map(|slice| &**slice);
+        let [first, second, third] =
+            [parts.next(), parts.next(), parts.next()].map(Option::unwrap_or_default);
+        let result = self.io.poll_write(context, first, second, third);
+        self.watch.wrote(&result);
+        result
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io.poll_shutdown(context)
+    }
+}
