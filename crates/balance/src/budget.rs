@@ -30,13 +30,8 @@ pub struct RetryBudget {
 impl RetryBudget {
     /// A budget of which nothing is used.
     #[must_use]
-    pub fn new(settings: BudgetSettings) -> Arc<Self> {
-        Arc::new(Self {
-            settings,
-            active: AtomicU32::new(0),
-            granted: AtomicU64::new(0),
-            refused: AtomicU64::new(0),
-        })
+    pub fn new(settings: BudgetSettings) -> Self {
+        Self { settings, active: AtomicU32::new(0), granted: AtomicU64::new(0), refused: AtomicU64::new(0) }
     }
 
     /// Takes a place for a retry while `under_way` requests are at the service; `None` when there is none.
@@ -97,7 +92,7 @@ mod tests {
             percent in 0_u32..=100, minimum in 0_u32..10,
             steps in prop::collection::vec((any::<bool>(), 0_u32..200), 1..200),
         ) {
-            let budget = RetryBudget::new(BudgetSettings { percent, minimum });
+            let budget = Arc::new(RetryBudget::new(BudgetSettings { percent, minimum }));
             let mut held = Vec::new();
             for (begin, under_way) in steps {
                 let allowed = (under_way * percent / 100).max(minimum);
@@ -118,7 +113,7 @@ mod tests {
 
     #[test]
     fn four_threads_never_hold_more_than_the_bound_together() {
-        let budget = RetryBudget::new(BudgetSettings { percent: 20, minimum: 1 });
+        let budget = Arc::new(RetryBudget::new(BudgetSettings { percent: 20, minimum: 1 }));
         let most = AtomicU32::new(0);
         std::thread::scope(|scope| {
             for _ in 0..4 {

@@ -18,6 +18,4 @@ pub use server::{
     AccessLogConfig, AccessLogForm, AccessLogFormat, EncodedSlashes, ForwardedConfig, LimitsConfig,
     PathsConfig, RequestIdConfig, ServerTimeoutsConfig,
 };
-pub use service::{
-    Balance, EndpointConfig, EndpointForm, PoolConfig, RetriesConfig, ServiceConfig, UpstreamTimeoutsConfig,
-};
+pub use service::*;

@@ -117,6 +117,8 @@ reasons! {
     Internal, "internal", Gateway, 500, "The gateway failed to handle the request.";
     /// No endpoint of the service can take the request.
     NoEndpoint, "no_endpoint", Upstream, 503, "The service is not available.";
+    /// The circuit breaker of the service is open.
+    BreakerOpen, "breaker_open", Upstream, 503, "The service is not available; try again later.";
     /// All connections to the endpoint are in use and the queue is full.
     PoolQueueFull, "pool_queue_full", Upstream, 503, "The service is not available.";
     /// All connections to the endpoint stayed in use for too long.

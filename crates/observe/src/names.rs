@@ -45,6 +45,9 @@ families! {
     POOL_CREATED, Counter, "torana_pool_connections_created", "Connections opened to an endpoint";
     POOL_REUSED, Counter, "torana_pool_connections_reused", "Requests that were sent on a connection that was open already";
     ENDPOINT_IN_FLIGHT, Gauge, "torana_endpoint_in_flight", "Requests under way at an endpoint";
+    RETRIES_ACTIVE, Gauge, "torana_retries_active", "Retries under way at a service";
+    RETRIES, Counter, "torana_retries", "Retries that a service's budget had room for";
+    RETRIES_REFUSED, Counter, "torana_retries_refused", "Retries that a service's budget had no room for";
     LIMITER_KEYS, Gauge, "torana_limiter_keys", "Callers that a limit remembers";
     LIMITER_ALLOWED, Counter, "torana_limiter_allowed", "Requests that a limit let through";
     LIMITER_DENIED, Counter, "torana_limiter_denied", "Requests that a limit refused";

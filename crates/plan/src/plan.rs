@@ -6,7 +6,7 @@ use std::sync::Arc;
 use torana_config::Span;
 use torana_config::written::{
     AccessLogConfig, Balance, ForwardedConfig, LimitsConfig, PathsConfig, PoolConfig, RequestIdConfig,
-    ServerTimeoutsConfig,
+    RetriesConfig, ServerTimeoutsConfig,
 };
 use torana_route::RouteSpec;
 use torana_types::{EndpointUrl, ListenAddr, Network, ServiceId, TimeSpan};
@@ -75,8 +75,10 @@ pub struct ServicePlan {
     pub pool: PoolConfig,
     /// How long it may take. A route's [`Action::Forward`] holds what is in force there.
     pub timeouts: UpstreamTimeouts,
-    /// How many endpoints are tried in all when one cannot be connected to.
-    pub attempts: NonZeroU16,
+    /// When a request is sent again.
+    pub retries: RetriesConfig,
+    /// The field that tells it how many milliseconds it has.
+    pub deadline_header: Option<String>,
 }
 
 impl ServicePlan {

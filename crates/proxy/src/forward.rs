@@ -1,21 +1,35 @@
 //! From a routed request to an endpoint and back: the attempts, and both bodies on their way.
 //!
-//! A request is tried again only when nothing of it can have been acted on: when no connection could be
-//! made (on another endpoint), or once on a fresh connection when a kept-alive one turns out to be closed
-//! and the method is idempotent (RFC 9112 section 9.3.1). Once a byte of the client's body has been read, or
-//! a byte of the response was sent, there is no second try.
+//! A request is sent again when no connection could be made (to another endpoint, whatever the method), once
+//! on a fresh connection when a kept-alive one turns out to be closed and the method is idempotent
+//! (RFC 9112 section 9.3.1), and for what the service's [`RetryPolicy`] names. Never once a byte of the
+//! response was sent, nor when the request's body cannot be sent again.
 
 mod attempt;
+mod choose;
+mod deadline;
+mod judge;
+mod retry;
 
 pub(crate) use attempt::nanos_since_start;
 
-use crate::upstream::{Pools, Upstream, UpstreamEndpoint, UpstreamTimeouts};
+pub use retry::RetryPolicy;
+
+use crate::replay::Replay;
+use crate::upstream::{Pools, Upstream, UpstreamTimeouts};
+use attempt::{Ended, Trial};
+use judge::Judge;
+use retry::{Chances, Next};
+use std::future::{Future, poll_fn};
+use std::task::Poll;
 use std::time::Duration;
+use tokio::time::Instant;
 use torana_balance::Tried;
-use torana_fault::{Fault, Reason, Retry};
+use torana_fault::{Fault, Reason};
 use torana_filter::{Attempt, Exchange};
+use torana_http::h1::BodyFraming;
 use torana_http::{Known, ResponseHead};
-use torana_transport::{RequestBody, ResponseSink, Timer, now, within};
+use torana_transport::{BodySource, RequestBody, ResponseSink, Timer, now, within};
 
 /// What one exchange with a service needs besides the exchange itself.
 #[derive(Debug)]
@@ -30,6 +44,8 @@ pub struct Call<'a> {
     pub timer: &'a Timer,
     /// A random word for the balancer.
     pub random: u64,
+    /// The hash of what the balancer goes by, where it goes by something of the request.
+    pub key: Option<u64>,
 }
 
 /// What happens around an attempt, decided by the pipeline.
@@ -58,64 +74,112 @@ pub trait Responder {
 pub async fn forward(
     call: &Call<'_>,
     exchange: &mut Exchange,
-    body: &mut impl RequestBody,
+    body: &mut Replay<'_, impl RequestBody>,
     response: &mut impl ResponseSink,
     responder: &mut impl Responder,
 ) -> Result<(), Fault> {
-    let attempts = attempts(call, exchange, body, response, responder);
-    let Some(total) = call.timeouts.total else { return attempts.await };
-    let start = now();
-    let deadline = start.checked_add(total).unwrap_or(start);
-    within(call.timer, deadline, Reason::TotalTimeout, attempts).await?
-}
-
-async fn attempts(
-    call: &Call<'_>,
-    exchange: &mut Exchange,
-    body: &mut impl RequestBody,
-    response: &mut impl ResponseSink,
-    responder: &mut impl Responder,
-) -> Result<(), Fault> {
-    let mut tried = Tried::default();
-    let mut random = call.random;
-    let mut number = 0_u32;
-    let mut last = Fault::new(Reason::NoEndpoint);
+    let total = deadline::total(call, &exchange.request);
+    let deadline = total.map(|total| {
+        let start = now();
+        start.checked_add(total).unwrap_or(start)
+    });
+    let mut chances = Chances::new(call, &exchange.request);
+    let policy = &call.upstream.retries;
+    if let BodyFraming::Length(length) = exchange.request.framing
+        && length <= policy.keep_body
+        && chances.is_repeatable()
+        && body.held().is_none()
+    {
+        body.hold(policy.keep_body).await?;
+    }
     // HTTP/1.0 may come without Host; what we send is HTTP/1.1, which may not (RFC 9112 section 3.2).
     let without_host = !exchange.request.fields.contains(Known::Host);
-    while number < call.upstream.attempts {
-        number = number.saturating_add(1);
-        random = random.rotate_left(17);
-        let picked = call.upstream.balancer.pick(random, nanos_since_start(), &tried, |_| false);
-        let Some((index, endpoint)) = picked.and_then(|index| endpoint_at(call.upstream, index)) else {
-            break;
+    let mut tried = Tried::default();
+    let mut last = None;
+    loop {
+        chances.begun = chances.begun.saturating_add(1);
+        let number = chances.begun;
+        let word = call.key.unwrap_or(call.random.rotate_left(number.wrapping_mul(17)));
+        // Why a try has failed says more than that nobody is asked any more.
+        let earlier = last.take();
+        let mut judge = match Judge::admit(call.upstream) {
+            Ok(judge) => judge,
+            Err(refused) => return Err(earlier.unwrap_or(refused)),
         };
-        let in_flight = call.upstream.balancer.begin(index);
-        let mut attempt = attempt::Once { call, endpoint, in_flight, fresh: false };
+        let index = choose::endpoint(call, word, &tried).or_else(|| again(call, word, &mut tried));
+        let Some((index, endpoint)) =
+            index.and_then(|index| Some((index, call.upstream.endpoints.get(index)?)))
+        else {
+            return Err(earlier.unwrap_or_else(|| choose::nobody(call.upstream)));
+        };
+        judge.at(call.upstream, index);
         if without_host {
             exchange.request.fields.insert(Known::Host, endpoint.authority.as_bytes())?;
         }
-        responder
-            .on_attempt(exchange, &Attempt { number, endpoint: index, authority: &endpoint.authority })?;
-        let mut outcome = attempt.run(exchange, body, response, responder).await;
-        if let Err(fault) = &outcome
-            && fault.retry == Retry::IfReused
-            && exchange.request.method().is_idempotent()
-            && body.bytes_read() == 0
-        {
-            attempt.fresh = true;
-            outcome = attempt.run(exchange, body, response, responder).await;
-        }
-        match outcome {
-            Err(fault) if fault.retry == Retry::Yes => {
-                tried.insert(index);
-                last = fault;
+        deadline::tell(call, exchange, deadline)?;
+        let number = Attempt { number, endpoint: index, authority: &endpoint.authority };
+        responder.on_attempt(exchange, &number)?;
+        let in_flight = call.upstream.balancer.begin(index);
+        let mut attempt = attempt::Once { call, endpoint, in_flight, fresh: false, by: None };
+        let mut trial = Trial { judge: &mut judge, chances: &mut chances };
+        let trying = attempt.run(exchange, body, response, responder, &mut trial);
+        let outcome = bounded(call, deadline, trying).await;
+        let next = match outcome {
+            Ok(Ended::Delivered) => return Ok(()),
+            Ok(Ended::Refused) => Next::Again,
+            Err(fault) => {
+                let next = if response.is_started() {
+                    Next::GiveUp
+                } else {
+                    chances.after_fault(&fault, body.is_replayable())
+                };
+                judge.fault(&fault, body.is_done());
+                if next == Next::GiveUp {
+                    return Err(fault);
+                }
+                last = Some(fault);
+                next
             }
-            outcome => return outcome,
+        };
+        tried.insert(index);
+        body.rewind();
+        let elsewhere = next == Next::Elsewhere && choose::endpoint(call, word, &tried).is_some();
+        if !elsewhere {
+            let retry = chances.begun.saturating_sub(1);
+            let wait = policy.backoff.delay(retry, call.random.rotate_left(retry));
+            bounded(call, deadline, pause(call, body, wait)).await?;
         }
     }
-    Err(last)
 }
 
-fn endpoint_at(upstream: &Upstream, index: usize) -> Option<(usize, &UpstreamEndpoint)> {
-    upstream.endpoints.get(index).map(|endpoint| (index, endpoint))
+/// When every endpoint was tried, all of them may be tried again.
+fn again(call: &Call<'_>, word: u64, tried: &mut Tried) -> Option<usize> {
+    if tried.is_empty() {
+        return None;
+    }
+    *tried = Tried::default();
+    choose::endpoint(call, word, tried)
+}
+
+async fn bounded<T>(
+    call: &Call<'_>,
+    deadline: Option<Instant>,
+    future: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    match deadline {
+        Some(deadline) => within(call.timer, deadline, Reason::TotalTimeout, future).await?,
+        None => future.await,
+    }
+}
+
+/// Waits, unless the client goes away.
+async fn pause(call: &Call<'_>, body: &mut impl RequestBody, wait: Duration) -> Result<(), Fault> {
+    let start = now();
+    let end = start.checked_add(wait).unwrap_or(start);
+    poll_fn(|context| match call.timer.poll_deadline(context, end) {
+        Poll::Ready(()) => Poll::Ready(Ok(())),
+        Poll::Pending if body.is_done() => body.poll_closed(context).map(Err),
+        Poll::Pending => Poll::Pending,
+    })
+    .await
 }

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Weak};
-use torana_balance::EndpointLoad;
+use torana_balance::{BudgetSettings, EndpointLoad, RetryBudget};
 use torana_filters::{JwtFilter, LimiterState};
 use torana_observe::{AccessLog, AccessLogSettings};
 use torana_plan::{JwtPlan, RateLimitPlan};
@@ -31,6 +31,8 @@ pub struct Registry {
     pub(crate) endpoints: Kept<(Arc<str>, Address, EndpointSettings), NumberedEndpoint>,
     /// By service and place.
     pub(crate) loads: Kept<(Arc<str>, Address), EndpointLoad>,
+    /// By service and what shapes them.
+    pub(crate) budgets: Kept<(Arc<str>, BudgetSettings), RetryBudget>,
     /// By name; a balancer goes on where the one before it stood.
     pub(crate) upstreams: Kept<Arc<str>, Upstream>,
     /// By everything that shapes them: a limit that changed begins anew.
@@ -91,6 +93,7 @@ impl Registry {
     pub(crate) fn sweep(&mut self) {
         self.endpoints.sweep();
         self.loads.sweep();
+        self.budgets.sweep();
         self.upstreams.sweep();
         self.limiters.sweep();
         self.jwt.sweep();

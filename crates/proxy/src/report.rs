@@ -1,6 +1,7 @@
 //! Numbers of pools, endpoints and limits, for the metrics page.
 
 use crate::shared::Shared;
+use crate::upstream::Upstream;
 use std::sync::Weak;
 use torana_observe::{Samples, Source, names};
 
@@ -22,6 +23,7 @@ impl Source for Report {
         let Some(shared) = self.0.upgrade() else { return };
         let pipeline = shared.pipeline();
         for upstream in &pipeline.upstreams {
+            guards(upstream, samples);
             for (endpoint, balanced) in upstream.endpoints.iter().zip(upstream.balancer.endpoints()) {
                 let usage = &endpoint.endpoint.usage;
                 let labels = [("service", &*upstream.name), ("endpoint", endpoint.authority.as_str())];
@@ -42,4 +44,19 @@ impl Source for Report {
             samples.add(names::LIMITER_OVERFLOW, &labels, usage.overflow as f64);
         }
     }
+}
+
+/// What guards a service.
+fn guards(upstream: &Upstream, samples: &mut Samples) {
+    let labels = [("service", &*upstream.name)];
+    if let Some(budget) = &upstream.retries.budget {
+        samples.add(names::RETRIES_ACTIVE, &labels, f64::from(budget.active()));
+        samples.add(names::RETRIES, &labels, number(budget.granted()));
+        samples.add(names::RETRIES_REFUSED, &labels, number(budget.refused()));
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "the text format has doubles")]
+const fn number(count: u64) -> f64 {
+    count as f64
 }

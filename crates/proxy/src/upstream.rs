@@ -1,6 +1,8 @@
 //! A service as the data plane sees it, and a worker's pools of connections.
 
+use crate::forward::RetryPolicy;
 use crate::registry::NumberedEndpoint;
+use crate::resilience::{UpstreamBreaker, UpstreamHealth};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -45,10 +47,34 @@ pub struct Upstream {
     pub endpoints: Vec<UpstreamEndpoint>,
     /// Which `Host` it sees.
     pub host: UpstreamHost,
-    /// How many endpoints are tried in all when connecting fails.
-    pub attempts: u32,
+    /// When requests are sent again.
+    pub retries: RetryPolicy,
+    /// The field that tells the service how many milliseconds it has; the client may ask for less by it.
+    pub deadline_field: Option<Arc<str>>,
+    /// Stops asking a service that fails.
+    pub breaker: Option<UpstreamBreaker>,
+    /// Which endpoints serve.
+    pub health: Option<UpstreamHealth>,
     /// Bounds of a response head.
     pub head_limits: HeadLimits,
+}
+
+impl Upstream {
+    /// A service with nothing but endpoints: three of them are tried when connecting fails.
+    #[must_use]
+    pub fn new(name: Arc<str>, balancer: Balancer, endpoints: Vec<UpstreamEndpoint>) -> Self {
+        Self {
+            name,
+            balancer,
+            endpoints,
+            host: UpstreamHost::Preserve,
+            retries: RetryPolicy::connecting(3),
+            deadline_field: None,
+            breaker: None,
+            health: None,
+            head_limits: HeadLimits::default(),
+        }
+    }
 }
 
 /// Which `Host` a service sees.

@@ -16,10 +16,10 @@ use tokio::sync::oneshot;
 use torana_balance::{Algorithm, Balancer, Endpoint as Weighted};
 use torana_fault::Fault;
 use torana_filter::{Attempt, Exchange, Response};
-use torana_http::h1::{BodyFraming, HeadLimits, remove_hop_by_hop};
+use torana_http::h1::{BodyFraming, remove_hop_by_hop};
 use torana_http::{Fields, RequestHead, ResponseHead};
 use torana_proxy::{
-    Call, Forwarded, Pools, RequestIds, Responder, Upstream, UpstreamEndpoint, UpstreamHost,
+    Call, Forwarded, Pools, Replay, RequestIds, Responder, RetryPolicy, Upstream, UpstreamEndpoint,
     UpstreamTimeouts, ViaName, forward, render,
 };
 use torana_transport::{
@@ -33,6 +33,7 @@ pub struct Options {
     pub server: ServerSettings,
     pub timeouts: UpstreamTimeouts,
     pub endpoint: EndpointSettings,
+    pub retries: RetryPolicy,
 }
 
 impl Default for Options {
@@ -42,7 +43,8 @@ impl Default for Options {
             idle: Duration::from_secs(5),
             total: Some(Duration::from_secs(30)),
         };
-        Self { server: ServerSettings::default(), timeouts, endpoint: EndpointSettings::default() }
+        let retries = RetryPolicy::connecting(3);
+        Self { server: ServerSettings::default(), timeouts, endpoint: EndpointSettings::default(), retries }
     }
 }
 
@@ -106,8 +108,9 @@ impl Service for Fixed {
             pools: &self.pools,
             timer,
             random: self.ids.word(),
+            key: None,
         };
-        if let Err(fault) = forward(&call, &mut exchange, body, response, &mut Plain).await
+        if let Err(fault) = forward(&call, &mut exchange, &mut Replay::new(body), response, &mut Plain).await
             && !response.is_started()
         {
             self.answer(&fault, !body.is_done(), response).await;
@@ -166,23 +169,15 @@ fn run(
     drained: oneshot::Receiver<()>,
 ) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let list =
-        (0..).zip(&endpoints).map(|(identity, _)| Weighted { identity, weight: 1, load: Arc::default() });
-    let upstream = Upstream {
-        name: "test".into(),
-        balancer: Balancer::new(Algorithm::RoundRobin, list.collect()),
-        endpoints: endpoints
-            .into_iter()
-            .enumerate()
-            .map(|(number, endpoint)| {
-                let authority = endpoint.address.to_string();
-                UpstreamEndpoint::new(number, endpoint, authority)
-            })
-            .collect(),
-        host: UpstreamHost::Preserve,
-        attempts: 3,
-        head_limits: HeadLimits::default(),
-    };
+    let weighted = |identity| Weighted { identity, weight: 1, load: Arc::default() };
+    let list = (0..).zip(&endpoints).map(|(identity, _)| weighted(identity)).collect();
+    let numbered = endpoints.into_iter().enumerate().map(|(number, endpoint)| {
+        let authority = endpoint.address.to_string();
+        UpstreamEndpoint::new(number, endpoint, authority)
+    });
+    let balancer = Balancer::new(Algorithm::RoundRobin, list);
+    let mut upstream = Upstream::new("test".into(), balancer, numbered.collect());
+    upstream.retries = options.retries.clone();
     let pools = Rc::new(Pools::default());
     let service = Rc::new(Fixed {
         upstream,

@@ -1,6 +1,6 @@
 //! The names under which the schemas of this crate announce their textual forms, and their check.
 
-use crate::{ByteSize, EndpointUrl, ListenAddr, Network, ParseError, Rate, TimeSpan};
+use crate::{ByteSize, EndpointUrl, ListenAddr, Network, ParseError, Percent, Rate, StatusRange, TimeSpan};
 
 /// Schema `format` of [`TimeSpan`].
 pub const TIME_SPAN: &str = "torana-duration";
@@ -14,6 +14,10 @@ pub const LISTEN_ADDR: &str = "torana-listen";
 pub const NETWORK: &str = "torana-network";
 /// Schema `format` of [`EndpointUrl`].
 pub const ENDPOINT_URL: &str = "torana-endpoint-url";
+/// Schema `format` of [`Percent`].
+pub const PERCENT: &str = "torana-percent";
+/// Schema `format` of [`StatusRange`].
+pub const STATUS: &str = "torana-status";
 /// Schema `format` of [`crate::Secret`]. Any text is one; what it marks must never be printed.
 pub const SECRET: &str = "torana-secret";
 
@@ -38,6 +42,8 @@ pub fn check(format: &str, text: &str) -> Option<Result<(), ParseError>> {
         LISTEN_ADDR => parses::<ListenAddr>(text),
         NETWORK => parses::<Network>(text),
         ENDPOINT_URL => parses::<EndpointUrl>(text),
+        PERCENT => parses::<Percent>(text),
+        STATUS => parses::<StatusRange>(text),
         SECRET => Ok(()),
         _ => return None,
     })

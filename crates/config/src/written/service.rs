@@ -1,6 +1,10 @@
 //! The side that services see: endpoints, balancing, pools, deadlines.
 
-use std::num::{NonZeroU16, NonZeroU32};
+mod retries;
+
+pub use retries::*;
+
+use std::num::NonZeroU32;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,9 +33,13 @@ pub struct ServiceConfig {
     /// How long the service may take.
     #[serde(default)]
     pub timeouts: UpstreamTimeoutsConfig,
-    /// What to do when an endpoint cannot be connected to.
+    /// When a request is sent again.
     #[serde(default)]
     pub retries: RetriesConfig,
+    /// The field in which the service is told how many milliseconds it has left, the wait for retries
+    /// included. A client that sends it may ask for less time, never for more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline_header: Option<String>,
     /// Policies for every route to this service, unless the route itself says otherwise.
     #[serde(default)]
     pub policies: PoliciesConfig,
@@ -168,19 +176,4 @@ impl UpstreamTimeoutsConfig {
     pub const IDLE: TimeSpan = TimeSpan::from_secs(60);
     /// `total` where no scope gives one.
     pub const TOTAL: Switch<TimeSpan> = Switch::On(TimeSpan::from_secs(3_600));
-}
-
-/// What to do when an endpoint cannot be connected to: the request never left, so another endpoint
-/// can be tried whatever the method.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct RetriesConfig {
-    /// How many endpoints are tried in all, the first included. 1 tries no other.
-    pub attempts: NonZeroU16,
-}
-
-impl Default for RetriesConfig {
-    fn default() -> Self {
-        Self { attempts: const { NonZeroU16::new(3).expect("3 is not 0") } }
-    }
 }

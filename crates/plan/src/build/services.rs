@@ -1,5 +1,7 @@
 //! Services: defaults, and what does not fit together inside one.
 
+mod retries;
+
 use std::collections::HashSet;
 
 use torana_config::written::{
@@ -42,6 +44,9 @@ fn service(
             HostHeader::Literal(literal.into())
         }
     };
+    if let Some(field) = &config.deadline_header {
+        text::field_name(document, &path.key("deadline_header"), field, findings);
+    }
     check_pool(document, &path.key("pool"), &config.pool, findings);
     check_deadlines(document, &path.key("timeouts"), &config.timeouts, findings);
     ServicePlan {
@@ -51,7 +56,8 @@ fn service(
         host,
         pool: config.pool.clone(),
         timeouts: timeouts(&config.timeouts, &UpstreamTimeoutsConfig::default()),
-        attempts: config.retries.attempts,
+        retries: retries::retries(document, &path.key("retries"), &config.retries, findings),
+        deadline_header: config.deadline_header.clone(),
     }
 }
 

@@ -1,18 +1,23 @@
 //! One try on one endpoint.
 
+use super::judge::Judge;
+use super::retry::Chances;
 use super::{Call, Responder};
+use crate::replay::Replay;
 use crate::upstream::UpstreamEndpoint;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use tokio::time::Instant;
 use torana_balance::InFlight;
-use torana_fault::Fault;
+use torana_fault::{Fault, Reason, Retry};
 use torana_filter::Exchange;
 use torana_http::h1::{BodyFraming, remove_hop_by_hop};
 use torana_http::{Fields, ResponseHead};
 use torana_transport::h1::{ClientExchange, ResponseReader};
-use torana_transport::{BodySink, Lease, Relayed, RequestBody, ResponseSink, far_future, now, relay};
+use torana_transport::{
+    BodySink, BodySource, Lease, Relayed, RequestBody, ResponseSink, far_future, now, relay,
+};
 
 /// One try: where, and whether kept-alive connections may be used.
 pub(super) struct Once<'a> {
@@ -20,6 +25,29 @@ pub(super) struct Once<'a> {
     pub(super) endpoint: &'a UpstreamEndpoint,
     pub(super) in_flight: Option<InFlight>,
     pub(super) fresh: bool,
+    /// When this try must have an answer, where tries have a time of their own.
+    pub(super) by: Option<Instant>,
+}
+
+/// Who watches a try: what it tells about the service, and whether another one may follow.
+pub(super) struct Trial<'t, 'a> {
+    pub(super) judge: &'t mut Judge<'a>,
+    pub(super) chances: &'t mut Chances<'a>,
+}
+
+/// How a try ended, when it did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// The whole response was delivered.
+    Delivered,
+    /// An answer came that is not delivered, because another try is made.
+    Refused,
+}
+
+/// What has become of an exchange, and whether its connection can be used again.
+struct Exchanged {
+    ended: Ended,
+    usable: bool,
 }
 
 /// What came first while the request's body was on its way.
@@ -29,19 +57,48 @@ enum First {
 }
 
 impl Once<'_> {
+    /// Makes the try; once more on a fresh connection when a kept-alive one turns out to be closed.
     pub(super) async fn run(
-        &self,
+        &mut self,
         exchange: &mut Exchange,
-        body: &mut impl RequestBody,
+        body: &mut Replay<'_, impl RequestBody>,
         response: &mut impl ResponseSink,
         responder: &mut impl Responder,
-    ) -> Result<(), Fault> {
+        trial: &mut Trial<'_, '_>,
+    ) -> Result<Ended, Fault> {
+        self.by = self.call.upstream.retries.per_try.map(|time| {
+            let begun = now();
+            begun.checked_add(time).unwrap_or(begun)
+        });
+        let outcome = self.once(exchange, body, response, responder, trial).await;
+        match outcome {
+            Err(fault)
+                if fault.retry == Retry::IfReused
+                    && exchange.request.method().is_idempotent()
+                    && body.is_replayable() =>
+            {
+                self.fresh = true;
+                body.rewind();
+                self.once(exchange, body, response, responder, trial).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn once(
+        &self,
+        exchange: &mut Exchange,
+        body: &mut Replay<'_, impl RequestBody>,
+        response: &mut impl ResponseSink,
+        responder: &mut impl Responder,
+        trial: &mut Trial<'_, '_>,
+    ) -> Result<Ended, Fault> {
         let mut lease = self.lease(body).await?;
-        let usable = self.exchange(&mut lease, exchange, body, response, responder).await?;
-        if usable {
+        let exchanged = self.exchange(&mut lease, exchange, body, response, responder, trial).await?;
+        if exchanged.usable {
             lease.give_back();
         }
-        Ok(())
+        Ok(exchanged.ended)
     }
 
     /// Gets a connection, unless the client goes away meanwhile.
@@ -50,6 +107,9 @@ impl Once<'_> {
         let mut acquiring = pin!(pool.acquire(self.call.timer, self.fresh));
         poll_fn(|context| match acquiring.as_mut().poll(context) {
             Poll::Ready(lease) => Poll::Ready(lease),
+            Poll::Pending if self.is_late(context) => {
+                Poll::Ready(Err(Fault::new(Reason::UpstreamConnectTimeout).retry(Retry::Yes)))
+            }
             Poll::Pending if body.is_done() => body.poll_closed(context).map(Err),
             Poll::Pending => Poll::Pending,
         })
@@ -61,12 +121,15 @@ impl Once<'_> {
         &self,
         lease: &mut Lease,
         exchange: &mut Exchange,
-        body: &mut impl RequestBody,
+        body: &mut Replay<'_, impl RequestBody>,
         response: &mut impl ResponseSink,
         responder: &mut impl Responder,
-    ) -> Result<bool, Fault> {
+        trial: &mut Trial<'_, '_>,
+    ) -> Result<Exchanged, Fault> {
         let timeouts = self.call.timeouts;
         let sent = now();
+        // What is kept, or was never there, can be sent again.
+        let whole = body.held().is_some() || body.is_done();
         let limits = self.call.upstream.head_limits;
         let ClientExchange { mut writer, mut reader } =
             lease.exchange(self.call.timer, limits, timeouts.idle);
@@ -78,7 +141,7 @@ impl Once<'_> {
             writer.finish(&Fields::default())?;
             poll_fn(|context| writer.poll_flush(context)).await.map_err(|fault| reader.blame(fault))?;
         } else {
-            let never = far_future(sent);
+            let never = self.by.unwrap_or_else(|| far_future(sent));
             let mut upload = pin!(relay(body, &mut writer));
             let first = poll_fn(|context| match upload.as_mut().poll(context) {
                 Poll::Ready(relayed) => Poll::Ready(First::Uploaded(relayed)),
@@ -90,7 +153,10 @@ impl Once<'_> {
                 First::Uploaded(Relayed::SourceFailed(fault)) => return Err(fault),
                 First::Head(received) => {
                     received?;
-                    self.note_latency(sent, responder);
+                    self.note_latency(sent, head.status, responder, trial.judge);
+                    if trial.chances.after_status(head.status, whole) {
+                        return Ok(Exchanged { ended: Ended::Refused, usable: false });
+                    }
                     let framing = prepare(&mut head, exchange, responder).await?;
                     response.start(&head, framing, true);
                     let mut source = reader.body(&head, timeouts.idle);
@@ -103,14 +169,22 @@ impl Once<'_> {
                         download.as_mut().poll(context)
                     });
                     // What is left of the request is not sent, so the connection ends here.
-                    return finished(relayed.await).map(|()| false);
+                    finished(relayed.await)?;
+                    return Ok(Exchanged { ended: Ended::Delivered, usable: false });
                 }
             }
         }
         let begun = now();
         let deadline = begun.checked_add(timeouts.first_byte).unwrap_or(begun);
+        let deadline = self.by.map_or(deadline, |by| by.min(deadline));
         self.wait_for_head(&mut reader, &mut head, method, deadline, body).await?;
-        self.note_latency(sent, responder);
+        self.note_latency(sent, head.status, responder, trial.judge);
+        if trial.chances.after_status(head.status, whole) {
+            let mut source = reader.body(&head, timeouts.idle);
+            let all = poll_fn(|context| Poll::Ready(skip(context, &mut source))).await;
+            let usable = all && source.leaves_connection_usable() && body.is_done();
+            return Ok(Exchanged { ended: Ended::Refused, usable });
+        }
         let framing = prepare(&mut head, exchange, responder).await?;
         response.start(&head, framing, !body.is_done());
         let mut source = reader.body(&head, timeouts.idle);
@@ -124,7 +198,8 @@ impl Once<'_> {
             .await
         };
         finished(relayed)?;
-        Ok(source.leaves_connection_usable() && body.is_done())
+        let usable = source.leaves_connection_usable() && body.is_done();
+        Ok(Exchanged { ended: Ended::Delivered, usable })
     }
 
     async fn wait_for_head(
@@ -144,12 +219,36 @@ impl Once<'_> {
         .await
     }
 
-    fn note_latency(&self, sent: Instant, responder: &mut impl Responder) {
+    /// Whether the time of this try is over.
+    fn is_late(&self, context: &mut Context<'_>) -> bool {
+        self.by.is_some_and(|by| self.call.timer.poll_deadline(context, by).is_ready())
+    }
+
+    fn note_latency(
+        &self,
+        sent: Instant,
+        status: u16,
+        responder: &mut impl Responder,
+        judge: &mut Judge<'_>,
+    ) {
         let latency = now().duration_since(sent);
+        let clock = nanos_since_start();
         responder.on_first_byte(latency);
         if let Some(in_flight) = &self.in_flight {
             let nanos = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);
-            in_flight.record(nanos, nanos_since_start());
+            in_flight.record(nanos, clock);
+        }
+        judge.head(status, latency, clock);
+    }
+}
+
+/// Reads what has already arrived of a body that nobody wants; `true` when that is all of it.
+fn skip(context: &mut Context<'_>, source: &mut impl BodySource) -> bool {
+    loop {
+        match source.poll_fill(context) {
+            Poll::Ready(Ok(true)) => source.consume(),
+            Poll::Ready(Ok(false)) => return true,
+            Poll::Ready(Err(_)) | Poll::Pending => return false,
         }
     }
 }

@@ -43,7 +43,7 @@ impl Lent<'_> {
         let mut tried = Tried::default();
         let mut random = self.gateway.ids.word();
         let mut last = Fault::new(Reason::NoEndpoint);
-        for _ in 0..upstream.attempts {
+        for _ in 0..upstream.retries.attempts {
             let left = bounds.timeout.saturating_sub(now().duration_since(start));
             if left == Duration::ZERO {
                 return Err(Fault::new(Reason::TotalTimeout));

@@ -86,7 +86,7 @@ impl Gateway {
         }
         responder.host = Some(&upstream.host);
         let random = self.ids.word();
-        let call = Call { upstream, timeouts, pools: &self.pools, timer: passage.timer, random };
+        let call = Call { upstream, timeouts, pools: &self.pools, timer: passage.timer, random, key: None };
         match forward(&call, exchange, body, response, responder).await {
             Err(fault) if !response.is_started() && fault.reason != Reason::ClientClosed => {
                 let made = passage.refusal(fault, &exchange.request);

@@ -1,5 +1,7 @@
 //! Services: endpoints, pools and how one is chosen.
 
+mod retries;
+
 use crate::registry::{NumberedEndpoint, Registry};
 use crate::upstream::{Upstream, UpstreamEndpoint, UpstreamHost};
 use std::net::SocketAddr;
@@ -7,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use torana_balance::{Algorithm, Balancer, Endpoint as Weighted, EndpointLoad};
 use torana_config::written::Balance;
-use torana_http::h1::HeadLimits;
 use torana_plan::{HostHeader, ServicePlan};
 use torana_transport::{Address, Endpoint, EndpointSettings};
 use torana_types::EndpointUrl;
@@ -45,14 +46,11 @@ pub(super) fn upstream(service: &ServicePlan, registry: &mut Registry) -> Arc<Up
         Some(before) => before.balancer.rebuild(algorithm, weighted),
         None => Balancer::new(algorithm, weighted),
     };
-    let upstream = Arc::new(Upstream {
-        name: Arc::clone(name),
-        balancer,
-        endpoints,
-        host: host(&service.host),
-        attempts: u32::from(service.attempts.get()),
-        head_limits: HeadLimits::default(),
-    });
+    let mut upstream = Upstream::new(Arc::clone(name), balancer, endpoints);
+    upstream.host = host(&service.host);
+    upstream.retries = retries::policy(service, registry);
+    upstream.deadline_field = service.deadline_header.as_deref().map(Arc::from);
+    let upstream = Arc::new(upstream);
     registry.upstreams.keep(Arc::clone(name), &upstream);
     upstream
 }

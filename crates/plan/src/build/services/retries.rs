@@ -1,0 +1,49 @@
+//! Retries: what does not fit together.
+
+use torana_config::written::{RetriesConfig, RetryOn};
+use torana_config::{Document, Finding, Path};
+use torana_types::StatusRange;
+
+use super::super::not_zero;
+use crate::text;
+
+pub(super) fn retries(
+    document: &Document,
+    path: &Path,
+    config: &RetriesConfig,
+    findings: &mut Vec<Finding>,
+) -> RetriesConfig {
+    for (index, on) in config.on.iter().enumerate() {
+        if let RetryOn::Status(status) = on {
+            check_status(document, &path.key("on").index(index), *status, findings);
+        }
+    }
+    for (index, method) in config.methods.iter().enumerate() {
+        text::token(document, &path.key("methods").index(index), method, "a method", findings);
+    }
+    if let Some(name) = &config.idempotency_key {
+        text::field_name(document, &path.key("idempotency_key"), name, findings);
+    }
+    if let Some(timeout) = config.per_try_timeout {
+        not_zero(document, &path.key("per_try_timeout"), timeout, findings);
+    }
+    if config.backoff.max < config.backoff.base {
+        let finding =
+            Finding::error("backoff", "the longest wait of all is shorter than the longest first wait");
+        findings.push(finding.at(document.span_at(&path.key("backoff").key("max"))));
+    }
+    config.clone()
+}
+
+/// Reports what is no status code.
+pub(in crate::build) fn check_status(
+    document: &Document,
+    path: &Path,
+    status: StatusRange,
+    findings: &mut Vec<Finding>,
+) {
+    if !status.is_valid() {
+        let finding = Finding::error("bad-status", "this is no status: they go from 100 to 599");
+        findings.push(finding.at(document.span_at(path)).help("write `503`, `5xx` or `500-504`"));
+    }
+}

@@ -1,0 +1,101 @@
+//! How long a request may take, and what the service is told of it.
+//!
+//! The client may ask for less than is configured, never for more: by `grpc-timeout` (gRPC over HTTP/2,
+//! "Timeout") on gRPC requests, and by the field that the service's configuration names, in milliseconds.
+//! Both are set to what is left before each try, so that a service can stop working for nobody.
+
+use super::Call;
+use crate::text::ShortText;
+use std::time::Duration;
+use tokio::time::Instant;
+use torana_filter::Exchange;
+use torana_http::{InvalidField, Known, Method, RequestHead};
+use torana_transport::now;
+
+const GRPC_TIMEOUT: &str = "grpc-timeout";
+
+/// How long the whole exchange may take, if there is a bound.
+pub(super) fn total(call: &Call<'_>, request: &RequestHead) -> Option<Duration> {
+    let own = call.upstream.deadline_field.as_ref().and_then(|field| request.fields.get_str(&**field));
+    let own = own.and_then(|text| text.parse().ok()).map(Duration::from_millis);
+    let grpc = is_grpc(request).then(|| request.fields.get_str(GRPC_TIMEOUT).and_then(read)).flatten();
+    [call.timeouts.total, own, grpc].into_iter().flatten().min()
+}
+
+/// Tells the service how long it has.
+///
+/// # Errors
+/// None that a checked name and digits can cause.
+pub(super) fn tell(
+    call: &Call<'_>,
+    exchange: &mut Exchange,
+    deadline: Option<Instant>,
+) -> Result<(), InvalidField> {
+    let Some(deadline) = deadline else { return Ok(()) };
+    let fields = &mut exchange.request.fields;
+    if let Some(field) = &call.upstream.deadline_field {
+        let left = deadline.saturating_duration_since(now());
+        fields.insert(&**field, ShortText::of(left.as_millis()).as_bytes())?;
+    }
+    if is_grpc(&exchange.request) && exchange.request.fields.contains(GRPC_TIMEOUT) {
+        let left = deadline.saturating_duration_since(now());
+        exchange.request.fields.insert(GRPC_TIMEOUT, write(left).as_bytes())?;
+    }
+    Ok(())
+}
+
+fn is_grpc(request: &RequestHead) -> bool {
+    request.method() == Method::Post
+        && request.fields.get(Known::ContentType).is_some_and(|kind| kind.starts_with(b"application/grpc"))
+}
+
+/// Reads at most eight digits and a unit.
+fn read(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let number: u64 = (digits.len() <= 8 && digits.bytes().all(|digit| digit.is_ascii_digit()))
+        .then(|| digits.parse().ok())
+        .flatten()?;
+    Some(match unit {
+        "H" => Duration::from_secs(number.saturating_mul(3600)),
+        "M" => Duration::from_secs(number.saturating_mul(60)),
+        "S" => Duration::from_secs(number),
+        "m" => Duration::from_millis(number),
+        "u" => Duration::from_micros(number),
+        "n" => Duration::from_nanos(number),
+        _ => return None,
+    })
+}
+
+/// Writes a duration in the smallest unit that eight digits hold.
+fn write(left: Duration) -> ShortText {
+    const MOST: u128 = 99_999_999;
+    match (left.as_micros(), left.as_millis()) {
+        (micros, _) if micros <= MOST => ShortText::of(format_args!("{micros}u")),
+        (_, millis) if millis <= MOST => ShortText::of(format_args!("{millis}m")),
+        _ => ShortText::of(format_args!("{}S", u128::from(left.as_secs()).min(MOST))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_is_no_timeout_is_passed_over() {
+        for text in ["", "5", "S", "123456789S", "-1S", "+1S", "1s", "1 S", "é"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+        assert_eq!(read("2M"), Some(Duration::from_secs(120)));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_as_no_more_than_is_left(nanos in 0_u64..10_000_000_000_000_000) {
+            let left = Duration::from_nanos(nanos);
+            let text = write(left);
+            let read = read(std::str::from_utf8(text.as_bytes()).unwrap()).unwrap();
+            prop_assert!(read <= left && left - read < Duration::from_secs(1));
+        }
+    }
+}

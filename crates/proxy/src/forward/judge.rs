@@ -1,0 +1,111 @@
+//! What a try tells about its endpoint and its service: to the breaker, and to the endpoint's health.
+//!
+//! A try is judged when the head of its answer comes, because a body may stream for hours; when it fails
+//! before, by why it failed. A client that goes away, a full pool and a kept-alive connection that had just
+//! been closed say nothing. A body that breaks off after its head counts against the endpoint once more.
+
+use super::nanos_since_start;
+use crate::resilience::{UpstreamBreaker, UpstreamHealth};
+use crate::upstream::Upstream;
+use std::time::Duration;
+use torana_balance::{Admission, Finding, Outcome};
+use torana_fault::{Fault, Reason, Retry};
+
+/// Judges one try.
+#[derive(Debug)]
+pub(super) struct Judge<'a> {
+    breaker: Option<(&'a UpstreamBreaker, Admission<'a>)>,
+    health: Option<(&'a UpstreamHealth, usize)>,
+    answered: bool,
+}
+
+/// What kind of failure a fault is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Connection,
+    Timeout,
+}
+
+impl<'a> Judge<'a> {
+    /// Asks the breaker.
+    ///
+    /// # Errors
+    /// It is open: [`Reason::BreakerOpen`] with `Retry-After`.
+    pub(super) fn admit(upstream: &'a Upstream) -> Result<Self, Fault> {
+        let breaker = match &upstream.breaker {
+            Some(rules) => Some((rules, rules.breaker.admit(nanos_since_start).map_err(refusal)?)),
+            None => None,
+        };
+        Ok(Self { breaker, health: None, answered: false })
+    }
+
+    /// The endpoint is chosen.
+    pub(super) const fn at(&mut self, upstream: &'a Upstream, index: usize) {
+        if let Some(health) = &upstream.health {
+            self.health = Some((health, index));
+        }
+    }
+
+    /// The head of an answer came, this long after the request began to be sent.
+    pub(super) fn head(&mut self, status: u16, latency: Duration, now_nanos: u64) {
+        self.answered = true;
+        if let Some((rules, admission)) = self.breaker.take() {
+            let outcome = if rules.statuses.contains(status) {
+                Outcome::Failure
+            } else if rules.slow_after.is_some_and(|bound| latency >= bound) {
+                Outcome::Slow
+            } else {
+                Outcome::Success
+            };
+            admission.record(outcome, now_nanos);
+        }
+        if let Some((health, index)) = self.health {
+            if health.bad.contains(status) {
+                health.panel.asked(index, Finding::BadStatus, || now_nanos);
+            } else if health.good.contains(status) {
+                health.panel.asked(index, Finding::Success, || now_nanos);
+            }
+        }
+    }
+
+    /// The try failed. `uploaded`: the whole request was sent, so that only the service can be late.
+    pub(super) fn fault(&mut self, fault: &Fault, uploaded: bool) {
+        let Some(kind) = kind(fault, uploaded) else { return };
+        if let Some((rules, admission)) = self.breaker.take() {
+            let counts = match kind {
+                Kind::Connection => rules.connections,
+                Kind::Timeout => rules.timeouts,
+            };
+            if counts {
+                admission.record(Outcome::Failure, nanos_since_start());
+            }
+        }
+        if let Some((health, index)) = self.health {
+            let finding = match kind {
+                Kind::Connection => Finding::ConnectFailed,
+                Kind::Timeout => Finding::TimedOut,
+            };
+            health.panel.asked(index, finding, nanos_since_start);
+        }
+    }
+}
+
+fn kind(fault: &Fault, uploaded: bool) -> Option<Kind> {
+    match fault.reason {
+        _ if fault.retry == Retry::IfReused => None,
+        Reason::UpstreamConnectFailed
+        | Reason::UpstreamClosed
+        | Reason::UpstreamMalformed
+        | Reason::UpstreamHeadTooLarge => Some(Kind::Connection),
+        Reason::UpstreamConnectTimeout | Reason::UpstreamIdleTimeout => Some(Kind::Timeout),
+        Reason::UpstreamFirstByteTimeout | Reason::TotalTimeout => uploaded.then_some(Kind::Timeout),
+        _ => None,
+    }
+}
+
+fn refusal(refused: torana_balance::Refused) -> Fault {
+    // Rounded up: asking a moment too early would be refused again.
+    let seconds =
+        refused.retry_after.as_secs().saturating_add(u64::from(refused.retry_after.subsec_nanos() > 0));
+    Fault::new(Reason::BreakerOpen).with_field("Retry-After", seconds.max(1).to_string())
+}

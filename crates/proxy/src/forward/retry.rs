@@ -1,0 +1,137 @@
+//! Whether a request is sent again.
+//!
+//! Three questions, in this order: is what happened a reason to try again, may this request be sent twice,
+//! and is there room for it (attempts left, a place in the service's retry budget). A connection that was
+//! never made did no work at the service, so trying another endpoint then asks neither for an idempotent
+//! method nor for room in the budget.
+
+use crate::statuses::Statuses;
+use std::sync::Arc;
+use std::time::Duration;
+use torana_balance::{Backoff, RetryBudget, Retrying};
+use torana_fault::{Fault, Reason, Retry};
+use torana_http::{Method, RequestHead};
+
+use super::Call;
+
+/// When a service's requests are sent again.
+#[derive(Clone, Debug)]
+pub struct RetryPolicy {
+    /// Tries in all.
+    pub attempts: u32,
+    /// When a connection breaks before an answer.
+    pub on_reset: bool,
+    /// When no answer comes in time.
+    pub on_timeout: bool,
+    /// When such an answer comes.
+    pub statuses: Statuses,
+    /// Methods besides the idempotent ones.
+    pub methods: Vec<String>,
+    /// The field that makes any request one that may be sent twice.
+    pub idempotency_key: Option<String>,
+    /// For one try, until the first byte.
+    pub per_try: Option<Duration>,
+    /// Waits between tries.
+    pub backoff: Backoff,
+    /// How many retries there may be at once; no bound without it.
+    pub budget: Option<Arc<RetryBudget>>,
+    /// Bodies up to this length are kept, in bytes.
+    pub keep_body: u64,
+}
+
+impl RetryPolicy {
+    /// So many tries, and only where no connection can be made.
+    #[must_use]
+    pub fn connecting(attempts: u32) -> Self {
+        let backoff = Backoff { base: Duration::from_millis(25), max: Duration::from_millis(250) };
+        Self {
+            attempts,
+            on_reset: false,
+            on_timeout: false,
+            statuses: Statuses::default(),
+            methods: Vec::new(),
+            idempotency_key: None,
+            per_try: None,
+            backoff,
+            budget: None,
+            keep_body: 0,
+        }
+    }
+
+    /// Whether a request may be sent twice.
+    fn may_repeat(&self, request: &RequestHead) -> bool {
+        let method = request.method();
+        // What switched protocols is no request any more.
+        method != Method::Connect
+            && (method.is_idempotent()
+                || self.methods.iter().any(|known| known.as_bytes() == request.method_bytes())
+                || self.idempotency_key.as_ref().is_some_and(|name| request.fields.contains(name.as_str())))
+    }
+}
+
+/// What to do after a try that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Answer with what there is.
+    GiveUp,
+    /// Try another endpoint at once: nothing was sent.
+    Elsewhere,
+    /// Try again after a wait.
+    Again,
+}
+
+/// The chances that one request has left.
+#[derive(Debug)]
+pub(super) struct Chances<'a> {
+    call: &'a Call<'a>,
+    repeatable: bool,
+    /// Tries begun.
+    pub(super) begun: u32,
+    /// The place in the budget of the try under way.
+    place: Option<Retrying>,
+}
+
+impl<'a> Chances<'a> {
+    pub(super) fn new(call: &'a Call<'a>, request: &RequestHead) -> Self {
+        Self { call, repeatable: call.upstream.retries.may_repeat(request), begun: 0, place: None }
+    }
+
+    pub(super) const fn is_repeatable(&self) -> bool {
+        self.repeatable
+    }
+
+    fn is_left(&self) -> bool {
+        self.begun < self.call.upstream.retries.attempts
+    }
+
+    /// Whether to try again instead of delivering an answer with this status; `whole`: the request's body
+    /// is kept, or there is none.
+    pub(super) fn after_status(&mut self, status: u16, whole: bool) -> bool {
+        whole && self.call.upstream.retries.statuses.contains(status) && self.take()
+    }
+
+    /// What to do after a fault, when nothing of an answer was sent.
+    pub(super) fn after_fault(&mut self, fault: &Fault, whole: bool) -> Next {
+        if fault.retry == Retry::Yes {
+            return if whole && self.is_left() { Next::Elsewhere } else { Next::GiveUp };
+        }
+        let policy = &self.call.upstream.retries;
+        let wanted = match fault.reason {
+            Reason::UpstreamClosed => policy.on_reset,
+            Reason::UpstreamFirstByteTimeout | Reason::UpstreamIdleTimeout => policy.on_timeout,
+            _ => false,
+        };
+        if wanted && whole && self.take() { Next::Again } else { Next::GiveUp }
+    }
+
+    fn take(&mut self) -> bool {
+        if !self.repeatable || !self.is_left() {
+            return false;
+        }
+        // The try that ended held its place until now; its successor asks like everybody.
+        self.place = None;
+        let Some(budget) = &self.call.upstream.retries.budget else { return true };
+        self.place = budget.begin(self.call.upstream.balancer.in_flight());
+        self.place.is_some()
+    }
+}
