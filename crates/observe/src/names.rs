@@ -48,6 +48,12 @@ families! {
     RETRIES_ACTIVE, Gauge, "torana_retries_active", "Retries under way at a service";
     RETRIES, Counter, "torana_retries", "Retries that a service's budget had room for";
     RETRIES_REFUSED, Counter, "torana_retries_refused", "Retries that a service's budget had no room for";
+    BREAKER_STATE, Gauge, "torana_breaker_state", "1 for the state that a service's breaker is in, else 0";
+    BREAKER_TRANSITIONS, Counter, "torana_breaker_transitions", "How often a service's breaker has entered a state";
+    BREAKER_REFUSED, Counter, "torana_breaker_refused", "Requests that a service's breaker has refused";
+    ENDPOINT_IN_SERVICE, Gauge, "torana_endpoint_in_service", "1 while an endpoint is asked, 0 while its probes fail or it is ejected";
+    ENDPOINT_EJECTIONS, Counter, "torana_endpoint_ejections", "How often requests have ejected an endpoint";
+    PROBES, Counter, "torana_probes", "Probes of an endpoint, by result";
     LIMITER_KEYS, Gauge, "torana_limiter_keys", "Callers that a limit remembers";
     LIMITER_ALLOWED, Counter, "torana_limiter_allowed", "Requests that a limit let through";
     LIMITER_DENIED, Counter, "torana_limiter_denied", "Requests that a limit refused";

@@ -13,11 +13,13 @@ mod lint;
 mod order;
 mod plan;
 mod policy;
+mod resilience;
 mod text;
 
 pub use order::{ORDER, Phase};
 pub use plan::{Action, EndpointPlan, HostHeader, Plan, RoutePlan, ServicePlan, Settings, UpstreamTimeouts};
 pub use policy::{JwtPlan, PlannedPolicy, PolicyPlan, RateLimitPlan, RolesPlan, Scope};
+pub use resilience::{BreakerPlan, FallbackPlan, HealthPlan, ProbesPlan};
 
 use torana_config::{Document, Finding, Resolver, Severity, Source, has_errors};
 

@@ -13,6 +13,7 @@ use torana_types::{EndpointUrl, ListenAddr, Network, ServiceId, TimeSpan};
 
 use crate::fingerprint;
 use crate::policy::PlannedPolicy;
+use crate::resilience::{BreakerPlan, HealthPlan};
 
 /// What will be served.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,6 +78,10 @@ pub struct ServicePlan {
     pub timeouts: UpstreamTimeouts,
     /// When a request is sent again.
     pub retries: RetriesConfig,
+    /// Stops asking it when it fails.
+    pub breaker: Option<BreakerPlan>,
+    /// Which endpoints are asked.
+    pub health: Option<HealthPlan>,
     /// The field that tells it how many milliseconds it has.
     pub deadline_header: Option<String>,
 }

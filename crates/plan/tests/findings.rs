@@ -230,3 +230,40 @@ fn one_wrong_key_raises_no_alarm_elsewhere() {
     }
     assert!(tried > 60, "{tried}");
 }
+
+#[test]
+fn what_guards_a_service_can_do_what_it_says() {
+    let service = |keys: &str| {
+        findings(&format!(
+            "services: {{ a: {{ endpoints: [http://a], {keys} }} }}\nroutes: [{{ service: a }}]\n"
+        ))
+    };
+    let codes = |keys: &str| {
+        service(keys).iter().filter_map(|found| Some(found.split_once(' ')?.1.to_owned())).collect::<Vec<_>>()
+    };
+    for (keys, expected) in [
+        ("retries: { on: [700] }", "error[bad-status]"),
+        ("retries: { methods: [\"a b\"] }", "error[bad-name]"),
+        ("retries: { backoff: { base: 1s, max: 1ms } }", "error[backoff]"),
+        ("retries: { per_try_timeout: 0s }", "error[zero-deadline]"),
+        ("breaker: { on: [] }", "error[breaker]"),
+        ("breaker: { window: { slow_share: 5% } }", "error[breaker]"),
+        ("breaker: { open_for: 0s }", "error[zero-deadline]"),
+        ("breaker: { fallback: { body: a, json: 1 } }", "error[two-bodies]"),
+        ("health: {}", "warning[health]"),
+        ("health: { ejection: { for: off } }", "error[ejection]"),
+        ("health: { probes: { path: x } }", "error[bad-path]"),
+        ("health: { probes: { interval: off } }", "warning[probes]"),
+        ("health: { probes: { headers: { \"a b\": c } } }", "error[bad-name]"),
+    ] {
+        assert_eq!(codes(keys), [expected], "{keys}");
+    }
+    for keys in [
+        "breaker: {}",
+        "breaker: { failures: 5, open_for: 30s }",
+        "health: { probes: {} }",
+        "health: { ejection: {} }",
+    ] {
+        assert_eq!(codes(keys), Vec::<String>::new(), "{keys}");
+    }
+}

@@ -7,13 +7,16 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Weak};
-use torana_balance::{BudgetSettings, EndpointLoad, RetryBudget};
+use torana_balance::{
+    Alarm, Breaker, BreakerSettings, BudgetSettings, EndpointHealth, EndpointLoad, RetryBudget,
+};
 use torana_filters::{JwtFilter, LimiterState};
 use torana_observe::{AccessLog, AccessLogSettings};
-use torana_plan::{JwtPlan, RateLimitPlan};
+use torana_plan::{JwtPlan, ProbesPlan, RateLimitPlan};
 use torana_transport::{Address, Endpoint, EndpointSettings};
 
 use crate::chores::Chores;
+use crate::probing::Prober;
 use crate::upstream::Upstream;
 
 /// An endpoint with the number by which workers find its pool.
@@ -31,6 +34,14 @@ pub struct Registry {
     pub(crate) endpoints: Kept<(Arc<str>, Address, EndpointSettings), NumberedEndpoint>,
     /// By service and place.
     pub(crate) loads: Kept<(Arc<str>, Address), EndpointLoad>,
+    /// By service and what shapes them.
+    pub(crate) breakers: Kept<(Arc<str>, BreakerSettings), Breaker>,
+    /// By service; the health of its endpoints shares it.
+    pub(crate) alarms: Kept<Arc<str>, Alarm>,
+    /// By service and place.
+    pub(crate) health: Kept<(Arc<str>, Address), EndpointHealth>,
+    /// By service, place, authority and what is asked.
+    pub(crate) probers: Kept<(Arc<str>, Address, String, Arc<ProbesPlan>), Prober>,
     /// By service and what shapes them.
     pub(crate) budgets: Kept<(Arc<str>, BudgetSettings), RetryBudget>,
     /// By name; a balancer goes on where the one before it stood.
@@ -94,6 +105,10 @@ impl Registry {
         self.endpoints.sweep();
         self.loads.sweep();
         self.budgets.sweep();
+        self.breakers.sweep();
+        self.alarms.sweep();
+        self.health.sweep();
+        self.probers.sweep();
         self.upstreams.sweep();
         self.limiters.sweep();
         self.jwt.sweep();

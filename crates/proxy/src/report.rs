@@ -1,8 +1,10 @@
 //! Numbers of pools, endpoints and limits, for the metrics page.
 
+use crate::forward::nanos_since_start;
 use crate::shared::Shared;
 use crate::upstream::Upstream;
 use std::sync::Weak;
+use torana_balance::BreakerState;
 use torana_observe::{Samples, Source, names};
 
 /// Reads what the pipeline in force holds.
@@ -53,6 +55,40 @@ fn guards(upstream: &Upstream, samples: &mut Samples) {
         samples.add(names::RETRIES_ACTIVE, &labels, f64::from(budget.active()));
         samples.add(names::RETRIES, &labels, number(budget.granted()));
         samples.add(names::RETRIES_REFUSED, &labels, number(budget.refused()));
+    }
+    if let Some(rules) = &upstream.breaker {
+        for state in BreakerState::ALL {
+            let now = f64::from(u8::from(rules.breaker.state() == state));
+            samples.add(names::BREAKER_STATE, &[("service", &*upstream.name), ("state", state.label())], now);
+            let entered = number(rules.breaker.entered(state));
+            samples.add(
+                names::BREAKER_TRANSITIONS,
+                &[("service", &*upstream.name), ("to", state.label())],
+                entered,
+            );
+        }
+        samples.add(names::BREAKER_REFUSED, &labels, number(rules.breaker.refused()));
+    }
+    health(upstream, samples);
+}
+
+/// What guards its endpoints.
+fn health(upstream: &Upstream, samples: &mut Samples) {
+    let Some(health) = &upstream.health else { return };
+    let now = nanos_since_start();
+    for (endpoint, (state, _)) in upstream.endpoints.iter().zip(&health.panel.endpoints) {
+        let labels = [("service", &*upstream.name), ("endpoint", endpoint.authority.as_str())];
+        let serves = f64::from(u8::from(state.out(now).is_none()));
+        samples.add(names::ENDPOINT_IN_SERVICE, &labels, serves);
+        samples.add(names::ENDPOINT_EJECTIONS, &labels, number(state.ejections()));
+    }
+    for (endpoint, prober) in upstream.endpoints.iter().zip(&health.probers) {
+        let (succeeded, failed) = prober.counts();
+        for (result, count) in [("ok", succeeded), ("failed", failed)] {
+            let labels =
+                [("service", &*upstream.name), ("endpoint", endpoint.authority.as_str()), ("result", result)];
+            samples.add(names::PROBES, &labels, number(count));
+        }
     }
 }
 

@@ -1,10 +1,13 @@
 //! What guards a service, beside its balancer: prepared once, its state kept over reloads.
 
+use crate::probing::Prober;
 use crate::statuses::Statuses;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
 use torana_balance::{Breaker, Panel};
+use torana_filter::Response;
+use torana_http::ResponseHead;
 
 /// A service's breaker, and what counts for it.
 #[derive(Debug)]
@@ -43,4 +46,17 @@ pub struct UpstreamHealth {
     pub bad: Statuses,
     /// Answers that speak for it.
     pub good: Statuses,
+    /// Who asks the endpoints, in their order; nobody without probes.
+    pub probers: Vec<Arc<Prober>>,
+}
+
+impl Fallback {
+    /// The answer; `None` only when a field is not valid, which the plan has checked.
+    pub(crate) fn response(&self) -> Option<Response> {
+        let mut head = ResponseHead::new(self.status);
+        for (name, value) in &self.fields {
+            head.fields.append(name.as_str(), value.as_bytes()).ok()?;
+        }
+        Some(Response { head, body: self.body.clone() })
+    }
 }

@@ -1,7 +1,11 @@
 //! The side that services see: endpoints, balancing, pools, deadlines.
 
+mod breaker;
+mod health;
 mod retries;
 
+pub use breaker::*;
+pub use health::*;
 pub use retries::*;
 
 use std::num::NonZeroU32;
@@ -40,6 +44,12 @@ pub struct ServiceConfig {
     /// included. A client that sends it may ask for less time, never for more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_header: Option<String>,
+    /// Stops asking the service when it fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<BreakerConfig>,
+    /// Which endpoints are asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<HealthConfig>,
     /// Policies for every route to this service, unless the route itself says otherwise.
     #[serde(default)]
     pub policies: PoliciesConfig,

@@ -4,6 +4,8 @@ mod action;
 mod matching;
 mod names;
 
+pub(super) use action::respond_action;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! Services: defaults, and what does not fit together inside one.
 
+mod breaker;
+mod health;
 mod retries;
 
 use std::collections::HashSet;
@@ -57,6 +59,14 @@ fn service(
         pool: config.pool.clone(),
         timeouts: timeouts(&config.timeouts, &UpstreamTimeoutsConfig::default()),
         retries: retries::retries(document, &path.key("retries"), &config.retries, findings),
+        breaker: config
+            .breaker
+            .as_ref()
+            .map(|breaker| breaker::breaker(document, &path.key("breaker"), breaker, findings)),
+        health: config
+            .health
+            .as_ref()
+            .map(|health| health::health(document, &path.key("health"), health, findings)),
         deadline_header: config.deadline_header.clone(),
     }
 }

@@ -94,6 +94,7 @@ fn kind(fault: &Fault, uploaded: bool) -> Option<Kind> {
     match fault.reason {
         _ if fault.retry == Retry::IfReused => None,
         Reason::UpstreamConnectFailed
+        | Reason::UpstreamTlsFailed
         | Reason::UpstreamClosed
         | Reason::UpstreamMalformed
         | Reason::UpstreamHeadTooLarge => Some(Kind::Connection),

@@ -8,6 +8,7 @@ use super::{Gateway, Passage, admit};
 use crate::forward::{Call, Responder, forward};
 use crate::pipeline::{Action, Route};
 use crate::replay::Replay;
+use crate::resilience::Fallback;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, Response};
 use torana_http::{Known, Method, ResponseHead, TargetForm};
@@ -89,7 +90,15 @@ impl Gateway {
         let call = Call { upstream, timeouts, pools: &self.pools, timer: passage.timer, random, key: None };
         match forward(&call, exchange, body, response, responder).await {
             Err(fault) if !response.is_started() && fault.reason != Reason::ClientClosed => {
-                let made = passage.refusal(fault, &exchange.request);
+                let fallback = upstream.breaker.as_ref().and_then(|rules| rules.fallback.as_ref());
+                let fallback = fallback.filter(|_| fault.reason == Reason::BreakerOpen);
+                let made = match fallback.and_then(Fallback::response) {
+                    Some(made) => {
+                        passage.record.fault(fault);
+                        made
+                    }
+                    None => passage.refusal(fault, &exchange.request),
+                };
                 give(made, passage, exchange, body, response, responder).await
             }
             forwarded => forwarded,

@@ -1,5 +1,7 @@
 //! Services: endpoints, pools and how one is chosen.
 
+mod breaker;
+mod health;
 mod retries;
 
 use crate::registry::{NumberedEndpoint, Registry};
@@ -46,9 +48,15 @@ pub(super) fn upstream(service: &ServicePlan, registry: &mut Registry) -> Arc<Up
         Some(before) => before.balancer.rebuild(algorithm, weighted),
         None => Balancer::new(algorithm, weighted),
     };
+    let known = registry.upstreams.get(name).is_some();
+    let asked: Vec<_> =
+        endpoints.iter().map(|one| (Arc::clone(&one.endpoint), one.authority.clone())).collect();
     let mut upstream = Upstream::new(Arc::clone(name), balancer, endpoints);
     upstream.host = host(&service.host);
     upstream.retries = retries::policy(service, registry);
+    upstream.breaker = service.breaker.as_ref().map(|plan| breaker::breaker(name, plan, registry));
+    upstream.health =
+        service.health.as_ref().map(|plan| health::health(service, plan, &asked, known, registry));
     upstream.deadline_field = service.deadline_header.as_deref().map(Arc::from);
     let upstream = Arc::new(upstream);
     registry.upstreams.keep(Arc::clone(name), &upstream);

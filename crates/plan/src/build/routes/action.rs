@@ -67,7 +67,7 @@ fn check_prefix(document: &Document, path: &Path, config: &RouteConfig, findings
     }
 }
 
-fn respond_action(
+pub(in crate::build) fn respond_action(
     document: &Document,
     path: &Path,
     config: &RespondConfig,

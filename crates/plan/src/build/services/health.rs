@@ -1,0 +1,111 @@
+//! Health: defaults, and what does not fit together.
+
+use std::sync::Arc;
+
+use torana_config::written::{HealthConfig, ProbesConfig, Switch};
+use torana_config::{Document, Finding, Path};
+use torana_types::{StatusRange, TimeSpan};
+
+use super::super::not_zero;
+use super::retries::check_status;
+use crate::resilience::{HealthPlan, ProbesPlan};
+use crate::text;
+
+pub(super) fn health(
+    document: &Document,
+    path: &Path,
+    config: &HealthConfig,
+    findings: &mut Vec<Finding>,
+) -> HealthPlan {
+    let probes = config
+        .probes
+        .as_ref()
+        .map(|probes| Arc::new(self::probes(document, &path.key("probes"), probes, findings)));
+    if let Some(ejection) = &config.ejection {
+        let path = path.key("ejection");
+        check_statuses(document, &path.key("bad"), &ejection.bad, findings);
+        check_statuses(document, &path.key("good"), &ejection.good, findings);
+        match ejection.eject_for.on() {
+            Some(time) => not_zero(document, &path.key("for"), *time, findings),
+            None if probes.is_none() => {
+                let finding = Finding::error("ejection", "an ejected endpoint would never come back");
+                let help = "add `probes`, which find that it works again, or give `for` a length";
+                findings.push(finding.at(document.span_at(&path.key("for"))).help(help));
+            }
+            None => {}
+        }
+    }
+    if config.probes.is_none() && config.ejection.is_none() {
+        let finding =
+            Finding::warning("health", "neither probes nor ejection: no endpoint is ever found to fail");
+        findings.push(finding.at(document.span_at(path)));
+    }
+    HealthPlan {
+        probes,
+        ejection: config.ejection.clone(),
+        slow_start: config.slow_start.unwrap_or(TimeSpan::ZERO),
+        panic_below: config.panic_below,
+        down_at: config.down_at,
+    }
+}
+
+fn probes(
+    document: &Document,
+    path: &Path,
+    config: &ProbesConfig,
+    findings: &mut Vec<Finding>,
+) -> ProbesPlan {
+    let valid = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
+    if !config.path.starts_with('/') || !config.path.bytes().all(valid) {
+        let finding = Finding::error("bad-path", "a path begins with `/` and has neither spaces nor `#`");
+        findings.push(finding.at(document.span_at(&path.key("path"))));
+    }
+    for (name, value) in &config.headers {
+        text::field_name(document, &path.key("headers").key(name), name, findings);
+        text::field_value(document, &path.key("headers").key(name), value, findings);
+    }
+    if let Some(host) = &config.host {
+        text::field_value(document, &path.key("host"), host, findings);
+    }
+    let interval = |key: &str, switch: &Switch<TimeSpan>, findings: &mut Vec<Finding>| {
+        let span = switch.on().copied();
+        if let Some(span) = span {
+            not_zero(document, &path.key(key), span, findings);
+        }
+        span
+    };
+    let healthy = interval("interval", &config.interval, findings);
+    let unhealthy = match &config.unhealthy_interval {
+        Some(switch) => interval("unhealthy_interval", switch, findings),
+        None => healthy,
+    };
+    if healthy.is_none() && unhealthy.is_none() {
+        let finding = Finding::warning("probes", "both intervals are off: nobody is ever asked");
+        findings.push(finding.at(document.span_at(path)));
+    }
+    not_zero(document, &path.key("timeout"), config.timeout, findings);
+    check_statuses(document, &path.key("good"), &config.good, findings);
+    if let Some(bad) = &config.bad {
+        check_statuses(document, &path.key("bad"), bad, findings);
+    }
+    ProbesPlan {
+        kind: config.kind,
+        path: config.path.clone(),
+        host: config.host.clone(),
+        headers: config.headers.clone().into_iter().collect(),
+        interval: healthy,
+        unhealthy_interval: unhealthy,
+        timeout: config.timeout,
+        good: config.good.clone(),
+        bad: config.bad.clone(),
+        body: config.body.clone(),
+        healthy_after: config.healthy_after.get(),
+        unhealthy_after: config.unhealthy_after.each(),
+    }
+}
+
+fn check_statuses(document: &Document, path: &Path, list: &[StatusRange], findings: &mut Vec<Finding>) {
+    for (index, status) in list.iter().enumerate() {
+        check_status(document, &path.index(index), *status, findings);
+    }
+}

@@ -1,0 +1,79 @@
+//! What guards a service, with every default filled.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use torana_config::written::{BreakerOn, BreakerWindowConfig, EjectionConfig, FailuresConfig, ProbeKind};
+use torana_types::{Percent, StatusRange, TimeSpan};
+
+/// The circuit breaker of a service.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BreakerPlan {
+    /// It opens after this many failures in a row.
+    pub failures: Option<NonZeroU32>,
+    /// It opens by shares of the recent past.
+    pub window: Option<BreakerWindowConfig>,
+    /// How long it stays open.
+    pub open_for: TimeSpan,
+    /// How many requests must then succeed.
+    pub trials: NonZeroU32,
+    /// What counts as a failure.
+    pub on: Vec<BreakerOn>,
+    /// What is answered while it is open, instead of 503.
+    pub fallback: Option<FallbackPlan>,
+}
+
+/// A fixed answer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FallbackPlan {
+    /// The status code, from 200 to 599.
+    pub status: u16,
+    /// Fields, valid by RFC 9110 section 5.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Arc<[u8]>,
+}
+
+/// Which endpoints of a service are asked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HealthPlan {
+    /// Asks every endpoint from time to time.
+    pub probes: Option<Arc<ProbesPlan>>,
+    /// Leaves out endpoints that fail requests.
+    pub ejection: Option<EjectionConfig>,
+    /// For how long an endpoint gets less than its share at first; zero for not at all.
+    pub slow_start: TimeSpan,
+    /// Below this share of the weight in service all endpoints are asked.
+    pub panic_below: Percent,
+    /// At this share of the weight in service none is asked.
+    pub down_at: Percent,
+}
+
+/// How endpoints are probed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ProbesPlan {
+    /// What is asked.
+    pub kind: ProbeKind,
+    /// The path of the request, valid in a request line.
+    pub path: String,
+    /// The `Host` of the request; the endpoint's own without it.
+    pub host: Option<String>,
+    /// Fields of the request, valid by RFC 9110 section 5.
+    pub headers: Vec<(String, String)>,
+    /// Between two questions to an endpoint that works; `None` asks none.
+    pub interval: Option<TimeSpan>,
+    /// Between two questions to an endpoint that does not.
+    pub unhealthy_interval: Option<TimeSpan>,
+    /// How long an answer may take.
+    pub timeout: TimeSpan,
+    /// Statuses that speak for the endpoint.
+    pub good: Vec<StatusRange>,
+    /// Statuses that speak against it; all that are not good without it.
+    pub bad: Option<Vec<StatusRange>>,
+    /// Text that a good answer contains.
+    pub body: Option<String>,
+    /// So many good answers in a row bring it back.
+    pub healthy_after: u8,
+    /// So many failures in a row take it out of service.
+    pub unhealthy_after: FailuresConfig,
+}

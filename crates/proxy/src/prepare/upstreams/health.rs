@@ -1,0 +1,76 @@
+//! The health of a service's endpoints: states kept over reloads, and a prober for each.
+
+use crate::forward::nanos_since_start;
+use crate::probing::{self, Prober};
+use crate::registry::Registry;
+use crate::resilience::UpstreamHealth;
+use crate::statuses::Statuses;
+use std::sync::Arc;
+use torana_balance::{EjectionSettings, EndpointHealth, Panel, Thresholds};
+use torana_config::written::{EjectionConfig, FailuresConfig};
+use torana_plan::{HealthPlan, ServicePlan};
+use torana_transport::Endpoint;
+use torana_types::TimeSpan;
+
+/// `endpoints`: as they are asked, in the order of the plan. `known`: the service was there before.
+pub(super) fn health(
+    service: &ServicePlan,
+    plan: &HealthPlan,
+    endpoints: &[(Arc<Endpoint>, String)],
+    known: bool,
+    registry: &mut Registry,
+) -> UpstreamHealth {
+    let name = &service.name;
+    let alarm = registry.alarms.get_or(Arc::clone(name), Default::default);
+    let mut watched = Vec::with_capacity(endpoints.len());
+    let mut probers = Vec::new();
+    for (planned, (endpoint, authority)) in service.endpoints.iter().zip(endpoints) {
+        let key = (Arc::clone(name), endpoint.address.clone());
+        let since = if known { nanos_since_start().max(1) } else { 0 };
+        let health = registry.health.get(&key).unwrap_or_else(|| {
+            let made = EndpointHealth::new(Arc::clone(&alarm), since);
+            registry.health.keep(key.clone(), &made);
+            made
+        });
+        if let Some(probes) = &plan.probes {
+            let key = (key.0, key.1, authority.clone(), Arc::clone(probes));
+            let prober = registry.probers.get(&key).unwrap_or_else(|| {
+                let made = Arc::new(Prober::new(probes, endpoint, authority, &health));
+                registry.probers.keep(key, &made);
+                if let Some(chores) = registry.chores() {
+                    probing::begin(chores, &made);
+                }
+                made
+            });
+            probers.push(prober);
+        }
+        watched.push((health, planned.weight));
+    }
+    UpstreamHealth {
+        panel: Panel {
+            endpoints: watched.into(),
+            alarm,
+            ejection: plan.ejection.as_ref().map(ejection),
+            panic_percent: plan.panic_below.as_percent(),
+            minimum_percent: plan.down_at.as_percent(),
+            slow_start: plan.slow_start.as_duration(),
+        },
+        bad: plan.ejection.as_ref().map(|ejection| Statuses::of(&ejection.bad)).unwrap_or_default(),
+        good: plan.ejection.as_ref().map(|ejection| Statuses::of(&ejection.good)).unwrap_or_default(),
+        probers,
+    }
+}
+
+fn ejection(config: &EjectionConfig) -> EjectionSettings {
+    EjectionSettings {
+        thresholds: thresholds(config.failures.each(), 0),
+        eject_for: config.eject_for.on().copied().map(TimeSpan::as_duration),
+        at_most: config.at_most.as_duration(),
+        max_percent: config.max_share.as_percent(),
+    }
+}
+
+pub(crate) const fn thresholds(failures: FailuresConfig, successes: u8) -> Thresholds {
+    let FailuresConfig { statuses, connections, timeouts } = failures;
+    Thresholds { successes, statuses, connects: connections, timeouts }
+}

@@ -1,0 +1,228 @@
+//! Active health checks: one prober for each endpoint, on the chores' thread.
+//!
+//! A prober asks on a connection of its own each time, so that it sees what a new request would see, and
+//! outside of the pool's bound, so that a full pool is not taken for a dead endpoint. It holds its state
+//! weakly and ends when no configuration needs it any more.
+
+use crate::chores::Chores;
+use crate::forward::nanos_since_start;
+use crate::request_id::RequestIds;
+use crate::statuses::Statuses;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+use torana_balance::{EndpointHealth, Finding, Thresholds};
+use torana_config::written::{FailuresConfig, ProbeKind};
+use torana_fault::{Fault, Reason};
+use torana_http::h1::HeadLimits;
+use torana_http::{InvalidField, Known, RequestHead};
+use torana_plan::ProbesPlan;
+use torana_transport::{Endpoint, EndpointSettings, FetchLimits, Pool, Timer, fetch, now, within};
+
+/// How much of an answer is looked at.
+const LONGEST_ANSWER: usize = 64 * 1024;
+/// How often is looked whether an endpoint that is not asked has changed sides.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// An endpoint that is asked from time to time whether it works.
+#[derive(Debug)]
+pub struct Prober {
+    plan: Arc<ProbesPlan>,
+    good: Statuses,
+    bad: Option<Statuses>,
+    thresholds: Thresholds,
+    endpoint: Arc<Endpoint>,
+    authority: String,
+    health: Arc<EndpointHealth>,
+    succeeded: AtomicU64,
+    failed: AtomicU64,
+    /// Why the last failure failed.
+    last: Mutex<Option<String>>,
+}
+
+impl Prober {
+    pub(crate) fn new(
+        plan: &Arc<ProbesPlan>,
+        asked: &Endpoint,
+        authority: &str,
+        health: &Arc<EndpointHealth>,
+    ) -> Self {
+        let settings = EndpointSettings {
+            max_connections: 4,
+            connect_timeout: plan.timeout.as_duration(),
+            idle_timeout: Duration::ZERO,
+            ..EndpointSettings::default()
+        };
+        let FailuresConfig { statuses, connections, timeouts } = plan.unhealthy_after;
+        Self {
+            good: Statuses::of(&plan.good),
+            bad: plan.bad.as_ref().map(Statuses::of),
+            thresholds: Thresholds {
+                successes: plan.healthy_after,
+                statuses,
+                connects: connections,
+                timeouts,
+            },
+            plan: Arc::clone(plan),
+            endpoint: Endpoint::secured(asked.address.clone(), settings, asked.tls.clone()),
+            authority: authority.to_owned(),
+            health: Arc::clone(health),
+            succeeded: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            last: Mutex::default(),
+        }
+    }
+
+    /// Probes that went well, and those that did not.
+    #[must_use]
+    pub fn counts(&self) -> (u64, u64) {
+        (self.succeeded.load(Ordering::Relaxed), self.failed.load(Ordering::Relaxed))
+    }
+
+    /// Why the last probe that failed did.
+    #[must_use]
+    pub fn last_failure(&self) -> Option<String> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Until the next question; `None` while the endpoint is not asked.
+    fn interval(&self) -> Option<Duration> {
+        let works = self.health.out(nanos_since_start()).is_none();
+        let span = if works { self.plan.interval } else { self.plan.unhealthy_interval };
+        span.map(torana_types::TimeSpan::as_duration)
+    }
+
+    async fn probe(&self, pool: &Rc<Pool>, timer: &Timer) {
+        let found = match self.plan.kind {
+            ProbeKind::Tcp => self.connect(pool, timer).await,
+            ProbeKind::Http => self.ask(pool, timer).await,
+        };
+        let (finding, why) = match found {
+            Ok(None) => return,
+            Ok(Some((finding, why))) => (finding, why),
+            Err(fault) => (kind(&fault), fault.to_string()),
+        };
+        if finding == Finding::Success {
+            self.succeeded.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+        }
+        self.health.probed(finding, self.thresholds, nanos_since_start());
+    }
+
+    async fn connect(&self, pool: &Rc<Pool>, timer: &Timer) -> Result<Option<(Finding, String)>, Fault> {
+        let start = now();
+        let deadline = start.checked_add(self.plan.timeout.as_duration()).unwrap_or(start);
+        let acquired = within(timer, deadline, Reason::UpstreamConnectTimeout, pool.acquire(timer, true));
+        acquired.await??;
+        Ok(Some((Finding::Success, String::new())))
+    }
+
+    /// `None`: the answer says nothing.
+    async fn ask(&self, pool: &Rc<Pool>, timer: &Timer) -> Result<Option<(Finding, String)>, Fault> {
+        let limits = FetchLimits {
+            timeout: self.plan.timeout.as_duration(),
+            body_bytes: LONGEST_ANSWER,
+            head: HeadLimits::default(),
+        };
+        let request = self.request()?;
+        let answer = fetch(pool, timer, &request, b"", &limits).await?;
+        let status = answer.head.status;
+        if self.good.contains(status) {
+            let wanted = self.plan.body.as_deref();
+            let found = wanted.is_none_or(|text| {
+                text.is_empty() || memchr::memmem::find(&answer.body, text.as_bytes()).is_some()
+            });
+            return Ok(Some(if found {
+                (Finding::Success, String::new())
+            } else {
+                (Finding::BadStatus, "the answer does not contain the text".into())
+            }));
+        }
+        let speaks = self.bad.is_none_or(|bad| bad.contains(status));
+        Ok(speaks.then(|| (Finding::BadStatus, format!("status {status}"))))
+    }
+
+    fn request(&self) -> Result<RequestHead, InvalidField> {
+        let mut request = RequestHead::default();
+        request.set_method("GET");
+        let (path, query) = match self.plan.path.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (&*self.plan.path, None),
+        };
+        // Both were checked with the configuration.
+        let _ = request.set_path(path.as_bytes());
+        let _ = request.set_query(query.map(str::as_bytes));
+        let host = self.plan.host.as_deref().unwrap_or(&self.authority);
+        request.fields.insert(Known::Host, host.as_bytes())?;
+        request.fields.insert(Known::UserAgent, b"torana-probe")?;
+        for (name, value) in &self.plan.headers {
+            request.fields.insert(name.as_str(), value.as_bytes())?;
+        }
+        Ok(request)
+    }
+}
+
+fn kind(fault: &Fault) -> Finding {
+    match fault.reason {
+        Reason::TotalTimeout
+        | Reason::UpstreamConnectTimeout
+        | Reason::UpstreamFirstByteTimeout
+        | Reason::UpstreamIdleTimeout
+        | Reason::PoolTimeout => Finding::TimedOut,
+        _ => Finding::ConnectFailed,
+    }
+}
+
+/// Begins to ask.
+pub(crate) fn begin(chores: &Chores, prober: &Arc<Prober>) {
+    let prober = Arc::downgrade(prober);
+    chores.begin(move || run(prober));
+}
+
+async fn run(prober: Weak<Prober>) {
+    let Some(pool) = prober.upgrade().map(|prober| Pool::new(Arc::clone(&prober.endpoint))) else { return };
+    let (timer, random) = (Timer::default(), RequestIds::default());
+    loop {
+        let Some(held) = prober.upgrade() else { return };
+        let wait = match held.interval() {
+            Some(interval) => {
+                held.probe(&pool, &timer).await;
+                // The probe may have changed sides, and with it the interval.
+                jittered(held.interval().unwrap_or(interval), random.word())
+            }
+            None => LOOK,
+        };
+        drop(held);
+        // A configuration that is gone is noticed soon, however long the interval.
+        let mut left = wait;
+        while left > Duration::ZERO && prober.strong_count() > 0 {
+            let step = left.min(Duration::from_secs(1));
+            tokio::time::sleep(step).await;
+            left = left.saturating_sub(step);
+        }
+    }
+}
+
+/// From nine tenths to eleven tenths, so that many probers do not ask at once.
+fn jittered(interval: Duration, random: u64) -> Duration {
+    #[allow(clippy::cast_precision_loss, reason = "a share does not need more than 53 bits")]
+    let share = 0.9 + 0.2 * (random as f64 / u64::MAX as f64);
+    interval.mul_f64(share)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_stay_near_the_interval() {
+        let interval = Duration::from_secs(10);
+        for random in [0, 1, u64::MAX / 2, u64::MAX] {
+            let wait = jittered(interval, random);
+            assert!((Duration::from_secs(9)..=Duration::from_millis(11_001)).contains(&wait), "{wait:?}");
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Breaker, ejection and probes on a whole gateway, before origins that fail on command.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests fail by panicking"
+)]
+
+#[path = "yaml.rs"]
+mod yaml;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use torana_testkit::{Client, Origin, Reply, Response, eventually};
+use yaml::Running;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn text(origins: &[&Origin], keys: &str) -> String {
+    let urls: Vec<String> = origins.iter().map(|origin| origin.url()).collect();
+    let urls = urls.join(", ");
+    format!(
+        "access_log: off
+services:
+  a: {{ endpoints: [{urls}], {keys} }}
+routes:
+- {{ path: /*, service: a }}
+- {{ path: /other, service: a }}
+"
+    )
+}
+
+fn before(origins: &[&Origin], keys: &str) -> Running {
+    Running::start(&text(origins, keys))
+}
+
+fn get(gateway: &Running, target: &str) -> Response {
+    Client::connect(gateway.address).exchange(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"))
+}
+
+/// An origin that fails as long as it is told to.
+fn fickle(failing: &Arc<AtomicBool>, failure: Reply) -> Origin {
+    let failing = Arc::clone(failing);
+    Origin::respond(
+        move |_| if failing.load(Ordering::Relaxed) { failure.clone() } else { Reply::ok("fine") },
+    )
+}
+
+#[test]
+fn a_breaker_refuses_for_all_routes_over_a_reload_and_closes_by_its_trials() {
+    let failing = Arc::new(AtomicBool::new(true));
+    let origin = fickle(&failing, Reply::status(500));
+    let keys = "breaker: { failures: 3, open_for: 1s, trials: 2 }";
+    let mut gateway = before(&[&origin], keys);
+    assert!((0..3).all(|_| get(&gateway, "/").status == 500));
+    let refused = get(&gateway, "/other");
+    assert_eq!((refused.status, refused.header("Retry-After")), (503, Some("1")));
+    assert!(refused.text().contains("breaker_open"), "{}", refused.text());
+    gateway.reload(&text(&[&origin], &format!("host: rewrite, {keys}")));
+    assert_eq!(get(&gateway, "/").status, 503, "a reload that does not change it keeps it open");
+    assert_eq!(origin.count(), 3);
+    let page = gateway.metrics.render();
+    assert!(page.contains("torana_breaker_state{service=\"a\",state=\"open\"} 1"), "{page}");
+    failing.store(false, Ordering::Relaxed);
+    eventually(PATIENCE, || get(&gateway, "/").status == 200);
+    assert!((0..5).all(|_| get(&gateway, "/other").status == 200));
+    let page = gateway.metrics.render();
+    assert!(page.contains("torana_breaker_state{service=\"a\",state=\"closed\"} 1"), "{page}");
+    assert!(page.contains("torana_breaker_transitions_total{service=\"a\",to=\"closed\"} 1"), "{page}");
+}
+
+#[test]
+fn what_counts_is_chosen_and_a_fallback_answers_in_its_place() {
+    let origin = Origin::respond(|request| match &*request.target {
+        "/bad" => Reply::status(500),
+        "/teapot" => Reply::status(418),
+        "/reset" => Reply::reset(),
+        _ => Reply::ok("fine"),
+    });
+    let keys = "retries: { attempts: 1 }, breaker: { failures: 2, open_for: 1h, on: [418], \
+                fallback: { status: 203, json: { stale: true }, headers: { X-Why: breaker } } }";
+    let gateway = before(&[&origin], keys);
+    for _ in 0..3 {
+        assert_eq!(get(&gateway, "/bad").status, 500);
+        assert_eq!(get(&gateway, "/reset").status, 502);
+    }
+    assert_eq!(get(&gateway, "/").status, 200);
+    assert!((0..2).all(|_| get(&gateway, "/teapot").status == 418));
+    let answer = get(&gateway, "/");
+    assert_eq!((answer.status, answer.text()), (203, "{\"stale\":true}".into()));
+    assert_eq!(answer.header("X-Why"), Some("breaker"));
+}
+
+#[test]
+fn a_client_that_goes_away_is_no_failure() {
+    let origin = Origin::respond(|request| match &*request.target {
+        "/hang" => Reply::hang(),
+        _ => Reply::ok("fine"),
+    });
+    let gateway = before(&[&origin], "breaker: { failures: 1, open_for: 1h }");
+    for number in 1..4 {
+        let mut client = Client::connect(gateway.address);
+        client.send("GET /hang HTTP/1.1\r\nHost: a\r\n\r\n");
+        eventually(PATIENCE, || origin.count() == number);
+    }
+    eventually(PATIENCE, || gateway.metrics.connections().open() == 0);
+    assert_eq!(get(&gateway, "/").status, 200);
+}
+
+#[test]
+fn an_endpoint_that_fails_requests_is_left_out_and_comes_back() {
+    let failing = Arc::new(AtomicBool::new(true));
+    let (bad, good) = (fickle(&failing, Reply::status(500)), Origin::always(Reply::ok("good")));
+    let keys = "health: { ejection: { failures: 2, for: 1s, at_most: 1s } }";
+    let gateway = before(&[&bad, &good], keys);
+    for _ in 0..20 {
+        get(&gateway, "/");
+    }
+    assert_eq!(bad.count(), 2);
+    let page = gateway.metrics.render();
+    let line = format!("torana_endpoint_in_service{{service=\"a\",endpoint=\"{}\"}} 0", bad.addr());
+    assert!(page.contains(&line), "{page}");
+    failing.store(false, Ordering::Relaxed);
+    eventually(PATIENCE, || get(&gateway, "/").text() == "fine");
+}
+
+#[test]
+fn probes_take_endpoints_out_and_bring_them_back_one_prober_each() {
+    let failing = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&failing);
+    let first = Origin::respond(move |request| match (&*request.target, told.load(Ordering::Relaxed)) {
+        ("/health?deep", true) => Reply::status(503),
+        ("/health?deep", false) => Reply::ok("all is well"),
+        _ => Reply::ok("first"),
+    });
+    let second = Origin::respond(|request| match &*request.target {
+        "/health?deep" => Reply::ok("well"),
+        _ => Reply::ok("second"),
+    });
+    let keys = "health: { probes: { path: /health?deep, interval: 20ms, healthy_after: 2, unhealthy_after: 2, \
+                body: well, headers: { X-Probe: \"1\" } } }";
+    let mut gateway = before(&[&first, &second], keys);
+    let both = |gateway: &Running| {
+        let mut seen: Vec<String> = (0..4).map(|_| get(gateway, "/").text()).collect();
+        seen.sort();
+        seen == ["first", "first", "second", "second"]
+    };
+    assert!(both(&gateway));
+    failing.store(true, Ordering::Relaxed);
+    eventually(PATIENCE, || (0..6).all(|_| get(&gateway, "/").text() == "second"));
+    gateway.reload(&text(&[&first, &second], &format!("host: rewrite, {keys}")));
+    assert!((0..6).all(|_| get(&gateway, "/").text() == "second"), "a reload forgets no health");
+    second.kill();
+    eventually(PATIENCE, || get(&gateway, "/").status == 503);
+    let page = gateway.metrics.render();
+    assert!(page.contains("torana_probes_total{service=\"a\",endpoint=\""), "{page}");
+    second.restart();
+    failing.store(false, Ordering::Relaxed);
+    eventually(PATIENCE, || both(&gateway));
+    let probe = first.requests().into_iter().find(|request| request.target == "/health?deep").unwrap();
+    assert_eq!((probe.header("X-Probe"), probe.method.as_str()), (Some("1"), "GET"));
+    assert_eq!(probe.header("Host"), Some(&*first.addr().to_string()));
+    // Without probes in the configuration nobody asks any more.
+    gateway.reload(&text(&[&first, &second], ""));
+    let quiet = || {
+        let before = first.count();
+        std::thread::sleep(Duration::from_millis(100));
+        first.count() == before
+    };
+    eventually(PATIENCE, quiet);
+}
+
+#[test]
+fn kongs_rules_hold_what_requests_eject_only_probes_bring_back() {
+    let failing = Arc::new(AtomicBool::new(true));
+    let told = Arc::clone(&failing);
+    let origin = Origin::respond(move |request| match (&*request.target, told.load(Ordering::Relaxed)) {
+        ("/status", _) | (_, false) => Reply::ok("up"),
+        (_, true) => Reply::status(500),
+    });
+    // healthchecks: active.unhealthy.interval 1 alone, passive.unhealthy.http_failures 1
+    let keys = "health: { probes: { path: /status, interval: off, unhealthy_interval: 300ms, healthy_after: 1, \
+                good: [200, 302], bad: [429, 500-505], unhealthy_after: { statuses: 1 } }, \
+                ejection: { failures: { statuses: 1 }, bad: [429, 500, 503], for: off, max_share: 100% } }";
+    let gateway = before(&[&origin], keys);
+    assert_eq!(get(&gateway, "/").status, 500);
+    let refused = get(&gateway, "/");
+    assert!(refused.status == 503 && refused.text().contains("no_endpoint"), "{}", refused.text());
+    failing.store(false, Ordering::Relaxed);
+    eventually(PATIENCE, || get(&gateway, "/").status == 200);
+    assert!(origin.requests().iter().any(|request| request.target == "/status"));
+}
+
+#[test]
+fn a_connection_alone_can_be_the_probe() {
+    let (first, second) = (Origin::always(Reply::ok("first")), Origin::always(Reply::ok("second")));
+    let keys =
+        "retries: { attempts: 1 }, health: { probes: { kind: tcp, interval: 20ms, unhealthy_after: 1 } }";
+    let gateway = before(&[&first, &second], keys);
+    first.kill();
+    eventually(PATIENCE, || (0..6).all(|_| get(&gateway, "/").text() == "second"));
+    first.restart();
+    eventually(PATIENCE, || (0..6).any(|_| get(&gateway, "/").text() == "first"));
+}
