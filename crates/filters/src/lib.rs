@@ -14,7 +14,7 @@ pub use roles::RolesFilter;
 
 use std::sync::Arc;
 use torana_filter::{DynamicFilter, Exchange, Needs, OnRequest, OnResponse, Outside, Verdict};
-use torana_http::{Fields, ResponseHead};
+use torana_http::{FieldName, Fields, ResponseHead};
 
 /// Any filter.
 #[derive(Clone, Debug)]
@@ -84,9 +84,9 @@ impl OnResponse for Filter {
 }
 
 /// Removes fields that only filters may set: a client that sends one claims to be somebody.
-pub fn strip_identity_headers(fields: &mut Fields, names: &[String]) {
-    for name in names {
-        fields.remove(name.as_str());
+pub fn strip_identity_headers(fields: &mut Fields, names: &[FieldName]) {
+    if !names.is_empty() {
+        fields.retain(|field, _| !names.iter().any(|name| name.is(field)));
     }
 }
 
@@ -100,7 +100,7 @@ mod tests {
         for name in ["X-User-Id", "x-user-id", "X-USER-ID", "X-Other"] {
             fields.append(name, b"admin").unwrap();
         }
-        strip_identity_headers(&mut fields, &["X-User-Id".into()]);
+        strip_identity_headers(&mut fields, &[FieldName::new("X-User-Id")]);
         assert_eq!(fields.iter().map(|(name, _)| name).collect::<Vec<_>>(), [b"X-Other"]);
     }
 }

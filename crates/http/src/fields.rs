@@ -4,7 +4,7 @@
 //! that say where its name and value lie. Removing marks, adding appends, so untouched neighbours stay
 //! contiguous and are written back as one copy.
 
-use crate::name::{Known, Name};
+use crate::name::{Known, KnownSet, Name};
 use torana_fault::{Fault, Reason};
 
 /// A name or value that cannot be a field (RFC 9110 section 5).
@@ -220,14 +220,37 @@ impl Fields {
         self.index(name_span, value_span, known, true);
     }
 
+    /// Adds a field whose value stands in the arena already, and so was checked.
+    pub(crate) fn push_copy(&mut self, name: Known, value: Span) {
+        let name_span = self.store(name.as_str().as_bytes());
+        self.arena.extend_from_slice(b": ");
+        let start = value.start as usize;
+        let end = start.saturating_add(value.len as usize).min(self.arena.len());
+        let value_span = Span::new(self.arena.len(), end.saturating_sub(start));
+        self.arena.extend_from_within(start.min(end)..end);
+        self.arena.extend_from_slice(b"\r\n");
+        self.index(name_span, value_span, Some(name), true);
+    }
+
     /// Removes every field of that name; tells whether there was one.
     pub fn remove<'a>(&mut self, name: impl Into<Name<'a>>) -> bool {
         let name = name.into();
-        self.retain(|candidate, _| match (candidate, name) {
-            (Name::Known(left), Name::Known(right)) => left != right,
-            (Name::Other(left), Name::Other(right)) => !left.eq_ignore_ascii_case(right),
-            _ => true,
-        })
+        let mut removed = false;
+        for place in 0..self.list.len() {
+            let matches = self.list.get(place).is_some_and(|field| self.matches(field, name));
+            if let (true, Some(field)) = (matches, self.list.get_mut(place)) {
+                field.flags |= REMOVED;
+                removed = true;
+            }
+        }
+        removed
+    }
+
+    /// Removes every field whose name is in the set.
+    pub fn remove_known(&mut self, set: KnownSet) {
+        for field in self.list.iter_mut().filter(|field| set.has_number(field.known)) {
+            field.flags |= REMOVED;
+        }
     }
 
     /// Keeps the fields for which `keep(name, value)` is true; tells whether one was removed.
@@ -284,11 +307,16 @@ impl Fields {
 
 fn check(name: Name<'_>, value: &[u8]) -> Result<(), InvalidField> {
     if let Name::Other(text) = name
-        && (text.is_empty() || text.len() > usize::from(u16::MAX) || !text.bytes().all(is_token))
+        && (text.is_empty() || text.len() > usize::from(u16::MAX) || !every(text.as_bytes(), is_token))
     {
         return Err(InvalidField::Name);
     }
-    if value.iter().all(|byte| is_value(*byte)) { Ok(()) } else { Err(InvalidField::Value) }
+    if every(value, is_value) { Ok(()) } else { Err(InvalidField::Value) }
+}
+
+/// Whether all bytes are good. Looks at all of them whatever comes: that takes many at once.
+fn every(bytes: &[u8], is_good: fn(u8) -> bool) -> bool {
+    bytes.iter().fold(true, |good, byte| good & is_good(*byte))
 }
 
 /// `tchar` of RFC 9110 section 5.6.2.

@@ -3,6 +3,7 @@
 use crate::fields::{Fields, Span};
 use crate::h1::{BodyFraming, ConnectionOptions};
 use crate::method::Method;
+use crate::name::Known;
 
 /// The protocol version a message was received with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -95,6 +96,11 @@ impl RequestHead {
     #[must_use]
     pub fn host(&self) -> &[u8] {
         self.fields.slice(self.host)
+    }
+
+    /// Adds a field with the value of `Host` after all others, as [`Self::host`] has it.
+    pub fn copy_host_to(&mut self, name: Known) {
+        self.fields.push_copy(name, self.host);
     }
 
     /// Sets the path. The caller has normalised it: it starts with a slash and holds only visible ASCII

@@ -21,4 +21,4 @@ mod name;
 pub use fields::{Fields, InvalidField};
 pub use head::{RequestHead, ResponseHead, TargetForm, Version};
 pub use method::Method;
-pub use name::{Known, Name};
+pub use name::{FieldName, Known, KnownSet, Name};

@@ -88,6 +88,12 @@ known_names! {
     RatelimitReset, "RateLimit-Reset";
 }
 
+/// Room for the longest well-known name.
+const LONGEST: usize = 32;
+
+/// A name in lower case, filled up with zeros: what names are compared by, eight bytes at a time.
+type Folded = [u64; LONGEST / 8];
+
 /// Slots of the look-up table; a power of two. With the weights of [`slot`] no two names share one.
 const SLOTS: usize = 1024;
 
@@ -106,7 +112,8 @@ const fn slot(name: &[u8]) -> Option<usize> {
     Some(sum & (SLOTS - 1))
 }
 
-static TABLE: [Option<Known>; SLOTS] = table();
+/// The slots, and behind each the name that it may be.
+static TABLE: [Option<(Known, Folded)>; SLOTS] = table();
 
 #[allow(
     clippy::indexing_slicing,
@@ -114,17 +121,63 @@ static TABLE: [Option<Known>; SLOTS] = table();
     clippy::panic,
     reason = "runs at compile time only"
 )]
-const fn table() -> [Option<Known>; SLOTS] {
+const fn table() -> [Option<(Known, Folded)>; SLOTS] {
     let mut table = [None; SLOTS];
     let mut position = 0;
     while position < Known::ALL.len() {
         let known = Known::ALL[position];
-        let Some(slot) = slot(known.as_str().as_bytes()) else { panic!("a name is empty") };
+        let name = known.as_str().as_bytes();
+        let Some(slot) = slot(name) else { panic!("a name is empty") };
+        assert!(name.len() <= LONGEST, "a name is longer than the room for it");
         assert!(table[slot].is_none(), "two names share a slot: search for other weights");
-        table[slot] = Some(known);
+        let mut bytes = [0; LONGEST];
+        let mut at = 0;
+        while at < name.len() {
+            bytes[at] = name[at];
+            at += 1;
+        }
+        table[slot] = Some((known, fold(&bytes)));
         position += 1;
     }
     table
+}
+
+/// Folds `A` to `Z` to lower case, every other byte to itself.
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "the bounds are constants")]
+const fn fold(bytes: &[u8; LONGEST]) -> Folded {
+    let mut folded = [0; LONGEST / 8];
+    let mut word = 0;
+    while word < LONGEST / 8 {
+        let at = word * 8;
+        folded[word] = lower(u64::from_le_bytes([
+            bytes[at],
+            bytes[at + 1],
+            bytes[at + 2],
+            bytes[at + 3],
+            bytes[at + 4],
+            bytes[at + 5],
+            bytes[at + 6],
+            bytes[at + 7],
+        ]));
+        word += 1;
+    }
+    folded
+}
+
+/// Eight bytes at once: a byte with its high bit clear that is at least `A` and at most `Z` gets the bit
+/// that makes it lower case. Adding cannot carry into the next byte, because the high bits are masked.
+const fn lower(word: u64) -> u64 {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    const TO_A: u64 = every(0x80 - b'A');
+    const BEYOND_Z: u64 = every(0x7f - b'Z');
+    let low = word & !HIGH;
+    let (from_a, beyond_z) = (low.wrapping_add(TO_A), low.wrapping_add(BEYOND_Z));
+    word | ((!word & (from_a ^ beyond_z) & HIGH) >> 2)
+}
+
+/// The same byte eight times.
+const fn every(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
 }
 
 impl Known {
@@ -136,10 +189,44 @@ impl Known {
     /// Finds a name regardless of case (RFC 9110 section 5.1).
     #[must_use]
     pub fn find(name: &[u8]) -> Option<Self> {
-        let known = *TABLE.get(slot(name)?)?;
-        known.filter(|known| known.as_str().as_bytes().eq_ignore_ascii_case(name))
+        let (known, folded) = TABLE.get(slot(name)?)?.as_ref()?;
+        let mut bytes = [0; LONGEST];
+        bytes.get_mut(..name.len())?.copy_from_slice(name);
+        // A name with zeros at its end is no token and cannot come here; it would not be found by its length.
+        (fold(&bytes) == *folded && known.as_str().len() == name.len()).then_some(*known)
     }
 }
+
+/// A set of well-known names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownSet(u128);
+
+impl KnownSet {
+    /// The set of these names.
+    #[must_use]
+    pub const fn of(names: &[Known]) -> Self {
+        let mut bits = 0;
+        let mut rest = names;
+        while let [first, others @ ..] = rest {
+            bits |= 1 << (*first as u8);
+            rest = others;
+        }
+        Self(bits)
+    }
+
+    /// Whether the name with this number is in it; numbers that no name has are not.
+    pub(crate) const fn has_number(self, number: u8) -> bool {
+        number < 128 && self.0 >> number & 1 == 1
+    }
+
+    /// Whether the name is in it.
+    #[must_use]
+    pub const fn contains(self, known: Known) -> bool {
+        self.has_number(known as u8)
+    }
+}
+
+const _: () = assert!(Known::ALL.len() <= 128, "a set has a bit for each name");
 
 /// A field name to look up or to add.
 #[derive(Clone, Copy, Debug)]
@@ -173,9 +260,81 @@ impl<'a> From<&'a str> for Name<'a> {
     }
 }
 
+/// A field name of the configuration: looked up once, then as quick to use as a well-known one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FieldName {
+    known: Option<Known>,
+    text: Box<str>,
+}
+
+impl FieldName {
+    /// A name. The caller has checked that it is a token.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self { known: Known::find(text.as_bytes()), text: text.into() }
+    }
+
+    /// The name as text, as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether this is the name, regardless of case.
+    #[must_use]
+    pub fn is(&self, name: Name<'_>) -> bool {
+        match (self.known, name) {
+            (Some(own), Name::Known(known)) => own == known,
+            (None, Name::Other(text)) => self.text.eq_ignore_ascii_case(text),
+            _ => false,
+        }
+    }
+}
+
+impl<'a> From<&'a FieldName> for Name<'a> {
+    fn from(name: &'a FieldName) -> Self {
+        name.known.map_or(Name::Other(&name.text), Name::Known)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn folding_changes_letters_alone() {
+        for byte in 0..=u8::MAX {
+            let mut bytes = [b'@'; LONGEST];
+            bytes[3] = byte;
+            let mut expected = [b'@'; LONGEST];
+            expected[3] = byte.to_ascii_lowercase();
+            assert_eq!(
+                fold(&bytes),
+                std::array::from_fn(|word| {
+                    u64::from_le_bytes(expected[word * 8..word * 8 + 8].try_into().unwrap())
+                }),
+                "{byte}"
+            );
+        }
+    }
+
+    #[test]
+    fn sets_hold_what_they_were_made_of() {
+        let set = KnownSet::of(&[Known::Host, Known::RatelimitReset]);
+        for known in Known::ALL {
+            assert_eq!(set.contains(*known), matches!(known, Known::Host | Known::RatelimitReset));
+        }
+        assert!(!set.has_number(u8::MAX));
+    }
+
+    #[test]
+    fn a_name_of_the_configuration_is_the_same_name() {
+        for text in ["x-request-id", "X-Own"] {
+            let name = FieldName::new(text);
+            assert!(name.is(Name::from(text)) && name.is(Name::from(text.to_uppercase().as_str())));
+            assert!(!name.is(Name::from("Host")) && !name.is(Name::from("X-Other")));
+        }
+    }
 
     #[test]
     fn every_known_name_is_found_in_any_case() {
@@ -187,7 +346,7 @@ mod tests {
 
     #[test]
     fn look_alikes_are_not_found() {
-        for name in ["", "h", "hostt", "h\u{f6}st", "content_length", "transfer-encodinG "] {
+        for name in ["", "h", "hostt", "host\0", "h\u{f6}st", "content_length", "transfer-encodinG "] {
             assert_eq!(Known::find(name.as_bytes()), None, "{name}");
         }
     }

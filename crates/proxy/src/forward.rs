@@ -29,7 +29,7 @@ use torana_fault::{Fault, Reason};
 use torana_filter::{Attempt, Exchange};
 use torana_http::h1::BodyFraming;
 use torana_http::{Known, ResponseHead};
-use torana_transport::{BodySource, RequestBody, ResponseSink, Timer, now, within};
+use torana_transport::{BodySource, RequestBody, ResponseSink, Timer, now, recently, within};
 
 /// What one exchange with a service needs besides the exchange itself.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ pub async fn forward(
 ) -> Result<(), Fault> {
     let total = deadline::total(call, &exchange.request);
     let deadline = total.map(|total| {
-        let start = now();
+        let start = recently();
         start.checked_add(total).unwrap_or(start)
     });
     let mut chances = Chances::new(call, &exchange.request);

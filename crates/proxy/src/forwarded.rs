@@ -6,7 +6,7 @@
 use crate::text::ShortText;
 use std::net::IpAddr;
 use torana_fault::{Fault, Reason};
-use torana_http::{Fields, Known, RequestHead};
+use torana_http::{Fields, Known, KnownSet, RequestHead};
 use torana_transport::ConnectionInfo;
 
 /// How often a request may pass gateways of our name before it counts as a loop.
@@ -57,7 +57,7 @@ impl Forwarded {
     ) -> Result<(), Fault> {
         let fields = &mut head.fields;
         if !peer_is_trusted {
-            remove_claims(fields);
+            fields.remove_known(CLAIMS);
         }
         let peer = connection.peer.ip().to_canonical();
         let scheme = if connection.secure { "https" } else { "http" };
@@ -82,32 +82,25 @@ impl Forwarded {
         scheme: &str,
         port: u16,
     ) -> Result<(), Fault> {
-        append_to_list(&mut head.fields, Known::XForwardedFor, ShortText::of(peer).as_bytes())?;
+        append_to_list(&mut head.fields, Known::XForwardedFor, ShortText::address(peer).as_bytes())?;
         set_if_missing(&mut head.fields, Known::XForwardedProto, scheme.as_bytes())?;
         if !head.fields.contains(Known::XForwardedHost) && !head.host().is_empty() {
-            let host = head.host().to_vec();
-            head.fields.append(Known::XForwardedHost, &host)?;
+            head.copy_host_to(Known::XForwardedHost);
         }
-        set_if_missing(&mut head.fields, Known::XForwardedPort, ShortText::of(port).as_bytes())
+        set_if_missing(&mut head.fields, Known::XForwardedPort, ShortText::number(port).as_bytes())
     }
 }
 
-fn remove_claims(fields: &mut Fields) {
-    fields.retain(|name, _| {
-        !matches!(
-            name,
-            torana_http::Name::Known(
-                Known::XForwardedFor
-                    | Known::XForwardedProto
-                    | Known::XForwardedHost
-                    | Known::XForwardedPort
-                    | Known::XForwardedPrefix
-                    | Known::XRealIp
-                    | Known::Forwarded
-            )
-        )
-    });
-}
+/// What a request says of where it comes from.
+const CLAIMS: KnownSet = KnownSet::of(&[
+    Known::XForwardedFor,
+    Known::XForwardedProto,
+    Known::XForwardedHost,
+    Known::XForwardedPort,
+    Known::XForwardedPrefix,
+    Known::XRealIp,
+    Known::Forwarded,
+]);
 
 fn set_if_missing(fields: &mut Fields, name: Known, value: &[u8]) -> Result<(), Fault> {
     if fields.contains(name) { Ok(()) } else { Ok(fields.append(name, value)?) }

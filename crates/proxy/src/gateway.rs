@@ -23,7 +23,9 @@ use tokio::time::Instant;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, Response};
 use torana_http::RequestHead;
-use torana_transport::{ConnectionInfo, RequestBody, ResponseSink, ServerSettings, Service, Timer, now};
+use torana_transport::{
+    ConnectionInfo, RequestBody, ResponseSink, ServerSettings, Service, Timer, now, recently,
+};
 
 /// The gateway on one worker.
 #[derive(Debug)]
@@ -74,6 +76,7 @@ impl Gateway {
 
     /// Lets go of a pipeline that is no longer in force, also when no request comes.
     pub(crate) fn refresh(&self) {
+        self.shared.look_at_the_wall();
         drop(self.pipeline());
     }
 }
@@ -91,7 +94,7 @@ impl Passage<'_> {
         if let Some(field) = &self.pipeline.request_id {
             let id = admit::identifier(self.pipeline, request, &self.own_id);
             // Name and value went through the same check when they were set on the request.
-            let _ = made.head.fields.insert(field.name.as_str(), id.as_bytes());
+            let _ = made.head.fields.insert(&field.name, id.as_bytes());
         }
     }
 }
@@ -105,7 +108,7 @@ impl Service for Gateway {
         body: &mut impl RequestBody,
         response: &mut impl ResponseSink,
     ) {
-        let started = now();
+        let started = recently();
         let pipeline = self.pipeline();
         let mut exchange = self.spare.borrow_mut().pop().unwrap_or_default();
         std::mem::swap(&mut exchange.request, request);

@@ -5,6 +5,7 @@ use crate::upstream::{Upstream, UpstreamTimeouts};
 use bytes::Bytes;
 use std::sync::Arc;
 use torana_filters::{Filter, LimiterState};
+use torana_http::FieldName;
 use torana_observe::{AccessLog, RouteMetrics};
 use torana_route::{NormalizeOptions, Router};
 use torana_transport::ServerSettings;
@@ -24,7 +25,7 @@ pub struct Pipeline {
     /// The field that carries the request's identifier, and whether one that came along is kept.
     pub request_id: Option<RequestIdField>,
     /// Fields that only filters may set: removed from every request.
-    pub identity_fields: Vec<String>,
+    pub identity_fields: Vec<FieldName>,
     /// Finds the route.
     pub router: Router,
     /// The routes, by the router's numbers.
@@ -52,7 +53,7 @@ pub struct Limiter {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestIdField {
     /// The field's name.
-    pub name: String,
+    pub name: FieldName,
     /// Whether an identifier that came with the request is kept.
     pub trust_incoming: bool,
 }

@@ -3,6 +3,7 @@
 use crate::pipeline::Pipeline;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 use torana_filter::Moment;
@@ -14,6 +15,8 @@ use torana_transport::now;
 pub struct Shared {
     pipeline: ArcSwap<Pipeline>,
     started: Instant,
+    /// When that was by the wall clock, as far as it is known.
+    epoch: AtomicU64,
     pub(crate) metrics: Arc<Metrics>,
     /// Where requests are counted that found no route.
     pub(crate) unrouted: Arc<RouteMetrics>,
@@ -24,7 +27,8 @@ impl Shared {
     #[must_use]
     pub fn new(pipeline: Pipeline, metrics: Arc<Metrics>) -> Arc<Self> {
         let unrouted = metrics.unrouted();
-        Arc::new(Self { pipeline: ArcSwap::from_pointee(pipeline), started: now(), metrics, unrouted })
+        let (pipeline, started) = (ArcSwap::from_pointee(pipeline), now());
+        Arc::new(Self { pipeline, started, epoch: AtomicU64::new(epoch(started)), metrics, unrouted })
     }
 
     /// Puts a new pipeline in force for every request that begins from now on. Requests under way end with
@@ -47,7 +51,21 @@ impl Shared {
 
     /// Both clocks, for a request that began at `start`.
     pub(crate) fn moment(&self, start: Instant) -> Moment {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        Moment { since_start: start.duration_since(self.started), unix_seconds: unix.as_secs() }
+        let since_start = start.duration_since(self.started);
+        let unix = Duration::from_nanos(self.epoch.load(Ordering::Relaxed)).saturating_add(since_start);
+        Moment { since_start, unix_seconds: unix.as_secs() }
     }
+
+    /// Looks at the wall clock, which people may set while the process runs. Each worker does once a second,
+    /// so that no request has to.
+    pub(crate) fn look_at_the_wall(&self) {
+        self.epoch.store(epoch(self.started), Ordering::Relaxed);
+    }
+}
+
+/// Nanoseconds from 1970-01-01 UTC to `started`.
+fn epoch(started: Instant) -> u64 {
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let at_start = unix.saturating_sub(now().duration_since(started));
+    u64::try_from(at_start.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,6 +1,7 @@
 //! A connection's socket, readable and writable from two futures of one task.
 
 use crate::buffer::Buffer;
+use crate::clock::now;
 use crate::tls::TlsStream;
 use std::cell::RefCell;
 use std::io;
@@ -51,10 +52,12 @@ impl Io {
             }
             Stream::Tls(tls) => tls.poll_read(context, room),
         };
-        result.map_ok(|count| {
-            buffer.filled_more(count);
-            count
-        })
+        if let Poll::Ready(Ok(count)) = &result {
+            buffer.filled_more(*count);
+            // Something has arrived: the moment that all of what follows takes place in.
+            let _ = now();
+        }
+        result
     }
 
     /// Reads into a target that the caller owns. Nothing read means that the peer has closed its side.

@@ -20,19 +20,21 @@ pub mod handover;
 mod io;
 mod listener;
 mod pool;
+mod recycled;
 mod service;
 mod timer;
 mod tls;
 
 pub use body::{BodySink, BodySource, Relayed, relay};
 pub use buffer::Buffer;
-pub use clock::{far_future, now};
+pub use clock::{far_future, now, recently};
 pub use drain::Drain;
 pub use entrance::Entrance;
 pub use fetch::{FetchLimits, Fetched, fetch};
 pub use io::{Io, Stream};
 pub use listener::{AcceptError, bind, serve_listener};
 pub use pool::{Address, Endpoint, EndpointSettings, EndpointUsage, Lease, Pool};
+pub use recycled::Recycled;
 pub use service::{ConnectionInfo, RequestBody, ResponseSink, ServerSettings, Service};
 pub use timer::{Timer, within};
 pub use tls::{

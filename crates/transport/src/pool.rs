@@ -10,7 +10,7 @@ mod endpoint;
 pub use connection::Lease;
 pub use endpoint::{Address, Endpoint, EndpointSettings, EndpointUsage};
 
-use crate::clock::now;
+use crate::clock::{now, recently};
 use crate::timer::{Timer, within};
 use crate::tls::Protocol;
 use connection::Connection;
@@ -63,7 +63,7 @@ impl Pool {
     }
 
     fn take(self: &Rc<Self>, fresh: bool) -> Option<Lease> {
-        let now = now();
+        let now = recently();
         loop {
             let connection = self.idle.borrow_mut().pop()?;
             self.endpoint.usage.left_idle();
@@ -126,12 +126,14 @@ impl Pool {
             within(timer, deadline, Reason::PoolTimeout, either)
                 .await
                 .map_err(|fault| fault.retry(Retry::Yes))?;
+            // That may have been long.
+            let _ = now();
         }
     }
 
     /// Puts a connection back; a waiter of this worker gets it, else one of another worker its place.
     fn give_back(&self, mut connection: Connection) {
-        let now = now();
+        let now = recently();
         connection.idle_since = now;
         let too_old =
             connection.opened.checked_add(self.endpoint.settings.max_age).is_some_and(|end| now >= end);

@@ -4,7 +4,7 @@ use super::BodyFraming;
 use super::scan::list;
 use crate::fields::Fields;
 use crate::head::{RequestHead, ResponseHead, TargetForm};
-use crate::name::{Known, Name};
+use crate::name::{Known, KnownSet, Name};
 
 /// Removes the fields that describe this connection and not the message (RFC 9110 section 7.6.1), and
 /// those that `Connection` names. `Content-Length` stays; `Transfer-Encoding` goes, the writer sets it.
@@ -12,29 +12,31 @@ use crate::name::{Known, Name};
 /// A field that others rely on end to end cannot be removed by naming it in `Connection`: otherwise a
 /// client could make the gateway drop the very fields by which it tells the upstream who is calling.
 pub fn remove_hop_by_hop(fields: &mut Fields, names_fields: bool) {
-    let named: Vec<u8> = if names_fields {
-        fields.get_all(Known::Connection).flat_map(|value| value.iter().copied().chain([b','])).collect()
-    } else {
-        Vec::new()
-    };
+    if names_fields {
+        remove_named(fields);
+    }
+    fields.remove_known(HOP_BY_HOP);
+}
+
+const HOP_BY_HOP: KnownSet = KnownSet::of(&[
+    Known::Connection,
+    Known::KeepAlive,
+    Known::ProxyConnection,
+    Known::Te,
+    Known::Trailer,
+    Known::TransferEncoding,
+    Known::Upgrade,
+    Known::Http2Settings,
+    Known::ProxyAuthorization,
+    Known::Expect,
+]);
+
+fn remove_named(fields: &mut Fields) {
+    let named: Vec<u8> =
+        fields.get_all(Known::Connection).flat_map(|value| value.iter().copied().chain([b','])).collect();
     fields.retain(|name, _| match name {
-        Name::Known(
-            Known::Connection
-            | Known::KeepAlive
-            | Known::ProxyConnection
-            | Known::Te
-            | Known::Trailer
-            | Known::TransferEncoding
-            | Known::Upgrade
-            | Known::Http2Settings
-            | Known::ProxyAuthorization
-            | Known::Expect,
-        ) => false,
         Name::Known(known) if !may_be_named(known) => true,
-        name if names_fields => {
-            !list(&named).any(|option| option.eq_ignore_ascii_case(name.as_str().as_bytes()))
-        }
-        _ => true,
+        name => !list(&named).any(|option| option.eq_ignore_ascii_case(name.as_str().as_bytes())),
     });
 }
 
@@ -121,10 +123,21 @@ fn write_framing(fields: &Fields, framing: BodyFraming, out: &mut Vec<u8>) {
     }
 }
 
+/// A number in decimal, without the machinery of formatting.
 fn write_decimal(number: u64, out: &mut Vec<u8>) {
-    use std::io::Write;
-    // Writing to a Vec cannot fail.
-    let _ = write!(out, "{number}");
+    // Twenty digits hold every number of 64 bits.
+    let mut digits = [0; 20];
+    let mut rest = number;
+    let mut used = 0;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0'.wrapping_add(u8::try_from(rest % 10).unwrap_or_default());
+        used = usize::wrapping_add(used, 1);
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(digits.len().wrapping_sub(used)..).unwrap_or_default());
 }
 
 /// The usual phrase (RFC 9110 section 15); recipients ignore it, people read it.
@@ -172,5 +185,19 @@ const fn reason_phrase(status: u16) -> &'static str {
         505 => "HTTP Version Not Supported",
         508 => "Loop Detected",
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::write_decimal;
+
+    #[test]
+    fn numbers_are_written_as_people_do() {
+        for number in [0, 7, 10, 99, 100, 65_535, 4_294_967_296, u64::MAX] {
+            let mut out = b"x".to_vec();
+            write_decimal(number, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), format!("x{number}"));
+        }
     }
 }

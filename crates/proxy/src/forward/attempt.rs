@@ -16,7 +16,8 @@ use torana_http::h1::{BodyFraming, remove_hop_by_hop};
 use torana_http::{Fields, ResponseHead};
 use torana_transport::h1::{ClientExchange, ResponseReader};
 use torana_transport::{
-    BodySink, BodySource, Lease, Relayed, RequestBody, ResponseSink, far_future, now, relay,
+    BodySink, BodySource, Lease, Recycled, Relayed, RequestBody, ResponseSink, far_future, now, recently,
+    relay,
 };
 
 /// One try: where, and whether kept-alive connections may be used.
@@ -127,7 +128,7 @@ impl Once<'_> {
         trial: &mut Trial<'_, '_>,
     ) -> Result<Exchanged, Fault> {
         let timeouts = self.call.timeouts;
-        let sent = now();
+        let sent = recently();
         // What is kept, or was never there, can be sent again.
         let whole = body.held().is_some() || body.is_done();
         let limits = self.call.upstream.head_limits;
@@ -135,7 +136,7 @@ impl Once<'_> {
             lease.exchange(self.call.timer, limits, timeouts.idle);
         writer.start(&exchange.request, exchange.request.framing);
         let method = exchange.request.method();
-        let mut head = ResponseHead::default();
+        let mut head = Recycled::take();
 
         if body.is_done() {
             writer.finish(&Fields::default())?;
@@ -174,7 +175,7 @@ impl Once<'_> {
                 }
             }
         }
-        let begun = now();
+        let begun = recently();
         let deadline = begun.checked_add(timeouts.first_byte).unwrap_or(begun);
         let deadline = self.by.map_or(deadline, |by| by.min(deadline));
         self.wait_for_head(&mut reader, &mut head, method, deadline, body).await?;
@@ -231,7 +232,7 @@ impl Once<'_> {
         responder: &mut impl Responder,
         judge: &mut Judge<'_>,
     ) {
-        let latency = now().duration_since(sent);
+        let latency = recently().duration_since(sent);
         let clock = nanos_since_start();
         responder.on_first_byte(latency);
         if let Some(in_flight) = &self.in_flight {
@@ -257,7 +258,7 @@ fn skip(context: &mut Context<'_>, source: &mut impl BodySource) -> bool {
 pub(crate) fn nanos_since_start() -> u64 {
     static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
     let start = *START.get_or_init(now);
-    u64::try_from(now().duration_since(start).as_nanos()).unwrap_or(u64::MAX)
+    u64::try_from(recently().duration_since(start).as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Makes the upstream's head ours: what belongs to its connection goes, the filters have their say.

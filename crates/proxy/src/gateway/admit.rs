@@ -19,21 +19,21 @@ const LONGEST_ID: usize = 128;
 pub(super) fn identify(pipeline: &Pipeline, request: &mut RequestHead, own: RequestId) {
     let Some(field) = &pipeline.request_id else { return };
     let acceptable = |value: &[u8]| value.len() <= LONGEST_ID && value.iter().all(u8::is_ascii_graphic);
-    let mut incoming = request.fields.get_all(field.name.as_str());
+    let mut incoming = request.fields.get_all(&field.name);
     let keep = field.trust_incoming
         && incoming.next().is_some_and(|value| !value.is_empty() && acceptable(value))
         && incoming.next().is_none();
     drop(incoming);
     if !keep {
         // The name was checked with the configuration and the digits are digits: it cannot fail.
-        let _ = request.fields.insert(field.name.as_str(), own.as_bytes());
+        let _ = request.fields.insert(&field.name, own.as_bytes());
     }
 }
 
 /// The identifier by which a caller's report is found in the log.
 pub(super) fn identifier<'a>(pipeline: &Pipeline, request: &'a RequestHead, own: &'a RequestId) -> &'a str {
     let field = pipeline.request_id.as_ref();
-    field.and_then(|field| request.fields.get_str(field.name.as_str())).unwrap_or_else(|| own.as_str())
+    field.and_then(|field| request.fields.get_str(&field.name)).unwrap_or_else(|| own.as_str())
 }
 
 /// Brings the path into the one form that is matched, authorised and forwarded.

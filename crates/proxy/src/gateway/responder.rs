@@ -45,8 +45,8 @@ impl Responder for RouteResponder<'_, '_> {
             head.fields.append(Known::Via, via.entry().as_bytes())?;
         }
         if let Some(field) = &pipeline.request_id {
-            let id = exchange.request.fields.get(field.name.as_str()).unwrap_or_default();
-            head.fields.insert(field.name.as_str(), id)?;
+            let id = exchange.request.fields.get(&field.name).unwrap_or_default();
+            head.fields.insert(&field.name, id)?;
         }
         for filter in self.route.filters.iter().take(self.reached).rev() {
             if let Verdict::Fail(fault) = filter.on_response(exchange, head).await {

@@ -5,6 +5,7 @@ use crate::registry::Registry;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use torana_filters::{Filter, JwtFilter, LimiterState, RateLimitFilter, RolesFilter};
+use torana_http::FieldName;
 use torana_plan::{Plan, PolicyPlan};
 
 /// The limits in force, each once however many routes share it.
@@ -38,12 +39,12 @@ pub(super) fn filter(policy: &PolicyPlan, registry: &mut Registry, limiters: &mu
 
 /// The fields that carry identity to services, whichever route sets them: a service behind a public route
 /// must not see what a client made up.
-pub(super) fn identity_fields(plan: &Plan) -> Vec<String> {
+pub(super) fn identity_fields(plan: &Plan) -> Vec<FieldName> {
     let policies = plan.routes.iter().flat_map(|route| &route.policies);
     let fields = policies.filter_map(|planned| match &planned.policy {
         PolicyPlan::Jwt(jwt) => Some(&jwt.claims_to_headers),
         _ => None,
     });
     let fields: BTreeSet<&String> = fields.flatten().map(|(_, field)| field).collect();
-    fields.into_iter().cloned().collect()
+    fields.into_iter().map(|field| FieldName::new(field)).collect()
 }

@@ -6,6 +6,7 @@ use crate::pipeline::RequestIdField;
 use crate::registry::Registry;
 use std::sync::Arc;
 use torana_config::written::{AccessLogFormat, EncodedSlashes as Written};
+use torana_http::FieldName;
 use torana_http::h1::HeadLimits;
 use torana_observe::{AccessLog, AccessLogSettings, LogFormat, LogTarget, Metrics};
 use torana_plan::Settings;
@@ -52,7 +53,7 @@ pub(super) fn forwarded(settings: &Settings) -> Forwarded {
 pub(super) fn request_id(settings: &Settings) -> Option<RequestIdField> {
     let written = &settings.request_id;
     let name = written.header.on()?.clone();
-    Some(RequestIdField { name, trust_incoming: written.trust_incoming })
+    Some(RequestIdField { name: FieldName::new(&name), trust_incoming: written.trust_incoming })
 }
 
 /// The access log: the one in use where nothing about it changed.

@@ -4,7 +4,7 @@ use super::incoming::{CLIENT, Incoming};
 use super::outgoing::Outgoing;
 use crate::body::{BodySink, BodySource};
 use crate::buffer::Buffer;
-use crate::clock::now;
+use crate::clock::{now, recently};
 use crate::drain::Drain;
 use crate::io::Io;
 use crate::service::{ConnectionInfo, RequestBody, ResponseSink, ServerSettings, Service};
@@ -23,6 +23,8 @@ use torana_http::{Fields, Known, Method, RequestHead, ResponseHead, Version};
 const LINGER_BYTES: u64 = 1024 * 1024;
 /// How long that may take.
 const LINGER_TIME: Duration = Duration::from_secs(2);
+/// How long a connection counts as busy after a request.
+const BUSY: Duration = Duration::from_secs(1);
 
 thread_local! {
     /// Heads and output buffers between two requests.
@@ -60,16 +62,20 @@ pub async fn serve_connection(
     let mut patience = after(service.settings().head_timeout);
     let mut first = true;
     loop {
-        if carried.is_none() && !wait_for_request(&io, &timer, drain, patience, first).await {
+        if carried.is_none()
+            && wait_for_request(&io, &timer, drain, patience, first).await != Waited::Readable
+        {
             return None;
         }
         // Boxed: an idle connection must not hold room for a request in flight.
-        let serving = Box::pin(serve_one(&io, &timer, connection, service, drain, first, &mut carried));
+        let serving =
+            Box::pin(serve_while_busy(&io, &timer, connection, service, drain, first, &mut carried));
         match serving.await {
             After::FalseAlarm => {}
             After::KeepAlive => {
                 first = false;
-                patience = after(service.settings().keep_alive_timeout);
+                let left = service.settings().keep_alive_timeout.saturating_sub(BUSY);
+                patience = recently_plus(left);
             }
             After::Linger => {
                 linger(&io, &timer).await;
@@ -85,19 +91,63 @@ pub async fn serve_connection(
     }
 }
 
+/// Serves requests for as long as each follows the one before it soon, so that a busy connection does not
+/// ask for room anew with every request. `KeepAlive`: none has followed, and the connection is idle.
+async fn serve_while_busy(
+    io: &Io,
+    timer: &Timer,
+    connection: &ConnectionInfo,
+    service: &impl Service,
+    drain: &Drain,
+    mut first: bool,
+    carried: &mut Option<Buffer>,
+) -> After {
+    loop {
+        match serve_one(io, timer, connection, service, drain, first, carried).await {
+            After::KeepAlive => first = false,
+            After::FalseAlarm if !first => {}
+            after => return after,
+        }
+        let soon = recently_plus(BUSY.min(service.settings().keep_alive_timeout));
+        if carried.is_none() {
+            match wait_for_request(io, timer, drain, soon, false).await {
+                Waited::Readable => {}
+                Waited::TooLong => return After::KeepAlive,
+                Waited::Failed => return After::Close,
+            }
+        }
+    }
+}
+
+fn recently_plus(duration: Duration) -> Instant {
+    let now = recently();
+    now.checked_add(duration).unwrap_or(now)
+}
+
 fn after(duration: Duration) -> Instant {
     let now = now();
     now.checked_add(duration).unwrap_or(now)
 }
 
-/// Waits without a buffer. `false`: closed, timed out or drained.
-async fn wait_for_request(io: &Io, timer: &Timer, drain: &Drain, deadline: Instant, first: bool) -> bool {
+/// How a wait for a request has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waited {
+    /// Something has arrived, or the client's end.
+    Readable,
+    /// The deadline has passed, or the connection drains.
+    TooLong,
+    /// The connection is broken.
+    Failed,
+}
+
+/// Waits without a buffer.
+async fn wait_for_request(io: &Io, timer: &Timer, drain: &Drain, deadline: Instant, first: bool) -> Waited {
     poll_fn(|context| {
         if let Poll::Ready(result) = io.poll_readable(context) {
-            return Poll::Ready(result.is_ok());
+            return Poll::Ready(if result.is_ok() { Waited::Readable } else { Waited::Failed });
         }
         let deadline = drain.patience(first).map_or(deadline, |grace| grace.min(deadline));
-        timer.poll_deadline(context, deadline).map(|()| false)
+        timer.poll_deadline(context, deadline).map(|()| Waited::TooLong)
     })
     .await
 }
