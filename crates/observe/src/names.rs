@@ -39,6 +39,8 @@ families! {
     CONNECTIONS_OPEN, Gauge, "torana_connections_open", "Connections of clients";
     CONNECTIONS, Counter, "torana_connections", "Connections of clients since the start";
     ACCEPT_ERRORS, Counter, "torana_accept_errors", "Connections that could not be accepted, for want of file descriptors for example";
+    REQUESTS_IN_FLIGHT, Gauge, "torana_requests_in_flight", "Requests whose response has not ended";
+    BUFFERS_LENT, Gauge, "torana_buffers_lent", "Read buffers in use by requests and responses under way";
     POOL_OPEN, Gauge, "torana_pool_connections_open", "Connections to an endpoint";
     POOL_IDLE, Gauge, "torana_pool_connections_idle", "Connections to an endpoint that wait for a request";
     POOL_WAITING, Gauge, "torana_pool_waiting", "Requests that wait for a connection to an endpoint";

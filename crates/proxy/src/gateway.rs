@@ -24,7 +24,7 @@ use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, Response};
 use torana_http::RequestHead;
 use torana_transport::{
-    ConnectionInfo, RequestBody, ResponseSink, ServerSettings, Service, Timer, now, recently,
+    ConnectionInfo, RequestBody, RequestInFlight, ResponseSink, ServerSettings, Service, Timer, now, recently,
 };
 
 /// The gateway on one worker.
@@ -108,6 +108,7 @@ impl Service for Gateway {
         body: &mut impl RequestBody,
         response: &mut impl ResponseSink,
     ) {
+        let _in_flight = RequestInFlight::begin();
         let started = recently();
         let pipeline = self.pipeline();
         let mut exchange = self.spare.borrow_mut().pop().unwrap_or_default();

@@ -6,6 +6,7 @@ use crate::upstream::Upstream;
 use std::sync::Weak;
 use torana_balance::BreakerState;
 use torana_observe::{Samples, Source, names};
+use torana_transport::Usage;
 
 /// Reads what the pipeline in force holds.
 #[derive(Debug)]
@@ -23,6 +24,9 @@ impl Report {
 impl Source for Report {
     fn collect(&self, samples: &mut Samples) {
         let Some(shared) = self.0.upgrade() else { return };
+        let held = Usage::now();
+        samples.add(names::REQUESTS_IN_FLIGHT, &[], held.requests as f64);
+        samples.add(names::BUFFERS_LENT, &[], held.buffers as f64);
         let pipeline = shared.pipeline();
         for upstream in &pipeline.upstreams {
             guards(upstream, samples);

@@ -189,6 +189,13 @@ impl Client {
         self.buffer.split_to(count).to_vec()
     }
 
+    /// Reads until there are `count` bytes, the peer has ended or the deadline has passed, and forgets them.
+    pub fn read_at_most(&mut self, count: usize) {
+        let end = Instant::now() + self.deadline;
+        while self.buffer.len() < count && self.read_more(end).unwrap_or(false) {}
+        self.buffer.clear();
+    }
+
     /// Waits for the peer to close (an orderly end or a reset) without a further byte.
     #[track_caller]
     pub fn expect_closed(&mut self) {

@@ -6,6 +6,7 @@
 //! - [`Client`]: a blocking TCP client; every call has a deadline.
 //! - [`http2`]: a client that writes HTTP/2 frames by hand, and one that behaves.
 //! - [`eventually`], [`Gate`]: wait for a state, or hold a reply until the test says go.
+//! - [`large`], [`soak`]: traffic for a whole gateway as a process, for tests and for longer runs.
 //! - [`temp_dir`]: a directory that is removed at the end of the test.
 //!
 //! It deliberately shares no code with the gateway: an error in the gateway's codec must not hide behind the
@@ -22,7 +23,9 @@
 mod client;
 mod gate;
 pub mod http2;
+pub mod large;
 mod origin;
+pub mod soak;
 mod wait;
 mod wire;
 

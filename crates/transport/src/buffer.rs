@@ -2,6 +2,7 @@
 //!
 //! An idle connection holds none: ten thousand idle connections cost ten thousand sockets, not buffers.
 
+use crate::usage::{buffer_lent, buffer_returned};
 use std::cell::RefCell;
 
 /// What a buffer starts with: a head and a small body in one read.
@@ -28,6 +29,7 @@ impl Buffer {
     #[must_use]
     pub fn take() -> Self {
         let data = SPARE.with(|spare| spare.borrow_mut().pop()).unwrap_or_else(|| vec![0; INITIAL]);
+        buffer_lent();
         Self { data, start: 0, end: 0 }
     }
 
@@ -88,6 +90,7 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
+        buffer_returned();
         let mut data = std::mem::take(&mut self.data);
         if data.len() > INITIAL {
             data.truncate(INITIAL);

@@ -24,6 +24,7 @@ mod recycled;
 mod service;
 mod timer;
 mod tls;
+mod usage;
 
 pub use body::{BodySink, BodySource, Relayed, relay};
 pub use buffer::Buffer;
@@ -41,3 +42,4 @@ pub use tls::{
     ClientAuthentication, HandshakeFailure, HandshakeFault, Protocol, ServerVerification, Tickets, TlsClient,
     TlsClientSettings, TlsError, TlsInfo, TlsServer, TlsServerSettings, TlsStream, TlsVersion,
 };
+pub use usage::{RequestInFlight, Usage};

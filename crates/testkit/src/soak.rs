@@ -1,0 +1,200 @@
+//! Mixed traffic that misbehaves at random points on both sides of a gateway, from a seed, and the question
+//! whether anything is left of it in the end by the gateway's own numbers.
+//!
+//! What an origin does follows from the number in the target, so the client knows what the answer must be
+//! without a word between the two. An answer that ends whole must be right; how a broken one ends is free.
+
+mod client;
+mod script;
+
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::client::get;
+use crate::origin::Origin;
+
+use script::{Behaviour, Mixer};
+
+/// How long what is left may take to end: the longest deadline of the configuration, and time to spare.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Old records of the origin are dropped this often.
+const TIDY: Duration = Duration::from_millis(200);
+
+/// How much traffic.
+#[derive(Clone, Copy, Debug)]
+pub struct Soak {
+    /// How long it goes on.
+    pub duration: Duration,
+    /// Clients at once, each doing one thing after the other.
+    pub clients: u64,
+    /// What decides everything that is random.
+    pub seed: u64,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug)]
+pub struct Soaked {
+    /// Exchanges, whole or broken.
+    pub exchanges: u64,
+    /// Answers that ended whole and right.
+    pub answers: u64,
+    /// Resident memory in KiB after a third of the time, and at the end.
+    pub memory_kib: (u64, u64),
+}
+
+/// An origin that misbehaves by the number in the target.
+#[must_use]
+pub fn origin() -> Origin {
+    Origin::respond(script::reply)
+}
+
+/// A configuration that leads everything to the origin, with deadlines that a test can wait for.
+#[must_use]
+pub fn configuration(origin: &Origin) -> String {
+    format!(
+        "access_log: off\n\
+         timeouts: {{ head: 2s, body: 2s, keep_alive: 3s, write: 2s }}\n\
+         services:\n  mixed:\n    endpoints: [{}]\n    timeouts: {{ first_byte: 2s, idle: 2s }}\n\
+         routes:\n- {{ path: /mix/*, service: mixed }}\n- {{ path: /here, respond: {{ body: here }} }}\n",
+        origin.url()
+    )
+}
+
+/// Lets clients loose on the gateway, waits until everything has ended, and says what happened.
+///
+/// # Errors
+/// An answer was wrong, or something is left: everything that is, one item each.
+pub fn soak(
+    soak: Soak,
+    origin: &Origin,
+    gateway: SocketAddr,
+    admin: SocketAddr,
+    pid: u32,
+) -> Result<Soaked, Vec<String>> {
+    let (exchanges, answers) = (AtomicU64::new(0), AtomicU64::new(0));
+    let (stop, wrong) = (AtomicBool::new(false), Mutex::new(Vec::new()));
+    let descriptors = open_descriptors(pid);
+    let mut early = 0;
+    std::thread::scope(|scope| {
+        for number in 0..soak.clients {
+            let mut random = Mixer::new(soak.seed ^ (number << 32));
+            let (stop, wrong, exchanges, answers) = (&stop, &wrong, &exchanges, &answers);
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    match client::act(gateway, &mut random) {
+                        Ok(whole) => answers.fetch_add(whole, Ordering::Relaxed),
+                        Err(problem) => {
+                            stop.store(true, Ordering::Relaxed);
+                            wrong.lock().expect("nobody panics with it").push(problem);
+                            0
+                        }
+                    };
+                    exchanges.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        let started = Instant::now();
+        while started.elapsed() < soak.duration && !stop.load(Ordering::Relaxed) {
+            std::thread::sleep(TIDY.min(soak.duration));
+            origin.forget();
+            if early == 0 && started.elapsed() > soak.duration / 3 {
+                early = crate::large::resident_kib(pid).unwrap_or_default();
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    let mut problems = wrong.into_inner().expect("nobody panics with it");
+    problems.extend(origin.take_complaints());
+    problems.extend(what_is_left(origin, admin, pid, descriptors));
+    let late = crate::large::resident_kib(pid).unwrap_or_default();
+    let (exchanges, answers) = (exchanges.into_inner(), answers.into_inner());
+    let memory_kib = (early, late);
+    if problems.is_empty() { Ok(Soaked { exchanges, answers, memory_kib }) } else { Err(problems) }
+}
+
+/// Waits until nothing is under way, then until the connections to a killed origin are given up too.
+fn what_is_left(origin: &Origin, admin: SocketAddr, pid: u32, descriptors: usize) -> Vec<String> {
+    let under_way = |page: &str| {
+        let mut left: Vec<String> = [
+            "torana_connections_open",
+            "torana_requests_in_flight",
+            "torana_buffers_lent",
+            "torana_endpoint_in_flight",
+            "torana_pool_waiting",
+        ]
+        .into_iter()
+        .flat_map(|name| not_zero(page, name))
+        .collect();
+        let (open, idle) =
+            (sum(page, "torana_pool_connections_open"), sum(page, "torana_pool_connections_idle"));
+        if open != idle {
+            left.push(format!("{open} connections to the origin, of which {idle} are idle"));
+        }
+        left
+    };
+    let mut left = until_empty(admin, under_way);
+    origin.kill();
+    left.extend(until_empty(admin, |page| not_zero(page, "torana_pool_connections_open")));
+    // The metrics page is gone when it is read; its socket may be a moment longer.
+    let started = Instant::now();
+    while open_descriptors(pid) > descriptors && started.elapsed() < PATIENCE {
+        std::thread::sleep(TIDY);
+    }
+    let now = open_descriptors(pid);
+    if now > descriptors {
+        left.push(format!("{now} open descriptors, {descriptors} before"));
+    }
+    left
+}
+
+fn until_empty(admin: SocketAddr, left: impl Fn(&str) -> Vec<String>) -> Vec<String> {
+    let started = Instant::now();
+    loop {
+        let found = left(&get(admin, "/metrics").text());
+        if found.is_empty() || started.elapsed() > PATIENCE {
+            return found;
+        }
+        std::thread::sleep(TIDY);
+    }
+}
+
+/// The samples of a metric, as their lines and values.
+fn samples<'a>(page: &'a str, name: &'a str) -> impl Iterator<Item = (&'a str, f64)> {
+    page.lines().filter_map(move |line| {
+        let (sample, value) = line.rsplit_once(' ')?;
+        let is_it = sample.strip_prefix(name)?;
+        (is_it.is_empty() || is_it.starts_with('{')).then_some((line, value.parse().ok()?))
+    })
+}
+
+fn sum(page: &str, name: &str) -> f64 {
+    samples(page, name).map(|(_, value)| value).sum()
+}
+
+/// The lines of a metric that should be zero. A metric that is not there is no proof of anything.
+fn not_zero(page: &str, name: &str) -> Vec<String> {
+    if samples(page, name).next().is_none() {
+        return vec![format!("{name} is not on the metrics page")];
+    }
+    samples(page, name).filter(|(_, value)| *value != 0.0).map(|(line, _)| line.to_owned()).collect()
+}
+
+fn open_descriptors(pid: u32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_zero_or_missing_is_named() {
+        let page = "# TYPE a gauge\na 0.0\nb{x=\"1\"} 0.0\nb{x=\"2\"} 3.0\nbc 7.0\n";
+        assert_eq!(not_zero(page, "a"), Vec::<String>::new());
+        assert_eq!(not_zero(page, "b"), ["b{x=\"2\"} 3.0"]);
+        assert_eq!(not_zero(page, "c").len(), 1);
+        assert_eq!(sum(page, "b"), 3.0);
+    }
+}
