@@ -1,147 +1,199 @@
-//! Compares what a request costs in Torana and in nginx, side by side in one run.
+//! Compares what a request costs in Torana, in other proxies, and in a program that only copies bytes, side
+//! by side in one run.
 //!
 //! Each proxy has one worker on core 0; the origin and the load generator share core 1. Rounds are
-//! interleaved, so that a change of the machine's mood meets both. CPU time per request is the figure that
+//! interleaved, so that a change of the machine's mood meets all. CPU time per request is the figure that
 //! counts: it does not depend on whether the load generator keeps up.
 
 mod cases;
 mod configuration;
-mod wrk;
+mod details;
+mod load;
+mod peers;
+mod table;
 
-use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
 use crate::server::{Server, free_address};
 use crate::workspace::{Metadata, cargo};
-use cases::{CASES, Case};
-use wrk::Measured;
+use cases::{CASES, Case, Extras};
+use configuration::Surroundings;
+use details::{Details, Examined};
+use load::{Answered, Load};
+use peers::{PEERS, Peer, Proxy};
+use table::{Row, Table};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Seconds for each measurement
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 3)]
     seconds: u32,
     /// Rounds of which the median counts
     #[arg(long, default_value_t = 3)]
     rounds: u32,
-    /// Only the cases whose name contains this
-    #[arg(long, default_value = "")]
-    case: String,
+    /// Only the cases whose names contain one of these, separated by commas
+    #[arg(long, default_value = "", value_delimiter = ',')]
+    case: Vec<String>,
+    /// Only these of floor, nginx, haproxy, envoy and torana, separated by commas
+    #[arg(long, default_value = "", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Connections at once, one table row for each number
+    #[arg(long, default_value = "1,64", value_delimiter = ',')]
+    connections: Vec<u32>,
+    /// Leave out system calls and allocations, which need runs of their own and a second build
+    #[arg(long)]
+    quick: bool,
+}
+
+/// What one run has cost, beside what the load generator says.
+#[derive(Clone, Copy, Debug)]
+struct Measured {
+    answered: Answered,
+    user: Duration,
+    system: Duration,
+}
+
+impl Measured {
+    /// Microseconds of CPU time for each request.
+    fn micros(&self) -> f64 {
+        (self.user + self.system).as_secs_f64() * 1e6 / self.answered.requests as f64
+    }
 }
 
 /// Everything that runs during the comparison.
 struct Stage {
-    nginx: Server,
-    plain: Server,
-    policies: Server,
+    proxies: Vec<Proxy>,
+    examined: Examined,
+    token: String,
     _origin: Server,
     _folder: tempfile::TempDir,
-    token: String,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let stage = Stage::set()?;
-    println!(
-        "{:<22} {:>22} {:>22} {:>14} {:>20}",
-        "", "CPU µs/request", "requests/s", "p50/p99 ms", "ratio of CPU"
-    );
-    for case in CASES.iter().filter(|case| case.name.contains(&arguments.case)) {
-        let mut rounds = (Vec::new(), Vec::new());
-        for round in 0..arguments.rounds {
-            let mut both =
-                [(&stage.nginx, false), (if case.policies { &stage.policies } else { &stage.plain }, true)];
-            if round % 2 == 1 {
-                both.reverse();
-            }
-            for (server, ours) in both {
-                let measured = measure(server, case, &stage, arguments.seconds, ours)?;
-                if ours { rounds.1.push(measured) } else { rounds.0.push(measured) }
-            }
+    let has = |wanted: &[String], name: &str| wanted.iter().any(|wanted| name.contains(wanted.as_str()));
+    let cases: Vec<&Case> = CASES.iter().filter(|case| has(&arguments.case, case.name)).collect();
+    let peers: Vec<Peer> = PEERS.into_iter().filter(|peer| has(&arguments.only, peer.name())).collect();
+    ensure!(!cases.is_empty() && !peers.is_empty(), "nothing is left to compare");
+    let runs: usize = cases.iter().map(|case| peers.iter().filter(|peer| peer.takes(case)).count()).sum();
+    let seconds = runs * arguments.connections.len() * (arguments.rounds * arguments.seconds) as usize;
+    println!("{runs} pairs of case and proxy: about {} minutes of load", seconds.div_ceil(60));
+    let stage = Stage::set(&cases, &peers, arguments.quick)?;
+    let mut table = Table::default();
+    for case in cases {
+        for connections in &arguments.connections {
+            compare(&stage, case, *connections, arguments, &mut table)?;
         }
-        let (nginx, torana) = (Measured::median(rounds.0), Measured::median(rounds.1));
-        println!("{}", row(&format!("{} nginx", case.name), &nginx, ""));
-        println!(
-            "{}",
-            row(&format!("{} torana", case.name), &torana, &format!("{:.2}", torana.micros / nginx.micros))
-        );
     }
-    for (name, server) in
-        [("nginx", &stage.nginx), ("torana", &stage.plain), ("torana, policies", &stage.policies)]
-    {
-        println!("peak memory of {name}: {:.1} MiB", server.memory_kib("VmHWM")? as f64 / 1024.0);
+    table.print_bars();
+    stage.print_memory()
+}
+
+/// Rounds over all proxies, in turns.
+fn compare(
+    stage: &Stage,
+    case: &Case,
+    connections: u32,
+    arguments: &Arguments,
+    table: &mut Table,
+) -> Result<()> {
+    let proxies: Vec<&Proxy> = stage.proxies.iter().filter(|proxy| proxy.serves(case)).collect();
+    let mut runs: Vec<Vec<Measured>> = vec![Vec::new(); proxies.len()];
+    for round in 0..arguments.rounds as usize {
+        for turn in 0..proxies.len() {
+            // Each round begins with another one, so that none always follows the same.
+            let number = (turn + round) % proxies.len();
+            let load = stage.load(proxies[number], case, connections, arguments.seconds);
+            runs[number].push(measure(&proxies[number].server, &load)?);
+        }
+    }
+    for (proxy, runs) in proxies.into_iter().zip(runs) {
+        let load = stage.load(proxy, case, connections, 1);
+        let details = match arguments.quick {
+            true => Details::default(),
+            false => stage.examined.details(proxy, &load)?,
+        };
+        table.add(Row::new(case.name, connections, proxy.peer, runs, details));
     }
     Ok(())
 }
 
-fn row(name: &str, measured: &Measured, ratio: &str) -> String {
-    let spread = format!("{:.2} ({:.2}-{:.2})", measured.micros, measured.lowest, measured.highest);
-    let latency = format!("{:.2}/{:.2}", measured.p50, measured.p99);
-    format!("{name:<22} {spread:>22} {:>22.0} {latency:>14} {ratio:>20}", measured.rate)
-}
-
-fn measure(server: &Server, case: &Case, stage: &Stage, seconds: u32, ours: bool) -> Result<Measured> {
+fn measure(server: &Server, load: &Load<'_>) -> Result<Measured> {
     let before = server.cpu()?;
-    // nginx asks nobody for a token; it is sent to both so that both read the same request.
-    let token = case.policies.then_some(stage.token.as_str());
-    let path = if case.policies && ours { "/api/v1/group42/item420" } else { case.path };
-    let mut measured = wrk::run(server.address, path, case, token, seconds)?;
-    let used = server.cpu()? - before;
-    measured.micros = used.as_secs_f64() * 1e6 / measured.requests as f64;
-    measured.lowest = measured.micros;
-    measured.highest = measured.micros;
-    Ok(measured)
+    let answered = load.run()?;
+    let after = server.cpu()?;
+    ensure!(answered.requests > 0, "no request was answered");
+    Ok(Measured { answered, user: after.0 - before.0, system: after.1 - before.1 })
 }
 
 impl Stage {
-    fn set() -> Result<Self> {
-        let metadata = Metadata::load()?;
-        let build = ["build", "--release", "-p", "torana", "-p", "torana-testkit", "--bins"];
-        ensure!(cargo().args(build).status()?.success(), "cargo build has failed");
-        let programs = metadata.target_directory.join("release");
+    fn set(cases: &[&Case], peers: &[Peer], quick: bool) -> Result<Self> {
         let folder = tempfile::tempdir()?;
+        let programs = programs(folder.path())?;
         let address = free_address()?;
         let origin =
             Server::start(1, address, &programs.join("bench-origin"), &[&address.port().to_string()])?;
-        let nginx = start_nginx(folder.path(), address)?;
-        let torana = |name: &str, text: String| -> Result<Server> {
-            let own = free_address()?;
-            let file = folder.path().join(name);
-            std::fs::write(&file, text)?;
-            let file = file.to_string_lossy().into_owned();
-            let listen = own.to_string();
-            Server::start(
-                0,
-                own,
-                &programs.join("torana"),
-                &["run", &file, "--listen", &listen, "--workers", "1"],
-            )
-        };
-        let plain = torana("plain.yaml", configuration::plain(address))?;
-        let policies = torana("policies.yaml", configuration::policies(address))?;
+        let around = Surroundings::new(folder.path(), address)?;
+        let mut proxies = Vec::new();
+        for peer in peers {
+            proxies.extend(peers::start(*peer, cases, &around, &programs)?);
+        }
         let token = token(&programs.join("torana"))?;
-        Ok(Self { nginx, plain, policies, _origin: origin, _folder: folder, token })
+        let examined = match quick || !peers.contains(&Peer::Torana) {
+            true => Examined::default(),
+            false => Examined::start(cases, &around)?,
+        };
+        Ok(Self { proxies, examined, token, _origin: origin, _folder: folder })
+    }
+
+    fn load<'a>(&'a self, proxy: &Proxy, case: &'a Case, connections: u32, seconds: u32) -> Load<'a> {
+        let policies = case.extras != Extras::None;
+        Load {
+            address: proxy.address(case),
+            path: if policies && proxy.peer == Peer::Torana { "/api/v1/group42/item420" } else { case.path },
+            case,
+            // The others ask nobody for a token; it is sent to all so that all read the same request.
+            token: policies.then_some(self.token.as_str()),
+            connections,
+            seconds,
+        }
+    }
+
+    fn print_memory(&self) -> Result<()> {
+        println!();
+        for proxy in &self.proxies {
+            let peak = proxy.server.memory_kib("VmHWM")? as f64 / 1024.0;
+            println!("peak memory of {:<8} {peak:>7.1} MiB", proxy.peer.name());
+        }
+        Ok(())
     }
 }
 
-fn start_nginx(folder: &Path, origin: SocketAddr) -> Result<Server> {
-    let address = free_address()?;
-    let file = folder.join("nginx.conf");
-    std::fs::write(&file, configuration::nginx(folder, address, origin))?;
-    let file = file.to_string_lossy().into_owned();
-    let mut nginx = Server::start(0, address, Path::new("nginx"), &["-c", &file])
-        .context("is nginx installed? `scripts/bench-tools` installs what this needs")?;
-    nginx.measure_child()?;
-    Ok(nginx)
+/// Copies of the programs: another build does not change them while they run.
+fn programs(folder: &Path) -> Result<PathBuf> {
+    let built = build(&["-p", "torana", "-p", "torana-bench", "--bins"])?;
+    for program in ["torana", "bench-origin", "bench-copy"] {
+        std::fs::copy(built.join(program), folder.join(program))?;
+    }
+    Ok(folder.to_owned())
+}
+
+/// Builds with optimisation and says where the programs are.
+fn build(arguments: &[&str]) -> Result<PathBuf> {
+    let status = cargo().args(["build", "--release"]).args(arguments).status()?;
+    ensure!(status.success(), "cargo build has failed");
+    Ok(Metadata::load()?.target_directory.join("release"))
 }
 
 fn token(program: &Path) -> Result<String> {
     let output = Command::new(program)
         .args(["token", "--sub", "bench", "--role", "user", "--expires", "1d"])
         .env("JWT_SECRET", configuration::SECRET)
-        .output()?;
+        .output()
+        .context("starting torana")?;
     ensure!(output.status.success(), "torana token has failed");
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }

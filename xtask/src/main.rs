@@ -13,6 +13,7 @@
 mod bench;
 mod ci;
 mod dependencies;
+mod endurance;
 mod files;
 mod generated;
 mod layers;
@@ -44,10 +45,14 @@ enum Task {
     Schema(generated::Arguments),
     /// Are the committed reference pages what the code says?
     Reference(generated::Arguments),
-    /// Compare the cost of a request with nginx on this machine
+    /// Compare the cost of a request with other proxies on this machine
     Bench(bench::Arguments),
     /// Measure the memory of an idle process and of an idle connection
     Memory(memory::Arguments),
+    /// Send huge bodies through in both directions: right, in constant memory, no faster than they are read
+    Large(endurance::LargeArguments),
+    /// Minutes of mixed traffic with faults on both sides, after which nothing may be left
+    Soak(endurance::SoakArguments),
     /// Do all dependencies keep what deny.toml says about licences, versions and sources?
     Dependencies,
 }
@@ -61,6 +66,8 @@ fn main() -> anyhow::Result<()> {
         Task::Reference(arguments) => reference::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Memory(arguments) => memory::run(&arguments),
+        Task::Large(arguments) => endurance::large(&arguments),
+        Task::Soak(arguments) => endurance::soak(&arguments),
         Task::Dependencies => dependencies::run(),
     }
 }

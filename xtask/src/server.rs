@@ -25,24 +25,34 @@ impl Server {
         program: &Path,
         arguments: &[&str],
     ) -> Result<Self> {
-        let child = Command::new("taskset")
-            .args(["-c", &core.to_string()])
-            .arg(program)
-            .args(arguments)
+        let mut command = Command::new("taskset");
+        command.args(["-c", &core.to_string()]).arg(program).args(arguments);
+        Self::spawn(command, address)
+    }
+
+    /// The same on all cores.
+    pub(crate) fn start_anywhere(address: SocketAddr, program: &Path, arguments: &[&str]) -> Result<Self> {
+        let mut command = Command::new(program);
+        command.args(arguments);
+        Self::spawn(command, address)
+    }
+
+    fn spawn(mut command: Command, address: SocketAddr) -> Result<Self> {
+        let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::inherit())
             .spawn()
-            .with_context(|| format!("starting {} with taskset", program.display()))?;
+            .with_context(|| format!("starting {command:?}"))?;
         let measured = child.id();
         let mut server = Self { child, measured, address };
         let until = Instant::now() + PATIENCE;
         while TcpStream::connect(address).is_err() {
             if let Some(status) = server.child.try_wait()? {
-                bail!("{} has ended with {status}", program.display());
+                bail!("{command:?} has ended with {status}");
             }
             if Instant::now() > until {
-                bail!("{} does not listen on {address}", program.display());
+                bail!("{command:?} does not listen on {address}");
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -60,14 +70,15 @@ impl Server {
     }
 
     /// User and system time so far.
-    pub(crate) fn cpu(&self) -> Result<Duration> {
+    pub(crate) fn cpu(&self) -> Result<(Duration, Duration)> {
         let path = format!("/proc/{}/stat", self.measured);
         let text = std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
         let (_, fields) = text.rsplit_once(')').context("an unexpected form of stat")?;
-        let ticks: u64 =
-            fields.split_ascii_whitespace().skip(11).take(2).filter_map(|n| n.parse::<u64>().ok()).sum();
+        let mut fields = fields.split_ascii_whitespace().skip(11).map(str::parse::<u64>);
         // The kernel counts a hundred ticks a second on every platform that Rust supports here.
-        Ok(Duration::from_millis(ticks * 10))
+        let mut time =
+            || -> Result<Duration> { Ok(Duration::from_millis(fields.next().context("too short")?? * 10)) };
+        Ok((time()?, time()?))
     }
 
     /// A line of the process's status in KiB, such as `VmRSS` or `VmHWM`.

@@ -118,11 +118,11 @@ impl LargeOrigin {
 
     fn upload(&self, gateway: SocketAddr, bytes: u64, stop: Option<&AtomicU64>) -> (Duration, u64) {
         let started = Instant::now();
+        self.state.hold.store(stop.is_some(), Ordering::Release);
         let mut stream = connect(gateway);
         write!(stream, "PUT / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {bytes}\r\n\r\n")
             .expect("sent");
         let written = AtomicU64::new(0);
-        self.state.hold.store(stop.is_some(), Ordering::Release);
         let ahead = std::thread::scope(|scope| {
             let writer = scope.spawn(|| send(&stream, bytes, &self.state.pattern, &written));
             let mut ahead = 0;

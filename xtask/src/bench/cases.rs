@@ -1,26 +1,67 @@
-//! What is compared.
+//! What is asked of the proxies.
+
+/// How the load generator speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// HTTP/1.1 on plain TCP.
+    Http1,
+    /// HTTP/1.1 in TLS 1.3.
+    Https,
+    /// HTTP/2 in TLS 1.3.
+    Http2,
+}
+
+/// What Torana does beside forwarding. The others forward only: their modules for the same would be another
+/// comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extras {
+    None,
+    /// A verified token, a role, a limit, and a thousand routes.
+    Policies,
+    /// The same, and a line in a file for each request, from all that can.
+    PoliciesAndLog,
+}
 
 /// One kind of request.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Case {
     pub(super) name: &'static str,
     pub(super) path: &'static str,
-    pub(super) headers: &'static [&'static str],
-    /// Bytes of a POST; a GET when 0.
+    /// Bytes of the request's body; with a body it is a POST.
     pub(super) body: usize,
-    /// Whether Torana has its policies on; nginx never has any.
-    pub(super) policies: bool,
+    pub(super) headers: &'static [&'static str],
+    pub(super) protocol: Protocol,
+    pub(super) extras: Extras,
 }
 
 const fn get(name: &'static str, path: &'static str) -> Case {
-    Case { name, path, headers: &[], body: 0, policies: false }
+    Case { name, path, body: 0, headers: &[], protocol: Protocol::Http1, extras: Extras::None }
 }
 
 pub(super) const CASES: &[Case] = &[
-    get("128 B", "/128"),
-    get("10 KiB", "/10k"),
+    get("plain 128 B", "/128"),
+    get("plain 10 KiB", "/10k"),
     Case { body: 1024, ..get("POST 1 KiB", "/128") },
     Case { headers: BROWSER, ..get("browser", "/128") },
-    Case { policies: true, ..get("policies", "/128") },
+    Case { extras: Extras::Policies, ..get("policies", "/128") },
+    Case { extras: Extras::PoliciesAndLog, ..get("policies, log", "/128") },
+    Case { protocol: Protocol::Https, ..get("TLS 1.3", "/128") },
+    Case { protocol: Protocol::Http2, ..get("HTTP/2", "/128") },
+];
+
+/// What is promised, as CPU time for each request at 64 connections: case, then `(peer, its case, ratio)`.
+pub(super) const BARS: &[(&str, (&str, &str, f64))] = &[
+    ("plain 128 B", ("nginx", "plain 128 B", 0.85)),
+    ("browser", ("nginx", "browser", 0.85)),
+    ("plain 10 KiB", ("nginx", "plain 10 KiB", 0.75)),
+    ("POST 1 KiB", ("nginx", "POST 1 KiB", 0.80)),
+    ("policies", ("nginx", "plain 128 B", 0.95)),
+    ("policies, log", ("nginx", "policies, log", 1.0)),
+    ("plain 128 B", ("envoy", "plain 128 B", 0.35)),
+    ("policies", ("envoy", "policies", 0.35)),
+    ("plain 128 B", ("floor", "plain 128 B", 1.25)),
+    ("TLS 1.3", ("nginx", "TLS 1.3", 1.0)),
+    ("HTTP/2", ("nginx", "HTTP/2", 1.0)),
 ];
 
 /// What a browser sends with a navigation.

@@ -1,54 +1,72 @@
-//! The configurations of the proxies: what each would be given in earnest, with logging off.
+//! The configurations of the proxies: what each would be given in earnest. All set the same forwarding fields
+//! and a request identifier, keep connections to the origin, and log nothing unless the case says so.
 
-use std::fmt::Write;
+mod envoy;
+mod haproxy;
+mod nginx;
+mod torana;
+
+pub(super) use envoy::envoy;
+pub(super) use haproxy::haproxy;
+pub(super) use nginx::nginx;
+pub(super) use torana::{SECRET, torana};
+
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-pub(super) const SECRET: &str = "a secret for measurements, 32 bytes long at least";
+use anyhow::{Context, Result, ensure};
 
-pub(super) fn plain(origin: SocketAddr) -> String {
-    format!(
-        "access_log: off\nservices: {{ origin: {{ endpoints: [http://{origin}] }} }}\n\
-         routes: [{{ path: /*, service: origin }}]\n"
-    )
+use crate::server::free_address;
+
+/// Where a proxy that serves all cases from one process listens.
+pub(super) struct Doors {
+    pub(super) plain: SocketAddr,
+    pub(super) logged: SocketAddr,
+    pub(super) tls: SocketAddr,
 }
 
-/// A verified token, a role, a limit, and a thousand routes.
-pub(super) fn policies(origin: SocketAddr) -> String {
-    let mut text = format!(
-        "access_log: off\nservices: {{ origin: {{ endpoints: [http://{origin}] }} }}\n\
-         policies:\n  jwt: {{ secret: \"{SECRET}\" }}\n  roles: [user]\n  rate_limit: 100000000/second\nroutes:\n"
-    );
-    for number in 0..1_000 {
-        let path = match number % 3 {
-            0 => format!("/api/v1/group{}/item{number}", number / 10),
-            1 => format!("/api/v1/group{}/{{id}}/part{number}", number / 10),
-            _ => format!("/static/group{}/set{number}/*", number / 10),
-        };
-        let _ = writeln!(text, "- {{ path: \"{path}\", service: origin }}");
+impl Doors {
+    pub(super) fn free() -> Result<Self> {
+        Ok(Self { plain: free_address()?, logged: free_address()?, tls: free_address()? })
     }
-    text
 }
 
-pub(super) fn nginx(folder: &Path, address: SocketAddr, origin: SocketAddr) -> String {
-    let folder = folder.display();
-    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .iter()
-        .map(|name| format!("  {name}_temp_path {folder}/{name};\n"))
-        .collect();
-    format!(
-        "worker_processes 1;\ndaemon off;\npid {folder}/nginx.pid;\nerror_log {folder}/error.log;\n\
-         events {{ worker_connections 16384; }}\n\
-         http {{\n  access_log off;\n  keepalive_requests 1000000000;\n{temporary}\
-         \x20 upstream origin {{ server {origin}; keepalive 128; keepalive_requests 1000000000; }}\n\
-         \x20 server {{\n    listen {address} backlog=4096;\n    location / {{\n      proxy_pass http://origin;\n\
-         \x20     proxy_http_version 1.1;\n      proxy_set_header Connection \"\";\n\
-         \x20     proxy_set_header Host $http_host;\n\
-         \x20     proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n\
-         \x20     proxy_set_header X-Forwarded-Proto $scheme;\n\
-         \x20     proxy_set_header X-Forwarded-Host $http_host;\n\
-         \x20     proxy_set_header X-Forwarded-Port $server_port;\n\
-         \x20     proxy_set_header X-Request-Id $request_id;\n\
-         \x20   }}\n  }}\n}}\n"
-    )
+/// What every configuration needs.
+pub(super) struct Surroundings {
+    pub(super) folder: PathBuf,
+    pub(super) origin: SocketAddr,
+    pub(super) certificate: PathBuf,
+    pub(super) key: PathBuf,
+}
+
+impl Surroundings {
+    pub(super) fn new(folder: &Path, origin: SocketAddr) -> Result<Self> {
+        let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
+        let output = Command::new("openssl")
+            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"])
+            .args([
+                "-days",
+                "30",
+                "-subj",
+                "/CN=localhost",
+                "-addext",
+                "subjectAltName=DNS:localhost,IP:127.0.0.1",
+            ])
+            .arg("-keyout")
+            .arg(&key)
+            .arg("-out")
+            .arg(&certificate)
+            .output()
+            .context("is openssl installed? `scripts/bench-tools` installs what this needs")?;
+        ensure!(output.status.success(), "openssl: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(Self { folder: folder.to_owned(), origin, certificate, key })
+    }
+
+    /// Writes a file and gives its path.
+    pub(super) fn write(&self, name: &str, text: &str) -> Result<String> {
+        let file = self.folder.join(name);
+        std::fs::write(&file, text)?;
+        Ok(file.to_string_lossy().into_owned())
+    }
 }

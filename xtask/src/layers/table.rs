@@ -41,7 +41,8 @@ pub(super) const PLACES: &[Place] = &[
     place("torana-admin", 4, "shows and changes what runs; never in a request's way"),
     place("torana", 5, "the binary: arguments, signals, runtimes, wiring"),
     place("torana-testkit", 5, "serves the tests of all; may start a whole gateway"),
-    place("xtask", 5, "developer tasks; may ask any crate what it generates"),
+    place("torana-bench", 5, "programs around the proxies in benchmarks; shares no code with them"),
+    place("xtask", 6, "developer tasks; may ask any crate what it generates, and what tests are made of"),
 ];
 
 /// The highest layer that stays free of input and output.

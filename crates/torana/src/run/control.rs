@@ -62,6 +62,22 @@ impl Control for State {
     }
 
     fn metrics(&self) -> String {
-        self.metrics.render()
+        with_allocations(self.metrics.render())
     }
+}
+
+#[cfg(not(feature = "count-allocations"))]
+const fn with_allocations(page: String) -> String {
+    page
+}
+
+/// The page of a build that counts allocations.
+#[cfg(feature = "count-allocations")]
+fn with_allocations(page: String) -> String {
+    let stats = stats_alloc::INSTRUMENTED_SYSTEM.stats();
+    let count = stats.allocations.saturating_add(stats.reallocations);
+    page.replace(
+        "# EOF",
+        &format!("# TYPE torana_allocations counter\ntorana_allocations_total {count}\n# EOF"),
+    )
 }
