@@ -135,6 +135,8 @@ reasons! {
     UpstreamIdleTimeout, "upstream_idle_timeout", Upstream, 504, "The service did not answer in time.";
     /// The whole exchange took longer than allowed.
     TotalTimeout, "total_timeout", Upstream, 504, "The service did not answer in time.";
+    /// Neither side of a switched connection has sent anything for too long.
+    TunnelIdle, "tunnel_idle", Upstream, 504, "The connection was idle for too long.";
     /// The endpoint closed the connection before its answer was complete.
     UpstreamClosed, "upstream_closed", Upstream, 502, "The service closed the connection.";
     /// The endpoint's answer is not valid HTTP.

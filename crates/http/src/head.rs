@@ -46,6 +46,7 @@ pub struct RequestHead {
     pub(crate) path: Span,
     pub(crate) query: Option<Span>,
     pub(crate) host: Span,
+    pub(crate) upgrade: Option<Span>,
 }
 
 impl RequestHead {
@@ -103,6 +104,14 @@ impl RequestHead {
         self.fields.push_copy(name, self.host);
     }
 
+    /// The protocols that the client would rather speak on this connection, as it listed them, if it may
+    /// ask at all: `Upgrade` once, named by `Connection`, on a GET of HTTP/1.1 without a body (RFC 9110
+    /// section 7.8). They stay readable here after the hop-by-hop fields were removed.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<&[u8]> {
+        self.upgrade.map(|upgrade| self.fields.slice(upgrade))
+    }
+
     /// Sets the path. The caller has normalised it: it starts with a slash and holds only visible ASCII
     /// other than `?` and `#`. A path that does not is refused and `false` returned.
     #[must_use]
@@ -147,6 +156,12 @@ impl ResponseHead {
     #[must_use]
     pub fn new(status: u16) -> Self {
         Self { status, ..Self::default() }
+    }
+
+    /// Whether another head follows this one: 1xx, but for 101, after which HTTP ends (RFC 9110 section 15.2).
+    #[must_use]
+    pub const fn is_interim(&self) -> bool {
+        matches!(self.status, 100 | 102..=199)
     }
 
     /// Empties the head; its buffers stay for the next response.

@@ -17,6 +17,6 @@ mod shard;
 
 pub use access_log::{AccessLog, AccessLogSettings, LogTarget};
 pub use line::{AccessRecord, LogFormat};
-pub use metrics::{AccessLogMetrics, ConnectionMetrics, Metrics, ReloadMetrics};
+pub use metrics::{AccessLogMetrics, ConnectionMetrics, Metrics, OpenTunnel, ReloadMetrics};
 pub use route::{Observation, RouteMetrics};
 pub use samples::{Samples, Source};

@@ -44,9 +44,34 @@ pub struct ConnectionMetrics {
     opened: AtomicU64,
     closed: AtomicU64,
     accept_errors: AtomicU64,
+    tunnels_opened: AtomicU64,
+    tunnels_closed: AtomicU64,
+}
+
+/// A connection that has left HTTP, counted as open until dropped.
+#[derive(Debug)]
+pub struct OpenTunnel<'a>(&'a ConnectionMetrics);
+
+impl Drop for OpenTunnel<'_> {
+    fn drop(&mut self) {
+        self.0.tunnels_closed.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl ConnectionMetrics {
+    /// A connection has left HTTP.
+    pub fn tunnel(&self) -> OpenTunnel<'_> {
+        self.tunnels_opened.fetch_add(1, Ordering::Relaxed);
+        OpenTunnel(self)
+    }
+
+    /// Tunnels at this moment.
+    #[must_use]
+    pub fn tunnels_open(&self) -> u64 {
+        let closed = self.tunnels_closed.load(Ordering::Acquire);
+        self.tunnels_opened.load(Ordering::Acquire).saturating_sub(closed)
+    }
+
     /// A client connected.
     pub fn opened(&self) {
         self.opened.fetch_add(1, Ordering::Relaxed);
@@ -183,6 +208,8 @@ impl Metrics {
         let load = |counter: &AtomicU64| as_f64(counter.load(Ordering::Relaxed));
         samples.add(names::CONNECTIONS_OPEN, &[], as_f64(self.connections.open()));
         samples.add(names::CONNECTIONS, &[], load(&self.connections.opened));
+        samples.add(names::TUNNELS_OPEN, &[], as_f64(self.connections.tunnels_open()));
+        samples.add(names::TUNNELS, &[], load(&self.connections.tunnels_opened));
         samples.add(names::ACCEPT_ERRORS, &[], load(&self.connections.accept_errors));
         samples.add(names::RELOADS, &[("result", "ok")], load(&self.reloads.succeeded));
         samples.add(names::RELOADS, &[("result", "failed")], load(&self.reloads.failed));

@@ -38,6 +38,8 @@ families! {
     SENT, Counter, "torana_sent_bytes", "Bytes of responses, heads included";
     CONNECTIONS_OPEN, Gauge, "torana_connections_open", "Connections of clients";
     CONNECTIONS, Counter, "torana_connections", "Connections of clients since the start";
+    TUNNELS_OPEN, Gauge, "torana_tunnels_open", "Connections that were switched to another protocol, such as WebSocket";
+    TUNNELS, Counter, "torana_tunnels", "Connections that were switched to another protocol since the start";
     ACCEPT_ERRORS, Counter, "torana_accept_errors", "Connections that could not be accepted, for want of file descriptors for example";
     REQUESTS_IN_FLIGHT, Gauge, "torana_requests_in_flight", "Requests whose response has not ended";
     BUFFERS_LENT, Gauge, "torana_buffers_lent", "Read buffers in use by requests and responses under way";

@@ -23,7 +23,7 @@ pub(crate) fn build(document: &Document, findings: &mut Vec<Finding>) -> Plan {
 fn settings(document: &Document, findings: &mut Vec<Finding>) -> Settings {
     let config = document.config();
     check_names(document, config, findings);
-    let ServerTimeoutsConfig { handshake, head, body, keep_alive, write } = &config.timeouts;
+    let ServerTimeoutsConfig { handshake, head, body, keep_alive, write, half_close: _ } = &config.timeouts;
     let spans = [
         ("handshake", handshake),
         ("head", head),

@@ -84,6 +84,8 @@ pub struct ServicePlan {
     pub health: Option<HealthPlan>,
     /// The field that tells it how many milliseconds it has.
     pub deadline_header: Option<String>,
+    /// Protocols that a connection may be switched to, lower case.
+    pub upgrades: Vec<Arc<str>>,
 }
 
 impl ServicePlan {
@@ -125,6 +127,8 @@ pub struct UpstreamTimeouts {
     pub idle: TimeSpan,
     /// For the whole exchange, unless it is off.
     pub total: Option<TimeSpan>,
+    /// How long neither direction of a switched connection may move.
+    pub tunnel: TimeSpan,
 }
 
 /// A route with everything that will happen on it.

@@ -10,6 +10,7 @@ mod choose;
 mod deadline;
 mod judge;
 mod retry;
+mod tunnel;
 
 pub(crate) use attempt::nanos_since_start;
 
@@ -59,6 +60,9 @@ pub trait Responder {
 
     /// The first bytes of the response came, this long after the request began to be sent.
     fn on_first_byte(&mut self, latency: Duration);
+
+    /// The connection has left HTTP; [`Responder::on_response`] has been called with the 101.
+    fn on_switch(&mut self);
 
     /// Runs the response filters over the upstream's head.
     ///
@@ -127,6 +131,12 @@ pub async fn forward(
         let next = match outcome {
             Ok(Ended::Delivered) => return Ok(()),
             Ok(Ended::Refused) => Next::Again,
+            Ok(Ended::Switched(lease)) => {
+                drop((judge, chances));
+                // A tunnel ends when nobody uses it, not at a time set for an answer. The endpoint counts as
+                // in use for as long as it lasts.
+                return tunnel::run(call, *lease, body, response).await;
+            }
             Err(fault) => {
                 let next = if response.is_started() {
                     Next::GiveUp

@@ -23,6 +23,7 @@ use tokio::time::Instant;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, Response};
 use torana_http::RequestHead;
+use torana_observe::Metrics;
 use torana_transport::{
     ConnectionInfo, RequestBody, RequestInFlight, ResponseSink, ServerSettings, Service, Timer, now, recently,
 };
@@ -49,6 +50,7 @@ struct Passage<'a> {
     connection: &'a ConnectionInfo,
     timer: &'a Timer,
     pipeline: &'a Pipeline,
+    metrics: &'a Metrics,
     /// The identifier that we made; the request may have come with its own.
     own_id: RequestId,
     started: Instant,
@@ -116,7 +118,8 @@ impl Service for Gateway {
         exchange.moment = self.shared.moment(started);
         let own_id = self.ids.next();
         let record = Record::default();
-        let passage = Passage { connection, timer, pipeline: &pipeline.0, own_id, started, record };
+        let metrics = &*self.shared.metrics;
+        let passage = Passage { connection, timer, pipeline: &pipeline.0, metrics, own_id, started, record };
         admit::identify(&pipeline.0, &mut exchange.request, own_id);
         let mut body = Replay::new(body);
         if let Err(fault) = self.pass(&passage, &mut exchange, &mut body, response).await {
@@ -141,7 +144,8 @@ impl Service for Gateway {
         let pipeline = self.pipeline();
         let timer = Timer::default();
         let (own_id, record) = (self.ids.next(), Record::default());
-        let passage = Passage { connection, timer: &timer, pipeline: &pipeline.0, own_id, started, record };
+        let (timer, metrics) = (&timer, &*self.shared.metrics);
+        let passage = Passage { connection, timer, pipeline: &pipeline.0, metrics, own_id, started, record };
         let nothing = Exchange::default();
         let mut made = passage.refusal(fault, &nothing.request);
         passage.identify(&mut made, &nothing.request);

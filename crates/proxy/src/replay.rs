@@ -128,6 +128,11 @@ impl<B: RequestBody> RequestBody for Replay<'_, B> {
         self.inner.poll_closed(context)
     }
 
+    fn switch(&mut self) {
+        self.held = None;
+        self.inner.switch();
+    }
+
     fn bytes_read(&self) -> u64 {
         self.inner.bytes_read()
     }
@@ -161,6 +166,8 @@ impl RequestBody for NoBody {
     fn poll_closed(&mut self, _: &mut Context<'_>) -> Poll<Fault> {
         Poll::Pending
     }
+
+    fn switch(&mut self) {}
 
     fn bytes_read(&self) -> u64 {
         0
@@ -200,6 +207,8 @@ mod tests {
         fn poll_closed(&mut self, _: &mut Context<'_>) -> Poll<Fault> {
             Poll::Pending
         }
+
+        fn switch(&mut self) {}
 
         fn bytes_read(&self) -> u64 {
             self.1

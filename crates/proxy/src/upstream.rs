@@ -10,8 +10,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use torana_balance::Balancer;
 use torana_filter::{Attempt, Exchange, OnAttempt, Verdict};
-use torana_http::Known;
 use torana_http::h1::HeadLimits;
+use torana_http::{Known, RequestHead};
 use torana_transport::{Endpoint, Pool};
 
 /// One endpoint of a service.
@@ -57,6 +57,20 @@ pub struct Upstream {
     pub health: Option<UpstreamHealth>,
     /// Bounds of a response head.
     pub head_limits: HeadLimits,
+    /// Protocols that a connection may be switched to, lower case.
+    pub upgrades: Vec<Arc<str>>,
+}
+
+impl Upstream {
+    /// The protocol that the service is asked to switch to: the first that the client listed and the service
+    /// may be asked for. A version (`name/version`) is part of the name.
+    pub(crate) fn upgrade_for(&self, request: &RequestHead) -> Option<&str> {
+        let mut listed = request.upgrade()?.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        listed.find_map(|wanted| {
+            let known = |upgrade: &&Arc<str>| upgrade.as_bytes().eq_ignore_ascii_case(wanted);
+            self.upgrades.iter().find(known).map(|upgrade| &**upgrade)
+        })
+    }
 }
 
 impl Upstream {
@@ -73,6 +87,7 @@ impl Upstream {
             breaker: None,
             health: None,
             head_limits: HeadLimits::default(),
+            upgrades: Vec::new(),
         }
     }
 }
@@ -111,6 +126,8 @@ pub struct UpstreamTimeouts {
     pub idle: Duration,
     /// For everything, all attempts included.
     pub total: Option<Duration>,
+    /// How long neither direction of a switched connection may move.
+    pub tunnel: Duration,
 }
 
 /// One worker's pools, by endpoint number.

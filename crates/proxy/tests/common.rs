@@ -42,6 +42,7 @@ impl Default for Options {
             first_byte: Duration::from_secs(5),
             idle: Duration::from_secs(5),
             total: Some(Duration::from_secs(30)),
+            tunnel: Duration::from_secs(30),
         };
         let retries = RetryPolicy::connecting(3);
         Self { server: ServerSettings::default(), timeouts, endpoint: EndpointSettings::default(), retries }
@@ -72,6 +73,8 @@ impl Responder for Plain {
     }
 
     fn on_first_byte(&mut self, _: Duration) {}
+
+    fn on_switch(&mut self) {}
 
     async fn on_response(&mut self, _: &mut Exchange, _: &mut ResponseHead) -> Result<(), Fault> {
         Ok(())
@@ -178,6 +181,7 @@ fn run(
     let balancer = Balancer::new(Algorithm::RoundRobin, list);
     let mut upstream = Upstream::new("test".into(), balancer, numbered.collect());
     upstream.retries = options.retries.clone();
+    upstream.upgrades = vec!["websocket".into()];
     let pools = Rc::new(Pools::default());
     let service = Rc::new(Fixed {
         upstream,

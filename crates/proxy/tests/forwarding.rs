@@ -216,7 +216,9 @@ fn a_silent_upstream_is_a_504() {
 #[test]
 fn a_client_that_leaves_cancels_the_request_upstream() {
     let origin = Origin::always(Reply::hang());
-    let gateway = Gateway::in_front_of(&[origin.addr()]);
+    let mut options = Options::default();
+    options.server.half_close_timeout = Duration::from_millis(100);
+    let gateway = Gateway::with(&[origin.addr()], options);
     let mut client = Client::connect(gateway.address);
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     origin.wait_for(1, PATIENCE);

@@ -57,6 +57,13 @@ impl Running {
         Self { address, shared, metrics, registry, workers }
     }
 
+    /// Starts a drain; dropping still waits for the workers.
+    pub fn drain_within(&self, deadline: Duration) {
+        for worker in &self.workers {
+            worker.drain(deadline);
+        }
+    }
+
     pub fn reload(&mut self, text: &str) {
         let pipeline = prepare(&plan(text), &mut self.registry, &self.metrics).unwrap();
         self.shared.replace(pipeline);

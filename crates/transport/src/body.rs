@@ -33,6 +33,8 @@ pub trait BodySink {
     /// # Errors
     /// The body does not have the announced length.
     fn finish(&mut self, trailers: &Fields) -> Result<(), Fault>;
+    /// Tells the peer that nothing more comes in this direction. Only in a tunnel, after the last flush.
+    fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>>;
 }
 
 /// On which side a relay failed.

@@ -11,6 +11,9 @@ thread_local! {
     static LAST: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
+/// Longer than any request: thirty years.
+pub(crate) const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+
 /// Now. Also what [`recently`] says from here on.
 #[must_use]
 pub fn now() -> Instant {
@@ -29,6 +32,5 @@ pub fn recently() -> Instant {
 /// A point in time that no request will see: thirty years from `start`.
 #[must_use]
 pub fn far_future(start: Instant) -> Instant {
-    const THIRTY_YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
-    start.checked_add(THIRTY_YEARS).unwrap_or(start)
+    start.checked_add(FOREVER).unwrap_or(start)
 }

@@ -75,7 +75,7 @@ async fn ask(
         let ClientExchange { mut writer, mut reader } = lease.exchange(timer, limits.head, patience);
         let framing =
             if body.is_empty() { BodyFraming::None } else { BodyFraming::Length(body.len() as u64) };
-        writer.start(request, framing);
+        writer.start(request, framing, None);
         let sent = async {
             if !body.is_empty() {
                 poll_fn(|context| writer.poll_write(context, body)).await?;
@@ -85,7 +85,16 @@ async fn ask(
         };
         sent.await.map_err(|fault| reader.blame(fault))?;
         let (method, never) = (request.method(), far_future(now()));
-        poll_fn(|context| reader.poll_head(context, method, never, &mut fetched.head)).await?;
+        loop {
+            poll_fn(|context| reader.poll_head(context, method, never, &mut fetched.head)).await?;
+            match fetched.head.status {
+                101 => {
+                    return Err(Fault::new(Reason::UpstreamMalformed).because("switched protocols unasked"));
+                }
+                _ if fetched.head.is_interim() => {}
+                _ => break,
+            }
+        }
         let mut source = reader.body(&fetched.head, patience);
         while poll_fn(|context| source.poll_fill(context)).await? {
             let data = source.data();

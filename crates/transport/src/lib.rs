@@ -19,11 +19,13 @@ pub mod h2;
 pub mod handover;
 mod io;
 mod listener;
+mod patience;
 mod pool;
 mod recycled;
 mod service;
 mod timer;
 mod tls;
+mod tunnel;
 mod usage;
 
 pub use body::{BodySink, BodySource, Relayed, relay};
@@ -42,4 +44,5 @@ pub use tls::{
     ClientAuthentication, HandshakeFailure, HandshakeFault, Protocol, ServerVerification, Tickets, TlsClient,
     TlsClientSettings, TlsError, TlsInfo, TlsServer, TlsServerSettings, TlsStream, TlsVersion,
 };
+pub use tunnel::{Tunnelled, tunnel};
 pub use usage::{RequestInFlight, Usage};

@@ -41,9 +41,15 @@ pub trait ResponseSink: BodySink {
     /// Puts the head into the buffer. `framing` says what body will follow; the sink adapts it to what
     /// the client understands. With `close` the connection ends after this response.
     fn start(&mut self, head: &ResponseHead, framing: BodyFraming, close: bool);
+    /// Puts an interim response (1xx, but for 101) into the buffer, unless the client would not understand
+    /// it. Only before [`ResponseSink::start`]; any number of them.
+    fn interim(&mut self, head: &ResponseHead);
+    /// Puts the head of a 101 into the buffer, with the name of the protocol that is switched to. What is
+    /// written afterwards are its bytes. In place of [`ResponseSink::start`].
+    fn switch(&mut self, head: &ResponseHead, protocol: &str);
     /// Whether the response that was started may have a body: not to HEAD, and not with 204 or 304.
     fn wants_body(&self) -> bool;
-    /// Whether a head was put into the buffer or sent: too late for another answer.
+    /// Whether a final head was put into the buffer or sent: too late for another answer.
     fn is_started(&self) -> bool;
     /// Bytes that went to the socket so far, heads included.
     fn bytes_sent(&self) -> u64;
@@ -51,8 +57,11 @@ pub trait ResponseSink: BodySink {
 
 /// What a client's request body can do besides being read.
 pub trait RequestBody: BodySource {
-    /// Waits for the client to go away. Pipelined requests that arrive meanwhile are kept.
+    /// Waits for the client to go away. Pipelined requests that arrive meanwhile are kept. A client that
+    /// has only ended its side is waited for as long as [`ServerSettings::half_close_timeout`] says.
     fn poll_closed(&mut self, context: &mut std::task::Context<'_>) -> std::task::Poll<Fault>;
+    /// From here on the body is what the client sends in the protocol that was switched to, until its end.
+    fn switch(&mut self);
     /// Bytes of the body read so far.
     fn bytes_read(&self) -> u64;
 }
@@ -125,6 +134,11 @@ pub struct ServerSettings {
     pub keep_alive_timeout: Duration,
     /// While the client takes no byte of a response.
     pub write_timeout: Duration,
+    /// Bytes a second that a client must send of a body, or take of a response, on average over the time
+    /// that it is waited for; the timeouts above are the grace. 0 asks for none.
+    pub min_rate: u64,
+    /// How long the answer to a client that has ended its side may make no progress.
+    pub half_close_timeout: Duration,
     /// Bounds of HTTP/2 connections.
     pub http2: Http2Settings,
 }
@@ -139,6 +153,8 @@ impl Default for ServerSettings {
             body_idle_timeout: Duration::from_secs(30),
             keep_alive_timeout: Duration::from_secs(75),
             write_timeout: Duration::from_secs(30),
+            min_rate: 240,
+            half_close_timeout: Duration::from_secs(5),
             http2: Http2Settings::default(),
         }
     }

@@ -22,6 +22,9 @@ pub struct ServerTimeoutsConfig {
     pub keep_alive: TimeSpan,
     /// For a client to take more of the response.
     pub write: TimeSpan,
+    /// For the answer to make progress once the client has ended its side of the connection after a whole
+    /// request. It may still be waiting, or be gone: then the request is cancelled.
+    pub half_close: TimeSpan,
 }
 
 impl Default for ServerTimeoutsConfig {
@@ -32,6 +35,7 @@ impl Default for ServerTimeoutsConfig {
             body: TimeSpan::from_secs(30),
             keep_alive: TimeSpan::from_secs(75),
             write: TimeSpan::from_secs(30),
+            half_close: TimeSpan::from_secs(5),
         }
     }
 }
@@ -48,6 +52,10 @@ pub struct LimitsConfig {
     pub target_bytes: ByteSize,
     /// Bytes of a request body, or `off` for any length. More is answered 413.
     pub body_bytes: Switch<ByteSize>,
+    /// Bytes a second that a client must send of a body, or take of a response, or `off`. The average over
+    /// the time that the client is waited for counts, with `timeouts.body` or `timeouts.write` as grace, so
+    /// that a drip cannot hold a connection.
+    pub min_rate: Switch<ByteSize>,
 }
 
 impl Default for LimitsConfig {
@@ -57,6 +65,7 @@ impl Default for LimitsConfig {
             header_count: const { NonZeroU16::new(100).expect("100 is not 0") },
             target_bytes: ByteSize::from_kib(8),
             body_bytes: Switch::OFF,
+            min_rate: Switch::On(ByteSize::from_bytes(240)),
         }
     }
 }

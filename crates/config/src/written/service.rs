@@ -37,6 +37,10 @@ pub struct ServiceConfig {
     /// How long the service may take.
     #[serde(default)]
     pub timeouts: UpstreamTimeoutsConfig,
+    /// The protocols that a client may switch its connection to by `Upgrade`, when the service agrees. An
+    /// empty list allows none.
+    #[serde(default = "ServiceConfig::default_upgrades")]
+    pub upgrades: Vec<String>,
     /// When a request is sent again.
     #[serde(default)]
     pub retries: RetriesConfig,
@@ -58,6 +62,10 @@ pub struct ServiceConfig {
 impl ServiceConfig {
     fn default_host() -> String {
         "preserve".into()
+    }
+
+    fn default_upgrades() -> Vec<String> {
+        vec!["websocket".into()]
     }
 }
 
@@ -175,9 +183,16 @@ pub struct UpstreamTimeoutsConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = Self::TOTAL))]
     pub total: Option<Switch<TimeSpan>>,
+    /// How long neither side of a connection that was switched to another protocol, such as WebSocket, may
+    /// send anything. `total` ends with the switch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = Self::TUNNEL))]
+    pub tunnel: Option<TimeSpan>,
 }
 
 impl UpstreamTimeoutsConfig {
+    /// `tunnel` where no scope gives one.
+    pub const TUNNEL: TimeSpan = TimeSpan::from_secs(300);
     /// `connect` where no scope gives one.
     pub const CONNECT: TimeSpan = TimeSpan::from_secs(5);
     /// `first_byte` where no scope gives one.

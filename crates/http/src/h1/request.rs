@@ -56,6 +56,8 @@ pub fn parse_request(
     head.expects_continue = scan.expects_continue && http11 && head.framing != BodyFraming::None;
     head.method = Method::from_bytes(method.as_bytes());
     head.method_text = Span::new(0, method.len());
+    let may_upgrade = http11 && head.method == Method::Get && head.framing == BodyFraming::None;
+    head.upgrade = scan.asked_upgrade().filter(|_| may_upgrade);
     set_target(head, method.len().wrapping_add(1), target, scan.host)?;
     if http11 && scan.host.is_none() {
         return Err(HeadError::new(HeadErrorKind::InvalidHost, "Host is missing"));

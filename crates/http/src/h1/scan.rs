@@ -133,6 +133,9 @@ pub(crate) struct Scan {
     pub(crate) host: Option<Span>,
     pub(crate) connection: ConnectionOptions,
     pub(crate) expects_continue: bool,
+    /// Where the value of `Upgrade` lies, and whether there was more than one.
+    pub(crate) upgrade: Option<Span>,
+    upgrade_repeated: bool,
 }
 
 /// Which of the two kinds of message a head belongs to.
@@ -235,6 +238,7 @@ impl Scan {
                 return Err(HeadError::new(HeadErrorKind::InvalidHost, "Host is repeated"));
             }
             Known::Connection => self.connection.read(value),
+            Known::Upgrade => self.upgrade_repeated = self.upgrade.replace(span).is_some(),
             Known::Expect => {
                 if !value.eq_ignore_ascii_case(b"100-continue") {
                     return Err(HeadError::new(HeadErrorKind::Expectation, "Expect is not 100-continue"));
@@ -244,6 +248,11 @@ impl Scan {
             _ => {}
         }
         Ok(())
+    }
+
+    /// What `Upgrade` said, where it stands once and `Connection` names it.
+    pub(crate) fn asked_upgrade(&self) -> Option<Span> {
+        self.upgrade.filter(|_| self.connection.upgrade && !self.upgrade_repeated)
     }
 
     /// Refuses what could be read as two framings (RFC 9112 section 6.1).

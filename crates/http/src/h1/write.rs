@@ -66,8 +66,14 @@ const fn may_be_named(known: Known) -> bool {
     )
 }
 
-/// Writes the request line and fields, and the framing field that `framing` asks for.
-pub fn write_request_head(head: &RequestHead, framing: BodyFraming, out: &mut Vec<u8>) {
+/// Writes the request line and fields, the framing field that `framing` asks for, and the protocol that the
+/// upstream may switch to, if one is to be asked for. The caller has checked that it is a token.
+pub fn write_request_head(
+    head: &RequestHead,
+    framing: BodyFraming,
+    upgrade: Option<&str>,
+    out: &mut Vec<u8>,
+) {
     out.extend_from_slice(head.method_bytes());
     out.push(b' ');
     match head.target_form() {
@@ -83,6 +89,11 @@ pub fn write_request_head(head: &RequestHead, framing: BodyFraming, out: &mut Ve
     out.extend_from_slice(b" HTTP/1.1\r\n");
     head.fields.write(out);
     write_framing(&head.fields, framing, out);
+    if let Some(protocol) = upgrade {
+        out.extend_from_slice(b"Connection: Upgrade\r\nUpgrade: ");
+        out.extend_from_slice(protocol.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
     out.extend_from_slice(b"\r\n");
 }
 
@@ -145,6 +156,7 @@ const fn reason_phrase(status: u16) -> &'static str {
     match status {
         100 => "Continue",
         101 => "Switching Protocols",
+        102 => "Processing",
         103 => "Early Hints",
         200 => "OK",
         201 => "Created",

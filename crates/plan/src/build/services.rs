@@ -5,6 +5,7 @@ mod health;
 mod retries;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use torana_config::written::{
     Balance, EndpointForm, PoolConfig, ServiceConfig, Switch, UpstreamTimeoutsConfig,
@@ -68,7 +69,31 @@ fn service(
             .as_ref()
             .map(|health| health::health(document, &path.key("health"), health, findings)),
         deadline_header: config.deadline_header.clone(),
+        upgrades: upgrades(document, &path.key("upgrades"), &config.upgrades, findings),
     }
+}
+
+/// Protocols that a service may be switched to. HTTP itself is not among them: a client that speaks HTTP/2 in
+/// clear text past the gateway's eyes would be past its policies too.
+fn upgrades(
+    document: &Document,
+    path: &Path,
+    written: &[String],
+    findings: &mut Vec<Finding>,
+) -> Vec<Arc<str>> {
+    for (index, protocol) in written.iter().enumerate() {
+        let place = path.index(index);
+        let (name, version) = protocol.split_once('/').unwrap_or((protocol, "1"));
+        if !text::is_token(name) || !text::is_token(version) {
+            let finding = Finding::error("bad-upgrade", "this is not the name of a protocol");
+            findings.push(finding.at(document.span_at(&place)).help("write `websocket`, for example"));
+        } else if ["h2c", "http", "tls"].iter().any(|never| name.eq_ignore_ascii_case(never)) {
+            let message = "requests could pass the gateway unseen in this protocol";
+            let finding = Finding::error("bad-upgrade", message).at(document.span_at(&place));
+            findings.push(finding.help("only protocols other than HTTP itself can be switched to"));
+        }
+    }
+    written.iter().map(|protocol| protocol.to_ascii_lowercase().into()).collect()
 }
 
 fn endpoints(
@@ -132,6 +157,7 @@ pub(super) fn check_deadlines(
         ("first_byte", config.first_byte),
         ("idle", config.idle),
         ("total", total),
+        ("tunnel", config.tunnel),
     ];
     for (key, span) in spans {
         if let Some(span) = span {
@@ -147,5 +173,6 @@ pub(super) fn timeouts(wide: &UpstreamTimeoutsConfig, narrow: &UpstreamTimeoutsC
         first_byte: narrow.first_byte.or(wide.first_byte).unwrap_or(UpstreamTimeoutsConfig::FIRST_BYTE),
         idle: narrow.idle.or(wide.idle).unwrap_or(UpstreamTimeoutsConfig::IDLE),
         total: narrow.total.or(wide.total).unwrap_or(UpstreamTimeoutsConfig::TOTAL).on().copied(),
+        tunnel: narrow.tunnel.or(wide.tunnel).unwrap_or(UpstreamTimeoutsConfig::TUNNEL),
     }
 }

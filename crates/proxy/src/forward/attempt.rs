@@ -6,14 +6,14 @@ use super::{Call, Responder};
 use crate::replay::Replay;
 use crate::upstream::UpstreamEndpoint;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use tokio::time::Instant;
 use torana_balance::InFlight;
 use torana_fault::{Fault, Reason, Retry};
 use torana_filter::Exchange;
 use torana_http::h1::{BodyFraming, remove_hop_by_hop};
-use torana_http::{Fields, ResponseHead};
+use torana_http::{Fields, Known, Method, ResponseHead};
 use torana_transport::h1::{ClientExchange, ResponseReader};
 use torana_transport::{
     BodySink, BodySource, Lease, Recycled, Relayed, RequestBody, ResponseSink, far_future, now, recently,
@@ -37,18 +37,27 @@ pub(super) struct Trial<'t, 'a> {
 }
 
 /// How a try ended, when it did not fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Ended {
     /// The whole response was delivered.
     Delivered,
     /// An answer came that is not delivered, because another try is made.
     Refused,
+    /// The client has its 101, and this connection speaks another protocol from here on.
+    Switched(Box<Lease>),
 }
 
 /// What has become of an exchange, and whether its connection can be used again.
 struct Exchanged {
-    ended: Ended,
+    end: End,
     usable: bool,
+}
+
+/// As [`Ended`], while the connection is still lent.
+enum End {
+    Delivered,
+    Refused,
+    Switched,
 }
 
 /// What came first while the request's body was on its way.
@@ -96,10 +105,15 @@ impl Once<'_> {
     ) -> Result<Ended, Fault> {
         let mut lease = self.lease(body).await?;
         let exchanged = self.exchange(&mut lease, exchange, body, response, responder, trial).await?;
+        let ended = match exchanged.end {
+            End::Delivered => Ended::Delivered,
+            End::Refused => Ended::Refused,
+            End::Switched => return Ok(Ended::Switched(Box::new(lease))),
+        };
         if exchanged.usable {
             lease.give_back();
         }
-        Ok(exchanged.ended)
+        Ok(ended)
     }
 
     /// Gets a connection, unless the client goes away meanwhile.
@@ -134,8 +148,8 @@ impl Once<'_> {
         let limits = self.call.upstream.head_limits;
         let ClientExchange { mut writer, mut reader } =
             lease.exchange(self.call.timer, limits, timeouts.idle);
-        writer.start(&exchange.request, exchange.request.framing);
-        let method = exchange.request.method();
+        let upgrade = self.call.upstream.upgrade_for(&exchange.request);
+        writer.start(&exchange.request, exchange.request.framing, upgrade);
         let mut head = Recycled::take();
 
         if body.is_done() {
@@ -144,19 +158,17 @@ impl Once<'_> {
         } else {
             let never = self.by.unwrap_or_else(|| far_future(sent));
             let mut upload = pin!(relay(body, &mut writer));
-            let first = poll_fn(|context| match upload.as_mut().poll(context) {
-                Poll::Ready(relayed) => Poll::Ready(First::Uploaded(relayed)),
-                Poll::Pending => reader.poll_head(context, method, never, &mut head).map(First::Head),
-            });
-            match first.await {
+            let method = exchange.request.method();
+            match upload_until_head(upload.as_mut(), &mut reader, &mut head, method, never, response).await {
                 // The upstream stopped reading; it may have said why before it did.
                 First::Uploaded(Relayed::Complete | Relayed::SinkFailed(_)) => {}
                 First::Uploaded(Relayed::SourceFailed(fault)) => return Err(fault),
                 First::Head(received) => {
                     received?;
+                    refuse_switch(&head)?;
                     self.note_latency(sent, head.status, responder, trial.judge);
                     if trial.chances.after_status(head.status, whole) {
-                        return Ok(Exchanged { ended: Ended::Refused, usable: false });
+                        return Ok(Exchanged { end: End::Refused, usable: false });
                     }
                     let framing = prepare(&mut head, exchange, responder).await?;
                     response.start(&head, framing, true);
@@ -171,20 +183,28 @@ impl Once<'_> {
                     });
                     // What is left of the request is not sent, so the connection ends here.
                     finished(relayed.await)?;
-                    return Ok(Exchanged { ended: Ended::Delivered, usable: false });
+                    return Ok(Exchanged { end: End::Delivered, usable: false });
                 }
             }
         }
         let begun = recently();
         let deadline = begun.checked_add(timeouts.first_byte).unwrap_or(begun);
         let deadline = self.by.map_or(deadline, |by| by.min(deadline));
-        self.wait_for_head(&mut reader, &mut head, method, deadline, body).await?;
+        self.wait_for_head(&mut reader, &mut head, exchange, deadline, body, response).await?;
+        if head.status == 101 {
+            let protocol = upgrade.filter(|asked| is_switch_to(&head, asked)).ok_or_else(unasked)?;
+            self.note_latency(sent, head.status, responder, trial.judge);
+            prepare(&mut head, exchange, responder).await?;
+            response.switch(&head, protocol);
+            responder.on_switch();
+            return Ok(Exchanged { end: End::Switched, usable: false });
+        }
         self.note_latency(sent, head.status, responder, trial.judge);
         if trial.chances.after_status(head.status, whole) {
             let mut source = reader.body(&head, timeouts.idle);
             let all = poll_fn(|context| Poll::Ready(skip(context, &mut source))).await;
             let usable = all && source.leaves_connection_usable() && body.is_done();
-            return Ok(Exchanged { ended: Ended::Refused, usable });
+            return Ok(Exchanged { end: End::Refused, usable });
         }
         let framing = prepare(&mut head, exchange, responder).await?;
         response.start(&head, framing, !body.is_done());
@@ -200,24 +220,36 @@ impl Once<'_> {
         };
         finished(relayed)?;
         let usable = source.leaves_connection_usable() && body.is_done();
-        Ok(Exchanged { ended: Ended::Delivered, usable })
+        Ok(Exchanged { end: End::Delivered, usable })
     }
 
+    /// Waits for the final head; interim ones before it are passed on.
     async fn wait_for_head(
         &self,
         reader: &mut ResponseReader<'_>,
         head: &mut ResponseHead,
-        method: torana_http::Method,
+        exchange: &Exchange,
         deadline: Instant,
         body: &mut impl RequestBody,
+        response: &mut impl ResponseSink,
     ) -> Result<(), Fault> {
-        poll_fn(|context| match reader.poll_head(context, method, deadline, head) {
-            Poll::Ready(received) => Poll::Ready(received),
-            // Nobody waits for the answer any more: dropping the lease cancels the request upstream.
-            Poll::Pending if body.is_done() => body.poll_closed(context).map(Err),
-            Poll::Pending => Poll::Pending,
-        })
-        .await
+        let method = exchange.request.method();
+        loop {
+            poll_fn(|context| match reader.poll_head(context, method, deadline, head) {
+                Poll::Ready(received) => Poll::Ready(received),
+                Poll::Pending => match response.poll_flush(context) {
+                    Poll::Ready(Err(fault)) => Poll::Ready(Err(fault)),
+                    // Nobody waits for the answer any more: dropping the lease cancels the request upstream.
+                    _ if body.is_done() => body.poll_closed(context).map(Err),
+                    _ => Poll::Pending,
+                },
+            })
+            .await?;
+            if !head.is_interim() {
+                return Ok(());
+            }
+            pass_on(head, response);
+        }
     }
 
     /// Whether the time of this try is over.
@@ -252,6 +284,58 @@ fn skip(context: &mut Context<'_>, source: &mut impl BodySource) -> bool {
             Poll::Ready(Err(_)) | Poll::Pending => return false,
         }
     }
+}
+
+/// Sends the request's body until it is sent or the final head comes; interim heads are passed on meanwhile.
+async fn upload_until_head(
+    mut upload: Pin<&mut impl Future<Output = Relayed>>,
+    reader: &mut ResponseReader<'_>,
+    head: &mut ResponseHead,
+    method: Method,
+    deadline: Instant,
+    response: &mut impl ResponseSink,
+) -> First {
+    loop {
+        let first = poll_fn(|context| {
+            // Before the body, which may have to invite the client in between.
+            if let Poll::Ready(Err(fault)) = response.poll_flush(context) {
+                return Poll::Ready(First::Uploaded(Relayed::SourceFailed(fault)));
+            }
+            match upload.as_mut().poll(context) {
+                Poll::Ready(relayed) => Poll::Ready(First::Uploaded(relayed)),
+                Poll::Pending => reader.poll_head(context, method, deadline, head).map(First::Head),
+            }
+        });
+        match first.await {
+            First::Head(Ok(())) if head.is_interim() => pass_on(head, response),
+            first => return first,
+        }
+    }
+}
+
+/// Gives an interim response to the client, all but `100 Continue`: that one is between the client and us,
+/// and was sent when the body was first wanted.
+fn pass_on(head: &mut ResponseHead, response: &mut impl ResponseSink) {
+    if head.status != 100 {
+        remove_hop_by_hop(&mut head.fields, head.connection.names_fields);
+        head.fields.remove(Known::ContentLength);
+        response.interim(head);
+    }
+}
+
+/// Whether a 101 names the protocol that was asked for, and no other.
+fn is_switch_to(head: &ResponseHead, asked: &str) -> bool {
+    let mut named = head.fields.get_all(Known::Upgrade);
+    let right = named.next().is_some_and(|name| name.trim_ascii().eq_ignore_ascii_case(asked.as_bytes()));
+    right && named.next().is_none() && head.connection.upgrade
+}
+
+fn refuse_switch(head: &ResponseHead) -> Result<(), Fault> {
+    if head.status == 101 { Err(unasked()) } else { Ok(()) }
+}
+
+fn unasked() -> Fault {
+    Fault::new(Reason::UpstreamMalformed).because("switched to a protocol that it was not asked for")
 }
 
 /// Nanoseconds since the first call, for the balancers' moving averages.

@@ -20,6 +20,9 @@ pub(super) struct Record<'p> {
     attempts: Cell<u32>,
     endpoint: Cell<usize>,
     pub(super) upstream: Cell<Option<Duration>>,
+    /// How long it took until the connection left HTTP: what counts as the duration of such a request, for
+    /// how long the tunnel lasts says nothing about how quickly anybody answers.
+    pub(super) switched: Cell<Option<Duration>>,
 }
 
 impl Record<'_> {
@@ -58,7 +61,8 @@ pub(super) fn observe(passage: &Passage<'_>, exchange: &Exchange, unrouted: &Rou
     let upstream = record.upstream.get();
     let Traffic { received, sent } = traffic;
     let metrics = route.map_or(unrouted, |route| &route.metrics);
-    metrics.record(&Observation { status, reason, total, upstream, received, sent });
+    let answered = record.switched.get().unwrap_or(total);
+    metrics.record(&Observation { status, reason, total: answered, upstream, received, sent });
     let Some(log) = &passage.pipeline.access_log else { return };
     let request = &exchange.request;
     let service = route.and_then(|route| match &route.action {

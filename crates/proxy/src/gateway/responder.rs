@@ -8,6 +8,8 @@ use std::time::Duration;
 use torana_fault::Fault;
 use torana_filter::{Attempt, Exchange, OnAttempt, OnResponse, Verdict};
 use torana_http::{Known, ResponseHead};
+use torana_observe::OpenTunnel;
+use torana_transport::now;
 
 /// A route on which a request is, and how far its filters got.
 pub(super) struct RouteResponder<'r, 'p> {
@@ -17,11 +19,13 @@ pub(super) struct RouteResponder<'r, 'p> {
     pub(super) reached: usize,
     /// Which `Host` the service sees, once it is known.
     pub(super) host: Option<&'p UpstreamHost>,
+    /// The connection, once it has left HTTP.
+    tunnel: Option<OpenTunnel<'r>>,
 }
 
 impl<'r, 'p> RouteResponder<'r, 'p> {
     pub(super) const fn new(passage: &'r Passage<'p>, route: &'p Route) -> Self {
-        Self { passage, route, reached: 0, host: None }
+        Self { passage, route, reached: 0, host: None, tunnel: None }
     }
 }
 
@@ -37,6 +41,11 @@ impl Responder for RouteResponder<'_, '_> {
 
     fn on_first_byte(&mut self, latency: Duration) {
         self.passage.record.upstream.set(Some(latency));
+    }
+
+    fn on_switch(&mut self) {
+        self.tunnel = Some(self.passage.metrics.connections().tunnel());
+        self.passage.record.switched.set(Some(now().duration_since(self.passage.started)));
     }
 
     async fn on_response(&mut self, exchange: &mut Exchange, head: &mut ResponseHead) -> Result<(), Fault> {

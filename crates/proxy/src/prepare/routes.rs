@@ -37,6 +37,7 @@ fn action(planned: &Planned) -> Action {
                 first_byte: timeouts.first_byte.as_duration(),
                 idle: timeouts.idle.as_duration(),
                 total: timeouts.total.map(torana_types::TimeSpan::as_duration),
+                tunnel: timeouts.tunnel.as_duration(),
             },
         },
         Planned::Respond { status, headers, body } => {

@@ -29,6 +29,8 @@ pub(super) fn server(settings: &Settings) -> ServerSettings {
         keep_alive_timeout: timeouts.keep_alive.as_duration(),
         write_timeout: timeouts.write.as_duration(),
         http2: Http2Settings::default(),
+        min_rate: limits.min_rate.on().map_or(0, |rate| rate.as_u64()),
+        half_close_timeout: timeouts.half_close.as_duration(),
     }
 }
 

@@ -58,6 +58,7 @@ pub(super) fn upstream(service: &ServicePlan, registry: &mut Registry) -> Arc<Up
     upstream.health =
         service.health.as_ref().map(|plan| health::health(service, plan, &asked, known, registry));
     upstream.deadline_field = service.deadline_header.as_deref().map(Arc::from);
+    upstream.upgrades.clone_from(&service.upgrades);
     let upstream = Arc::new(upstream);
     registry.upstreams.keep(Arc::clone(name), &upstream);
     upstream

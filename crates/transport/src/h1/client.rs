@@ -5,6 +5,7 @@ use super::outgoing::Outgoing;
 use crate::body::{BodySink, BodySource};
 use crate::buffer::Buffer;
 use crate::io::Io;
+use crate::patience::Patience;
 use crate::timer::Timer;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -34,13 +35,19 @@ pub struct RequestWriter<'a> {
 impl<'a> RequestWriter<'a> {
     pub(crate) fn new(io: &'a Io, timer: &'a Timer, pending: &'a mut Vec<u8>, timeout: Duration) -> Self {
         let reasons = (Reason::UpstreamClosed, Reason::UpstreamIdleTimeout);
-        Self { outgoing: Outgoing::new(io, timer, pending, reasons, timeout) }
+        Self { outgoing: Outgoing::new(io, timer, pending, reasons, Patience::new(timeout, 0)) }
     }
 
-    /// Puts the head into the buffer; it leaves together with the first data.
-    pub fn start(&mut self, head: &RequestHead, framing: BodyFraming) {
-        write_request_head(head, framing, self.outgoing.pending);
+    /// Puts the head into the buffer; it leaves together with the first data. With `upgrade` the upstream
+    /// is asked to speak that protocol from here on.
+    pub fn start(&mut self, head: &RequestHead, framing: BodyFraming, upgrade: Option<&str>) {
+        write_request_head(head, framing, upgrade, self.outgoing.pending);
         self.outgoing.set_framing(framing);
+    }
+
+    /// From here on what is written are bytes of the protocol that was switched to.
+    pub fn switch(&mut self) {
+        self.outgoing.switch();
     }
 
     /// Bytes that went to the socket so far.
@@ -61,6 +68,10 @@ impl BodySink for RequestWriter<'_> {
 
     fn finish(&mut self, trailers: &Fields) -> Result<(), Fault> {
         self.outgoing.finish(trailers)
+    }
+
+    fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        self.outgoing.poll_shutdown(context)
     }
 }
 
@@ -87,7 +98,8 @@ impl<'a> ResponseReader<'a> {
         Self { io, timer, buffer, limits, seen: 0, interim: 0, reused }
     }
 
-    /// Waits for the final response's head; interim ones are passed over.
+    /// Waits for a head: the final one, or an interim one before it ([`ResponseHead::is_interim`]), of
+    /// which there may be only so many. 101 is final: the caller knows whether it was asked for.
     /// A fault of a kept-alive connection that closed without a byte says that it may be retried.
     pub fn poll_head(
         &mut self,
@@ -116,34 +128,26 @@ impl<'a> ResponseReader<'a> {
         }
     }
 
-    /// Whether a final head is there.
+    /// Whether a head is there.
     fn parse(&mut self, method: Method, head: &mut ResponseHead) -> Result<bool, Fault> {
-        loop {
-            let input = self.buffer.filled();
-            let refused =
-                |error: torana_http::h1::HeadError| Fault::new(error.response_reason()).because(error.detail);
-            let parsed = parse_response(input, self.seen, &self.limits, method, head).map_err(refused)?;
-            let Some(length) = parsed else {
-                self.seen = input.len();
-                return Ok(false);
-            };
-            self.buffer.consume(length);
-            self.seen = 0;
-            match head.status {
-                101 => {
-                    let detail = "switched protocols without being asked";
-                    return Err(Fault::new(Reason::UpstreamMalformed).because(detail));
-                }
-                100..=199 => {
-                    self.interim = self.interim.saturating_add(1);
-                    if self.interim > MAX_INTERIM {
-                        let detail = "too many interim responses";
-                        return Err(Fault::new(Reason::UpstreamMalformed).because(detail));
-                    }
-                }
-                _ => return Ok(true),
+        let input = self.buffer.filled();
+        let refused =
+            |error: torana_http::h1::HeadError| Fault::new(error.response_reason()).because(error.detail);
+        let parsed = parse_response(input, self.seen, &self.limits, method, head).map_err(refused)?;
+        let Some(length) = parsed else {
+            self.seen = input.len();
+            return Ok(false);
+        };
+        self.buffer.consume(length);
+        self.seen = 0;
+        if head.is_interim() {
+            self.interim = self.interim.saturating_add(1);
+            if self.interim > MAX_INTERIM {
+                let detail = "too many interim responses";
+                return Err(Fault::new(Reason::UpstreamMalformed).because(detail));
             }
         }
+        Ok(true)
     }
 
     /// Completes a fault of sending the request: on a kept-alive connection that had just been closed, the
@@ -171,9 +175,17 @@ impl<'a> ResponseReader<'a> {
             Version::Http11 | Version::Http2 => !head.connection.close,
             Version::Http10 => head.connection.keep_alive && !head.connection.close,
         };
-        let incoming =
-            Incoming::new(self.io, self.timer, self.buffer, framing, UPSTREAM, idle_timeout, u64::MAX);
+        let patience = Patience::new(idle_timeout, 0);
+        let incoming = Incoming::new(self.io, self.timer, self.buffer, framing, UPSTREAM, patience, u64::MAX);
         ResponseBody { incoming, persistent: persistent && framing != BodyFraming::UntilClose }
+    }
+
+    /// What comes after a 101: bytes of the protocol that was switched to.
+    #[must_use]
+    pub fn switch(self) -> ResponseBody<'a> {
+        let (framing, patience) = (BodyFraming::UntilClose, Patience::endless());
+        let incoming = Incoming::new(self.io, self.timer, self.buffer, framing, UPSTREAM, patience, u64::MAX);
+        ResponseBody { incoming, persistent: false }
     }
 }
 

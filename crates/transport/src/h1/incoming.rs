@@ -1,13 +1,11 @@
 //! The side that is read: bodies out of a buffer and a socket. Used for requests and responses alike.
 
 use crate::buffer::Buffer;
-use crate::clock::now;
 use crate::io::Io;
+use crate::patience::Patience;
 use crate::timer::Timer;
 use std::ops::Range;
 use std::task::{Context, Poll};
-use std::time::Duration;
-use tokio::time::Instant;
 use torana_fault::{Fault, Reason, Retry};
 use torana_http::Fields;
 use torana_http::h1::{BodyDecoder, BodyFraming, BodyStep};
@@ -42,8 +40,7 @@ pub(crate) struct Incoming<'a> {
     decoder: BodyDecoder,
     /// Where the data at hand lies in the buffer; empty when there is none.
     data: Range<usize>,
-    idle_timeout: Duration,
-    deadline: Option<Instant>,
+    patience: Patience,
     limit: u64,
     grow_next: bool,
     pub(crate) bytes: u64,
@@ -56,23 +53,18 @@ impl<'a> Incoming<'a> {
         buffer: &'a mut Buffer,
         framing: BodyFraming,
         blame: Blame,
-        idle_timeout: Duration,
+        patience: Patience,
         limit: u64,
     ) -> Self {
         let decoder = BodyDecoder::new(framing);
-        Self {
-            io,
-            timer,
-            buffer,
-            blame,
-            decoder,
-            data: 0..0,
-            idle_timeout,
-            deadline: None,
-            limit,
-            grow_next: false,
-            bytes: 0,
-        }
+        Self { io, timer, buffer, blame, decoder, data: 0..0, patience, limit, grow_next: false, bytes: 0 }
+    }
+
+    /// From here on all bytes until the end of the connection are data, however slowly they come.
+    pub(crate) fn switch(&mut self) {
+        self.decoder = BodyDecoder::new(BodyFraming::UntilClose);
+        self.patience = Patience::endless();
+        self.limit = u64::MAX;
     }
 
     pub(crate) fn is_done(&self) -> bool {
@@ -106,7 +98,7 @@ impl<'a> Incoming<'a> {
             match self.io.poll_read(context, self.buffer, capacity) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(self.closed().map(|()| false)),
                 Poll::Ready(Ok(count)) => {
-                    self.deadline = None;
+                    self.patience.progress(count);
                     // A read that fills the whole buffer: there is a lot, so the next may take more.
                     self.grow_next = count == capacity;
                 }
@@ -152,12 +144,7 @@ impl<'a> Incoming<'a> {
             .map_err(|error| Fault::new(self.blame.closed).because(error.to_string()).retry(Retry::No))
     }
 
-    fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, Fault>> {
-        let idle_timeout = self.idle_timeout;
-        let deadline = *self.deadline.get_or_insert_with(|| {
-            let now = now();
-            now.checked_add(idle_timeout).unwrap_or(now)
-        });
-        self.timer.poll_deadline(context, deadline).map(|()| Err(Fault::new(self.blame.timeout)))
+    pub(crate) fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, Fault>> {
+        self.patience.poll(self.timer, context).map(|()| Err(Fault::new(self.blame.timeout)))
     }
 }

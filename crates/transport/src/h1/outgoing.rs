@@ -1,11 +1,9 @@
 //! The side that is written: a head and a body, coalesced into as few writes as possible.
 
-use crate::clock::now;
 use crate::io::Io;
+use crate::patience::Patience;
 use crate::timer::Timer;
 use std::task::{Context, Poll};
-use std::time::Duration;
-use tokio::time::Instant;
 use torana_fault::{Fault, Reason};
 use torana_http::Fields;
 use torana_http::h1::{BodyEncoder, BodyError, BodyFraming};
@@ -30,8 +28,7 @@ pub(crate) struct Outgoing<'a> {
     encoder: BodyEncoder,
     closed: Reason,
     timeout_reason: Reason,
-    timeout: Duration,
-    deadline: Option<Instant>,
+    patience: Patience,
     pub(crate) bytes: u64,
 }
 
@@ -41,7 +38,7 @@ impl<'a> Outgoing<'a> {
         timer: &'a Timer,
         pending: &'a mut Vec<u8>,
         (closed, timeout_reason): (Reason, Reason),
-        timeout: Duration,
+        patience: Patience,
     ) -> Self {
         pending.clear();
         Self {
@@ -54,8 +51,7 @@ impl<'a> Outgoing<'a> {
             encoder: BodyEncoder::new(BodyFraming::None),
             closed,
             timeout_reason,
-            timeout,
-            deadline: None,
+            patience,
             bytes: 0,
         }
     }
@@ -63,6 +59,17 @@ impl<'a> Outgoing<'a> {
     /// Sets how the body will be framed, after the head was put into `pending`.
     pub(crate) fn set_framing(&mut self, framing: BodyFraming) {
         self.encoder = BodyEncoder::new(framing);
+    }
+
+    /// From here on what is written goes out as it is, however slowly it is taken.
+    pub(crate) fn switch(&mut self) {
+        self.set_framing(BodyFraming::UntilClose);
+        self.patience = Patience::endless();
+    }
+
+    /// Tells the peer that no more comes.
+    pub(crate) fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        self.io.poll_shutdown(context).map_err(|error| self.gone(error.to_string()))
     }
 
     pub(crate) fn poll_write(&mut self, context: &mut Context<'_>, data: &[u8]) -> Poll<Result<(), Fault>> {
@@ -128,20 +135,15 @@ impl<'a> Outgoing<'a> {
 
     fn progress(&mut self, count: usize) {
         self.bytes = self.bytes.saturating_add(count as u64);
-        self.deadline = None;
+        self.patience.progress(count);
     }
 
     fn gone(&self, detail: impl Into<std::borrow::Cow<'static, str>>) -> Fault {
         Fault::new(self.closed).because(detail)
     }
 
-    fn poll_stalled(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
-        let timeout = self.timeout;
-        let deadline = *self.deadline.get_or_insert_with(|| {
-            let now = now();
-            now.checked_add(timeout).unwrap_or(now)
-        });
-        self.timer.poll_deadline(context, deadline).map(|()| Err(Fault::new(self.timeout_reason)))
+    pub(crate) fn poll_stalled(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        self.patience.poll(self.timer, context).map(|()| Err(Fault::new(self.timeout_reason)))
     }
 }
 

@@ -1,28 +1,36 @@
 //! The client side: one task owns a connection and serves its requests in order.
 
+mod body;
+mod response;
+mod shared;
+
 use super::incoming::{CLIENT, Incoming};
-use super::outgoing::Outgoing;
-use crate::body::{BodySink, BodySource};
+use crate::body::BodySource;
 use crate::buffer::Buffer;
 use crate::clock::{now, recently};
 use crate::drain::Drain;
 use crate::io::Io;
-use crate::service::{ConnectionInfo, RequestBody, ResponseSink, ServerSettings, Service};
+use crate::patience::Patience;
+use crate::service::{ConnectionInfo, ServerSettings, Service};
 use crate::timer::Timer;
+use body::ClientBody;
+use response::ResponseWriter;
+use shared::Shared;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::time::Instant;
 use torana_fault::{Fault, Reason};
-use torana_http::h1::{BodyFraming, parse_request, write_response_head};
-use torana_http::{Fields, Known, Method, RequestHead, ResponseHead, Version};
+use torana_http::h1::{BodyFraming, parse_request};
+use torana_http::{Method, RequestHead};
 
 /// What is read and thrown away after a last response, so that the client can read it before the
 /// connection is reset.
-const LINGER_BYTES: u64 = 1024 * 1024;
-/// How long that may take.
-const LINGER_TIME: Duration = Duration::from_secs(2);
+const LINGER_BYTES: u64 = 64 * 1024 * 1024;
+/// How long that may take in all, and how long without a byte.
+const LINGER_TIME: Duration = Duration::from_secs(10);
+const LINGER_IDLE: Duration = Duration::from_secs(2);
 /// How long a connection counts as busy after a request.
 const BUSY: Duration = Duration::from_secs(1);
 
@@ -175,9 +183,8 @@ async fn serve_one(
         // Only at the start: later on it would be a second reading of what another proxy took for HTTP/1.
         Err(_) if first && torana_http::h2::is_preface(buffer.filled()) => After::Http2,
         Err(fault) => {
-            let started = Cell::new(false);
-            let mut response =
-                ResponseWriter::new(io, timer, &mut pending, &settings, &head, drain, &started);
+            let shared = Shared::default();
+            let mut response = ResponseWriter::new(io, timer, &mut pending, &settings, &head, drain, &shared);
             response.may_keep_alive = false;
             service.refuse(connection, fault, &mut response).await;
             After::Linger
@@ -274,203 +281,21 @@ struct Parts<'a, S> {
 
 impl<S: Service> Parts<'_, S> {
     async fn serve(&self, head: &mut RequestHead, buffer: &mut Buffer, pending: &mut Vec<u8>) -> After {
-        let started = Cell::new(false);
         let settings = self.settings;
-        let mut body = ClientBody {
-            incoming: Incoming::new(
-                self.io,
-                self.timer,
-                buffer,
-                head.framing,
-                CLIENT,
-                settings.body_idle_timeout,
-                settings.body_bytes,
-            ),
-            interim: if head.expects_continue { b"HTTP/1.1 100 Continue\r\n\r\n" } else { b"" },
-            response_started: &started,
-        };
+        let shared = Shared::expecting(head.expects_continue);
+        let patience = Patience::new(settings.body_idle_timeout, settings.min_rate);
+        let incoming =
+            Incoming::new(self.io, self.timer, buffer, head.framing, CLIENT, patience, settings.body_bytes);
+        let mut body = ClientBody::new(incoming, &shared, settings.half_close_timeout);
         let mut response =
-            ResponseWriter::new(self.io, self.timer, pending, settings, head, self.drain, &started);
+            ResponseWriter::new(self.io, self.timer, pending, settings, head, self.drain, &shared);
         self.service.serve(self.connection, self.timer, head, &mut body, &mut response).await;
         match (response.complete, response.keep_alive, body.is_done()) {
+            _ if response.switched => After::Close,
             (true, true, true) => After::KeepAlive,
             (true, ..) => After::Linger,
             (false, ..) => After::Reset,
         }
-    }
-}
-
-/// The request's body, and the client behind it.
-struct ClientBody<'a> {
-    incoming: Incoming<'a>,
-    /// What is left to send of the interim response that the client waits for.
-    interim: &'static [u8],
-    response_started: &'a Cell<bool>,
-}
-
-impl BodySource for ClientBody<'_> {
-    fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, Fault>> {
-        if !self.interim.is_empty() {
-            if self.response_started.get() || !self.incoming.buffer.is_empty() {
-                self.interim = b"";
-            }
-            while !self.interim.is_empty() {
-                match self.incoming.io.poll_write(context, self.interim, &[], &[]) {
-                    Poll::Ready(Ok(count)) if count > 0 => {
-                        self.interim = self.interim.get(count..).unwrap_or_default();
-                    }
-                    Poll::Ready(_) => return Poll::Ready(Err(Fault::new(Reason::ClientClosed))),
-                    Poll::Pending => return Poll::Pending,
-                }
-            }
-        }
-        self.incoming.poll_fill(context)
-    }
-
-    fn data(&self) -> &[u8] {
-        self.incoming.data()
-    }
-
-    fn consume(&mut self) {
-        self.incoming.consume();
-    }
-
-    fn trailers(&mut self, into: &mut Fields) -> Result<(), Fault> {
-        self.incoming.trailers(into)
-    }
-
-    fn is_done(&self) -> bool {
-        self.incoming.is_done()
-    }
-}
-
-impl RequestBody for ClientBody<'_> {
-    fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<Fault> {
-        let io = self.incoming.io;
-        loop {
-            match io.poll_readable(context) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Err(_)) => return Poll::Ready(Fault::new(Reason::ClientClosed)),
-                Poll::Ready(Ok(())) => {}
-            }
-            let capacity = self.incoming.buffer.capacity();
-            match io.poll_read(context, self.incoming.buffer, capacity) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Fault::new(Reason::ClientClosed)),
-                Poll::Ready(Ok(_)) => {}
-                // The buffer is full of pipelined requests: they wait in the socket, and so does its end.
-                Poll::Ready(Err(error)) if error.kind() == std::io::ErrorKind::OutOfMemory => {
-                    return Poll::Pending;
-                }
-                Poll::Ready(Err(_)) => return Poll::Ready(Fault::new(Reason::ClientClosed)),
-                Poll::Pending => return Poll::Pending,
-            }
-        }
-    }
-
-    fn bytes_read(&self) -> u64 {
-        self.incoming.bytes
-    }
-}
-
-/// The response on its way to the client.
-struct ResponseWriter<'a> {
-    outgoing: Outgoing<'a>,
-    drain: &'a Drain,
-    started: &'a Cell<bool>,
-    version: Version,
-    head_request: bool,
-    wants_body: bool,
-    /// Whether the client wants the connection to go on.
-    may_keep_alive: bool,
-    /// Whether it will.
-    keep_alive: bool,
-    finished: bool,
-    complete: bool,
-}
-
-impl<'a> ResponseWriter<'a> {
-    fn new(
-        io: &'a Io,
-        timer: &'a Timer,
-        pending: &'a mut Vec<u8>,
-        settings: &ServerSettings,
-        request: &RequestHead,
-        drain: &'a Drain,
-        started: &'a Cell<bool>,
-    ) -> Self {
-        let reasons = (Reason::ClientClosed, Reason::ClientWriteTimeout);
-        let may_keep_alive = !request.connection.close
-            && (request.version == Version::Http11 || request.connection.keep_alive);
-        Self {
-            outgoing: Outgoing::new(io, timer, pending, reasons, settings.write_timeout),
-            drain,
-            started,
-            version: request.version,
-            head_request: request.method() == Method::Head,
-            wants_body: true,
-            may_keep_alive,
-            keep_alive: false,
-            finished: false,
-            complete: false,
-        }
-    }
-}
-
-impl ResponseSink for ResponseWriter<'_> {
-    fn start(&mut self, head: &ResponseHead, framing: BodyFraming, close: bool) {
-        let http11 = self.version == Version::Http11;
-        let bodiless = self.head_request || matches!(head.status, 100..=199 | 204 | 304);
-        self.wants_body = !bodiless;
-        let framing = match framing {
-            _ if bodiless => BodyFraming::None,
-            // Without a length the client would wait for a body until the connection closes.
-            BodyFraming::None if !head.fields.contains(Known::ContentLength) => BodyFraming::Length(0),
-            BodyFraming::UntilClose if http11 => BodyFraming::Chunked,
-            BodyFraming::Chunked if !http11 => BodyFraming::UntilClose,
-            framing => framing,
-        };
-        self.keep_alive =
-            self.may_keep_alive && !close && !self.drain.is_draining() && framing != BodyFraming::UntilClose;
-        let connection = match (self.keep_alive, http11) {
-            (false, _) => Some("close"),
-            (true, false) => Some("keep-alive"),
-            (true, true) => None,
-        };
-        write_response_head(head, framing, connection, self.outgoing.pending);
-        self.outgoing.set_framing(framing);
-        self.started.set(true);
-    }
-
-    fn wants_body(&self) -> bool {
-        self.wants_body
-    }
-
-    fn is_started(&self) -> bool {
-        self.started.get()
-    }
-
-    fn bytes_sent(&self) -> u64 {
-        self.outgoing.bytes
-    }
-}
-
-impl BodySink for ResponseWriter<'_> {
-    fn poll_write(&mut self, context: &mut Context<'_>, data: &[u8]) -> Poll<Result<(), Fault>> {
-        self.outgoing.poll_write(context, data)
-    }
-
-    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
-        let flushed = self.outgoing.poll_flush(context);
-        if self.finished && matches!(flushed, Poll::Ready(Ok(()))) {
-            self.complete = true;
-        }
-        flushed
-    }
-
-    fn finish(&mut self, trailers: &Fields) -> Result<(), Fault> {
-        self.outgoing.finish(trailers)?;
-        self.finished = true;
-        Ok(())
     }
 }
 
@@ -484,12 +309,13 @@ async fn linger(io: &Io, timer: &Timer) {
     let mut buffer = Buffer::take();
     let mut total: u64 = 0;
     while total < LINGER_BYTES {
+        let idle = after(LINGER_IDLE).min(deadline);
         let read = poll_fn(|context| {
             let capacity = buffer.capacity();
             match io.poll_read(context, &mut buffer, capacity) {
                 Poll::Ready(Ok(count)) => Poll::Ready(count),
                 Poll::Ready(Err(_)) => Poll::Ready(0),
-                Poll::Pending => timer.poll_deadline(context, deadline).map(|()| 0),
+                Poll::Pending => timer.poll_deadline(context, idle).map(|()| 0),
             }
         });
         match read.await {

@@ -172,6 +172,9 @@ impl RequestBody for RequestStream<'_> {
         self.respond.borrow_mut().poll_closed(context)
     }
 
+    /// What comes is data already, and its end the end of the stream.
+    fn switch(&mut self) {}
+
     fn bytes_read(&self) -> u64 {
         self.bytes
     }

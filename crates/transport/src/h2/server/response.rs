@@ -40,11 +40,17 @@ impl Respond {
         })
     }
 
-    /// Answers `Expect: 100-continue`. When it fails the client is gone, as will show.
+    /// Answers `Expect: 100-continue`.
     pub(super) fn say_continue(&mut self) {
+        let mut interim = Response::new(());
+        *interim.status_mut() = StatusCode::CONTINUE;
+        self.inform(interim);
+    }
+
+    /// Sends an interim response, unless the final one has begun. When it fails the client is gone, as will
+    /// show.
+    fn inform(&mut self, interim: Response<()>) {
         if self.body.is_none() {
-            let mut interim = Response::new(());
-            *interim.status_mut() = StatusCode::CONTINUE;
             let _ = self.head.send_informational(interim);
         }
     }
@@ -210,6 +216,24 @@ impl ResponseSink for ResponseStream<'_> {
         }
     }
 
+    fn interim(&mut self, head: &ResponseHead) {
+        let (Ok(fields), Ok(status)) =
+            (header_map(&head.fields, BodyFraming::UntilClose), StatusCode::from_u16(head.status))
+        else {
+            return;
+        };
+        let mut interim = Response::new(());
+        *interim.status_mut() = status;
+        *interim.headers_mut() = fields;
+        self.respond.borrow_mut().inform(interim);
+    }
+
+    /// HTTP/2 has no `Upgrade`, so no such request is ever taken for one.
+    fn switch(&mut self, _: &ResponseHead, _: &str) {
+        self.started = true;
+        self.failed = Some(Fault::new(Reason::Internal).because("a switch on HTTP/2"));
+    }
+
     fn wants_body(&self) -> bool {
         self.wants_body
     }
@@ -281,5 +305,9 @@ impl BodySink for ResponseStream<'_> {
         }
         self.finished = true;
         Ok(())
+    }
+
+    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        Poll::Ready(self.finish(&Fields::default()))
     }
 }

@@ -1,0 +1,172 @@
+//! The response on its way to the client.
+
+use super::shared::Shared;
+use crate::body::BodySink;
+use crate::drain::Drain;
+use crate::h1::outgoing::Outgoing;
+use crate::io::Io;
+use crate::patience::Patience;
+use crate::service::{ResponseSink, ServerSettings};
+use crate::timer::Timer;
+use std::task::{Context, Poll};
+use torana_fault::{Fault, Reason};
+use torana_http::h1::{BodyFraming, write_response_head};
+use torana_http::{Fields, Known, Method, RequestHead, ResponseHead, Version};
+
+/// Writes one response, adapted to what the client understands.
+pub(super) struct ResponseWriter<'a> {
+    outgoing: Outgoing<'a>,
+    drain: &'a Drain,
+    shared: &'a Shared,
+    version: Version,
+    head_request: bool,
+    wants_body: bool,
+    /// Whether the client wants the connection to go on.
+    pub(super) may_keep_alive: bool,
+    /// Whether it will.
+    pub(super) keep_alive: bool,
+    finished: bool,
+    pub(super) complete: bool,
+    /// Whether the connection has left HTTP.
+    pub(super) switched: bool,
+}
+
+impl<'a> ResponseWriter<'a> {
+    pub(super) fn new(
+        io: &'a Io,
+        timer: &'a Timer,
+        pending: &'a mut Vec<u8>,
+        settings: &ServerSettings,
+        request: &RequestHead,
+        drain: &'a Drain,
+        shared: &'a Shared,
+    ) -> Self {
+        let reasons = (Reason::ClientClosed, Reason::ClientWriteTimeout);
+        let patience = Patience::new(settings.write_timeout, settings.min_rate);
+        let may_keep_alive = !request.connection.close
+            && (request.version == Version::Http11 || request.connection.keep_alive);
+        Self {
+            outgoing: Outgoing::new(io, timer, pending, reasons, patience),
+            drain,
+            shared,
+            version: request.version,
+            head_request: request.method() == Method::Head,
+            wants_body: true,
+            may_keep_alive,
+            keep_alive: false,
+            finished: false,
+            complete: false,
+            switched: false,
+        }
+    }
+
+    /// Keeps the other direction informed after each use of the socket.
+    fn note(&self) {
+        self.shared.busy.set(!self.outgoing.pending.is_empty());
+        self.shared.sent.set(self.outgoing.bytes);
+    }
+
+    fn poll_settled(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        match self.shared.poll_settled(self.outgoing.io, context) {
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+            Poll::Ready(Err(error)) => {
+                Poll::Ready(Err(Fault::new(Reason::ClientClosed).because(error.to_string())))
+            }
+            Poll::Pending => self.outgoing.poll_stalled(context),
+        }
+    }
+}
+
+impl ResponseSink for ResponseWriter<'_> {
+    fn start(&mut self, head: &ResponseHead, framing: BodyFraming, close: bool) {
+        let http11 = self.version == Version::Http11;
+        let bodiless = self.head_request || matches!(head.status, 100..=199 | 204 | 304);
+        self.wants_body = !bodiless;
+        let framing = match framing {
+            _ if bodiless => BodyFraming::None,
+            // Without a length the client would wait for a body until the connection closes.
+            BodyFraming::None if !head.fields.contains(Known::ContentLength) => BodyFraming::Length(0),
+            BodyFraming::UntilClose if http11 => BodyFraming::Chunked,
+            BodyFraming::Chunked if !http11 => BodyFraming::UntilClose,
+            framing => framing,
+        };
+        self.keep_alive =
+            self.may_keep_alive && !close && !self.drain.is_draining() && framing != BodyFraming::UntilClose;
+        let connection = match (self.keep_alive, http11) {
+            (false, _) => Some("close"),
+            (true, false) => Some("keep-alive"),
+            (true, true) => None,
+        };
+        write_response_head(head, framing, connection, self.outgoing.pending);
+        self.outgoing.set_framing(framing);
+        self.shared.started.set(true);
+        self.note();
+    }
+
+    fn interim(&mut self, head: &ResponseHead) {
+        // RFC 9110 section 15.2: an HTTP/1.0 client knows no interim responses.
+        if self.version == Version::Http11 && !self.shared.started.get() {
+            write_response_head(head, BodyFraming::None, None, self.outgoing.pending);
+            self.note();
+        }
+    }
+
+    fn switch(&mut self, head: &ResponseHead, protocol: &str) {
+        let pending = &mut *self.outgoing.pending;
+        write_response_head(head, BodyFraming::None, Some("Upgrade"), pending);
+        // The empty line comes after one more field.
+        pending.truncate(pending.len().saturating_sub(2));
+        pending.extend_from_slice(b"Upgrade: ");
+        pending.extend_from_slice(protocol.as_bytes());
+        pending.extend_from_slice(b"\r\n\r\n");
+        self.outgoing.switch();
+        self.shared.started.set(true);
+        self.switched = true;
+        self.note();
+    }
+
+    fn wants_body(&self) -> bool {
+        self.wants_body
+    }
+
+    fn is_started(&self) -> bool {
+        self.shared.started.get()
+    }
+
+    fn bytes_sent(&self) -> u64 {
+        self.outgoing.bytes
+    }
+}
+
+impl BodySink for ResponseWriter<'_> {
+    fn poll_write(&mut self, context: &mut Context<'_>, data: &[u8]) -> Poll<Result<(), Fault>> {
+        if self.poll_settled(context)?.is_pending() {
+            return Poll::Pending;
+        }
+        let written = self.outgoing.poll_write(context, data);
+        self.note();
+        written
+    }
+
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        if self.poll_settled(context)?.is_pending() {
+            return Poll::Pending;
+        }
+        let flushed = self.outgoing.poll_flush(context);
+        self.note();
+        if self.finished && matches!(flushed, Poll::Ready(Ok(()))) {
+            self.complete = true;
+        }
+        flushed
+    }
+
+    fn finish(&mut self, trailers: &Fields) -> Result<(), Fault> {
+        self.outgoing.finish(trailers)?;
+        self.finished = true;
+        Ok(())
+    }
+
+    fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        self.outgoing.poll_shutdown(context)
+    }
+}
