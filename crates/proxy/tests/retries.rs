@@ -157,6 +157,6 @@ fn a_client_that_goes_away_ends_the_wait_for_a_retry() {
     let mut client = Client::connect(gateway.address);
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     bad.wait_for(1, Duration::from_secs(5));
-    drop(client);
+    client.reset();
     torana_testkit::eventually(Duration::from_secs(5), || gateway.metrics.connections().open() == 0);
 }

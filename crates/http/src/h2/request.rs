@@ -225,7 +225,7 @@ mod tests {
 
     fn written(head: &RequestHead) -> String {
         let mut out = Vec::new();
-        crate::h1::write_request_head(head, head.framing, &mut out);
+        crate::h1::write_request_head(head, head.framing, None, &mut out);
         String::from_utf8(out).unwrap()
     }
 
