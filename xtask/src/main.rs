@@ -11,6 +11,7 @@
 )]
 
 mod bench;
+mod certificate;
 mod ci;
 mod dependencies;
 mod endurance;

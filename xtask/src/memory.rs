@@ -1,57 +1,122 @@
-//! The memory of an idle process, and of each idle connection of a client.
+//! The memory of an idle process, and of each idle connection of a client, plain and in TLS.
+
+mod tls;
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::certificate::Certificate;
 use crate::server::{Server, free_address};
 use crate::workspace::{Metadata, cargo};
 
 /// What is promised.
 const IDLE_MIB: f64 = 20.0;
-const CONNECTION_KIB: f64 = 12.0;
+const PLAIN_KIB: f64 = 6.0;
+const TLS_KIB: f64 = 40.0;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Idle connections
-    #[arg(long, default_value_t = 5_000)]
+    /// Idle connections at once
+    #[arg(long, default_value_t = 10_000)]
     connections: usize,
+    /// Leave out connections in TLS
+    #[arg(long)]
+    plain_only: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let wanted = arguments.connections as u64 + 200;
-    let limit = getrlimit(Resource::Nofile);
-    let limit =
-        Rlimit { current: limit.maximum.map_or(Some(wanted), |maximum| Some(wanted.min(maximum))), ..limit };
-    setrlimit(Resource::Nofile, limit).context("raising the limit of open files")?;
+    raise_limit(arguments.connections as u64 + 200)?;
     ensure!(
         cargo().args(["build", "--release", "-p", "torana"]).status()?.success(),
         "cargo build has failed"
     );
     let program = Metadata::load()?.target_directory.join("release/torana");
+    let plain = measure(&program, arguments.connections, None)?;
+    println!("idle process: {:.1} MiB (promised: under {IDLE_MIB})", plain.idle_mib);
+    let mut kept = plain.idle_mib < IDLE_MIB && plain.say("HTTP/1", PLAIN_KIB);
+    if !arguments.plain_only {
+        let folder = tempfile::tempdir()?;
+        let certificate = Certificate::make(folder.path())?;
+        let within = measure(&program, arguments.connections, Some(&certificate))?;
+        kept &= within.say("TLS", TLS_KIB);
+    }
+    ensure!(kept, "more than promised");
+    Ok(())
+}
+
+struct Measured {
+    connections: usize,
+    idle_mib: f64,
+    each_kib: f64,
+}
+
+impl Measured {
+    fn say(&self, what: &str, promised: f64) -> bool {
+        let Self { connections, each_kib, .. } = self;
+        println!(
+            "each of {connections} idle {what} connections: {each_kib:.2} KiB (promised: at most {promised})"
+        );
+        *each_kib <= promised
+    }
+}
+
+fn raise_limit(wanted: u64) -> Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    let limit =
+        Rlimit { current: limit.maximum.map_or(Some(wanted), |maximum| Some(wanted.min(maximum))), ..limit };
+    setrlimit(Resource::Nofile, limit).context("raising the limit of open files")
+}
+
+/// Opens connections that each ask once and then stay idle.
+fn measure(program: &Path, connections: usize, certificate: Option<&Certificate>) -> Result<Measured> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("torana.yaml");
-    std::fs::write(&file, "access_log: off\nroutes: [{ path: /, respond: { body: hello } }]\n")?;
     let address = free_address()?;
-    let (file, listen) = (file.to_string_lossy().into_owned(), address.to_string());
-    let server = Server::start(0, address, &program, &["run", &file, "--listen", &listen, "--workers", "1"])?;
+    let listen = match certificate {
+        None => address.to_string(),
+        Some(certificate) => certificate.listener(address),
+    };
+    let routes = "routes: [{ path: /, respond: { body: hello } }]";
+    std::fs::write(
+        &file,
+        format!("listen: {listen}\naccess_log: off\ntimeouts: {{ keep_alive: 10m }}\n{routes}\n"),
+    )?;
+    let file = file.to_string_lossy().into_owned();
+    let server = Server::start(0, address, program, &["run", &file, "--workers", "1"])?;
     let idle = server.memory_kib("VmRSS")?;
-    let mut open = Vec::with_capacity(arguments.connections);
-    for number in 0..arguments.connections {
-        let mut stream = TcpStream::connect(address).with_context(|| format!("connection {number}"))?;
-        stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")?;
-        let mut answer = [0; 1024];
-        let count = stream.read(&mut answer)?;
-        ensure!(answer[..count].starts_with(b"HTTP/1.1 200"), "an answer is not 200");
-        open.push(stream);
+    let client = tls::Client::new()?;
+    let mut open = Vec::with_capacity(connections);
+    for number in 0..connections {
+        let asked = match certificate {
+            None => ask(address),
+            Some(_) => client.ask(address),
+        };
+        open.push(asked.with_context(|| format!("connection {number}"))?);
     }
     let busy = server.memory_kib("VmRSS")?;
-    let each = busy.saturating_sub(idle) as f64 / arguments.connections as f64;
-    let idle = idle as f64 / 1024.0;
-    println!("idle process: {idle:.1} MiB (promised: under {IDLE_MIB})");
-    println!("each of {} idle connections: {each:.2} KiB (promised: under {CONNECTION_KIB})", open.len());
-    ensure!(idle < IDLE_MIB && each < CONNECTION_KIB, "more than promised");
+    let each_kib = busy.saturating_sub(idle) as f64 / connections as f64;
+    Ok(Measured { connections: open.len(), idle_mib: idle as f64 / 1024.0, each_kib })
+}
+
+fn ask(address: SocketAddr) -> Result<TcpStream> {
+    let mut stream = TcpStream::connect(address)?;
+    exchange(&mut stream)?;
+    Ok(stream)
+}
+
+fn exchange(stream: &mut (impl Read + Write)) -> Result<()> {
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
+    let mut answer = Vec::new();
+    let mut piece = [0; 1024];
+    while !answer.ends_with(b"hello") {
+        let count = stream.read(&mut piece)?;
+        ensure!(count > 0, "the connection has ended");
+        answer.extend_from_slice(&piece[..count]);
+    }
+    ensure!(answer.starts_with(b"HTTP/1.1 200"), "an answer is not 200");
     Ok(())
 }

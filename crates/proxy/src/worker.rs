@@ -9,10 +9,17 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::watch;
-use torana_transport::{AcceptError, Drain, serve_listener};
+use torana_transport::{AcceptError, Drain, connection_task_bytes, serve_listener};
 
 /// How often a draining worker looks whether its last connection has ended.
 const DRAIN_POLL: Duration = Duration::from_millis(20);
+
+/// What a connection's task may hold: ten thousand idle ones cost that much ten thousand times.
+const CONNECTION_TASK_BYTES: usize = 1024;
+const _: () = assert!(
+    connection_task_bytes::<Gateway>() <= CONNECTION_TASK_BYTES,
+    "an idle connection must not hold what only a request needs: box that"
+);
 
 /// A running worker.
 #[derive(Debug)]

@@ -35,7 +35,7 @@ pub use drain::Drain;
 pub use entrance::Entrance;
 pub use fetch::{FetchLimits, Fetched, fetch};
 pub use io::{Io, Stream};
-pub use listener::{AcceptError, bind, serve_listener};
+pub use listener::{AcceptError, bind, connection_task_bytes, serve_listener};
 pub use pool::{Address, Endpoint, EndpointSettings, EndpointUsage, Lease, Pool};
 pub use recycled::Recycled;
 pub use service::{ConnectionInfo, RequestBody, ResponseSink, ServerSettings, Service};

@@ -1,6 +1,6 @@
 //! Listening sockets: one a worker and address, spread by the kernel.
 
-use crate::drain::Drain;
+use crate::drain::{Counted, Drain};
 use crate::entrance;
 use crate::service::Service;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -100,14 +100,32 @@ fn serve_stream<S: Service + 'static>(
     service: &Rc<S>,
     drain: &Rc<Drain>,
 ) {
-    let (service, drain) = (Rc::clone(service), Rc::clone(drain));
     // From here on, not from the first turn of its task: a drain that starts in between waits for it too.
     let counted = drain.count();
-    tokio::task::spawn_local(async move {
-        let _counted = counted;
-        let _open = Open::new(&*service);
-        entrance::serve(stream, peer, number, &service, &drain).await;
-    });
+    tokio::task::spawn_local(own(stream, peer, number, Rc::clone(service), Rc::clone(drain), counted));
+}
+
+/// The task of one connection.
+async fn own<S: Service + 'static>(
+    stream: TcpStream,
+    peer: SocketAddr,
+    number: usize,
+    service: Rc<S>,
+    drain: Rc<Drain>,
+    _counted: Counted,
+) {
+    let _open = Open::new(&*service);
+    entrance::serve(stream, peer, number, &service, &drain).await;
+}
+
+/// Bytes of a connection's task, which every open connection pays for, idle or not. A constant, so that who
+/// knows the service can hold it below a bound when compiling.
+#[must_use]
+pub const fn connection_task_bytes<S: Service + 'static>() -> usize {
+    const fn returned<A, B, C, D, E, F, R>(_: &impl Fn(A, B, C, D, E, F) -> R) -> usize {
+        size_of::<R>()
+    }
+    returned(&own::<S>)
 }
 
 /// Tells the service of a connection's end, also when its task panics or is dropped.

@@ -13,10 +13,10 @@ pub(super) use torana::{SECRET, torana};
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 
+use crate::certificate::Certificate;
 use crate::server::free_address;
 
 /// Where a proxy that serves all cases from one process listens.
@@ -36,31 +36,12 @@ impl Doors {
 pub(super) struct Surroundings {
     pub(super) folder: PathBuf,
     pub(super) origin: SocketAddr,
-    pub(super) certificate: PathBuf,
-    pub(super) key: PathBuf,
+    pub(super) certificate: Certificate,
 }
 
 impl Surroundings {
     pub(super) fn new(folder: &Path, origin: SocketAddr) -> Result<Self> {
-        let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
-        let output = Command::new("openssl")
-            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"])
-            .args([
-                "-days",
-                "30",
-                "-subj",
-                "/CN=localhost",
-                "-addext",
-                "subjectAltName=DNS:localhost,IP:127.0.0.1",
-            ])
-            .arg("-keyout")
-            .arg(&key)
-            .arg("-out")
-            .arg(&certificate)
-            .output()
-            .context("is openssl installed? `scripts/bench-tools` installs what this needs")?;
-        ensure!(output.status.success(), "openssl: {}", String::from_utf8_lossy(&output.stderr));
-        Ok(Self { folder: folder.to_owned(), origin, certificate, key })
+        Ok(Self { folder: folder.to_owned(), origin, certificate: Certificate::make(folder)? })
     }
 
     /// Writes a file and gives its path.

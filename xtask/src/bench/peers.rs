@@ -130,9 +130,8 @@ pub(super) fn start_torana(
             continue;
         }
         let (name, address) = (format!("torana-{}.yaml", free_address()?.port()), free_address()?);
-        let file = around.write(&name, &torana(around, case.protocol, case.extras))?;
-        let listen = address.to_string();
-        let mut arguments = vec!["run", &file, "--listen", &listen, "--workers", "1"];
+        let file = around.write(&name, &torana(around, address, case.protocol, case.extras))?;
+        let mut arguments = vec!["run", &file, "--workers", "1"];
         arguments.extend(more);
         let server = Server::start(0, address, program, &arguments)?;
         let only = Some((case.protocol != Protocol::Http1, case.extras));

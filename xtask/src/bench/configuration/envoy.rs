@@ -78,8 +78,8 @@ fn tls(around: &Surroundings) -> Value {
                 "alpn_protocols": ["h2", "http/1.1"],
                 "tls_params": { "tls_minimum_protocol_version": "TLSv1_3" },
                 "tls_certificates": [{
-                    "certificate_chain": { "filename": around.certificate },
-                    "private_key": { "filename": around.key },
+                    "certificate_chain": { "filename": around.certificate.certificate },
+                    "private_key": { "filename": around.certificate.key },
                 }],
             },
         },

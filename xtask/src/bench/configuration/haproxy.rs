@@ -3,7 +3,8 @@ use super::{Doors, Surroundings};
 /// It writes no file itself, so there is no door with a log.
 pub(in crate::bench) fn haproxy(around: &Surroundings, doors: &Doors) -> anyhow::Result<String> {
     // It wants certificate and key in one file.
-    let both = [std::fs::read(&around.certificate)?, std::fs::read(&around.key)?].concat();
+    let both =
+        [std::fs::read(&around.certificate.certificate)?, std::fs::read(&around.certificate.key)?].concat();
     let file = around.folder.join("haproxy.pem");
     std::fs::write(&file, both)?;
     let fields = "  http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]\n\

@@ -24,7 +24,7 @@ pub(in crate::bench) fn nginx(around: &Surroundings, doors: &Doors) -> String {
     // Buffered, as Torana's is.
     let log = format!("    access_log {folder}/nginx.log combined buffer=64k flush=1s;\n");
     let logged = server(doors.logged.to_string(), log);
-    let (certificate, key) = (around.certificate.display(), around.key.display());
+    let (certificate, key) = (around.certificate.certificate.display(), around.certificate.key.display());
     let tls = server(
         format!("{} ssl http2", doors.tls),
         format!(

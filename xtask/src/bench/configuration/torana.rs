@@ -1,21 +1,28 @@
 use std::fmt::Write;
+use std::net::SocketAddr;
 
 use super::Surroundings;
 use crate::bench::cases::{Extras, Protocol};
 
 pub(in crate::bench) const SECRET: &str = "a secret for measurements, 32 bytes long at least";
 
-pub(in crate::bench) fn torana(around: &Surroundings, protocol: Protocol, extras: Extras) -> String {
+pub(in crate::bench) fn torana(
+    around: &Surroundings,
+    address: SocketAddr,
+    protocol: Protocol,
+    extras: Extras,
+) -> String {
     let mut text = match extras {
         Extras::PoliciesAndLog => {
             format!("access_log: {{ to: {} }}\n", around.folder.join("torana.log").display())
         }
         Extras::None | Extras::Policies => "access_log: off\n".to_owned(),
     };
-    if protocol != Protocol::Http1 {
-        let (certificate, key) = (around.certificate.display(), around.key.display());
-        let _ = writeln!(text, "tls: {{ certificates: [{{ certificate: {certificate}, key: {key} }}] }}");
-    }
+    let listen = match protocol {
+        Protocol::Http1 => address.to_string(),
+        Protocol::Https | Protocol::Http2 => around.certificate.listener(address),
+    };
+    let _ = writeln!(text, "listen: {listen}");
     let _ = writeln!(text, "services: {{ origin: {{ endpoints: [http://{}] }} }}", around.origin);
     if extras == Extras::None {
         text.push_str("routes: [{ path: /*, service: origin }]\n");
