@@ -5,6 +5,7 @@
 //! without a word between the two. An answer that ends whole must be right; how a broken one ends is free.
 
 mod client;
+mod http2;
 mod script;
 
 use std::net::SocketAddr;

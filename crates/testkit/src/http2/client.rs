@@ -149,6 +149,29 @@ impl Http2Client {
         self.run(read(response))
     }
 
+    /// Reads whole responses, all at once, so that none keeps the window of the connection from another.
+    pub fn read_all(
+        &self,
+        responses: Vec<(ResponseFuture, SendStream<Bytes>)>,
+    ) -> Vec<Result<Http2Response, h2::Error>> {
+        self.run(async {
+            let reading = |(response, stream)| {
+                tokio::spawn(async move {
+                    let response = read(response).await;
+                    // Dropped before, it would reset a stream whose body is still being sent.
+                    drop(stream);
+                    response
+                })
+            };
+            let tasks: Vec<_> = responses.into_iter().map(reading).collect();
+            let mut read = Vec::with_capacity(tasks.len());
+            for task in tasks {
+                read.push(task.await.expect("reading does not panic"));
+            }
+            read
+        })
+    }
+
     /// Waits for the end of the connection.
     ///
     /// # Panics
