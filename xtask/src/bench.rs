@@ -137,6 +137,7 @@ impl Stage {
         let origin =
             Server::start(1, address, &programs.join("bench-origin"), &[&address.port().to_string()])?;
         let around = Surroundings::new(folder.path(), address)?;
+        around.write(configuration::SECRET_FILE, configuration::SECRET)?;
         let mut proxies = Vec::new();
         for peer in peers {
             proxies.extend(peers::start(*peer, cases, &around, &programs)?);

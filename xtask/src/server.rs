@@ -15,6 +15,8 @@ pub(crate) struct Server {
     /// The process whose cost counts: the worker where there is a master.
     pub(crate) measured: u32,
     pub(crate) address: SocketAddr,
+    /// What it says, for when it does not start.
+    said: tempfile::NamedTempFile,
 }
 
 impl Server {
@@ -38,18 +40,20 @@ impl Server {
     }
 
     fn spawn(mut command: Command, address: SocketAddr) -> Result<Self> {
+        let said = tempfile::NamedTempFile::new()?;
         let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::inherit())
+            .stderr(said.reopen()?)
             .spawn()
             .with_context(|| format!("starting {command:?}"))?;
         let measured = child.id();
-        let mut server = Self { child, measured, address };
+        let mut server = Self { child, measured, address, said };
         let until = Instant::now() + PATIENCE;
         while TcpStream::connect(address).is_err() {
             if let Some(status) = server.child.try_wait()? {
-                bail!("{command:?} has ended with {status}");
+                let said = std::fs::read_to_string(server.said.path())?;
+                bail!("{command:?} has ended with {status}: {said}");
             }
             if Instant::now() > until {
                 bail!("{command:?} does not listen on {address}");

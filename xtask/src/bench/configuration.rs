@@ -9,7 +9,7 @@ mod torana;
 pub(super) use envoy::envoy;
 pub(super) use haproxy::haproxy;
 pub(super) use nginx::nginx;
-pub(super) use torana::{SECRET, torana};
+pub(super) use torana::{SECRET, SECRET_FILE, torana};
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

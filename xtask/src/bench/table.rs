@@ -47,7 +47,7 @@ impl Table {
     pub(super) fn add(&mut self, row: Row) {
         if self.rows.is_empty() {
             println!(
-                "{:<14} {:>4} {:<8} {:>24} {:>13} {:>9} {:>13} {:>7} {:>7} {:>6} {:>6}  calls",
+                "{:<14} {:>4} {:<8} {:>24} {:>13} {:>9} {:>13} {:>7} {:>7} {:>6} {:>6}  system calls",
                 "case",
                 "conn",
                 "proxy",

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use super::Surroundings;
 use crate::bench::cases::{Extras, Protocol};
 
+/// Beside the configuration.
+pub(in crate::bench) const SECRET_FILE: &str = "jwt.secret";
 pub(in crate::bench) const SECRET: &str = "a secret for measurements, 32 bytes long at least";
 
 pub(in crate::bench) fn torana(
@@ -36,7 +38,7 @@ pub(in crate::bench) fn torana(
 fn policies(text: &mut String) {
     let _ = writeln!(
         text,
-        "policies:\n  jwt: {{ secret: \"{SECRET}\" }}\n  roles: [user]\n  rate_limit: 100000000/second\nroutes:"
+        "policies:\n  jwt: {{ secret: \"${{file:{SECRET_FILE}}}\" }}\n  roles: [user]\n  rate_limit: 100000000/second\nroutes:"
     );
     for number in 0..1_000 {
         let path = match number % 3 {
