@@ -1,0 +1,131 @@
+//! A set of keys (RFC 7517 section 5), and which of them may have signed a token.
+
+use super::algorithm::Algorithm;
+use super::json::strict_object;
+use super::key::{KeyError, VerifyingKey};
+use super::token::Token;
+use serde_json::Value;
+use std::collections::HashSet;
+
+/// The most keys that a set may hold.
+const MOST_KEYS: usize = 256;
+
+/// Why a set cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeySetError {
+    /// It is not an object with a list `keys` of objects.
+    #[error("it is not a JSON Web Key Set")]
+    Form,
+    /// It holds more than 256 keys.
+    #[error("it has more than {MOST_KEYS} keys")]
+    TooMany,
+    /// Two keys have one name: which of them is meant?
+    #[error("two of its keys have the same `kid`")]
+    DuplicateId,
+    /// A secret stands beside public keys: whoever may read the set could sign.
+    #[error("it has secret and public keys side by side")]
+    Mixed,
+    /// A secret in a set that was fetched.
+    #[error("it has a secret key, which no set that is fetched may have")]
+    Secret,
+    /// None of its keys can be used; why the first cannot.
+    #[error("it has no key that can be used{}", .0.map(|why| format!(": {why}")).unwrap_or_default())]
+    Empty(Option<KeyError>),
+}
+
+/// What a set says of a token.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Select {
+    /// A key of the set verifies it.
+    Verified,
+    /// The set has no key of that name or algorithm: a newer set might.
+    UnknownKey,
+    /// The keys that it may be signed with do not verify it.
+    WrongSignature,
+}
+
+/// Keys, of which one has signed.
+#[derive(Clone, Debug, Default)]
+pub struct KeySet {
+    keys: Vec<VerifyingKey>,
+}
+
+impl KeySet {
+    /// A set of configured keys.
+    ///
+    /// # Errors
+    /// Two have the same name.
+    pub fn new(keys: Vec<VerifyingKey>) -> Result<Self, KeySetError> {
+        let mut ids = HashSet::new();
+        if keys.iter().filter_map(VerifyingKey::id).any(|id| !ids.insert(id)) {
+            return Err(KeySetError::DuplicateId);
+        }
+        Ok(Self { keys })
+    }
+
+    /// Reads a JSON Web Key Set. Keys that are not understood, or not meant for signatures, are left out
+    /// (RFC 7517 section 5). With `public_only`, as for a set that was fetched, a secret refuses the set.
+    ///
+    /// # Errors
+    /// See [`KeySetError`].
+    pub fn parse(text: &[u8], accepted: &[Algorithm], public_only: bool) -> Result<Self, KeySetError> {
+        let object = strict_object(text).ok_or(KeySetError::Form)?;
+        let listed = object.get("keys").and_then(Value::as_array).ok_or(KeySetError::Form)?;
+        if listed.len() > MOST_KEYS {
+            return Err(KeySetError::TooMany);
+        }
+        let mut keys = Vec::with_capacity(listed.len());
+        let mut ids = HashSet::new();
+        let mut first_error = None;
+        for jwk in listed {
+            // A key that cannot be used may still be the one that a name means.
+            let encrypts = jwk.get("use").is_some_and(|purpose| purpose == "enc");
+            let id = jwk.get("kid").and_then(Value::as_str).filter(|_| !encrypts);
+            if id.is_some_and(|id| !ids.insert(id)) {
+                return Err(KeySetError::DuplicateId);
+            }
+            match VerifyingKey::jwk(jwk.as_object().ok_or(KeySetError::Form)?, accepted) {
+                Ok(key) => keys.push(key),
+                Err(error) => first_error = first_error.or(Some(error)),
+            }
+        }
+        let secrets = keys.iter().filter(|key| key.is_symmetric()).count();
+        if public_only && secrets > 0 {
+            return Err(KeySetError::Secret);
+        }
+        if secrets > 0 && secrets < keys.len() {
+            return Err(KeySetError::Mixed);
+        }
+        if keys.is_empty() {
+            return Err(KeySetError::Empty(first_error));
+        }
+        Self::new(keys)
+    }
+
+    /// The keys.
+    #[must_use]
+    pub fn keys(&self) -> &[VerifyingKey] {
+        &self.keys
+    }
+
+    /// Looks for the key that signed the token. A token that names a key is verified by that key, or by keys
+    /// without a name; one that names none by any key of its algorithm.
+    #[must_use]
+    pub fn verify(&self, token: &Token<'_>) -> Select {
+        let mut tried = false;
+        for key in &self.keys {
+            let named = match (token.key_id(), key.id()) {
+                (Some(wanted), Some(id)) => wanted == id,
+                (None, _) | (_, None) => true,
+            };
+            if !named || !key.algorithms().any(|algorithm| algorithm == token.algorithm) {
+                continue;
+            }
+            tried = true;
+            if key.verifies(token) {
+                return Select::Verified;
+            }
+        }
+        if tried { Select::WrongSignature } else { Select::UnknownKey }
+    }
+}
