@@ -39,7 +39,7 @@ t.yaml:4:19: error[wrong-type]: `endpoints`: expected a list, found text | a lis
 t.yaml:4:52: error[bad-format]: `5 sec` is not valid here: the unit is missing | expected a length of time such as `500ms`, `5s`, `1m30s`, `2h` or `1d`
 t.yaml:4:76: error[out-of-range]: the number must be from 1 to 4294967295 | \n\
 t.yaml:5:6: error[missing-key]: the key `endpoints` is missing | `endpoints` is a list
-t.yaml:7:46: error[wrong-type]: `jwt`: expected `off` or a mapping with `secret`, found a boolean | write `off`
+t.yaml:7:46: error[wrong-type]: `jwt`: expected `off` or a mapping, found a boolean | write `off`
 t.yaml:8:17: error[unknown-key]: unknown key `servce` | did you mean `service`?
 t.yaml:8:38: error[wrong-type]: `priority`: expected a whole number, found text | \n\
 t.yaml:9:16: error[bad-format]: `30` is not valid here: the unit is missing | expected a length of time such as `500ms`, `5s`, `1m30s`, `2h` or `1d`";

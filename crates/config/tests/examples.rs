@@ -25,7 +25,8 @@ fn seed() {
     assert_eq!(config.services["orders"].endpoints[0].weight(), 3);
     assert_eq!(config.services["search"].balance, Some(Balance::LeastConnections));
     let Some(Switch::On(jwt)) = &config.policies.jwt else { panic!("no jwt") };
-    assert_eq!(jwt.secret.expose(), "an example secret of 32 bytes or more");
+    let secret = jwt.secret.as_ref().unwrap();
+    assert_eq!(secret.expose(), "an example secret of 32 bytes or more");
     assert_eq!(config.routes[0].policies.jwt, Some(Switch::OFF));
 }
 

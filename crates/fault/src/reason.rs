@@ -105,6 +105,10 @@ reasons! {
     CredentialsInvalid, "credentials_invalid", Client, 401, "The credentials are not valid.";
     /// A credential past its expiry.
     CredentialsExpired, "credentials_expired", Client, 401, "The credentials are not valid.";
+    /// The keys that verify credentials were never fetched: nobody can be judged.
+    KeysUnavailable, "keys_unavailable", Gateway, 503, "Credentials cannot be verified at the moment; try again.";
+    /// Too many wrong credentials came from this address.
+    AuthenticationLimited, "authentication_limited", Client, 429, "Too many requests; try again later.";
     /// The caller is known but may not do this.
     Forbidden, "forbidden", Client, 403, "You are not allowed to do this.";
     /// A request limit is used up.

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
+use torana_fault::Fault;
 use torana_http::RequestHead;
 
 /// One reading of the clocks, taken when the request began.
@@ -52,6 +53,8 @@ pub struct Exchange {
     pub moment: Moment,
     /// Who is calling, once a filter has verified it.
     pub identity: Option<Arc<Identity>>,
+    /// What ways to say who calls have refused so far, while another may still succeed.
+    pub refusal: Option<Box<Fault>>,
     /// The narrowest limit that was asked.
     pub limit: Option<LimitState>,
 }
@@ -64,6 +67,7 @@ impl Default for Exchange {
             client_address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             moment: Moment::default(),
             identity: None,
+            refusal: None,
             limit: None,
         }
     }

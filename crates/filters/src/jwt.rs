@@ -1,74 +1,97 @@
-//! Authentication by JSON Web Token (RFC 7519), sent as a bearer token (RFC 6750).
+//! Authentication by JSON Web Token (RFC 7519), sent as a bearer token (RFC 6750), in a cookie or a parameter.
 //!
-//! What a token says of itself is believed only after its signature was verified with an algorithm that the
-//! configuration names. Failures are answered 401 with `WWW-Authenticate`; what exactly was wrong is for the
-//! log. `exp` and `nbf` are compared with leeway where they are present; a token without `exp` does not
-//! expire. The claim that says who calls must be there.
+//! What a token says of itself is believed only after its signature was verified by a key of its issuer, with
+//! an algorithm that the key and the configuration name. Failures are answered 401 with `WWW-Authenticate`;
+//! what exactly was wrong is for the log. Keys that were never fetched are not the caller's fault: 503.
 //!
-//! Verified tokens are remembered, bounded, and compared byte by byte; times are compared on every use.
+//! Verified tokens are remembered, bounded, and compared byte by byte; times are compared on every use, and
+//! what was verified by keys that have been replaced is verified anew.
 
-mod cache;
-mod token;
+mod claims;
+mod invalid;
+mod issuers;
+mod mint;
+mod remote;
+mod source;
 
-use cache::Cache;
+pub use remote::RemoteKeys;
+
+use crate::authentication::cache::Cache;
+use crate::authentication::{Authenticate, Guard};
+use claims::Verified;
+use invalid::Invalid;
+use issuers::Issuers;
+use mint::Mint;
+use source::Found;
 use std::sync::Arc;
-use std::time::Duration;
-use token::{Invalid, Verified};
+use torana_credential::jose::Token;
 use torana_fault::{Fault, Reason};
-use torana_filter::{Exchange, OnRequest, Outside, Verdict};
-use torana_http::Known;
-use torana_plan::JwtPlan;
+use torana_filter::{Exchange, Identity, Outside};
+use torana_plan::{JwtPlan, RemoteKeysPlan, UpstreamTokenPlan};
 
 /// Callers show a token.
 #[derive(Debug)]
 pub struct JwtFilter {
     plan: Arc<JwtPlan>,
-    cache: Cache,
+    issuers: Issuers,
+    mint: Option<Mint>,
+    cache: Cache<Verified>,
 }
 
 impl JwtFilter {
-    /// Prepares the filter; it remembers no token yet.
+    /// Prepares the filter; it remembers no token yet. `remote` gives keys that are fetched.
     #[must_use]
-    pub fn prepare(plan: &Arc<JwtPlan>) -> Self {
-        Self { plan: Arc::clone(plan), cache: Cache::default() }
+    pub fn prepare(plan: &Arc<JwtPlan>, remote: impl FnMut(&RemoteKeysPlan) -> Arc<RemoteKeys>) -> Self {
+        let mint = match &plan.upstream_token {
+            UpstreamTokenPlan::Replace(plan) => Mint::prepare(plan),
+            UpstreamTokenPlan::Forward | UpstreamTokenPlan::Strip => None,
+        };
+        Self {
+            plan: Arc::clone(plan),
+            issuers: Issuers::prepare(&plan.issuers, remote),
+            mint,
+            cache: Cache::default(),
+        }
     }
 
     /// What it asks for.
     #[must_use]
     pub fn describe(&self) -> String {
-        let algorithms: Vec<String> =
-            self.plan.algorithms.iter().map(|algorithm| format!("{algorithm:?}").to_uppercase()).collect();
         format!(
-            "a bearer token signed with {} that names the caller in `{}`, {} leeway",
-            algorithms.join(" or "),
+            "a token {} that names the caller in `{}`, {} leeway",
+            self.issuers.describe(),
             self.plan.consumer_claim,
             self.plan.leeway
         )
     }
 
-    fn authenticate(&self, exchange: &mut Exchange) -> Result<(), Fault> {
-        let token = bearer(exchange).map_err(|why| self.fault(&why))?;
-        let verified = match self.cache.get(token) {
-            Some(verified) => verified,
-            None => {
-                let verified = Arc::new(token::verify(token, &self.plan).map_err(|why| self.fault(&why))?);
-                self.cache.insert(token, &verified, exchange.moment.unix_seconds);
-                verified
-            }
-        };
-        let now = exchange.moment.unix_seconds;
-        check_times(&verified, now, self.plan.leeway.as_duration()).map_err(|why| self.fault(&why))?;
-        for (name, value) in &verified.fields {
-            exchange.request.fields.insert(name.as_str(), value)?;
+    /// What a token says, by the cache or by verifying it.
+    async fn verified(&self, token: &[u8], now: u64, guard: Guard<'_>) -> Result<Arc<Verified>, Fault> {
+        if let Some(known) = self.cache.get(token, now)
+            && self.issuers.is_current(&known)
+        {
+            return Ok(known);
         }
-        exchange.identity = Some(Arc::clone(&verified.identity));
-        Ok(())
+        guard.may_try()?;
+        let fault = |why: Invalid| self.fault(&why);
+        let parsed = Token::parse(token).map_err(|why| fault(Invalid::Malformed(why)))?;
+        claims::check_type(&parsed, &self.plan).map_err(fault)?;
+        let (issuer, generation) = self.issuers.verify(&parsed).await.map_err(fault)?;
+        let claims = parsed.claims().map_err(|why| fault(Invalid::Malformed(why)))?;
+        self.issuers.check_claims(issuer, &claims).map_err(fault)?;
+        let verified = Verified::new(claims, &self.plan, issuer, generation).map_err(fault)?;
+        let verified = Arc::new(verified);
+        self.cache.insert(token, &verified, verified.forget_at(&self.plan), now);
+        Ok(verified)
     }
 
     /// RFC 6750 section 3: no error code where no credential was shown.
     fn fault(&self, why: &Invalid) -> Fault {
         let realm = &self.plan.realm;
         let (reason, challenge) = match why {
+            Invalid::KeysUnavailable(_) => {
+                return Fault::new(Reason::KeysUnavailable).because(why.to_string());
+            }
             Invalid::Missing => (Reason::CredentialsMissing, format!("Bearer realm=\"{realm}\"")),
             Invalid::Expired => (
                 Reason::CredentialsExpired,
@@ -80,42 +103,42 @@ impl JwtFilter {
         };
         Fault::new(reason).because(why.to_string()).with_field("WWW-Authenticate", challenge)
     }
-}
 
-impl OnRequest for JwtFilter {
-    async fn on_request(&self, exchange: &mut Exchange, _: &dyn Outside) -> Verdict {
-        self.authenticate(exchange).map_or_else(Verdict::Fail, |()| Verdict::Continue)
-    }
-}
-
-/// The token of the request; the scheme's case does not matter (RFC 9110 section 11.1).
-fn bearer(exchange: &Exchange) -> Result<&[u8], Invalid> {
-    let mut values = exchange.request.fields.get_all(Known::Authorization);
-    let value = values.next().ok_or(Invalid::Missing)?;
-    if values.next().is_some() {
-        return Err(Invalid::Repeated);
-    }
-    let space = value.iter().position(|byte| *byte == b' ').unwrap_or(value.len());
-    let (scheme, rest) = value.split_at_checked(space).unwrap_or_default();
-    if !scheme.eq_ignore_ascii_case(b"bearer") {
-        return Err(Invalid::Missing);
-    }
-    match rest.trim_ascii() {
-        b"" => Err(Invalid::Missing),
-        token => Ok(token),
+    /// What the service sees of the token.
+    fn pass_on(&self, exchange: &mut Exchange, verified: &Verified, found: Found) -> Result<(), Fault> {
+        let fields = &mut exchange.request.fields;
+        for (name, value) in &verified.fields {
+            fields.insert(name.as_str(), value)?;
+        }
+        if self.plan.upstream_token == UpstreamTokenPlan::Forward {
+            return Ok(());
+        }
+        source::remove(&mut exchange.request, &self.plan.from, found);
+        if let Some(mint) = &self.mint {
+            let token = mint.token(verified, exchange.moment.unix_seconds)?;
+            exchange.request.fields.insert(torana_http::Known::Authorization, token.as_bytes())?;
+        }
+        Ok(())
     }
 }
 
-/// `exp` is the first second at which a token is no longer accepted (RFC 7519 section 4.1.4).
-fn check_times(verified: &Verified, now: u64, leeway: Duration) -> Result<(), Invalid> {
-    let leeway = leeway.as_secs();
-    if verified.expires.is_some_and(|expires| now >= expires.saturating_add(leeway)) {
-        return Err(Invalid::Expired);
+impl Authenticate for JwtFilter {
+    async fn authenticate(
+        &self,
+        exchange: &mut Exchange,
+        _: &dyn Outside,
+        guard: Guard<'_>,
+    ) -> Result<Arc<Identity>, Fault> {
+        let now = exchange.moment.unix_seconds;
+        let (verified, found) = {
+            let (token, found) =
+                source::find(&exchange.request, &self.plan.from).map_err(|why| self.fault(&why))?;
+            (self.verified(&token, now, guard).await?, found)
+        };
+        verified.check_times(&self.plan, now).map_err(|why| self.fault(&why))?;
+        self.pass_on(exchange, &verified, found)?;
+        Ok(Arc::clone(&verified.identity))
     }
-    if verified.not_before.is_some_and(|not_before| now.saturating_add(leeway) < not_before) {
-        return Err(Invalid::TooEarly);
-    }
-    Ok(())
 }
 
 #[cfg(test)]

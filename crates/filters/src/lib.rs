@@ -4,11 +4,13 @@
 //! plan once per configuration and shared by all workers.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly"))]
 
+mod authentication;
 mod jwt;
 mod rate_limit;
 mod roles;
 
-pub use jwt::JwtFilter;
+pub use authentication::{AuthenticationFilter, CONSUMER_FIELDS, FailureLimit, Method, Place};
+pub use jwt::{JwtFilter, RemoteKeys};
 pub use rate_limit::{LimiterState, RateLimitFilter};
 pub use roles::RolesFilter;
 
@@ -19,8 +21,8 @@ use torana_http::{FieldName, Fields, ResponseHead};
 /// Any filter.
 #[derive(Clone, Debug)]
 pub enum Filter {
-    /// Callers show a token.
-    Jwt(Arc<JwtFilter>),
+    /// Callers say who they are.
+    Authentication(AuthenticationFilter),
     /// Callers have a role.
     Roles(RolesFilter),
     /// Callers make only so many requests.
@@ -34,7 +36,7 @@ impl Filter {
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
-            Self::Jwt(_) => "jwt",
+            Self::Authentication(filter) => filter.name(),
             Self::Roles(_) => "roles",
             Self::RateLimit(_) => "rate_limit",
             Self::Dynamic(filter) => filter.name(),
@@ -45,7 +47,8 @@ impl Filter {
     #[must_use]
     pub fn needs(&self) -> Needs {
         match self {
-            Self::Jwt(_) | Self::Roles(_) | Self::RateLimit(_) => Needs::NOTHING,
+            Self::Authentication(filter) => filter.needs(),
+            Self::Roles(_) | Self::RateLimit(_) => Needs::NOTHING,
             Self::Dynamic(filter) => filter.needs(),
         }
     }
@@ -54,7 +57,7 @@ impl Filter {
     #[must_use]
     pub fn describe(&self) -> String {
         match self {
-            Self::Jwt(filter) => filter.describe(),
+            Self::Authentication(filter) => filter.describe(),
             Self::Roles(filter) => filter.describe(),
             Self::RateLimit(filter) => filter.describe(),
             Self::Dynamic(_) => "what its author says".into(),
@@ -65,7 +68,7 @@ impl Filter {
 impl OnRequest for Filter {
     async fn on_request(&self, exchange: &mut Exchange, outside: &dyn Outside) -> Verdict {
         match self {
-            Self::Jwt(filter) => filter.on_request(exchange, outside).await,
+            Self::Authentication(filter) => filter.on_request(exchange, outside).await,
             Self::Roles(filter) => filter.on_request(exchange, outside).await,
             Self::RateLimit(filter) => filter.on_request(exchange, outside).await,
             Self::Dynamic(filter) => filter.on_request(exchange, outside).await,
@@ -78,7 +81,7 @@ impl OnResponse for Filter {
         match self {
             Self::RateLimit(filter) => filter.on_response(exchange, response).await,
             Self::Dynamic(filter) => filter.on_response(exchange, response).await,
-            Self::Jwt(_) | Self::Roles(_) => Verdict::Continue,
+            Self::Authentication(_) | Self::Roles(_) => Verdict::Continue,
         }
     }
 }

@@ -98,7 +98,7 @@ impl RateLimitFilter {
 }
 
 /// IPv6 clients usually have a whole /64 to themselves: it counts as one.
-fn address_key(address: IpAddr) -> [u8; 8] {
+pub(crate) fn address_key(address: IpAddr) -> [u8; 8] {
     match address.to_canonical() {
         IpAddr::V4(address) => {
             let [a, b, c, d] = address.octets();

@@ -114,6 +114,30 @@ impl KeyedLimiter {
         decision
     }
 
+    /// What would be decided about a request of `key` at `now`, without counting anything.
+    pub fn peek(&self, key: Key<'_>, now: Duration) -> Decision {
+        let digest;
+        let key = if key.bytes.len() > LONGEST_KEY {
+            digest = self.digest_of(key.bytes);
+            Key { kind: key.kind ^ 0x80, bytes: &digest }
+        } else {
+            key
+        };
+        let hash = self.hash(key.kind, key.bytes);
+        let place = usize::try_from(hash >> 32).unwrap_or(0) & SHARDS.saturating_sub(1);
+        let mut state = State::default();
+        if let Some(shard) = self.shards.get(place) {
+            let table = shard.table.lock().unwrap_or_else(PoisonError::into_inner);
+            let same = |entry: &Entry| entry.kind == key.kind && *entry.key == *key.bytes;
+            match table.entries.find(hash, same) {
+                Some(entry) => state = entry.state,
+                None if table.entries.len() >= self.keys_per_shard => state = table.overflow,
+                None => {}
+            }
+        }
+        self.gcra.decide(&mut state, now)
+    }
+
     fn decide_in(&self, shard: &Shard, key: Key<'_>, hash: u64, now: Duration) -> Decision {
         let mut table = shard.table.lock().unwrap_or_else(PoisonError::into_inner);
         let table = &mut *table;

@@ -1,6 +1,7 @@
 //! Builds the plan. What cannot be planned is an error and is left out, so that the rest is still
 //! looked at.
 
+mod authentication;
 mod policies;
 mod routes;
 mod services;

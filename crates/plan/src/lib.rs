@@ -18,7 +18,10 @@ mod text;
 
 pub use order::{ORDER, Phase};
 pub use plan::{Action, EndpointPlan, HostHeader, Plan, RoutePlan, ServicePlan, Settings, UpstreamTimeouts};
-pub use policy::{JwtPlan, PlannedPolicy, PolicyPlan, RateLimitPlan, RolesPlan, Scope};
+pub use policy::{
+    AuthenticationGroup, AuthenticationPlan, IssuerPlan, JwtPlan, KeyPlan, KeysPlan, MintPlan, PlannedPolicy,
+    PolicyPlan, RateLimitPlan, RemoteKeysPlan, RolesPlan, Scope, UpstreamTokenPlan,
+};
 pub use resilience::{BreakerPlan, FallbackPlan, HealthPlan, ProbesPlan};
 
 use torana_config::{Document, Finding, Resolver, Severity, Source, has_errors};

@@ -6,11 +6,14 @@ mod scopes;
 
 use std::collections::HashSet;
 
-use torana_config::written::LimitKey;
+use torana_config::written::{LimitKey, PoliciesConfig};
 use torana_config::{Document, Finding, Path};
 
 use crate::plan::{Action, Plan};
 use crate::policy::PolicyPlan;
+
+/// The policies that say who calls.
+const AUTHENTICATION: [&str; 1] = ["jwt"];
 
 pub(crate) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>) {
     addresses::lint(document, plan, findings);
@@ -38,7 +41,7 @@ fn unused_services(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
 
 /// What needs to know the caller, where nobody asks who it is.
 fn identity(document: &Document, plan: &Plan, findings: &mut Vec<Finding>) {
-    let expected = document.config().policies.jwt.as_ref().is_some_and(|jwt| jwt.on().is_some());
+    let expected = asks_who_calls(&document.config().policies);
     for route in plan.routes.iter().filter(|route| !route.protected) {
         let place = || document.span_at(&Path::root().key("routes").index(route.index));
         for planned in &route.policies {
@@ -47,12 +50,12 @@ fn identity(document: &Document, plan: &Plan, findings: &mut Vec<Finding>) {
                     "roles-without-authentication",
                     format!("`roles` asks for a role on `{}`, but nothing there says who calls: nobody could pass", route.name),
                 )
-                .help("add `jwt`, or write `roles: off` on the route"),
+                .help("add a policy that says who calls, such as `jwt`, or write `roles: off` on the route"),
                 PolicyPlan::RateLimit(limit) if limit.by == LimitKey::Consumer => Finding::warning(
                     "limit-without-consumer",
                     format!("`rate_limit` counts consumers on `{}`, but nothing there says who calls: it counts nothing", route.name),
                 )
-                .help("add `jwt`, or count `by: consumer_or_address`"),
+                .help("add a policy that says who calls, such as `jwt`, or count `by: consumer_or_address`"),
                 _ => continue,
             };
             findings.push(finding.at(place()).related("written here", Some(planned.span.clone())));
@@ -63,4 +66,9 @@ fn identity(document: &Document, plan: &Plan, findings: &mut Vec<Finding>) {
             findings.push(Finding::note("public-route", message).at(place()));
         }
     }
+}
+
+/// Whether a policy of the scope asks who calls.
+fn asks_who_calls(policies: &PoliciesConfig) -> bool {
+    policies.said().iter().any(|(name, said)| *said == Some(true) && AUTHENTICATION.contains(name))
 }

@@ -12,7 +12,7 @@ use torana_route::RouteSpec;
 use torana_types::{EndpointUrl, ListenAddr, Network, ServiceId, TimeSpan};
 
 use crate::fingerprint;
-use crate::policy::PlannedPolicy;
+use crate::policy::{AuthenticationGroup, PlannedPolicy};
 use crate::resilience::{BreakerPlan, HealthPlan};
 
 /// What will be served.
@@ -144,6 +144,8 @@ pub struct RoutePlan {
     pub action: Action,
     /// What is asked of them before, in order.
     pub policies: Vec<PlannedPolicy>,
+    /// How the ways to say who calls go together.
+    pub authentication: AuthenticationGroup,
     /// Whether callers must say who they are.
     pub protected: bool,
     /// Where it stands in the file.

@@ -1,10 +1,12 @@
 //! Policies in the plan: what is in force on a route, and where each came from.
 
+pub(crate) mod authentication;
 pub(crate) mod jwt;
 pub(crate) mod rate_limit;
 pub(crate) mod roles;
 
-pub use jwt::JwtPlan;
+pub use authentication::{AuthenticationGroup, AuthenticationPlan};
+pub use jwt::{IssuerPlan, JwtPlan, KeyPlan, KeysPlan, MintPlan, RemoteKeysPlan, UpstreamTokenPlan};
 pub use rate_limit::RateLimitPlan;
 pub use roles::RolesPlan;
 
@@ -52,8 +54,8 @@ pub struct PlannedPolicy {
 /// A policy with every default filled. The variants stand in the order of their standard phases.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PolicyPlan {
-    /// Callers show a token.
-    Jwt(Arc<JwtPlan>),
+    /// Callers say who they are.
+    Authentication(AuthenticationPlan),
     /// Callers have a role.
     Roles(Arc<RolesPlan>),
     /// Callers make only so many requests.
@@ -65,7 +67,7 @@ impl PolicyPlan {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Jwt(_) => "jwt",
+            Self::Authentication(plan) => plan.name(),
             Self::Roles(_) => "roles",
             Self::RateLimit(_) => "rate_limit",
         }
@@ -76,7 +78,7 @@ impl PolicyPlan {
     #[must_use]
     pub fn phase(&self) -> Phase {
         match self {
-            Self::Jwt(_) => Phase::Authentication,
+            Self::Authentication(_) => Phase::Authentication,
             Self::Roles(_) => Phase::Authorisation,
             Self::RateLimit(limit) if limit.by == LimitKey::Address => Phase::LimitsByAddress,
             Self::RateLimit(_) => Phase::LimitsByConsumer,

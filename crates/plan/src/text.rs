@@ -50,3 +50,18 @@ pub(crate) fn field_value(document: &Document, path: &Path, value: &str, finding
         findings.push(Finding::error("bad-value", message).at(document.span_at(path)));
     }
 }
+
+/// Reports text that cannot stand between quotes in a challenge (RFC 9110 section 5.6.4).
+pub(crate) fn quotable(
+    document: &Document,
+    path: &Path,
+    text: &str,
+    what: &str,
+    findings: &mut Vec<Finding>,
+) {
+    let plain = |character: char| character.is_ascii_graphic() || character == ' ';
+    if !text.chars().all(|character| plain(character) && !matches!(character, '"' | '\\')) {
+        let message = format!("{what} holds no quotes, backslashes or control characters");
+        findings.push(Finding::error("bad-value", message).at(document.span_at(path)));
+    }
+}

@@ -11,9 +11,11 @@
 mod chores;
 mod client_address;
 mod explain;
+mod fetch_url;
 mod forward;
 mod forwarded;
 mod gateway;
+mod key_fetching;
 mod pipeline;
 mod prepare;
 mod probing;

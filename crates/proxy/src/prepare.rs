@@ -2,6 +2,7 @@
 //!
 //! Everything that a plan can get wrong was found before; what is left here are the machine's refusals.
 
+mod authentication;
 mod filters;
 mod routes;
 mod settings;
@@ -42,6 +43,7 @@ pub fn prepare(
 ) -> Result<Pipeline, PrepareError> {
     registry.begin();
     let settings = &plan.settings;
+    authentication::limit_failures(settings, registry);
     let access_log = settings::access_log(settings, registry, metrics)?;
     let specs = plan.routes.iter().map(|route| route.matching.clone()).collect();
     let router = Router::build(specs).map_err(|conflicts| {

@@ -10,10 +10,11 @@ use std::sync::{Arc, Weak};
 use torana_balance::{
     Alarm, Breaker, BreakerSettings, BudgetSettings, EndpointHealth, EndpointLoad, RetryBudget,
 };
-use torana_filters::{JwtFilter, LimiterState};
+use torana_filters::{FailureLimit, LimiterState, Method, RemoteKeys};
 use torana_observe::{AccessLog, AccessLogSettings};
-use torana_plan::{JwtPlan, ProbesPlan, RateLimitPlan};
+use torana_plan::{AuthenticationPlan, ProbesPlan, RateLimitPlan, RemoteKeysPlan};
 use torana_transport::{Address, Endpoint, EndpointSettings};
+use torana_types::Rate;
 
 use crate::chores::Chores;
 use crate::probing::Prober;
@@ -49,7 +50,11 @@ pub struct Registry {
     /// By everything that shapes them: a limit that changed begins anew.
     pub(crate) limiters: Kept<Arc<RateLimitPlan>, LimiterState>,
     /// By everything that shapes them; they hold what they have verified.
-    pub(crate) jwt: Kept<Arc<JwtPlan>, JwtFilter>,
+    pub(crate) authentication: Kept<AuthenticationPlan, Method>,
+    /// Keys that are fetched, by where and how.
+    pub(crate) remote_keys: Kept<RemoteKeysPlan, RemoteKeys>,
+    /// Wrong credentials by address; they are remembered while the limit stays.
+    pub(crate) failures: Option<(Rate, Arc<FailureLimit>)>,
     pub(crate) access_log: Option<(AccessLogSettings, AccessLog)>,
     /// Who fetches, probes and watches; nobody when a configuration is only looked at.
     chores: Option<Chores>,
@@ -111,7 +116,8 @@ impl Registry {
         self.probers.sweep();
         self.upstreams.sweep();
         self.limiters.sweep();
-        self.jwt.sweep();
+        self.authentication.sweep();
+        self.remote_keys.sweep();
     }
 }
 

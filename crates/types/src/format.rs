@@ -1,6 +1,8 @@
 //! The names under which the schemas of this crate announce their textual forms, and their check.
 
-use crate::{ByteSize, EndpointUrl, ListenAddr, Network, ParseError, Percent, Rate, StatusRange, TimeSpan};
+use crate::{
+    ByteSize, EndpointUrl, ListenAddr, Network, ParseError, Percent, Rate, ResourceUrl, StatusRange, TimeSpan,
+};
 
 /// Schema `format` of [`TimeSpan`].
 pub const TIME_SPAN: &str = "torana-duration";
@@ -18,6 +20,8 @@ pub const ENDPOINT_URL: &str = "torana-endpoint-url";
 pub const PERCENT: &str = "torana-percent";
 /// Schema `format` of [`StatusRange`].
 pub const STATUS: &str = "torana-status";
+/// Schema `format` of [`ResourceUrl`].
+pub const RESOURCE_URL: &str = "torana-resource-url";
 /// Schema `format` of [`crate::Secret`]. Any text is one; what it marks must never be printed.
 pub const SECRET: &str = "torana-secret";
 
@@ -44,6 +48,7 @@ pub fn check(format: &str, text: &str) -> Option<Result<(), ParseError>> {
         ENDPOINT_URL => parses::<EndpointUrl>(text),
         PERCENT => parses::<Percent>(text),
         STATUS => parses::<StatusRange>(text),
+        RESOURCE_URL => parses::<ResourceUrl>(text),
         SECRET => Ok(()),
         _ => return None,
     })

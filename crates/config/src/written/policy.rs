@@ -1,10 +1,15 @@
 //! Policies: what is asked of a request, whatever service it goes to. One file each.
 
+mod auth;
 mod jwt;
 mod rate_limit;
 mod roles;
 
-pub use jwt::{Algorithm, JwtConfig};
+pub use auth::{AuthConfig, AuthForm, AuthRequire};
+pub use jwt::{
+    Algorithm, JwtConfig, JwtIssuerConfig, JwtKeyConfig, RemoteKeysConfig, RemoteKeysForm,
+    TokenSourcesConfig, UpstreamToken, UpstreamTokenConfig, UpstreamTokenForm,
+};
 pub use rate_limit::{LimitKey, RateLimitConfig, RateLimitForm};
 pub use roles::{RolesConfig, RolesForm};
 
@@ -17,7 +22,10 @@ use super::Switch;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct PoliciesConfig {
-    /// Callers show a JSON Web Token (RFC 7519) as a bearer token.
+    /// How several ways to say who calls go together: `any`, `all` or a mapping; `off` asks nobody who it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth: Option<Switch<AuthForm>>,
+    /// Callers show a JSON Web Token (RFC 7519).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwt: Option<Switch<JwtConfig>>,
     /// Callers have a role: a list of which one is enough, or a mapping.
@@ -37,7 +45,7 @@ impl PoliciesConfig {
                 vec![$((stringify!($field), self.$field.as_ref().map(|switch| switch.on().is_some()))),+]
             };
         }
-        said![jwt, roles, rate_limit,]
+        said![auth, jwt, roles, rate_limit,]
     }
 }
 

@@ -1,10 +1,10 @@
 //! The side that clients see: deadlines, bounds, logging, what services are told.
 
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use torana_types::{ByteSize, TimeSpan};
+use torana_types::{ByteSize, Rate, TimeSpan};
 
 use super::Switch;
 
@@ -56,7 +56,15 @@ pub struct LimitsConfig {
     /// the time that the client is waited for counts, with `timeouts.body` or `timeouts.write` as grace, so
     /// that a drip cannot hold a connection.
     pub min_rate: Switch<ByteSize>,
+    /// Wrong credentials from one client address, or `off` for any number. When they are used up, only
+    /// callers who are known already are served from there; others are answered 429.
+    pub failed_credentials: Switch<Rate>,
 }
+
+/// `failed_credentials` where none is written: more than a person's slips, too few to guess anything.
+const DEFAULT_FAILED_CREDENTIALS: Rate =
+    Rate::new(const { NonZeroU32::new(60).expect("60 is not 0") }, TimeSpan::from_secs(60))
+        .expect("a minute is not 0");
 
 impl Default for LimitsConfig {
     fn default() -> Self {
@@ -66,6 +74,7 @@ impl Default for LimitsConfig {
             target_bytes: ByteSize::from_kib(8),
             body_bytes: Switch::OFF,
             min_rate: Switch::On(ByteSize::from_bytes(240)),
+            failed_credentials: Switch::On(DEFAULT_FAILED_CREDENTIALS),
         }
     }
 }

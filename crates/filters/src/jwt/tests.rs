@@ -1,33 +1,63 @@
 use super::*;
+use crate::authentication::{AuthenticationFilter, FailureLimit, Method, Place};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, Mac};
 use serde_json::json;
-use sha2::Sha256;
-use torana_config::written::Algorithm;
-use torana_filter::Moment;
-use torana_types::{Secret, TimeSpan};
+use torana_config::FixedResolver;
+use torana_credential::jose::{Algorithm, SigningKey};
+use torana_filter::{Moment, Offline, OnRequest, Verdict};
+use torana_plan::{AuthenticationPlan, PolicyPlan, load};
 
 const SECRET: &str = "a secret of at least thirty-two bytes";
 const NOW: u64 = 1_000_000;
 
-fn filter() -> JwtFilter {
-    JwtFilter::prepare(&Arc::new(JwtPlan {
-        secret: Secret::new(SECRET.to_owned()),
-        algorithms: vec![Algorithm::Hs256],
-        leeway: TimeSpan::from_secs(30),
-        claims_to_headers: vec![("sub".into(), "X-User-Id".into()), ("roles".into(), "X-Roles".into())],
-        consumer_claim: "sub".into(),
-        roles_claim: "roles".into(),
-        realm: "torana".into(),
-    }))
+/// The plan of a policy as people write it.
+fn plan(keys: &str) -> Arc<JwtPlan> {
+    let text = format!("policies: {{ jwt: {{ {keys} }} }}\nroutes: [{{ respond: {{ status: 204 }} }}]\n");
+    let resolver = FixedResolver::default().with_environment("KEY", SECRET);
+    let loaded = load("t.yaml", &text, &resolver);
+    let plan = loaded.plan.unwrap_or_else(|| panic!("{:?}", loaded.findings));
+    match &plan.routes[0].policies[0].policy {
+        PolicyPlan::Authentication(AuthenticationPlan::Jwt(plan)) => Arc::clone(plan),
+        other => panic!("{other:?}"),
+    }
+}
+
+struct Tested {
+    method: Arc<Method>,
+    filter: AuthenticationFilter,
+}
+
+impl Tested {
+    fn new(keys: &str) -> Self {
+        Self::with(keys, None)
+    }
+
+    fn with(keys: &str, failures: Option<Arc<FailureLimit>>) -> Self {
+        let jwt = JwtFilter::prepare(&plan(keys), |plan| Arc::new(RemoteKeys::new(plan)));
+        let method = Arc::new(Method::Jwt(jwt));
+        let place = Place { all: true, last: true, anonymous: None, preflight: true };
+        Self { filter: AuthenticationFilter::new(Arc::clone(&method), place, failures), method }
+    }
+
+    fn remembered(&self) -> usize {
+        let Method::Jwt(jwt) = &*self.method;
+        jwt.cache.len()
+    }
+
+    async fn on_request(&self, exchange: &mut Exchange) -> Verdict {
+        self.filter.on_request(exchange, &Offline).await
+    }
+}
+
+fn filter() -> Tested {
+    Tested::new("secret: \"${env:KEY}\", claims_to_headers: { sub: X-User-Id, roles: X-Roles }")
 }
 
 fn sign_text(header: &str, claims: &str, secret: &str) -> String {
     let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
-    mac.update(signed.as_bytes());
-    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+    let key = SigningKey::secret(secret.as_bytes(), Algorithm::Hs256).unwrap();
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(key.sign(signed.as_bytes()).unwrap()))
 }
 
 fn sign(claims: &serde_json::Value) -> String {
@@ -43,9 +73,9 @@ fn with(authorization: &[&str], now: u64) -> Exchange {
     exchange
 }
 
-async fn refusal(filter: &JwtFilter, token: &str, now: u64) -> Option<Fault> {
+async fn refusal(filter: &Tested, token: &str, now: u64) -> Option<Fault> {
     let mut exchange = with(&[&format!("Bearer {token}")], now);
-    match filter.on_request(&mut exchange, &torana_filter::Offline).await {
+    match filter.on_request(&mut exchange).await {
         Verdict::Continue => None,
         Verdict::Fail(fault) => {
             assert!(exchange.identity.is_none());
@@ -62,14 +92,14 @@ async fn a_good_token_says_who_calls() {
     for scheme in ["Bearer", "bearer", "BEARER "] {
         let mut exchange = with(&[&format!("{scheme} {token}")], NOW);
         exchange.request.fields.append("X-User-Id", b"spoofed").unwrap();
-        assert!(matches!(filter.on_request(&mut exchange, &torana_filter::Offline).await, Verdict::Continue));
+        assert!(matches!(filter.on_request(&mut exchange).await, Verdict::Continue));
         let identity = exchange.identity.unwrap();
         assert_eq!((identity.consumer.as_str(), identity.roles.len()), ("u1", 2));
         let values: Vec<_> = exchange.request.fields.get_all("X-User-Id").collect();
         assert_eq!(values, [b"u1"]);
         assert_eq!(exchange.request.fields.get_str("X-Roles"), Some("user,admin"));
     }
-    assert_eq!(filter.cache.len(), 1);
+    assert_eq!(filter.remembered(), 1);
 }
 
 #[tokio::test]
@@ -77,7 +107,7 @@ async fn times_have_leeway_and_are_compared_on_every_use() {
     let filter = filter();
     let token = sign(&json!({"sub": "u", "exp": NOW}));
     assert!(refusal(&filter, &token, NOW + 29).await.is_none());
-    assert_eq!(filter.cache.len(), 1);
+    assert_eq!(filter.remembered(), 1);
     let fault = refusal(&filter, &token, NOW + 30).await.unwrap();
     assert_eq!(fault.reason, Reason::CredentialsExpired);
     let (name, value) = &fault.fields()[0];
@@ -118,14 +148,14 @@ async fn what_is_not_signed_by_us_is_refused() {
         format!("{good}."),
         format!("{good}="),
         head.to_owned(),
-        "x".repeat(9_000),
+        "x".repeat(20_000),
         "....".into(),
     ];
     for token in cases {
         let fault = refusal(&filter, &token, NOW).await;
         assert_eq!(fault.map(|fault| fault.reason), Some(Reason::CredentialsInvalid), "{token}");
     }
-    assert_eq!(filter.cache.len(), 0);
+    assert_eq!(filter.remembered(), 0);
     assert!(refusal(&filter, &good, NOW).await.is_none());
 }
 
@@ -133,17 +163,14 @@ async fn what_is_not_signed_by_us_is_refused() {
 async fn no_token_is_a_challenge_without_an_error() {
     let filter = filter();
     for values in [&[][..], &["Basic dTpw"], &["Bearer"], &["Bearer "]] {
-        let Verdict::Fail(fault) = filter.on_request(&mut with(values, NOW), &torana_filter::Offline).await
-        else {
+        let Verdict::Fail(fault) = filter.on_request(&mut with(values, NOW)).await else {
             panic!("nothing was shown")
         };
         assert_eq!(fault.reason, Reason::CredentialsMissing);
         assert_eq!(fault.fields(), [("WWW-Authenticate", r#"Bearer realm="torana""#.to_owned())]);
     }
     let good = format!("Bearer {}", sign(&json!({"sub": "u"})));
-    let Verdict::Fail(fault) =
-        filter.on_request(&mut with(&[&good, &good], NOW), &torana_filter::Offline).await
-    else {
+    let Verdict::Fail(fault) = filter.on_request(&mut with(&[&good, &good], NOW)).await else {
         panic!("two fields are ambiguous")
     };
     assert_eq!(fault.reason, Reason::CredentialsInvalid);
@@ -155,6 +182,191 @@ async fn the_cache_stays_bounded() {
     for number in 0..20_000 {
         assert!(refusal(&filter, &sign(&json!({"sub": number})), NOW).await.is_none());
     }
-    assert!(filter.cache.len() <= 16 * 512);
-    assert!(filter.cache.len() > 1_000);
+    assert!(filter.remembered() <= 16 * 512);
+    assert!(filter.remembered() > 1_000);
+}
+
+async fn reason(filter: &Tested, claims: serde_json::Value) -> Option<Reason> {
+    refusal(filter, &sign(&claims), NOW).await.map(|fault| fault.reason)
+}
+
+#[tokio::test]
+async fn whom_a_token_is_from_and_for_is_checked() {
+    let filter = Tested::new(
+        "secret: \"${env:KEY}\", issuer: [https://a.test, b], audience: [api, web], required_claims: [tenant]",
+    );
+    let invalid = Some(Reason::CredentialsInvalid);
+    let good = json!({"sub": "u", "iss": "b", "aud": ["x", "web"], "tenant": 1});
+    assert_eq!(reason(&filter, good.clone()).await, None);
+    for (claim, value) in [
+        ("iss", json!("c")),
+        ("iss", json!(["b"])),
+        ("iss", json!(null)),
+        ("aud", json!("other")),
+        ("aud", json!([])),
+        ("aud", json!({"web": 1})),
+        ("aud", json!(null)),
+    ] {
+        let mut claims = good.clone();
+        claims[claim] = value;
+        assert_eq!(reason(&filter, claims.clone()).await, invalid, "{claims}");
+    }
+    for missing in ["iss", "aud", "tenant", "sub"] {
+        let mut claims = good.clone();
+        claims.as_object_mut().unwrap().shift_remove(missing);
+        assert_eq!(reason(&filter, claims).await, invalid, "{missing}");
+    }
+}
+
+#[tokio::test]
+async fn ages_and_lifetimes_are_bounded() {
+    let filter = Tested::new("secret: \"${env:KEY}\", leeway: 0s, max_age: 1m, max_lifetime: 1h");
+    let good = |issued: u64, expires: u64| json!({"sub": "u", "iat": issued, "exp": expires});
+    assert_eq!(reason(&filter, good(NOW - 59, NOW + 3_600)).await, None);
+    assert_eq!(reason(&filter, good(NOW - 60, NOW + 9)).await, Some(Reason::CredentialsExpired));
+    assert_eq!(reason(&filter, good(NOW + 1, NOW + 9)).await, Some(Reason::CredentialsInvalid));
+    assert_eq!(reason(&filter, good(NOW, NOW + 3_601)).await, Some(Reason::CredentialsInvalid));
+    assert_eq!(reason(&filter, json!({"sub": "u", "iat": NOW})).await, Some(Reason::CredentialsInvalid));
+    assert_eq!(reason(&filter, json!({"sub": "u", "exp": NOW + 9})).await, Some(Reason::CredentialsInvalid));
+}
+
+#[tokio::test]
+async fn the_type_of_a_token_can_be_asked_for() {
+    let filter = Tested::new("secret: \"${env:KEY}\", types: [application/AT+jwt]");
+    for (header, accepted) in [
+        (r#"{"alg":"HS256","typ":"at+JWT"}"#, true),
+        (r#"{"alg":"HS256","typ":"application/at+jwt"}"#, true),
+        (r#"{"alg":"HS256","typ":"JWT"}"#, false),
+        (r#"{"alg":"HS256"}"#, false),
+    ] {
+        let token = sign_text(header, r#"{"sub":"u"}"#, SECRET);
+        assert_eq!(refusal(&filter, &token, NOW).await.is_none(), accepted, "{header}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_found_where_it_is_looked_for_and_there_is_only_one() {
+    let keys = "secret: \"${env:KEY}\", upstream_token: strip, from: { headers: [Authorization, X-Token], cookies: [session], query: [jwt] }";
+    let filter = Tested::new(keys);
+    let token = sign(&json!({"sub": "u"}));
+    let other = sign(&json!({"sub": "v"}));
+    let request = |fields: &[(&str, String)], query: Option<&str>| {
+        let mut exchange = with(&[], NOW);
+        for (name, value) in fields {
+            exchange.request.fields.append(*name, value.as_bytes()).unwrap();
+        }
+        assert!(exchange.request.set_query(query.map(str::as_bytes)));
+        exchange
+    };
+    let cookie = ("Cookie", format!("a=1; session={token}; b=2"));
+    let accepted = [
+        request(&[("Authorization", format!("Bearer {token}"))], None),
+        request(&[("X-Token", token.clone())], None),
+        request(&[("X-Token", format!("bearer {token}")), ("Authorization", "Basic dTpw".into())], None),
+        request(std::slice::from_ref(&cookie), None),
+        request(&[], Some(&format!("a=1&jwt={token}"))),
+        request(std::slice::from_ref(&cookie), Some(&format!("jwt={token}"))),
+    ];
+    for mut exchange in accepted {
+        assert!(matches!(filter.on_request(&mut exchange).await, Verdict::Continue));
+        let left: Vec<_> = exchange.request.fields.iter().map(|(_, value)| value.to_vec()).collect();
+        let query = exchange.request.query().unwrap_or_default().to_vec();
+        let text = String::from_utf8_lossy(&[left.concat(), query].concat()).into_owned();
+        assert!(!text.contains(&token), "{text}");
+    }
+    let refused = [
+        request(std::slice::from_ref(&cookie), Some(&format!("jwt={other}"))),
+        request(&[("Authorization", format!("Bearer {token}")), ("X-Token", other.clone())], None),
+        request(&[("X-Token", token.clone()), ("X-Token", token.clone())], None),
+        request(&[], Some(&format!("jwt={token}&jwt={other}"))),
+    ];
+    for mut exchange in refused {
+        let Verdict::Fail(fault) = filter.on_request(&mut exchange).await else { panic!("two tokens") };
+        assert_eq!(fault.reason, Reason::CredentialsInvalid);
+    }
+    assert!(
+        matches!(filter.on_request(&mut request(&[], Some("jwt="))).await, Verdict::Fail(fault) if fault.reason == Reason::CredentialsMissing)
+    );
+}
+
+#[tokio::test]
+async fn the_service_can_have_a_token_of_the_gateways_own() {
+    let filter = Tested::new(
+        "secret: \"${env:KEY}\", upstream_token: { secret: \"${env:KEY}\", issuer: gate, audience: inner, lifetime: 1m }",
+    );
+    let token = sign(&json!({"sub": "u", "iss": "outer", "exp": NOW + 20, "tier": "gold"}));
+    let mut seen = Vec::new();
+    for later in [0, 1] {
+        let mut exchange = with(&[&format!("Bearer {token}")], NOW + later);
+        assert!(matches!(filter.on_request(&mut exchange).await, Verdict::Continue));
+        let sent = exchange.request.fields.get_str("Authorization").unwrap().to_owned();
+        let inner = sent.strip_prefix("Bearer ").unwrap();
+        let claims = Token::parse(inner.as_bytes()).unwrap().claims().unwrap();
+        assert_eq!((claims["sub"].as_str(), claims["tier"].as_str()), (Some("u"), Some("gold")));
+        assert_eq!((claims["iss"].as_str(), claims["aud"].as_str()), (Some("gate"), Some("inner")));
+        assert_eq!(claims["exp"], NOW + 20);
+        assert_ne!(inner, token);
+        seen.push(sent);
+    }
+    assert_eq!(exchange_identity(&filter, &token).await, "outer");
+}
+
+async fn exchange_identity(filter: &Tested, token: &str) -> String {
+    let mut exchange = with(&[&format!("Bearer {token}")], NOW);
+    assert!(matches!(filter.on_request(&mut exchange).await, Verdict::Continue));
+    exchange.identity.unwrap().credential.as_ref().unwrap().id.to_string()
+}
+
+#[tokio::test]
+async fn several_issuers_have_keys_of_their_own() {
+    let filter = Tested::new(
+        "issuers: [{ issuer: a, secret: the-first-secret-of-at-least-32-bytes }, { issuer: b, secret: another-secret-of-at-least-32-bytes, audience: x }]",
+    );
+    let signed = |issuer: &str, secret: &str, audience: &str| {
+        sign_text(
+            r#"{"alg":"HS256"}"#,
+            &json!({"sub": "u", "iss": issuer, "aud": audience}).to_string(),
+            secret,
+        )
+    };
+    let (first, second) = ("the-first-secret-of-at-least-32-bytes", "another-secret-of-at-least-32-bytes");
+    for (token, accepted) in [
+        (signed("a", first, ""), true),
+        (signed("b", second, "x"), true),
+        (signed("a", second, "x"), false),
+        (signed("b", first, "x"), false),
+        (signed("b", second, "y"), false),
+        (signed("c", first, "x"), false),
+        (sign_text(r#"{"alg":"HS256"}"#, r#"{"sub":"u"}"#, first), false),
+    ] {
+        assert_eq!(refusal(&filter, &token, NOW).await.is_none(), accepted, "{token}");
+    }
+}
+
+#[tokio::test]
+async fn guessing_from_one_address_is_limited_and_disturbs_nobody_who_is_known() {
+    let limit = Arc::new(FailureLimit::new(&"3/minute".parse().unwrap()));
+    let filter = Tested::with("secret: \"${env:KEY}\"", Some(limit));
+    let known = sign(&json!({"sub": "known"}));
+    assert!(refusal(&filter, &known, NOW).await.is_none());
+    for number in 0..3 {
+        let wrong = sign_text(r#"{"alg":"HS256"}"#, &json!({"sub": number}).to_string(), "wrong");
+        assert_eq!(refusal(&filter, &wrong, NOW).await.unwrap().reason, Reason::CredentialsInvalid);
+    }
+    let fresh = sign(&json!({"sub": "fresh"}));
+    let fault = refusal(&filter, &fresh, NOW).await.unwrap();
+    assert_eq!((fault.reason, fault.status()), (Reason::AuthenticationLimited, 429));
+    assert!(fault.fields().iter().any(|(name, _)| *name == "Retry-After"));
+    assert!(refusal(&filter, &known, NOW).await.is_none());
+    let mut elsewhere = with(&[&format!("Bearer {fresh}")], NOW);
+    elsewhere.client_address = "192.0.2.7".parse().unwrap();
+    assert!(matches!(filter.on_request(&mut elsewhere).await, Verdict::Continue));
+}
+
+#[tokio::test]
+async fn keys_that_nobody_fetches_are_not_the_callers_fault() {
+    let filter = Tested::new("jwks: \"http://127.0.0.1:9/keys\"");
+    let token = sign_text(r#"{"alg":"ES256"}"#, r#"{"sub":"u"}"#, SECRET);
+    let fault = refusal(&filter, &token, NOW).await.unwrap();
+    assert_eq!((fault.reason, fault.status()), (Reason::KeysUnavailable, 503));
 }

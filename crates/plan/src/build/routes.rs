@@ -13,9 +13,10 @@ use torana_config::written::RouteConfig;
 use torana_config::{Document, Finding, Path, did_you_mean};
 use torana_types::ServiceId;
 
+use super::authentication;
 use super::policies::{Layer, Planned};
 use crate::plan::{Action, RoutePlan, ServicePlan};
-use crate::policy::{PolicyPlan, Scope};
+use crate::policy::{PlannedPolicy, PolicyPlan, Scope};
 
 /// Services by name.
 type Services<'a> = HashMap<&'a str, ServiceId>;
@@ -40,12 +41,14 @@ pub(super) fn routes(
         let service = service(document, &path, config, &ids, findings);
         let action = action::action(document, &path, config, service, findings);
         let layers = layers(document, &path, config, service.is_some(), &name);
-        let policies = planned.in_force(document, &layers, findings);
-        let protected = policies.iter().any(|planned| matches!(planned.policy, PolicyPlan::Jwt(_)));
+        let mut policies = planned.in_force(document, &layers, findings);
+        let authentication = authentication::group(document, &layers, &mut policies, findings);
+        let says_who = |planned: &PlannedPolicy| matches!(planned.policy, PolicyPlan::Authentication(_));
+        let protected = policies.iter().any(says_who);
         let span = document.span_at(&path);
         // Without a path it takes nothing; the finding keeps the plan from being served.
         let Some(matching) = matching else { continue };
-        plans.push(RoutePlan { name, index, matching, action, policies, protected, span });
+        plans.push(RoutePlan { name, index, matching, action, policies, authentication, protected, span });
     }
     plans
 }

@@ -1,31 +1,95 @@
 //! `jwt` in the plan.
 
+mod issuer;
+mod keys;
+
 use std::sync::Arc;
 
-use torana_config::written::{Algorithm, JwtConfig};
+use torana_config::written::{
+    JwtConfig, JwtIssuerConfig, TokenSourcesConfig, UpstreamToken, UpstreamTokenForm,
+};
 use torana_config::{Document, Finding, Path};
+use torana_credential::jose::{Algorithm, KeyError, SigningKey};
 use torana_types::{Secret, TimeSpan};
 
-use super::PolicyPlan;
+use super::{AuthenticationPlan, PolicyPlan};
 use crate::text;
+
+pub use issuer::{IssuerPlan, KeysPlan, RemoteKeysPlan};
+pub use keys::KeyPlan;
 
 /// Callers show a JSON Web Token.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct JwtPlan {
-    /// The secret that tokens are signed with; never empty.
-    pub secret: Secret,
-    /// Algorithms that are accepted; at least one.
-    pub algorithms: Vec<Algorithm>,
+    /// Who may sign tokens; at least one.
+    pub issuers: Vec<IssuerPlan>,
+    /// Where tokens are looked for.
+    pub from: TokenSourcesConfig,
     /// How far clocks may differ.
     pub leeway: TimeSpan,
+    /// How long ago a token may have been issued.
+    pub max_age: Option<TimeSpan>,
+    /// How far in the future a token may expire.
+    pub max_lifetime: Option<TimeSpan>,
+    /// Claims that must be there.
+    pub required_claims: Vec<String>,
+    /// Media types of which the header must name one; any when empty. Lower case, without `application/`.
+    pub types: Vec<String>,
     /// Claims and the field that carries each to the service; the fields are removed from requests.
     pub claims_to_headers: Vec<(String, String)>,
     /// The claim that says who calls.
     pub consumer_claim: String,
     /// The claim that lists roles.
     pub roles_claim: String,
+    /// The claim that lists groups.
+    pub groups_claim: String,
+    /// What the service sees of the token.
+    pub upstream_token: UpstreamTokenPlan,
     /// The realm in `WWW-Authenticate`, free of quotes and control characters.
     pub realm: String,
+}
+
+/// What the service sees of the token.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum UpstreamTokenPlan {
+    /// The token as it came.
+    Forward,
+    /// Nothing.
+    Strip,
+    /// Another one.
+    Replace(MintPlan),
+}
+
+/// A token that the gateway signs.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MintPlan {
+    /// The key: a secret for algorithms of secrets, else a private key in PEM.
+    pub key: Secret,
+    /// The algorithm; it fits the key.
+    pub algorithm: Algorithm,
+    /// The key's name.
+    pub key_id: Option<String>,
+    /// The issuer.
+    pub issuer: String,
+    /// Whom it is meant for.
+    pub audience: Option<String>,
+    /// How long it is good.
+    pub lifetime: TimeSpan,
+}
+
+impl MintPlan {
+    /// The key, ready to sign.
+    ///
+    /// # Errors
+    /// The key is none, or does not fit the algorithm; planning found that first.
+    pub fn signing_key(&self) -> Result<SigningKey, KeyError> {
+        let key = if self.algorithm.is_symmetric() {
+            SigningKey::secret(self.key.expose().as_bytes(), self.algorithm)
+        } else {
+            SigningKey::pem(self.key.expose(), self.algorithm)
+        };
+        Ok(key?.with_id(self.key_id.as_deref()))
+    }
 }
 
 /// Plans the policy that is written at `path`.
@@ -35,47 +99,125 @@ pub(crate) fn plan(
     config: &JwtConfig,
     findings: &mut Vec<Finding>,
 ) -> PolicyPlan {
-    let bytes = config.secret.expose().len();
-    if bytes == 0 {
-        let place = document.span_at(&path.key("secret"));
-        findings.push(
-            Finding::error("empty-secret", "the secret is empty: anybody could sign a token").at(place),
-        );
-    } else if bytes < 32 {
-        let place = document.span_at(&path.key("secret"));
-        let finding =
-            Finding::warning("short-secret", "the secret is shorter than 32 bytes and can be guessed")
-                .at(place);
-        findings.push(
-            finding.help("HS256 asks for at least 256 bits (RFC 7518 section 3.2): `openssl rand -hex 32`"),
-        );
-    }
-    let realm_ok = |character: char| character.is_ascii_graphic() || character == ' ';
-    if !config.realm.chars().all(|character| realm_ok(character) && !matches!(character, '"' | '\\')) {
-        let place = document.span_at(&path.key("realm"));
-        findings.push(
-            Finding::error("bad-value", "a realm holds no quotes, backslashes or control characters")
-                .at(place),
-        );
-    }
+    text::quotable(document, &path.key("realm"), &config.realm, "a realm", findings);
     for (claim, field) in &config.claims_to_headers {
         text::field_name(document, &path.key("claims_to_headers").key(claim), field, findings);
     }
-    let mut algorithms = config.algorithms.as_slice().to_vec();
-    algorithms.dedup();
-    if algorithms.is_empty() {
-        let place = document.span_at(&path.key("algorithms"));
-        findings.push(
-            Finding::error("no-algorithm", "without an algorithm no token could be accepted").at(place),
-        );
-    }
-    PolicyPlan::Jwt(Arc::new(JwtPlan {
-        secret: config.secret.clone(),
-        algorithms,
+    let types = config.types.iter().map(|one| one.to_ascii_lowercase());
+    let types = types.map(|one| one.trim_start_matches("application/").to_owned()).collect();
+    PolicyPlan::Authentication(AuthenticationPlan::Jwt(Arc::new(JwtPlan {
+        issuers: issuers(document, path, config, findings),
+        from: sources(document, path, config, findings),
         leeway: config.leeway,
+        max_age: config.max_age,
+        max_lifetime: config.max_lifetime,
+        required_claims: config.required_claims.clone(),
+        types,
         claims_to_headers: config.claims_to_headers.clone().into_iter().collect(),
         consumer_claim: config.consumer_claim.clone(),
         roles_claim: config.roles_claim.clone(),
+        groups_claim: config.groups_claim.clone(),
+        upstream_token: upstream_token(
+            document,
+            &path.key("upstream_token"),
+            &config.upstream_token,
+            findings,
+        ),
         realm: config.realm.clone(),
-    }))
+    })))
+}
+
+fn issuers(
+    document: &Document,
+    path: &Path,
+    config: &JwtConfig,
+    findings: &mut Vec<Finding>,
+) -> Vec<IssuerPlan> {
+    let short = JwtIssuerConfig {
+        issuer: config.issuer.clone(),
+        audience: config.audience.clone(),
+        algorithms: config.algorithms.clone(),
+        secret: config.secret.clone(),
+        public_key: config.public_key.clone(),
+        keys: config.keys.clone(),
+        jwks: config.jwks.clone(),
+        discovery: config.discovery.clone(),
+    };
+    let mut planned = Vec::new();
+    if short != JwtIssuerConfig::default() || config.issuers.is_empty() {
+        planned.push(issuer::plan(document, path, &short, findings));
+    }
+    for (index, config) in config.issuers.iter().enumerate() {
+        planned.push(issuer::plan(document, &path.key("issuers").index(index), config, findings));
+    }
+    if planned.len() > 1 {
+        for (index, issuer) in planned.iter().enumerate() {
+            let shared = planned.iter().skip(index.saturating_add(1)).any(|other| issuer.overlaps(other));
+            if shared {
+                let message = "two issuers share a name, or one has none: which keys verify a token?";
+                findings.push(Finding::error("ambiguous-issuer", message).at(document.span_at(path)));
+                break;
+            }
+        }
+    }
+    planned
+}
+
+fn sources(
+    document: &Document,
+    path: &Path,
+    config: &JwtConfig,
+    findings: &mut Vec<Finding>,
+) -> TokenSourcesConfig {
+    let Some(from) = &config.from else {
+        return TokenSourcesConfig { headers: vec!["Authorization".into()], ..TokenSourcesConfig::default() };
+    };
+    let place = path.key("from");
+    for (index, name) in from.headers.iter().enumerate() {
+        text::field_name(document, &place.key("headers").index(index), name, findings);
+    }
+    if from.headers.is_empty() && from.cookies.is_empty() && from.query.is_empty() {
+        let finding = Finding::error("no-source", "a token could be nowhere");
+        findings
+            .push(finding.at(document.span_at(&place)).help("name a header field, a cookie or a parameter"));
+    }
+    from.clone()
+}
+
+fn upstream_token(
+    document: &Document,
+    path: &Path,
+    form: &UpstreamTokenForm,
+    findings: &mut Vec<Finding>,
+) -> UpstreamTokenPlan {
+    let config = match form {
+        UpstreamTokenForm::Word(UpstreamToken::Forward) => return UpstreamTokenPlan::Forward,
+        UpstreamTokenForm::Word(UpstreamToken::Strip) => return UpstreamTokenPlan::Strip,
+        UpstreamTokenForm::Replace(config) => config,
+    };
+    let written = config.algorithm.and_then(|algorithm| Algorithm::from_name(algorithm.name()));
+    let (key, algorithm) = match (&config.secret, &config.private_key) {
+        (Some(secret), None) => (secret.clone(), written.unwrap_or(Algorithm::Hs256)),
+        (None, Some(key)) => (key.clone(), written.unwrap_or(Algorithm::Es256)),
+        _ => {
+            let finding = Finding::error("signing-key", "write exactly one of `secret` and `private_key`");
+            findings.push(finding.at(document.span_at(path)));
+            return UpstreamTokenPlan::Strip;
+        }
+    };
+    let mint = MintPlan {
+        key,
+        algorithm,
+        key_id: config.key_id.clone(),
+        issuer: config.issuer.clone(),
+        audience: config.audience.clone(),
+        lifetime: config.lifetime,
+    };
+    let both = config.secret.is_some() != algorithm.is_symmetric();
+    if both || mint.signing_key().is_err() {
+        let message = format!("the key cannot sign with {algorithm}");
+        let finding = Finding::error("signing-key", message).at(document.span_at(path));
+        findings.push(finding.help("a private key is PKCS#8 in PEM: `openssl genpkey`"));
+    }
+    UpstreamTokenPlan::Replace(mint)
 }

@@ -1,12 +1,13 @@
 //! Policies become filters.
 
+use super::authentication;
 use crate::pipeline::Limiter;
 use crate::registry::Registry;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
-use torana_filters::{Filter, JwtFilter, LimiterState, RateLimitFilter, RolesFilter};
+use torana_filters::{CONSUMER_FIELDS, Filter, LimiterState, RateLimitFilter, RolesFilter};
 use torana_http::FieldName;
-use torana_plan::{Plan, PolicyPlan};
+use torana_plan::{AuthenticationPlan, Plan, PolicyPlan, RoutePlan};
 
 /// The limits in force, each once however many routes share it.
 #[derive(Default)]
@@ -23,11 +24,16 @@ impl Limiters {
     }
 }
 
-pub(super) fn filter(policy: &PolicyPlan, registry: &mut Registry, limiters: &mut Limiters) -> Filter {
+/// The filter of a route's policy at `position` in its list.
+pub(super) fn filter(
+    policy: &PolicyPlan,
+    route: &RoutePlan,
+    position: usize,
+    registry: &mut Registry,
+    limiters: &mut Limiters,
+) -> Filter {
     match policy {
-        PolicyPlan::Jwt(plan) => {
-            Filter::Jwt(registry.jwt.get_or(Arc::clone(plan), || JwtFilter::prepare(plan)))
-        }
+        PolicyPlan::Authentication(plan) => authentication::filter(plan, route, position, registry),
         PolicyPlan::Roles(plan) => Filter::Roles(RolesFilter::prepare(plan)),
         PolicyPlan::RateLimit(plan) => {
             let state = registry.limiters.get_or(Arc::clone(plan), || LimiterState::new(plan));
@@ -41,10 +47,13 @@ pub(super) fn filter(policy: &PolicyPlan, registry: &mut Registry, limiters: &mu
 /// must not see what a client made up.
 pub(super) fn identity_fields(plan: &Plan) -> Vec<FieldName> {
     let policies = plan.routes.iter().flat_map(|route| &route.policies);
-    let fields = policies.filter_map(|planned| match &planned.policy {
-        PolicyPlan::Jwt(jwt) => Some(&jwt.claims_to_headers),
+    let ways = policies.filter_map(|planned| match &planned.policy {
+        PolicyPlan::Authentication(way) => Some(way),
         _ => None,
     });
-    let fields: BTreeSet<&String> = fields.flatten().map(|(_, field)| field).collect();
-    fields.into_iter().map(|field| FieldName::new(field)).collect()
+    let mut fields: BTreeSet<&str> = ways.clone().flat_map(AuthenticationPlan::identity_fields).collect();
+    if ways.count() > 0 {
+        fields.extend(CONSUMER_FIELDS);
+    }
+    fields.into_iter().map(FieldName::new).collect()
 }

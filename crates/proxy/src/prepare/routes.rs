@@ -23,7 +23,12 @@ pub(super) fn route(
     Route {
         metrics: metrics.route(&planned.name, service),
         name: Arc::clone(&planned.name),
-        filters: planned.policies.iter().map(|planned| filter(&planned.policy, registry, limiters)).collect(),
+        filters: planned
+            .policies
+            .iter()
+            .enumerate()
+            .map(|(position, policy)| filter(&policy.policy, planned, position, registry, limiters))
+            .collect(),
         action: action(&planned.action),
     }
 }

@@ -1,0 +1,186 @@
+//! Who calls: the frame around the ways to say so.
+//!
+//! Each way is a filter of its own, so that `explain` shows each. On a route they go together as its group
+//! says: every one must succeed, or the first that does is enough, and somebody may be assumed when none
+//! does. What is common to all stands here: one neutral answer for every failure, with the challenge of each
+//! way that was tried; a limit on failures from one address; what services are told of the caller.
+
+pub(crate) mod cache;
+mod consumer_fields;
+mod failures;
+pub(crate) mod locations;
+mod method;
+
+pub use consumer_fields::CONSUMER_FIELDS;
+pub use failures::FailureLimit;
+pub use method::Method;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use torana_fault::{Fault, Reason};
+use torana_filter::{Exchange, Identity, Needs, OnRequest, Outside, Verdict};
+use torana_http::{Known, Method as HttpMethod, RequestHead};
+
+/// A way to say who calls, on its place among the others of a route.
+#[derive(Clone, Debug)]
+pub struct AuthenticationFilter {
+    method: Arc<Method>,
+    place: Place,
+    failures: Option<Arc<FailureLimit>>,
+}
+
+/// The place of a way among the others of a route.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    /// Whether every way must succeed.
+    pub all: bool,
+    /// Whether no way comes after this one.
+    pub last: bool,
+    /// Who a caller is taken for when nothing is accepted.
+    pub anonymous: Option<Arc<Identity>>,
+    /// Whether a CORS preflight must say who calls too.
+    pub preflight: bool,
+}
+
+/// What a way may do while it verifies: only the slow part asks, so callers that are known never do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Guard<'a> {
+    failures: Option<&'a FailureLimit>,
+    address: IpAddr,
+    now: Duration,
+}
+
+impl Guard<'_> {
+    /// Whether somebody at this address may try a credential that is not known yet.
+    ///
+    /// # Errors
+    /// Too many were wrong.
+    pub(crate) fn may_try(&self) -> Result<(), Fault> {
+        self.failures.map_or(Ok(()), |failures| failures.check(self.address, self.now))
+    }
+}
+
+/// How a way judges a request.
+pub(crate) trait Authenticate {
+    /// Says who calls; fields for the service are set and credentials hidden on the way.
+    ///
+    /// # Errors
+    /// No credential, or none that is accepted.
+    async fn authenticate(
+        &self,
+        exchange: &mut Exchange,
+        outside: &dyn Outside,
+        guard: Guard<'_>,
+    ) -> Result<Arc<Identity>, Fault>;
+}
+
+impl AuthenticationFilter {
+    /// Puts a way on its place.
+    #[must_use]
+    pub const fn new(method: Arc<Method>, place: Place, failures: Option<Arc<FailureLimit>>) -> Self {
+        Self { method, place, failures }
+    }
+
+    /// The name by which people write it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.method.name()
+    }
+
+    /// What must be there before it is asked.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        self.method.needs()
+    }
+
+    /// What it asks for, in one line without secrets.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let asks = self.method.describe();
+        match (self.place.all, self.place.last) {
+            (true, _) => asks,
+            (false, true) => format!("{asks}, unless a way before it succeeded"),
+            (false, false) => format!("{asks}, or what a later way asks for"),
+        }
+    }
+
+    /// Notes a refusal, and gives what becomes of the request.
+    fn refuse(&self, exchange: &mut Exchange, fault: Fault) -> Verdict {
+        if fault.reason == Reason::CredentialsInvalid
+            && let Some(failures) = &self.failures
+        {
+            failures.count(exchange.client_address, exchange.moment.since_start);
+        }
+        let fault = match exchange.refusal.take() {
+            Some(before) => joined(*before, fault),
+            None => fault,
+        };
+        if !self.place.all && !self.place.last {
+            exchange.refusal = Some(Box::new(fault));
+            return Verdict::Continue;
+        }
+        match &self.place.anonymous {
+            // What cannot be decided is not decided by assuming somebody.
+            Some(anonymous) if fault.status() < 500 && fault.reason != Reason::AuthenticationLimited => {
+                accept(exchange, anonymous)
+            }
+            _ => Verdict::Fail(fault),
+        }
+    }
+}
+
+impl OnRequest for AuthenticationFilter {
+    async fn on_request(&self, exchange: &mut Exchange, outside: &dyn Outside) -> Verdict {
+        let someone_else_did = !self.place.all && exchange.identity.is_some();
+        if someone_else_did || (!self.place.preflight && is_preflight(&exchange.request)) {
+            return Verdict::Continue;
+        }
+        let guard = Guard {
+            failures: self.failures.as_deref(),
+            address: exchange.client_address,
+            now: exchange.moment.since_start,
+        };
+        match self.method.authenticate(exchange, outside, guard).await {
+            Ok(identity) => {
+                exchange.refusal = None;
+                accept(exchange, &identity)
+            }
+            Err(fault) => self.refuse(exchange, fault),
+        }
+    }
+}
+
+fn accept(exchange: &mut Exchange, identity: &Arc<Identity>) -> Verdict {
+    if let Err(invalid) = consumer_fields::set(&mut exchange.request.fields, identity) {
+        return Verdict::Fail(invalid.into());
+    }
+    exchange.identity = Some(Arc::clone(identity));
+    Verdict::Continue
+}
+
+/// Of two refusals the one that says more, with the challenges of both. That something could not be decided
+/// says most: the other way might have been the caller's.
+fn joined(before: Fault, after: Fault) -> Fault {
+    let weight = |fault: &Fault| match fault.reason {
+        Reason::CredentialsMissing => 0,
+        Reason::CredentialsInvalid | Reason::CredentialsExpired => 1,
+        _ => 2,
+    };
+    let (mut told, other) = if weight(&after) > weight(&before) { (after, before) } else { (before, after) };
+    if told.status() == 401 {
+        for (name, value) in other.fields() {
+            if !told.fields().iter().any(|(_, known)| known == value) {
+                told = told.with_field(name, value.clone());
+            }
+        }
+    }
+    told
+}
+
+/// The Fetch standard's CORS preflight.
+fn is_preflight(request: &RequestHead) -> bool {
+    request.method() == HttpMethod::Options
+        && request.fields.contains(Known::Origin)
+        && request.fields.contains("Access-Control-Request-Method")
+}

@@ -1,0 +1,133 @@
+//! Where in a request a credential may stand, and how it is taken out again.
+
+use std::borrow::Cow;
+use torana_http::{Fields, Known, RequestHead};
+
+/// The values of a cookie, in order (RFC 6265 section 5.4). Double quotes around a value are taken off.
+pub(crate) fn cookies<'f>(fields: &'f Fields, name: &'f str) -> impl Iterator<Item = &'f [u8]> {
+    fields.get_all(Known::Cookie).flat_map(|line| line.split(|byte| *byte == b';')).filter_map(move |pair| {
+        let (own, value) = split(pair.trim_ascii(), b'=')?;
+        (own == name.as_bytes()).then(|| unquoted(value))
+    })
+}
+
+fn unquoted(value: &[u8]) -> &[u8] {
+    value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(value)
+}
+
+/// Takes a cookie out; the others stay as they were written.
+pub(crate) fn remove_cookie(fields: &mut Fields, name: &str) {
+    if cookies(fields, name).next().is_none() {
+        return;
+    }
+    let is_other =
+        |pair: &&[u8]| !pair.is_empty() && split(pair, b'=').is_none_or(|(own, _)| own != name.as_bytes());
+    let lines: Vec<Vec<u8>> = fields
+        .get_all(Known::Cookie)
+        .map(|line| {
+            let pairs = line.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+            pairs.filter(is_other).collect::<Vec<_>>().join(&b"; "[..])
+        })
+        .collect();
+    fields.remove(Known::Cookie);
+    for line in lines.iter().filter(|line| !line.is_empty()) {
+        // What is left of a valid value is valid.
+        let _ = fields.append(Known::Cookie, line);
+    }
+}
+
+/// The values of a query parameter, decoded (`+` is a space), in order.
+pub(crate) fn parameters<'q>(query: &'q [u8], name: &'q str) -> impl Iterator<Item = Cow<'q, [u8]>> {
+    query.split(|byte| *byte == b'&').filter_map(move |pair| {
+        let (own, value) = split(pair, b'=').unwrap_or((pair, &[]));
+        (*decoded(own) == *name.as_bytes()).then(|| decoded(value))
+    })
+}
+
+/// Takes a query parameter out; the others stay byte for byte.
+pub(crate) fn remove_parameter(request: &mut RequestHead, name: &str) {
+    let Some(query) = request.query() else { return };
+    let is_other = |pair: &&[u8]| {
+        let (own, _) = split(pair, b'=').unwrap_or((pair, &[]));
+        *decoded(own) != *name.as_bytes()
+    };
+    let kept: Vec<&[u8]> = query.split(|byte| *byte == b'&').filter(is_other).collect();
+    let kept = kept.join(&b"&"[..]);
+    if kept.len() < query.len() {
+        // What is left of a valid query is valid.
+        let _ = request.set_query((!kept.is_empty()).then_some(&kept));
+    }
+}
+
+/// Splits at the first such byte.
+pub(crate) fn split(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
+    let place = memchr::memchr(at, text)?;
+    Some((text.get(..place)?, text.get(place.saturating_add(1)..)?))
+}
+
+/// Undoes percent-encoding; what is not encoded properly stands for itself.
+pub(crate) fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
+    if !text.iter().any(|byte| matches!(byte, b'%' | b'+')) {
+        return Cow::Borrowed(text);
+    }
+    let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((first, after)) = rest.split_first() {
+        let pair = (digit(after.first()), digit(after.get(1)));
+        match (first, pair) {
+            (b'%', (Some(high), Some(low))) => {
+                out.push(u8::try_from(high.wrapping_mul(16).wrapping_add(low)).unwrap_or(b'%'));
+                rest = after.get(2..).unwrap_or_default();
+                continue;
+            }
+            (b'+', _) => out.push(b' '),
+            (other, _) => out.push(*other),
+        }
+        rest = after;
+    }
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(query: &str) -> RequestHead {
+        let mut request = RequestHead::default();
+        assert!(request.set_query(Some(query.as_bytes())));
+        request
+    }
+
+    #[test]
+    fn a_cookie_is_found_among_others_and_taken_out_alone() {
+        let mut fields = Fields::default();
+        fields.append("Cookie", b"a=1; session=\"x.y\";b=2").unwrap();
+        fields.append("cookie", b"session=z").unwrap();
+        assert_eq!(cookies(&fields, "session").collect::<Vec<_>>(), [&b"x.y"[..], b"z"]);
+        assert_eq!(cookies(&fields, "Session").count(), 0);
+        remove_cookie(&mut fields, "session");
+        assert_eq!(fields.get_all("Cookie").collect::<Vec<_>>(), [b"a=1; b=2"]);
+        remove_cookie(&mut fields, "none");
+        assert_eq!(fields.get_str("Cookie"), Some("a=1; b=2"));
+    }
+
+    #[test]
+    fn a_parameter_is_found_however_it_is_encoded_and_taken_out_alone() {
+        let mut head = request("a=%2f&key=one%20two&%6bey=x+y&keys=3&b");
+        let found: Vec<_> = parameters(head.query().unwrap(), "key").map(Cow::into_owned).collect();
+        assert_eq!(found, [&b"one two"[..], b"x y"]);
+        remove_parameter(&mut head, "key");
+        assert_eq!(head.query(), Some(&b"a=%2f&keys=3&b"[..]));
+        let mut only = request("key=1");
+        remove_parameter(&mut only, "key");
+        assert_eq!(only.query(), None);
+    }
+
+    #[test]
+    fn broken_encoding_stands_for_itself() {
+        for (text, meaning) in [("%zz", "%zz"), ("%4", "%4"), ("%", "%"), ("%41%", "A%"), ("", "")] {
+            assert_eq!(*decoded(text.as_bytes()), *meaning.as_bytes(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! What a verified token says (RFC 7519 section 4).
+
+use super::invalid::Invalid;
+use super::mint::Minted;
+use serde_json::{Map, Value};
+use std::sync::{Arc, Mutex};
+use torana_credential::jose::Token;
+use torana_filter::{Credential, CredentialKind, Identity};
+use torana_plan::JwtPlan;
+
+/// A token whose signature is right.
+#[derive(Debug)]
+pub(super) struct Verified {
+    pub(super) identity: Arc<Identity>,
+    /// Seconds since 1970-01-01 UTC.
+    pub(super) expires: Option<u64>,
+    not_before: Option<u64>,
+    issued: Option<u64>,
+    /// Fields for the service.
+    pub(super) fields: Vec<(String, Vec<u8>)>,
+    /// Whose it is, and by which keys of theirs it was verified.
+    pub(super) issuer: usize,
+    pub(super) generation: u64,
+    /// What the gateway signed in its place, and until when that is good.
+    pub(super) minted: Mutex<Option<Minted>>,
+}
+
+/// RFC 8725 section 3.11.
+pub(super) fn check_type(token: &Token<'_>, plan: &JwtPlan) -> Result<(), Invalid> {
+    if plan.types.is_empty() {
+        return Ok(());
+    }
+    let own = token.media_type().unwrap_or_default().to_ascii_lowercase();
+    let own = own.strip_prefix("application/").unwrap_or(&own);
+    if plan.types.iter().any(|accepted| accepted == own) { Ok(()) } else { Err(Invalid::Type) }
+}
+
+impl Verified {
+    /// Reads the claims. Times are only read, not compared.
+    pub(super) fn new(
+        claims: Map<String, Value>,
+        plan: &JwtPlan,
+        issuer: usize,
+        generation: u64,
+    ) -> Result<Self, Invalid> {
+        if let Some(missing) = plan.required_claims.iter().find(|name| !claims.contains_key(*name)) {
+            return Err(Invalid::ClaimMissing(missing.clone()));
+        }
+        let expires = time(&claims, "exp", f64::floor)?;
+        let issued = time(&claims, "iat", f64::ceil)?;
+        if plan.max_lifetime.is_some() && expires.is_none() {
+            return Err(Invalid::ClaimMissing("exp".into()));
+        }
+        if plan.max_age.is_some() && issued.is_none() {
+            return Err(Invalid::ClaimMissing("iat".into()));
+        }
+        let name = claims.get("iss").and_then(Value::as_str).unwrap_or_default();
+        Ok(Self {
+            expires,
+            issued,
+            not_before: time(&claims, "nbf", f64::ceil)?,
+            fields: fields(&claims, plan)?,
+            issuer,
+            generation,
+            minted: Mutex::default(),
+            identity: Arc::new(Identity {
+                consumer: consumer(&claims, &plan.consumer_claim)?,
+                roles: texts(&claims, &plan.roles_claim)?,
+                authenticated_groups: texts(&claims, &plan.groups_claim)?,
+                credential: Some(Credential { kind: CredentialKind::Jwt, id: name.into() }),
+                claims,
+                ..Identity::default()
+            }),
+        })
+    }
+
+    /// `exp` is the first second at which a token is no longer accepted (RFC 7519 section 4.1.4).
+    pub(super) fn check_times(&self, plan: &JwtPlan, now: u64) -> Result<(), Invalid> {
+        let leeway = plan.leeway.as_duration().as_secs();
+        if self.expires.is_some_and(|expires| now >= expires.saturating_add(leeway)) {
+            return Err(Invalid::Expired);
+        }
+        if self.not_before.is_some_and(|not_before| now.saturating_add(leeway) < not_before) {
+            return Err(Invalid::TooEarly);
+        }
+        if self.issued.is_some_and(|issued| now.saturating_add(leeway) < issued) {
+            return Err(Invalid::IssuedLater);
+        }
+        if let (Some(max_age), Some(issued)) = (plan.max_age, self.issued) {
+            let oldest = issued.saturating_add(max_age.as_duration().as_secs()).saturating_add(leeway);
+            if now >= oldest {
+                return Err(Invalid::Expired);
+            }
+        }
+        if let (Some(most), Some(expires)) = (plan.max_lifetime, self.expires) {
+            let latest = now.saturating_add(most.as_duration().as_secs()).saturating_add(leeway);
+            if expires > latest {
+                return Err(Invalid::TooLong);
+            }
+        }
+        Ok(())
+    }
+
+    /// From when on it need not be remembered.
+    pub(super) fn forget_at(&self, plan: &JwtPlan) -> u64 {
+        let leeway = plan.leeway.as_duration().as_secs();
+        self.expires.map_or(u64::MAX, |expires| expires.saturating_add(leeway))
+    }
+}
+
+/// A `NumericDate`, which may have a fraction; rounded so that the token is accepted for less time, not more.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range by the check before")]
+fn time(
+    claims: &Map<String, Value>,
+    name: &'static str,
+    round: fn(f64) -> f64,
+) -> Result<Option<u64>, Invalid> {
+    let Some(value) = claims.get(name) else { return Ok(None) };
+    if let Some(whole) = value.as_u64() {
+        return Ok(Some(whole));
+    }
+    match value.as_f64().map(round) {
+        Some(seconds) if (0.0..=9.0e15).contains(&seconds) => Ok(Some(seconds as u64)),
+        _ => Err(Invalid::Time(name)),
+    }
+}
+
+/// Text, or a whole number as some issuers write user identifiers.
+fn consumer(claims: &Map<String, Value>, name: &str) -> Result<String, Invalid> {
+    match torana_identity::claim(claims, name) {
+        Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),
+        Some(Value::Number(number)) if number.is_u64() || number.is_i64() => Ok(number.to_string()),
+        _ => Err(Invalid::Consumer(name.to_owned())),
+    }
+}
+
+/// A list of texts, or one text with words between spaces as in `scope` (RFC 8693 section 4.2).
+fn texts(claims: &Map<String, Value>, name: &str) -> Result<Vec<String>, Invalid> {
+    match torana_identity::claim(claims, name) {
+        None | Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::String(text)) => Ok(text.split_ascii_whitespace().map(str::to_owned).collect()),
+        Some(Value::Array(items)) => {
+            let texts = items.iter().map(|item| item.as_str().map(str::to_owned));
+            texts.collect::<Option<_>>().ok_or_else(|| Invalid::List(name.to_owned()))
+        }
+        Some(_) => Err(Invalid::List(name.to_owned())),
+    }
+}
+
+/// Text as it is, lists of texts with commas, anything else as JSON. A claim that is absent sends nothing; one
+/// that no field can carry refuses the token, because a service would take its absence for another meaning.
+fn fields(claims: &Map<String, Value>, plan: &JwtPlan) -> Result<Vec<(String, Vec<u8>)>, Invalid> {
+    let mut fields = Vec::with_capacity(plan.claims_to_headers.len());
+    for (claim, field) in &plan.claims_to_headers {
+        let text = match torana_identity::claim(claims, claim) {
+            None | Some(Value::Null) => continue,
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Array(items)) if items.iter().all(Value::is_string) => {
+                let texts: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
+                texts.join(",")
+            }
+            Some(other) => other.to_string(),
+        };
+        let valid = text.bytes().all(|byte| byte >= b' ' && byte != 0x7f) && text.trim() == text;
+        if !valid {
+            return Err(Invalid::Field(claim.clone()));
+        }
+        fields.push((field.clone(), text.into_bytes()));
+    }
+    Ok(fields)
+}

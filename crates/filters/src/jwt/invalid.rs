@@ -1,0 +1,43 @@
+//! Why a token is not accepted, for the log.
+
+use torana_credential::jose::Malformed;
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Invalid {
+    #[error("no token")]
+    Missing,
+    #[error("more than one token")]
+    Repeated,
+    #[error("{0}")]
+    Malformed(Malformed),
+    #[error("the token's type is not accepted")]
+    Type,
+    #[error("no issuer is trusted that the token could be from")]
+    Issuer,
+    #[error("no key of the issuer fits the token")]
+    UnknownKey,
+    #[error("the signature is wrong")]
+    Signature,
+    #[error("the token is meant for somebody else")]
+    Audience,
+    #[error("the claim `{0}` is missing")]
+    ClaimMissing(String),
+    #[error("the claim `{0}` is not a point in time")]
+    Time(&'static str),
+    #[error("the token expired")]
+    Expired,
+    #[error("the token is not valid yet")]
+    TooEarly,
+    #[error("the token was issued in the future")]
+    IssuedLater,
+    #[error("the token is good for longer than it may be")]
+    TooLong,
+    #[error("the claim `{0}` does not say who calls")]
+    Consumer(String),
+    #[error("the claim `{0}` is not a list of texts")]
+    List(String),
+    #[error("the claim `{0}` cannot be sent in a field")]
+    Field(String),
+    #[error("the keys of the issuer were never fetched: {0}")]
+    KeysUnavailable(String),
+}

@@ -1,0 +1,152 @@
+//! Keys that are fetched: what is known of them, and what is still wanted.
+//!
+//! Requests read the keys that are in force without waiting. They wait in two cases only, each bounded: when
+//! no keys were ever fetched, and when a token names a key that is not known and asking again is allowed. The
+//! last good keys stay in force for as long as they cannot be fetched again.
+//!
+//! Fetching itself is a chore of the proxy; it hands its outcome in by [`RemoteKeys::store`].
+
+use arc_swap::ArcSwapOption;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, watch};
+use torana_credential::jose::KeySet;
+use torana_plan::RemoteKeysPlan;
+
+/// Keys that are fetched.
+#[derive(Debug)]
+pub struct RemoteKeys {
+    plan: RemoteKeysPlan,
+    current: ArcSwapOption<Fetched>,
+    generation: AtomicU64,
+    /// Whether somebody fetches at all; nobody does when a configuration is only looked at.
+    active: AtomicBool,
+    wanted: Arc<Notify>,
+    /// How many attempts have ended.
+    attempts: watch::Sender<u64>,
+    last: Mutex<Last>,
+}
+
+#[derive(Debug)]
+struct Fetched {
+    issuer: Option<Arc<str>>,
+    keys: Arc<KeySet>,
+}
+
+#[derive(Debug, Default)]
+struct Last {
+    ended: Option<Instant>,
+    error: Option<String>,
+}
+
+impl RemoteKeys {
+    /// Keys of which nothing is known yet.
+    #[must_use]
+    pub fn new(plan: &RemoteKeysPlan) -> Self {
+        Self {
+            plan: plan.clone(),
+            current: ArcSwapOption::empty(),
+            generation: AtomicU64::new(0),
+            active: AtomicBool::new(false),
+            wanted: Arc::default(),
+            attempts: watch::Sender::new(0),
+            last: Mutex::default(),
+        }
+    }
+
+    /// Where they are and how they are fetched.
+    #[must_use]
+    pub const fn plan(&self) -> &RemoteKeysPlan {
+        &self.plan
+    }
+
+    /// Says that somebody fetches from now on; gives what tells when to.
+    pub fn begin(&self) -> Arc<Notify> {
+        self.active.store(true, Ordering::Release);
+        Arc::clone(&self.wanted)
+    }
+
+    /// Takes the outcome of an attempt: the keys with the issuer that they were found by, or why not.
+    pub fn store(&self, outcome: Result<(KeySet, Option<String>), String>) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.ended = Some(Instant::now());
+        match outcome {
+            Ok((keys, issuer)) => {
+                last.error = None;
+                let fetched = Fetched { issuer: issuer.map(Into::into), keys: Arc::new(keys) };
+                self.current.store(Some(Arc::new(fetched)));
+                self.generation.fetch_add(1, Ordering::AcqRel);
+            }
+            Err(error) => last.error = Some(error),
+        }
+        drop(last);
+        self.attempts.send_modify(|attempts| *attempts = attempts.wrapping_add(1));
+    }
+
+    /// Changes with every set of keys that was fetched.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// The issuer that discovery found.
+    pub(super) fn issuer(&self) -> Option<Arc<str>> {
+        self.current.load().as_ref().and_then(|fetched| fetched.issuer.clone())
+    }
+
+    fn current(&self) -> Option<(u64, Arc<KeySet>)> {
+        // Read before the keys: keys that come in between only look older than they are.
+        let generation = self.generation();
+        self.current.load().as_ref().map(|fetched| (generation, Arc::clone(&fetched.keys)))
+    }
+
+    /// The keys in force; where none were ever fetched, those of the first attempt that ends now.
+    pub(super) async fn current_or_first(&self) -> Result<(u64, Arc<KeySet>), String> {
+        if let Some(current) = self.current() {
+            return Ok(current);
+        }
+        if self.may_ask() {
+            self.attempt().await;
+        }
+        self.current().ok_or_else(|| {
+            let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            last.error.clone().unwrap_or_else(|| "no answer yet".into())
+        })
+    }
+
+    /// Keys that are newer than those of a generation, fetched now if that is allowed.
+    pub(super) async fn newer_than(&self, generation: u64) -> Option<(u64, Arc<KeySet>)> {
+        if self.generation() == generation && self.may_ask() {
+            self.attempt().await;
+        }
+        self.current().filter(|(current, _)| *current != generation)
+    }
+
+    /// Whether the last attempt ended long enough ago, or none has ended.
+    fn may_ask(&self) -> bool {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let cooldown = if self.generation() == 0 {
+            // Nobody can be let in at all: the chore's own pace holds, and requests join it.
+            self.plan.cooldown.as_duration().min(Duration::from_secs(1))
+        } else {
+            self.plan.cooldown.as_duration()
+        };
+        self.active.load(Ordering::Acquire) && last.ended.is_none_or(|ended| ended.elapsed() >= cooldown)
+    }
+
+    /// Asks for an attempt and waits until one has ended, bounded by what an attempt may take.
+    async fn attempt(&self) {
+        let mut attempts = self.attempts.subscribe();
+        self.wanted.notify_one();
+        let patience = self.plan.timeout.as_duration().saturating_add(Duration::from_millis(200));
+        // Whether it ended in time shows in what is current then.
+        let _ = tokio::time::timeout(patience, attempts.changed()).await;
+    }
+}
+
+impl Drop for RemoteKeys {
+    fn drop(&mut self) {
+        // Whoever fetches looks, finds nobody who wants it, and ends.
+        self.wanted.notify_one();
+    }
+}

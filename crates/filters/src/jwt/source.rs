@@ -1,0 +1,71 @@
+//! Where the token of a request stands. One request with two different tokens would let two readers take
+//! different ones, so it is refused; the same token twice is fine.
+
+use super::invalid::Invalid;
+use crate::authentication::locations::{cookies, parameters, remove_cookie, remove_parameter, split};
+use std::borrow::Cow;
+use torana_config::written::TokenSourcesConfig;
+use torana_http::{Known, RequestHead};
+
+/// Where it was found: everywhere that it is looked for, it is taken out again if at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Found;
+
+/// Finds the token.
+pub(super) fn find<'r>(
+    request: &'r RequestHead,
+    from: &'r TokenSourcesConfig,
+) -> Result<(Cow<'r, [u8]>, Found), Invalid> {
+    let mut token: Option<Cow<'r, [u8]>> = None;
+    let mut note = |candidate: Cow<'r, [u8]>| match &token {
+        _ if candidate.is_empty() => Ok(()),
+        Some(known) if **known == *candidate => Ok(()),
+        Some(_) => Err(Invalid::Repeated),
+        None => {
+            token = Some(candidate);
+            Ok(())
+        }
+    };
+    for name in &from.headers {
+        let is_authorization = name.eq_ignore_ascii_case(Known::Authorization.as_str());
+        let mut values = request.fields.get_all(name.as_str());
+        let Some(value) = values.next() else { continue };
+        if values.next().is_some() {
+            return Err(Invalid::Repeated);
+        }
+        match bearer(value) {
+            Some(token) => note(Cow::Borrowed(token))?,
+            None if !is_authorization => note(Cow::Borrowed(value.trim_ascii()))?,
+            None => {}
+        }
+    }
+    for name in &from.cookies {
+        cookies(&request.fields, name).try_for_each(|value| note(Cow::Borrowed(value)))?;
+    }
+    for name in &from.query {
+        parameters(request.query().unwrap_or_default(), name).try_for_each(&mut note)?;
+    }
+    token.map(|token| (token, Found)).ok_or(Invalid::Missing)
+}
+
+/// The token after the scheme `Bearer`, whose case does not matter (RFC 9110 section 11.1).
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, rest) = split(value.trim_ascii(), b' ').unwrap_or((value.trim_ascii(), &[]));
+    scheme.eq_ignore_ascii_case(b"bearer").then(|| rest.trim_ascii())
+}
+
+/// Takes the token out, wherever it may stand.
+pub(super) fn remove(request: &mut RequestHead, from: &TokenSourcesConfig, _: Found) {
+    for name in &from.headers {
+        let is_authorization = name.eq_ignore_ascii_case(Known::Authorization.as_str());
+        if !is_authorization || request.fields.get(name.as_str()).and_then(bearer).is_some() {
+            request.fields.remove(name.as_str());
+        }
+    }
+    for name in &from.cookies {
+        remove_cookie(&mut request.fields, name);
+    }
+    for name in &from.query {
+        remove_parameter(request, name);
+    }
+}

@@ -1,0 +1,30 @@
+//! How the ways to say who calls go together on a route, and what that makes of its policies.
+
+use torana_config::{Document, Finding};
+
+use super::policies::Layer;
+use crate::policy::{AuthenticationGroup, PlannedPolicy, PolicyPlan, authentication};
+
+/// The group in force: the narrowest scope that speaks wins. `off` removes every way.
+pub(super) fn group(
+    document: &Document,
+    layers: &[Layer<'_>],
+    policies: &mut Vec<PlannedPolicy>,
+    findings: &mut Vec<Finding>,
+) -> AuthenticationGroup {
+    let said = layers.iter().rev().find_map(|layer| Some((layer, layer.config.auth.as_ref()?)));
+    let Some((layer, switch)) = said else { return AuthenticationGroup::default() };
+    let Some(form) = switch.on() else {
+        policies.retain(|planned| !matches!(planned.policy, PolicyPlan::Authentication(_)));
+        return AuthenticationGroup::default();
+    };
+    let group = authentication::group(form);
+    let place = || document.span_at(&layer.path.key("auth"));
+    let ways = policies.iter().filter(|planned| matches!(planned.policy, PolicyPlan::Authentication(_)));
+    if group.all && group.anonymous.is_some() && ways.count() > 1 {
+        let message = "with `anonymous` nobody is refused, so `require: all` would mean nothing";
+        let finding = Finding::error("anonymous-of-all", message).at(place());
+        findings.push(finding.help("write `require: any`"));
+    }
+    group
+}

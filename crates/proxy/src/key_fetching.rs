@@ -1,0 +1,101 @@
+//! Fetching the keys of issuers: a chore for each place that keys come from.
+//!
+//! Redirections are not followed, answers are bounded in size and time, and what came last stays in force
+//! until something better comes. After a failure it is tried again soon, and less often the longer it lasts.
+
+use crate::chores::Chores;
+use crate::fetch_url::{UrlClient, is_ok};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use torana_credential::jose::{KeySet, strict_object};
+use torana_filters::RemoteKeys;
+use torana_plan::RemoteKeysPlan;
+use torana_types::ResourceUrl;
+
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
+
+/// Begins to fetch the keys; ends when nobody holds them any more.
+pub(crate) fn begin(chores: &Chores, keys: &Arc<RemoteKeys>) {
+    let wanted = keys.begin();
+    let keys = Arc::downgrade(keys);
+    chores.begin(move || fetch_on(keys, wanted));
+}
+
+async fn fetch_on(keys: Weak<RemoteKeys>, wanted: Arc<tokio::sync::Notify>) {
+    let mut client = UrlClient::default();
+    let mut retry = FIRST_RETRY;
+    loop {
+        let Some(held) = keys.upgrade() else { return };
+        let plan = held.plan().clone();
+        drop(held);
+        let outcome = fetch(&mut client, &plan).await;
+        let wait = match &outcome {
+            Ok(_) => {
+                retry = FIRST_RETRY;
+                plan.refresh.as_duration()
+            }
+            Err(error) => {
+                tracing::warn!("the keys at {} cannot be fetched: {error}", plan.url);
+                let wait = retry.min(plan.refresh.as_duration());
+                retry = retry.saturating_mul(2).min(LONGEST_RETRY);
+                wait
+            }
+        };
+        let Some(held) = keys.upgrade() else { return };
+        held.store(outcome);
+        drop(held);
+        // Who asked while this was fetched has its answer.
+        tokio::select! { biased; () = wanted.notified() => {}, () = std::future::ready(()) => {} }
+        // Who asks for newer keys has looked whether that is allowed.
+        let _ = tokio::time::timeout(wait, wanted.notified()).await;
+    }
+}
+
+/// The keys, and the issuer that discovery found.
+async fn fetch(client: &mut UrlClient, plan: &RemoteKeysPlan) -> Result<(KeySet, Option<String>), String> {
+    let timeout = plan.timeout.as_duration();
+    let all = async {
+        let (place, issuer) = if plan.discovery {
+            let (place, issuer) = discover(client, plan).await?;
+            (place, Some(issuer))
+        } else {
+            (plan.url.clone(), None)
+        };
+        let text = get(client, &place, plan).await?;
+        let keys = KeySet::parse(&text, &plan.algorithms, true).map_err(|error| error.to_string())?;
+        Ok((keys, issuer))
+    };
+    tokio::time::timeout(timeout, all).await.unwrap_or_else(|_| Err("no answer in time".into()))
+}
+
+/// OpenID Connect Discovery 1.0 section 4: the configuration names the issuer that it was asked for, and the
+/// place of its keys.
+async fn discover(client: &mut UrlClient, plan: &RemoteKeysPlan) -> Result<(ResourceUrl, String), String> {
+    let base = plan.url.as_str().trim_end_matches('/');
+    let place = match base.strip_suffix("/.well-known/openid-configuration") {
+        Some(_) => base.to_owned(),
+        None => format!("{base}/.well-known/openid-configuration"),
+    };
+    let place: ResourceUrl = place.parse().map_err(|_| "the issuer's URL is not one".to_owned())?;
+    let text = get(client, &place, plan).await?;
+    let found = strict_object(&text).ok_or("the issuer's configuration is not an object")?;
+    let member = |name: &str| found.get(name).and_then(|value| value.as_str());
+    let issuer = member("issuer").ok_or("the issuer's configuration does not name the issuer")?;
+    let asked = place.as_str().trim_end_matches("/.well-known/openid-configuration");
+    if issuer.trim_end_matches('/') != asked {
+        return Err("the issuer's configuration names another issuer".into());
+    }
+    let keys = member("jwks_uri").ok_or("the issuer's configuration names no keys")?;
+    let keys: ResourceUrl = keys.parse().map_err(|_| "the place of the keys is not a URL".to_owned())?;
+    Ok((keys, issuer.to_owned()))
+}
+
+async fn get(client: &mut UrlClient, url: &ResourceUrl, plan: &RemoteKeysPlan) -> Result<Vec<u8>, String> {
+    let fetched = client
+        .get(url, plan.timeout.as_duration(), plan.max_size.as_usize())
+        .await
+        .map_err(|fault| fault.to_string())?;
+    is_ok(&fetched)?;
+    Ok(fetched.body)
+}

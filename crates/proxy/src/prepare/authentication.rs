@@ -1,0 +1,72 @@
+//! Ways to say who calls: state that outlives a reload, and the place of each among the others.
+
+use crate::key_fetching;
+use crate::registry::Registry;
+use std::sync::Arc;
+use torana_filter::Identity;
+use torana_filters::{AuthenticationFilter, FailureLimit, Filter, JwtFilter, Method, Place, RemoteKeys};
+use torana_plan::{AuthenticationPlan, PolicyPlan, RemoteKeysPlan, RoutePlan, Settings};
+
+/// A way on its place. `position` is the policy's place in the route's list.
+pub(super) fn filter(
+    plan: &AuthenticationPlan,
+    route: &RoutePlan,
+    position: usize,
+    registry: &mut Registry,
+) -> Filter {
+    let is_way = |policy: &PolicyPlan| matches!(policy, PolicyPlan::Authentication(_));
+    let after = route.policies.iter().skip(position.saturating_add(1));
+    let group = &route.authentication;
+    let place = Place {
+        all: group.all,
+        last: !after.map(|planned| &planned.policy).any(is_way),
+        anonymous: group.anonymous.as_ref().map(|name| anonymous(name)),
+        preflight: group.preflight,
+    };
+    let method = method(plan, registry);
+    Filter::Authentication(AuthenticationFilter::new(
+        method,
+        place,
+        registry.failures.as_ref().map(|(_, limit)| Arc::clone(limit)),
+    ))
+}
+
+/// Brings the limit on wrong credentials in force; what it has counted stays while it is the same.
+pub(super) fn limit_failures(settings: &Settings, registry: &mut Registry) {
+    let wanted = settings.limits.failed_credentials.on();
+    let known = registry.failures.as_ref().map(|(rate, _)| rate);
+    if wanted != known {
+        registry.failures = wanted.map(|rate| (*rate, Arc::new(FailureLimit::new(rate))));
+    }
+}
+
+fn anonymous(name: &str) -> Arc<Identity> {
+    Arc::new(Identity { consumer: name.to_owned(), anonymous: true, ..Identity::default() })
+}
+
+fn method(plan: &AuthenticationPlan, registry: &mut Registry) -> Arc<Method> {
+    if let Some(known) = registry.authentication.get(plan) {
+        return known;
+    }
+    let made = match plan {
+        AuthenticationPlan::Jwt(plan) => {
+            Method::Jwt(JwtFilter::prepare(plan, |plan| remote_keys(plan, registry)))
+        }
+    };
+    let made = Arc::new(made);
+    registry.authentication.keep(plan.clone(), &made);
+    made
+}
+
+/// Keys of one place are fetched once, whoever uses them.
+fn remote_keys(plan: &RemoteKeysPlan, registry: &mut Registry) -> Arc<RemoteKeys> {
+    if let Some(known) = registry.remote_keys.get(plan) {
+        return known;
+    }
+    let keys = Arc::new(RemoteKeys::new(plan));
+    registry.remote_keys.keep(plan.clone(), &keys);
+    if let Some(chores) = registry.chores() {
+        key_fetching::begin(chores, &keys);
+    }
+    keys
+}

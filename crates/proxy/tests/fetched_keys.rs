@@ -1,0 +1,186 @@
+//! Keys that are fetched: found by URL or discovery, renewed, kept through an outage, never asked for in a
+//! flood, and 503 where there never were any.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests fail by panicking"
+)]
+
+#[path = "yaml.rs"]
+mod yaml;
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value, json};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use torana_credential::jose::{Algorithm, SigningKey};
+use torana_testkit::{Client, Origin, Reply, Response, eventually};
+use yaml::Running;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A key pair: what signs, and the public half as a JWK.
+struct Pair {
+    signing: SigningKey,
+    public: Value,
+}
+
+fn pair(id: &str) -> Pair {
+    let kind = &ECDSA_P256_SHA256_FIXED_SIGNING;
+    let private = EcdsaKeyPair::generate_pkcs8(kind, &SystemRandom::new()).unwrap();
+    let public = EcdsaKeyPair::from_pkcs8(kind, private.as_ref()).unwrap();
+    let (x, y) = public.public_key().as_ref()[1..].split_at(32);
+    let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
+    let public = json!({"kty": "EC", "crv": "P-256", "kid": id, "use": "sig", "x": x, "y": y});
+    let signing = SigningKey::pkcs8(private.as_ref(), Algorithm::Es256).unwrap().with_id(Some(id));
+    Pair { signing, public }
+}
+
+fn token(pair: &Pair, claims: &Value) -> String {
+    pair.signing.token(claims.as_object().unwrap()).unwrap()
+}
+
+/// An issuer that answers what a test says.
+struct Issuer {
+    origin: Origin,
+    answer: Arc<Mutex<(u16, String)>>,
+}
+
+impl Issuer {
+    fn with(keys: &[&Pair]) -> Self {
+        let answer = Arc::new(Mutex::new((200, set(keys))));
+        let told = Arc::clone(&answer);
+        let origin = Origin::respond(move |request| {
+            let (status, body) = told.lock().unwrap().clone();
+            if request.target.contains("openid-configuration") {
+                let base = format!("http://{}", request.header("Host").unwrap());
+                return Reply::ok(json!({"issuer": base, "jwks_uri": format!("{base}/keys")}).to_string());
+            }
+            if status == 302 {
+                return Reply::status(302).header("Location", "/elsewhere");
+            }
+            Reply::status(status).body(body)
+        });
+        Self { origin, answer }
+    }
+
+    fn say(&self, status: u16, body: String) {
+        *self.answer.lock().unwrap() = (status, body);
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.origin.addr())
+    }
+
+    fn asked(&self) -> usize {
+        self.origin.requests().iter().filter(|request| request.target.contains("/keys")).count()
+    }
+}
+
+fn set(keys: &[&Pair]) -> String {
+    json!({ "keys": keys.iter().map(|pair| &pair.public).collect::<Vec<_>>() }).to_string()
+}
+
+fn gateway(jwt: &str) -> Running {
+    Running::start(&format!(
+        "access_log: off\nlimits: {{ failed_credentials: off }}\npolicies: {{ jwt: {{ {jwt} }} }}\nroutes: [{{ respond: {{ body: in }} }}]\n"
+    ))
+}
+
+fn ask(gateway: &Running, token: &str) -> Response {
+    let request = format!("GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n");
+    Client::connect(gateway.address).exchange(request)
+}
+
+#[test]
+fn a_token_is_verified_by_the_keys_of_its_issuer_from_the_first_request_on() {
+    let (known, stranger) = (pair("one"), pair("one"));
+    let issuer = Issuer::with(&[&known]);
+    let gateway = gateway(&format!("jwks: \"{}/keys\"", issuer.url()));
+    assert_eq!(ask(&gateway, &token(&known, &json!({"sub": "u"}))).status, 200);
+    assert_eq!(ask(&gateway, &token(&stranger, &json!({"sub": "u"}))).status, 401);
+    let none = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","kid":"one"}"#);
+    assert_eq!(ask(&gateway, &format!("{none}.e30.")).status, 401);
+    assert_eq!(issuer.asked(), 1);
+}
+
+#[test]
+fn discovery_finds_the_keys_and_the_issuer_must_be_the_one_that_was_asked() {
+    let key = pair("one");
+    let issuer = Issuer::with(&[&key]);
+    let url = issuer.url();
+    let gateway = gateway(&format!("discovery: \"{url}\", audience: api"));
+    let claims = |issuer: &str| json!({"sub": "u", "iss": issuer, "aud": "api"});
+    assert_eq!(ask(&gateway, &token(&key, &claims(&url))).status, 200);
+    assert_eq!(ask(&gateway, &token(&key, &claims("http://other.test"))).status, 401);
+    assert_eq!(ask(&gateway, &token(&key, &json!({"sub": "u", "aud": "api"}))).status, 401);
+}
+
+#[test]
+fn a_new_key_is_fetched_when_a_token_names_it_but_made_up_names_cause_no_flood() {
+    let (old, new) = (pair("old"), pair("new"));
+    let issuer = Issuer::with(&[&old]);
+    let keys = format!("jwks: {{ url: \"{}/keys\", cooldown: 300ms }}", issuer.url());
+    let gateway = gateway(&keys);
+    let claims = json!({"sub": "u"});
+    assert_eq!(ask(&gateway, &token(&old, &claims)).status, 200);
+    issuer.say(200, set(&[&new]));
+    eventually(PATIENCE, || ask(&gateway, &token(&new, &claims)).status == 200);
+    // What was verified by the key that is gone is not believed any more.
+    assert_eq!(ask(&gateway, &token(&old, &claims)).status, 401);
+    let before = issuer.asked();
+    let started = std::time::Instant::now();
+    for number in 0..200 {
+        let stranger = token(&pair(&format!("made-up-{number}")), &claims);
+        assert_eq!(ask(&gateway, &stranger).status, 401);
+    }
+    let most = 2 + usize::try_from(started.elapsed().as_millis() / 300).unwrap();
+    assert!(issuer.asked() - before <= most, "{} of at most {most}", issuer.asked() - before);
+}
+
+#[test]
+fn the_last_good_keys_stay_through_an_outage_and_bad_answers() {
+    let (key, other) = (pair("one"), pair("two"));
+    let issuer = Issuer::with(&[&key]);
+    let keys = format!("jwks: {{ url: \"{}/keys\", refresh: 50ms, max_size: 8KiB }}", issuer.url());
+    let gateway = gateway(&keys);
+    let claims = json!({"sub": "u"});
+    assert_eq!(ask(&gateway, &token(&key, &claims)).status, 200);
+    let secret = json!({"keys": [{"kty": "oct", "k": URL_SAFE_NO_PAD.encode([7; 32]), "kid": "one"}]});
+    for (status, body) in [
+        (500, String::new()),
+        (302, String::new()),
+        (200, "not json".into()),
+        (200, json!({"keys": []}).to_string()),
+        (200, secret.to_string()),
+        (200, " ".repeat(9_000) + &set(&[&other])),
+    ] {
+        issuer.say(status, body);
+        let before = issuer.asked();
+        eventually(PATIENCE, || issuer.asked() > before + 1);
+        assert_eq!(ask(&gateway, &token(&key, &json!({"sub": "v", "n": before}))).status, 200, "{status}");
+    }
+    // The bad answers cost nothing but time: good ones come into force again.
+    issuer.say(200, set(&[&other]));
+    eventually(Duration::from_secs(60), || ask(&gateway, &token(&other, &claims)).status == 200);
+}
+
+#[test]
+fn where_there_never_were_keys_the_answer_is_503_and_not_a_lie() {
+    let key = pair("one");
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = closed.local_addr().unwrap();
+    drop(closed);
+    let gateway = gateway(&format!("jwks: \"http://{address}/keys\""));
+    let refused = ask(&gateway, &token(&key, &json!({"sub": "u"})));
+    assert_eq!(refused.status, 503);
+    let problem: Map<String, Value> = serde_json::from_str(&refused.text()).unwrap();
+    assert_eq!(problem["reason"], "keys_unavailable");
+    assert!(!refused.text().contains(&address.port().to_string()));
+    eventually(PATIENCE, || gateway.metrics.render().contains("reason=\"keys_unavailable\""));
+}
