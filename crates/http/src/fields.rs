@@ -209,6 +209,8 @@ impl Fields {
 
     fn push(&mut self, name: Name<'_>, value: &[u8]) {
         let text = name.as_str().as_bytes();
+        // Asked for once, then there is room for all four pieces.
+        self.arena.reserve(text.len().saturating_add(value.len()).saturating_add(4));
         let name_span = self.store(text);
         self.arena.extend_from_slice(b": ");
         let value_span = self.store(value);

@@ -22,6 +22,7 @@ use attempt::{Ended, Trial};
 use judge::Judge;
 use retry::{Chances, Next};
 use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -125,9 +126,12 @@ pub async fn forward(
         responder.on_attempt(exchange, &number)?;
         let in_flight = call.upstream.balancer.begin(index);
         let mut attempt = attempt::Once { call, endpoint, in_flight, fresh: false, by: None };
-        let mut trial = Trial { judge: &mut judge, chances: &mut chances };
-        let trying = attempt.run(exchange, body, response, responder, &mut trial);
-        let outcome = bounded(call, deadline, trying).await;
+        let outcome = {
+            let mut trial = Trial { judge: &mut judge, chances: &mut chances };
+            // Pinned here, it is not moved again: it is the largest future of all.
+            let trying = pin!(attempt.run(exchange, body, response, responder, &mut trial));
+            bounded(call, deadline, trying).await
+        };
         let next = match outcome {
             Ok(Ended::Delivered) => return Ok(()),
             Ok(Ended::Refused) => Next::Again,

@@ -51,23 +51,42 @@ impl RequestIds {
     /// A new identifier.
     #[allow(clippy::should_implement_trait, reason = "this never ends, so it is no iterator")]
     pub fn next(&self) -> RequestId {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let words = [self.word() ^ self.stream, self.word()];
         let mut digits = [0; 32];
-        for (pair, byte) in digits.chunks_exact_mut(2).zip(words.iter().flat_map(|word| word.to_be_bytes())) {
-            if let [high, low] = pair {
-                *high = DIGITS.get(usize::from(byte >> 4)).copied().unwrap_or_default();
-                *low = DIGITS.get(usize::from(byte & 15)).copied().unwrap_or_default();
-            }
+        let words = [self.word() ^ self.stream, self.word()];
+        let halves = words.into_iter().flat_map(|word| [word >> 32, word & 0xffff_ffff]);
+        for (eight, half) in digits.chunks_exact_mut(8).zip(halves) {
+            eight.copy_from_slice(&hexadecimal(half));
         }
         RequestId(digits)
     }
+}
+
+/// The eight digits of 32 bits, all at once: four bits to a byte, then to each its digit.
+const fn hexadecimal(half: u64) -> [u8; 8] {
+    const NIBBLES: u64 = 0x0f0f_0f0f_0f0f_0f0f;
+    const EVERY: u64 = 0x0101_0101_0101_0101;
+    let spread = (half | half << 16) & 0x0000_ffff_0000_ffff;
+    let spread = (spread | spread << 8) & 0x00ff_00ff_00ff_00ff;
+    let spread = (spread | spread << 4) & NIBBLES;
+    // Adding six carries into the fifth bit of those above nine, which are letters.
+    let letters = (spread.wrapping_add(EVERY.wrapping_mul(6)) >> 4) & EVERY;
+    let above_digits = (b'a' - b'0' - 10) as u64;
+    let digits =
+        spread.wrapping_add(EVERY.wrapping_mul(b'0' as u64)).wrapping_add(letters.wrapping_mul(above_digits));
+    digits.to_be_bytes()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::HashSet;
+
+    #[test]
+    fn digits_are_those_of_the_library() {
+        for half in [0, 9, 10, 15, 0x0123_4567, 0x89ab_cdef, 0xfedc_ba98, 0xffff_ffff, 0xa0b1_00ff] {
+            assert_eq!(std::str::from_utf8(&hexadecimal(half)).unwrap(), format!("{half:08x}"));
+        }
+    }
 
     #[test]
     fn identifiers_are_distinct_hexadecimal() {

@@ -43,16 +43,14 @@ impl ShortText {
     }
 
     fn digits(&mut self, number: u16) {
-        let mut scale = 10_000;
-        while scale > number && scale > 1 {
-            scale /= 10;
-        }
-        while scale > 0 {
-            // A digit is less than ten.
-            self.push(b'0'.wrapping_add(
-                u8::try_from(number.checked_div(scale).unwrap_or_default() % 10).unwrap_or_default(),
-            ));
-            scale /= 10;
+        let mut started = false;
+        for scale in [10_000, 1_000, 100, 10, 1] {
+            if number >= scale || started || scale == 1 {
+                started = true;
+                // A digit is less than ten.
+                let digit = u8::try_from(number.checked_div(scale).unwrap_or_default() % 10);
+                self.push(b'0'.wrapping_add(digit.unwrap_or_default()));
+            }
         }
     }
 

@@ -40,12 +40,11 @@ impl Process {
     pub fn start(command: &mut Command) -> Self {
         // A program that was just copied counts as being written for as long as another thread of the test
         // is between fork and exec: then it cannot be started yet.
-        let mut child = eventually_some(PATIENCE, || {
-            match command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn() {
+        let mut child =
+            eventually_some(PATIENCE, || match command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn() {
                 Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => None,
                 started => Some(started.expect("torana starts")),
-            }
-        });
+            });
         let log = Arc::new(Mutex::new(String::new()));
         let (lines, sink) = (BufReader::new(child.stderr.take().expect("piped")), Arc::clone(&log));
         std::thread::spawn(move || {
