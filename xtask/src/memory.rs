@@ -5,6 +5,7 @@ mod tls;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -17,6 +18,8 @@ use crate::workspace::{Metadata, cargo};
 const IDLE_MIB: f64 = 20.0;
 const PLAIN_KIB: f64 = 6.0;
 const TLS_KIB: f64 = 40.0;
+/// Memory that stays the same for this long stays the same.
+const STILL: Duration = Duration::from_secs(4);
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -97,9 +100,22 @@ fn measure(program: &Path, connections: usize, certificate: Option<&Certificate>
         };
         open.push(asked.with_context(|| format!("connection {number}"))?);
     }
-    let busy = server.memory_kib("VmRSS")?;
+    let busy = settled(&server)?;
     let each_kib = busy.saturating_sub(idle) as f64 / connections as f64;
     Ok(Measured { connections: open.len(), idle_mib: idle as f64 / 1024.0, each_kib })
+}
+
+/// The memory once nothing is given back any more: a connection is idle only a while after its request.
+fn settled(server: &Server) -> Result<u64> {
+    let (mut last, mut since) = (server.memory_kib("VmRSS")?, Instant::now());
+    while since.elapsed() < STILL {
+        std::thread::sleep(Duration::from_millis(100));
+        let now = server.memory_kib("VmRSS")?;
+        if now != last {
+            (last, since) = (now, Instant::now());
+        }
+    }
+    Ok(last)
 }
 
 fn ask(address: SocketAddr) -> Result<TcpStream> {

@@ -56,6 +56,18 @@ fn a_request_reaches_an_http_1_origin_as_one_and_its_answer_comes_back() {
 }
 
 #[test]
+fn a_body_in_tiny_chunks_does_not_become_a_flood_of_tiny_frames() {
+    let body: Vec<u8> = (0..30_000_u32).map(|number| (number % 251) as u8).collect();
+    let origin = Origin::always(Reply::ok("").chunked(body.chunks(1)));
+    let gateway = in_front_of(&origin);
+    // The client ends connections over such a flood.
+    let mut client = Http2Client::connect(gateway.address);
+    for _ in 0..3 {
+        assert_eq!(client.get("/").body, body);
+    }
+}
+
+#[test]
 fn heads_without_bodies_and_bodies_with_trailers_keep_their_shape() {
     let origin = Origin::respond(|request| match (&*request.method, &*request.target) {
         ("HEAD", _) => Reply::ok("twelve bytes"),

@@ -5,7 +5,7 @@ use crate::clock::now;
 use crate::h2::convert::{header_map, trailer_map};
 use crate::service::ResponseSink;
 use crate::timer::Timer;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use h2::SendStream;
 use h2::server::SendResponse;
 use http::{HeaderMap, Response, StatusCode};
@@ -105,6 +105,10 @@ fn gone(error: &h2::Error) -> Fault {
     Fault::new(Reason::ClientClosed).because(error.to_string())
 }
 
+/// Small pieces are sent as one up to this size. A frame for each would cost nine bytes and some work at both
+/// ends, and peers end connections over a flood of tiny frames.
+const GATHERED: usize = 8 * 1024;
+
 /// A response on its way to the client.
 ///
 /// Head and newest piece of data are held until more comes or the source has to be waited for, so that the
@@ -156,6 +160,24 @@ impl<'a> ResponseStream<'a> {
     /// Whether the client got a whole response.
     pub(super) const fn is_complete(&self) -> bool {
         self.finished
+    }
+
+    /// Puts a piece to the one that is held, when both are small and the client has room for both.
+    fn gather(&mut self, context: &mut Context<'_>, data: &[u8]) -> Result<bool, Fault> {
+        let both = self.held.len().saturating_add(data.len());
+        if self.held.is_empty() || self.data_sent > 0 || both > GATHERED {
+            return Ok(false);
+        }
+        match self.respond.borrow_mut().poll_room(context, both) {
+            Poll::Ready(Ok(room)) if room >= both => {}
+            Poll::Ready(Err(fault)) => return Err(fault),
+            Poll::Ready(Ok(_)) | Poll::Pending => return Ok(false),
+        }
+        self.count(data.len())?;
+        let mut joined = BytesMut::from(std::mem::take(&mut self.held));
+        joined.extend_from_slice(data);
+        self.held = joined.freeze();
+        Ok(true)
     }
 
     /// Sends what is held; more will follow.
@@ -249,6 +271,9 @@ impl ResponseSink for ResponseStream<'_> {
 
 impl BodySink for ResponseStream<'_> {
     fn poll_write(&mut self, context: &mut Context<'_>, data: &[u8]) -> Poll<Result<(), Fault>> {
+        if self.gather(context, data)? {
+            return Poll::Ready(Ok(()));
+        }
         self.send_held()?;
         loop {
             let rest = data.get(self.data_sent..).unwrap_or_default();
