@@ -50,6 +50,8 @@ enum Decoder {
     Chunked(Box<ChunkedDecoder>),
     UntilClose,
     Done,
+    /// It broke its framing. Whoever asks again must not get another reading of the same bytes.
+    Failed(BodyError),
 }
 
 impl BodyDecoder {
@@ -71,7 +73,7 @@ impl BodyDecoder {
         match &self.state {
             Decoder::Done => true,
             Decoder::Chunked(chunked) => chunked.is_done(),
-            Decoder::Length(_) | Decoder::UntilClose => false,
+            Decoder::Length(_) | Decoder::UntilClose | Decoder::Failed(_) => false,
         }
     }
 
@@ -83,11 +85,16 @@ impl BodyDecoder {
         let available = input.len().saturating_sub(from);
         match &mut self.state {
             Decoder::Done => Ok(BodyStep::End { consumed: from }),
-            Decoder::Chunked(chunked) => Ok(match chunked.step(input, from)? {
-                ChunkStep::Data { start, end } => BodyStep::Data { start, end },
-                ChunkStep::NeedMore => BodyStep::NeedMore,
-                ChunkStep::End { consumed } => BodyStep::End { consumed },
-            }),
+            Decoder::Failed(error) => Err(*error),
+            Decoder::Chunked(chunked) => match chunked.step(input, from) {
+                Ok(ChunkStep::Data { start, end }) => Ok(BodyStep::Data { start, end }),
+                Ok(ChunkStep::NeedMore) => Ok(BodyStep::NeedMore),
+                Ok(ChunkStep::End { consumed }) => Ok(BodyStep::End { consumed }),
+                Err(error) => {
+                    self.state = Decoder::Failed(error);
+                    Err(error)
+                }
+            },
             _ if available == 0 => Ok(BodyStep::NeedMore),
             Decoder::UntilClose => Ok(BodyStep::Data { start: from, end: input.len() }),
             Decoder::Length(remaining) => {

@@ -182,12 +182,8 @@ pub(crate) fn check_host(host: &[u8]) -> Result<(), HeadError> {
     let (name, port) = if host.first() == Some(&b'[') {
         let end = memchr::memchr(b']', host).ok_or(invalid)?;
         let (literal, port) = host.split_at_checked(end.wrapping_add(1)).ok_or(invalid)?;
-        let inner = literal.get(1..end).unwrap_or_default();
-        if inner.is_empty()
-            || !inner.iter().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'))
-        {
-            return Err(invalid);
-        }
+        let inner = std::str::from_utf8(literal.get(1..end).unwrap_or_default()).map_err(|_| invalid)?;
+        let _: std::net::Ipv6Addr = inner.parse().map_err(|_| invalid)?;
         (&b""[..], port)
     } else {
         host.split_at(memchr::memchr(b':', host).unwrap_or(host.len()))

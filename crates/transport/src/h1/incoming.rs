@@ -43,6 +43,8 @@ pub(crate) struct Incoming<'a> {
     patience: Patience,
     limit: u64,
     grow_next: bool,
+    /// Why it failed: then it is not asked again, and never complete.
+    failed: Option<Reason>,
     pub(crate) bytes: u64,
 }
 
@@ -57,7 +59,19 @@ impl<'a> Incoming<'a> {
         limit: u64,
     ) -> Self {
         let decoder = BodyDecoder::new(framing);
-        Self { io, timer, buffer, blame, decoder, data: 0..0, patience, limit, grow_next: false, bytes: 0 }
+        Self {
+            io,
+            timer,
+            buffer,
+            blame,
+            decoder,
+            data: 0..0,
+            patience,
+            limit,
+            grow_next: false,
+            failed: None,
+            bytes: 0,
+        }
     }
 
     /// From here on all bytes until the end of the connection are data, however slowly they come.
@@ -68,7 +82,7 @@ impl<'a> Incoming<'a> {
     }
 
     pub(crate) fn is_done(&self) -> bool {
-        self.data.is_empty() && self.decoder.is_done()
+        self.data.is_empty() && self.decoder.is_done() && self.failed.is_none()
     }
 
     pub(crate) fn data(&self) -> &[u8] {
@@ -80,13 +94,25 @@ impl<'a> Incoming<'a> {
         self.data = 0..0;
     }
 
-    pub(crate) fn trailers(&self, into: &mut Fields) -> Result<(), Fault> {
-        self.decoder
-            .trailers(into)
-            .map_err(|error| Fault::new(self.blame.malformed).because(error.to_string()))
+    pub(crate) fn trailers(&mut self, into: &mut Fields) -> Result<(), Fault> {
+        self.decoder.trailers(into).map_err(|error| {
+            self.failed = Some(self.blame.malformed);
+            Fault::new(self.blame.malformed).because(error.to_string())
+        })
     }
 
     pub(crate) fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, Fault>> {
+        if let Some(reason) = self.failed {
+            return Poll::Ready(Err(Fault::new(reason)));
+        }
+        let filled = self.poll_more(context);
+        if let Poll::Ready(Err(fault)) = &filled {
+            self.failed = Some(fault.reason);
+        }
+        filled
+    }
+
+    fn poll_more(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, Fault>> {
         if !self.data.is_empty() {
             return Poll::Ready(Ok(true));
         }
