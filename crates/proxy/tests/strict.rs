@@ -8,6 +8,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    unreachable_pub,
     reason = "tests fail by panicking"
 )]
 

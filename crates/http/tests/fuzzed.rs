@@ -1,0 +1,49 @@
+//! What the fuzzers check, on every input that they found worth keeping (`fuzz/corpus`).
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs,
+    unreachable_pub,
+    reason = "tests fail by panicking"
+)]
+
+#[path = "fuzzed/chunked.rs"]
+mod chunked;
+#[path = "fuzzed/hyper_reads.rs"]
+mod hyper_reads;
+#[path = "fuzzed/request.rs"]
+mod request;
+#[path = "fuzzed/response.rs"]
+mod response;
+#[path = "fuzzed/split.rs"]
+mod split;
+
+fn replay(target: &str, check: fn(&[u8])) {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
+    let mut count = 0;
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let input = std::fs::read(&path).unwrap();
+        let outcome = std::panic::catch_unwind(|| check(&input));
+        assert!(outcome.is_ok(), "{} fails: {:?}", path.display(), String::from_utf8_lossy(&input));
+        count += 1;
+    }
+    assert!(count >= 20, "{count} inputs in {}", folder.display());
+}
+
+#[test]
+fn requests_that_hyper_refuses_are_refused() {
+    replay("request", request::check);
+}
+
+#[test]
+fn responses_mean_the_same_however_they_are_cut() {
+    replay("response", response::check);
+}
+
+#[test]
+fn chunked_bodies_mean_the_same_however_they_are_cut() {
+    replay("chunked", chunked::check);
+}

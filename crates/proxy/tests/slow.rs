@@ -1,0 +1,144 @@
+//! Clients that are slow on purpose hold nothing for long, and nobody else up.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests fail by panicking")]
+
+mod common;
+#[path = "yaml.rs"]
+mod yaml;
+
+use common::{Gateway, Options};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use torana_testkit::{Client, Origin, Reply, eventually};
+use yaml::Running;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Sends a byte every 20 ms until it is answered; what the answer was.
+fn drip(address: SocketAddr, begin: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(begin.as_bytes()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    let begun = Instant::now();
+    let mut answer = Vec::new();
+    while begun.elapsed() < PATIENCE {
+        let mut piece = [0; 4096];
+        match stream.read(&mut piece) {
+            Ok(0) => break,
+            Ok(count) => answer.extend_from_slice(&piece[..count]),
+            Err(_) if answer.is_empty() => {
+                // It may have been closed in this moment; then the answer is there to read.
+                let _ = stream.write_all(b"x");
+            }
+            Err(_) => {}
+        }
+    }
+    String::from_utf8(answer).unwrap()
+}
+
+#[test]
+fn a_head_that_drips_is_a_408() {
+    let origin = Origin::always(Reply::ok(""));
+    let mut options = Options::default();
+    options.server.head_timeout = Duration::from_millis(300);
+    let gateway = Gateway::with(&[origin.addr()], options);
+    let answer = drip(gateway.address, "GET / HTTP/1.1\r\nHost: a\r\nX: ");
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("client_head_timeout"), "{answer}");
+    assert_eq!(origin.count(), 0);
+}
+
+#[test]
+fn a_body_that_drips_is_a_408_though_it_never_stops() {
+    let origin = Origin::always(Reply::ok(""));
+    let mut options = Options::default();
+    options.server.body_idle_timeout = Duration::from_millis(300);
+    options.server.min_rate = 1_000;
+    let gateway = Gateway::with(&[origin.addr()], options);
+    let answer = drip(gateway.address, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("client_body_timeout"), "{answer}");
+    eventually(PATIENCE, || gateway.endpoints[0].usage.open() == 0);
+}
+
+#[test]
+fn a_body_that_keeps_its_rate_may_take_longer_than_the_timeout() {
+    let origin = Origin::respond(|request| Reply::ok(request.body.len().to_string()));
+    let mut options = Options::default();
+    options.server.body_idle_timeout = Duration::from_millis(500);
+    options.server.min_rate = 1_000;
+    let gateway = Gateway::with(&[origin.addr()], options);
+    let mut client = Client::connect(gateway.address);
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20000\r\n\r\n");
+    for _ in 0..20 {
+        std::thread::sleep(Duration::from_millis(50));
+        client.send([b'x'; 1_000]);
+    }
+    assert_eq!(client.read_response().text(), "20000");
+}
+
+#[test]
+fn an_answer_that_is_read_in_a_drip_is_cut_off() {
+    let long = vec![b'y'; 16 << 20];
+    let origin = Origin::always(Reply::ok(long));
+    let mut options = Options::default();
+    options.server.write_timeout = Duration::from_millis(300);
+    options.server.min_rate = 100_000_000;
+    let gateway = Gateway::with(&[origin.addr()], options);
+    let mut stream = TcpStream::connect(gateway.address).unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    let begun = Instant::now();
+    let mut total = 0;
+    let mut piece = vec![0; 16 << 10];
+    // Some is always taken, so the socket is never quite still.
+    while begun.elapsed() < PATIENCE {
+        match stream.read(&mut piece) {
+            Ok(0) | Err(_) => break,
+            Ok(count) => total += count,
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(total < 16 << 20, "all of it was delivered");
+    eventually(PATIENCE, || gateway.endpoints[0].usage.open() == 0);
+}
+
+#[test]
+fn the_service_stays_available_under_slow_heads_bodies_and_reads() {
+    let origin = Origin::respond(|request| match request.target.as_str() {
+        "/big" => Reply::ok(vec![b'z'; 1 << 20]),
+        _ => Reply::ok("x"),
+    });
+    let gateway = Running::start(&format!(
+        "access_log: off\ntimeouts: {{ head: 2s, body: 2s, write: 2s }}\n\
+         services: {{ s: {{ endpoints: [\"{}\"] }} }}\nroutes: [{{ path: /*, service: s }}]\n",
+        origin.url()
+    ));
+    let attack = |mode: &[&str], target: &str| {
+        let url = format!("http://{}{target}", gateway.address);
+        let mut command = Command::new("slowhttptest");
+        command.args(["-c", "50", "-r", "50", "-i", "1", "-l", "4", "-p", "2", "-u", &url]).args(mode);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("slowhttptest is installed")
+    };
+    let mut attacks = [
+        attack(&["-H"], "/"),
+        attack(&["-B", "-s", "100000", "-t", "POST"], "/"),
+        attack(&["-X", "-w", "5", "-y", "20", "-n", "1", "-z", "4", "-k", "2"], "/big"),
+    ];
+    let (mut most, mut probes) = (0, 0);
+    let mut running = true;
+    while running {
+        let begun = Instant::now();
+        let response = Client::connect(gateway.address).exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!((response.status, response.text().as_str()), (200, "x"));
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        probes += 1;
+        most = most.max(gateway.metrics.connections().open());
+        running = false;
+        for attack in &mut attacks {
+            running |= attack.try_wait().unwrap().is_none();
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(most > 100, "at most {most} connections at once: the attacks did not take place");
+    assert!(probes > 20, "{probes}");
+    eventually(PATIENCE, || gateway.metrics.connections().open() <= 1);
+}

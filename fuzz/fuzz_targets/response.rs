@@ -1,0 +1,7 @@
+#![no_main]
+#![allow(dead_code)]
+
+#[path = "../../crates/http/tests/fuzzed/response.rs"]
+mod response;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| response::check(data));
