@@ -12,6 +12,7 @@
 
 mod bench;
 mod certificate;
+mod chaos;
 mod ci;
 mod dependencies;
 mod endurance;
@@ -48,6 +49,8 @@ enum Task {
     Reference(generated::Arguments),
     /// Compare the cost of a request with other proxies on this machine
     Bench(bench::Arguments),
+    /// Kill origins at random behind a gateway that is reloaded, for as long as asked
+    Chaos(chaos::Arguments),
     /// Measure the memory of an idle process and of an idle connection
     Memory(memory::Arguments),
     /// Send huge bodies through in both directions: right, in constant memory, no faster than they are read
@@ -66,6 +69,7 @@ fn main() -> anyhow::Result<()> {
         Task::Schema(arguments) => schema::run(&arguments),
         Task::Reference(arguments) => reference::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Chaos(arguments) => chaos::run(&arguments),
         Task::Memory(arguments) => memory::run(&arguments),
         Task::Large(arguments) => endurance::large(&arguments),
         Task::Soak(arguments) => endurance::soak(&arguments),
