@@ -1,7 +1,7 @@
 //! Every example file is read without a finding and says what it is meant to say.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests fail by panicking")]
 
-use torana_config::written::{Balance, Switch};
+use torana_config::written::{Balance, BalanceForm, Switch};
 use torana_config::{Config, FixedResolver, Path, parse, render};
 
 fn load(name: &str) -> Config {
@@ -23,7 +23,7 @@ fn seed() {
     let config = load("seed.yaml");
     assert_eq!(config.services.len(), 6);
     assert_eq!(config.services["orders"].endpoints[0].weight(), 3);
-    assert_eq!(config.services["search"].balance, Some(Balance::LeastConnections));
+    assert_eq!(config.services["search"].balance, Some(BalanceForm::Word(Balance::LeastConnections)));
     let Some(Switch::On(jwt)) = &config.policies.jwt else { panic!("no jwt") };
     let secret = jwt.secret.as_ref().unwrap();
     assert_eq!(secret.expose(), "an example secret of 32 bytes or more");

@@ -36,6 +36,8 @@ pub struct Fault {
     pub retry: Retry,
     /// For the log only; never shown to a client.
     detail: Option<Cow<'static, str>>,
+    /// In place of the reason's own status.
+    status: Option<u16>,
     /// Fields the response must carry, such as `Allow` or `WWW-Authenticate`.
     fields: Vec<(&'static str, String)>,
 }
@@ -44,7 +46,7 @@ impl Fault {
     /// A fault that may not be retried.
     #[must_use]
     pub const fn new(reason: Reason) -> Self {
-        Self { reason, retry: Retry::No, detail: None, fields: Vec::new() }
+        Self { reason, retry: Retry::No, detail: None, status: None, fields: Vec::new() }
     }
 
     /// States what exactly happened, for the log. Clients never see it.
@@ -77,7 +79,17 @@ impl Fault {
     /// The status code for HTTP responses.
     #[must_use]
     pub const fn status(&self) -> u16 {
-        self.reason.status()
+        match self.status {
+            Some(status) => status,
+            None => self.reason.status(),
+        }
+    }
+
+    /// Gives it another status than its reason has, where the configuration says which.
+    #[must_use]
+    pub const fn with_status(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self
     }
 
     /// What exactly happened, if known. For the log only.

@@ -123,6 +123,8 @@ reasons! {
     NoEndpoint, "no_endpoint", Upstream, 503, "The service is not available.";
     /// The circuit breaker of the service is open.
     BreakerOpen, "breaker_open", Upstream, 503, "The service is not available; try again later.";
+    /// A fault that the configuration makes on purpose.
+    InjectedFault, "injected_fault", Gateway, 503, "This error was made on purpose.";
     /// All connections to the endpoint are in use and the queue is full.
     PoolQueueFull, "pool_queue_full", Upstream, 503, "The service is not available.";
     /// All connections to the endpoint stayed in use for too long.

@@ -58,6 +58,7 @@ families! {
     ENDPOINT_IN_SERVICE, Gauge, "torana_endpoint_in_service", "1 while an endpoint is asked, 0 while its probes fail or it is ejected";
     ENDPOINT_EJECTIONS, Counter, "torana_endpoint_ejections", "How often requests have ejected an endpoint";
     PROBES, Counter, "torana_probes", "Probes of an endpoint, by result";
+    MIRRORED, Counter, "torana_mirrored", "Copies of requests, by route and what became of them";
     LIMITER_KEYS, Gauge, "torana_limiter_keys", "Callers that a limit remembers";
     LIMITER_ALLOWED, Counter, "torana_limiter_allowed", "Requests that a limit let through";
     LIMITER_DENIED, Counter, "torana_limiter_denied", "Requests that a limit refused";

@@ -7,6 +7,7 @@
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly"))]
 
+mod balance;
 mod build;
 mod fingerprint;
 mod lint;
@@ -15,7 +16,9 @@ mod plan;
 mod policy;
 mod resilience;
 mod text;
+mod traffic;
 
+pub use balance::{BalanceAlgorithm, BalancePlan, HashKeyPlan, StickyPlan, ZonePlan};
 pub use order::{ORDER, Phase};
 pub use plan::{Action, EndpointPlan, HostHeader, Plan, RoutePlan, ServicePlan, Settings, UpstreamTimeouts};
 pub use policy::{
@@ -23,6 +26,7 @@ pub use policy::{
     PolicyPlan, RateLimitPlan, RemoteKeysPlan, RolesPlan, Scope, UpstreamTokenPlan,
 };
 pub use resilience::{BreakerPlan, FallbackPlan, HealthPlan, ProbesPlan};
+pub use traffic::{MirrorPlan, SplitArmPlan, SplitPlan, TrafficPlan};
 
 use torana_config::{Document, Finding, Resolver, Severity, Source, has_errors};
 

@@ -29,8 +29,12 @@ pub(crate) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
 }
 
 fn unused_services(document: &Document, plan: &Plan, findings: &mut Vec<Finding>) {
-    let named: HashSet<&str> =
-        document.config().routes.iter().filter_map(|route| route.service.as_deref()).collect();
+    let routes = &document.config().routes;
+    let own = routes.iter().filter_map(|route| route.service.as_deref());
+    let splits = routes.iter().filter_map(|route| route.split.as_ref());
+    let splits = splits.flat_map(|split| split.to.keys().map(String::as_str));
+    let mirrors = routes.iter().filter_map(|route| Some(&*route.mirror.as_ref()?.service));
+    let named: HashSet<&str> = own.chain(splits).chain(mirrors).collect();
     for service in plan.services.iter().filter(|service| !named.contains(&*service.name)) {
         let place = document.key_span_at(&Path::root().key("services").key(&service.name));
         let finding =

@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use torana_config::Span;
 use torana_config::written::{
-    AccessLogConfig, Balance, ForwardedConfig, LimitsConfig, PathsConfig, PoolConfig, RequestIdConfig,
-    RetriesConfig, ServerTimeoutsConfig,
+    AccessLogConfig, ForwardedConfig, LimitsConfig, PathsConfig, PoolConfig, RequestIdConfig, RetriesConfig,
+    ServerTimeoutsConfig,
 };
 use torana_route::RouteSpec;
 use torana_types::{EndpointUrl, ListenAddr, Network, ServiceId, TimeSpan};
 
+use crate::balance::BalancePlan;
 use crate::fingerprint;
 use crate::policy::{AuthenticationGroup, PlannedPolicy};
 use crate::resilience::{BreakerPlan, HealthPlan};
+use crate::traffic::TrafficPlan;
 
 /// What will be served.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,7 +71,7 @@ pub struct ServicePlan {
     /// Where it runs; at least one.
     pub endpoints: Vec<EndpointPlan>,
     /// How an endpoint is chosen.
-    pub balance: Balance,
+    pub balance: BalancePlan,
     /// The `Host` it sees.
     pub host: HostHeader,
     /// Connections to each endpoint.
@@ -103,6 +105,8 @@ pub struct EndpointPlan {
     pub url: EndpointUrl,
     /// Its share of requests; 0 gets nothing new.
     pub weight: u32,
+    /// The zone it is in.
+    pub zone: Option<String>,
 }
 
 /// Which `Host` a service sees.
@@ -142,6 +146,8 @@ pub struct RoutePlan {
     pub matching: RouteSpec,
     /// What happens to them in the end.
     pub action: Action,
+    /// What else happens to them.
+    pub traffic: TrafficPlan,
     /// What is asked of them before, in order.
     pub policies: Vec<PlannedPolicy>,
     /// How the ways to say who calls go together.

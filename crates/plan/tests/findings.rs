@@ -267,3 +267,51 @@ fn what_guards_a_service_can_do_what_it_says() {
         assert_eq!(codes(keys), Vec::<String>::new(), "{keys}");
     }
 }
+
+#[test]
+fn where_requests_go_is_said_without_contradiction() {
+    let codes = |text: String| -> Vec<String> {
+        findings(&text).iter().filter_map(|found| Some(found.split_once(' ')?.1.to_owned())).collect()
+    };
+    let service = |keys: &str| {
+        codes(format!("services: {{ a: {{ endpoints: [http://a], {keys} }} }}\nroutes: [{{ service: a }}]\n"))
+    };
+    for (keys, expected) in [
+        ("balance: { by: weighted, hash: path }", "error[balance]"),
+        ("balance: { table: maglev }", "error[balance]"),
+        ("balance: { hash: { header: a, cookie: b } }", "error[hash]"),
+        ("balance: { hash: { segment: 0 } }", "error[hash]"),
+        ("balance: { hash: [address, { header: a }] }", "warning[hash]"),
+        ("balance: { zone: { own: z } }", "warning[zone]"),
+    ] {
+        assert_eq!(service(keys), [expected], "{keys}");
+    }
+    let secret = service("balance: { sticky: { cookie: c, secret: short } }");
+    assert!(secret.contains(&"error[short-secret]".to_owned()), "{secret:?}");
+    let route = |keys: &str| {
+        let services = "services: { a: { endpoints: [http://a] }, b: { endpoints: [http://b] } }";
+        codes(format!("{services}\nroutes: [{{ service: a, {keys} }}, {{ path: /b, service: b }}]\n"))
+    };
+    for (keys, expected) in [
+        ("split: { to: { b: 60%, a: 1% } }", "error[split]"),
+        ("split: { to: { c: 1% } }", "error[unknown-service]"),
+        ("mirror: { service: c }", "error[unknown-service]"),
+        ("mirror: { service: b, timeout: 0s }", "error[zero-deadline]"),
+        ("faults: {}", "error[faults]"),
+    ] {
+        assert_eq!(route(keys), [expected], "{keys}");
+    }
+    for keys in [
+        "split: { to: { b: 5% }, by: consumer }",
+        "mirror: { service: b }",
+        "faults: { abort: { status: 500 } }",
+    ] {
+        assert_eq!(route(keys), Vec::<String>::new(), "{keys}");
+    }
+    assert_eq!(
+        with(
+            "routes:\n- { path: /x, service: a }\n- { path: /y, respond: {}, faults: { abort: { status: 500 } } }"
+        ),
+        ["4:27 error[no-service]"]
+    );
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use torana_config::written::{Balance, LimitKey};
 use torana_config::{FixedResolver, Severity, render};
-use torana_plan::{Action, HostHeader, Plan, PolicyPlan, Scope, load};
+use torana_plan::{Action, BalanceAlgorithm, HostHeader, Plan, PolicyPlan, Scope, load};
 
 fn plan_of(name: &str, text: &str) -> Plan {
     let resolver =
@@ -40,8 +40,8 @@ fn the_seed_example_is_planned_as_it_reads() {
     assert_eq!(public, ["/api/auth/login", "/api/health"]);
     let orders = plan.services.iter().find(|service| &*service.name == "orders").unwrap();
     assert_eq!(
-        (orders.balance, orders.endpoints[0].weight, orders.endpoints[1].weight),
-        (Balance::Weighted, 3, 1)
+        (orders.balance.algorithm, orders.endpoints[0].weight, orders.endpoints[1].weight),
+        (BalanceAlgorithm::By(Balance::Weighted), 3, 1)
     );
     let Action::Respond { status, headers, body } = &plan.routes[1].action else { panic!("not answered") };
     assert_eq!((*status, &**body), (200, b"{\"status\":\"ok\"}".as_slice()));
@@ -60,7 +60,7 @@ fn every_example_is_accepted() {
     assert_eq!(timeouts.connect.as_millis(), 5_000);
     assert_eq!(strip_prefix.as_deref(), Some("/upload"));
     assert_eq!(plan.services[1].host, HostHeader::Rewrite);
-    assert_eq!(plan.services[0].balance, Balance::Weighted);
+    assert_eq!(plan.services[0].balance.algorithm, BalanceAlgorithm::By(Balance::Weighted));
 }
 
 #[test]

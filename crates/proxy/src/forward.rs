@@ -13,6 +13,7 @@ mod retry;
 mod tunnel;
 
 pub(crate) use attempt::nanos_since_start;
+pub(crate) use choose::nobody;
 
 pub use retry::RetryPolicy;
 
@@ -48,6 +49,8 @@ pub struct Call<'a> {
     pub random: u64,
     /// The hash of what the balancer goes by, where it goes by something of the request.
     pub key: Option<u64>,
+    /// The endpoint that the client has had.
+    pub preferred: Option<usize>,
 }
 
 /// What happens around an attempt, decided by the pipeline.
@@ -115,7 +118,7 @@ pub async fn forward(
         let Some((index, endpoint)) =
             index.and_then(|index| Some((index, call.upstream.endpoints.get(index)?)))
         else {
-            return Err(earlier.unwrap_or_else(|| choose::nobody(call.upstream)));
+            return Err(earlier.unwrap_or_else(|| nobody(call.upstream)));
         };
         judge.at(call.upstream, index);
         if without_host {

@@ -3,6 +3,7 @@
 
 pub(crate) mod admit;
 mod answer;
+mod direct;
 mod outside;
 mod pass;
 mod record;
@@ -14,6 +15,7 @@ use crate::render::render;
 use crate::replay::Replay;
 use crate::request_id::{RequestId, RequestIds};
 use crate::shared::Shared;
+use crate::traffic::Copies;
 use crate::upstream::Pools;
 use record::{Record, Traffic, observe};
 use std::cell::RefCell;
@@ -37,6 +39,7 @@ pub struct Gateway {
     current: RefCell<Rc<Held>>,
     pools: Rc<Pools>,
     ids: RequestIds,
+    copies: Copies,
     spare: RefCell<Vec<Exchange>>,
 }
 
@@ -62,7 +65,14 @@ impl Gateway {
     #[must_use]
     pub fn new(shared: Arc<Shared>, pools: Rc<Pools>) -> Self {
         let current = RefCell::new(Rc::new(Held(shared.pipeline())));
-        Self { shared, current, pools, ids: RequestIds::default(), spare: RefCell::default() }
+        Self {
+            shared,
+            current,
+            pools,
+            ids: RequestIds::default(),
+            copies: Copies::default(),
+            spare: RefCell::default(),
+        }
     }
 
     /// The pipeline in force. After a change the pools of endpoints that are gone are let go.

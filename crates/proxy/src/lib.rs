@@ -8,6 +8,7 @@
 //! - [`start_worker`] starts a data-plane thread.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly"))]
 
+mod affinity;
 mod chores;
 mod client_address;
 mod explain;
@@ -28,9 +29,11 @@ mod resilience;
 mod shared;
 mod statuses;
 mod text;
+mod traffic;
 mod upstream;
 mod worker;
 
+pub use affinity::{KeySource, Sticky};
 pub use chores::Chores;
 pub use client_address::client_address;
 pub use explain::{Decision, End, Explanation, Step, explain, read_head};
@@ -45,8 +48,9 @@ pub use render::render;
 pub use replay::Replay;
 pub use report::Report;
 pub use request_id::{RequestId, RequestIds};
-pub use resilience::{Fallback, UpstreamBreaker, UpstreamHealth};
+pub use resilience::{Fallback, UpstreamBreaker, UpstreamHealth, Zones};
 pub use shared::Shared;
 pub use statuses::Statuses;
+pub use traffic::{Arm, Faults, Mirror, MirrorCounts, Split, Traffic};
 pub use upstream::{Pools, Upstream, UpstreamEndpoint, UpstreamHost, UpstreamTimeouts};
 pub use worker::{Ended, WorkerHandle, start_worker};

@@ -1,6 +1,7 @@
 //! What serves requests: immutable, shared by all workers, replaced as a whole by a reload.
 
 use crate::forwarded::Forwarded;
+use crate::traffic::Traffic;
 use crate::upstream::{Upstream, UpstreamTimeouts};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -67,6 +68,8 @@ pub struct Route {
     pub metrics: Arc<RouteMetrics>,
     /// What is asked of a request, in order.
     pub filters: Vec<Filter>,
+    /// What else happens to it.
+    pub traffic: Traffic,
     /// What happens to it in the end.
     pub action: Action,
 }

@@ -6,6 +6,7 @@ mod authentication;
 mod filters;
 mod routes;
 mod settings;
+mod traffic;
 mod upstreams;
 
 use crate::pipeline::Pipeline;

@@ -18,6 +18,7 @@ use torana_types::Rate;
 
 use crate::chores::Chores;
 use crate::probing::Prober;
+use crate::traffic::MirrorCounts;
 use crate::upstream::Upstream;
 
 /// An endpoint with the number by which workers find its pool.
@@ -39,6 +40,8 @@ pub struct Registry {
     pub(crate) breakers: Kept<(Arc<str>, BreakerSettings), Breaker>,
     /// By service; the health of its endpoints shares it.
     pub(crate) alarms: Kept<Arc<str>, Alarm>,
+    /// By route.
+    pub(crate) mirrors: Kept<Arc<str>, MirrorCounts>,
     /// By service and place.
     pub(crate) health: Kept<(Arc<str>, Address), EndpointHealth>,
     /// By service, place, authority and what is asked.
@@ -114,6 +117,7 @@ impl Registry {
         self.alarms.sweep();
         self.health.sweep();
         self.probers.sweep();
+        self.mirrors.sweep();
         self.upstreams.sweep();
         self.limiters.sweep();
         self.authentication.sweep();

@@ -41,6 +41,13 @@ impl Source for Report {
                 samples.add(names::ENDPOINT_IN_FLIGHT, &labels, f64::from(balanced.load.in_flight()));
             }
         }
+        for route in &pipeline.routes {
+            let Some(mirror) = &route.traffic.mirror else { continue };
+            for (result, count) in mirror.counts.read() {
+                let labels = [("route", &*route.name), ("result", result)];
+                samples.add(names::MIRRORED, &labels, number(count));
+            }
+        }
         for limiter in &pipeline.limiters {
             let usage = limiter.state.usage();
             let labels = [("limit", &*limiter.id)];

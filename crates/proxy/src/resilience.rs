@@ -5,7 +5,7 @@ use crate::statuses::Statuses;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
-use torana_balance::{Breaker, Panel};
+use torana_balance::{Breaker, Endpoint, Panel};
 use torana_filter::Response;
 use torana_http::ResponseHead;
 
@@ -58,5 +58,32 @@ impl Fallback {
             head.fields.append(name.as_str(), value.as_bytes()).ok()?;
         }
         Some(Response { head, body: self.body.clone() })
+    }
+}
+
+/// Which endpoints are in the gateway's own zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Zones {
+    /// By the balancer's indices; some are and some are not.
+    pub local: Box<[bool]>,
+    /// With less than this percent of the zone's weight in service all zones are asked.
+    pub at_least_percent: u32,
+}
+
+impl Zones {
+    /// Whether an endpoint is in the own zone.
+    pub(crate) fn is_local(&self, index: usize) -> bool {
+        self.local.get(index).copied().unwrap_or(false)
+    }
+
+    /// Whether enough of the own zone is in service.
+    pub(crate) fn is_enough(&self, endpoints: &[Endpoint], is_in: impl Fn(usize) -> bool) -> bool {
+        let (mut all, mut serving) = (0_u64, 0_u64);
+        for (index, endpoint) in endpoints.iter().enumerate().filter(|(index, _)| self.is_local(*index)) {
+            let weight = u64::from(endpoint.weight);
+            all = all.saturating_add(weight);
+            serving = serving.saturating_add(if is_in(index) { weight } else { 0 });
+        }
+        serving > 0 && serving.saturating_mul(100) >= all.saturating_mul(u64::from(self.at_least_percent))
     }
 }

@@ -1,8 +1,9 @@
 //! A service as the data plane sees it, and a worker's pools of connections.
 
+use crate::affinity::{KeySource, Sticky};
 use crate::forward::RetryPolicy;
 use crate::registry::NumberedEndpoint;
-use crate::resilience::{UpstreamBreaker, UpstreamHealth};
+use crate::resilience::{UpstreamBreaker, UpstreamHealth, Zones};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -55,6 +56,12 @@ pub struct Upstream {
     pub breaker: Option<UpstreamBreaker>,
     /// Which endpoints serve.
     pub health: Option<UpstreamHealth>,
+    /// What of a request the balancer goes by.
+    pub keys: Vec<KeySource>,
+    /// Clients stay with their endpoints.
+    pub sticky: Option<Sticky>,
+    /// Endpoints of the own zone come first.
+    pub zones: Option<Zones>,
     /// Bounds of a response head.
     pub head_limits: HeadLimits,
     /// Protocols that a connection may be switched to, lower case.
@@ -86,6 +93,9 @@ impl Upstream {
             deadline_field: None,
             breaker: None,
             health: None,
+            keys: Vec::new(),
+            sticky: None,
+            zones: None,
             head_limits: HeadLimits::default(),
             upgrades: Vec::new(),
         }

@@ -112,6 +112,7 @@ impl Service for Fixed {
             timer,
             random: self.ids.word(),
             key: None,
+            preferred: None,
         };
         if let Err(fault) = forward(&call, &mut exchange, &mut Replay::new(body), response, &mut Plain).await
             && !response.is_started()

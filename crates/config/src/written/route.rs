@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{OneOrMany, PoliciesConfig, UpstreamTimeoutsConfig};
+use super::{FaultsConfig, MirrorConfig, OneOrMany, PoliciesConfig, SplitConfig, UpstreamTimeoutsConfig};
 
 /// Which request goes where. A request must meet every condition; the most specific route wins.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -42,6 +42,15 @@ pub struct RouteConfig {
     /// A prefix of the path that the service does not see.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strip_prefix: Option<String>,
+    /// A part of the requests goes to other services.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<SplitConfig>,
+    /// Copies of requests go to another service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<MirrorConfig>,
+    /// Faults on purpose, to see what clients do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub faults: Option<FaultsConfig>,
     /// How long the service may take, where this differs from the service's own.
     #[serde(default)]
     pub timeouts: UpstreamTimeoutsConfig,

@@ -1,9 +1,11 @@
 //! The side that services see: endpoints, balancing, pools, deadlines.
 
+mod balance;
 mod breaker;
 mod health;
 mod retries;
 
+pub use balance::*;
 pub use breaker::*;
 pub use health::*;
 pub use retries::*;
@@ -23,9 +25,10 @@ pub struct ServiceConfig {
     /// Where the service runs: URLs, or mappings of a URL and a weight.
     #[schemars(length(min = 1))]
     pub endpoints: Vec<EndpointForm>,
-    /// How to choose an endpoint. `weighted` when an endpoint has a weight, else `round_robin`.
+    /// How to choose an endpoint: an algorithm, or a mapping. `weighted` when an endpoint has a weight, else
+    /// `round_robin`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub balance: Option<Balance>,
+    pub balance: Option<BalanceForm>,
     /// The `Host` that the service sees: `preserve` for what the client sent, `rewrite` for the
     /// endpoint's own, or any other text for exactly that. Preserved by default, as Envoy and HAProxy
     /// do, so that links which the service builds lead back to the gateway.
@@ -69,35 +72,34 @@ impl ServiceConfig {
     }
 }
 
-/// An endpoint: its URL alone, or with a weight.
+/// An endpoint: its URL alone, or a mapping.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum EndpointForm {
     /// The URL alone.
     Url(EndpointUrl),
-    /// The URL with a weight.
+    /// The URL and more.
     Full(EndpointConfig),
 }
 
-/// An endpoint with a weight.
+/// An endpoint with a weight or a zone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointConfig {
     /// Where it is.
     pub url: EndpointUrl,
     /// Its share of requests against the other endpoints' weights. 0 sends it nothing new.
-    #[serde(default = "EndpointConfig::default_weight")]
-    #[schemars(range(max = 65535))]
-    pub weight: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 65535), extend("default" = Self::DEFAULT_WEIGHT))]
+    pub weight: Option<u32>,
+    /// The zone it is in, for `balance: { zone }`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
 }
 
 impl EndpointConfig {
     /// The weight of an endpoint that has none written.
     pub const DEFAULT_WEIGHT: u32 = 1;
-
-    const fn default_weight() -> u32 {
-        Self::DEFAULT_WEIGHT
-    }
 }
 
 impl EndpointForm {
@@ -115,7 +117,17 @@ impl EndpointForm {
     pub const fn weight(&self) -> u32 {
         match self {
             Self::Url(_) => EndpointConfig::DEFAULT_WEIGHT,
-            Self::Full(config) => config.weight,
+            Self::Full(EndpointConfig { weight: Some(weight), .. }) => *weight,
+            Self::Full(_) => EndpointConfig::DEFAULT_WEIGHT,
+        }
+    }
+
+    /// The zone it is in, if that is written.
+    #[must_use]
+    pub fn zone(&self) -> Option<&str> {
+        match self {
+            Self::Url(_) => None,
+            Self::Full(config) => config.zone.as_deref(),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod action;
 mod matching;
 mod names;
+mod traffic;
 
 pub(super) use action::respond_action;
 
@@ -40,6 +41,7 @@ pub(super) fn routes(
         let matching = matching::matching(document, &path, config, findings);
         let service = service(document, &path, config, &ids, findings);
         let action = action::action(document, &path, config, service, findings);
+        let traffic = traffic::traffic(document, &path, config, &ids, findings);
         let layers = layers(document, &path, config, service.is_some(), &name);
         let mut policies = planned.in_force(document, &layers, findings);
         let authentication = authentication::group(document, &layers, &mut policies, findings);
@@ -48,7 +50,17 @@ pub(super) fn routes(
         let span = document.span_at(&path);
         // Without a path it takes nothing; the finding keeps the plan from being served.
         let Some(matching) = matching else { continue };
-        plans.push(RoutePlan { name, index, matching, action, policies, authentication, protected, span });
+        plans.push(RoutePlan {
+            name,
+            index,
+            matching,
+            action,
+            traffic,
+            policies,
+            authentication,
+            protected,
+            span,
+        });
     }
     plans
 }

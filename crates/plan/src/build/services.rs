@@ -1,15 +1,16 @@
 //! Services: defaults, and what does not fit together inside one.
 
+mod balance;
 mod breaker;
 mod health;
 mod retries;
 
+pub(super) use balance::keys;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use torana_config::written::{
-    Balance, EndpointForm, PoolConfig, ServiceConfig, Switch, UpstreamTimeoutsConfig,
-};
+use torana_config::written::{PoolConfig, ServiceConfig, Switch, UpstreamTimeoutsConfig};
 use torana_config::{Document, Finding, Path};
 
 use super::not_zero;
@@ -55,7 +56,7 @@ fn service(
     ServicePlan {
         name: name.into(),
         endpoints: endpoints(document, &path, config, findings),
-        balance: balance(document, &path, config, findings),
+        balance: balance::balance(document, &path, config, findings),
         host,
         pool: config.pool.clone(),
         timeouts: timeouts(&config.timeouts, &UpstreamTimeoutsConfig::default()),
@@ -121,20 +122,12 @@ fn endpoints(
     config
         .endpoints
         .iter()
-        .map(|form| EndpointPlan { url: form.url().clone(), weight: form.weight() })
+        .map(|form| EndpointPlan {
+            url: form.url().clone(),
+            weight: form.weight(),
+            zone: form.zone().map(str::to_owned),
+        })
         .collect()
-}
-
-fn balance(document: &Document, path: &Path, config: &ServiceConfig, findings: &mut Vec<Finding>) -> Balance {
-    let weight_written = config.endpoints.iter().any(|endpoint| matches!(endpoint, EndpointForm::Full(_)));
-    let shares = config.endpoints.iter().any(|endpoint| endpoint.weight() > 1);
-    if config.balance == Some(Balance::RoundRobin) && shares {
-        let place = document.span_at(&path.key("balance"));
-        let finding =
-            Finding::warning("weights-ignored", "`round_robin` does not look at the weights").at(place);
-        findings.push(finding.help("write `weighted`"));
-    }
-    config.balance.unwrap_or(if weight_written { Balance::Weighted } else { Balance::RoundRobin })
 }
 
 fn check_pool(document: &Document, path: &Path, pool: &PoolConfig, findings: &mut Vec<Finding>) {

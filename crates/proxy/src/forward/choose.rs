@@ -6,31 +6,52 @@ use torana_balance::{Survey, Tried};
 use torana_fault::{Fault, Reason};
 
 /// The endpoint for a try, if one is left. `word` is random, or the hash of the request's key.
+///
+/// In this order: the endpoint that the client has had; those of the own zone, while enough of it is in
+/// service; any in service, those that start slowly with their part of the requests; any in service.
 pub(super) fn endpoint(call: &Call<'_>, word: u64, tried: &Tried) -> Option<usize> {
     let upstream = call.upstream;
     let balancer = &upstream.balancer;
     let now = nanos_since_start();
-    let Some(health) = &upstream.health else {
-        return balancer.pick(word, now, tried, |_| false);
-    };
-    let panel = &health.panel;
-    match panel.survey(|| now) {
-        Survey::Quiet | Survey::Panic => balancer.pick(word, now, tried, |_| false),
-        Survey::Mixed => balancer
-            .pick(word, now, tried, |index| !panel.serves(index, now, call.random))
-            .or_else(|| balancer.pick(word, now, tried, |index| !panel.is_in(index, now))),
-        Survey::Down => None,
+    let survey = upstream.health.as_ref().map_or(Survey::Quiet, |health| health.panel.survey(|| now));
+    if survey == Survey::Down {
+        return None;
     }
+    let mixed = upstream.health.as_ref().filter(|_| survey == Survey::Mixed).map(|health| &health.panel);
+    let is_in = |index: usize| mixed.is_none_or(|panel| panel.is_in(index, now));
+    if let Some(preferred) = call.preferred.filter(|index| !tried.contains(*index) && is_in(*index)) {
+        return Some(preferred);
+    }
+    let serves = |index: usize| mixed.is_none_or(|panel| panel.serves(index, now, call.random));
+    if let Some(zones) = &upstream.zones
+        && zones.is_enough(balancer.endpoints(), is_in)
+    {
+        let near = balancer.pick(word, now, tried, |index| !zones.is_local(index) || !serves(index));
+        if near.is_some() {
+            return near;
+        }
+    }
+    let picked = balancer.pick(word, now, tried, |index| !serves(index));
+    if picked.is_some() || mixed.is_none() {
+        return picked;
+    }
+    balancer.pick(word, now, tried, |index| !is_in(index))
 }
 
 /// Why there is no endpoint, in words for the log.
-pub(super) fn nobody(upstream: &Upstream) -> Fault {
+pub(crate) fn nobody(upstream: &Upstream) -> Fault {
     let endpoints = upstream.balancer.endpoints();
     let drained = endpoints.iter().filter(|endpoint| endpoint.weight == 0).count();
     let (failing, ejected) =
         upstream.health.as_ref().map_or((0, 0), |health| health.panel.out(nanos_since_start()));
     let all = endpoints.len();
-    Fault::new(Reason::NoEndpoint).because(format!(
+    let mut why = format!(
         "of {all} endpoints {failing} fail their probes, {ejected} are ejected and {drained} have weight 0"
-    ))
+    );
+    let probers = upstream.health.iter().flat_map(|health| &health.probers);
+    if let Some(last) = probers.filter_map(|prober| prober.last_failure()).next() {
+        why.push_str("; a probe failed: ");
+        why.push_str(&last);
+    }
+    Fault::new(Reason::NoEndpoint).because(why)
 }

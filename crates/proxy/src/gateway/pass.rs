@@ -80,15 +80,27 @@ impl Gateway {
                 return give(made, passage, exchange, body, response, responder).await;
             }
         };
-        let gone = || Fault::new(Reason::Internal).because("the route's service is not in the pipeline");
-        let upstream = passage.pipeline.upstreams.get(upstream).ok_or_else(gone)?;
+        let direction = self.direct(passage, route, (upstream, timeouts), exchange, responder)?;
+        let upstream = direction.upstream;
         if let Some(prefix) = strip_prefix {
             admit::strip(&mut exchange.request, prefix)?;
         }
-        responder.host = Some(&upstream.host);
-        let random = self.ids.word();
-        let call = Call { upstream, timeouts, pools: &self.pools, timer: passage.timer, random, key: None };
-        match forward(&call, exchange, body, response, responder).await {
+        let call = Call {
+            upstream,
+            timeouts: direction.timeouts,
+            pools: &self.pools,
+            timer: passage.timer,
+            random: self.ids.word(),
+            key: direction.key,
+            preferred: direction.preferred,
+        };
+        let forwarded = async {
+            if route.traffic.disturbs() {
+                Box::pin(self.disturb(passage, route, exchange, body)).await?;
+            }
+            forward(&call, exchange, body, response, responder).await
+        };
+        match forwarded.await {
             Err(fault) if !response.is_started() && fault.reason != Reason::ClientClosed => {
                 let fallback = upstream.breaker.as_ref().and_then(|rules| rules.fallback.as_ref());
                 let fallback = fallback.filter(|_| fault.reason == Reason::BreakerOpen);

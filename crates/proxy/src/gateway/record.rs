@@ -2,6 +2,7 @@
 
 use super::Passage;
 use crate::pipeline::{Action, Route};
+use crate::traffic::Arm;
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, SystemTime};
 use torana_fault::Fault;
@@ -14,6 +15,8 @@ use torana_transport::now;
 #[derive(Debug, Default)]
 pub(super) struct Record<'p> {
     pub(super) route: Cell<Option<&'p Route>>,
+    /// Where a split has sent it, if elsewhere.
+    pub(super) arm: Cell<Option<&'p Arm>>,
     /// Zero until a response was made.
     pub(super) status: Cell<u16>,
     fault: RefCell<Option<Fault>>,
@@ -60,13 +63,16 @@ pub(super) fn observe(passage: &Passage<'_>, exchange: &Exchange, unrouted: &Rou
     let route = record.route.get();
     let upstream = record.upstream.get();
     let Traffic { received, sent } = traffic;
-    let metrics = route.map_or(unrouted, |route| &route.metrics);
+    let arm = record.arm.get();
+    let metrics = arm.map_or_else(|| route.map_or(unrouted, |route| &*route.metrics), |arm| &*arm.metrics);
     let answered = record.switched.get().unwrap_or(total);
     metrics.record(&Observation { status, reason, total: answered, upstream, received, sent });
     let Some(log) = &passage.pipeline.access_log else { return };
     let request = &exchange.request;
     let service = route.and_then(|route| match &route.action {
-        Action::Forward { upstream, .. } => passage.pipeline.upstreams.get(*upstream),
+        Action::Forward { upstream, .. } => {
+            passage.pipeline.upstreams.get(arm.map_or(*upstream, |arm| arm.upstream))
+        }
         Action::Respond { .. } => None,
     });
     let attempts = record.attempts.get();

@@ -3,7 +3,7 @@
 use super::Passage;
 use crate::forward::Responder;
 use crate::pipeline::Route;
-use crate::upstream::UpstreamHost;
+use crate::upstream::{Upstream, UpstreamHost};
 use std::time::Duration;
 use torana_fault::Fault;
 use torana_filter::{Attempt, Exchange, OnAttempt, OnResponse, Verdict};
@@ -21,17 +21,53 @@ pub(super) struct RouteResponder<'r, 'p> {
     pub(super) host: Option<&'p UpstreamHost>,
     /// The connection, once it has left HTTP.
     tunnel: Option<OpenTunnel<'r>>,
+    /// Cookies that the client is given with an answer of the service.
+    pub(super) cookies: Vec<String>,
+    /// The service whose clients stay with their endpoints, and which one this client has had.
+    pub(super) sticky: Option<(&'p Upstream, Option<usize>)>,
+    /// The endpoint that was asked last, once it has answered.
+    endpoint: usize,
+    answered: bool,
 }
 
 impl<'r, 'p> RouteResponder<'r, 'p> {
     pub(super) const fn new(passage: &'r Passage<'p>, route: &'p Route) -> Self {
-        Self { passage, route, reached: 0, host: None, tunnel: None }
+        Self {
+            passage,
+            route,
+            reached: 0,
+            host: None,
+            tunnel: None,
+            cookies: Vec::new(),
+            sticky: None,
+            endpoint: 0,
+            answered: false,
+        }
+    }
+}
+
+impl RouteResponder<'_, '_> {
+    /// What has to come back with the client's next request.
+    fn set_cookies(&mut self, head: &mut ResponseHead) -> Result<(), Fault> {
+        for cookie in self.cookies.drain(..) {
+            head.fields.append(Known::SetCookie, cookie.as_bytes())?;
+        }
+        let Some((upstream, _)) = self.sticky.filter(|(_, had)| *had != Some(self.endpoint)) else {
+            return Ok(());
+        };
+        if let (Some(sticky), Some(endpoint)) =
+            (&upstream.sticky, upstream.balancer.endpoints().get(self.endpoint))
+        {
+            head.fields.append(Known::SetCookie, sticky.write(endpoint.identity).as_bytes())?;
+        }
+        Ok(())
     }
 }
 
 impl Responder for RouteResponder<'_, '_> {
     fn on_attempt(&mut self, exchange: &mut Exchange, attempt: &Attempt<'_>) -> Result<(), Fault> {
         self.passage.record.attempt(attempt);
+        self.endpoint = attempt.endpoint;
         let Some(host) = self.host else { return Ok(()) };
         match host.on_attempt(exchange, attempt) {
             Verdict::Fail(fault) => Err(fault),
@@ -41,6 +77,7 @@ impl Responder for RouteResponder<'_, '_> {
 
     fn on_first_byte(&mut self, latency: Duration) {
         self.passage.record.upstream.set(Some(latency));
+        self.answered = true;
     }
 
     fn on_switch(&mut self) {
@@ -56,6 +93,9 @@ impl Responder for RouteResponder<'_, '_> {
         if let Some(field) = &pipeline.request_id {
             let id = exchange.request.fields.get(&field.name).unwrap_or_default();
             head.fields.insert(&field.name, id)?;
+        }
+        if self.answered {
+            self.set_cookies(head)?;
         }
         for filter in self.route.filters.iter().take(self.reached).rev() {
             if let Verdict::Fail(fault) = filter.on_response(exchange, head).await {

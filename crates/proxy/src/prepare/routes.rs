@@ -1,6 +1,7 @@
 //! Routes: filters and action.
 
 use super::filters::{Limiters, filter};
+use super::traffic::traffic;
 use crate::pipeline::{Action, Route};
 use crate::registry::Registry;
 use crate::upstream::UpstreamTimeouts;
@@ -22,6 +23,7 @@ pub(super) fn route(
     };
     Route {
         metrics: metrics.route(&planned.name, service),
+        traffic: traffic(planned, plan, registry, metrics),
         name: Arc::clone(&planned.name),
         filters: planned
             .policies
@@ -33,17 +35,22 @@ pub(super) fn route(
     }
 }
 
+/// Deadlines as the data plane has them.
+pub(super) fn timeouts(planned: &torana_plan::UpstreamTimeouts) -> UpstreamTimeouts {
+    UpstreamTimeouts {
+        first_byte: planned.first_byte.as_duration(),
+        idle: planned.idle.as_duration(),
+        total: planned.total.map(torana_types::TimeSpan::as_duration),
+        tunnel: planned.tunnel.as_duration(),
+    }
+}
+
 fn action(planned: &Planned) -> Action {
     match planned {
         Planned::Forward { service, strip_prefix, timeouts } => Action::Forward {
             upstream: service.index(),
             strip_prefix: strip_prefix.clone(),
-            timeouts: UpstreamTimeouts {
-                first_byte: timeouts.first_byte.as_duration(),
-                idle: timeouts.idle.as_duration(),
-                total: timeouts.total.map(torana_types::TimeSpan::as_duration),
-                tunnel: timeouts.tunnel.as_duration(),
-            },
+            timeouts: self::timeouts(timeouts),
         },
         Planned::Respond { status, headers, body } => {
             Action::Respond { status: *status, fields: headers.clone(), body: Bytes::copy_from_slice(body) }

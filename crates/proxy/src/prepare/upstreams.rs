@@ -1,5 +1,6 @@
 //! Services: endpoints, pools and how one is chosen.
 
+pub(super) mod affinity;
 mod breaker;
 mod health;
 mod retries;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use torana_balance::{Algorithm, Balancer, Endpoint as Weighted, EndpointLoad};
 use torana_config::written::Balance;
-use torana_plan::{HostHeader, ServicePlan};
+use torana_plan::{BalanceAlgorithm, HostHeader, ServicePlan};
 use torana_transport::{Address, Endpoint, EndpointSettings};
 use torana_types::EndpointUrl;
 
@@ -43,7 +44,7 @@ pub(super) fn upstream(service: &ServicePlan, registry: &mut Registry) -> Arc<Up
             kept: Some(kept),
         });
     }
-    let algorithm = algorithm(service.balance);
+    let algorithm = algorithm(service.balance.algorithm);
     let balancer = match registry.upstreams.get(name) {
         Some(before) => before.balancer.rebuild(algorithm, weighted),
         None => Balancer::new(algorithm, weighted),
@@ -57,6 +58,9 @@ pub(super) fn upstream(service: &ServicePlan, registry: &mut Registry) -> Arc<Up
     upstream.breaker = service.breaker.as_ref().map(|plan| breaker::breaker(name, plan, registry));
     upstream.health =
         service.health.as_ref().map(|plan| health::health(service, plan, &asked, known, registry));
+    upstream.keys = service.balance.keys.iter().map(affinity::key_source).collect();
+    upstream.sticky = service.balance.sticky.as_ref().map(|plan| affinity::sticky(name, plan));
+    upstream.zones = affinity::zones(service);
     upstream.deadline_field = service.deadline_header.as_deref().map(Arc::from);
     upstream.upgrades.clone_from(&service.upgrades);
     let upstream = Arc::new(upstream);
@@ -84,12 +88,14 @@ fn address(url: &EndpointUrl) -> Address {
     }
 }
 
-const fn algorithm(balance: Balance) -> Algorithm {
-    match balance {
-        Balance::RoundRobin => Algorithm::RoundRobin,
-        Balance::Weighted => Algorithm::WeightedRoundRobin,
-        Balance::LeastConnections => Algorithm::LeastConnections,
-        Balance::TwoChoices => Algorithm::TwoChoices,
+const fn algorithm(planned: BalanceAlgorithm) -> Algorithm {
+    match planned {
+        BalanceAlgorithm::By(Balance::RoundRobin) => Algorithm::RoundRobin,
+        BalanceAlgorithm::By(Balance::Weighted) => Algorithm::WeightedRoundRobin,
+        BalanceAlgorithm::By(Balance::LeastConnections) => Algorithm::LeastConnections,
+        BalanceAlgorithm::By(Balance::TwoChoices) => Algorithm::TwoChoices,
+        BalanceAlgorithm::Ring => Algorithm::RingHash,
+        BalanceAlgorithm::Maglev => Algorithm::Maglev,
     }
 }
 
