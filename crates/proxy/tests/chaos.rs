@@ -8,6 +8,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
     reason = "tests fail by panicking"
 )]
 
@@ -52,7 +53,7 @@ impl Random {
 fn text(origins: &[Origin], turn: u64) -> String {
     let urls: Vec<String> = origins.iter().map(Origin::url).collect();
     let balance = ["round_robin", "least_connections", "two_choices", "weighted"][(turn % 4) as usize];
-    let pool = if turn % 3 == 0 { "max_connections: 50" } else { "max_connections: 60" };
+    let pool = if turn.is_multiple_of(3) { "max_connections: 50" } else { "max_connections: 60" };
     format!(
         "access_log: off
 services:
@@ -128,7 +129,7 @@ fn ask(address: SocketAddr, told: &Told, number: u64) {
     while !told.is_over() {
         turn += 1;
         let path = format!("/{number}/{turn}");
-        let post = turn % 4 == 0;
+        let post = turn.is_multiple_of(4);
         let request = if post {
             format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello")
         } else {

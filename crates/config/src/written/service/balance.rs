@@ -14,7 +14,7 @@ pub enum BalanceForm {
     /// An algorithm.
     Word(Balance),
     /// More than that.
-    Full(BalanceConfig),
+    Full(Box<BalanceConfig>),
 }
 
 /// How to choose an endpoint. At most one of `by` and `hash` is given.

@@ -23,7 +23,7 @@ pub(super) fn balance(
     let written = match &config.balance {
         None => plain(None),
         Some(BalanceForm::Word(word)) => plain(Some(*word)),
-        Some(BalanceForm::Full(full)) => full.clone(),
+        Some(BalanceForm::Full(full)) => (**full).clone(),
     };
     let keys = written.hash.as_ref().map(|hash| keys(document, &path.key("hash"), hash, findings));
     let algorithm = match (&keys, written.by) {
