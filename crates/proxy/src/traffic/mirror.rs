@@ -119,7 +119,7 @@ pub(crate) async fn copy(
 fn duplicate(request: &RequestHead) -> Result<RequestHead, Fault> {
     let limits = HeadLimits { head_bytes: usize::MAX, target_bytes: usize::MAX, fields: usize::MAX };
     let mut bytes = Vec::new();
-    write_request_head(request, request.framing, &mut bytes);
+    write_request_head(request, request.framing, None, &mut bytes);
     let mut copy = RequestHead::default();
     match parse_request(&bytes, 0, &limits, &mut copy) {
         Ok(Some(_)) => Ok(copy),
