@@ -36,6 +36,8 @@ pub trait Control: Send + Sync + 'static {
     fn configuration(&self) -> String;
     /// The metrics page, in the OpenMetrics text format.
     fn metrics(&self) -> String;
+    /// The services and their endpoints at this moment, as JSON.
+    fn services(&self) -> String;
 }
 
 const INDEX: &str = "\
@@ -43,6 +45,7 @@ const INDEX: &str = "\
 /readyz    200 while requests should be sent here, else 503 and why
 /metrics   counters for Prometheus
 /config    the configuration in force, secrets left out
+/services  the services at this moment: endpoints, health, breakers
 ";
 
 /// Serves until `shutdown` ends, and the requests that have come until then.
@@ -58,6 +61,7 @@ pub async fn serve(
         .route("/readyz", any(ready))
         .route("/metrics", any(metrics))
         .route("/config", any(config))
+        .route("/services", any(services))
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "There is no such page; see /.") })
         .layer(from_fn(guard))
         .with_state(control);
@@ -86,6 +90,10 @@ async fn ready(State(control): State<Arc<dyn Control>>) -> Response {
 
 async fn metrics(State(control): State<Arc<dyn Control>>) -> Page {
     Page::new("application/openmetrics-text; version=1.0.0; charset=utf-8", control.metrics())
+}
+
+async fn services(State(control): State<Arc<dyn Control>>) -> Page {
+    Page::new("application/json", control.services())
 }
 
 async fn config(State(control): State<Arc<dyn Control>>) -> Page {

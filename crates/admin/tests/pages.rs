@@ -22,6 +22,10 @@ impl Control for Fixed {
         "x".repeat(LONG_PAGE)
     }
 
+    fn services(&self) -> String {
+        "{}\n".into()
+    }
+
     fn metrics(&self) -> String {
         "# EOF\n".into()
     }
@@ -57,6 +61,7 @@ fn pages_say_what_they_should_and_nothing_to_strangers() {
     control.0.store(false, Ordering::Relaxed);
     assert_eq!(ask(address, "GET", "/readyz", "127.0.0.1"), (503, "draining\n".into()));
     assert_eq!(ask(address, "GET", "/metrics", "localhost:1"), (200, "# EOF\n".into()));
+    assert_eq!(ask(address, "GET", "/services", "localhost"), (200, "{}\n".into()));
     assert_eq!(ask(address, "GET", "/config", "localhost"), (200, "x".repeat(LONG_PAGE)));
     assert_eq!(ask(address, "GET", "/", "localhost").0, 200);
     assert_eq!(ask(address, "GET", "/x", "localhost").0, 404);

@@ -312,6 +312,6 @@ fn where_requests_go_is_said_without_contradiction() {
         with(
             "routes:\n- { path: /x, service: a }\n- { path: /y, respond: {}, faults: { abort: { status: 500 } } }"
         ),
-        ["4:27 error[no-service]"]
+        ["4:28 error[no-service]"]
     );
 }

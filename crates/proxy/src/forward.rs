@@ -13,14 +13,14 @@ mod retry;
 mod tunnel;
 
 pub(crate) use attempt::nanos_since_start;
-pub(crate) use choose::nobody;
+pub(crate) use choose::{Word, endpoint as choose_endpoint, nobody};
+pub(crate) use judge::Judge;
 
 pub use retry::RetryPolicy;
 
 use crate::replay::Replay;
 use crate::upstream::{Pools, Upstream, UpstreamTimeouts};
 use attempt::{Ended, Trial};
-use judge::Judge;
 use retry::{Chances, Next};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -108,13 +108,15 @@ pub async fn forward(
         chances.begun = chances.begun.saturating_add(1);
         let number = chances.begun;
         let word = call.key.unwrap_or(call.random.rotate_left(number.wrapping_mul(17)));
+        let by = Word { word, random: call.random, preferred: call.preferred };
         // Why a try has failed says more than that nobody is asked any more.
         let earlier = last.take();
         let mut judge = match Judge::admit(call.upstream) {
             Ok(judge) => judge,
             Err(refused) => return Err(earlier.unwrap_or(refused)),
         };
-        let index = choose::endpoint(call, word, &tried).or_else(|| again(call, word, &mut tried));
+        let index =
+            choose::endpoint(call.upstream, by, &tried).or_else(|| again(call.upstream, by, &mut tried));
         let Some((index, endpoint)) =
             index.and_then(|index| Some((index, call.upstream.endpoints.get(index)?)))
         else {
@@ -160,7 +162,7 @@ pub async fn forward(
         };
         tried.insert(index);
         body.rewind();
-        let elsewhere = next == Next::Elsewhere && choose::endpoint(call, word, &tried).is_some();
+        let elsewhere = next == Next::Elsewhere && choose::endpoint(call.upstream, by, &tried).is_some();
         if !elsewhere {
             let retry = chances.begun.saturating_sub(1);
             let wait = policy.backoff.delay(retry, call.random.rotate_left(retry));
@@ -170,12 +172,12 @@ pub async fn forward(
 }
 
 /// When every endpoint was tried, all of them may be tried again.
-fn again(call: &Call<'_>, word: u64, tried: &mut Tried) -> Option<usize> {
+fn again(upstream: &Upstream, by: Word, tried: &mut Tried) -> Option<usize> {
     if tried.is_empty() {
         return None;
     }
     *tried = Tried::default();
-    choose::endpoint(call, word, tried)
+    choose::endpoint(upstream, by, tried)
 }
 
 async fn bounded<T>(

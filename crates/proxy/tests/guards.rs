@@ -156,6 +156,11 @@ fn probes_take_endpoints_out_and_bring_them_back_one_prober_each() {
     eventually(PATIENCE, || get(&gateway, "/").status == 503);
     let page = gateway.metrics.render();
     assert!(page.contains("torana_probes_total{service=\"a\",endpoint=\""), "{page}");
+    let shown = torana_proxy::services(&gateway.shared);
+    let endpoint = |number: usize| &shown["a"]["endpoints"][number];
+    assert_eq!((&endpoint(0)["in_service"], &endpoint(0)["why"]), (&false.into(), &"its probes fail".into()));
+    assert_eq!(endpoint(0)["probes"]["last_failure"], "status 503");
+    assert!(endpoint(1)["probes"]["last_failure"].as_str().unwrap().contains("upstream_connect_failed"));
     second.restart();
     failing.store(false, Ordering::Relaxed);
     eventually(PATIENCE, || both(&gateway));

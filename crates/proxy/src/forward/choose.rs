@@ -1,16 +1,27 @@
 //! Which endpoint takes a try.
 
-use super::{Call, nanos_since_start};
+use super::nanos_since_start;
 use crate::upstream::Upstream;
 use torana_balance::{Survey, Tried};
 use torana_fault::{Fault, Reason};
 
-/// The endpoint for a try, if one is left. `word` is random, or the hash of the request's key.
+/// By what an endpoint is chosen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Word {
+    /// For the balancer: random, or the hash of the request's key.
+    pub(crate) word: u64,
+    /// Random, the same for all tries of a request.
+    pub(crate) random: u64,
+    /// The endpoint that the client has had.
+    pub(crate) preferred: Option<usize>,
+}
+
+/// The endpoint for a try, if one is left.
 ///
 /// In this order: the endpoint that the client has had; those of the own zone, while enough of it is in
 /// service; any in service, those that start slowly with their part of the requests; any in service.
-pub(super) fn endpoint(call: &Call<'_>, word: u64, tried: &Tried) -> Option<usize> {
-    let upstream = call.upstream;
+pub(crate) fn endpoint(upstream: &Upstream, by: Word, tried: &Tried) -> Option<usize> {
+    let word = by.word;
     let balancer = &upstream.balancer;
     let now = nanos_since_start();
     let survey = upstream.health.as_ref().map_or(Survey::Quiet, |health| health.panel.survey(|| now));
@@ -19,10 +30,10 @@ pub(super) fn endpoint(call: &Call<'_>, word: u64, tried: &Tried) -> Option<usiz
     }
     let mixed = upstream.health.as_ref().filter(|_| survey == Survey::Mixed).map(|health| &health.panel);
     let is_in = |index: usize| mixed.is_none_or(|panel| panel.is_in(index, now));
-    if let Some(preferred) = call.preferred.filter(|index| !tried.contains(*index) && is_in(*index)) {
+    if let Some(preferred) = by.preferred.filter(|index| !tried.contains(*index) && is_in(*index)) {
         return Some(preferred);
     }
-    let serves = |index: usize| mixed.is_none_or(|panel| panel.serves(index, now, call.random));
+    let serves = |index: usize| mixed.is_none_or(|panel| panel.serves(index, now, by.random));
     if let Some(zones) = &upstream.zones
         && zones.is_enough(balancer.endpoints(), is_in)
     {

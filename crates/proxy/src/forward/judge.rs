@@ -13,7 +13,7 @@ use torana_fault::{Fault, Reason, Retry};
 
 /// Judges one try.
 #[derive(Debug)]
-pub(super) struct Judge<'a> {
+pub(crate) struct Judge<'a> {
     breaker: Option<(&'a UpstreamBreaker, Admission<'a>)>,
     health: Option<(&'a UpstreamHealth, usize)>,
     answered: bool,
@@ -31,7 +31,7 @@ impl<'a> Judge<'a> {
     ///
     /// # Errors
     /// It is open: [`Reason::BreakerOpen`] with `Retry-After`.
-    pub(super) fn admit(upstream: &'a Upstream) -> Result<Self, Fault> {
+    pub(crate) fn admit(upstream: &'a Upstream) -> Result<Self, Fault> {
         let breaker = match &upstream.breaker {
             Some(rules) => Some((rules, rules.breaker.admit(nanos_since_start).map_err(refusal)?)),
             None => None,
@@ -40,14 +40,14 @@ impl<'a> Judge<'a> {
     }
 
     /// The endpoint is chosen.
-    pub(super) const fn at(&mut self, upstream: &'a Upstream, index: usize) {
+    pub(crate) const fn at(&mut self, upstream: &'a Upstream, index: usize) {
         if let Some(health) = &upstream.health {
             self.health = Some((health, index));
         }
     }
 
     /// The head of an answer came, this long after the request began to be sent.
-    pub(super) fn head(&mut self, status: u16, latency: Duration, now_nanos: u64) {
+    pub(crate) fn head(&mut self, status: u16, latency: Duration, now_nanos: u64) {
         self.answered = true;
         if let Some((rules, admission)) = self.breaker.take() {
             let outcome = if rules.statuses.contains(status) {
@@ -69,7 +69,7 @@ impl<'a> Judge<'a> {
     }
 
     /// The try failed. `uploaded`: the whole request was sent, so that only the service can be late.
-    pub(super) fn fault(&mut self, fault: &Fault, uploaded: bool) {
+    pub(crate) fn fault(&mut self, fault: &Fault, uploaded: bool) {
         let Some(kind) = kind(fault, uploaded) else { return };
         if let Some((rules, admission)) = self.breaker.take() {
             let counts = match kind {

@@ -1,6 +1,7 @@
 //! What filters may ask of services: the worker's pools, the services' own balancers.
 
 use super::Gateway;
+use crate::forward::{Judge, Word, choose_endpoint, nanos_since_start, nobody};
 use crate::pipeline::Pipeline;
 use std::time::Duration;
 use torana_balance::Tried;
@@ -42,30 +43,46 @@ impl Lent<'_> {
         let start = now();
         let mut tried = Tried::default();
         let mut random = self.gateway.ids.word();
-        let mut last = Fault::new(Reason::NoEndpoint);
+        let mut last = None;
         for _ in 0..upstream.retries.attempts {
             let left = bounds.timeout.saturating_sub(now().duration_since(start));
             if left == Duration::ZERO {
                 return Err(Fault::new(Reason::TotalTimeout));
             }
             random = random.rotate_left(17);
-            let clock = crate::forward::nanos_since_start();
-            let Some(index) = upstream.balancer.pick(random, clock, &tried, |_| false) else { break };
+            let mut judge = match (Judge::admit(upstream), last.take()) {
+                (Ok(judge), earlier) => {
+                    last = earlier;
+                    judge
+                }
+                (Err(refused), earlier) => return Err(earlier.unwrap_or(refused)),
+            };
+            let by = Word { word: random, random, preferred: None };
+            let Some(index) = choose_endpoint(upstream, by, &tried) else { break };
             let Some(endpoint) = upstream.endpoints.get(index) else { break };
+            judge.at(upstream, index);
             let _in_flight = upstream.balancer.begin(index);
             request.fields.insert(Known::Host, endpoint.authority.as_bytes())?;
             let pool = self.gateway.pools.of(endpoint);
             let limits =
                 FetchLimits { timeout: left, body_bytes: bounds.body_bytes, head: upstream.head_limits };
+            let sent = now();
             match fetch(&pool, self.timer, request, body, &limits).await {
-                Ok(fetched) => return Ok(Response { head: fetched.head, body: fetched.body.into() }),
-                Err(fault) if fault.retry == Retry::Yes => {
-                    tried.insert(index);
-                    last = fault;
+                Ok(fetched) => {
+                    let latency = now().duration_since(sent);
+                    judge.head(fetched.head.status, latency, nanos_since_start());
+                    return Ok(Response { head: fetched.head, body: fetched.body.into() });
                 }
-                Err(fault) => return Err(fault),
+                Err(fault) => {
+                    judge.fault(&fault, true);
+                    if fault.retry != Retry::Yes {
+                        return Err(fault);
+                    }
+                    tried.insert(index);
+                    last = Some(fault);
+                }
             }
         }
-        Err(last)
+        Err(last.unwrap_or_else(|| nobody(upstream)))
     }
 }

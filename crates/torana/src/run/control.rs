@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use torana_admin::{Control, Readiness};
 use torana_observe::Metrics;
+use torana_proxy::{Shared, services};
 
 /// What a reload did not change although the file did.
 #[derive(Debug)]
@@ -22,11 +23,12 @@ pub(super) struct State {
     phase: AtomicU8,
     configuration: Mutex<(u64, Value)>,
     pub(super) metrics: Arc<Metrics>,
+    shared: Weak<Shared>,
 }
 
 impl State {
-    pub(super) fn new(metrics: Arc<Metrics>) -> Arc<Self> {
-        Arc::new(Self { phase: AtomicU8::new(STARTING), configuration: Mutex::default(), metrics })
+    pub(super) fn new(metrics: Arc<Metrics>, shared: Weak<Shared>) -> Arc<Self> {
+        Arc::new(Self { phase: AtomicU8::new(STARTING), configuration: Mutex::default(), metrics, shared })
     }
 
     pub(super) fn ready(&self) {
@@ -57,6 +59,13 @@ impl Control for State {
     fn configuration(&self) -> String {
         let known = self.configuration.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = format!("{:#}", json!({ "generation": known.0, "configuration": known.1 }));
+        text.push('\n');
+        text
+    }
+
+    fn services(&self) -> String {
+        let services = self.shared.upgrade().map(|shared| services(&shared)).unwrap_or_default();
+        let mut text = format!("{services:#}");
         text.push('\n');
         text
     }

@@ -74,7 +74,7 @@ impl Server {
         let sockets = listeners::open(&plan.settings.listen, plan.settings.admin, count, inherited)?;
         let shared = Shared::new(pipeline, Arc::clone(&metrics));
         metrics.set_source(Box::new(Report::new(Arc::downgrade(&shared))));
-        let state = State::new(Arc::clone(&metrics));
+        let state = State::new(Arc::clone(&metrics), Arc::downgrade(&shared));
         state.configured(redacted);
         let admin = sockets.admin.map(|listener| Admin::start(listener, &state)).transpose()?;
         let mut workers = Vec::with_capacity(count);

@@ -1,0 +1,68 @@
+//! The services at this moment, for people: who serves, who does not and why.
+
+use crate::forward::nanos_since_start;
+use crate::shared::Shared;
+use crate::upstream::Upstream;
+use serde_json::{Map, Value, json};
+use torana_balance::Out;
+
+/// Every service with its endpoints, breaker and retries, as JSON.
+#[must_use]
+pub fn services(shared: &Shared) -> Value {
+    let pipeline = shared.pipeline();
+    let services = pipeline.upstreams.iter();
+    Value::Object(services.map(|upstream| (upstream.name.to_string(), service(upstream))).collect())
+}
+
+fn service(upstream: &Upstream) -> Value {
+    let mut shown = Map::new();
+    if let Some(rules) = &upstream.breaker {
+        let breaker = &rules.breaker;
+        shown.insert(
+            "breaker".into(),
+            json!({ "state": breaker.state().label(), "refused": breaker.refused() }),
+        );
+    }
+    if let Some(budget) = &upstream.retries.budget {
+        let retries =
+            json!({ "active": budget.active(), "granted": budget.granted(), "refused": budget.refused() });
+        shown.insert("retries".into(), retries);
+    }
+    let endpoints = (0..upstream.endpoints.len()).filter_map(|index| endpoint(upstream, index));
+    shown.insert("endpoints".into(), endpoints.collect());
+    Value::Object(shown)
+}
+
+fn endpoint(upstream: &Upstream, index: usize) -> Option<Value> {
+    let endpoint = upstream.endpoints.get(index)?;
+    let balanced = upstream.balancer.endpoints().get(index)?;
+    let usage = &endpoint.endpoint.usage;
+    let mut shown = Map::new();
+    shown.insert("endpoint".into(), endpoint.authority.clone().into());
+    shown.insert("weight".into(), balanced.weight.into());
+    shown.insert("in_flight".into(), balanced.load.in_flight().into());
+    shown.insert(
+        "connections".into(),
+        json!({ "open": usage.open(), "idle": usage.idle(), "waiting": usage.waiting() }),
+    );
+    let Some(health) = &upstream.health else { return Some(shown.into()) };
+    if let Some((state, _)) = health.panel.endpoints.get(index) {
+        let out = state.out(nanos_since_start());
+        shown.insert("in_service".into(), out.is_none().into());
+        if let Some(why) = out {
+            let why = match why {
+                Out::Probes => "its probes fail",
+                Out::Ejected => "requests to it failed",
+            };
+            shown.insert("why".into(), why.into());
+        }
+        shown.insert("ejections".into(), state.ejections().into());
+    }
+    if let Some(prober) = health.probers.get(index) {
+        let (succeeded, failed) = prober.counts();
+        let probes =
+            json!({ "succeeded": succeeded, "failed": failed, "last_failure": prober.last_failure() });
+        shown.insert("probes".into(), probes);
+    }
+    Some(shown.into())
+}
