@@ -5,14 +5,19 @@
 
 mod config;
 mod forms;
+mod listen;
 mod policy;
 mod route;
 mod server;
 mod service;
+mod tls;
 mod traffic;
 
 pub use config::Config;
 pub use forms::{Off, OneOrMany, Switch};
+pub use listen::{
+    ClientAuthConfig, ClientAuthMode, ClientCertificateFields, ListenForm, ListenerConfig, ListenerTlsConfig,
+};
 pub use policy::*;
 pub use route::{RespondConfig, RouteConfig, ValueCondition, ValueConditionConfig};
 pub use server::{
@@ -20,4 +25,5 @@ pub use server::{
     PathsConfig, RequestIdConfig, ServerTimeoutsConfig,
 };
 pub use service::*;
+pub use tls::{CertificateConfig, ProxyProtocolVersion, TlsVersion, UpstreamTlsConfig, Verification};
 pub use traffic::*;

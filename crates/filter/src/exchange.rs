@@ -5,6 +5,7 @@ use bytes::Bytes;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
+use torana_certificate::ClientCertificate;
 use torana_fault::Fault;
 use torana_http::RequestHead;
 
@@ -55,6 +56,8 @@ pub struct Exchange {
     pub identity: Option<Arc<Identity>>,
     /// What ways to say who calls have refused so far, while another may still succeed.
     pub refusal: Option<Box<Fault>>,
+    /// The certificate that the client has shown, verified when its connection was made.
+    pub client_certificate: Option<Arc<ClientCertificate>>,
     /// The narrowest limit that was asked.
     pub limit: Option<LimitState>,
 }
@@ -68,6 +71,7 @@ impl Default for Exchange {
             moment: Moment::default(),
             identity: None,
             refusal: None,
+            client_certificate: None,
             limit: None,
         }
     }

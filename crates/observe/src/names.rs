@@ -43,6 +43,8 @@ families! {
     ACCEPT_ERRORS, Counter, "torana_accept_errors", "Connections that could not be accepted, for want of file descriptors for example";
     REQUESTS_IN_FLIGHT, Gauge, "torana_requests_in_flight", "Requests whose response has not ended";
     BUFFERS_LENT, Gauge, "torana_buffers_lent", "Read buffers in use by requests and responses under way";
+    TLS_HANDSHAKES, Counter, "torana_tls_handshakes", "TLS handshakes with clients by version, and whether an earlier session went on";
+    TLS_HANDSHAKE_ERRORS, Counter, "torana_tls_handshake_errors", "Connections that ended before a first request, by reason: no TLS could be agreed on, or a PROXY header was wrong";
     POOL_OPEN, Gauge, "torana_pool_connections_open", "Connections to an endpoint";
     POOL_IDLE, Gauge, "torana_pool_connections_idle", "Connections to an endpoint that wait for a request";
     POOL_WAITING, Gauge, "torana_pool_waiting", "Requests that wait for a connection to an endpoint";

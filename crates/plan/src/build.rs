@@ -2,26 +2,31 @@
 //! looked at.
 
 mod authentication;
+mod listeners;
+mod pem;
 mod policies;
 mod routes;
 mod services;
+mod upstream_tls;
+
+pub(crate) use listeners::path_of as listener_path;
 
 use torana_config::written::{Config, ServerTimeoutsConfig};
-use torana_config::{Document, Finding, Path};
+use torana_config::{Document, Finding, Path, Resolver};
 use torana_types::TimeSpan;
 
 use crate::plan::{Plan, Settings};
 use crate::text;
 
 /// Builds the plan as far as possible, and says what is not.
-pub(crate) fn build(document: &Document, findings: &mut Vec<Finding>) -> Plan {
-    let settings = settings(document, findings);
-    let services = services::services(document, findings);
+pub(crate) fn build(document: &Document, resolver: &dyn Resolver, findings: &mut Vec<Finding>) -> Plan {
+    let settings = settings(document, resolver, findings);
+    let services = services::services(document, resolver, findings);
     let routes = routes::routes(document, &services, findings);
     Plan { settings, services, routes }
 }
 
-fn settings(document: &Document, findings: &mut Vec<Finding>) -> Settings {
+fn settings(document: &Document, resolver: &dyn Resolver, findings: &mut Vec<Finding>) -> Settings {
     let config = document.config();
     check_names(document, config, findings);
     let ServerTimeoutsConfig { handshake, head, body, keep_alive, write, half_close: _ } = &config.timeouts;
@@ -36,7 +41,7 @@ fn settings(document: &Document, findings: &mut Vec<Finding>) -> Settings {
         not_zero(document, &Path::root().key("timeouts").key(key), *span, findings);
     }
     Settings {
-        listen: config.listen.as_slice().to_vec(),
+        listen: listeners::listeners(document, resolver, findings),
         admin: config.admin.on().copied(),
         workers: config.workers,
         trusted_proxies: config.trusted_proxies.clone(),

@@ -16,6 +16,7 @@ mod plan;
 mod policy;
 mod resilience;
 mod text;
+mod tls;
 mod traffic;
 
 pub use balance::{BalanceAlgorithm, BalancePlan, HashKeyPlan, StickyPlan, ZonePlan};
@@ -26,6 +27,7 @@ pub use policy::{
     PolicyPlan, RateLimitPlan, RemoteKeysPlan, RolesPlan, Scope, UpstreamTokenPlan,
 };
 pub use resilience::{BreakerPlan, FallbackPlan, HealthPlan, ProbesPlan};
+pub use tls::{ClientAuthPlan, ListenerPlan, ListenerTlsPlan, UpstreamTlsPlan, VerificationPlan};
 pub use traffic::{MirrorPlan, SplitArmPlan, SplitPlan, TrafficPlan};
 
 use torana_config::{Document, Finding, Resolver, Severity, Source, has_errors};
@@ -52,11 +54,11 @@ pub fn load(name: &str, text: &str, resolver: &dyn Resolver) -> Loaded {
     let mut findings = parsed.findings;
     let mut planned = None;
     if let Some(document) = &parsed.document {
-        let (made, more) = plan(document);
+        let (made, more) = plan(document, resolver);
         findings.extend(more);
         planned = made;
     } else if let Some(salvaged) = &parsed.salvaged {
-        let (_, more) = plan(salvaged);
+        let (_, more) = plan(salvaged, resolver);
         findings.extend(more.into_iter().filter(holds_of_a_part));
     }
     findings.sort_by_key(|finding| finding.span.as_ref().map(|span| span.start));
@@ -78,11 +80,11 @@ fn holds_of_a_part(finding: &Finding) -> bool {
     finding.severity == Severity::Error && !ONLY_OF_THE_WHOLE.contains(&finding.code)
 }
 
-/// Plans a document. The plan is `None` exactly when a finding is an error.
+/// Plans a document; files that it names are read by `resolver`. The plan is `None` exactly when a finding is an error.
 #[must_use]
-pub fn plan(document: &Document) -> (Option<Plan>, Vec<Finding>) {
+pub fn plan(document: &Document, resolver: &dyn Resolver) -> (Option<Plan>, Vec<Finding>) {
     let mut findings = Vec::new();
-    let plan = build::build(document, &mut findings);
+    let plan = build::build(document, resolver, &mut findings);
     lint::lint(document, &plan, &mut findings);
     let plan = (!has_errors(&findings)).then_some(plan);
     (plan, findings)

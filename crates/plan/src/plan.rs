@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use torana_config::Span;
 use torana_config::written::{
-    AccessLogConfig, ForwardedConfig, LimitsConfig, PathsConfig, PoolConfig, RequestIdConfig, RetriesConfig,
-    ServerTimeoutsConfig,
+    AccessLogConfig, ForwardedConfig, LimitsConfig, PathsConfig, PoolConfig, ProxyProtocolVersion,
+    RequestIdConfig, RetriesConfig, ServerTimeoutsConfig,
 };
 use torana_route::RouteSpec;
 use torana_types::{EndpointUrl, ListenAddr, Network, ServiceId, TimeSpan};
@@ -15,6 +15,7 @@ use crate::balance::BalancePlan;
 use crate::fingerprint;
 use crate::policy::{AuthenticationGroup, PlannedPolicy};
 use crate::resilience::{BreakerPlan, HealthPlan};
+use crate::tls::{ListenerPlan, UpstreamTlsPlan};
 use crate::traffic::TrafficPlan;
 
 /// What will be served.
@@ -40,7 +41,7 @@ impl Plan {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Where clients connect; at least one.
-    pub listen: Vec<ListenAddr>,
+    pub listen: Vec<ListenerPlan>,
     /// Where the admin API listens, if at all.
     pub admin: Option<ListenAddr>,
     /// Threads that serve; `None` is one for each core.
@@ -88,6 +89,10 @@ pub struct ServicePlan {
     pub deadline_header: Option<String>,
     /// Protocols that a connection may be switched to, lower case.
     pub upgrades: Vec<Arc<str>>,
+    /// What is asked of endpoints that are reached by TLS; `None` where none is.
+    pub tls: Option<Arc<UpstreamTlsPlan>>,
+    /// The PROXY protocol header that connections begin with.
+    pub proxy_protocol: Option<ProxyProtocolVersion>,
 }
 
 impl ServicePlan {

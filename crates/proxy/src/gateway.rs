@@ -19,6 +19,7 @@ use crate::traffic::Copies;
 use crate::upstream::Pools;
 use record::{Record, Traffic, observe};
 use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -27,7 +28,8 @@ use torana_filter::{Exchange, Response};
 use torana_http::RequestHead;
 use torana_observe::Metrics;
 use torana_transport::{
-    ConnectionInfo, RequestBody, RequestInFlight, ResponseSink, ServerSettings, Service, Timer, now, recently,
+    ConnectionInfo, Entrance, HandshakeFault, RequestBody, RequestInFlight, ResponseSink, ServerSettings,
+    Service, Timer, now, recently,
 };
 
 /// The gateway on one worker.
@@ -167,6 +169,21 @@ impl Service for Gateway {
 
     fn settings(&self) -> ServerSettings {
         self.current.borrow().0.server
+    }
+
+    fn entrance(&self, listener: usize) -> Option<Entrance> {
+        let pipeline = self.pipeline();
+        pipeline.0.listeners.get(listener).map(|listener| listener.entrance.clone())
+    }
+
+    fn admitted(&self, connection: &ConnectionInfo) {
+        if let Some(tls) = &connection.tls {
+            self.shared.handshakes.done(tls);
+        }
+    }
+
+    fn turned_away(&self, _: usize, _: SocketAddr, fault: &HandshakeFault) {
+        self.shared.handshakes.failed(fault.failure);
     }
 
     fn opened(&self) {

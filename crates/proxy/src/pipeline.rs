@@ -1,6 +1,7 @@
 //! What serves requests: immutable, shared by all workers, replaced as a whole by a reload.
 
 use crate::forwarded::Forwarded;
+use crate::listener::Listener;
 use crate::traffic::Traffic;
 use crate::upstream::{Upstream, UpstreamTimeouts};
 use bytes::Bytes;
@@ -15,6 +16,8 @@ use torana_types::Network;
 /// Everything that a request meets, in the order in which it meets it.
 #[derive(Debug)]
 pub struct Pipeline {
+    /// The listeners, by the numbers that workers know their sockets by.
+    pub listeners: Vec<Listener>,
     /// Bounds and deadlines on the client's side.
     pub server: ServerSettings,
     /// How paths are read.

@@ -4,6 +4,7 @@
 
 mod authentication;
 mod filters;
+mod listeners;
 mod routes;
 mod settings;
 mod traffic;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use torana_observe::Metrics;
 use torana_plan::Plan;
 use torana_route::Router;
+use torana_transport::TlsError;
 
 /// Why a plan cannot be served here and now.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +29,14 @@ pub enum PrepareError {
         file: PathBuf,
         /// What the system said.
         source: std::io::Error,
+    },
+    /// TLS cannot be spoken as planned: the system has no authorities, for example.
+    #[error("{what}: {source}")]
+    Tls {
+        /// Whose TLS.
+        what: String,
+        /// What is wrong with it.
+        source: TlsError,
     },
     /// Two routes cannot be told apart. The plan's checks find this first, with places.
     #[error("routes are ambiguous: {0}")]
@@ -51,14 +61,20 @@ pub fn prepare(
         let conflicts: Vec<String> = conflicts.iter().map(|conflict| format!("{conflict:?}")).collect();
         PrepareError::Routes(conflicts.join("; "))
     })?;
-    let upstreams = plan.services.iter().map(|service| upstreams::upstream(service, registry)).collect();
+    let upstreams = plan
+        .services
+        .iter()
+        .map(|service| upstreams::upstream(service, registry))
+        .collect::<Result<_, _>>()?;
     let mut limiters = filters::Limiters::default();
     let routes = plan
         .routes
         .iter()
         .map(|route| routes::route(route, plan, registry, metrics, &mut limiters))
         .collect();
+    let listeners = settings.listen.iter().map(|listener| listeners::listener(listener, registry));
     let mut pipeline = Pipeline {
+        listeners: listeners.collect::<Result<_, _>>()?,
         server: settings::server(settings),
         paths: settings::paths(settings),
         trusted_proxies: settings.trusted_proxies.clone(),

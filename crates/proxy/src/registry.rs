@@ -12,8 +12,11 @@ use torana_balance::{
 };
 use torana_filters::{FailureLimit, LimiterState, Method, RemoteKeys};
 use torana_observe::{AccessLog, AccessLogSettings};
-use torana_plan::{AuthenticationPlan, ProbesPlan, RateLimitPlan, RemoteKeysPlan};
-use torana_transport::{Address, Endpoint, EndpointSettings};
+use torana_plan::{
+    AuthenticationPlan, ClientAuthPlan, ListenerTlsPlan, ProbesPlan, RateLimitPlan, RemoteKeysPlan,
+    UpstreamTlsPlan,
+};
+use torana_transport::{Address, Endpoint, EndpointSettings, Tickets, TlsClientContext, TlsServer};
 use torana_types::Rate;
 
 use crate::chores::Chores;
@@ -29,11 +32,14 @@ pub(crate) struct NumberedEndpoint {
     pub(crate) endpoint: Arc<Endpoint>,
 }
 
+/// Service, place, bounds, and TLS with the name that is asked for: pools with others are other pools.
+pub(crate) type EndpointKey = (Arc<str>, Address, EndpointSettings, Option<(Arc<UpstreamTlsPlan>, Box<str>)>);
+
 /// State by identity. Owned by the one thread that prepares pipelines.
 #[derive(Debug, Default)]
 pub struct Registry {
-    /// By service, place and bounds: pools with other bounds are other pools.
-    pub(crate) endpoints: Kept<(Arc<str>, Address, EndpointSettings), NumberedEndpoint>,
+    /// By what shapes them.
+    pub(crate) endpoints: Kept<EndpointKey, NumberedEndpoint>,
     /// By service and place.
     pub(crate) loads: Kept<(Arc<str>, Address), EndpointLoad>,
     /// By service and what shapes them.
@@ -52,6 +58,12 @@ pub struct Registry {
     pub(crate) upstreams: Kept<Arc<str>, Upstream>,
     /// By everything that shapes them: a limit that changed begins anew.
     pub(crate) limiters: Kept<Arc<RateLimitPlan>, LimiterState>,
+    /// By everything that shapes them.
+    pub(crate) tls_servers: Kept<Arc<ListenerTlsPlan>, TlsServer>,
+    /// By what clients must show: a session must not go on under other demands.
+    pub(crate) tickets: Kept<Option<Arc<ClientAuthPlan>>, Tickets>,
+    /// By everything that shapes them; they hold sessions that may go on.
+    pub(crate) tls_clients: Kept<Arc<UpstreamTlsPlan>, TlsClientContext>,
     /// By everything that shapes them; they hold what they have verified.
     pub(crate) authentication: Kept<AuthenticationPlan, Method>,
     /// Keys that are fetched, by where and how.
@@ -122,6 +134,9 @@ impl Registry {
         self.limiters.sweep();
         self.authentication.sweep();
         self.remote_keys.sweep();
+        self.tls_servers.sweep();
+        self.tickets.sweep();
+        self.tls_clients.sweep();
     }
 }
 

@@ -28,6 +28,7 @@ impl Source for Report {
         samples.add(names::REQUESTS_IN_FLIGHT, &[], held.requests as f64);
         samples.add(names::BUFFERS_LENT, &[], held.buffers as f64);
         let pipeline = shared.pipeline();
+        shared.handshakes.collect(samples);
         for upstream in &pipeline.upstreams {
             guards(upstream, samples);
             for (endpoint, balanced) in upstream.endpoints.iter().zip(upstream.balancer.endpoints()) {

@@ -1,5 +1,6 @@
 //! What all workers share: the pipeline in force, and where things are counted.
 
+use crate::handshakes::Handshakes;
 use crate::pipeline::Pipeline;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ pub struct Shared {
     /// When that was by the wall clock, as far as it is known.
     epoch: AtomicU64,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) handshakes: Handshakes,
     /// Where requests are counted that found no route.
     pub(crate) unrouted: Arc<RouteMetrics>,
 }
@@ -28,7 +30,14 @@ impl Shared {
     pub fn new(pipeline: Pipeline, metrics: Arc<Metrics>) -> Arc<Self> {
         let unrouted = metrics.unrouted();
         let (pipeline, started) = (ArcSwap::from_pointee(pipeline), now());
-        Arc::new(Self { pipeline, started, epoch: AtomicU64::new(epoch(started)), metrics, unrouted })
+        Arc::new(Self {
+            pipeline,
+            started,
+            epoch: AtomicU64::new(epoch(started)),
+            metrics,
+            handshakes: Handshakes::default(),
+            unrouted,
+        })
     }
 
     /// Puts a new pipeline in force for every request that begins from now on. Requests under way end with

@@ -4,6 +4,7 @@
     missing_docs,
     unreachable_pub,
     clippy::panic,
+    clippy::indexing_slicing,
     clippy::unwrap_used,
     reason = "shared by test binaries that use parts of it"
 )]
@@ -21,16 +22,27 @@ pub const SECRET: &str = "a secret of at least thirty-two bytes";
 
 pub struct Running {
     pub address: SocketAddr,
+    /// Of every listener, in the order of the file.
+    pub addresses: Vec<SocketAddr>,
     pub shared: Arc<Shared>,
     pub metrics: Arc<Metrics>,
     registry: Registry,
     workers: Vec<WorkerHandle>,
+    resolver: FixedResolver,
 }
 
 /// Plans a text, with `${env:KEY}` set.
 pub fn plan(text: &str) -> Plan {
-    let resolver = FixedResolver::default().with_environment("KEY", SECRET);
-    let loaded = load("test.yaml", text, &resolver);
+    planned(text, &resolver())
+}
+
+/// What every test's file may refer to.
+pub fn resolver() -> FixedResolver {
+    FixedResolver::default().with_environment("KEY", SECRET)
+}
+
+fn planned(text: &str, resolver: &FixedResolver) -> Plan {
+    let loaded = load("test.yaml", text, resolver);
     let findings = render(&loaded.findings, &loaded.source, false);
     loaded.plan.unwrap_or_else(|| panic!("{findings}"))
 }
@@ -41,20 +53,29 @@ impl Running {
     }
 
     pub fn with_workers(text: &str, count: usize) -> Self {
+        Self::with_resolver(text, count, resolver())
+    }
+
+    pub fn with_resolver(text: &str, count: usize, resolver: FixedResolver) -> Self {
         let metrics = Metrics::new();
         let mut registry = Registry::with_chores(Chores::start().unwrap());
-        let pipeline = prepare(&plan(text), &mut registry, &metrics).unwrap();
+        let plan = planned(text, &resolver);
+        let pipeline = prepare(&plan, &mut registry, &metrics).unwrap();
         let shared = Shared::new(pipeline, Arc::clone(&metrics));
         metrics.set_source(Box::new(Report::new(Arc::downgrade(&shared))));
-        let mut address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut addresses = vec![SocketAddr::from(([127, 0, 0, 1], 0)); plan.settings.listen.len()];
         let mut workers = Vec::new();
         for number in 0..count {
-            let listener = bind(address).unwrap();
-            address = listener.local_addr().unwrap();
-            let worker = start_worker(format!("w{number}"), vec![(0, listener)], Arc::clone(&shared), |_| {});
+            let listen = |(number, address): (usize, &mut SocketAddr)| {
+                let listener = bind(*address).unwrap();
+                *address = listener.local_addr().unwrap();
+                (number, listener)
+            };
+            let listeners = addresses.iter_mut().enumerate().map(listen).collect();
+            let worker = start_worker(format!("w{number}"), listeners, Arc::clone(&shared), |_| {});
             workers.push(worker.unwrap());
         }
-        Self { address, shared, metrics, registry, workers }
+        Self { address: addresses[0], addresses, shared, metrics, registry, workers, resolver }
     }
 
     /// Starts a drain; dropping still waits for the workers.
@@ -65,7 +86,8 @@ impl Running {
     }
 
     pub fn reload(&mut self, text: &str) {
-        let pipeline = prepare(&plan(text), &mut self.registry, &self.metrics).unwrap();
+        let plan = planned(text, &self.resolver);
+        let pipeline = prepare(&plan, &mut self.registry, &self.metrics).unwrap();
         self.shared.replace(pipeline);
     }
 

@@ -15,6 +15,7 @@ use bytes::BytesMut;
 pub use self::response::Response;
 
 use crate::DEADLINE;
+use crate::tls::TlsOptions;
 use crate::wire::{BodyReader, head_length};
 
 /// Why nothing could be read.
@@ -54,6 +55,8 @@ fn shown(bytes: &[u8]) -> String {
 #[derive(Debug)]
 pub struct Client {
     stream: TcpStream,
+    /// TLS over the stream, unless it is plain.
+    session: Option<Box<rustls::ClientConnection>>,
     buffer: BytesMut,
     deadline: Duration,
 }
@@ -91,7 +94,55 @@ impl Client {
     fn from_stream(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(DEADLINE))?;
-        Ok(Self { stream, buffer: BytesMut::new(), deadline: DEADLINE })
+        Ok(Self { stream, session: None, buffer: BytesMut::new(), deadline: DEADLINE })
+    }
+
+    /// Connects and shakes hands, asking for `server_name`.
+    ///
+    /// # Errors
+    /// When the connection or the handshake is refused, fails or is late.
+    pub fn try_connect_tls(address: SocketAddr, options: &TlsOptions, server_name: &str) -> io::Result<Self> {
+        Self::try_connect(address)?.try_secure(options, server_name)
+    }
+
+    /// As [`try_connect_tls`](Self::try_connect_tls).
+    #[must_use]
+    #[track_caller]
+    pub fn connect_tls(address: SocketAddr, options: &TlsOptions, server_name: &str) -> Self {
+        Self::try_connect_tls(address, options, server_name)
+            .unwrap_or_else(|error| panic!("connecting to {server_name} at {address} by TLS: {error}"))
+    }
+
+    /// Shakes hands over this connection, whatever was sent on it before.
+    ///
+    /// # Errors
+    /// When the handshake is refused, fails or is late.
+    pub fn try_secure(mut self, options: &TlsOptions, server_name: &str) -> io::Result<Self> {
+        let mut session = Box::new(options.session(server_name));
+        self.stream.set_read_timeout(Some(self.deadline))?;
+        while session.is_handshaking() {
+            session.complete_io(&mut self.stream)?;
+        }
+        self.session = Some(session);
+        Ok(self)
+    }
+
+    /// What the handshake has agreed on.
+    ///
+    /// # Panics
+    /// When the connection is plain.
+    #[must_use]
+    pub fn session(&self) -> &rustls::ClientConnection {
+        self.session.as_deref().expect("a connection by TLS")
+    }
+
+    /// The certificate that the server has shown.
+    ///
+    /// # Panics
+    /// When the connection is plain.
+    #[must_use]
+    pub fn server_certificate(&self) -> Vec<u8> {
+        self.session().peer_certificates().and_then(<[_]>::first).expect("a certificate").to_vec()
     }
 
     /// Sets how long each later call may take.
@@ -122,7 +173,14 @@ impl Client {
     /// # Errors
     /// When the peer has closed or does not read before the deadline.
     pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
-        self.stream.write_all(bytes.as_ref())
+        match &mut self.session {
+            None => self.stream.write_all(bytes.as_ref()),
+            Some(session) => {
+                let mut tls = rustls::Stream::new(&mut **session, &mut self.stream);
+                tls.write_all(bytes.as_ref())?;
+                tls.flush()
+            }
+        }
     }
 
     /// Reads the next final response; interim ones (1xx but 101) before it are in its `interim`.
@@ -274,7 +332,11 @@ impl Client {
         }
         self.stream.set_read_timeout(Some(left)).map_err(ClientError::Socket)?;
         let mut piece = [0; 16 * 1024];
-        match self.stream.read(&mut piece) {
+        let read = match &mut self.session {
+            None => self.stream.read(&mut piece),
+            Some(session) => rustls::Stream::new(&mut **session, &mut self.stream).read(&mut piece),
+        };
+        match read {
             Ok(0) => Ok(false),
             Ok(count) => {
                 self.buffer.extend_from_slice(&piece[..count]);

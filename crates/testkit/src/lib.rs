@@ -5,6 +5,7 @@
 //!   request byte for byte and answers with the [`Reply`] that a closure returns, faults included.
 //! - [`Client`]: a blocking TCP client; every call has a deadline.
 //! - [`http2`]: a client that writes HTTP/2 frames by hand, and one that behaves.
+//! - [`Authority`], [`TlsOptions`], [`TlsFront`]: certificates of the test's own, and TLS around client and origin.
 //! - [`eventually`], [`Gate`]: wait for a state, or hold a reply until the test says go.
 //! - [`large`], [`soak`]: traffic for a whole gateway as a process, for tests and for longer runs.
 //! - [`temp_dir`]: a directory that is removed at the end of the test.
@@ -20,18 +21,22 @@
     reason = "a panic here fails the test that uses the helper, which is the way it reports"
 )]
 
+mod certificates;
 mod client;
 mod gate;
 pub mod http2;
 pub mod large;
 mod origin;
 pub mod soak;
+mod tls;
 mod wait;
 mod wire;
 
+pub use certificates::{Authority, Issued, pem};
 pub use client::{Client, ClientError, Response, get, request};
 pub use gate::Gate;
 pub use origin::{Origin, ReceivedRequest, Reply, UponHead};
+pub use tls::{Greeting, TlsFront, TlsOptions};
 pub use wait::{eventually, eventually_some};
 
 /// How long the helpers wait for a peer when the test names no deadline: 10 seconds, far above what a passing

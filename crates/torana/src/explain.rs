@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
     };
-    let port = plan.settings.listen.first().map_or(0, |address| address.socket_addr().port());
+    let port = plan.settings.listen.first().map_or(0, |listener| listener.address.socket_addr().port());
     let local = SocketAddr::from(([127, 0, 0, 1], port));
     let connection = ConnectionInfo {
         secure: arguments.url.starts_with("https://"),

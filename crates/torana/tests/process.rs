@@ -57,12 +57,12 @@ impl Process {
         let find = |label: &str| {
             eventually_some(PATIENCE, || {
                 let log = log.lock().unwrap();
-                let after = log.split_once(label)?.1;
+                let after = log.split_once(label)?.1.split_once("://")?.1;
                 after.split_ascii_whitespace().next()?.parse().ok()
             })
         };
-        let address = find("listening on http://");
-        let admin = find("admin pages on http://");
+        let address = find("listening on ");
+        let admin = find("admin pages on ");
         Self { child, address, admin, log }
     }
 

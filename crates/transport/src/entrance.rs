@@ -57,7 +57,7 @@ pub(crate) async fn serve<S: Service + 'static>(
     // Both fail only when the client is gone already.
     let (Ok(local), Ok(())) = (tcp.local_addr(), tcp.set_nodelay(true)) else { return };
     let connection = ConnectionInfo { listener, ..ConnectionInfo::plain(peer, local) };
-    let entrance = service.entrance(listener);
+    let Some(entrance) = service.entrance(listener) else { return };
     let (io, connection, protocol) = if entrance.is_open() {
         (Io::new(Stream::Tcp(tcp)), connection, Protocol::Http1)
     } else {

@@ -42,7 +42,8 @@ pub use service::{ConnectionInfo, RequestBody, ResponseSink, ServerSettings, Ser
 pub use timer::{Timer, within};
 pub use tls::{
     ClientAuthentication, HandshakeFailure, HandshakeFault, Protocol, ServerVerification, Tickets, TlsClient,
-    TlsClientSettings, TlsError, TlsInfo, TlsServer, TlsServerSettings, TlsStream, TlsVersion,
+    TlsClientContext, TlsClientSettings, TlsError, TlsInfo, TlsServer, TlsServerSettings, TlsStream,
+    TlsVersion,
 };
 pub use tunnel::{Tunnelled, tunnel};
 pub use usage::{RequestInFlight, Usage};

@@ -92,9 +92,10 @@ pub trait Service {
     fn settings(&self) -> ServerSettings;
 
     /// What the listener of that number asks of new connections, as of now.
-    fn entrance(&self, listener: usize) -> Entrance {
+    /// `None`: there is no such listener any more, and nobody gets in.
+    fn entrance(&self, listener: usize) -> Option<Entrance> {
         let _ = listener;
-        Entrance::default()
+        Some(Entrance::default())
     }
 
     /// A connection has shaken hands.

@@ -12,7 +12,7 @@ mod server;
 mod stream;
 
 pub(crate) use accept::accept;
-pub use client::{ServerVerification, TlsClient, TlsClientSettings};
+pub use client::{ServerVerification, TlsClient, TlsClientContext, TlsClientSettings};
 pub use failure::{HandshakeFailure, HandshakeFault};
 pub use protocol::Protocol;
 pub use server::{ClientAuthentication, Tickets, TlsError, TlsServer, TlsServerSettings, TlsVersion};

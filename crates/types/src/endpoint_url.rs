@@ -7,20 +7,21 @@ use std::str::FromStr;
 use crate::ParseError;
 use crate::text_form::text_form;
 
-/// The origin of an upstream endpoint (RFC 9110 section 4.3.1): scheme `http`, a host and a port.
+/// The origin of an upstream endpoint (RFC 9110 section 4.3.1): scheme `http` or `https`, a host and a port.
 ///
 /// The host is an IP address or a DNS name and is kept in lower case; an IPv6 address is kept without
 /// its brackets. A path, a query or credentials are not part of an origin and are refused, so that
 /// nothing that was written is silently ignored.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EndpointUrl {
+    secure: bool,
     host: Box<str>,
     port: u16,
 }
 
 impl EndpointUrl {
     pub(crate) const EXPECTED: &str =
-        "the URL of an endpoint such as `http://127.0.0.1:9001` or `http://users:8080`";
+        "the URL of an endpoint such as `http://127.0.0.1:9001` or `https://users:8443`";
 
     /// The host without brackets: an IP address or a name to be looked up.
     #[must_use]
@@ -28,7 +29,13 @@ impl EndpointUrl {
         &self.host
     }
 
-    /// The port; 80 when none was written.
+    /// Whether it is reached by TLS.
+    #[must_use]
+    pub const fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// The port; 80 or, by TLS, 443 when none was written.
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port
@@ -45,7 +52,7 @@ impl EndpointUrl {
     pub fn authority(&self) -> String {
         let brackets = self.host.contains(':');
         let host = if brackets { format!("[{}]", self.host) } else { self.host.to_string() };
-        if self.port == 80 { host } else { format!("{host}:{}", self.port) }
+        if self.port == default_port(self.secure) { host } else { format!("{host}:{}", self.port) }
     }
 }
 
@@ -54,12 +61,11 @@ impl FromStr for EndpointUrl {
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let error = |problem| ParseError::new(Self::EXPECTED, problem);
-        let (scheme, rest) = text.split_once("://").ok_or(error("it must begin with `http://`"))?;
-        if scheme.eq_ignore_ascii_case("https") {
-            return Err(error("`https` to an endpoint is not supported yet"));
-        }
-        if !scheme.eq_ignore_ascii_case("http") {
-            return Err(error("the only scheme supported is `http`"));
+        let (scheme, rest) =
+            text.split_once("://").ok_or(error("it must begin with `http://` or `https://`"))?;
+        let secure = scheme.eq_ignore_ascii_case("https");
+        if !secure && !scheme.eq_ignore_ascii_case("http") {
+            return Err(error("the schemes supported are `http` and `https`"));
         }
         let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         if !matches!(tail, "" | "/") {
@@ -70,7 +76,7 @@ impl FromStr for EndpointUrl {
         }
         let (host, port) = split_port(authority).ok_or(error("the IPv6 address in brackets is not valid"))?;
         let port = match port {
-            None => 80,
+            None => default_port(secure),
             Some(port) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => {
                 port.parse().ok().filter(|port| *port > 0).ok_or(error("the port must be from 1 to 65535"))?
             }
@@ -79,8 +85,12 @@ impl FromStr for EndpointUrl {
         if !is_host(&host) {
             return Err(error("the host must be an IP address or a DNS name"));
         }
-        Ok(Self { host: host.into_boxed_str(), port })
+        Ok(Self { secure, host: host.into_boxed_str(), port })
     }
+}
+
+const fn default_port(secure: bool) -> u16 {
+    if secure { 443 } else { 80 }
 }
 
 /// Splits an authority into the host in lower case and the text of the port; `None` when brackets
@@ -118,14 +128,15 @@ fn is_host(host: &str) -> bool {
 
 impl fmt::Display for EndpointUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "http://{}", self.authority())
+        let scheme = if self.secure { "https" } else { "http" };
+        write!(formatter, "{scheme}://{}", self.authority())
     }
 }
 
 text_form! {
-    EndpointUrl, format: "torana-endpoint-url", pattern: r"^[hH][tT][tT][pP]://[^/?#@\s]+/?$",
-    description: "The URL of an upstream endpoint: `http://`, a host and an optional port.",
-    examples: ["http://127.0.0.1:9001", "http://users:8080", "http://[::1]:9001"]
+    EndpointUrl, format: "torana-endpoint-url", pattern: r"^[hH][tT][tT][pP][sS]?://[^/?#@\s]+/?$",
+    description: "The URL of an upstream endpoint: `http://` or `https://`, a host and an optional port.",
+    examples: ["http://127.0.0.1:9001", "https://users:8443", "http://[::1]:9001"]
 }
 
 #[cfg(test)]
@@ -140,15 +151,16 @@ mod tests {
         };
         assert_eq!(parts("http://127.0.0.1:9001"), ("127.0.0.1".into(), 9001, "127.0.0.1:9001".into()));
         assert_eq!(parts("HTTP://Users.Internal/"), ("users.internal".into(), 80, "users.internal".into()));
+        assert_eq!(parts("https://users"), ("users".into(), 443, "users".into()));
+        assert_eq!(parts("https://users:80"), ("users".into(), 80, "users:80".into()));
         assert_eq!(parts("http://[::1]:9001"), ("::1".into(), 9001, "[::1]:9001".into()));
     }
 
     #[test]
     fn says_what_is_wrong() {
         let problem = |text: &str| text.parse::<EndpointUrl>().unwrap_err().problem();
-        assert_eq!(problem("127.0.0.1:9001"), "it must begin with `http://`");
-        assert_eq!(problem("https://users"), "`https` to an endpoint is not supported yet");
-        assert_eq!(problem("ftp://users"), "the only scheme supported is `http`");
+        assert_eq!(problem("127.0.0.1:9001"), "it must begin with `http://` or `https://`");
+        assert_eq!(problem("ftp://users"), "the schemes supported are `http` and `https`");
         assert_eq!(problem("http://users/api"), "an endpoint has no path, query or fragment");
         assert_eq!(problem("http://a:b@users"), "credentials in the URL are not supported");
         assert_eq!(problem("http://users:"), "a port number must stand after the `:`");

@@ -8,17 +8,17 @@ use serde::{Deserialize, Serialize};
 use torana_types::{ListenAddr, Network, TimeSpan};
 
 use super::{
-    AccessLogForm, ForwardedConfig, LimitsConfig, OneOrMany, PathsConfig, PoliciesConfig, RequestIdConfig,
-    RouteConfig, ServerTimeoutsConfig, ServiceConfig, Switch,
+    AccessLogForm, ForwardedConfig, LimitsConfig, ListenForm, OneOrMany, PathsConfig, PoliciesConfig,
+    RequestIdConfig, RouteConfig, ServerTimeoutsConfig, ServiceConfig, Switch,
 };
 
 /// Configuration of the Torana API gateway.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Where clients connect: one address, or a list.
+    /// Where clients connect: an address, or a mapping with what is asked of connections, or a list of both.
     #[serde(default = "Config::default_listen")]
-    pub listen: OneOrMany<ListenAddr>,
+    pub listen: OneOrMany<ListenForm>,
     /// Where the admin API and metrics listen. It knows no callers, so it should not be reachable
     /// from outside.
     #[serde(default = "Config::default_admin")]
@@ -62,8 +62,8 @@ pub struct Config {
 }
 
 impl Config {
-    fn default_listen() -> OneOrMany<ListenAddr> {
-        OneOrMany::One(ListenAddr::new(([0, 0, 0, 0], 8000).into()))
+    fn default_listen() -> OneOrMany<ListenForm> {
+        OneOrMany::One(ListenForm::Address(ListenAddr::new(([0, 0, 0, 0], 8000).into())))
     }
 
     fn default_admin() -> Switch<ListenAddr> {

@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use torana_types::{EndpointUrl, TimeSpan};
 
-use super::{PoliciesConfig, Switch};
+use super::{PoliciesConfig, ProxyProtocolVersion, Switch, UpstreamTlsConfig};
 
 /// A service behind the gateway.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -57,6 +57,13 @@ pub struct ServiceConfig {
     /// Which endpoints are asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<HealthConfig>,
+    /// TLS towards endpoints whose URLs begin with `https://`.
+    #[serde(default)]
+    pub tls: UpstreamTlsConfig,
+    /// Begins each connection with a PROXY protocol header that tells the endpoint who the client is. Then
+    /// a connection carries requests of one client alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy_protocol: Option<ProxyProtocolVersion>,
     /// Policies for every route to this service, unless the route itself says otherwise.
     #[serde(default)]
     pub policies: PoliciesConfig,

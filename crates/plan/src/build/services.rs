@@ -11,19 +11,24 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use torana_config::written::{PoolConfig, ServiceConfig, Switch, UpstreamTimeoutsConfig};
-use torana_config::{Document, Finding, Path};
+use torana_config::{Document, Finding, Path, Resolver};
 
-use super::not_zero;
+use super::{not_zero, upstream_tls};
 use crate::plan::{EndpointPlan, HostHeader, ServicePlan, UpstreamTimeouts};
 use crate::text;
 
-pub(super) fn services(document: &Document, findings: &mut Vec<Finding>) -> Vec<ServicePlan> {
+pub(super) fn services(
+    document: &Document,
+    resolver: &dyn Resolver,
+    findings: &mut Vec<Finding>,
+) -> Vec<ServicePlan> {
     let services = document.config().services.iter();
-    services.map(|(name, config)| service(document, name, config, findings)).collect()
+    services.map(|(name, config)| service(document, resolver, name, config, findings)).collect()
 }
 
 fn service(
     document: &Document,
+    resolver: &dyn Resolver,
     name: &str,
     config: &ServiceConfig,
     findings: &mut Vec<Finding>,
@@ -71,6 +76,8 @@ fn service(
             .map(|health| health::health(document, &path.key("health"), health, findings)),
         deadline_header: config.deadline_header.clone(),
         upgrades: upgrades(document, &path.key("upgrades"), &config.upgrades, findings),
+        tls: upstream_tls::upstream_tls(document, resolver, &path, config, findings),
+        proxy_protocol: config.proxy_protocol,
     }
 }
 

@@ -1,20 +1,16 @@
 //! Addresses that collide or trust too much.
 
-use torana_config::written::OneOrMany;
 use torana_config::{Document, Finding, Path};
 use torana_types::ListenAddr;
 
+use crate::build::listener_path;
 use crate::plan::Plan;
 
 pub(super) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>) {
     let root = Path::root();
-    let listen = |index: usize| match &document.config().listen {
-        OneOrMany::One(_) => root.key("listen"),
-        OneOrMany::Many(_) => root.key("listen").index(index),
-    };
-    let addresses = &plan.settings.listen;
+    let addresses = plan.settings.listen.iter().map(|listener| listener.address).enumerate();
     let mut all: Vec<(ListenAddr, Path)> =
-        addresses.iter().enumerate().map(|(index, address)| (*address, listen(index))).collect();
+        addresses.map(|(index, address)| (address, listener_path(document, index))).collect();
     all.extend(plan.settings.admin.map(|address| (address, root.key("admin"))));
     for (place, (address, path)) in all.iter().enumerate() {
         let Some((_, earlier)) = all.iter().take(place).find(|(other, _)| collide(*other, *address)) else {

@@ -4,6 +4,7 @@ use crate::client_address::client_address;
 use crate::pipeline::{Pipeline, Route};
 use crate::replay::Replay;
 use crate::request_id::RequestId;
+use std::sync::Arc;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, OnRequest, Outside, Response, Verdict};
 use torana_filters::Filter;
@@ -66,6 +67,11 @@ pub(crate) fn introduce(
     let names_fields = exchange.request.connection.names_fields;
     remove_hop_by_hop(&mut exchange.request.fields, names_fields);
     torana_filters::strip_identity_headers(&mut exchange.request.fields, &pipeline.identity_fields);
+    exchange.client_certificate =
+        connection.tls.as_ref().and_then(|tls| tls.client_certificate.as_ref()).map(Arc::clone);
+    if let Some(listener) = pipeline.listeners.get(connection.listener) {
+        listener.introduce(exchange.client_certificate.as_ref(), &mut exchange.request.fields)?;
+    }
     let trusted = pipeline.trusted_proxies.iter().any(|network| network.contains(peer.ip()));
     pipeline.forwarded.apply(&mut exchange.request, connection, trusted)
 }

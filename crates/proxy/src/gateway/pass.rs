@@ -28,6 +28,12 @@ impl Gateway {
         response: &mut impl ResponseSink,
     ) -> Result<(), Fault> {
         let pipeline = passage.pipeline;
+        if let Some(listener) = pipeline.listeners.get(passage.connection.listener)
+            && let Some(mut made) = listener.receive(passage.connection, &exchange.request)?
+        {
+            passage.identify(&mut made, &exchange.request);
+            return answer(&made, passage, body, response).await;
+        }
         if exchange.request.target_form() == TargetForm::Asterisk {
             return plainly(ResponseHead::new(204), passage, exchange, body, response).await;
         }

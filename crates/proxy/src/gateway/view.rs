@@ -20,7 +20,7 @@ impl<'a> View<'a> {
 }
 
 /// Cuts the port off an authority; the brackets of an IPv6 address stay.
-fn split_port(authority: &[u8]) -> (&[u8], Option<u16>) {
+pub(crate) fn split_port(authority: &[u8]) -> (&[u8], Option<u16>) {
     let Some(colon) = memchr::memrchr(b':', authority) else { return (authority, None) };
     let (host, port) = authority.split_at(colon);
     let inside_brackets = host.starts_with(b"[") && !host.ends_with(b"]");

@@ -55,5 +55,8 @@ pub(super) fn identity_fields(plan: &Plan) -> Vec<FieldName> {
     if ways.count() > 0 {
         fields.extend(CONSUMER_FIELDS);
     }
+    let clients =
+        plan.settings.listen.iter().filter_map(|listener| listener.tls.as_ref()?.client_auth.as_ref());
+    fields.extend(clients.flat_map(|clients| clients.headers.given()).map(|(_, field)| field));
     fields.into_iter().map(FieldName::new).collect()
 }

@@ -4,7 +4,9 @@ pub(super) mod affinity;
 mod breaker;
 mod health;
 mod retries;
+mod tls;
 
+use super::PrepareError;
 use crate::registry::{NumberedEndpoint, Registry};
 use crate::upstream::{Upstream, UpstreamEndpoint, UpstreamHost};
 use std::net::SocketAddr;
@@ -19,7 +21,10 @@ use torana_types::EndpointUrl;
 /// How long a connection is kept where its age does not matter.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-pub(super) fn upstream(service: &ServicePlan, registry: &mut Registry) -> Arc<Upstream> {
+pub(super) fn upstream(
+    service: &ServicePlan,
+    registry: &mut Registry,
+) -> Result<Arc<Upstream>, PrepareError> {
     let name = &service.name;
     let settings = endpoint_settings(service);
     let mut endpoints = Vec::with_capacity(service.endpoints.len());
@@ -29,10 +34,12 @@ pub(super) fn upstream(service: &ServicePlan, registry: &mut Registry) -> Arc<Up
         let load = registry.loads.get_or((Arc::clone(name), address.clone()), EndpointLoad::default);
         let identity = torana_balance::hash(planned.url.to_string().as_bytes());
         weighted.push(Weighted { identity, weight: planned.weight, load });
-        let key = (Arc::clone(name), address.clone(), settings);
+        let secured = tls::secured(service, &planned.url);
+        let client = tls::client(secured.as_ref(), service, &planned.url, registry)?;
+        let key = (Arc::clone(name), address.clone(), settings, secured);
         let kept = registry.endpoints.get(&key);
         let kept = kept.unwrap_or_else(|| {
-            let endpoint = Endpoint::new(address, settings);
+            let endpoint = Endpoint::secured(address, settings, client);
             let numbered = Arc::new(NumberedEndpoint { number: registry.free_number(), endpoint });
             registry.endpoints.keep(key, &numbered);
             numbered
@@ -65,7 +72,7 @@ pub(super) fn upstream(service: &ServicePlan, registry: &mut Registry) -> Arc<Up
     upstream.upgrades.clone_from(&service.upgrades);
     let upstream = Arc::new(upstream);
     registry.upstreams.keep(Arc::clone(name), &upstream);
-    upstream
+    Ok(upstream)
 }
 
 fn endpoint_settings(service: &ServicePlan) -> EndpointSettings {

@@ -10,7 +10,7 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 use torana_observe::Metrics;
-use torana_plan::Plan;
+use torana_plan::{ListenerPlan, Plan};
 use torana_proxy::{Chores, Ended, Registry, Report, Shared, WorkerHandle, prepare, start_worker};
 use torana_transport::handover::Inherited;
 use torana_types::ListenAddr;
@@ -30,7 +30,13 @@ pub(crate) struct Settings {
 impl Settings {
     fn apply(&self, plan: &mut Plan) {
         if !self.listen.is_empty() {
-            plan.settings.listen.clone_from(&self.listen);
+            // The addresses are others; what is asked of connections there stays as the file has it.
+            let written = std::mem::take(&mut plan.settings.listen);
+            let at = |(place, address): (usize, &ListenAddr)| match written.get(place) {
+                Some(listener) => ListenerPlan { address: *address, ..listener.clone() },
+                None => ListenerPlan::plain(*address),
+            };
+            plan.settings.listen = self.listen.iter().enumerate().map(at).collect();
         }
         plan.settings.admin = self.admin.or(plan.settings.admin);
         plan.settings.workers = self.workers.or(plan.settings.workers);
@@ -71,7 +77,7 @@ impl Server {
         let mut registry = Registry::with_chores(chores);
         let pipeline = prepare(&plan, &mut registry, &metrics)?;
         let count = plan.settings.workers.map_or_else(cores, |workers| usize::from(workers.get()));
-        let sockets = listeners::open(&plan.settings.listen, plan.settings.admin, count, inherited)?;
+        let sockets = listeners::open(&addresses(&plan), plan.settings.admin, count, inherited)?;
         let shared = Shared::new(pipeline, Arc::clone(&metrics));
         metrics.set_source(Box::new(Report::new(Arc::downgrade(&shared))));
         let state = State::new(Arc::clone(&metrics), Arc::downgrade(&shared));
@@ -90,8 +96,9 @@ impl Server {
                     .context("cannot start a thread")?,
             );
         }
-        for address in &sockets.addresses {
-            info!("listening on http://{address} with {count} worker(s)");
+        for (address, listener) in sockets.addresses.iter().zip(&plan.settings.listen) {
+            let scheme = if listener.tls.is_some() { "https" } else { "http" };
+            info!("listening on {scheme}://{address} with {count} worker(s)");
         }
         if let Some(Admin { address, .. }) = &admin {
             info!("admin pages on http://{address}");
@@ -135,6 +142,8 @@ impl Server {
     /// The plan cannot be served here; nothing has changed.
     pub(crate) fn reload(&mut self, mut plan: Plan, redacted: Value) -> anyhow::Result<Reload> {
         self.settings.apply(&mut plan);
+        let wanted = addresses(&plan);
+        self.keep_listeners(&mut plan);
         let pipeline = match prepare(&plan, &mut self.registry, &self.metrics) {
             Ok(pipeline) => pipeline,
             Err(problem) => {
@@ -147,18 +156,26 @@ impl Server {
         self.metrics.sweep();
         let (old, new) = (&self.plan.settings, &plan.settings);
         let fixed = [
-            ("listen", old.listen != new.listen),
+            ("listen", addresses(&self.plan) != wanted),
             ("admin", old.admin != new.admin),
             ("workers", old.workers != new.workers),
         ];
         let needs_restart = fixed.iter().filter(|(_, changed)| *changed).map(|(what, _)| *what).collect();
         // What did not take effect is compared with what is in force the next time too.
-        let (listen, admin, workers) = (old.listen.clone(), old.admin, old.workers);
+        let (admin, workers) = (old.admin, old.workers);
         self.plan = plan;
-        self.plan.settings.listen = listen;
         self.plan.settings.admin = admin;
         self.plan.settings.workers = workers;
         Ok(Reload { needs_restart })
+    }
+
+    /// The sockets stay as they are, in their order; each takes over what the new plan asks of connections
+    /// at its address.
+    fn keep_listeners(&self, plan: &mut Plan) {
+        let new = std::mem::take(&mut plan.settings.listen);
+        let same = |old: &ListenerPlan| new.iter().find(|new| new.address == old.address);
+        plan.settings.listen =
+            self.plan.settings.listen.iter().map(|old| same(old).unwrap_or(old).clone()).collect();
     }
 
     /// A configuration was refused.
@@ -205,4 +222,8 @@ impl Server {
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+fn addresses(plan: &Plan) -> Vec<ListenAddr> {
+    plan.settings.listen.iter().map(|listener| listener.address).collect()
 }

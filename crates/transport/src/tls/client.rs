@@ -10,7 +10,7 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
 use std::future::poll_fn;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpStream;
 use torana_certificate::{Certificate, CertifiedPair};
 
@@ -25,13 +25,11 @@ pub enum ServerVerification {
     Off,
 }
 
-/// Everything about the TLS towards an upstream.
+/// Everything about the TLS towards the endpoints of a service.
 #[derive(Debug)]
 pub struct TlsClientSettings<'a> {
-    /// Who vouches for it.
+    /// Who vouches for them.
     pub verification: ServerVerification,
-    /// The name that it is asked by and that its certificate must have: a DNS name or an IP address.
-    pub server_name: &'a str,
     /// What we show when asked who we are.
     pub certificate: Option<&'a CertifiedPair>,
     /// The lowest version that is spoken.
@@ -40,21 +38,18 @@ pub struct TlsClientSettings<'a> {
     pub protocols: Vec<Vec<u8>>,
 }
 
-/// The TLS towards an upstream, ready for handshakes. Sessions go on where the upstream allows it.
+/// The TLS towards the endpoints of a service, with the sessions that may go on.
 #[derive(Debug)]
-pub struct TlsClient {
+pub struct TlsClientContext {
     config: Arc<ClientConfig>,
-    server_name: ServerName<'static>,
 }
 
-impl TlsClient {
+impl TlsClientContext {
     /// Makes it ready.
     ///
     /// # Errors
-    /// The name is none, a key cannot be used, or the system trusts no authority.
+    /// A key cannot be used, or the system trusts no authority.
     pub fn new(settings: TlsClientSettings<'_>) -> Result<Self, TlsError> {
-        let server_name = ServerName::try_from(settings.server_name.to_owned())
-            .map_err(|_| TlsError(format!("`{}` is no name for a certificate", settings.server_name)))?;
         let provider = provider();
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(settings.lowest.and_above())?;
@@ -72,12 +67,32 @@ impl TlsClient {
             Some(pair) => builder.with_client_auth_cert(pair.chain_der(), pair.key_der())?,
         };
         config.alpn_protocols = settings.protocols;
-        Ok(Self { config: Arc::new(config), server_name })
+        Ok(Self { config: Arc::new(config) })
+    }
+}
+
+/// The TLS towards one endpoint, ready for handshakes.
+#[derive(Debug)]
+pub struct TlsClient {
+    context: Arc<TlsClientContext>,
+    server_name: ServerName<'static>,
+}
+
+impl TlsClient {
+    /// Asks for `server_name`, a DNS name or an IP address, and wants it in the certificate.
+    ///
+    /// # Errors
+    /// A certificate can have no such name.
+    pub fn new(context: &Arc<TlsClientContext>, server_name: &str) -> Result<Self, TlsError> {
+        let name = server_name.strip_suffix('.').unwrap_or(server_name);
+        let server_name = ServerName::try_from(name.to_owned())
+            .map_err(|_| TlsError(format!("`{name}` is no name for a certificate")))?;
+        Ok(Self { context: Arc::clone(context), server_name })
     }
 
     /// Shakes hands over a connection that was just made. The caller sets the deadline.
     pub(crate) async fn connect(&self, tcp: TcpStream) -> Result<(Box<TlsStream>, Protocol), HandshakeFault> {
-        let session = ClientConnection::new(Arc::clone(&self.config), self.server_name.clone())
+        let session = ClientConnection::new(Arc::clone(&self.context.config), self.server_name.clone())
             .map_err(super::stream::HandshakeError::Tls)?;
         let mut stream = Box::new(TlsStream::new(tcp, session.into()));
         poll_fn(|context| stream.poll_handshake(context)).await?;
@@ -86,7 +101,13 @@ impl TlsClient {
     }
 }
 
-fn system_roots() -> Result<RootCertStore, TlsError> {
+/// The authorities of the system, read once in the life of the process.
+fn system_roots() -> Result<Arc<RootCertStore>, TlsError> {
+    static KNOWN: Mutex<Option<Arc<RootCertStore>>> = Mutex::new(None);
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = &*known {
+        return Ok(Arc::clone(known));
+    }
     let found = rustls_native_certs::load_native_certs();
     let mut store = RootCertStore::empty();
     store.add_parsable_certificates(found.certs);
@@ -95,7 +116,7 @@ fn system_roots() -> Result<RootCertStore, TlsError> {
         let why = if why.is_empty() { String::new() } else { format!(" ({})", why.join("; ")) };
         return Err(TlsError(format!("the system has no trusted authorities{why}")));
     }
-    Ok(store)
+    Ok(Arc::clone(known.insert(Arc::new(store))))
 }
 
 /// Believes any certificate; signatures are checked, so that the peer at least has the key it shows.

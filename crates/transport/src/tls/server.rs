@@ -83,13 +83,15 @@ pub struct TlsServerSettings<'a> {
     /// Whether clients show certificates.
     pub clients: Option<ClientAuthentication>,
     /// The keys of session tickets.
-    pub tickets: Tickets,
+    pub tickets: Arc<Tickets>,
 }
 
 /// The TLS of a listener, ready for handshakes.
 #[derive(Debug)]
 pub struct TlsServer {
     pub(super) config: Arc<ServerConfig>,
+    /// Held for as long as handshakes may use them, so that a successor finds them.
+    _tickets: Arc<Tickets>,
 }
 
 impl TlsServer {
@@ -119,8 +121,8 @@ impl TlsServer {
         let mut config = builder.with_cert_resolver(Arc::new(Chooser::new(certificates)));
         config.alpn_protocols = Protocol::SPOKEN.iter().map(|protocol| protocol.alpn().to_vec()).collect();
         config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.ticketer = settings.tickets.0;
-        Ok(Self { config: Arc::new(config) })
+        config.ticketer = Arc::clone(&settings.tickets.0);
+        Ok(Self { config: Arc::new(config), _tickets: settings.tickets })
     }
 }
 

@@ -1,0 +1,167 @@
+//! A listener as requests meet it: whether they come to the right one, and what services learn of the
+//! client's certificate.
+
+use base64::Engine;
+use std::sync::Arc;
+use torana_certificate::ClientCertificate;
+use torana_fault::{Fault, Reason};
+use torana_filter::Response;
+use torana_http::{Fields, Known, RequestHead, ResponseHead};
+use torana_transport::{ConnectionInfo, Entrance, TlsInfo};
+
+/// A listener, ready to serve.
+#[derive(Debug, Default)]
+pub struct Listener {
+    /// What new connections meet.
+    pub entrance: Entrance,
+    /// Redirects everything to `https://` at this port.
+    pub redirect_https: Option<u16>,
+    /// Whether `Host` must be the name that the connection was made for.
+    pub strict_host: bool,
+    /// Fields that tell services of a client's certificate.
+    pub client_fields: Vec<(CertificatePart, String)>,
+}
+
+/// What of a client's certificate a field carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CertificatePart {
+    /// The subject.
+    Subject,
+    /// The alternative names.
+    Names,
+    /// The SHA-256.
+    Fingerprint,
+    /// All of it, as a byte sequence (RFC 9440 section 2.2).
+    Whole,
+}
+
+impl CertificatePart {
+    fn of(self, certificate: &ClientCertificate) -> String {
+        match self {
+            Self::Subject => certificate.subject.clone(),
+            Self::Names => certificate.names.join(", "),
+            Self::Fingerprint => certificate.fingerprint.clone(),
+            Self::Whole => {
+                format!(":{}:", base64::engine::general_purpose::STANDARD.encode(&certificate.der))
+            }
+        }
+    }
+}
+
+impl Listener {
+    /// Looks at a request before anything else does. `Some` is the whole answer.
+    ///
+    /// # Errors
+    /// The request belongs to another connection.
+    pub(crate) fn receive(
+        &self,
+        connection: &ConnectionInfo,
+        request: &RequestHead,
+    ) -> Result<Option<Response>, Fault> {
+        if let Some(port) = self.redirect_https {
+            return redirect(port, request).map(Some);
+        }
+        match &connection.tls {
+            Some(tls) if self.strict_host => agree(tls, request).map(|()| None),
+            _ => Ok(None),
+        }
+    }
+
+    /// Tells services of the certificate. What a client wrote itself into these fields is gone already.
+    ///
+    /// # Errors
+    /// None that a certificate can cause: its texts hold no control characters.
+    pub(crate) fn introduce(
+        &self,
+        certificate: Option<&Arc<ClientCertificate>>,
+        fields: &mut Fields,
+    ) -> Result<(), Fault> {
+        let Some(certificate) = certificate else { return Ok(()) };
+        for (part, name) in &self.client_fields {
+            let value = part.of(certificate);
+            if !value.is_empty() {
+                fields.insert(name.as_str(), value.as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// RFC 9110 section 15.4.9: method and body stay what they are.
+fn redirect(port: u16, request: &RequestHead) -> Result<Response, Fault> {
+    let host = without_port(request.host());
+    if host.is_empty() {
+        return Err(Fault::new(Reason::InvalidHost).because("a redirection needs a host to lead to"));
+    }
+    let mut location = b"https://".to_vec();
+    location.extend_from_slice(host);
+    if port != 443 {
+        location.extend_from_slice(format!(":{port}").as_bytes());
+    }
+    let path = request.path();
+    // `OPTIONS *` and the like lead to the host itself.
+    location.extend_from_slice(if path.starts_with(b"/") { path } else { b"/" });
+    if let Some(query) = request.query() {
+        location.push(b'?');
+        location.extend_from_slice(query);
+    }
+    let mut head = ResponseHead::new(308);
+    head.fields.insert(Known::Location, &location)?;
+    Ok(Response { head, body: bytes::Bytes::new() })
+}
+
+/// Whether `Host` is the name that the client asked for in its handshake.
+fn agree(tls: &TlsInfo, request: &RequestHead) -> Result<(), Fault> {
+    let (Some(name), host) = (&tls.server_name, without_port(request.host())) else { return Ok(()) };
+    let host = host.strip_suffix(b".").unwrap_or(host);
+    if host.is_empty() || host.eq_ignore_ascii_case(name.as_bytes()) {
+        return Ok(());
+    }
+    let detail = format!("the connection was made for {name}");
+    Err(Fault::new(Reason::MisdirectedRequest).because(detail))
+}
+
+fn without_port(authority: &[u8]) -> &[u8] {
+    crate::gateway::view::split_port(authority).0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use torana_http::h1::{HeadLimits, parse_request};
+
+    fn request(target: &str, host: &str) -> RequestHead {
+        let mut head = RequestHead::default();
+        let text = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        parse_request(text.as_bytes(), 0, &HeadLimits::default(), &mut head).unwrap().unwrap();
+        head
+    }
+
+    #[test]
+    fn redirections_keep_host_path_and_query() {
+        let location = |port, target, host| {
+            let response = redirect(port, &request(target, host)).unwrap();
+            assert_eq!(response.head.status, 308);
+            response.head.fields.get_str("Location").unwrap().to_owned()
+        };
+        assert_eq!(location(443, "/a/b?c=d%20", "x.test:8000"), "https://x.test/a/b?c=d%20");
+        assert_eq!(location(8443, "/", "[::1]:80"), "https://[::1]:8443/");
+        assert_eq!(location(443, "/", "x.test"), "https://x.test/");
+    }
+
+    #[test]
+    fn a_host_is_compared_without_port_case_and_last_dot() {
+        let agrees = |name: Option<&str>, host| {
+            let tls = TlsInfo {
+                server_name: name.map(Box::from),
+                version: "1.3",
+                resumed: false,
+                client_certificate: None,
+            };
+            agree(&tls, &request("/", host)).is_ok()
+        };
+        assert!(agrees(Some("a.test"), "A.test:8443") && agrees(Some("a.test"), "a.test."));
+        assert!(agrees(None, "anything.test"));
+        assert!(!agrees(Some("a.test"), "b.test") && !agrees(Some("a.test"), "x.a.test"));
+    }
+}

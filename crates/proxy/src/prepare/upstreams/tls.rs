@@ -1,0 +1,61 @@
+//! TLS towards endpoints.
+
+use super::super::PrepareError;
+use super::super::listeners::version;
+use crate::registry::Registry;
+use std::sync::Arc;
+use torana_plan::{ServicePlan, UpstreamTlsPlan, VerificationPlan};
+use torana_transport::{
+    Protocol, ServerVerification, TlsClient, TlsClientContext, TlsClientSettings, TlsError,
+};
+use torana_types::EndpointUrl;
+
+/// What is asked of endpoints, and the name that one of them must have.
+pub(super) type Secured = (Arc<UpstreamTlsPlan>, Box<str>);
+
+/// What is asked of an endpoint; `None` for one without TLS.
+pub(super) fn secured(service: &ServicePlan, url: &EndpointUrl) -> Option<Secured> {
+    let tls = service.tls.as_ref().filter(|_| url.is_secure())?;
+    Some((Arc::clone(tls), tls.server_name.as_deref().unwrap_or(url.host()).into()))
+}
+
+/// The same, ready for handshakes.
+///
+/// # Errors
+/// The system has no authorities, for example.
+pub(super) fn client(
+    secured: Option<&Secured>,
+    service: &ServicePlan,
+    url: &EndpointUrl,
+    registry: &mut Registry,
+) -> Result<Option<Arc<TlsClient>>, PrepareError> {
+    let failed = |source| PrepareError::Tls {
+        what: format!("the endpoint {url} of the service {}", service.name),
+        source,
+    };
+    let ready = |(plan, server_name): &Secured| {
+        let context = context(plan, registry)?;
+        TlsClient::new(&context, server_name).map(Arc::new)
+    };
+    secured.map(ready).transpose().map_err(failed)
+}
+
+/// What the endpoints of one plan share is made once.
+fn context(plan: &Arc<UpstreamTlsPlan>, registry: &mut Registry) -> Result<Arc<TlsClientContext>, TlsError> {
+    if let Some(context) = registry.tls_clients.get(plan) {
+        return Ok(context);
+    }
+    let verification = match &plan.verification {
+        VerificationPlan::System => ServerVerification::System,
+        VerificationPlan::Authorities(authorities) => ServerVerification::Authorities(authorities.clone()),
+        VerificationPlan::Off => ServerVerification::Off,
+    };
+    let context = Arc::new(TlsClientContext::new(TlsClientSettings {
+        verification,
+        certificate: plan.certificate.as_deref(),
+        lowest: version(plan.min_version),
+        protocols: vec![Protocol::Http1.alpn().to_vec()],
+    })?);
+    registry.tls_clients.keep(Arc::clone(plan), &context);
+    Ok(context)
+}

@@ -1,0 +1,180 @@
+//! TLS around the client and the origins of tests.
+
+use crate::certificates::{Authority, Issued};
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
+
+/// How a test's client shakes hands. Clones share the sessions that may go on.
+#[derive(Clone)]
+pub struct TlsOptions {
+    config: Arc<ClientConfig>,
+}
+
+impl TlsOptions {
+    /// Trusts this authority alone.
+    #[must_use]
+    pub fn trusting(authority: &Authority) -> Self {
+        Self::new(authority, None, rustls::ALL_VERSIONS)
+    }
+
+    /// The same, and shows this certificate when asked.
+    #[must_use]
+    pub fn showing(authority: &Authority, certificate: &Issued) -> Self {
+        Self::new(authority, Some(certificate), rustls::ALL_VERSIONS)
+    }
+
+    /// TLS 1.2 alone.
+    #[must_use]
+    pub fn tls12(authority: &Authority) -> Self {
+        Self::new(authority, None, &[&rustls::version::TLS12])
+    }
+
+    /// With these protocols offered.
+    #[must_use]
+    pub fn offering(mut self, protocols: &[&str]) -> Self {
+        let config = Arc::make_mut(&mut self.config);
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        self
+    }
+
+    fn new(
+        authority: &Authority,
+        certificate: Option<&Issued>,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Self {
+        let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_protocol_versions(versions)
+            .expect("versions of the provider")
+            .with_root_certificates(roots(authority));
+        let config = match certificate {
+            None => builder.with_no_client_auth(),
+            Some(issued) => builder
+                .with_client_auth_cert(issued.chain(), issued.private_key())
+                .expect("a usable certificate"),
+        };
+        Self { config: Arc::new(config) }
+    }
+
+    pub(crate) fn session(&self, server_name: &str) -> ClientConnection {
+        let name = ServerName::try_from(server_name.to_owned()).expect("a server name");
+        ClientConnection::new(Arc::clone(&self.config), name).expect("a session")
+    }
+}
+
+fn roots(authority: &Authority) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.der.clone()).expect("an authority");
+    roots
+}
+
+/// What an origin's TLS has seen of one connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Greeting {
+    /// The name that was asked for.
+    pub server_name: Option<String>,
+    /// The certificate that was shown.
+    pub certificate: Option<Vec<u8>>,
+}
+
+/// TLS in front of a plain origin.
+pub struct TlsFront {
+    address: SocketAddr,
+    greetings: Arc<Mutex<Vec<Greeting>>>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl TlsFront {
+    /// Shows `certificate`, and demands one of `clients` when given; relays to `origin`.
+    #[must_use]
+    #[track_caller]
+    pub fn new(origin: SocketAddr, certificate: &Issued, clients: Option<&Authority>) -> Self {
+        let provider = Arc::new(default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .expect("versions of the provider");
+        let builder = match clients {
+            None => builder.with_no_client_auth(),
+            Some(authority) => builder.with_client_cert_verifier(
+                WebPkiClientVerifier::builder_with_provider(Arc::new(roots(authority)), provider)
+                    .build()
+                    .expect("a verifier"),
+            ),
+        };
+        let config = builder
+            .with_single_cert(certificate.chain(), certificate.private_key())
+            .expect("a usable certificate");
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        listener.set_nonblocking(true).expect("a socket");
+        let address = listener.local_addr().expect("bound");
+        let greetings = Arc::new(Mutex::new(Vec::new()));
+        let (stop, stopped) = oneshot::channel();
+        let seen = Arc::clone(&greetings);
+        let thread = std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                let listener = TcpListener::from_std(listener).expect("a listener");
+                tokio::select! {
+                    () = relay(listener, TlsAcceptor::from(Arc::new(config)), origin, seen) => {}
+                    _ = stopped => {}
+                }
+            });
+        });
+        Self { address, greetings, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Handshakes that came to a good end, in their order.
+    #[must_use]
+    pub fn greetings(&self) -> Vec<Greeting> {
+        self.greetings.lock().expect("no panic while held").clone()
+    }
+}
+
+async fn relay(
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    origin: SocketAddr,
+    seen: Arc<Mutex<Vec<Greeting>>>,
+) {
+    while let Ok((tcp, _)) = listener.accept().await {
+        let (acceptor, seen) = (acceptor.clone(), Arc::clone(&seen));
+        tokio::spawn(async move {
+            let Ok(mut tls) = acceptor.accept(tcp).await else { return };
+            let (_, session) = tls.get_ref();
+            let certificate = session.peer_certificates().and_then(<[CertificateDer<'_>]>::first);
+            let greeting = Greeting {
+                server_name: session.server_name().map(str::to_owned),
+                certificate: certificate.map(|certificate| certificate.to_vec()),
+            };
+            seen.lock().expect("no panic while held").push(greeting);
+            if let Ok(mut plain) = TcpStream::connect(origin).await {
+                // Either side may end it in any way.
+                let _ = tokio::io::copy_bidirectional(&mut tls, &mut plain).await;
+            }
+        });
+    }
+}
+
+impl Drop for TlsFront {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
