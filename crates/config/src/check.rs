@@ -166,7 +166,9 @@ impl Checker<'_> {
     }
 
     fn text(&mut self, node: &Node, scalar: &Scalar, format_name: Option<&str>) -> Option<Value> {
-        if format_name == Some(format::SECRET) {
+        // Wherever a private key stands, it is a secret.
+        let is_key = scalar.text.contains("PRIVATE KEY-----");
+        if format_name == Some(format::SECRET) || is_key {
             let whole = matches!(scalar.origin, Origin::Reference { whole: true, .. });
             self.secrets.push((node.span.clone(), whole));
         }

@@ -151,7 +151,7 @@ impl Source {
         self.shown.replace_range(start..end, &stars);
     }
 
-    /// Hides what follows a key called `secret` on its line, so that not even a file that cannot be
+    /// Hides what follows a key called `secret` on its line, and what a private key in PEM holds, so that not even a file that cannot be
     /// parsed shows one. A parsed file hides by type ([`Source::hide`]), this only goes before.
     fn hide_by_key_name(&mut self) {
         let mut ranges = Vec::new();
@@ -165,6 +165,16 @@ impl Source {
             if !is_only_a_reference(value) {
                 ranges.push(start..start.saturating_add(value.trim_end().len()));
             }
+        }
+        for (at, _) in self.shown.match_indices("PRIVATE KEY-----\n") {
+            let line = self.shown.get(..at).and_then(|before| before.rsplit('\n').next()).unwrap_or("");
+            if !line.contains("-----BEGIN") {
+                continue;
+            }
+            let rest = self.shown.get(at..).unwrap_or("");
+            let end = rest.find("-----END").unwrap_or(rest.len());
+            let start = rest.find('\n').unwrap_or(end);
+            ranges.push(at.saturating_add(start)..at.saturating_add(end));
         }
         for range in ranges {
             self.hide(range);
@@ -228,6 +238,9 @@ mod tests {
         assert!(!shown("\"secret\" : \"hunter2\"\n").contains("hunter2"));
         assert!(!shown("secret: \"${env:A:-hunter2}\"\n").contains("hunter2"));
         assert_eq!(shown("secret: \"${env:A}\" # fine\nx: 1"), "secret: \"${env:A}\" # fine\nx: 1");
+        let key =
+            shown("a: |\n  -----BEGIN PRIVATE KEY-----\n  hunter2\n  -----END PRIVATE KEY-----\nb: 1\n");
+        assert!(!key.contains("hunter2") && key.ends_with("-----END PRIVATE KEY-----\nb: 1\n"), "{key}");
         assert_eq!(shown("secret: höre\nx: 1").len(), "secret: höre\nx: 1".len());
     }
 }

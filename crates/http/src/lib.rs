@@ -17,6 +17,7 @@ pub mod h2;
 mod head;
 mod method;
 mod name;
+pub mod proxy_protocol;
 
 pub use fields::{Fields, InvalidField};
 pub use head::{RequestHead, ResponseHead, TargetForm, Version};

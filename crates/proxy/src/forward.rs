@@ -31,6 +31,7 @@ use torana_balance::Tried;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Attempt, Exchange};
 use torana_http::h1::BodyFraming;
+use torana_http::proxy_protocol::Introduction;
 use torana_http::{Known, ResponseHead};
 use torana_transport::{BodySource, RequestBody, ResponseSink, Timer, now, recently, within};
 
@@ -51,6 +52,8 @@ pub struct Call<'a> {
     pub key: Option<u64>,
     /// The endpoint that the client has had.
     pub preferred: Option<usize>,
+    /// Whom connections are for, where endpoints are told.
+    pub client: Option<Introduction>,
 }
 
 /// What happens around an attempt, decided by the pipeline.

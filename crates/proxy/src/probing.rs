@@ -65,7 +65,12 @@ impl Prober {
                 timeouts,
             },
             plan: Arc::clone(plan),
-            endpoint: Endpoint::secured(asked.address.clone(), settings, asked.tls.clone()),
+            endpoint: Endpoint::reached_by(
+                asked.address.clone(),
+                settings,
+                asked.tls.clone(),
+                asked.introduces,
+            ),
             authority: authority.to_owned(),
             health: Arc::clone(health),
             succeeded: AtomicU64::new(0),

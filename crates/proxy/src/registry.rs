@@ -11,6 +11,7 @@ use torana_balance::{
     Alarm, Breaker, BreakerSettings, BudgetSettings, EndpointHealth, EndpointLoad, RetryBudget,
 };
 use torana_filters::{FailureLimit, LimiterState, Method, RemoteKeys};
+use torana_http::proxy_protocol::ProxyVersion;
 use torana_observe::{AccessLog, AccessLogSettings};
 use torana_plan::{
     AuthenticationPlan, ClientAuthPlan, ListenerTlsPlan, ProbesPlan, RateLimitPlan, RemoteKeysPlan,
@@ -33,7 +34,8 @@ pub(crate) struct NumberedEndpoint {
 }
 
 /// Service, place, bounds, and TLS with the name that is asked for: pools with others are other pools.
-pub(crate) type EndpointKey = (Arc<str>, Address, EndpointSettings, Option<(Arc<UpstreamTlsPlan>, Box<str>)>);
+pub(crate) type EndpointKey =
+    (Arc<str>, Address, EndpointSettings, Option<(Arc<UpstreamTlsPlan>, Box<str>)>, Option<ProxyVersion>);
 
 /// State by identity. Owned by the one thread that prepares pipelines.
 #[derive(Debug, Default)]

@@ -113,6 +113,7 @@ impl Service for Fixed {
             random: self.ids.word(),
             key: None,
             preferred: None,
+            client: None,
         };
         if let Err(fault) = forward(&call, &mut exchange, &mut Replay::new(body), response, &mut Plain).await
             && !response.is_started()

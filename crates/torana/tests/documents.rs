@@ -5,6 +5,7 @@ mod process;
 
 use process::torana;
 use std::path::{Path, PathBuf};
+use torana_testkit::Authority;
 
 fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
@@ -32,6 +33,13 @@ fn blocks<'t>(text: &'t str, language: &str) -> Vec<&'t str> {
 #[test]
 fn every_configuration_is_good() {
     let folder = tempfile::tempdir().expect("a folder");
+    // The certificates that examples name.
+    let certificates = folder.path().join("certs");
+    std::fs::create_dir(&certificates).expect("a folder");
+    let authority = Authority::default();
+    std::fs::write(certificates.join("ca.pem"), &authority.pem).expect("written");
+    authority.issue(&["site.example"]).write(&certificates, "site");
+    authority.issue(&["other.example"]).write(&certificates, "other");
     let mut count = 0;
     for (path, text) in documents() {
         for block in blocks(&text, "yaml") {

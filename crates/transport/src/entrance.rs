@@ -1,5 +1,7 @@
 //! What a client meets before its first request: who introduces it, TLS, and which protocol is spoken.
 
+mod introduction;
+
 use crate::drain::Drain;
 use crate::h1;
 use crate::h2;
@@ -11,20 +13,29 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
+use torana_http::proxy_protocol::Introduction;
+use torana_types::Network;
 
 /// What a listener asks of new connections.
 #[derive(Clone, Debug, Default)]
 pub struct Entrance {
     /// TLS; `None` is plain HTTP.
     pub tls: Option<Arc<TlsServer>>,
+    /// Who begins connections with a PROXY protocol header. Nobody else's is believed: it is no request, and
+    /// refused as one.
+    pub introduced_by: Arc<[Network]>,
 }
 
 impl Entrance {
-    const fn is_open(&self) -> bool {
-        self.tls.is_none()
+    fn is_open(&self, peer: SocketAddr) -> bool {
+        self.tls.is_none() && !self.is_introduced_by(peer)
     }
 
-    /// Shakes hands; within the deadline, or not at all.
+    fn is_introduced_by(&self, peer: SocketAddr) -> bool {
+        self.introduced_by.iter().any(|network| network.contains(peer.ip()))
+    }
+
+    /// Learns whom the connection is from and shakes hands; within the deadline, or not at all.
     async fn admit(
         self,
         tcp: TcpStream,
@@ -32,6 +43,11 @@ impl Entrance {
         deadline: Duration,
     ) -> Result<(Io, ConnectionInfo, Protocol), HandshakeFault> {
         let admitted = async {
+            if self.is_introduced_by(connection.peer)
+                && let Introduction::For { source, destination } = introduction::read(&tcp).await?
+            {
+                (connection.peer, connection.local) = (source, destination);
+            }
             let Some(server) = &self.tls else {
                 return Ok((Io::new(Stream::Tcp(tcp)), connection, Protocol::Http1));
             };
@@ -58,7 +74,7 @@ pub(crate) async fn serve<S: Service + 'static>(
     let (Ok(local), Ok(())) = (tcp.local_addr(), tcp.set_nodelay(true)) else { return };
     let connection = ConnectionInfo { listener, ..ConnectionInfo::plain(peer, local) };
     let Some(entrance) = service.entrance(listener) else { return };
-    let (io, connection, protocol) = if entrance.is_open() {
+    let (io, connection, protocol) = if entrance.is_open(peer) {
         (Io::new(Stream::Tcp(tcp)), connection, Protocol::Http1)
     } else {
         let deadline = service.settings().handshake_timeout;

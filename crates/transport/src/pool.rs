@@ -23,6 +23,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use torana_fault::{Fault, Reason, Retry};
+use torana_http::proxy_protocol::Introduction;
 
 /// The connections of one worker to one endpoint.
 #[derive(Debug)]
@@ -53,21 +54,36 @@ impl Pool {
     /// The endpoint cannot be reached, or all its connections stay in use. Nothing of a request has been
     /// sent then, so every such fault may be retried elsewhere.
     pub async fn acquire(self: &Rc<Self>, timer: &Timer, fresh: bool) -> Result<Lease, Fault> {
-        if let Some(lease) = self.take(fresh) {
+        self.acquire_for(None, timer, fresh).await
+    }
+
+    /// The same for a client, where the endpoint is told whom connections are for: the connection was opened
+    /// for this client.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn acquire_for(
+        self: &Rc<Self>,
+        client: Option<&Introduction>,
+        timer: &Timer,
+        fresh: bool,
+    ) -> Result<Lease, Fault> {
+        let client = client.filter(|_| self.endpoint.introduces.is_some());
+        if let Some(lease) = self.take(client, fresh) {
             return Ok(lease);
         }
         if let Some(permit) = Endpoint::try_open(&self.endpoint) {
-            return self.connect(permit, timer).await;
+            return self.connect(client, permit, timer).await;
         }
-        self.wait(timer, fresh).await
+        self.wait(client, timer, fresh).await
     }
 
-    fn take(self: &Rc<Self>, fresh: bool) -> Option<Lease> {
+    fn take(self: &Rc<Self>, client: Option<&Introduction>, fresh: bool) -> Option<Lease> {
         let now = recently();
         loop {
             let connection = self.idle.borrow_mut().pop()?;
             self.endpoint.usage.left_idle();
-            if !fresh && self.is_usable(&connection, now) {
+            if !fresh && connection.client.as_ref() == client && self.is_usable(&connection, now) {
                 self.endpoint.usage.reuse();
                 return Some(Lease::new(Rc::clone(self), connection, true));
             }
@@ -81,14 +97,19 @@ impl Pool {
             && !connection.io.has_input()
     }
 
-    async fn connect(self: &Rc<Self>, permit: Permit, timer: &Timer) -> Result<Lease, Fault> {
+    async fn connect(
+        self: &Rc<Self>,
+        client: Option<&Introduction>,
+        permit: Permit,
+        timer: &Timer,
+    ) -> Result<Lease, Fault> {
         let settings = &self.endpoint.settings;
         let deadline = deadline(settings.connect_timeout);
-        let connecting = self.endpoint.connect();
+        let connecting = self.endpoint.connect(client);
         match within(timer, deadline, Reason::UpstreamConnectTimeout, connecting).await {
             // A driver for another protocol takes its connections here.
             Ok(Ok((io, Protocol::Http1))) => {
-                Ok(Lease::new(Rc::clone(self), Connection::new(io, permit), false))
+                Ok(Lease::new(Rc::clone(self), Connection::new(io, permit, client.copied()), false))
             }
             Ok(Ok((_, Protocol::Http2))) => {
                 let detail = format!("{}: agreed on HTTP/2, which was not offered", self.endpoint.address);
@@ -99,7 +120,12 @@ impl Pool {
         }
     }
 
-    async fn wait(self: &Rc<Self>, timer: &Timer, fresh: bool) -> Result<Lease, Fault> {
+    async fn wait(
+        self: &Rc<Self>,
+        client: Option<&Introduction>,
+        timer: &Timer,
+        fresh: bool,
+    ) -> Result<Lease, Fault> {
         let settings = &self.endpoint.settings;
         let Some(_turn) = self.endpoint.queue(settings.max_queue) else {
             return Err(Fault::new(Reason::PoolQueueFull).retry(Retry::Yes));
@@ -113,11 +139,11 @@ impl Pool {
             // Registered before looking, so that nothing given back in between is missed.
             returned.as_mut().enable();
             freed.as_mut().enable();
-            if let Some(lease) = self.take(fresh) {
+            if let Some(lease) = self.take(client, fresh) {
                 return Ok(lease);
             }
             if let Some(permit) = Endpoint::try_open(&self.endpoint) {
-                return self.connect(permit, timer).await;
+                return self.connect(client, permit, timer).await;
             }
             self.endpoint.ask_for_room();
             let either = async {

@@ -22,7 +22,6 @@ impl Reader<'_> {
             self.sound(&path.key("cert"), &config.cert, "bad-certificate", read)
         });
         let key = self.text(&path.key("key"), &config.key).and_then(|text| {
-            self.refuse_clear_text(&path.key("key"), &config.key);
             let read = private_key(&text).map_err(|error| error.to_string());
             self.sound(&path.key("key"), &config.key, "bad-key", read)
         });
@@ -94,16 +93,6 @@ impl Reader<'_> {
             _ => Finding::warning(problem.code(), message),
         };
         self.findings.push(finding.at(self.document.span_at(path)).help(problem.help()));
-    }
-
-    /// A key that stands in the file would be shown with it.
-    fn refuse_clear_text(&mut self, path: &Path, written: &str) {
-        let place = self.document.span_at(path);
-        if is_pem(written) && !self.document.source().shown_at(&place).contains("${") {
-            let finding = Finding::error("secret-in-clear", "a private key stands in the file in clear text");
-            let help = "write the path of its file, or a reference: \"${env:NAME}\"";
-            self.findings.push(finding.at(place).help(help));
-        }
     }
 }
 

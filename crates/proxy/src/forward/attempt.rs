@@ -119,7 +119,7 @@ impl Once<'_> {
     /// Gets a connection, unless the client goes away meanwhile.
     async fn lease(&self, body: &mut impl RequestBody) -> Result<Lease, Fault> {
         let pool = self.call.pools.of(self.endpoint);
-        let mut acquiring = pin!(pool.acquire(self.call.timer, self.fresh));
+        let mut acquiring = pin!(pool.acquire_for(self.call.client.as_ref(), self.call.timer, self.fresh));
         poll_fn(|context| match acquiring.as_mut().poll(context) {
             Poll::Ready(lease) => Poll::Ready(lease),
             Poll::Pending if self.is_late(context) => {

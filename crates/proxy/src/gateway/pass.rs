@@ -9,11 +9,13 @@ use crate::forward::{Call, Responder, forward};
 use crate::pipeline::{Action, Route};
 use crate::replay::Replay;
 use crate::resilience::Fallback;
+use std::net::SocketAddr;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, Response};
+use torana_http::proxy_protocol::Introduction;
 use torana_http::{Known, Method, ResponseHead, TargetForm};
 use torana_route::Outcome;
-use torana_transport::{RequestBody, ResponseSink};
+use torana_transport::{ConnectionInfo, RequestBody, ResponseSink};
 
 impl Gateway {
     /// Normalises, routes, filters and acts. Whatever was answered is in `response`.
@@ -99,6 +101,7 @@ impl Gateway {
             random: self.ids.word(),
             key: direction.key,
             preferred: direction.preferred,
+            client: Some(introduction(passage.connection, exchange)),
         };
         let forwarded = async {
             if route.traffic.disturbs() {
@@ -148,4 +151,12 @@ async fn plainly(
     let mut made = Response { head, body: bytes::Bytes::new() };
     passage.identify(&mut made, &exchange.request);
     answer(&made, passage, body, response).await
+}
+
+/// Whom a connection to a service is for: the client as the gateway knows it. Its port is known only where no
+/// proxy stands between.
+fn introduction(connection: &ConnectionInfo, exchange: &Exchange) -> Introduction {
+    let (peer, client) = (connection.peer, exchange.client_address);
+    let source = if peer.ip().to_canonical() == client { peer } else { SocketAddr::new(client, 0) };
+    Introduction::of(source, connection.local)
 }

@@ -27,6 +27,7 @@ pub(super) fn upstream(
 ) -> Result<Arc<Upstream>, PrepareError> {
     let name = &service.name;
     let settings = endpoint_settings(service);
+    let introduces = service.proxy_protocol.map(tls::proxy_version);
     let mut endpoints = Vec::with_capacity(service.endpoints.len());
     let mut weighted = Vec::with_capacity(service.endpoints.len());
     for planned in &service.endpoints {
@@ -36,10 +37,10 @@ pub(super) fn upstream(
         weighted.push(Weighted { identity, weight: planned.weight, load });
         let secured = tls::secured(service, &planned.url);
         let client = tls::client(secured.as_ref(), service, &planned.url, registry)?;
-        let key = (Arc::clone(name), address.clone(), settings, secured);
+        let key = (Arc::clone(name), address.clone(), settings, secured, introduces);
         let kept = registry.endpoints.get(&key);
         let kept = kept.unwrap_or_else(|| {
-            let endpoint = Endpoint::secured(address, settings, client);
+            let endpoint = Endpoint::reached_by(address, settings, client, introduces);
             let numbered = Arc::new(NumberedEndpoint { number: registry.free_number(), endpoint });
             registry.endpoints.keep(key, &numbered);
             numbered

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::Instant;
 use torana_http::h1::HeadLimits;
+use torana_http::proxy_protocol::Introduction;
 
 /// An open connection.
 #[derive(Debug)]
@@ -18,14 +19,16 @@ pub(super) struct Connection {
     pub(super) io: Io,
     pub(super) opened: Instant,
     pub(super) idle_since: Instant,
+    /// Whom the endpoint was told that it is for.
+    pub(super) client: Option<Introduction>,
     output: Vec<u8>,
     _permit: Permit,
 }
 
 impl Connection {
-    pub(super) fn new(io: Io, permit: Permit) -> Self {
+    pub(super) fn new(io: Io, permit: Permit, client: Option<Introduction>) -> Self {
         let now = now();
-        Self { io, opened: now, idle_since: now, output: Vec::new(), _permit: permit }
+        Self { io, opened: now, idle_since: now, client, output: Vec::new(), _permit: permit }
     }
 }
 

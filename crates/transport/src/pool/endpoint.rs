@@ -8,9 +8,11 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use torana_fault::{Fault, Reason, Retry};
+use torana_http::proxy_protocol::{Introduction, ProxyVersion, write_introduction};
 
 /// Where an endpoint is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -129,6 +131,8 @@ pub struct Endpoint {
     pub settings: EndpointSettings,
     /// What is asked of it before the first request; `None` is plain HTTP.
     pub tls: Option<Arc<TlsClient>>,
+    /// The header that connections begin with, to say whom they are for.
+    pub introduces: Option<ProxyVersion>,
     /// Its counters.
     pub usage: EndpointUsage,
     /// Told when a place under the cap becomes free.
@@ -141,16 +145,22 @@ impl Endpoint {
     /// An endpoint without connections.
     #[must_use]
     pub fn new(address: Address, settings: EndpointSettings) -> Arc<Self> {
-        Self::secured(address, settings, None)
+        Self::reached_by(address, settings, None, None)
     }
 
-    /// An endpoint without connections, to be reached by TLS.
+    /// An endpoint without connections, to be reached by TLS, or by ones that say whom they are for.
     #[must_use]
-    pub fn secured(address: Address, settings: EndpointSettings, tls: Option<Arc<TlsClient>>) -> Arc<Self> {
+    pub fn reached_by(
+        address: Address,
+        settings: EndpointSettings,
+        tls: Option<Arc<TlsClient>>,
+        introduces: Option<ProxyVersion>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             address,
             settings,
             tls,
+            introduces,
             usage: EndpointUsage::default(),
             freed: Notify::new(),
             wanted: Mutex::default(),
@@ -159,12 +169,18 @@ impl Endpoint {
 
     /// Opens a connection, handshake included; the caller sets the deadline. Nothing of a request has been
     /// sent when it fails, so the fault may be retried elsewhere.
-    pub(super) async fn connect(&self) -> Result<(Io, Protocol), Fault> {
+    pub(super) async fn connect(&self, client: Option<&Introduction>) -> Result<(Io, Protocol), Fault> {
         let failed = |reason, detail: &dyn fmt::Display| {
             Fault::new(reason).because(format!("{}: {detail}", self.address)).retry(Retry::Yes)
         };
-        let tcp =
+        let mut tcp =
             self.address.connect().await.map_err(|error| failed(Reason::UpstreamConnectFailed, &error))?;
+        if let Some(version) = self.introduces {
+            let mut header = Vec::new();
+            // What the gateway asks by itself is from nobody else.
+            write_introduction(client.unwrap_or(&Introduction::Itself), version, &mut header);
+            tcp.write_all(&header).await.map_err(|error| failed(Reason::UpstreamConnectFailed, &error))?;
+        }
         let Some(tls) = &self.tls else { return Ok((Io::new(Stream::Tcp(tcp)), Protocol::Http1)) };
         // Boxed: a request to a plain endpoint must not hold room for a handshake.
         let (stream, protocol) = Box::pin(tls.connect(tcp)).await.map_err(|fault| {

@@ -1,9 +1,11 @@
-//! TLS towards endpoints.
+//! TLS and introductions towards endpoints.
 
 use super::super::PrepareError;
 use super::super::listeners::version;
 use crate::registry::Registry;
 use std::sync::Arc;
+use torana_config::written::ProxyProtocolVersion;
+use torana_http::proxy_protocol::ProxyVersion;
 use torana_plan::{ServicePlan, UpstreamTlsPlan, VerificationPlan};
 use torana_transport::{
     Protocol, ServerVerification, TlsClient, TlsClientContext, TlsClientSettings, TlsError,
@@ -58,4 +60,11 @@ fn context(plan: &Arc<UpstreamTlsPlan>, registry: &mut Registry) -> Result<Arc<T
     })?);
     registry.tls_clients.keep(Arc::clone(plan), &context);
     Ok(context)
+}
+
+pub(super) const fn proxy_version(written: ProxyProtocolVersion) -> ProxyVersion {
+    match written {
+        ProxyProtocolVersion::V1 => ProxyVersion::V1,
+        ProxyProtocolVersion::V2 => ProxyVersion::V2,
+    }
 }
