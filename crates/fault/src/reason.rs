@@ -145,6 +145,8 @@ reasons! {
     TunnelIdle, "tunnel_idle", Upstream, 504, "The connection was idle for too long.";
     /// The endpoint closed the connection before its answer was complete.
     UpstreamClosed, "upstream_closed", Upstream, 502, "The service closed the connection.";
+    /// The endpoint gave up the request's stream (RFC 9113 section 6.4).
+    UpstreamReset, "upstream_reset", Upstream, 502, "The service ended the request.";
     /// The endpoint's answer is not valid HTTP.
     UpstreamMalformed, "upstream_malformed", Upstream, 502, "The service sent an invalid answer.";
     /// The head of the endpoint's answer exceeds its limit.

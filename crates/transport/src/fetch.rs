@@ -3,7 +3,7 @@
 
 use crate::body::{BodySink, BodySource};
 use crate::clock::{far_future, now};
-use crate::h1::ClientExchange;
+use crate::exchange::ClientExchange;
 use crate::pool::Pool;
 use crate::timer::{Timer, within};
 use std::future::poll_fn;

@@ -5,5 +5,5 @@ mod incoming;
 mod outgoing;
 mod server;
 
-pub use client::{ClientExchange, RequestWriter, ResponseReader};
+pub use client::{RequestWriter, ResponseBody, ResponseReader};
 pub use server::serve_connection;

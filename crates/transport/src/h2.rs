@@ -4,10 +4,12 @@
 //! A connection is one task that moves frames; each request is a task of the same worker that talks to the
 //! proxy through the same seam as HTTP/1 does. Nothing crosses threads.
 
+pub(crate) mod client;
 mod convert;
 mod server;
 mod settings;
 mod socket;
 
+pub use client::{RequestWriter, ResponseBody, ResponseReader};
 pub use server::serve_connection;
-pub use settings::{ConnectionEnd, Http2Settings};
+pub use settings::{ConnectionEnd, Http2Settings, UpstreamHttp2};

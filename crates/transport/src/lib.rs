@@ -5,7 +5,7 @@
 //! client's connection: no helper task and no channel stands between the client's side and the upstream's.
 //!
 //! The seam to the proxy is protocol-neutral: a [`Service`] gets a head, a [`BodySource`] for the request's
-//! body and a [`ResponseSink`]; towards the upstream it holds a [`h1::ClientExchange`].
+//! body and a [`ResponseSink`]; towards the upstream it holds a [`ClientExchange`].
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly"))]
 
 mod body;
@@ -13,6 +13,7 @@ mod buffer;
 mod clock;
 mod drain;
 mod entrance;
+mod exchange;
 mod fetch;
 pub mod h1;
 pub mod h2;
@@ -33,6 +34,7 @@ pub use buffer::Buffer;
 pub use clock::{far_future, now, recently};
 pub use drain::Drain;
 pub use entrance::Entrance;
+pub use exchange::{ClientExchange, RequestWriter, ResponseBody, ResponseReader};
 pub use fetch::{FetchLimits, Fetched, fetch};
 pub use io::{Io, Stream};
 pub use listener::{AcceptError, bind, connection_task_bytes, serve_listener};

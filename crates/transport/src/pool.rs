@@ -3,14 +3,22 @@
 //! The cap is one atomic counter, so it is exact; the idle connections belong to their worker, so taking
 //! one needs no lock. At the cap, requests wait in turn. A worker that holds idle connections while another
 //! waits gives them up ([`Pool::give_way`]).
+//!
+//! An HTTP/2 connection carries many requests: it counts once against the cap, is filled before another one
+//! is opened, and while one is being opened requests wait for it.
 
 mod connection;
 mod endpoint;
+mod streams;
 
 pub use connection::Lease;
+pub(crate) use streams::IdleCount;
+
 pub use endpoint::{Address, Endpoint, EndpointSettings, EndpointUsage};
 
 use crate::clock::{now, recently};
+use crate::h2;
+use crate::io::Io;
 use crate::timer::{Timer, within};
 use crate::tls::Protocol;
 use connection::Connection;
@@ -20,6 +28,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+use streams::Streams;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use torana_fault::{Fault, Reason, Retry};
@@ -30,15 +39,22 @@ use torana_http::proxy_protocol::Introduction;
 pub struct Pool {
     endpoint: Arc<Endpoint>,
     idle: RefCell<Vec<Connection>>,
+    streams: Streams,
     waiters: Cell<usize>,
-    returned: Notify,
+    returned: Rc<Notify>,
 }
 
 impl Pool {
     /// An empty pool for this endpoint.
     #[must_use]
     pub fn new(endpoint: Arc<Endpoint>) -> Rc<Self> {
-        Rc::new(Self { endpoint, idle: RefCell::default(), waiters: Cell::new(0), returned: Notify::new() })
+        Rc::new(Self {
+            endpoint,
+            idle: RefCell::default(),
+            streams: Streams::default(),
+            waiters: Cell::new(0),
+            returned: Rc::default(),
+        })
     }
 
     /// The endpoint it connects to.
@@ -72,13 +88,25 @@ impl Pool {
         if let Some(lease) = self.take(client, fresh) {
             return Ok(lease);
         }
-        if let Some(permit) = Endpoint::try_open(&self.endpoint) {
+        if let Some(permit) = self.try_open() {
             return self.connect(client, permit, timer).await;
         }
         self.wait(client, timer, fresh).await
     }
 
+    /// Takes a place under the cap, unless a connection is being opened that will have room.
+    fn try_open(&self) -> Option<Permit> {
+        if self.streams.is_connecting() { None } else { Endpoint::try_open(&self.endpoint) }
+    }
+
     fn take(self: &Rc<Self>, client: Option<&Introduction>, fresh: bool) -> Option<Lease> {
+        // A connection of many requests that has turned out to be closed is not there any more. One that was
+        // opened for a client carries no other's.
+        if client.is_none()
+            && let Some(stream) = self.streams.take(&self.endpoint)
+        {
+            return Some(Lease::of_stream(stream));
+        }
         let now = recently();
         loop {
             let connection = self.idle.borrow_mut().pop()?;
@@ -105,18 +133,43 @@ impl Pool {
     ) -> Result<Lease, Fault> {
         let settings = &self.endpoint.settings;
         let deadline = deadline(settings.connect_timeout);
+        let _connecting = self.endpoint.may_multiplex().then(|| self.streams.connecting(&self.returned));
         let connecting = self.endpoint.connect(client);
         match within(timer, deadline, Reason::UpstreamConnectTimeout, connecting).await {
-            // A driver for another protocol takes its connections here.
             Ok(Ok((io, Protocol::Http1))) => {
+                self.endpoint.multiplexes(false);
                 Ok(Lease::new(Rc::clone(self), Connection::new(io, permit, client.copied()), false))
             }
-            Ok(Ok((_, Protocol::Http2))) => {
-                let detail = format!("{}: agreed on HTTP/2, which was not offered", self.endpoint.address);
-                Err(Fault::new(Reason::UpstreamConnectFailed).because(detail).retry(Retry::Yes))
+            Ok(Ok((io, Protocol::Http2))) => {
+                self.endpoint.multiplexes(true);
+                // Boxed: a request on a connection of its own must not hold room for it.
+                let greeting = Box::pin(self.multiplex(io, permit));
+                match within(timer, deadline, Reason::UpstreamConnectTimeout, greeting).await {
+                    Ok(lease) => lease,
+                    Err(fault) => Err(self.unreached(fault)),
+                }
             }
             Ok(Err(fault)) => Err(fault),
-            Err(fault) => Err(fault.because(self.endpoint.address.to_string()).retry(Retry::Yes)),
+            Err(fault) => Err(self.unreached(fault)),
+        }
+    }
+
+    fn unreached(&self, fault: Fault) -> Fault {
+        fault.because(self.endpoint.address.to_string()).retry(Retry::Yes)
+    }
+
+    /// Begins HTTP/2 on a connection.
+    async fn multiplex(self: &Rc<Self>, io: Io, permit: Permit) -> Result<Lease, Fault> {
+        let secure = self.endpoint.tls.is_some();
+        let idle = IdleCount::new(Arc::clone(&self.endpoint));
+        let freed = Rc::clone(&self.returned);
+        let settings = self.endpoint.settings.http2;
+        match h2::client::connect(io, secure, settings, permit, idle, freed).await {
+            Ok(connection) => Ok(Lease::of_stream(self.streams.add(connection))),
+            Err(error) => {
+                let detail = format!("{}: HTTP/2: {error}", self.endpoint.address);
+                Err(Fault::new(Reason::UpstreamConnectFailed).because(detail).retry(Retry::Yes))
+            }
         }
     }
 
@@ -142,7 +195,7 @@ impl Pool {
             if let Some(lease) = self.take(client, fresh) {
                 return Ok(lease);
             }
-            if let Some(permit) = Endpoint::try_open(&self.endpoint) {
+            if let Some(permit) = self.try_open() {
                 return self.connect(client, permit, timer).await;
             }
             self.endpoint.ask_for_room();
@@ -177,6 +230,7 @@ impl Pool {
     /// waits for. To be called from time to time, and when [`Endpoint::ask_for_room`] says so.
     pub fn give_way(&self) {
         let now = now();
+        self.streams.give_way(&self.endpoint, self.waiters.get() == 0 && self.endpoint.is_waited_for());
         let mut idle = self.idle.borrow_mut();
         let before = idle.len();
         idle.retain(|connection| self.is_usable(connection, now));
@@ -191,7 +245,7 @@ impl Pool {
     /// How many connections sit idle here.
     #[must_use]
     pub fn idle(&self) -> usize {
-        self.idle.borrow().len()
+        self.idle.borrow().len().saturating_add(self.streams.idle())
     }
 }
 

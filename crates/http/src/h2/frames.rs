@@ -42,8 +42,13 @@ pub(super) struct Frames {
 
 impl Frames {
     /// Begins before the preface.
-    pub(super) const fn new() -> Self {
-        Self { skip: PREFACE.len() as u64, header: [0; HEADER_BYTES], have: 0 }
+    pub(super) const fn after_preface() -> Self {
+        Self { skip: PREFACE.len() as u64, ..Self::at_once() }
+    }
+
+    /// Begins with a frame.
+    pub(super) const fn at_once() -> Self {
+        Self { skip: 0, header: [0; HEADER_BYTES], have: 0 }
     }
 
     /// Takes bytes up to the end of the next frame header. `None`: all bytes are used up.
@@ -92,7 +97,7 @@ mod tests {
                 bytes.resize(bytes.len() + *length as usize, 0xff);
             }
             let mut found = Vec::new();
-            let mut reader = Frames::new();
+            let mut reader = Frames::after_preface();
             for mut piece in bytes.chunks(cut) {
                 while let Some(frame) = reader.next(&mut piece) {
                     found.push((frame.length, frame.kind, frame.flags, frame.stream));

@@ -114,6 +114,7 @@ pub struct FrameGuard {
     newest_stream: u32,
     continuations: u32,
     section_since: Option<Duration>,
+    last_message: Option<Duration>,
     /// Bytes that have not yet earned anything.
     spare_data: u32,
     spare_sent: u32,
@@ -122,9 +123,19 @@ pub struct FrameGuard {
 impl FrameGuard {
     /// A guard for a connection whose client has yet to send the preface.
     #[must_use]
-    pub const fn new(limits: GuardLimits) -> Self {
+    pub const fn for_client(limits: GuardLimits) -> Self {
+        Self::new(Frames::after_preface(), limits)
+    }
+
+    /// A guard for a connection to an upstream, which begins with frames.
+    #[must_use]
+    pub const fn for_upstream(limits: GuardLimits) -> Self {
+        Self::new(Frames::at_once(), limits)
+    }
+
+    const fn new(frames: Frames, limits: GuardLimits) -> Self {
         Self {
-            frames: Frames::new(),
+            frames,
             limits,
             // In halves: a new stream earns one, a reset costs two.
             resets: Budget::new(limits.resets.saturating_mul(2)),
@@ -135,6 +146,7 @@ impl FrameGuard {
             newest_stream: 0,
             continuations: 0,
             section_since: None,
+            last_message: None,
             spare_data: 0,
             spare_sent: 0,
         }
@@ -166,6 +178,12 @@ impl FrameGuard {
         self.section_since
     }
 
+    /// When a frame of a message, DATA or HEADERS, was last received.
+    #[must_use]
+    pub const fn last_message(&self) -> Option<Duration> {
+        self.last_message
+    }
+
     fn moved(&mut self, count: usize) {
         const A_PING: u32 = 16 * 1024;
         let total = self.spare_data.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
@@ -176,6 +194,9 @@ impl FrameGuard {
     fn judge(&mut self, frame: FrameHeader, now: Duration) -> Result<(), Violation> {
         let FrameHeader { length, kind, flags, stream } = frame;
         let allowed = |allowed: bool, violation| if allowed { Ok(()) } else { Err(violation) };
+        if matches!(kind, DATA | HEADERS) {
+            self.last_message = Some(now);
+        }
         match kind {
             DATA => {
                 self.moved(length as usize);
@@ -246,7 +267,7 @@ mod tests {
     }
 
     fn fresh() -> FrameGuard {
-        let mut guard = FrameGuard::new(GuardLimits::default());
+        let mut guard = FrameGuard::for_client(GuardLimits::default());
         guard.received(PREFACE, Duration::ZERO).unwrap();
         guard
     }

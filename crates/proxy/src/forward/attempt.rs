@@ -14,10 +14,9 @@ use torana_fault::{Fault, Reason, Retry};
 use torana_filter::Exchange;
 use torana_http::h1::{BodyFraming, remove_hop_by_hop};
 use torana_http::{Fields, Known, Method, ResponseHead};
-use torana_transport::h1::{ClientExchange, ResponseReader};
 use torana_transport::{
-    BodySink, BodySource, Lease, Recycled, Relayed, RequestBody, ResponseSink, far_future, now, recently,
-    relay,
+    BodySink, BodySource, ClientExchange, Lease, Recycled, Relayed, RequestBody, ResponseReader,
+    ResponseSink, far_future, now, recently, relay,
 };
 
 /// One try: where, and whether kept-alive connections may be used.

@@ -117,7 +117,7 @@ impl<'a> Chances<'a> {
         }
         let policy = &self.call.upstream.retries;
         let wanted = match fault.reason {
-            Reason::UpstreamClosed => policy.on_reset,
+            Reason::UpstreamClosed | Reason::UpstreamReset => policy.on_reset,
             Reason::UpstreamFirstByteTimeout | Reason::UpstreamIdleTimeout => policy.on_timeout,
             _ => false,
         };

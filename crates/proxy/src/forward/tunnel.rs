@@ -2,8 +2,7 @@
 
 use super::Call;
 use torana_fault::{Fault, Reason};
-use torana_transport::h1::ClientExchange;
-use torana_transport::{Lease, RequestBody, ResponseSink, Tunnelled, tunnel};
+use torana_transport::{ClientExchange, Lease, RequestBody, ResponseSink, Tunnelled, tunnel};
 
 /// Moves bytes on an upstream connection whose 101 is on its way to the client, until both sides have ended,
 /// one fails, or neither moves for too long.

@@ -86,6 +86,7 @@ fn endpoint_settings(service: &ServicePlan) -> EndpointSettings {
         connect_timeout: service.timeouts.connect.as_duration(),
         idle_timeout: pool.idle_timeout.as_duration(),
         max_age: pool.max_age.on().map_or(FOREVER, |age| age.as_duration()),
+        ..EndpointSettings::default()
     }
 }
 

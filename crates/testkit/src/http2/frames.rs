@@ -84,6 +84,20 @@ impl FrameClient {
         client
     }
 
+    /// The server's side of a connection: reads the preface and sends SETTINGS.
+    #[must_use]
+    #[track_caller]
+    pub fn accept(stream: TcpStream) -> Self {
+        stream.set_nodelay(true).expect("a connected socket");
+        stream.set_write_timeout(Some(DEADLINE)).expect("a deadline above zero");
+        let mut peer = Self { stream };
+        let mut preface = [0; 24];
+        if peer.fill(&mut preface, Instant::now() + DEADLINE).is_ok_and(|whole| whole) {
+            peer.try_frame(kind::SETTINGS, 0, 0, b"");
+        }
+        peer
+    }
+
     /// Connects and says nothing.
     #[must_use]
     #[track_caller]

@@ -17,15 +17,6 @@ use torana_http::{Fields, Method, RequestHead, ResponseHead, Version};
 /// How many interim responses (1xx) may precede the final one.
 const MAX_INTERIM: u8 = 16;
 
-/// Both directions of one exchange, to be used side by side.
-#[derive(Debug)]
-pub struct ClientExchange<'a> {
-    /// Sends the request.
-    pub writer: RequestWriter<'a>,
-    /// Receives the response.
-    pub reader: ResponseReader<'a>,
-}
-
 /// Sends a request's head and body.
 #[derive(Debug)]
 pub struct RequestWriter<'a> {

@@ -33,7 +33,7 @@ pub async fn serve_connection<S: Service + 'static>(
     let settings = service.settings();
     let timer = Timer::default();
     let io = Rc::new(io);
-    let (socket, watch) = Socket::new(Rc::clone(&io), received);
+    let (socket, watch) = Socket::from_client(Rc::clone(&io), received);
     let now = now();
     let deadline = now.checked_add(settings.head_timeout).unwrap_or(now);
     let handshake = builder(&settings).handshake::<_, Bytes>(socket);

@@ -30,6 +30,33 @@ impl Default for Http2Settings {
     }
 }
 
+/// Bounds of a connection to an upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UpstreamHttp2 {
+    /// Requests at once; fewer where the peer allows fewer.
+    pub max_streams: u32,
+    /// Bytes of one response body that may wait here, unread by the client.
+    pub stream_window: u32,
+    /// Bytes of all response bodies that may wait here.
+    pub connection_window: u32,
+    /// After this time without a byte from a peer with requests under way it is asked by PING.
+    pub ping_after: Duration,
+    /// How long it may take to answer.
+    pub ping_timeout: Duration,
+}
+
+impl Default for UpstreamHttp2 {
+    fn default() -> Self {
+        Self {
+            max_streams: 100,
+            stream_window: 256 * 1024,
+            connection_window: 1024 * 1024,
+            ping_after: Duration::from_secs(10),
+            ping_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
 /// Why a client's connection has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ConnectionEnd {

@@ -19,17 +19,19 @@ pub(super) struct Watch {
     opened: Instant,
     guard: RefCell<FrameGuard>,
     violation: Cell<Option<Violation>>,
+    has_read: Cell<bool>,
     last_read: Cell<Instant>,
     write_stalled: Cell<Option<Instant>>,
 }
 
 impl Watch {
-    fn new() -> Self {
+    fn new(guard: FrameGuard) -> Self {
         let now = now();
         Self {
             opened: now,
-            guard: RefCell::new(FrameGuard::new(GuardLimits::default())),
+            guard: RefCell::new(guard),
             violation: Cell::new(None),
+            has_read: Cell::new(false),
             last_read: Cell::new(now),
             write_stalled: Cell::new(None),
         }
@@ -43,6 +45,17 @@ impl Watch {
     /// When the peer was last heard of.
     pub(super) fn last_read(&self) -> Instant {
         self.last_read.get()
+    }
+
+    /// Whether the peer was heard of at all.
+    pub(super) fn has_read(&self) -> bool {
+        self.has_read.get()
+    }
+
+    /// When the peer last sent something of a message.
+    pub(super) fn last_message(&self) -> Option<Instant> {
+        let last = self.guard.borrow().last_message()?;
+        self.opened.checked_add(last)
     }
 
     /// Since when the peer takes no byte.
@@ -59,6 +72,7 @@ impl Watch {
     fn received(&self, bytes: &[u8]) {
         let now = now();
         self.last_read.set(now);
+        self.has_read.set(self.has_read.get() || !bytes.is_empty());
         let passed = now.checked_duration_since(self.opened).unwrap_or(Duration::ZERO);
         if let Err(violation) = self.guard.borrow_mut().received(bytes, passed) {
             self.violation.set(Some(violation));
@@ -90,10 +104,18 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    /// The socket, and what is known of it.
-    pub(super) fn new(io: Rc<Io>, received: Option<Buffer>) -> (Self, Rc<Watch>) {
-        let watch = Rc::new(Watch::new());
+    /// A client's socket, and what is known of it.
+    pub(super) fn from_client(io: Rc<Io>, received: Option<Buffer>) -> (Self, Rc<Watch>) {
+        let watch = Rc::new(Watch::new(FrameGuard::for_client(GuardLimits::default())));
         (Self { io, received, watch: Rc::clone(&watch) }, watch)
+    }
+
+    /// An upstream's socket.
+    pub(super) fn to_upstream(io: Rc<Io>) -> (Self, Rc<Watch>) {
+        // An upstream that resets streams is answered for by each of them.
+        let limits = GuardLimits { resets: u32::MAX, ..GuardLimits::default() };
+        let watch = Rc::new(Watch::new(FrameGuard::for_upstream(limits)));
+        (Self { io, received: None, watch: Rc::clone(&watch) }, watch)
     }
 }
 

@@ -1,10 +1,12 @@
-//! One upstream connection, and the right to use it for one exchange.
+//! The right to use an upstream connection, or a stream of one, for one exchange.
 
 use super::Pool;
 use super::endpoint::Permit;
 use crate::buffer::Buffer;
 use crate::clock::now;
-use crate::h1::{ClientExchange, RequestWriter, ResponseReader};
+use crate::exchange::{ClientExchange, RequestWriter, ResponseReader};
+use crate::h1;
+use crate::h2::client::StreamLease;
 use crate::io::Io;
 use crate::timer::Timer;
 use std::rc::Rc;
@@ -13,7 +15,7 @@ use tokio::time::Instant;
 use torana_http::h1::HeadLimits;
 use torana_http::proxy_protocol::Introduction;
 
-/// An open connection.
+/// An open connection that carries one exchange at a time.
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) io: Io,
@@ -32,44 +34,59 @@ impl Connection {
     }
 }
 
-/// A connection in use. Dropped without [`Lease::give_back`] it is closed, because nobody knows what is
-/// still under way on it.
+/// A connection in use, or a place on one. Dropped without [`Lease::give_back`] the connection is closed,
+/// because nobody knows what is still under way on it; of a place only the request on it is cancelled.
 #[derive(Debug)]
-pub struct Lease {
-    pool: Rc<Pool>,
-    connection: Connection,
-    buffer: Buffer,
-    reused: bool,
+pub struct Lease(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Whole { pool: Rc<Pool>, connection: Connection, buffer: Buffer, reused: bool },
+    Stream(StreamLease),
 }
 
 impl Lease {
     pub(super) fn new(pool: Rc<Pool>, connection: Connection, reused: bool) -> Self {
-        Self { pool, connection, buffer: Buffer::take(), reused }
+        Self(Kind::Whole { pool, connection, buffer: Buffer::take(), reused })
+    }
+
+    pub(super) const fn of_stream(stream: StreamLease) -> Self {
+        Self(Kind::Stream(stream))
     }
 
     /// Whether the connection has carried requests before.
     #[must_use]
     pub const fn is_reused(&self) -> bool {
-        self.reused
+        match &self.0 {
+            Kind::Whole { reused, .. } => *reused,
+            Kind::Stream(stream) => stream.is_reused(),
+        }
     }
 
-    /// Both directions of the connection, for one request and its response.
+    /// Both directions, for one request and its response.
     pub fn exchange<'a>(
         &'a mut self,
         timer: &'a Timer,
         limits: HeadLimits,
         write_timeout: Duration,
     ) -> ClientExchange<'a> {
-        let io = &self.connection.io;
-        ClientExchange {
-            writer: RequestWriter::new(io, timer, &mut self.connection.output, write_timeout),
-            reader: ResponseReader::new(io, timer, &mut self.buffer, limits, self.reused),
+        match &mut self.0 {
+            Kind::Whole { connection, buffer, reused, .. } => {
+                let Connection { io, output, .. } = connection;
+                let writer = h1::RequestWriter::new(io, timer, output, write_timeout);
+                let reader = h1::ResponseReader::new(io, timer, buffer, limits, *reused);
+                ClientExchange { writer: RequestWriter::Http1(writer), reader: ResponseReader::Http1(reader) }
+            }
+            Kind::Stream(stream) => stream.exchange(timer, limits, write_timeout),
         }
     }
 
     /// Gives the connection back for the next request. Only when the response says that it is usable.
     pub fn give_back(self) {
-        let Self { pool, connection, .. } = self;
-        pool.give_back(connection);
+        match self.0 {
+            Kind::Whole { pool, connection, .. } => pool.give_back(connection),
+            // A place is given back by being dropped.
+            Kind::Stream(_) => {}
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! An endpoint as all workers see it: where it is, what it may cost, and how much of that is in use.
 
+use crate::h2::UpstreamHttp2;
 use crate::io::{Io, Stream};
 use crate::tls::{HandshakeFault, Protocol, TlsClient};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -58,6 +59,10 @@ pub struct EndpointSettings {
     pub idle_timeout: Duration,
     /// How long one is kept at all.
     pub max_age: Duration,
+    /// What is spoken where no handshake decides.
+    pub protocol: Protocol,
+    /// Bounds of connections that carry many requests.
+    pub http2: UpstreamHttp2,
 }
 
 impl Default for EndpointSettings {
@@ -69,6 +74,8 @@ impl Default for EndpointSettings {
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(60),
             max_age: Duration::from_secs(60 * 60),
+            protocol: Protocol::Http1,
+            http2: UpstreamHttp2::default(),
         }
     }
 }
@@ -139,6 +146,8 @@ pub struct Endpoint {
     pub(super) freed: Notify,
     /// Told when a place is wanted: every worker's housekeeping listens.
     wanted: Mutex<Vec<Arc<Notify>>>,
+    /// Whether the last connection carried one request at a time.
+    single: AtomicBool,
 }
 
 impl Endpoint {
@@ -164,6 +173,7 @@ impl Endpoint {
             usage: EndpointUsage::default(),
             freed: Notify::new(),
             wanted: Mutex::default(),
+            single: AtomicBool::new(false),
         })
     }
 
@@ -181,13 +191,28 @@ impl Endpoint {
             write_introduction(client.unwrap_or(&Introduction::Itself), version, &mut header);
             tcp.write_all(&header).await.map_err(|error| failed(Reason::UpstreamConnectFailed, &error))?;
         }
-        let Some(tls) = &self.tls else { return Ok((Io::new(Stream::Tcp(tcp)), Protocol::Http1)) };
+        let Some(tls) = &self.tls else { return Ok((Io::new(Stream::Tcp(tcp)), self.settings.protocol)) };
         // Boxed: a request to a plain endpoint must not hold room for a handshake.
         let (stream, protocol) = Box::pin(tls.connect(tcp)).await.map_err(|fault| {
             let HandshakeFault { failure, detail } = fault;
             failed(Reason::UpstreamTlsFailed, &format_args!("{}: {detail}", failure.label()))
         })?;
         Ok((Io::new(Stream::Tls(stream)), protocol))
+    }
+
+    /// Whether the next connection may carry many requests, as far as is known before it is opened.
+    pub(super) fn may_multiplex(&self) -> bool {
+        match &self.tls {
+            // A connection that is opened for a client carries no other's requests.
+            _ if self.introduces.is_some() => false,
+            None => self.settings.protocol == Protocol::Http2,
+            Some(tls) => tls.offers(Protocol::Http2) && !self.single.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Notes whether a connection carries many requests.
+    pub(super) fn multiplexes(&self, many: bool) {
+        self.single.store(!many, Ordering::Relaxed);
     }
 
     /// Registers whom to tell when a request waits although this worker may have idle connections.

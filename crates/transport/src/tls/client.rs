@@ -90,6 +90,11 @@ impl TlsClient {
         Ok(Self { context: Arc::clone(context), server_name })
     }
 
+    /// Whether this protocol may be agreed on.
+    pub(crate) fn offers(&self, protocol: Protocol) -> bool {
+        self.context.config.alpn_protocols.iter().any(|offered| offered == protocol.alpn())
+    }
+
     /// Shakes hands over a connection that was just made. The caller sets the deadline.
     pub(crate) async fn connect(&self, tcp: TcpStream) -> Result<(Box<TlsStream>, Protocol), HandshakeFault> {
         let session = ClientConnection::new(Arc::clone(&self.context.config), self.server_name.clone())

@@ -298,11 +298,16 @@ impl BodySink for ResponseStream<'_> {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
         if self.finished {
             return Poll::Ready(Ok(()));
         }
-        Poll::Ready(self.send_held())
+        self.send_held()?;
+        // Whoever waits for the service is told here when nobody waits for the answer any more.
+        match self.respond.borrow_mut().poll_closed(context) {
+            Poll::Ready(fault) => Poll::Ready(Err(fault)),
+            Poll::Pending => Poll::Ready(Ok(())),
+        }
     }
 
     fn finish(&mut self, trailers: &Fields) -> Result<(), Fault> {

@@ -1,0 +1,324 @@
+//! HTTP/2 towards services, from clients of both versions.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests fail by panicking"
+)]
+
+#[path = "common.rs"]
+mod common;
+
+use common::{Gateway, Options};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use torana_testkit::http2::{FrameClient, Http2Client, Http2Origin, Http2Reply, flag, kind};
+use torana_testkit::{Client, Gate, Origin, Reply, eventually, get, request};
+use torana_transport::Protocol;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+/// `:status: 200`
+const OK: &[u8] = &[0x88];
+
+fn options() -> Options {
+    let mut options = Options::default();
+    options.endpoint.protocol = Protocol::Http2;
+    options
+}
+
+fn in_front_of(address: SocketAddr) -> Gateway {
+    Gateway::with(&[address], options())
+}
+
+/// A server that speaks frame by frame, a thread for each connection.
+fn frames(serve: impl Fn(usize, &mut FrameClient) + Send + Sync + 'static) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let count = Arc::new(AtomicUsize::new(0));
+    let (accepted, serve) = (Arc::clone(&count), Arc::new(serve));
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(stream) = stream else { return };
+            let number = accepted.fetch_add(1, Ordering::SeqCst) + 1;
+            let serve = Arc::clone(&serve);
+            std::thread::spawn(move || serve(number, &mut FrameClient::accept(stream)));
+        }
+    });
+    (address, count)
+}
+
+/// Answers every request with 200 until the peer goes.
+fn answer_all(peer: &mut FrameClient) {
+    while let Some(frame) = peer.read() {
+        peer.answer(&frame);
+        if frame.kind == kind::HEADERS {
+            peer.frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, frame.stream, OK);
+        }
+    }
+}
+
+fn next_request(peer: &mut FrameClient) -> Option<u32> {
+    while let Some(frame) = peer.read() {
+        peer.answer(&frame);
+        if frame.kind == kind::HEADERS {
+            return Some(frame.stream);
+        }
+    }
+    None
+}
+
+#[test]
+fn a_request_keeps_its_meaning_from_either_version() {
+    let origin = Http2Origin::respond(|request| {
+        let count = request.trailers.as_ref().map_or(0, http::HeaderMap::len);
+        Http2Reply::ok(format!("{} {count}", request.body.len()))
+            .header("x-made", "yes")
+            .trailer("x-sum", "5")
+    });
+    let gateway = in_front_of(origin.addr());
+    let answer = request(gateway.address, "POST", "/a/b?x=1", &[("Host", "api.test"), ("X-A", "1")], b"body");
+    assert_eq!((answer.status, answer.text(), answer.header("x-made")), (200, "4 0".into(), Some("yes")));
+    assert_eq!(answer.trailers, [("x-sum".to_owned(), "5".to_owned())]);
+    let received = &origin.requests()[0];
+    assert_eq!((&*received.method, received.uri.to_string()), ("POST", "http://api.test/a/b?x=1".to_owned()));
+    assert_eq!(received.headers.get("x-a").unwrap(), "1");
+    for name in ["host", "connection", "te"] {
+        assert!(!received.headers.contains_key(name), "{name}");
+    }
+
+    let mut client = Http2Client::connect(gateway.address);
+    let (response, mut body) = client.begin("POST", "/", &[], false).unwrap();
+    body.send_data(bytes::Bytes::from_static(b"data"), false).unwrap();
+    body.send_trailers([("x-sum".parse().unwrap(), "7".parse().unwrap())].into_iter().collect()).unwrap();
+    let answer = client.read(response).unwrap();
+    assert_eq!((answer.text(), answer.header("x-sum")), ("4 1".into(), Some("5")));
+    let head = client.request("HEAD", "/", &[], b"");
+    assert_eq!((head.status, head.body.len()), (200, 0));
+}
+
+#[test]
+fn many_requests_share_one_connection() {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let origin = Http2Origin::respond(move |request| Http2Reply::ok(request.uri.path()).after(&held));
+    let gateway = in_front_of(origin.addr());
+    let mut client = Http2Client::connect(gateway.address);
+    let begun: Vec<_> =
+        (0..80).map(|number| client.begin("GET", &format!("/{number}"), &[], true).unwrap().0).collect();
+    eventually(PATIENCE, || {
+        client.pause(Duration::ZERO);
+        origin.running() == 80
+    });
+    gate.open();
+    for (number, response) in begun.into_iter().enumerate() {
+        assert_eq!(client.read(response).unwrap().text(), format!("/{number}"));
+    }
+    assert_eq!(origin.connections(), 1);
+    assert_eq!((gateway.endpoints[0].usage.open(), gateway.endpoints[0].usage.idle()), (1, 1));
+}
+
+#[test]
+fn a_bound_on_streams_is_kept_and_requests_wait_for_room() {
+    let origin = Http2Origin::with(h2::server::Builder::new().max_concurrent_streams(2), |request| {
+        Http2Reply::ok(request.uri.path())
+    });
+    let mut options = options();
+    options.endpoint.max_connections = 1;
+    let gateway = Gateway::with(&[origin.addr()], options);
+    let mut client = Http2Client::connect(gateway.address);
+    let begun: Vec<_> =
+        (0..40).map(|number| client.begin("GET", &format!("/{number}"), &[], true).unwrap().0).collect();
+    for (number, response) in begun.into_iter().enumerate() {
+        assert_eq!(client.read(response).unwrap().text(), format!("/{number}"));
+    }
+    assert!(origin.connections() == 1 && origin.most_running() <= 2, "{}", origin.most_running());
+}
+
+#[test]
+fn a_full_connection_is_joined_by_another_one() {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let origin = Http2Origin::with(h2::server::Builder::new().max_concurrent_streams(2), move |request| {
+        Http2Reply::ok(request.uri.path()).after(&held)
+    });
+    let gateway = in_front_of(origin.addr());
+    let mut client = Http2Client::connect(gateway.address);
+    let begun: Vec<_> = (0..6).map(|_| client.begin("GET", "/", &[], true).unwrap().0).collect();
+    eventually(PATIENCE, || {
+        client.pause(Duration::ZERO);
+        origin.running() == 6
+    });
+    gate.open();
+    for response in begun {
+        assert_eq!(client.read(response).unwrap().status, 200);
+    }
+    assert_eq!(origin.connections(), 3);
+}
+
+#[test]
+fn a_goodbye_loses_no_request() {
+    let (address, connections) = frames(|number, peer| {
+        if number == 1 {
+            let first = next_request(peer).unwrap();
+            let second = next_request(peer).unwrap();
+            // The second was not looked at.
+            let goodbye = [first.to_be_bytes(), 0_u32.to_be_bytes()].concat();
+            peer.frame(kind::GOAWAY, 0, 0, &goodbye);
+            peer.frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, first, OK);
+            assert_ne!(first, second);
+        }
+        answer_all(peer);
+    });
+    let gateway = in_front_of(address);
+    let mut client = Http2Client::connect(gateway.address);
+    let first = client.begin("POST", "/", &[], true).unwrap().0;
+    let second = client.begin("POST", "/", &[], true).unwrap().0;
+    assert_eq!((client.read(first).unwrap().status, client.read(second).unwrap().status), (200, 200));
+    assert_eq!(connections.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn a_refused_stream_is_sent_again_whatever_the_method() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let origin = Http2Origin::respond(move |_| match count.fetch_add(1, Ordering::SeqCst) {
+        // Each request asks the script twice: on its head and when it is whole.
+        0 | 1 => Http2Reply::reset(h2::Reason::REFUSED_STREAM),
+        _ => Http2Reply::ok("taken"),
+    });
+    let gateway = in_front_of(origin.addr());
+    assert_eq!(Http2Client::connect(gateway.address).request("POST", "/", &[], b"").text(), "taken");
+    assert_eq!(origin.connections(), 1);
+}
+
+#[test]
+fn a_reset_that_may_have_been_acted_on_is_not_sent_again() {
+    let origin = Http2Origin::respond(|_| Http2Reply::reset(h2::Reason::INTERNAL_ERROR));
+    let gateway = in_front_of(origin.addr());
+    let answer = request(gateway.address, "POST", "/", &[], b"body");
+    assert_eq!(answer.status, 502);
+    assert!(answer.text().contains("upstream_reset"), "{}", answer.text());
+    assert_eq!(origin.requests().len(), 1);
+}
+
+#[test]
+fn a_connection_that_dies_in_an_answer_breaks_that_answer_and_no_other() {
+    let (address, connections) = frames(|number, peer| {
+        if number > 1 {
+            return answer_all(peer);
+        }
+        let stream = next_request(peer).unwrap();
+        peer.frame(kind::HEADERS, flag::END_HEADERS, stream, OK);
+        peer.frame(kind::DATA, 0, stream, b"half");
+    });
+    let gateway = in_front_of(address);
+    let mut client = Client::connect(gateway.address);
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(client.try_read_response().is_err(), "half an answer is none");
+    assert_eq!(get(gateway.address, "/").status, 200);
+    assert_eq!(connections.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn a_connection_that_says_nothing_any_more_is_given_up_and_replaced() {
+    let (address, connections) = frames(|number, peer| {
+        if number > 1 {
+            return answer_all(peer);
+        }
+        let stream = next_request(peer).unwrap();
+        peer.frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, stream, OK);
+        // From here on it reads and says nothing, not even to PING.
+        while peer.read().is_some() {}
+    });
+    let mut options = options();
+    options.endpoint.http2.ping_after = Duration::from_millis(50);
+    options.endpoint.http2.ping_timeout = Duration::from_millis(100);
+    let gateway = Gateway::with(&[address], options);
+    assert_eq!(get(gateway.address, "/").status, 200);
+    // Not one of these waits for its own deadline: the method may be sent again, on a new connection.
+    assert_eq!(get(gateway.address, "/").status, 200);
+    assert_eq!(connections.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn a_slow_answer_outlives_any_number_of_silences() {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let origin = Http2Origin::respond(move |_| Http2Reply::ok("late").after(&held));
+    let mut options = options();
+    options.endpoint.http2.ping_after = Duration::from_millis(10);
+    options.endpoint.http2.ping_timeout = Duration::from_secs(5);
+    let gateway = Gateway::with(&[origin.addr()], options);
+    let mut client = Client::connect(gateway.address);
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    eventually(PATIENCE, || origin.running() == 1);
+    let mut other = Http2Client::connect(gateway.address);
+    let (response, _) = other.begin("GET", "/", &[], true).unwrap();
+    other.pause(Duration::from_millis(200));
+    gate.open();
+    assert_eq!(
+        (client.read_response().text(), other.read(response).unwrap().text()),
+        ("late".into(), "late".into())
+    );
+}
+
+#[test]
+fn whoever_speaks_no_http_2_is_a_failed_connection() {
+    let origin = Origin::always(Reply::ok("x"));
+    let gateway = in_front_of(origin.addr());
+    let answer = get(gateway.address, "/");
+    assert_eq!(answer.status, 502);
+    assert!(answer.text().contains("upstream_connect_failed"), "{}", answer.text());
+    let _ = origin.take_complaints();
+}
+
+#[test]
+fn a_cancelled_request_is_cancelled_there_and_the_connection_goes_on() {
+    let origin = Http2Origin::respond(|request| match request.uri.path() {
+        "/hang" => Http2Reply::ok("").after(&Gate::new()),
+        _ => Http2Reply::ok("next"),
+    });
+    let gateway = in_front_of(origin.addr());
+    let mut client = FrameClient::connect(gateway.address);
+    client.get(1, "/hang");
+    eventually(PATIENCE, || origin.running() == 1);
+    client.reset(1);
+    eventually(PATIENCE, || origin.cancelled() == 1);
+    assert_eq!(client.get(3, "/").outcome(3).body, b"next");
+    assert_eq!(origin.connections(), 1);
+}
+
+#[test]
+fn both_directions_stream_at_once() {
+    let origin = Http2Origin::respond(|_| Http2Reply::echo().trailer("x-end", "1"));
+    let gateway = in_front_of(origin.addr());
+    let mut client = Http2Client::connect(gateway.address);
+    let (response, mut up) = client.begin("POST", "/", &[], false).unwrap();
+    let (parts, mut down) = client.run(response).unwrap().into_parts();
+    assert_eq!(parts.status, 200);
+    for number in 0..20 {
+        let sent = format!("message {number}");
+        up.send_data(sent.clone().into(), false).unwrap();
+        let got = client.run(down.data()).unwrap().unwrap();
+        assert_eq!(got, sent, "each comes back before the next is sent");
+        down.flow_control().release_capacity(got.len()).unwrap();
+    }
+    up.send_data(bytes::Bytes::new(), true).unwrap();
+    assert!(client.run(down.data()).is_none());
+    assert_eq!(client.run(down.trailers()).unwrap().unwrap().get("x-end").unwrap(), "1");
+}
+
+#[test]
+fn large_bodies_move_by_the_slower_side() {
+    const SIZE: usize = 8 * 1024 * 1024;
+    let origin = Http2Origin::respond(|request| {
+        let length = request.body.len();
+        Http2Reply::ok(vec![b'y'; length])
+    });
+    let gateway = in_front_of(origin.addr());
+    let answer = request(gateway.address, "POST", "/", &[], &vec![b'x'; SIZE]);
+    assert_eq!((answer.status, answer.body.len()), (200, SIZE));
+}

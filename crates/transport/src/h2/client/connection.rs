@@ -1,0 +1,147 @@
+//! A connection as those see it who send requests on it.
+
+use super::driver::{Driver, State};
+use crate::clock::now;
+use crate::h2::settings::UpstreamHttp2;
+use crate::h2::socket::Socket;
+use crate::io::Io;
+use crate::pool::IdleCount;
+use bytes::Bytes;
+use h2::client::SendRequest;
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use torana_http::h1::HeadLimits;
+
+/// Bytes of one request that may wait for the socket.
+const SEND_BUFFER: usize = 128 * 1024;
+
+/// An open connection.
+pub(crate) struct Multiplexed {
+    send: RefCell<SendRequest<Bytes>>,
+    state: Rc<State>,
+    settings: UpstreamHttp2,
+    opened: Instant,
+    idle_since: Cell<Instant>,
+    /// Whether it is reached by TLS.
+    pub(super) secure: bool,
+    idle: IdleCount,
+    /// Told when a stream ends.
+    freed: Rc<Notify>,
+}
+
+impl fmt::Debug for Multiplexed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Multiplexed").field("streams", &self.state.streams()).finish_non_exhaustive()
+    }
+}
+
+/// Speaks first and waits until the peer has spoken: then its bounds are known, and that it speaks HTTP/2.
+/// `kept` lives as long as the connection does, `idle` is told whether it is idle, `freed` when a stream or the connection ends.
+///
+/// # Errors
+/// The peer does not speak HTTP/2 or is gone.
+pub(crate) async fn connect(
+    io: Io,
+    secure: bool,
+    settings: UpstreamHttp2,
+    kept: impl fmt::Debug + 'static,
+    idle: IdleCount,
+    freed: Rc<Notify>,
+) -> Result<Rc<Multiplexed>, h2::Error> {
+    let io = Rc::new(io);
+    let (socket, watch) = Socket::to_upstream(Rc::clone(&io));
+    let limits = HeadLimits::default();
+    let list = limits.head_bytes.saturating_add(limits.fields.saturating_mul(32));
+    let (send, frames) = h2::client::Builder::new()
+        .enable_push(false)
+        .initial_window_size(settings.stream_window)
+        .initial_connection_window_size(settings.connection_window)
+        .max_header_list_size(u32::try_from(list).unwrap_or(u32::MAX))
+        .max_send_buffer_size(SEND_BUFFER)
+        .handshake::<_, Bytes>(socket)
+        .await?;
+    let state = Rc::new(State::default());
+    let driver = Driver::new(frames, io, watch, Rc::clone(&state), settings);
+    let told = Rc::clone(&freed);
+    tokio::task::spawn_local(async move {
+        driver.run().await;
+        // The place under the cap is given back before anybody looks for it.
+        drop(kept);
+        told.notify_waiters();
+    });
+    poll_fn(|context| state.poll_greeted(context)).await?;
+    let now = now();
+    Ok(Rc::new(Multiplexed {
+        send: RefCell::new(send),
+        state,
+        settings,
+        opened: now,
+        idle_since: Cell::new(now),
+        secure,
+        idle,
+        freed,
+    }))
+}
+
+/// A place on a connection; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Place(pub(super) Rc<Multiplexed>);
+
+impl Multiplexed {
+    /// Takes a place for a request, if the peer's bound and ours leave one.
+    pub(super) fn take_place(self: &Rc<Self>) -> Place {
+        self.state.begin();
+        self.idle.set(false);
+        Place(Rc::clone(self))
+    }
+
+    /// Whether a request can be sent on it now.
+    pub(crate) fn has_room(&self) -> bool {
+        let theirs = self.send.borrow().current_max_send_streams();
+        self.state.streams() < theirs.min(self.settings.max_streams as usize)
+    }
+
+    /// Whether nothing is under way on it.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.state.streams() == 0
+    }
+
+    /// Since when nothing is under way on it.
+    pub(crate) fn idle_since(&self) -> Instant {
+        self.idle_since.get()
+    }
+
+    /// When it was opened.
+    pub(crate) const fn opened(&self) -> Instant {
+        self.opened
+    }
+
+    /// Whether no further request may be sent: it is closed, or the peer has said goodbye.
+    pub(crate) fn is_over(&self) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        self.state.is_closed()
+            || matches!(self.send.borrow_mut().poll_ready(&mut context), Poll::Ready(Err(_)))
+    }
+
+    /// A handle for one request.
+    pub(super) fn sender(&self) -> SendRequest<Bytes> {
+        self.send.borrow().clone()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let connection = &self.0;
+        connection.state.end();
+        if connection.is_idle() {
+            connection.idle_since.set(now());
+            connection.idle.set(true);
+        }
+        connection.freed.notify_one();
+    }
+}

@@ -1,0 +1,266 @@
+//! Sending a request on its stream.
+
+use super::fault::fault_of;
+use super::stream::Halves;
+use crate::body::BodySink;
+use crate::clock::now;
+use crate::h2::convert::{header_map, trailer_map};
+use crate::timer::Timer;
+use bytes::Bytes;
+use http::header::{HeaderValue, TE};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderMap, Method, Request, Uri, Version};
+use std::fmt;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::Instant;
+use torana_fault::{Fault, Reason, Retry};
+use torana_http::h1::BodyFraming;
+use torana_http::h2::is_grpc;
+use torana_http::{Fields, Known, RequestHead, TargetForm};
+
+/// Sends a request's head and body.
+///
+/// Head and newest piece of data are held until more comes or the source has to be waited for, so that the
+/// end of the stream can be said with them.
+pub struct RequestWriter<'a> {
+    halves: &'a Halves,
+    timer: &'a Timer,
+    timeout: Duration,
+    deadline: Option<Instant>,
+    /// Boxed, as is the end: what a request over HTTP/1 holds room for must not grow by it.
+    head: Option<Box<Request<()>>>,
+    held: Bytes,
+    data_sent: usize,
+    remaining: Option<u64>,
+    /// The end, once it was said; with trailers or without.
+    end: Option<Box<HeaderMap>>,
+    ended: bool,
+    failed: Option<Fault>,
+    bytes: u64,
+}
+
+impl fmt::Debug for RequestWriter<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("RequestWriter").field("bytes", &self.bytes).finish_non_exhaustive()
+    }
+}
+
+impl<'a> RequestWriter<'a> {
+    pub(super) const fn new(halves: &'a Halves, timer: &'a Timer, timeout: Duration) -> Self {
+        Self {
+            halves,
+            timer,
+            timeout,
+            deadline: None,
+            head: None,
+            held: Bytes::new(),
+            data_sent: 0,
+            remaining: None,
+            end: None,
+            ended: false,
+            failed: None,
+            bytes: 0,
+        }
+    }
+
+    /// Holds the head; it leaves with the first data, or when it is flushed.
+    pub fn start(&mut self, head: &RequestHead, framing: BodyFraming) {
+        self.remaining = match framing {
+            BodyFraming::None => Some(0),
+            BodyFraming::Length(length) => Some(length),
+            BodyFraming::Chunked | BodyFraming::UntilClose => None,
+        };
+        match request_of(head, framing, self.halves.secure) {
+            Ok(request) => self.head = Some(Box::new(request)),
+            Err(fault) => self.failed = Some(fault),
+        }
+    }
+
+    /// Bytes of the body that were handed over so far.
+    #[must_use]
+    pub const fn bytes_sent(&self) -> u64 {
+        self.bytes
+    }
+
+    fn fault(&self, error: &h2::Error) -> Fault {
+        fault_of(error, self.halves.so_far())
+    }
+
+    /// Sends the head, once the peer takes another stream.
+    fn poll_head(&mut self, context: &mut Context<'_>, ends: bool) -> Poll<Result<(), Fault>> {
+        if let Some(fault) = self.failed.take() {
+            return Poll::Ready(Err(fault));
+        }
+        if self.head.is_none() {
+            return Poll::Ready(Ok(()));
+        }
+        let mut sender = self.halves.sender.borrow_mut();
+        match sender.poll_ready(context) {
+            Poll::Ready(Ok(())) => {}
+            // Nothing was sent, whatever the reason.
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(self.fault(&error).retry(Retry::Yes))),
+            Poll::Pending => {
+                drop(sender);
+                return self.poll_stalled(context);
+            }
+        }
+        let Some(head) = self.head.take() else { return Poll::Ready(Ok(())) };
+        let (response, body) =
+            sender.send_request(*head, ends).map_err(|error| self.fault(&error).retry(Retry::Yes))?;
+        self.halves.response.replace(Some(response));
+        self.halves.body.replace(Some(body));
+        if let Some(reader) = self.halves.reader.take() {
+            reader.wake();
+        }
+        self.ended = ends;
+        Poll::Ready(Ok(()))
+    }
+
+    fn send(&mut self, data: Bytes, ends: bool) -> Result<(), Fault> {
+        self.ended = ends;
+        match &mut *self.halves.body.borrow_mut() {
+            Some(body) => body.send_data(data, ends).map_err(|error| self.fault(&error)),
+            None => Err(Fault::new(Reason::Internal).because("a body before its head")),
+        }
+    }
+
+    fn send_held(&mut self) -> Result<(), Fault> {
+        if self.held.is_empty() {
+            return Ok(());
+        }
+        let held = std::mem::take(&mut self.held);
+        self.send(held, false)
+    }
+
+    /// Waits until the peer takes some of `wanted` more bytes.
+    fn poll_room(&mut self, context: &mut Context<'_>, wanted: usize) -> Poll<Result<usize, Fault>> {
+        let room = match &mut *self.halves.body.borrow_mut() {
+            Some(body) => {
+                body.reserve_capacity(wanted);
+                match body.capacity() {
+                    0 => body.poll_capacity(context),
+                    room => Poll::Ready(Some(Ok(room))),
+                }
+            }
+            None => Poll::Ready(None),
+        };
+        match room {
+            Poll::Ready(Some(Ok(room))) => Poll::Ready(Ok(room)),
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Err(self.fault(&error))),
+            // The peer wants no more; it may have said why.
+            Poll::Ready(None) => Poll::Ready(Err(Fault::new(Reason::UpstreamReset))),
+            Poll::Pending => self.poll_stalled(context).map(|stalled| stalled.map(|()| 0)),
+        }
+    }
+
+    fn poll_stalled(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        let now = now();
+        let deadline = *self.deadline.get_or_insert(now.checked_add(self.timeout).unwrap_or(now));
+        self.timer.poll_deadline(context, deadline).map(|()| Err(Fault::new(Reason::UpstreamIdleTimeout)))
+    }
+}
+
+impl BodySink for RequestWriter<'_> {
+    fn poll_write(&mut self, context: &mut Context<'_>, data: &[u8]) -> Poll<Result<(), Fault>> {
+        ready!(self.poll_head(context, false))?;
+        self.send_held()?;
+        loop {
+            let rest = data.get(self.data_sent..).unwrap_or_default();
+            if rest.is_empty() {
+                break;
+            }
+            let room = ready!(self.poll_room(context, rest.len()))?;
+            self.deadline = None;
+            let piece = rest.get(..room.min(rest.len())).unwrap_or_default();
+            let length = piece.len() as u64;
+            self.bytes = self.bytes.saturating_add(length);
+            self.data_sent = self.data_sent.saturating_add(piece.len());
+            if let Some(remaining) = &mut self.remaining {
+                *remaining = remaining
+                    .checked_sub(length)
+                    .ok_or(Fault::new(Reason::Internal).because("the body is longer than announced"))?;
+            }
+            if piece.len() == rest.len() {
+                self.held = Bytes::copy_from_slice(piece);
+            } else {
+                self.send(Bytes::copy_from_slice(piece), false)?;
+            }
+        }
+        self.data_sent = 0;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        let bare_end = self.end.as_ref().is_some_and(|trailers| trailers.is_empty());
+        let ends_with_head = bare_end && self.held.is_empty();
+        ready!(self.poll_head(context, ends_with_head))?;
+        if self.ended {
+            return Poll::Ready(Ok(()));
+        }
+        match self.end.take() {
+            None => Poll::Ready(self.send_held()),
+            Some(trailers) if trailers.is_empty() => {
+                let held = std::mem::take(&mut self.held);
+                Poll::Ready(self.send(held, true))
+            }
+            Some(trailers) => {
+                self.send_held()?;
+                self.ended = true;
+                let sent = match &mut *self.halves.body.borrow_mut() {
+                    Some(body) => body.send_trailers(*trailers),
+                    None => Ok(()),
+                };
+                Poll::Ready(sent.map_err(|error| self.fault(&error)))
+            }
+        }
+    }
+
+    fn finish(&mut self, trailers: &Fields) -> Result<(), Fault> {
+        if self.remaining.is_some_and(|remaining| remaining > 0) {
+            return Err(Fault::new(Reason::Internal).because("the body is shorter than announced"));
+        }
+        self.end = Some(Box::new(trailer_map(trailers)?));
+        Ok(())
+    }
+
+    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// The request as the library wants it. The authority is what `Host` says by now.
+fn request_of(head: &RequestHead, framing: BodyFraming, secure: bool) -> Result<Request<()>, Fault> {
+    let invalid = |what: &'static str| Fault::new(Reason::Internal).because(what);
+    let shared = |bytes: &[u8]| Bytes::copy_from_slice(bytes);
+    let host = head.fields.get(Known::Host).unwrap_or_default();
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = Some(if secure { Scheme::HTTPS } else { Scheme::HTTP });
+    let authority = Authority::from_maybe_shared(shared(host));
+    parts.authority = Some(authority.map_err(|_| invalid("the host is not an authority"))?);
+    let mut target =
+        Vec::with_capacity(head.path().len().saturating_add(head.query().map_or(0, <[u8]>::len)));
+    match head.target_form() {
+        TargetForm::Asterisk => target.push(b'*'),
+        TargetForm::Origin => {
+            target.extend_from_slice(head.path());
+            if let Some(query) = head.query() {
+                target.push(b'?');
+                target.extend_from_slice(query);
+            }
+        }
+    }
+    let target = PathAndQuery::from_maybe_shared(Bytes::from(target));
+    parts.path_and_query = Some(target.map_err(|_| invalid("the path cannot be sent by HTTP/2"))?);
+    let mut request = Request::new(());
+    *request.version_mut() = Version::HTTP_2;
+    *request.method_mut() =
+        Method::from_bytes(head.method_bytes()).map_err(|_| invalid("the method is not a token"))?;
+    *request.uri_mut() = Uri::from_parts(parts).map_err(|_| invalid("the target is not a URI"))?;
+    *request.headers_mut() = header_map(&head.fields, framing)?;
+    if is_grpc(&head.fields) {
+        // gRPC servers ask for it (the gRPC protocol over HTTP/2, section Requests); we can take trailers.
+        request.headers_mut().insert(TE, HeaderValue::from_static("trailers"));
+    }
+    Ok(request)
+}

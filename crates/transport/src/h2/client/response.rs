@@ -1,0 +1,258 @@
+//! Receiving a response on its stream.
+
+use super::fault::fault_of;
+use super::stream::Halves;
+use crate::body::BodySource;
+use crate::clock::now;
+use crate::h2::convert::received_fields;
+use crate::timer::Timer;
+use bytes::Bytes;
+use h2::RecvStream;
+use http::{HeaderMap, StatusCode};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::Instant;
+use torana_fault::{Fault, Reason, Retry};
+use torana_http::h1::{BodyFraming, HeadError, HeadLimits};
+use torana_http::h2::{read_response, read_trailers};
+use torana_http::{Fields, Method, ResponseHead};
+
+/// How many interim responses (1xx) may precede the final one.
+const MAX_INTERIM: u8 = 16;
+
+/// Receives a response's head, then its body.
+pub struct ResponseReader<'a> {
+    halves: &'a Halves,
+    timer: &'a Timer,
+    limits: HeadLimits,
+    interim: u8,
+    stream: Option<RecvStream>,
+}
+
+impl fmt::Debug for ResponseReader<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ResponseReader").finish_non_exhaustive()
+    }
+}
+
+impl<'a> ResponseReader<'a> {
+    pub(super) const fn new(halves: &'a Halves, timer: &'a Timer, limits: HeadLimits) -> Self {
+        Self { halves, timer, limits, interim: 0, stream: None }
+    }
+
+    /// Waits for the next head: an interim one or the final one.
+    pub fn poll_head(
+        &mut self,
+        context: &mut Context<'_>,
+        method: Method,
+        deadline: Instant,
+        head: &mut ResponseHead,
+    ) -> Poll<Result<(), Fault>> {
+        let received = self.poll_received(context, method, head);
+        match received {
+            Poll::Ready(received) => Poll::Ready(received),
+            Poll::Pending => self
+                .timer
+                .poll_deadline(context, deadline)
+                .map(|()| Err(Fault::new(Reason::UpstreamFirstByteTimeout))),
+        }
+    }
+
+    fn poll_received(
+        &mut self,
+        context: &mut Context<'_>,
+        method: Method,
+        head: &mut ResponseHead,
+    ) -> Poll<Result<(), Fault>> {
+        let mut response = self.halves.response.borrow_mut();
+        let Some(future) = &mut *response else {
+            self.halves.reader.set(Some(context.waker().clone()));
+            return Poll::Pending;
+        };
+        if let Poll::Ready(Some(Ok(interim))) = future.poll_informational(context) {
+            self.halves.answered.set(true);
+            self.interim = self.interim.saturating_add(1);
+            if self.interim > MAX_INTERIM || interim.status() == StatusCode::SWITCHING_PROTOCOLS {
+                let detail = "too many interim responses, or one that switches protocols";
+                return Poll::Ready(Err(Fault::new(Reason::UpstreamMalformed).because(detail)));
+            }
+            return Poll::Ready(self.read(interim.status(), interim.headers(), true, method, head));
+        }
+        let arrived = match Pin::new(future).poll(context) {
+            Poll::Ready(Ok(arrived)) => arrived,
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(fault_of(&error, self.halves.so_far()))),
+            Poll::Pending => return Poll::Pending,
+        };
+        self.halves.answered.set(true);
+        *response = None;
+        drop(response);
+        let (parts, stream) = arrived.into_parts();
+        let ends = stream.is_end_stream();
+        self.stream = Some(stream);
+        Poll::Ready(self.read(parts.status, &parts.headers, ends, method, head))
+    }
+
+    fn read(
+        &self,
+        status: StatusCode,
+        fields: &HeaderMap,
+        ends: bool,
+        method: Method,
+        head: &mut ResponseHead,
+    ) -> Result<(), Fault> {
+        read_response(status.as_u16(), received_fields(fields), ends, method, &self.limits, head)
+            .map_err(malformed)
+    }
+
+    /// Completes a fault of sending the request; whether it may be retried was known where it arose.
+    #[must_use]
+    pub const fn blame(&self, fault: Fault) -> Fault {
+        fault
+    }
+
+    /// The body that follows `head`.
+    #[must_use]
+    pub fn body(self, head: &ResponseHead, idle_timeout: Duration) -> ResponseBody<'a> {
+        let announced = match head.framing {
+            BodyFraming::Length(length) => Some(length),
+            _ => None,
+        };
+        // What follows a head that has no body, as to HEAD, is not waited for.
+        let stream = self.stream.filter(|_| head.framing != BodyFraming::None);
+        let ended = stream.as_ref().is_none_or(RecvStream::is_end_stream);
+        ResponseBody {
+            stream,
+            timer: self.timer,
+            data: Bytes::new(),
+            announced,
+            trailers: None,
+            ended,
+            idle_timeout,
+            deadline: None,
+            bytes: 0,
+        }
+    }
+
+    /// No body at all: HTTP/2 has no switch to another protocol.
+    pub(crate) fn nothing(self) -> ResponseBody<'a> {
+        Self { stream: None, ..self }.body(&ResponseHead::default(), Duration::ZERO)
+    }
+}
+
+fn malformed(error: HeadError) -> Fault {
+    Fault::new(error.response_reason()).because(error.detail)
+}
+
+/// A response's body.
+pub struct ResponseBody<'a> {
+    stream: Option<RecvStream>,
+    timer: &'a Timer,
+    data: Bytes,
+    announced: Option<u64>,
+    trailers: Option<HeaderMap>,
+    ended: bool,
+    idle_timeout: Duration,
+    deadline: Option<Instant>,
+    bytes: u64,
+}
+
+impl fmt::Debug for ResponseBody<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ResponseBody").field("bytes", &self.bytes).finish_non_exhaustive()
+    }
+}
+
+impl ResponseBody<'_> {
+    /// Whether the response was read to its end; the connection does not depend on it.
+    #[must_use]
+    pub const fn leaves_connection_usable(&self) -> bool {
+        self.ended
+    }
+
+    /// Bytes of the body read so far.
+    #[must_use]
+    pub const fn bytes_read(&self) -> u64 {
+        self.bytes
+    }
+
+    fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, Fault>> {
+        let now = now();
+        let deadline = *self.deadline.get_or_insert(now.checked_add(self.idle_timeout).unwrap_or(now));
+        self.timer.poll_deadline(context, deadline).map(|()| Err(Fault::new(Reason::UpstreamIdleTimeout)))
+    }
+}
+
+/// In the middle of a response nothing can be tried again.
+fn broken(error: &h2::Error) -> Fault {
+    let reason = match (error.is_reset(), error.is_remote()) {
+        (true, true) => Reason::UpstreamReset,
+        (true, false) => Reason::UpstreamMalformed,
+        (false, _) => Reason::UpstreamClosed,
+    };
+    Fault::new(reason).because(error.to_string()).retry(Retry::No)
+}
+
+impl BodySource for ResponseBody<'_> {
+    fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, Fault>> {
+        if !self.data.is_empty() {
+            return Poll::Ready(Ok(true));
+        }
+        while !self.ended {
+            let Some(stream) = &mut self.stream else { break };
+            match stream.poll_data(context) {
+                Poll::Ready(Some(Ok(piece))) => {
+                    self.deadline = None;
+                    self.bytes = self.bytes.saturating_add(piece.len() as u64);
+                    if self.announced.is_some_and(|length| self.bytes > length) {
+                        let detail = "more data than Content-Length announced";
+                        return Poll::Ready(Err(Fault::new(Reason::UpstreamMalformed).because(detail)));
+                    }
+                    if !piece.is_empty() {
+                        self.data = piece;
+                        return Poll::Ready(Ok(true));
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(broken(&error))),
+                Poll::Ready(None) => match stream.poll_trailers(context) {
+                    Poll::Ready(Ok(trailers)) => {
+                        self.trailers = trailers;
+                        self.ended = true;
+                        if self.announced.is_some_and(|length| self.bytes != length) {
+                            let detail = "less data than Content-Length announced";
+                            return Poll::Ready(Err(Fault::new(Reason::UpstreamClosed).because(detail)));
+                        }
+                    }
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(broken(&error))),
+                    Poll::Pending => return self.poll_idle(context),
+                },
+                Poll::Pending => return self.poll_idle(context),
+            }
+        }
+        Poll::Ready(Ok(false))
+    }
+
+    fn data(&self) -> &[u8] {
+        &self.data
+    }
+
+    fn consume(&mut self) {
+        let used = std::mem::take(&mut self.data).len();
+        if let Some(stream) = &mut self.stream {
+            // The upstream may send as much again. It fails only when the stream is gone.
+            let _ = stream.flow_control().release_capacity(used);
+        }
+    }
+
+    fn trailers(&mut self, into: &mut Fields) -> Result<(), Fault> {
+        let Some(trailers) = &self.trailers else { return Ok(()) };
+        read_trailers(received_fields(trailers), into)
+            .map_err(|error| Fault::new(Reason::UpstreamMalformed).because(error.detail))
+    }
+
+    fn is_done(&self) -> bool {
+        self.ended && self.data.is_empty()
+    }
+}

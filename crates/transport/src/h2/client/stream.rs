@@ -1,0 +1,82 @@
+//! One request's stream, seen from both of its directions.
+
+use super::connection::{Multiplexed, Place};
+use super::fault::SoFar;
+use super::request::RequestWriter;
+use super::response::ResponseReader;
+use crate::exchange::{self, ClientExchange};
+use crate::timer::Timer;
+use bytes::Bytes;
+use h2::SendStream;
+use h2::client::{ResponseFuture, SendRequest};
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::rc::Rc;
+use std::task::Waker;
+use std::time::Duration;
+use torana_http::h1::HeadLimits;
+
+/// The right to send one request on a connection. Dropped before the end it cancels the request.
+pub(crate) struct StreamLease {
+    halves: Halves,
+    place: Place,
+    reused: bool,
+}
+
+/// What the two directions share.
+pub(super) struct Halves {
+    pub(super) sender: RefCell<SendRequest<Bytes>>,
+    pub(super) body: RefCell<Option<SendStream<Bytes>>>,
+    pub(super) response: RefCell<Option<ResponseFuture>>,
+    /// Who waits for the response although the request was not sent yet.
+    pub(super) reader: Cell<Option<Waker>>,
+    pub(super) answered: Cell<bool>,
+    pub(super) reused: bool,
+    pub(super) secure: bool,
+}
+
+impl Halves {
+    pub(super) fn so_far(&self) -> SoFar {
+        SoFar { reused: self.reused, answered: self.answered.get() }
+    }
+}
+
+impl fmt::Debug for StreamLease {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("StreamLease").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+impl StreamLease {
+    /// A request on this connection, which has carried others before or not.
+    pub(crate) fn new(connection: &Rc<Multiplexed>, reused: bool) -> Self {
+        let halves = Halves {
+            sender: RefCell::new(connection.sender()),
+            body: RefCell::default(),
+            response: RefCell::default(),
+            reader: Cell::default(),
+            answered: Cell::new(false),
+            reused,
+            secure: connection.secure,
+        };
+        Self { halves, place: connection.take_place(), reused }
+    }
+
+    /// Whether the connection has carried requests before.
+    pub(crate) const fn is_reused(&self) -> bool {
+        self.reused
+    }
+
+    /// Both directions.
+    pub(crate) fn exchange<'a>(
+        &'a self,
+        timer: &'a Timer,
+        limits: HeadLimits,
+        write_timeout: Duration,
+    ) -> ClientExchange<'a> {
+        ClientExchange {
+            writer: exchange::RequestWriter::Http2(RequestWriter::new(&self.halves, timer, write_timeout)),
+            reader: exchange::ResponseReader::Http2(ResponseReader::new(&self.halves, timer, limits)),
+        }
+    }
+}
