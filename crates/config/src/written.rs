@@ -5,6 +5,7 @@
 
 mod config;
 mod forms;
+mod http2;
 mod listen;
 mod policy;
 mod route;
@@ -15,6 +16,7 @@ mod traffic;
 
 pub use config::Config;
 pub use forms::{Off, OneOrMany, Switch};
+pub use http2::{Http2Config, UpstreamProtocol};
 pub use listen::{
     ClientAuthConfig, ClientAuthMode, ClientCertificateFields, ListenForm, ListenerConfig, ListenerTlsConfig,
 };

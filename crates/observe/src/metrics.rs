@@ -46,6 +46,7 @@ pub struct ConnectionMetrics {
     accept_errors: AtomicU64,
     tunnels_opened: AtomicU64,
     tunnels_closed: AtomicU64,
+    http2_ended: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 /// A connection that has left HTTP, counted as open until dropped.
@@ -80,6 +81,13 @@ impl ConnectionMetrics {
     /// A client's connection ended.
     pub fn closed(&self) {
         self.closed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An HTTP/2 connection has ended for this cause, one of a fixed list.
+    pub fn http2_ended(&self, cause: &'static str) {
+        let mut ended = self.http2_ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = ended.entry(cause).or_default();
+        *count = count.saturating_add(1);
     }
 
     /// A client could not be accepted.
@@ -211,6 +219,11 @@ impl Metrics {
         samples.add(names::TUNNELS_OPEN, &[], as_f64(self.connections.tunnels_open()));
         samples.add(names::TUNNELS, &[], load(&self.connections.tunnels_opened));
         samples.add(names::ACCEPT_ERRORS, &[], load(&self.connections.accept_errors));
+        let ended = self.connections.http2_ended.lock().unwrap_or_else(PoisonError::into_inner);
+        for (cause, count) in ended.iter() {
+            samples.add(names::HTTP2_ENDED, &[("cause", *cause)], as_f64(*count));
+        }
+        drop(ended);
         samples.add(names::RELOADS, &[("result", "ok")], load(&self.reloads.succeeded));
         samples.add(names::RELOADS, &[("result", "failed")], load(&self.reloads.failed));
         samples.add(names::LAST_RELOAD, &[], load(&self.reloads.last));

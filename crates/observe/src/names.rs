@@ -45,6 +45,7 @@ families! {
     BUFFERS_LENT, Gauge, "torana_buffers_lent", "Read buffers in use by requests and responses under way";
     TLS_HANDSHAKES, Counter, "torana_tls_handshakes", "TLS handshakes with clients by version, and whether an earlier session went on";
     TLS_HANDSHAKE_ERRORS, Counter, "torana_tls_handshake_errors", "Connections that ended before a first request, by reason: no TLS could be agreed on, or a PROXY header was wrong";
+    HTTP2_ENDED, Counter, "torana_http2_connections_ended", "HTTP/2 connections of clients that have ended, by cause";
     POOL_OPEN, Gauge, "torana_pool_connections_open", "Connections to an endpoint";
     POOL_IDLE, Gauge, "torana_pool_connections_idle", "Connections to an endpoint that wait for a request";
     POOL_WAITING, Gauge, "torana_pool_waiting", "Requests that wait for a connection to an endpoint";
@@ -82,7 +83,9 @@ mod tests {
     #[test]
     fn names_are_distinct_and_well_formed() {
         let mut names: Vec<&str> = ALL.iter().map(|family| family.name).collect();
-        assert!(names.iter().all(|name| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')));
+        assert!(names.iter().all(|name| {
+            name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+        }));
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), ALL.len());

@@ -2,6 +2,7 @@
 //! looked at.
 
 mod authentication;
+mod http2;
 mod listeners;
 mod pem;
 mod policies;
@@ -40,6 +41,7 @@ fn settings(document: &Document, resolver: &dyn Resolver, findings: &mut Vec<Fin
     for (key, span) in spans {
         not_zero(document, &Path::root().key("timeouts").key(key), *span, findings);
     }
+    http2::check(document, &Path::root().key("http2"), &config.http2, findings);
     Settings {
         listen: listeners::listeners(document, resolver, findings),
         admin: config.admin.on().copied(),
@@ -49,6 +51,7 @@ fn settings(document: &Document, resolver: &dyn Resolver, findings: &mut Vec<Fin
         request_id: config.request_id.clone(),
         timeouts: config.timeouts.clone(),
         limits: config.limits.clone(),
+        http2: config.http2.clone(),
         access_log: config.access_log.on().map(torana_config::written::AccessLogForm::config),
         drain_timeout: config.drain_timeout,
         paths: config.paths.clone(),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use torana_config::Span;
 use torana_config::written::{
-    AccessLogConfig, ForwardedConfig, LimitsConfig, PathsConfig, PoolConfig, ProxyProtocolVersion,
-    RequestIdConfig, RetriesConfig, ServerTimeoutsConfig,
+    AccessLogConfig, ForwardedConfig, Http2Config, LimitsConfig, PathsConfig, PoolConfig,
+    ProxyProtocolVersion, RequestIdConfig, RetriesConfig, ServerTimeoutsConfig, UpstreamProtocol,
 };
 use torana_route::RouteSpec;
 use torana_types::{EndpointUrl, ListenAddr, Network, ServiceId, TimeSpan};
@@ -56,6 +56,8 @@ pub struct Settings {
     pub timeouts: ServerTimeoutsConfig,
     /// How much clients may send.
     pub limits: LimitsConfig,
+    /// Bounds of clients' HTTP/2 connections.
+    pub http2: Http2Config,
     /// The access log, unless it is off.
     pub access_log: Option<AccessLogConfig>,
     /// How long requests in flight may take to end on shutdown.
@@ -75,6 +77,10 @@ pub struct ServicePlan {
     pub balance: BalancePlan,
     /// The `Host` it sees.
     pub host: HostHeader,
+    /// What is spoken with endpoints whose URL leaves it open.
+    pub protocol: UpstreamProtocol,
+    /// Bounds of HTTP/2 connections.
+    pub http2: Http2Config,
     /// Connections to each endpoint.
     pub pool: PoolConfig,
     /// How long it may take. A route's [`Action::Forward`] holds what is in force there.

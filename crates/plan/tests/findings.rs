@@ -315,3 +315,23 @@ fn where_requests_go_is_said_without_contradiction() {
         ["4:28 error[no-service]"]
     );
 }
+
+#[test]
+fn connections_of_many_clients_introduce_none() {
+    for service in ["endpoints: [h2://a]", "endpoints: [http://a], protocol: http2"] {
+        let found = findings(&format!(
+            "services: {{ a: {{ proxy_protocol: v1, {service} }} }}\nroutes: [{{ service: a }}]\n"
+        ));
+        assert_eq!(found, ["1:18 error[http2-introduced]"], "{service}");
+    }
+}
+
+#[test]
+fn windows_of_http_2_are_those_that_can_be() {
+    let with_window =
+        |text: &str| with(&format!("routes: [{{ path: /x, service: a }}]\nhttp2: {{ {text} }}"));
+    assert_eq!(with_window("stream_window: 64KiB, connection_window: 1MiB"), [""; 0]);
+    assert_eq!(with_window("stream_window: 0"), ["3:25 error[http2-window]"]);
+    assert_eq!(with_window("connection_window: 3GiB"), ["3:29 error[http2-window]"]);
+    assert_eq!(with_window("stream_window: 2MiB, connection_window: 1MiB"), ["3:50 error[http2-window]"]);
+}

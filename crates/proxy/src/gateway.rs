@@ -11,7 +11,7 @@ mod responder;
 pub(crate) mod view;
 
 use crate::pipeline::Pipeline;
-use crate::render::render;
+use crate::render::render_for;
 use crate::replay::Replay;
 use crate::request_id::{RequestId, RequestIds};
 use crate::shared::Shared;
@@ -27,6 +27,7 @@ use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, Response};
 use torana_http::RequestHead;
 use torana_observe::Metrics;
+use torana_transport::h2::ConnectionEnd;
 use torana_transport::{
     ConnectionInfo, Entrance, HandshakeFault, RequestBody, RequestInFlight, ResponseSink, ServerSettings,
     Service, Timer, now, recently,
@@ -98,7 +99,7 @@ impl Gateway {
 impl Passage<'_> {
     /// The response for a fault; the fault is noted.
     fn refusal(&self, fault: Fault, request: &RequestHead) -> Response {
-        let made = render(&fault, Some(admit::identifier(self.pipeline, request, &self.own_id)));
+        let made = render_for(request, &fault, Some(admit::identifier(self.pipeline, request, &self.own_id)));
         self.record.fault(fault);
         made
     }
@@ -192,5 +193,9 @@ impl Service for Gateway {
 
     fn closed(&self) {
         self.shared.metrics.connections().closed();
+    }
+
+    fn http2_ended(&self, end: ConnectionEnd) {
+        self.shared.metrics.connections().http2_ended(end.label());
     }
 }

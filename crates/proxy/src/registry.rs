@@ -17,7 +17,7 @@ use torana_plan::{
     AuthenticationPlan, ClientAuthPlan, ListenerTlsPlan, ProbesPlan, RateLimitPlan, RemoteKeysPlan,
     UpstreamTlsPlan,
 };
-use torana_transport::{Address, Endpoint, EndpointSettings, Tickets, TlsClientContext, TlsServer};
+use torana_transport::{Address, Endpoint, EndpointSettings, Protocol, Tickets, TlsClientContext, TlsServer};
 use torana_types::Rate;
 
 use crate::chores::Chores;
@@ -65,7 +65,7 @@ pub struct Registry {
     /// By what clients must show: a session must not go on under other demands.
     pub(crate) tickets: Kept<Option<Arc<ClientAuthPlan>>, Tickets>,
     /// By everything that shapes them; they hold sessions that may go on.
-    pub(crate) tls_clients: Kept<Arc<UpstreamTlsPlan>, TlsClientContext>,
+    pub(crate) tls_clients: Kept<(Arc<UpstreamTlsPlan>, &'static [Protocol]), TlsClientContext>,
     /// By everything that shapes them; they hold what they have verified.
     pub(crate) authentication: Kept<AuthenticationPlan, Method>,
     /// Keys that are fetched, by where and how.

@@ -3,13 +3,21 @@
 //! The default form is a problem document (RFC 9457) with the stable reason label. Nothing but the public
 //! sentence of the reason is shown: the detail of a fault is for the log.
 
+mod grpc;
+
 use bytes::Bytes;
 use serde_json::json;
 use torana_fault::{Fault, Reason};
 use torana_filter::Response;
-use torana_http::{Known, ResponseHead};
+use torana_http::h2::is_grpc;
+use torana_http::{Known, RequestHead, ResponseHead};
 
-/// The response for a fault. `request_id` lets the caller's report be found in the log.
+/// The response for a fault in the form that the request asks for: a status of gRPC for a call.
+pub(crate) fn render_for(request: &RequestHead, fault: &Fault, request_id: Option<&str>) -> Response {
+    if is_grpc(&request.fields) { grpc::render(fault) } else { render(fault, request_id) }
+}
+
+/// The response for a fault as a problem document. `request_id` lets the caller's report be found in the log.
 #[must_use]
 pub fn render(fault: &Fault, request_id: Option<&str>) -> Response {
     let mut problem = json!({

@@ -388,6 +388,8 @@ fn resets_in_storms_end_the_connection_and_nothing_else() {
     }
     let end = client.read_to_end();
     assert!(matches!(end, Some(11) | None), "ENHANCE_YOUR_CALM, unless the close was faster: {end:?}");
+    let counted = "torana_http2_connections_ended_total{cause=\"rapid_reset\"}";
+    eventually(PATIENCE, || gateway.metrics.render().contains(counted));
     eventually(PATIENCE, || origin.connections_open() == 0);
     assert_eq!(Http2Client::connect(gateway.address).get("/hello").text(), "hello");
 }
@@ -437,4 +439,35 @@ fn answer_to_end(client: &mut FrameClient) -> Option<u32> {
         }
     }
     code
+}
+
+#[test]
+fn every_flood_ends_its_connection_and_is_counted_by_its_name() {
+    let origin = Origin::always(Reply::ok("x"));
+    let gateway = in_front_of(&origin);
+    let block = torana_testkit::http2::block(&request("GET", "/hello"));
+    for (cause, kind, flags, stream, payload) in [
+        ("ping_flood", 6, 0, 0, &[0; 8][..]),
+        ("settings_flood", 4, 0, 0, &[0, 3, 0, 0, 0, 1]),
+        ("empty_frames", 0, 0, 1, b""),
+        ("control_flood", 8, 0, 0, &[0, 0, 0, 1]),
+        ("control_flood", 99, 0, 0, b"?"),
+        ("continuation_flood", 9, 0, 1, b""),
+    ] {
+        let mut client = FrameClient::connect(gateway.address);
+        match cause {
+            "empty_frames" => drop(client.headers(1, &request("POST", "/"), false)),
+            "continuation_flood" => drop(client.frame(1, 1, 1, &block)),
+            _ => {}
+        }
+        let mut sent = 0;
+        while sent < 10_000 && client.try_frame(kind, flags, stream, payload) {
+            sent += 1;
+        }
+        let end = client.read_to_end();
+        assert!(matches!(end, Some(11) | None), "{cause}: {end:?}");
+        let counted = format!("torana_http2_connections_ended_total{{cause=\"{cause}\"}}");
+        eventually(PATIENCE, || gateway.metrics.render().contains(&counted));
+    }
+    assert_eq!(Http2Client::connect(gateway.address).get("/hello").text(), "hello");
 }

@@ -29,6 +29,7 @@ pub mod large;
 mod origin;
 pub mod soak;
 mod tls;
+mod tool;
 mod wait;
 mod wire;
 
@@ -37,6 +38,7 @@ pub use client::{Client, ClientError, Response, get, request};
 pub use gate::Gate;
 pub use origin::{Origin, ReceivedRequest, Reply, UponHead};
 pub use tls::{Greeting, TlsFront, TlsOptions};
+pub use tool::tool;
 pub use wait::{eventually, eventually_some};
 
 /// How long the helpers wait for a peer when the test names no deadline: 10 seconds, far above what a passing

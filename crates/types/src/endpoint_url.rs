@@ -7,7 +7,8 @@ use std::str::FromStr;
 use crate::ParseError;
 use crate::text_form::text_form;
 
-/// The origin of an upstream endpoint (RFC 9110 section 4.3.1): scheme `http` or `https`, a host and a port.
+/// The origin of an upstream endpoint (RFC 9110 section 4.3.1): scheme `http` or `https`, a host and a port;
+/// `h2` is `http` by HTTP/2 without asking first (RFC 9113 section 3.3).
 ///
 /// The host is an IP address or a DNS name and is kept in lower case; an IPv6 address is kept without
 /// its brackets. A path, a query or credentials are not part of an origin and are refused, so that
@@ -15,6 +16,7 @@ use crate::text_form::text_form;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EndpointUrl {
     secure: bool,
+    http2: bool,
     host: Box<str>,
     port: u16,
 }
@@ -33,6 +35,12 @@ impl EndpointUrl {
     #[must_use]
     pub const fn is_secure(&self) -> bool {
         self.secure
+    }
+
+    /// Whether HTTP/2 is spoken without asking first.
+    #[must_use]
+    pub const fn is_http2(&self) -> bool {
+        self.http2
     }
 
     /// The port; 80 or, by TLS, 443 when none was written.
@@ -64,8 +72,9 @@ impl FromStr for EndpointUrl {
         let (scheme, rest) =
             text.split_once("://").ok_or(error("it must begin with `http://` or `https://`"))?;
         let secure = scheme.eq_ignore_ascii_case("https");
-        if !secure && !scheme.eq_ignore_ascii_case("http") {
-            return Err(error("the schemes supported are `http` and `https`"));
+        let http2 = scheme.eq_ignore_ascii_case("h2");
+        if !secure && !http2 && !scheme.eq_ignore_ascii_case("http") {
+            return Err(error("the schemes supported are `http`, `https` and `h2`"));
         }
         let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         if !matches!(tail, "" | "/") {
@@ -85,7 +94,7 @@ impl FromStr for EndpointUrl {
         if !is_host(&host) {
             return Err(error("the host must be an IP address or a DNS name"));
         }
-        Ok(Self { secure, host: host.into_boxed_str(), port })
+        Ok(Self { secure, http2, host: host.into_boxed_str(), port })
     }
 }
 
@@ -128,15 +137,19 @@ fn is_host(host: &str) -> bool {
 
 impl fmt::Display for EndpointUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.secure { "https" } else { "http" };
+        let scheme = match (self.secure, self.http2) {
+            (true, _) => "https",
+            (false, true) => "h2",
+            (false, false) => "http",
+        };
         write!(formatter, "{scheme}://{}", self.authority())
     }
 }
 
 text_form! {
-    EndpointUrl, format: "torana-endpoint-url", pattern: r"^[hH][tT][tT][pP][sS]?://[^/?#@\s]+/?$",
-    description: "The URL of an upstream endpoint: `http://` or `https://`, a host and an optional port.",
-    examples: ["http://127.0.0.1:9001", "https://users:8443", "http://[::1]:9001"]
+    EndpointUrl, format: "torana-endpoint-url", pattern: r"^([hH][tT][tT][pP][sS]?|[hH]2)://[^/?#@\s]+/?$",
+    description: "The URL of an upstream endpoint: `http://`, `https://` or `h2://`, a host and an optional port.",
+    examples: ["http://127.0.0.1:9001", "https://users:8443", "h2://users:8080", "http://[::1]:9001"]
 }
 
 #[cfg(test)]
@@ -153,6 +166,7 @@ mod tests {
         assert_eq!(parts("HTTP://Users.Internal/"), ("users.internal".into(), 80, "users.internal".into()));
         assert_eq!(parts("https://users"), ("users".into(), 443, "users".into()));
         assert_eq!(parts("https://users:80"), ("users".into(), 80, "users:80".into()));
+        assert_eq!(parts("h2://users:50051"), ("users".into(), 50_051, "users:50051".into()));
         assert_eq!(parts("http://[::1]:9001"), ("::1".into(), 9001, "[::1]:9001".into()));
     }
 
@@ -160,7 +174,7 @@ mod tests {
     fn says_what_is_wrong() {
         let problem = |text: &str| text.parse::<EndpointUrl>().unwrap_err().problem();
         assert_eq!(problem("127.0.0.1:9001"), "it must begin with `http://` or `https://`");
-        assert_eq!(problem("ftp://users"), "the schemes supported are `http` and `https`");
+        assert_eq!(problem("ftp://users"), "the schemes supported are `http`, `https` and `h2`");
         assert_eq!(problem("http://users/api"), "an endpoint has no path, query or fragment");
         assert_eq!(problem("http://a:b@users"), "credentials in the URL are not supported");
         assert_eq!(problem("http://users:"), "a port number must stand after the `:`");

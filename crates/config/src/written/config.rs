@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use torana_types::{ListenAddr, Network, TimeSpan};
 
 use super::{
-    AccessLogForm, ForwardedConfig, LimitsConfig, ListenForm, OneOrMany, PathsConfig, PoliciesConfig,
-    RequestIdConfig, RouteConfig, ServerTimeoutsConfig, ServiceConfig, Switch,
+    AccessLogForm, ForwardedConfig, Http2Config, LimitsConfig, ListenForm, OneOrMany, PathsConfig,
+    PoliciesConfig, RequestIdConfig, RouteConfig, ServerTimeoutsConfig, ServiceConfig, Switch,
 };
 
 /// Configuration of the Torana API gateway.
@@ -50,6 +50,9 @@ pub struct Config {
     /// How much clients may send.
     #[serde(default)]
     pub limits: LimitsConfig,
+    /// Bounds of clients' HTTP/2 connections.
+    #[serde(default)]
+    pub http2: Http2Config,
     /// A line for every request: `off`, a format, or a mapping.
     #[serde(default)]
     pub access_log: Switch<AccessLogForm>,

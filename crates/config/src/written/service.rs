@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use torana_types::{EndpointUrl, TimeSpan};
 
-use super::{PoliciesConfig, ProxyProtocolVersion, Switch, UpstreamTlsConfig};
+use super::{Http2Config, PoliciesConfig, ProxyProtocolVersion, Switch, UpstreamProtocol, UpstreamTlsConfig};
 
 /// A service behind the gateway.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -34,6 +34,12 @@ pub struct ServiceConfig {
     /// do, so that links which the service builds lead back to the gateway.
     #[serde(default = "ServiceConfig::default_host")]
     pub host: String,
+    /// What is spoken with the endpoints.
+    #[serde(default)]
+    pub protocol: UpstreamProtocol,
+    /// Bounds of HTTP/2 connections to the endpoints.
+    #[serde(default)]
+    pub http2: Http2Config,
     /// Connections to each endpoint.
     #[serde(default)]
     pub pool: PoolConfig,

@@ -62,7 +62,7 @@ pub struct GuardLimits {
 
 impl Default for GuardLimits {
     fn default() -> Self {
-        Self { resets: 200, continuations: 5, pings: 500, settings: 50, empty: 100, control: 2_000 }
+        Self { resets: 200, continuations: 5, pings: 500, settings: 50, empty: 50, control: 2_000 }
     }
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use torana_config::written::{PoolConfig, ServiceConfig, Switch, UpstreamTimeoutsConfig};
 use torana_config::{Document, Finding, Path, Resolver};
 
-use super::{not_zero, upstream_tls};
+use super::{http2, not_zero, upstream_tls};
 use crate::plan::{EndpointPlan, HostHeader, ServicePlan, UpstreamTimeouts};
 use crate::text;
 
@@ -56,6 +56,8 @@ fn service(
     if let Some(field) = &config.deadline_header {
         text::field_name(document, &path.key("deadline_header"), field, findings);
     }
+    http2::check(document, &path.key("http2"), &config.http2, findings);
+    http2::check_introduced(document, &path, config, findings);
     check_pool(document, &path.key("pool"), &config.pool, findings);
     check_deadlines(document, &path.key("timeouts"), &config.timeouts, findings);
     ServicePlan {
@@ -63,6 +65,8 @@ fn service(
         endpoints: endpoints(document, &path, config, findings),
         balance: balance::balance(document, &path, config, findings),
         host,
+        protocol: config.protocol,
+        http2: config.http2.clone(),
         pool: config.pool.clone(),
         timeouts: timeouts(&config.timeouts, &UpstreamTimeoutsConfig::default()),
         retries: retries::retries(document, &path.key("retries"), &config.retries, findings),

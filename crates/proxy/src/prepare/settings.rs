@@ -13,6 +13,7 @@ use torana_plan::Settings;
 use torana_route::{EncodedSlashes, NormalizeOptions};
 use torana_transport::ServerSettings;
 use torana_transport::h2::Http2Settings;
+use torana_types::ByteSize;
 
 pub(super) fn server(settings: &Settings) -> ServerSettings {
     let (limits, timeouts) = (&settings.limits, &settings.timeouts);
@@ -28,10 +29,20 @@ pub(super) fn server(settings: &Settings) -> ServerSettings {
         body_idle_timeout: timeouts.body.as_duration(),
         keep_alive_timeout: timeouts.keep_alive.as_duration(),
         write_timeout: timeouts.write.as_duration(),
-        http2: Http2Settings::default(),
+        http2: Http2Settings {
+            max_streams: u32::from(settings.http2.max_streams.get()),
+            stream_window: window(settings.http2.stream_window),
+            connection_window: window(settings.http2.connection_window),
+            ..Http2Settings::default()
+        },
         min_rate: limits.min_rate.on().map_or(0, |rate| rate.as_u64()),
         half_close_timeout: timeouts.half_close.as_duration(),
     }
+}
+
+/// A window of HTTP/2; the plan has checked that it is one.
+pub(super) fn window(size: ByteSize) -> u32 {
+    u32::try_from(size.as_u64()).unwrap_or(u32::MAX >> 1)
 }
 
 pub(super) const fn paths(settings: &Settings) -> NormalizeOptions {

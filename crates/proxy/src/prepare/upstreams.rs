@@ -7,15 +7,17 @@ mod retries;
 mod tls;
 
 use super::PrepareError;
+use super::settings::window;
 use crate::registry::{NumberedEndpoint, Registry};
 use crate::upstream::{Upstream, UpstreamEndpoint, UpstreamHost};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use torana_balance::{Algorithm, Balancer, Endpoint as Weighted, EndpointLoad};
-use torana_config::written::Balance;
+use torana_config::written::{Balance, UpstreamProtocol};
 use torana_plan::{BalanceAlgorithm, HostHeader, ServicePlan};
-use torana_transport::{Address, Endpoint, EndpointSettings};
+use torana_transport::h2::UpstreamHttp2;
+use torana_transport::{Address, Endpoint, EndpointSettings, Protocol};
 use torana_types::EndpointUrl;
 
 /// How long a connection is kept where its age does not matter.
@@ -35,6 +37,10 @@ pub(super) fn upstream(
         let load = registry.loads.get_or((Arc::clone(name), address.clone()), EndpointLoad::default);
         let identity = torana_balance::hash(planned.url.to_string().as_bytes());
         weighted.push(Weighted { identity, weight: planned.weight, load });
+        let settings = match planned.url.is_http2() {
+            true => EndpointSettings { protocol: Protocol::Http2, ..settings },
+            false => settings,
+        };
         let secured = tls::secured(service, &planned.url);
         let client = tls::client(secured.as_ref(), service, &planned.url, registry)?;
         let key = (Arc::clone(name), address.clone(), settings, secured, introduces);
@@ -86,7 +92,17 @@ fn endpoint_settings(service: &ServicePlan) -> EndpointSettings {
         connect_timeout: service.timeouts.connect.as_duration(),
         idle_timeout: pool.idle_timeout.as_duration(),
         max_age: pool.max_age.on().map_or(FOREVER, |age| age.as_duration()),
-        ..EndpointSettings::default()
+        // Where TLS lets endpoints choose, their choice goes first.
+        protocol: match service.protocol {
+            UpstreamProtocol::Http2 => Protocol::Http2,
+            UpstreamProtocol::Http1 | UpstreamProtocol::Auto => Protocol::Http1,
+        },
+        http2: UpstreamHttp2 {
+            max_streams: u32::from(service.http2.max_streams.get()),
+            stream_window: window(service.http2.stream_window),
+            connection_window: window(service.http2.connection_window),
+            ..UpstreamHttp2::default()
+        },
     }
 }
 

@@ -74,7 +74,7 @@ pub enum ConnectionEnd {
     PingTimeout,
     /// The client broke the protocol.
     ProtocolError,
-    /// The client spent too many frames on nothing; the library's own bounds count as control frames.
+    /// The client spent too many frames on nothing.
     Flood(Violation),
 }
 

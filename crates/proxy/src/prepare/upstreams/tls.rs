@@ -4,7 +4,7 @@ use super::super::PrepareError;
 use super::super::listeners::version;
 use crate::registry::Registry;
 use std::sync::Arc;
-use torana_config::written::ProxyProtocolVersion;
+use torana_config::written::{ProxyProtocolVersion, UpstreamProtocol};
 use torana_http::proxy_protocol::ProxyVersion;
 use torana_plan::{ServicePlan, UpstreamTlsPlan, VerificationPlan};
 use torana_transport::{
@@ -36,15 +36,30 @@ pub(super) fn client(
         source,
     };
     let ready = |(plan, server_name): &Secured| {
-        let context = context(plan, registry)?;
+        let context = context(plan, offered(service), registry)?;
         TlsClient::new(&context, server_name).map(Arc::new)
     };
     secured.map(ready).transpose().map_err(failed)
 }
 
+/// The protocols that endpoints may choose from, in order of preference. A connection that was opened for one
+/// client carries no other's requests, and so is not worth HTTP/2.
+const fn offered(service: &ServicePlan) -> &'static [Protocol] {
+    match (service.protocol, service.proxy_protocol) {
+        (UpstreamProtocol::Http1, _) | (_, Some(_)) => &[Protocol::Http1],
+        (UpstreamProtocol::Http2, None) => &[Protocol::Http2],
+        (UpstreamProtocol::Auto, None) => &[Protocol::Http2, Protocol::Http1],
+    }
+}
+
 /// What the endpoints of one plan share is made once.
-fn context(plan: &Arc<UpstreamTlsPlan>, registry: &mut Registry) -> Result<Arc<TlsClientContext>, TlsError> {
-    if let Some(context) = registry.tls_clients.get(plan) {
+fn context(
+    plan: &Arc<UpstreamTlsPlan>,
+    offered: &'static [Protocol],
+    registry: &mut Registry,
+) -> Result<Arc<TlsClientContext>, TlsError> {
+    let key = (Arc::clone(plan), offered);
+    if let Some(context) = registry.tls_clients.get(&key) {
         return Ok(context);
     }
     let verification = match &plan.verification {
@@ -56,9 +71,9 @@ fn context(plan: &Arc<UpstreamTlsPlan>, registry: &mut Registry) -> Result<Arc<T
         verification,
         certificate: plan.certificate.as_deref(),
         lowest: version(plan.min_version),
-        protocols: vec![Protocol::Http1.alpn().to_vec()],
+        protocols: offered.iter().map(|protocol| protocol.alpn().to_vec()).collect(),
     })?);
-    registry.tls_clients.keep(Arc::clone(plan), &context);
+    registry.tls_clients.keep(key, &context);
     Ok(context)
 }
 

@@ -89,7 +89,9 @@ impl<S: Service + 'static> Connection<S> {
     }
 
     pub(super) async fn run(mut self, timer: &Timer, drain: &Drain) -> ConnectionEnd {
-        poll_fn(|context| self.poll(context, timer, drain)).await
+        let end = poll_fn(|context| self.poll(context, timer, drain)).await;
+        // The library may have come upon the same frames first.
+        self.watch.violation().map_or(end, ConnectionEnd::Flood)
     }
 
     fn poll(&mut self, context: &mut Context<'_>, timer: &Timer, drain: &Drain) -> Poll<ConnectionEnd> {
@@ -255,16 +257,8 @@ pub(super) fn end_of(error: &h2::Error) -> ConnectionEnd {
         return ConnectionEnd::Client;
     }
     match error.reason() {
-        Some(h2::Reason::ENHANCE_YOUR_CALM) => {
-            let text = error.to_string();
-            ConnectionEnd::Flood(if text.contains("too_many_resets") {
-                Violation::RapidReset
-            } else if text.contains("too_many_continuations") {
-                Violation::ContinuationFlood
-            } else {
-                Violation::ControlFlood
-            })
-        }
+        // A bound of the library's own, beyond those of the guard: it does not say which.
+        Some(h2::Reason::ENHANCE_YOUR_CALM) => ConnectionEnd::Flood(Violation::ControlFlood),
         Some(h2::Reason::NO_ERROR) => ConnectionEnd::Client,
         _ => ConnectionEnd::ProtocolError,
     }
