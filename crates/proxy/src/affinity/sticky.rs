@@ -4,10 +4,10 @@
 //! HMAC-SHA-256 together with the service's name. It tells a client nothing but that two of its answers came
 //! from the same endpoint, and a client cannot make one for another endpoint or service.
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
 use std::sync::Arc;
 use torana_http::Fields;
 use torana_types::Secret;
@@ -34,29 +34,22 @@ impl Sticky {
         let value = super::cookie(fields, self.cookie.as_bytes())?;
         let bytes = URL_SAFE_NO_PAD.decode(value).ok()?;
         let (identity, signature) = bytes.split_first_chunk::<8>()?;
-        if signature.len() != 16 {
-            return None;
-        }
-        self.signer(identity).verify_truncated_left(signature).ok()?;
+        verify_slices_are_equal(self.sign(identity).as_ref(), signature).ok()?;
         Some(u64::from_be_bytes(*identity))
     }
 
     /// The value of a `Set-Cookie` field for an endpoint.
     pub(crate) fn write(&self, identity: u64) -> String {
         let identity = identity.to_be_bytes();
-        let signature = self.signer(&identity).finalize().into_bytes();
-        let mut bytes = identity.to_vec();
-        bytes.extend_from_slice(signature.get(..16).unwrap_or_default());
+        let bytes = [&identity[..], &self.sign(&identity)].concat();
         format!("{}={}{}", self.cookie, URL_SAFE_NO_PAD.encode(bytes), self.attributes)
     }
 
-    fn signer(&self, identity: &[u8; 8]) -> Hmac<Sha256> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.expose().as_bytes())
-            .expect("an HMAC takes keys of any length");
-        mac.update(self.service.as_bytes());
-        mac.update(&[0]);
-        mac.update(identity);
-        mac
+    /// The first half of the whole signature.
+    fn sign(&self, identity: &[u8; 8]) -> [u8; 16] {
+        let key = Key::new(HMAC_SHA256, self.secret.expose().as_bytes());
+        let whole = sign(&key, &[self.service.as_bytes(), &[0], identity].concat());
+        whole.as_ref().first_chunk().copied().unwrap_or_default()
     }
 }
 
