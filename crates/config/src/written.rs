@@ -9,6 +9,7 @@ mod policy;
 mod route;
 mod server;
 mod service;
+mod store;
 
 pub use config::Config;
 pub use forms::{Off, OneOrMany, Switch};
@@ -19,3 +20,4 @@ pub use server::{
     PathsConfig, RequestIdConfig, ServerTimeoutsConfig,
 };
 pub use service::*;
+pub use store::{SentinelConfig, StoreConfig, StoreForm};

@@ -28,6 +28,17 @@ pub struct LimitState {
     pub reset_after: Duration,
 }
 
+/// One window of a limit, for styles that tell each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToldLimit {
+    /// The limit.
+    pub id: Arc<str>,
+    /// The window's place in it.
+    pub window: usize,
+    /// How it stands.
+    pub limit: LimitState,
+}
+
 /// One try to send the request.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt<'a> {
@@ -57,6 +68,12 @@ pub struct Exchange {
     pub refusal: Option<Box<Fault>>,
     /// The narrowest limit that was asked.
     pub limit: Option<LimitState>,
+    /// Every window of limits that tell each.
+    pub limits: Vec<ToldLimit>,
+    /// Limits in shadow that would have refused the request.
+    pub would_refuse: Vec<Arc<str>>,
+    /// Places of limits on requests under way; given back when the request ends.
+    pub under_way: Vec<torana_limit::Place>,
 }
 
 impl Default for Exchange {
@@ -69,6 +86,9 @@ impl Default for Exchange {
             identity: None,
             refusal: None,
             limit: None,
+            limits: Vec::new(),
+            would_refuse: Vec::new(),
+            under_way: Vec::new(),
         }
     }
 }

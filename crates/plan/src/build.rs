@@ -39,6 +39,7 @@ fn settings(document: &Document, findings: &mut Vec<Finding>) -> Settings {
         listen: config.listen.as_slice().to_vec(),
         admin: config.admin.on().copied(),
         workers: config.workers,
+        store: crate::store::plan(document, findings),
         trusted_proxies: config.trusted_proxies.clone(),
         forwarded: config.forwarded.clone(),
         request_id: config.request_id.clone(),

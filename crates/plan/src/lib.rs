@@ -14,15 +14,18 @@ mod order;
 mod plan;
 mod policy;
 mod resilience;
+mod store;
 mod text;
 
 pub use order::{ORDER, Phase};
 pub use plan::{Action, EndpointPlan, HostHeader, Plan, RoutePlan, ServicePlan, Settings, UpstreamTimeouts};
 pub use policy::{
-    AuthenticationGroup, AuthenticationPlan, IssuerPlan, JwtPlan, KeyPlan, KeysPlan, MintPlan, PlannedPolicy,
-    PolicyPlan, RateLimitPlan, RemoteKeysPlan, RolesPlan, Scope, UpstreamTokenPlan,
+    AuthenticationGroup, AuthenticationPlan, CostPlan, IssuerPlan, JwtPlan, KeyPart, KeyPlan, KeysPlan,
+    MintPlan, PlannedPolicy, PolicyPlan, RateLimitPlan, RemoteKeysPlan, RolesPlan, Scope, SharingPlan,
+    UpstreamTokenPlan, WindowPlan,
 };
 pub use resilience::{BreakerPlan, FallbackPlan, HealthPlan, ProbesPlan};
+pub use store::{StoreArrangement, StorePlace, StorePlan};
 
 use torana_config::{Document, Finding, Resolver, Severity, Source, has_errors};
 

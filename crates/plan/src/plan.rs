@@ -14,6 +14,7 @@ use torana_types::{EndpointUrl, ListenAddr, Network, ServiceId, TimeSpan};
 use crate::fingerprint;
 use crate::policy::{AuthenticationGroup, PlannedPolicy};
 use crate::resilience::{BreakerPlan, HealthPlan};
+use crate::store::StorePlan;
 
 /// What will be served.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +44,8 @@ pub struct Settings {
     pub admin: Option<ListenAddr>,
     /// Threads that serve; `None` is one for each core.
     pub workers: Option<NonZeroU16>,
+    /// Where limits of several gateways are counted, if not in the memory of each.
+    pub store: Option<StorePlan>,
     /// Networks whose forwarding fields are believed.
     pub trusted_proxies: Vec<Network>,
     /// What services are told about the client.

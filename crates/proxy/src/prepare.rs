@@ -6,6 +6,7 @@ mod authentication;
 mod filters;
 mod routes;
 mod settings;
+mod store;
 mod upstreams;
 
 use crate::pipeline::Pipeline;
@@ -51,7 +52,8 @@ pub fn prepare(
         PrepareError::Routes(conflicts.join("; "))
     })?;
     let upstreams = plan.services.iter().map(|service| upstreams::upstream(service, registry)).collect();
-    let mut limiters = filters::Limiters::default();
+    let store = store::store(settings, registry);
+    let mut limiters = filters::Limiters::over(store.clone());
     let routes = plan
         .routes
         .iter()
@@ -69,6 +71,7 @@ pub fn prepare(
         upstreams,
         endpoint_numbers: Vec::new(),
         limiters: limiters.all,
+        store,
         access_log,
     };
     let numbers = pipeline.upstreams.iter().flat_map(|upstream| &upstream.endpoints);

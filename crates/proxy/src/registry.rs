@@ -10,9 +10,9 @@ use std::sync::{Arc, Weak};
 use torana_balance::{
     Alarm, Breaker, BreakerSettings, BudgetSettings, EndpointHealth, EndpointLoad, RetryBudget,
 };
-use torana_filters::{FailureLimit, LimiterState, Method, RemoteKeys};
+use torana_filters::{FailureLimit, LimiterState, Method, RedisStore, RemoteKeys};
 use torana_observe::{AccessLog, AccessLogSettings};
-use torana_plan::{AuthenticationPlan, ProbesPlan, RateLimitPlan, RemoteKeysPlan};
+use torana_plan::{AuthenticationPlan, ProbesPlan, RateLimitPlan, RemoteKeysPlan, StorePlan};
 use torana_transport::{Address, Endpoint, EndpointSettings};
 use torana_types::Rate;
 
@@ -49,6 +49,8 @@ pub struct Registry {
     pub(crate) upstreams: Kept<Arc<str>, Upstream>,
     /// By everything that shapes them: a limit that changed begins anew.
     pub(crate) limiters: Kept<Arc<RateLimitPlan>, LimiterState>,
+    /// By everything about them: connections go on over reloads.
+    pub(crate) stores: Kept<StorePlan, RedisStore>,
     /// By everything that shapes them; they hold what they have verified.
     pub(crate) authentication: Kept<AuthenticationPlan, Method>,
     /// Keys that are fetched, by where and how.
@@ -118,6 +120,7 @@ impl Registry {
         self.limiters.sweep();
         self.authentication.sweep();
         self.remote_keys.sweep();
+        self.stores.sweep();
     }
 }
 

@@ -25,6 +25,7 @@ mod gate;
 pub mod http2;
 pub mod large;
 mod origin;
+mod redis;
 pub mod soak;
 mod wait;
 mod wire;
@@ -32,6 +33,7 @@ mod wire;
 pub use client::{Client, ClientError, Response, get, request};
 pub use gate::Gate;
 pub use origin::{Origin, ReceivedRequest, Reply, UponHead};
+pub use redis::{RedisCluster, RedisSentinel, RedisServer};
 pub use wait::{eventually, eventually_some};
 
 /// How long the helpers wait for a peer when the test names no deadline: 10 seconds, far above what a passing
