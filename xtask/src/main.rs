@@ -19,6 +19,7 @@ mod endurance;
 mod files;
 mod generated;
 mod layers;
+mod limits;
 mod lines;
 mod memory;
 mod reference;
@@ -57,6 +58,8 @@ enum Task {
     Large(endurance::LargeArguments),
     /// Minutes of mixed traffic with faults on both sides, after which nothing may be left
     Soak(endurance::SoakArguments),
+    /// How exact limits are that several gateways share, for 30 seconds each on a real server
+    Limits(limits::Arguments),
     /// Do all dependencies keep what deny.toml says about licences, versions and sources?
     Dependencies,
 }
@@ -73,6 +76,7 @@ fn main() -> anyhow::Result<()> {
         Task::Memory(arguments) => memory::run(&arguments),
         Task::Large(arguments) => endurance::large(&arguments),
         Task::Soak(arguments) => endurance::soak(&arguments),
+        Task::Limits(arguments) => limits::run(&arguments),
         Task::Dependencies => dependencies::run(),
     }
 }

@@ -11,6 +11,7 @@ mod policy;
 mod route;
 mod server;
 mod service;
+mod store;
 mod tls;
 mod traffic;
 
@@ -27,5 +28,6 @@ pub use server::{
     PathsConfig, RequestIdConfig, ServerTimeoutsConfig,
 };
 pub use service::*;
+pub use store::{SentinelConfig, StoreConfig, StoreForm};
 pub use tls::{CertificateConfig, ProxyProtocolVersion, TlsVersion, UpstreamTlsConfig, Verification};
 pub use traffic::*;

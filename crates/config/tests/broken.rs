@@ -51,7 +51,8 @@ fn a_mapping_with_a_mistake_is_explained_although_it_could_also_be_a_word() {
     let base = "services: { a: { endpoints: [http://a] } }\nroutes: [{ service: a }]\n";
     let found = findings(&format!("{base}policies: {{ rate_limit: {{ limt: 5/s }} }}\n"));
     assert!(found.contains("unknown key `limt` | did you mean `limit`?"), "{found}");
-    assert!(found.contains("the key `limit` is missing"), "{found}");
+    let found = findings(&format!("{base}policies: {{ rate_limit: {{ limit: {{ burst: 5 }} }} }}\n"));
+    assert!(found.contains("the key `rate` is missing"), "{found}");
     let found = findings(&format!("{base}policies: {{ rate_limit: 5 }}\n"));
     assert!(found.contains("`5` is not valid here: the `/` before the period is missing"), "{found}");
     assert!(found.contains(", or `off`"), "{found}");

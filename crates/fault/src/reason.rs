@@ -113,6 +113,10 @@ reasons! {
     Forbidden, "forbidden", Client, 403, "You are not allowed to do this.";
     /// A request limit is used up.
     RateLimited, "rate_limited", Client, 429, "Too many requests; try again later.";
+    /// The caller has as many requests under way as it may have.
+    ConcurrencyLimited, "concurrency_limited", Client, 429, "Too many requests at the same time; try again later.";
+    /// A limit cannot be counted because its store does not answer, and nothing may pass uncounted.
+    LimitStoreUnavailable, "limit_store_unavailable", Gateway, 503, "The service is not available; try again later.";
     /// The same request passed this gateway too often.
     LoopDetected, "loop_detected", Gateway, 508, "The request runs in a loop.";
     /// The gateway is shutting down.

@@ -29,6 +29,17 @@ pub struct LimitState {
     pub reset_after: Duration,
 }
 
+/// One window of a limit, for styles that tell each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToldLimit {
+    /// The limit.
+    pub id: Arc<str>,
+    /// The window's place in it.
+    pub window: usize,
+    /// How it stands.
+    pub limit: LimitState,
+}
+
 /// One try to send the request.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt<'a> {
@@ -60,6 +71,12 @@ pub struct Exchange {
     pub client_certificate: Option<Arc<ClientCertificate>>,
     /// The narrowest limit that was asked.
     pub limit: Option<LimitState>,
+    /// Every window of limits that tell each.
+    pub limits: Vec<ToldLimit>,
+    /// Limits in shadow that would have refused the request.
+    pub would_refuse: Vec<Arc<str>>,
+    /// Places of limits on requests under way; given back when the request ends.
+    pub under_way: Vec<torana_limit::Place>,
 }
 
 impl Default for Exchange {
@@ -73,6 +90,9 @@ impl Default for Exchange {
             refusal: None,
             client_certificate: None,
             limit: None,
+            limits: Vec::new(),
+            would_refuse: Vec::new(),
+            under_way: Vec::new(),
         }
     }
 }

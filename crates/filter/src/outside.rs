@@ -10,6 +10,11 @@ use torana_http::RequestHead;
 
 /// The world outside of a request.
 pub trait Outside {
+    /// Whether anything is there at all; where not, what others count is left alone.
+    fn is_there(&self) -> bool {
+        true
+    }
+
     /// Sends a request to a service of the configuration, by its number in the plan, and gives the whole
     /// response. Its endpoints are chosen, pooled and guarded like those of any other request.
     ///
@@ -38,6 +43,10 @@ pub struct FetchBounds {
 pub struct Offline;
 
 impl Outside for Offline {
+    fn is_there(&self) -> bool {
+        false
+    }
+
     fn fetch<'a>(
         &'a self,
         _: usize,

@@ -11,8 +11,10 @@ mod roles;
 
 pub use authentication::{AuthenticationFilter, CONSUMER_FIELDS, FailureLimit, Method, Place};
 pub use jwt::{JwtFilter, RemoteKeys};
-pub use rate_limit::{LimiterState, RateLimitFilter};
+pub use rate_limit::{LimiterState, LimiterUsage, RateLimitFilter};
 pub use roles::RolesFilter;
+
+pub use torana_store::{Place as StoreAddress, RedisStore, StoreSettings, StoreUsage, Topology};
 
 use std::sync::Arc;
 use torana_filter::{DynamicFilter, Exchange, Needs, OnRequest, OnResponse, Outside, Verdict};

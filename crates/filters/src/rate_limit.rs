@@ -1,232 +1,233 @@
-//! Limits on how many requests a caller may make, counted in memory.
+//! Limits on how many requests a caller may make.
 //!
-//! Callers are told where they stand by `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`, the
-//! widespread form of draft-ietf-httpapi-ratelimit-headers up to its version 06: of all limits on the way,
-//! the one that leaves the least. A refused one is told by `Retry-After` when to come back, in whole seconds
-//! rounded up.
+//! Who is counted is in [`principal`], where in [`state`], what the caller is told in [`headers`].
 
-use std::net::IpAddr;
+mod headers;
+mod principal;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use state::Taken;
+pub use state::{LimiterState, LimiterUsage};
+
+use headers::Told;
+use principal::{Principal, Scratch};
 use std::sync::Arc;
 use std::time::Duration;
-use torana_config::written::LimitKey;
+use torana_config::written::{LimitHeaders, MissingKey};
 use torana_fault::{Fault, Reason};
-use torana_filter::{Exchange, LimitState, OnRequest, OnResponse, Outside, Verdict};
+use torana_filter::{Exchange, LimitState, OnRequest, OnResponse, Outside, ToldLimit, Verdict};
 use torana_http::ResponseHead;
-use torana_limit::{Gcra, Key, KeyedLimiter, Usage};
-use torana_plan::RateLimitPlan;
-
-const CONSUMER: u8 = 1;
-const ADDRESS: u8 = 2;
-
-/// The counters of a limit. They outlive a configuration that does not change the limit.
-#[derive(Debug)]
-pub struct LimiterState(KeyedLimiter);
-
-impl LimiterState {
-    /// Counters that have seen nobody.
-    #[must_use]
-    pub fn new(plan: &RateLimitPlan) -> Self {
-        let limit = u64::from(plan.limit.limit().get());
-        let gcra = Gcra::new(limit, plan.limit.period().as_duration(), plan.burst.get());
-        Self(KeyedLimiter::new(gcra, plan.max_keys.get()))
-    }
-
-    /// Counts, for metrics.
-    #[must_use]
-    pub fn usage(&self) -> Usage {
-        self.0.usage()
-    }
-}
+use torana_limit::{Ask, Grant};
+use torana_plan::{CostPlan, KeyPart, RateLimitPlan};
 
 /// Callers make only so many requests.
 #[derive(Clone, Debug)]
 pub struct RateLimitFilter {
     plan: Arc<RateLimitPlan>,
     state: Arc<LimiterState>,
-    shown_limit: u64,
+    principal: Principal,
+    told: Told,
 }
 
 impl RateLimitFilter {
-    /// Prepares the filter over its counters.
+    /// Prepares the filter over its counters, for a route and the service behind it.
     #[must_use]
-    pub fn prepare(plan: &Arc<RateLimitPlan>, state: Arc<LimiterState>) -> Self {
-        let shown_limit = u64::from(plan.limit.limit().max(plan.burst).get());
-        Self { plan: Arc::clone(plan), state, shown_limit }
+    pub fn prepare(
+        plan: &Arc<RateLimitPlan>,
+        state: Arc<LimiterState>,
+        route: &str,
+        service: Option<&str>,
+    ) -> Self {
+        Self {
+            plan: Arc::clone(plan),
+            state,
+            principal: Principal::new(plan, route, service),
+            told: Told::new(plan),
+        }
     }
 
     /// What it asks for.
     #[must_use]
     pub fn describe(&self) -> String {
-        let who = match self.plan.by {
-            LimitKey::ConsumerOrAddress => "for each consumer, else client address",
-            LimitKey::Consumer => "for each consumer",
-            LimitKey::Address => "for each client address",
+        let plan = &self.plan;
+        let mut parts: Vec<String> = plan
+            .windows
+            .iter()
+            .map(|window| match window.kind {
+                torana_config::written::WindowKind::Steady => {
+                    format!("at most {}, {} at once", window.rate, window.burst)
+                }
+                torana_config::written::WindowKind::Fixed => {
+                    format!("at most {} of the calendar", window.rate)
+                }
+                torana_config::written::WindowKind::Sliding => {
+                    format!("at most {} in any stretch", window.rate)
+                }
+            })
+            .collect();
+        parts.extend(plan.concurrency.map(|most| format!("at most {most} under way")));
+        let who: Vec<String> = plan.by.iter().map(who).collect();
+        let missing = match plan.missing {
+            _ if !plan.by.iter().any(can_lack) => "",
+            MissingKey::Address => ", else client address",
+            MissingKey::Skip => ", others are not counted",
         };
-        format!(
-            "at most {} {who}, {} at once, counted for {}",
-            self.plan.limit, self.plan.burst, self.plan.id
-        )
+        let shadow = if plan.shadow { "; only counted, never refused" } else { "" };
+        let where_ = match plan.sharing {
+            Some(sharing) if sharing.leased => " in the store, by leases",
+            Some(_) => " in the store, request by request",
+            None => "",
+        };
+        let (what, who) = (parts.join(" and "), who.join(" and "));
+        format!("{what} {who}{missing}, counted for {}{where_}{shadow}", plan.id)
     }
 
-    fn decide(&self, exchange: &mut Exchange) -> Verdict {
-        let consumer = match self.plan.by {
-            LimitKey::Address => None,
-            LimitKey::Consumer | LimitKey::ConsumerOrAddress => exchange.identity.as_ref(),
+    async fn decide(&self, exchange: &mut Exchange, there: bool) -> Verdict {
+        let cost = cost(&self.plan.cost, exchange);
+        let (place, taken) = {
+            let mut scratch = Scratch::default();
+            let Some(key) = self.principal.of(exchange, &mut scratch) else { return Verdict::Continue };
+            match self.state.concurrency().map(|limit| limit.enter(key)) {
+                // There is no place: nothing is taken from the windows either.
+                Some(None) => (Some(None), Taken::Nothing),
+                place => (place, self.state.take(key, exchange.moment, self.ask(cost), there).await),
+            }
         };
-        let address = address_key(exchange.client_address);
-        let key = match (consumer, self.plan.by) {
-            (Some(identity), _) => Key { kind: CONSUMER, bytes: identity.consumer.as_bytes() },
-            (None, LimitKey::Consumer) => return Verdict::Continue,
-            (None, _) => Key { kind: ADDRESS, bytes: &address },
-        };
-        let decision = self.state.0.decide(key, exchange.moment.since_start);
+        match place {
+            Some(None) => return self.refuse(exchange, Reason::ConcurrencyLimited, Duration::from_secs(1)),
+            Some(Some(place)) => exchange.under_way.push(place),
+            None => {}
+        }
+        match taken {
+            Taken::Nothing => Verdict::Continue,
+            Taken::Grant(grant) => self.judge(exchange, &grant, cost),
+            Taken::Unavailable => {
+                self.refuse(exchange, Reason::LimitStoreUnavailable, Duration::from_secs(1))
+            }
+        }
+    }
+
+    fn ask(&self, cost: u64) -> Ask {
+        Ask { charge_refused: self.plan.count_refused, details: self.told.details, ..Ask::exactly(cost) }
+    }
+
+    /// What follows from a grant, and what the caller is told of it.
+    fn judge(&self, exchange: &mut Exchange, grant: &Grant, cost: u64) -> Verdict {
+        let allowed = grant.granted >= cost;
+        self.note(exchange, grant, allowed);
+        if allowed {
+            Verdict::Continue
+        } else {
+            self.refuse(exchange, Reason::RateLimited, grant.view.retry_after)
+        }
+    }
+
+    fn note(&self, exchange: &mut Exchange, grant: &Grant, allowed: bool) {
+        if self.plan.headers == LimitHeaders::Off || self.plan.shadow {
+            return;
+        }
         exchange.note_limit(LimitState {
-            limit: self.shown_limit,
-            remaining: if decision.allowed { decision.remaining } else { 0 },
-            reset_after: decision.reset_after,
+            limit: self.told.limit(grant.window, grant.view.limit),
+            remaining: if allowed { grant.view.remaining } else { 0 },
+            reset_after: grant.view.reset_after,
         });
-        if decision.allowed {
+        for (window, view) in grant.all.iter().enumerate() {
+            let limit =
+                LimitState { limit: view.limit, remaining: view.remaining, reset_after: view.reset_after };
+            exchange.limits.push(ToldLimit { id: Arc::clone(&self.plan.id), window, limit });
+        }
+    }
+
+    fn refuse(&self, exchange: &mut Exchange, reason: Reason, retry_after: Duration) -> Verdict {
+        if self.plan.shadow {
+            self.state.would_refuse();
+            exchange.would_refuse.push(Arc::clone(&self.plan.id));
             return Verdict::Continue;
         }
-        let wait = whole_seconds(decision.retry_after).max(1);
+        let wait = headers::whole_seconds(retry_after).max(1);
         Verdict::Fail(
-            Fault::new(Reason::RateLimited)
-                .because(format!("the limit of {} is used up", self.plan.id))
+            Fault::new(reason)
+                .because(match reason {
+                    Reason::LimitStoreUnavailable => format!("the store of {} does not answer", self.plan.id),
+                    _ => format!("the limit of {} is used up", self.plan.id),
+                })
                 .with_field("Retry-After", wait.to_string()),
         )
     }
-}
 
-/// IPv6 clients usually have a whole /64 to themselves: it counts as one.
-pub(crate) fn address_key(address: IpAddr) -> [u8; 8] {
-    match address.to_canonical() {
-        IpAddr::V4(address) => {
-            let [a, b, c, d] = address.octets();
-            [0, 0, 0, 0, a, b, c, d]
-        }
-        IpAddr::V6(address) => {
-            let [a, b, c, d, e, f, g, h, ..] = address.octets();
-            [a, b, c, d, e, f, g, h]
+    /// Takes what the response says that the request has cost beyond what was taken.
+    fn settle(&self, exchange: &Exchange, response: &mut ResponseHead) {
+        let Some(field) = &self.plan.cost.response_header else { return };
+        let said = response.fields.get_str(&**field).and_then(|text| text.trim().parse::<u64>().ok());
+        response.fields.remove(&**field);
+        let taken = cost(&self.plan.cost, exchange);
+        let more = said.unwrap_or(0).min(u64::from(self.plan.cost.most.get())).saturating_sub(taken);
+        let mut scratch = Scratch::default();
+        if more > 0
+            && let Some(key) = self.principal.of(exchange, &mut scratch)
+        {
+            self.state.charge(key, exchange.moment, more);
         }
     }
 }
 
-fn whole_seconds(duration: Duration) -> u64 {
-    duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
+/// What this request takes before it goes on; never nothing, because a client may be the one who says it.
+fn cost(plan: &CostPlan, exchange: &Exchange) -> u64 {
+    let said = plan.request_header.as_ref().and_then(|field| exchange.request.fields.get_str(&**field));
+    match said.and_then(|text| text.trim().parse::<u64>().ok()) {
+        Some(said) => said.clamp(1, u64::from(plan.most.get())),
+        None => u64::from(plan.default.get()),
+    }
+}
+
+/// Whether a request may come without this part.
+const fn can_lack(part: &KeyPart) -> bool {
+    !matches!(part, KeyPart::Address | KeyPart::Route | KeyPart::Everybody)
+}
+
+fn who(part: &KeyPart) -> String {
+    match part {
+        KeyPart::Consumer => "for each consumer".into(),
+        KeyPart::Credential => "for each credential".into(),
+        KeyPart::Group => "for each group".into(),
+        KeyPart::Address => "for each client address".into(),
+        KeyPart::Route => "for each route".into(),
+        KeyPart::Service => "for each service".into(),
+        KeyPart::Everybody => "for everybody together".into(),
+        KeyPart::Header(name) => format!("for each value of {name}"),
+        KeyPart::Claim(name) => format!("for each value of the claim {name}"),
+        KeyPart::Path(path) => format!("for all who ask for {path}"),
+    }
 }
 
 impl OnRequest for RateLimitFilter {
-    async fn on_request(&self, exchange: &mut Exchange, _: &dyn Outside) -> Verdict {
-        self.decide(exchange)
+    async fn on_request(&self, exchange: &mut Exchange, outside: &dyn Outside) -> Verdict {
+        self.decide(exchange, outside.is_there()).await
     }
 }
 
 impl OnResponse for RateLimitFilter {
     async fn on_response(&self, exchange: &mut Exchange, response: &mut ResponseHead) -> Verdict {
-        let Some(state) = exchange.limit else { return Verdict::Continue };
-        let numbers = [
-            ("RateLimit-Limit", state.limit),
-            ("RateLimit-Remaining", state.remaining),
-            ("RateLimit-Reset", whole_seconds(state.reset_after)),
-        ];
-        for (name, number) in numbers {
-            let mut room = [0; 20];
-            if let Err(invalid) = response.fields.insert(name, decimal(number, &mut room)) {
-                return Verdict::Fail(invalid.into());
-            }
+        self.settle(exchange, response);
+        match self.told.tell(exchange, response) {
+            Ok(()) => Verdict::Continue,
+            Err(invalid) => Verdict::Fail(invalid.into()),
         }
-        Verdict::Continue
     }
 }
 
-/// The decimal digits of a number, without allocation.
-fn decimal(mut number: u64, room: &mut [u8; 20]) -> &[u8] {
-    let mut first = room.len();
-    for (place, digit) in room.iter_mut().enumerate().rev() {
-        *digit = b'0'.saturating_add(u8::try_from(number % 10).unwrap_or(0));
-        number /= 10;
-        first = place;
-        if number == 0 {
-            break;
+/// IPv6 clients usually have a whole /64 to themselves: it counts as one.
+pub(crate) fn address_key(address: std::net::IpAddr) -> [u8; 8] {
+    match address.to_canonical() {
+        std::net::IpAddr::V4(address) => {
+            let [a, b, c, d] = address.octets();
+            [0, 0, 0, 0, a, b, c, d]
         }
-    }
-    room.get(first..).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::num::NonZeroU32;
-    use torana_filter::{Identity, Moment};
-
-    fn filter(limit: &str, by: LimitKey) -> RateLimitFilter {
-        let plan = Arc::new(RateLimitPlan {
-            id: "global".into(),
-            limit: limit.parse().unwrap(),
-            burst: NonZeroU32::new(2).unwrap(),
-            by,
-            max_keys: NonZeroU32::new(1_000).unwrap(),
-        });
-        RateLimitFilter::prepare(&plan, Arc::new(LimiterState::new(&plan)))
-    }
-
-    fn from(address: &str, consumer: Option<&str>) -> Exchange {
-        let identity =
-            consumer.map(|consumer| Arc::new(Identity { consumer: consumer.into(), ..Identity::default() }));
-        let moment = Moment { since_start: Duration::from_secs(9), unix_seconds: 9 };
-        Exchange { client_address: address.parse().unwrap(), identity, moment, ..Exchange::default() }
-    }
-
-    async fn passes(filter: &RateLimitFilter, mut exchange: Exchange) -> bool {
-        matches!(filter.on_request(&mut exchange, &torana_filter::Offline).await, Verdict::Continue)
-    }
-
-    #[tokio::test]
-    async fn consumers_come_before_addresses_and_never_meet_them() {
-        let filter = filter("2/minute", LimitKey::ConsumerOrAddress);
-        for _ in 0..2 {
-            assert!(passes(&filter, from("10.0.0.1", Some("10.0.0.2"))).await);
-        }
-        assert!(!passes(&filter, from("10.0.0.9", Some("10.0.0.2"))).await);
-        assert!(passes(&filter, from("10.0.0.2", None)).await);
-        assert!(passes(&filter, from("2001:db8::1", None)).await);
-        assert!(passes(&filter, from("2001:db8::2", None)).await);
-        assert!(!passes(&filter, from("2001:db8::3", None)).await);
-        assert!(passes(&filter, from("2001:db8:0:1::3", None)).await);
-    }
-
-    #[tokio::test]
-    async fn without_a_consumer_a_limit_by_consumer_counts_nothing() {
-        let filter = filter("2/minute", LimitKey::Consumer);
-        for _ in 0..5 {
-            assert!(passes(&filter, from("10.0.0.1", None)).await);
-        }
-    }
-
-    #[tokio::test]
-    async fn callers_are_told_where_they_stand() {
-        let filter = filter("2/minute", LimitKey::Address);
-        let mut exchange = from("10.0.0.1", None);
-        let mut head = ResponseHead::new(200);
-        assert!(matches!(filter.on_request(&mut exchange, &torana_filter::Offline).await, Verdict::Continue));
-        filter.on_response(&mut exchange, &mut head).await;
-        assert_eq!(head.fields.get_str("RateLimit-Limit"), Some("2"));
-        assert_eq!(head.fields.get_str("RateLimit-Remaining"), Some("1"));
-        assert_eq!(head.fields.get_str("RateLimit-Reset"), Some("30"));
-        assert!(passes(&filter, from("10.0.0.1", None)).await);
-        let mut exchange = from("10.0.0.1", None);
-        let Verdict::Fail(fault) = filter.on_request(&mut exchange, &torana_filter::Offline).await else {
-            panic!("used up")
-        };
-        assert_eq!(fault.reason, Reason::RateLimited);
-        assert_eq!(fault.fields(), [("Retry-After", "30".to_owned())]);
-        assert_eq!(exchange.limit.unwrap().remaining, 0);
-    }
-
-    #[test]
-    fn numbers_are_decimal() {
-        for number in [0, 7, 10, 1_234, u64::MAX] {
-            assert_eq!(decimal(number, &mut [0; 20]), number.to_string().as_bytes());
+        std::net::IpAddr::V6(address) => {
+            let [a, b, c, d, e, f, g, h, ..] = address.octets();
+            [a, b, c, d, e, f, g, h]
         }
     }
 }

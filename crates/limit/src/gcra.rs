@@ -1,17 +1,31 @@
 //! The generic cell rate algorithm (ITU-T I.371), as a virtual schedule.
 //!
 //! A limit of `L` requests per period `P` with a burst of `B` lets a request through when, at the steady pace
-//! of one per `P/L`, it is at most `B - 1` requests early. The only state is the theoretical arrival time of
-//! the next request on schedule; a caller that was not seen for long has the state of one never seen.
+//! of one per `P/L`, it is at most `B - 1` requests early. The state is the theoretical arrival time of the
+//! next request on schedule; a caller that was not seen for long has the state of one never seen.
 //!
 //! Time is counted in units of `1/L` nanoseconds, so that `P/L` is a whole number of units (`P` of them) and
 //! nothing is ever rounded: over any time `t` at most `B + L·t/P` requests pass, exactly.
+//!
+//! **Leases.** Permits that are taken now and used up to `hold` later would let `L·hold/P` more through in
+//! some window. So a schedule made with [`Gcra::leased`] tolerates `hold` less: what is used in a time `t`
+//! was taken in `t + hold`, at most `B - L·hold/P + L·(t + hold)/P`, which is the same bound.
 
+use crate::view::View;
 use std::time::Duration;
 
+/// A burst below this is small.
+const FEW: u128 = 100;
+
 /// Where a caller stands. The default is one that was never seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct State(u128);
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// The theoretical arrival time, in units.
+    scheduled: u128,
+    /// When the schedule was last found whole, in nanoseconds: what was taken before that cannot be given
+    /// back, because it has grown again already.
+    whole_at: u128,
+}
 
 /// A limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,50 +35,116 @@ pub struct Gcra {
     /// The period in nanoseconds, which is the time between two requests in units.
     period: u128,
     burst: u128,
-}
-
-/// What was decided, and what the caller may be told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Decision {
-    /// Whether the request passes.
-    pub allowed: bool,
-    /// Requests that would pass at once after this one.
-    pub remaining: u64,
-    /// Until a request would pass; zero when one would now.
-    pub retry_after: Duration,
-    /// Until the caller has the whole burst again.
-    pub reset_after: Duration,
+    /// How long permits may be kept, in nanoseconds; zero where they are used at once.
+    hold: u128,
 }
 
 impl Gcra {
     /// `limit` requests per `period`, `burst` of them at once. Zeroes count as one (request, nanosecond).
     #[must_use]
-    pub fn new(limit: u64, period: Duration, burst: u32) -> Self {
+    pub fn new(limit: u64, period: Duration, burst: u64) -> Self {
         Self {
             limit: u128::from(limit.max(1)),
             period: period.as_nanos().max(1),
             burst: u128::from(burst.max(1)),
+            hold: 0,
         }
     }
 
-    /// Decides about a request at `now`, and moves the state on if it passes. A clock that goes back only
-    /// delays.
-    pub fn decide(&self, state: &mut State, now: Duration) -> Decision {
-        let now = self.units(now);
-        let scheduled = state.0.max(now);
-        let early = scheduled.saturating_sub(now);
-        let tolerance = self.burst.saturating_sub(1).saturating_mul(self.period);
-        let allowed = early <= tolerance;
-        if allowed {
-            state.0 = scheduled.saturating_add(self.period);
+    /// The same limit for permits that are kept up to `longest`, or for a fifth of what the burst stretches
+    /// over where that is less. A small burst at a slow pace is worth more than keeping: there permits are for
+    /// use at once, and nothing of the burst is lost.
+    #[must_use]
+    pub fn leased(mut self, longest: Duration) -> Self {
+        let stretch = self.burst.saturating_sub(1).saturating_mul(self.period);
+        let fifth = stretch.checked_div(self.limit.saturating_mul(5)).unwrap_or(0);
+        self.hold = fifth.min(longest.as_nanos());
+        if self.burst < FEW && self.hold_units() <= self.period {
+            self.hold = 0;
         }
-        let used = state.0.saturating_sub(now);
-        let whole = self.burst.saturating_mul(self.period);
-        let remaining = whole.saturating_sub(used).checked_div(self.period).unwrap_or(0);
-        Decision {
-            allowed,
-            remaining: u64::try_from(remaining).unwrap_or(u64::MAX),
-            retry_after: self.duration(used.saturating_sub(tolerance)),
+        self
+    }
+
+    /// How long permits may be kept.
+    #[must_use]
+    pub fn hold(&self) -> Duration {
+        nanos(self.hold)
+    }
+
+    /// The most that pass at once.
+    #[must_use]
+    pub fn burst(&self) -> u64 {
+        whole(self.burst)
+    }
+
+    /// The schedule as numbers of microseconds with remainders, for a store that counts in them: the step of
+    /// one permit and the tolerance, each as whole microseconds and units of `1/denominator` of one.
+    #[must_use]
+    pub fn in_micros(&self) -> Micros {
+        // A microsecond holds 1000·limit units; a common divisor keeps the numbers small.
+        let denominator = self.limit.saturating_mul(1_000);
+        let divisor = common_divisor(common_divisor(denominator, self.period), self.hold_units());
+        let parts = |units: u128| units.checked_div(divisor).unwrap_or(units);
+        Micros {
+            step: parts(self.period),
+            tolerance: parts(self.tolerance()),
+            denominator: parts(denominator),
+        }
+    }
+
+    fn hold_units(&self) -> u128 {
+        self.hold.saturating_mul(self.limit)
+    }
+
+    /// How early a request may be.
+    fn tolerance(&self) -> u128 {
+        let whole = self.burst.saturating_sub(1).saturating_mul(self.period);
+        whole.saturating_sub(self.hold_units())
+    }
+
+    /// How many permits there are now.
+    #[must_use]
+    pub fn available(&self, state: State, now: Duration) -> u64 {
+        let early = state.scheduled.saturating_sub(self.units(now));
+        let Some(room) = self.tolerance().checked_sub(early) else { return 0 };
+        whole(room.checked_div(self.period).unwrap_or(0).saturating_add(1))
+    }
+
+    /// Takes `permits`, which the caller knows to be available. A clock that goes back only delays.
+    pub fn commit(&self, state: &mut State, now: Duration, permits: u64) {
+        let units = self.units(now);
+        if state.scheduled <= units {
+            state.whole_at = state.whole_at.max(now.as_nanos());
+        }
+        let step = u128::from(permits).saturating_mul(self.period);
+        state.scheduled = state.scheduled.max(units).saturating_add(step);
+    }
+
+    /// Charges a refused request, but never further than nothing being left.
+    pub fn punish(&self, state: &mut State, now: Duration, permits: u64) {
+        let worst = self.units(now).saturating_add(self.tolerance()).saturating_add(self.period);
+        let before = state.scheduled;
+        self.commit(state, now, permits);
+        state.scheduled = state.scheduled.min(worst).max(before);
+    }
+
+    /// Takes back `permits` that were taken at `taken` and never used.
+    pub fn give_back(&self, state: &mut State, taken: Duration, permits: u64) {
+        if state.whole_at <= taken.as_nanos() {
+            let step = u128::from(permits).saturating_mul(self.period);
+            state.scheduled = state.scheduled.saturating_sub(step);
+        }
+    }
+
+    /// What a caller may be told; `cost` is what the next request would take.
+    #[must_use]
+    pub fn view(&self, state: State, now: Duration, cost: u64) -> View {
+        let used = state.scheduled.saturating_sub(self.units(now));
+        let needed = u128::from(cost.max(1)).saturating_sub(1).saturating_mul(self.period);
+        View {
+            limit: whole(self.burst),
+            remaining: self.available(state, now),
+            retry_after: self.duration(used.saturating_add(needed).saturating_sub(self.tolerance())),
             reset_after: self.duration(used),
         }
     }
@@ -72,7 +152,7 @@ impl Gcra {
     /// Whether a state is that of a caller never seen: it can be forgotten without loss.
     #[must_use]
     pub fn is_whole(&self, state: State, now: Duration) -> bool {
-        state.0 <= self.units(now)
+        state.scheduled <= self.units(now)
     }
 
     fn units(&self, time: Duration) -> u128 {
@@ -81,9 +161,34 @@ impl Gcra {
 
     /// Rounded up: whoever waits so long is not told to wait again.
     fn duration(&self, units: u128) -> Duration {
-        let nanos = units.div_ceil(self.limit);
-        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+        nanos(units.div_ceil(self.limit))
     }
+}
+
+/// A schedule in microseconds: every number is a count of `1/denominator` microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Micros {
+    /// Between two permits.
+    pub step: u128,
+    /// How early a request may be.
+    pub tolerance: u128,
+    /// Units in a microsecond.
+    pub denominator: u128,
+}
+
+fn common_divisor(mut one: u128, mut other: u128) -> u128 {
+    while other > 0 {
+        (one, other) = (other, one.checked_rem(other).unwrap_or(0));
+    }
+    one.max(1)
+}
+
+fn nanos(nanos: u128) -> Duration {
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+fn whole(number: u128) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -91,34 +196,71 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn take(gcra: &Gcra, state: &mut State, now: Duration) -> bool {
+        let allowed = gcra.available(*state, now) > 0;
+        if allowed {
+            gcra.commit(state, now, 1);
+        }
+        allowed
+    }
+
     #[test]
     fn a_burst_passes_and_then_the_pace_holds() {
         let gcra = Gcra::new(3, Duration::from_secs(1), 3);
         let mut state = State::default();
         let at = Duration::from_secs(10);
-        let remaining: Vec<u64> = (0..3).map(|_| gcra.decide(&mut state, at).remaining).collect();
-        assert_eq!(remaining, [2, 1, 0]);
-        let refused = gcra.decide(&mut state, at);
-        assert!(!refused.allowed);
-        assert_eq!(refused.retry_after, Duration::from_nanos(333_333_334));
-        assert_eq!(refused.reset_after, Duration::from_secs(1));
-        assert!(!gcra.decide(&mut state, at + Duration::from_nanos(333_333_333)).allowed);
-        assert!(gcra.decide(&mut state, at + Duration::from_nanos(333_333_334)).allowed);
+        for left in [2, 1, 0] {
+            assert!(take(&gcra, &mut state, at));
+            assert_eq!(gcra.view(state, at, 1).remaining, left);
+        }
+        assert!(!take(&gcra, &mut state, at));
+        let view = gcra.view(state, at, 1);
+        assert_eq!(view.retry_after, Duration::from_nanos(333_333_334));
+        assert_eq!(gcra.view(state, at, 2).retry_after, Duration::from_nanos(666_666_667));
+        assert_eq!(view.reset_after, Duration::from_secs(1));
+        assert!(!take(&gcra, &mut state, at + Duration::from_nanos(333_333_333)));
+        assert!(take(&gcra, &mut state, at + Duration::from_nanos(333_333_334)));
     }
 
     #[test]
     fn a_clock_that_goes_back_gives_nothing_away() {
         let gcra = Gcra::new(1, Duration::from_secs(1), 1);
         let mut state = State::default();
-        assert!(gcra.decide(&mut state, Duration::from_secs(100)).allowed);
-        assert!(!gcra.decide(&mut state, Duration::from_secs(1)).allowed);
+        assert!(take(&gcra, &mut state, Duration::from_secs(100)));
+        assert!(!take(&gcra, &mut state, Duration::from_secs(1)));
         assert!(!gcra.is_whole(state, Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn what_has_grown_again_cannot_be_given_back() {
+        let gcra = Gcra::new(10, Duration::from_secs(1), 10);
+        let mut state = State::default();
+        let at = |seconds| Duration::from_secs(seconds);
+        gcra.commit(&mut state, at(1), 6);
+        gcra.give_back(&mut state, at(1), 6);
+        assert_eq!(gcra.available(state, at(1)), 10);
+        gcra.commit(&mut state, at(1), 6);
+        gcra.commit(&mut state, at(5), 4);
+        gcra.give_back(&mut state, at(1), 6);
+        assert_eq!(gcra.available(state, at(5)), 6);
+    }
+
+    #[test]
+    fn a_refused_request_is_charged_no_further_than_nothing_left() {
+        let gcra = Gcra::new(10, Duration::from_secs(1), 10);
+        let mut state = State::default();
+        let at = Duration::from_secs(1);
+        for _ in 0..50 {
+            gcra.punish(&mut state, at, 7);
+        }
+        assert_eq!(gcra.available(state, at), 0);
+        assert_eq!(gcra.available(state, at + Duration::from_millis(100)), 1);
     }
 
     proptest! {
         #[test]
         fn no_window_lets_more_through_than_the_limit(
-            limit in 1_u64..200, period in 1_u64..5_000, burst in 1_u32..50,
+            limit in 1_u64..200, period in 1_u64..5_000, burst in 1_u64..50,
             gaps in prop::collection::vec(0_u64..2_000, 1..200),
         ) {
             let period = Duration::from_millis(period);
@@ -128,16 +270,13 @@ mod tests {
             let mut passed: Vec<u128> = Vec::new();
             for gap in gaps {
                 now += Duration::from_millis(gap);
-                let decision = gcra.decide(&mut state, now);
-                if decision.allowed {
+                if take(&gcra, &mut state, now) {
                     passed.push(now.as_nanos());
                 } else {
                     // What was promised holds, and not a nanosecond less does.
-                    let mut later = state;
-                    prop_assert!(gcra.decide(&mut later, now + decision.retry_after).allowed);
-                    let mut sooner = state;
-                    let early = now + decision.retry_after - Duration::from_nanos(1);
-                    prop_assert!(!gcra.decide(&mut sooner, early).allowed);
+                    let wait = gcra.view(state, now, 1).retry_after;
+                    prop_assert!(gcra.available(state, now + wait) > 0);
+                    prop_assert!(gcra.available(state, now + wait - Duration::from_nanos(1)) == 0);
                 }
             }
             for (index, from) in passed.iter().enumerate() {
@@ -145,6 +284,32 @@ mod tests {
                     // count + 1 requests in to - from: at most burst + limit * t / period.
                     let allowed = u128::from(burst) * period.as_nanos() + u128::from(limit) * (to - from);
                     prop_assert!((count as u128 + 1) * period.as_nanos() <= allowed);
+                }
+            }
+        }
+
+        #[test]
+        fn permits_kept_as_long_as_they_may_be_still_respect_every_window(
+            limit in 1_u64..2_000, burst in 2_u64..500,
+            takes in prop::collection::vec((0_u64..300, 1_u64..40, 0_u64..=100), 1..100),
+        ) {
+            let second = Duration::from_secs(1);
+            let gcra = Gcra::new(limit, second, burst).leased(Duration::from_millis(100));
+            let mut state = State::default();
+            let mut now = Duration::from_secs(100);
+            let mut used: Vec<u128> = Vec::new();
+            for (gap, want, late) in takes {
+                now += Duration::from_millis(gap);
+                let permits = want.min(gcra.available(state, now));
+                gcra.commit(&mut state, now, permits);
+                let late = gcra.hold().as_nanos() * u128::from(late) / 100;
+                used.extend((0..permits).map(|_| now.as_nanos() + late));
+            }
+            used.sort_unstable();
+            for (index, from) in used.iter().enumerate() {
+                for (count, to) in used.iter().skip(index).enumerate() {
+                    let allowed = u128::from(burst) * second.as_nanos() + u128::from(limit) * (to - from);
+                    prop_assert!((count as u128 + 1) * second.as_nanos() <= allowed);
                 }
             }
         }

@@ -8,7 +8,7 @@
 //! get what one caller would. So a flood of made-up callers can make the limiter strict towards newcomers,
 //! but never makes it forget a count, which eviction would.
 
-use crate::gcra::{Decision, Gcra, State};
+use crate::budget::{Ask, Budget, Grant, Ledger};
 use hashbrown::HashTable;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,6 +19,8 @@ use std::time::Duration;
 const SHARDS: usize = 64;
 /// Keys longer than this are replaced by a digest, so that memory is bounded by their number.
 const LONGEST_KEY: usize = 64;
+/// Bytes of a digest.
+const DIGEST: usize = 16;
 /// A full shard is searched for what can be removed at most this often.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -47,7 +49,7 @@ pub struct Usage {
 /// A limit with one state for each caller.
 #[derive(Debug)]
 pub struct KeyedLimiter {
-    gcra: Gcra,
+    budget: Budget,
     hasher: RandomState,
     /// A second hash, for digests of long keys.
     digest: RandomState,
@@ -56,7 +58,7 @@ pub struct KeyedLimiter {
 }
 
 /// On cache lines of its own, so that workers do not disturb each other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[repr(align(128))]
 struct Shard {
     table: Mutex<Table>,
@@ -65,10 +67,10 @@ struct Shard {
     overflow: AtomicU64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Table {
     entries: HashTable<Entry>,
-    overflow: State,
+    overflow: Ledger,
     next_sweep: Duration,
 }
 
@@ -76,88 +78,176 @@ struct Table {
 struct Entry {
     kind: u8,
     key: Box<[u8]>,
-    state: State,
+    ledger: Ledger,
+}
+
+impl Entry {
+    fn is(&self, key: Key<'_>) -> bool {
+        self.kind == key.kind && *self.key == *key.bytes
+    }
+}
+
+impl Shard {
+    fn new(budget: &Budget) -> Self {
+        let table =
+            Table { entries: HashTable::new(), overflow: budget.ledger(), next_sweep: Duration::ZERO };
+        Self {
+            table: Mutex::new(table),
+            allowed: AtomicU64::default(),
+            denied: AtomicU64::default(),
+            overflow: AtomicU64::default(),
+        }
+    }
 }
 
 impl KeyedLimiter {
     /// A limiter that remembers at most about `max_keys` callers (at least one in each of its 64 shards).
     #[must_use]
-    pub fn new(gcra: Gcra, max_keys: u32) -> Self {
+    pub fn new(budget: Budget, max_keys: u32) -> Self {
         let max_keys = usize::try_from(max_keys).unwrap_or(usize::MAX);
+        let shards = (0..SHARDS).map(|_| Shard::new(&budget)).collect();
         Self {
-            gcra,
+            budget,
             hasher: RandomState::new(),
             digest: RandomState::new(),
             keys_per_shard: max_keys.div_ceil(SHARDS).max(1),
-            shards: (0..SHARDS).map(|_| Shard::default()).collect(),
+            shards,
         }
+    }
+
+    /// The budget that each caller has.
+    #[must_use]
+    pub const fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// Decides about a request of `key` at `now`, and counts it if it passes.
-    pub fn decide(&self, key: Key<'_>, now: Duration) -> Decision {
-        let digest;
-        let key = if key.bytes.len() > LONGEST_KEY {
-            digest = self.digest_of(key.bytes);
-            Key { kind: key.kind ^ 0x80, bytes: &digest }
-        } else {
-            key
-        };
-        let hash = self.hash(key.kind, key.bytes);
-        let place = usize::try_from(hash >> 32).unwrap_or(0) & SHARDS.saturating_sub(1);
-        let Some(shard) = self.shards.get(place) else {
-            // There are as many shards as the mask lets through.
-            return self.gcra.decide(&mut State::default(), now);
-        };
-        let decision = self.decide_in(shard, key, hash, now);
-        let counter = if decision.allowed { &shard.allowed } else { &shard.denied };
+    pub fn take(&self, key: Key<'_>, now: Duration, ask: Ask) -> Grant {
+        let mut room = [0; DIGEST];
+        let key = self.short(key, &mut room);
+        let (shard, hash) = self.shard(key);
+        let grant = self.in_shard(shard, hash, key, now, |ledger| self.budget.take(ledger, now, ask));
+        let counter = if grant.granted >= ask.least { &shard.allowed } else { &shard.denied };
         counter.fetch_add(1, Ordering::Relaxed);
-        decision
+        grant
     }
 
-    /// What would be decided about a request of `key` at `now`, without counting anything.
-    pub fn peek(&self, key: Key<'_>, now: Duration) -> Decision {
-        let digest;
-        let key = if key.bytes.len() > LONGEST_KEY {
-            digest = self.digest_of(key.bytes);
-            Key { kind: key.kind ^ 0x80, bytes: &digest }
-        } else {
-            key
-        };
+    /// Takes back permits that were taken at `taken` and never used.
+    pub fn give_back(&self, key: Key<'_>, now: Duration, taken: Duration, permits: u64) {
+        self.with_ledger(key, now, |ledger| self.budget.give_back(ledger, taken, permits));
+    }
+
+    /// Charges what a request turned out to cost beyond what it took, whether or not that is left.
+    pub fn charge(&self, key: Key<'_>, now: Duration, cost: u64) {
+        let ask = Ask { charge_refused: true, ..Ask::exactly(cost) };
+        self.with_ledger(key, now, |ledger| self.budget.take(ledger, now, ask));
+    }
+
+    /// How a caller stands, without taking anything.
+    #[must_use]
+    pub fn look(&self, key: Key<'_>, now: Duration) -> Grant {
+        let mut room = [0; DIGEST];
+        let key = self.short(key, &mut room);
+        let (shard, hash) = self.shard(key);
+        let table = shard.table.lock().unwrap_or_else(PoisonError::into_inner);
+        match table.entries.find(hash, |entry| entry.is(key)) {
+            Some(entry) => self.budget.look(&entry.ledger, now),
+            None if table.entries.len() >= self.keys_per_shard => self.budget.look(&table.overflow, now),
+            None => self.budget.look(&self.budget.ledger(), now),
+        }
+    }
+
+    /// Forgets one caller. `false` when it was not known.
+    pub fn forget(&self, key: Key<'_>) -> bool {
+        let mut room = [0; DIGEST];
+        let key = self.short(key, &mut room);
+        let (shard, hash) = self.shard(key);
+        let mut table = shard.table.lock().unwrap_or_else(PoisonError::into_inner);
+        match table.entries.find_entry(hash, |entry| entry.is(key)) {
+            Ok(entry) => {
+                entry.remove();
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Forgets everybody.
+    pub fn clear(&self) {
+        for shard in &self.shards {
+            let mut table = shard.table.lock().unwrap_or_else(PoisonError::into_inner);
+            table.entries.clear();
+            table.overflow = self.budget.ledger();
+        }
+    }
+
+    /// The `most` callers that have least left, each with how it stands. Takes each shard's lock in turn.
+    #[must_use]
+    pub fn top(&self, now: Duration, most: usize) -> Vec<(u8, Box<[u8]>, Grant)> {
+        let mut top: Vec<(u8, Box<[u8]>, Grant)> = Vec::new();
+        let remaining = |(_, _, grant): &(u8, Box<[u8]>, Grant)| grant.view.remaining;
+        for shard in &self.shards {
+            let table = shard.table.lock().unwrap_or_else(PoisonError::into_inner);
+            let used = table.entries.iter().filter(|entry| !self.budget.is_whole(&entry.ledger, now));
+            top.extend(
+                used.map(|entry| (entry.kind, entry.key.clone(), self.budget.look(&entry.ledger, now))),
+            );
+            drop(table);
+            top.sort_by_key(remaining);
+            top.truncate(most);
+        }
+        top
+    }
+
+    /// The shard of a short key, and its hash.
+    fn shard(&self, key: Key<'_>) -> (&Shard, u64) {
         let hash = self.hash(key.kind, key.bytes);
         let place = usize::try_from(hash >> 32).unwrap_or(0) & SHARDS.saturating_sub(1);
-        let mut state = State::default();
-        if let Some(shard) = self.shards.get(place) {
-            let table = shard.table.lock().unwrap_or_else(PoisonError::into_inner);
-            let same = |entry: &Entry| entry.kind == key.kind && *entry.key == *key.bytes;
-            match table.entries.find(hash, same) {
-                Some(entry) => state = entry.state,
-                None if table.entries.len() >= self.keys_per_shard => state = table.overflow,
-                None => {}
-            }
-        }
-        self.gcra.decide(&mut state, now)
+        (self.shards.get(place).expect("there are as many shards as the mask lets through"), hash)
     }
 
-    fn decide_in(&self, shard: &Shard, key: Key<'_>, hash: u64, now: Duration) -> Decision {
+    /// The key itself, or a digest of a long one.
+    fn short<'a>(&self, key: Key<'a>, room: &'a mut [u8; DIGEST]) -> Key<'a> {
+        if key.bytes.len() <= LONGEST_KEY {
+            return key;
+        }
+        *room = self.digest_of(key.bytes);
+        Key { kind: key.kind ^ 0x80, bytes: room }
+    }
+
+    fn with_ledger<T>(&self, key: Key<'_>, now: Duration, act: impl FnOnce(&mut Ledger) -> T) -> T {
+        let mut room = [0; DIGEST];
+        let key = self.short(key, &mut room);
+        let (shard, hash) = self.shard(key);
+        self.in_shard(shard, hash, key, now, act)
+    }
+
+    fn in_shard<T>(
+        &self,
+        shard: &Shard,
+        hash: u64,
+        key: Key<'_>,
+        now: Duration,
+        act: impl FnOnce(&mut Ledger) -> T,
+    ) -> T {
         let mut table = shard.table.lock().unwrap_or_else(PoisonError::into_inner);
         let table = &mut *table;
-        let same = |entry: &Entry| entry.kind == key.kind && *entry.key == *key.bytes;
-        if let Some(entry) = table.entries.find_mut(hash, same) {
-            return self.gcra.decide(&mut entry.state, now);
+        if let Some(entry) = table.entries.find_mut(hash, |entry| entry.is(key)) {
+            return act(&mut entry.ledger);
         }
         if table.entries.len() >= self.keys_per_shard && now >= table.next_sweep {
             table.next_sweep = now.saturating_add(SWEEP_INTERVAL);
-            table.entries.retain(|entry| !self.gcra.is_whole(entry.state, now));
+            table.entries.retain(|entry| !self.budget.is_whole(&entry.ledger, now));
         }
         if table.entries.len() >= self.keys_per_shard {
             shard.overflow.fetch_add(1, Ordering::Relaxed);
-            return self.gcra.decide(&mut table.overflow, now);
+            return act(&mut table.overflow);
         }
-        let mut state = State::default();
-        let decision = self.gcra.decide(&mut state, now);
-        let entry = Entry { kind: key.kind, key: key.bytes.into(), state };
+        let mut ledger = self.budget.ledger();
+        let result = act(&mut ledger);
+        let entry = Entry { kind: key.kind, key: key.bytes.into(), ledger };
         table.entries.insert_unique(hash, entry, |entry| self.hash(entry.kind, &entry.key));
-        decision
+        result
     }
 
     fn hash(&self, kind: u8, bytes: &[u8]) -> u64 {
@@ -168,7 +258,7 @@ impl KeyedLimiter {
     }
 
     /// 128 bits under two random keys: whoever does not know them cannot make two callers meet.
-    fn digest_of(&self, bytes: &[u8]) -> [u8; 16] {
+    fn digest_of(&self, bytes: &[u8]) -> [u8; DIGEST] {
         let (one, other) = (self.digest.hash_one(bytes), self.hasher.hash_one(bytes));
         (u128::from(one) << 64 | u128::from(other)).to_be_bytes()
     }
@@ -191,10 +281,17 @@ impl KeyedLimiter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::budget::Window;
+    use crate::gcra::Gcra;
     use std::sync::atomic::AtomicU32;
 
     fn limiter(burst: u32, max_keys: u32) -> KeyedLimiter {
-        KeyedLimiter::new(Gcra::new(u64::from(burst), Duration::from_secs(60), burst), max_keys)
+        let gcra = Gcra::new(u64::from(burst), Duration::from_secs(60), u64::from(burst));
+        KeyedLimiter::new(Budget::new(Window::Gcra(gcra), Vec::new()), max_keys)
+    }
+
+    fn passes(limiter: &KeyedLimiter, key: Key<'_>, now: Duration) -> bool {
+        limiter.take(key, now, Ask::exactly(1)).granted == 1
     }
 
     fn key(bytes: &[u8]) -> Key<'_> {
@@ -205,13 +302,13 @@ mod tests {
     fn callers_are_counted_apart_and_kinds_too() {
         let limiter = limiter(1, 1_000);
         let now = Duration::from_secs(5);
-        assert!(limiter.decide(key(b"a"), now).allowed);
-        assert!(!limiter.decide(key(b"a"), now).allowed);
-        assert!(limiter.decide(key(b"b"), now).allowed);
-        assert!(limiter.decide(Key { kind: 2, bytes: b"a" }, now).allowed);
+        assert!(passes(&limiter, key(b"a"), now));
+        assert!(!passes(&limiter, key(b"a"), now));
+        assert!(passes(&limiter, key(b"b"), now));
+        assert!(passes(&limiter, Key { kind: 2, bytes: b"a" }, now));
         let long = [b'x'; 5_000];
-        assert!(limiter.decide(key(&long), now).allowed);
-        assert!(!limiter.decide(key(&long), now).allowed);
+        assert!(passes(&limiter, key(&long), now));
+        assert!(!passes(&limiter, key(&long), now));
         let usage = limiter.usage();
         assert_eq!((usage.keys, usage.allowed, usage.denied, usage.overflow), (4, 4, 2, 0));
     }
@@ -220,18 +317,18 @@ mod tests {
     fn a_flood_of_callers_makes_nobody_forgotten() {
         let limiter = limiter(2, 640);
         let now = Duration::from_secs(5);
-        assert!(limiter.decide(key(b"victim"), now).allowed);
-        assert!(limiter.decide(key(b"victim"), now).allowed);
-        let passed = (0..100_000_u32).filter(|n| limiter.decide(key(&n.to_be_bytes()), now).allowed).count();
-        assert!(!limiter.decide(key(b"victim"), now).allowed);
+        assert!(passes(&limiter, key(b"victim"), now));
+        assert!(passes(&limiter, key(b"victim"), now));
+        let passed = (0..100_000_u32).filter(|n| passes(&limiter, key(&n.to_be_bytes()), now)).count();
+        assert!(!passes(&limiter, key(b"victim"), now));
         let usage = limiter.usage();
         assert!(usage.keys <= 640 && usage.overflow > 0);
         // Each remembered caller once, and what the shared states let through.
         assert!(passed <= 640 + 64 * 2, "{passed}");
         // Later all are whole again, and the table has room.
         let later = now + Duration::from_secs(120);
-        assert!(limiter.decide(key(b"new"), later).allowed);
-        assert!(limiter.decide(key(b"victim"), later).allowed);
+        assert!(passes(&limiter, key(b"new"), later));
+        assert!(passes(&limiter, key(b"victim"), later));
     }
 
     #[test]
@@ -242,7 +339,7 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..500 {
-                        if limiter.decide(key(b"all"), Duration::from_secs(1)).allowed {
+                        if passes(&limiter, key(b"all"), Duration::from_secs(1)) {
                             passed.fetch_add(1, Ordering::Relaxed);
                         }
                     }
@@ -250,5 +347,25 @@ mod tests {
             }
         });
         assert_eq!(passed.into_inner(), 1_000);
+    }
+
+    #[test]
+    fn one_caller_or_all_can_be_forgotten_and_those_with_least_are_shown_first() {
+        let limiter = limiter(3, 1_000);
+        let now = Duration::from_secs(5);
+        for (name, times) in [(&b"a"[..], 1), (b"b", 3), (b"c", 2)] {
+            for _ in 0..times {
+                passes(&limiter, key(name), now);
+            }
+        }
+        let top = limiter.top(now, 2);
+        let shown: Vec<_> = top.iter().map(|(_, key, grant)| (&**key, grant.view.remaining)).collect();
+        assert_eq!(shown, [(&b"b"[..], 0), (b"c", 1)]);
+        assert!(limiter.forget(key(b"b")) && !limiter.forget(key(b"b")));
+        assert!(passes(&limiter, key(b"b"), now));
+        limiter.clear();
+        assert_eq!(limiter.usage().keys, 0);
+        limiter.charge(key(b"a"), now, 5);
+        assert!(!passes(&limiter, key(b"a"), now));
     }
 }

@@ -1,14 +1,31 @@
-//! Rate limits: the algorithm and the bounded table of those it is applied to.
+//! Limits: the algorithms, several of them decided as one, and the bounded table of those who are counted.
 //!
-//! - [`Gcra`] decides about one request, in exact integers.
-//! - [`KeyedLimiter`] keeps one state for each caller, in a table that no flood of callers can make grow or
-//!   forget.
+//! - [`Gcra`], [`FixedWindow`] and [`SlidingWindow`] each decide about one window, in exact integers.
+//! - [`Budget`] decides about several windows: all of them give, or none does.
+//! - [`KeyedLimiter`] keeps one [`Ledger`] for each caller, in a table that no flood of callers can make grow
+//!   or forget.
+//! - [`Concurrency`] counts what is under way.
+//! - [`Lease`] is one node's part of a budget that lies in a store.
 //!
-//! Time is passed in. Not here: who is counted, and what a refused caller is told.
+//! Time is passed in, as the time since 1970. Not here: who is counted, and what a refused caller is told.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly"))]
 
+mod budget;
+mod calendar;
+mod concurrency;
+mod fixed;
 mod gcra;
 mod keyed;
+mod lease;
+mod sliding;
+mod view;
 
-pub use gcra::{Decision, Gcra, State};
+pub use budget::{Ask, Budget, Grant, Ledger, Window};
+pub use calendar::{Period, Place as CalendarPlace};
+pub use concurrency::{Concurrency, Place};
+pub use fixed::FixedWindow;
+pub use gcra::{Gcra, Micros};
 pub use keyed::{Key, KeyedLimiter, Usage};
+pub use lease::{ASKS_AT_ONCE, ASKS_PER_SECOND, HORIZON, IDLE, Lease, Returned, Step};
+pub use sliding::SlidingWindow;
+pub use view::View;

@@ -66,6 +66,11 @@ families! {
     LIMITER_ALLOWED, Counter, "torana_limiter_allowed", "Requests that a limit let through";
     LIMITER_DENIED, Counter, "torana_limiter_denied", "Requests that a limit refused";
     LIMITER_OVERFLOW, Counter, "torana_limiter_overflow", "Requests counted on a shared state because a limit remembers too many callers";
+    LIMITER_WOULD_REFUSE, Counter, "torana_limiter_would_refuse", "Requests that a limit in shadow would have refused";
+    LIMITER_WITHOUT_STORE, Counter, "torana_limiter_without_store", "Requests that were decided without the store because it did not answer";
+    STORE_QUESTIONS, Counter, "torana_store_questions", "Commands sent to the store";
+    STORE_FAILURES, Counter, "torana_store_failures", "Commands that the store did not answer in time or refused, and connections that could not be made";
+    LIMITER_UNDER_WAY, Gauge, "torana_limiter_under_way", "Requests under way that a limit counts as such";
     RELOADS, Counter, "torana_reloads", "Reloads of the configuration, by result";
     LAST_RELOAD, Gauge, "torana_config_last_reload_success_timestamp_seconds", "When the configuration in force was loaded";
     LOG_LINES, Counter, "torana_access_log_lines", "Lines given to the access log";

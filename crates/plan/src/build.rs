@@ -46,6 +46,7 @@ fn settings(document: &Document, resolver: &dyn Resolver, findings: &mut Vec<Fin
         listen: listeners::listeners(document, resolver, findings),
         admin: config.admin.on().copied(),
         workers: config.workers,
+        store: crate::store::plan(document, findings),
         trusted_proxies: config.trusted_proxies.clone(),
         forwarded: config.forwarded.clone(),
         request_id: config.request_id.clone(),

@@ -15,6 +15,7 @@ mod order;
 mod plan;
 mod policy;
 mod resilience;
+mod store;
 mod text;
 mod tls;
 mod traffic;
@@ -23,10 +24,12 @@ pub use balance::{BalanceAlgorithm, BalancePlan, HashKeyPlan, StickyPlan, ZonePl
 pub use order::{ORDER, Phase};
 pub use plan::{Action, EndpointPlan, HostHeader, Plan, RoutePlan, ServicePlan, Settings, UpstreamTimeouts};
 pub use policy::{
-    AuthenticationGroup, AuthenticationPlan, IssuerPlan, JwtPlan, KeyPlan, KeysPlan, MintPlan, PlannedPolicy,
-    PolicyPlan, RateLimitPlan, RemoteKeysPlan, RolesPlan, Scope, UpstreamTokenPlan,
+    AuthenticationGroup, AuthenticationPlan, CostPlan, IssuerPlan, JwtPlan, KeyPart, KeyPlan, KeysPlan,
+    MintPlan, PlannedPolicy, PolicyPlan, RateLimitPlan, RemoteKeysPlan, RolesPlan, Scope, SharingPlan,
+    UpstreamTokenPlan, WindowPlan,
 };
 pub use resilience::{BreakerPlan, FallbackPlan, HealthPlan, ProbesPlan};
+pub use store::{StoreArrangement, StorePlace, StorePlan};
 pub use tls::{ClientAuthPlan, ListenerPlan, ListenerTlsPlan, UpstreamTlsPlan, VerificationPlan};
 pub use traffic::{MirrorPlan, SplitArmPlan, SplitPlan, TrafficPlan};
 

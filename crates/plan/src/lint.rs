@@ -6,7 +6,7 @@ mod scopes;
 
 use std::collections::HashSet;
 
-use torana_config::written::{LimitKey, PoliciesConfig};
+use torana_config::written::PoliciesConfig;
 use torana_config::{Document, Finding, Path};
 
 use crate::plan::{Action, Plan};
@@ -55,9 +55,9 @@ fn identity(document: &Document, plan: &Plan, findings: &mut Vec<Finding>) {
                     format!("`roles` asks for a role on `{}`, but nothing there says who calls: nobody could pass", route.name),
                 )
                 .help("add a policy that says who calls, such as `jwt`, or write `roles: off` on the route"),
-                PolicyPlan::RateLimit(limit) if limit.by == LimitKey::Consumer => Finding::warning(
+                PolicyPlan::RateLimit(limit) if limit.expects_caller => Finding::warning(
                     "limit-without-consumer",
-                    format!("`rate_limit` counts consumers on `{}`, but nothing there says who calls: it counts nothing", route.name),
+                    format!("`rate_limit` counts by caller on `{}`, but nothing there says who calls", route.name),
                 )
                 .help("add a policy that says who calls, such as `jwt`, or count `by: consumer_or_address`"),
                 _ => continue,

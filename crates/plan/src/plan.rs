@@ -15,6 +15,7 @@ use crate::balance::BalancePlan;
 use crate::fingerprint;
 use crate::policy::{AuthenticationGroup, PlannedPolicy};
 use crate::resilience::{BreakerPlan, HealthPlan};
+use crate::store::StorePlan;
 use crate::tls::{ListenerPlan, UpstreamTlsPlan};
 use crate::traffic::TrafficPlan;
 
@@ -46,6 +47,8 @@ pub struct Settings {
     pub admin: Option<ListenAddr>,
     /// Threads that serve; `None` is one for each core.
     pub workers: Option<NonZeroU16>,
+    /// Where limits of several gateways are counted, if not in the memory of each.
+    pub store: Option<StorePlan>,
     /// Networks whose forwarding fields are believed.
     pub trusted_proxies: Vec<Network>,
     /// What services are told about the client.

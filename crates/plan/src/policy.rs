@@ -7,14 +7,13 @@ pub(crate) mod roles;
 
 pub use authentication::{AuthenticationGroup, AuthenticationPlan};
 pub use jwt::{IssuerPlan, JwtPlan, KeyPlan, KeysPlan, MintPlan, RemoteKeysPlan, UpstreamTokenPlan};
-pub use rate_limit::RateLimitPlan;
+pub use rate_limit::{CostPlan, KeyPart, RateLimitPlan, SharingPlan, WindowPlan};
 pub use roles::RolesPlan;
 
 use std::fmt;
 use std::sync::Arc;
 
 use torana_config::Span;
-use torana_config::written::LimitKey;
 
 use crate::fingerprint;
 use crate::order::Phase;
@@ -73,14 +72,13 @@ impl PolicyPlan {
         }
     }
 
-    /// When it happens. A limit by address alone needs no caller, and so comes before credentials are
-    /// looked at.
+    /// When it happens. A limit that needs no caller comes before credentials are looked at.
     #[must_use]
     pub fn phase(&self) -> Phase {
         match self {
             Self::Authentication(_) => Phase::Authentication,
             Self::Roles(_) => Phase::Authorisation,
-            Self::RateLimit(limit) if limit.by == LimitKey::Address => Phase::LimitsByAddress,
+            Self::RateLimit(limit) if limit.needs_no_caller() => Phase::LimitsByAddress,
             Self::RateLimit(_) => Phase::LimitsByConsumer,
         }
     }

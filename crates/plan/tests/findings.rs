@@ -85,6 +85,21 @@ fn a_limit_by_consumer_needs_one_too() {
 }
 
 #[test]
+fn limits_that_say_too_little_or_contradict_themselves_are_found() {
+    let limit = |written: &str| route(&format!("policies: {{ rate_limit: {written} }}"));
+    assert_eq!(limit("{ by: address }"), ["3:51 error[no-limit]"]);
+    assert_eq!(limit("[5/s, 3/minute]"), ["3:51 error[longer-is-less]"]);
+    assert_eq!(limit("[5/s, 7/s]"), ["3:57 error[duplicate-window]"]);
+    assert_eq!(limit("{ limit: 9/month, window: sliding }"), ["3:60 error[calendar-window]"]);
+    assert_eq!(limit("{ limit: { rate: 9/day, burst: 3 } }"), ["3:60 error[burst-without-pace]"]);
+    assert_eq!(limit("{ limit: 9/s, by: { header: a, claim: b } }"), ["3:69 error[bad-key]"]);
+    assert_eq!(limit("{ limit: 9/s, by: { header: \"a b\" } }"), ["3:79 error[bad-name]"]);
+    assert_eq!(limit("{ limit: 9/s, ipv6_prefix: 129 }"), ["3:78 error[bad-value]"]);
+    assert_eq!(limit("{ limit: 9/s, cost: { response_header: host } }"), ["3:90 error[reserved-field]"]);
+    assert!(limit("[9/s, 9/minute, 90/hour, 900/day, 9000/month, 9000/year]").is_empty());
+}
+
+#[test]
 fn what_a_narrower_scope_removes_is_told() {
     let found = with(&format!(
         "{JWT}\nroutes:\n- {{ path: /x, service: a, policies: {{ jwt: off, rate_limit: off }} }}\n- {{ path: /y, service: a, policies: {{ jwt: {{ secret: \"${{env:KEY}}\" }} }} }}"
@@ -334,4 +349,34 @@ fn windows_of_http_2_are_those_that_can_be() {
     assert_eq!(with_window("stream_window: 0"), ["3:25 error[http2-window]"]);
     assert_eq!(with_window("connection_window: 3GiB"), ["3:29 error[http2-window]"]);
     assert_eq!(with_window("stream_window: 2MiB, connection_window: 1MiB"), ["3:50 error[http2-window]"]);
+}
+
+#[test]
+fn a_store_is_looked_into_and_what_needs_one_says_so() {
+    let limit = |store: &str, written: &str| {
+        let limit = format!("routes:\n- {{ path: /x, service: a, policies: {{ rate_limit: {written} }} }}");
+        with(&format!("store: {store}\n{limit}"))
+    };
+    let note = "2:1 note[store-without-key]";
+    assert!(limit("memory", "5/s").is_empty());
+    assert_eq!(limit("redis://a:7", "5/s"), [note]);
+    assert_eq!(limit("{ url: \"redis://a\", key: \"${env:KEY}\" }", "{ limit: 5/s, mode: exact }").len(), 0);
+    assert_eq!(limit("{ cluster: [\"redis://a\", \"redis://b\"] }", "5/s"), [note]);
+    assert_eq!(limit("{ sentinel: { master: main, nodes: [\"redis://a\"] } }", "5/s"), [note]);
+    for wrong in
+        ["memry", "\"redis://u:p@a\"", "{ timeout: 5ms }", "{ url: \"redis://a\", cluster: [\"redis://b\"] }"]
+    {
+        let found = limit(wrong, "5/s");
+        assert!(found.iter().any(|line| line.ends_with("error[bad-store]")), "{wrong} {found:?}");
+    }
+    let needs = |written: &str, code: &str| {
+        let found = limit("memory", written);
+        assert!(found.iter().any(|line| line.ends_with(code)), "{written} {found:?}");
+    };
+    needs("{ limit: 5/s, mode: leased }", "error[no-store]");
+    needs("{ limit: 5/s, when_store_fails: open }", "error[no-store]");
+    let found = limit("redis://a", "{ limit: 5/s, count_refused: true }");
+    assert!(found.iter().any(|line| line.ends_with("error[leased-refusals]")), "{found:?}");
+    let found = limit("redis://a", "{ limit: 1/day, burst: 4000000, window: steady }");
+    assert!(found.iter().any(|line| line.ends_with("error[too-long]")), "{found:?}");
 }

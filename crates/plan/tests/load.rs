@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use torana_config::written::{Balance, LimitKey};
+use torana_config::written::Balance;
 use torana_config::{FixedResolver, Severity, render};
-use torana_plan::{Action, BalanceAlgorithm, HostHeader, Plan, PolicyPlan, Scope, load};
+use torana_plan::{Action, BalanceAlgorithm, HostHeader, KeyPart, Plan, PolicyPlan, Scope, load};
 
 fn plan_of(name: &str, text: &str) -> Plan {
     let resolver =
@@ -75,7 +75,7 @@ fn a_policy_of_a_wide_scope_is_shared_and_keeps_its_identity() {
     };
     assert!(Arc::ptr_eq(limit(0), limit(2)));
     assert_eq!((&*limit(0).id, &*limit(7).id), ("global", "route//api/search"));
-    assert_eq!((limit(0).burst.get(), limit(0).by), (100, LimitKey::ConsumerOrAddress));
+    assert_eq!((limit(0).windows[0].burst.get(), &*limit(0).by), (100, &[KeyPart::Consumer][..]));
     let again = example("seed.yaml");
     assert_eq!(plan, again);
     assert_eq!(plan.services[0].fingerprint(), again.services[0].fingerprint());
@@ -93,6 +93,27 @@ routes: [{ path: /x, service: a, policies: { roles: { all: [one, two] } } }]\n",
     );
     let expected = [("rate_limit", Scope::Service), ("jwt", Scope::Global), ("roles", Scope::Route)];
     assert_eq!(policies(&plan, "/x"), expected);
+}
+
+#[test]
+fn limits_by_name_are_replaced_and_switched_off_one_by_one() {
+    let plan = plan_of(
+        "t.yaml",
+        "services: { a: { endpoints: [http://a], policies: { rate_limits: { b: 2/s } } } }
+policies: { rate_limit: 9/s, rate_limits: { a: 1/s, b: 1/s, c: { limit: 1/s, by: address } } }
+routes:
+  - { path: /x, service: a, policies: { rate_limits: { a: off, d: 4/s } } }
+  - { path: /y, service: a, policies: { rate_limits: off } }\n",
+    );
+    let ids = |index: usize| {
+        let limits = plan.routes[index].policies.iter().map(|planned| match &planned.policy {
+            PolicyPlan::RateLimit(limit) => limit.id.to_string(),
+            other => panic!("{}", other.name()),
+        });
+        limits.collect::<Vec<_>>()
+    };
+    assert_eq!(ids(0), ["global#c", "global", "service/a#b", "route//x#d"]);
+    assert_eq!(ids(1), ["global"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::traffic::Traffic;
 use crate::upstream::{Upstream, UpstreamTimeouts};
 use bytes::Bytes;
 use std::sync::Arc;
-use torana_filters::{Filter, LimiterState};
+use torana_filters::{Filter, LimiterState, RedisStore};
 use torana_http::FieldName;
 use torana_observe::{AccessLog, RouteMetrics};
 use torana_route::{NormalizeOptions, Router};
@@ -40,6 +40,8 @@ pub struct Pipeline {
     pub endpoint_numbers: Vec<usize>,
     /// The limits in force, each once.
     pub limiters: Vec<Limiter>,
+    /// Where limits of several gateways are counted.
+    pub store: Option<Arc<RedisStore>>,
     /// Where requests are written down, unless that is off.
     pub access_log: Option<AccessLog>,
 }

@@ -7,6 +7,7 @@ mod filters;
 mod listeners;
 mod routes;
 mod settings;
+mod store;
 mod traffic;
 mod upstreams;
 
@@ -66,7 +67,8 @@ pub fn prepare(
         .iter()
         .map(|service| upstreams::upstream(service, registry))
         .collect::<Result<_, _>>()?;
-    let mut limiters = filters::Limiters::default();
+    let store = store::store(settings, registry);
+    let mut limiters = filters::Limiters::over(store.clone());
     let routes = plan
         .routes
         .iter()
@@ -86,6 +88,7 @@ pub fn prepare(
         upstreams,
         endpoint_numbers: Vec::new(),
         limiters: limiters.all,
+        store,
         access_log,
     };
     let numbers = pipeline.upstreams.iter().flat_map(|upstream| &upstream.endpoints);

@@ -10,12 +10,12 @@ use std::sync::{Arc, Weak};
 use torana_balance::{
     Alarm, Breaker, BreakerSettings, BudgetSettings, EndpointHealth, EndpointLoad, RetryBudget,
 };
-use torana_filters::{FailureLimit, LimiterState, Method, RemoteKeys};
+use torana_filters::{FailureLimit, LimiterState, Method, RedisStore, RemoteKeys};
 use torana_http::proxy_protocol::ProxyVersion;
 use torana_observe::{AccessLog, AccessLogSettings};
 use torana_plan::{
     AuthenticationPlan, ClientAuthPlan, ListenerTlsPlan, ProbesPlan, RateLimitPlan, RemoteKeysPlan,
-    UpstreamTlsPlan,
+    StorePlan, UpstreamTlsPlan,
 };
 use torana_transport::{Address, Endpoint, EndpointSettings, Protocol, Tickets, TlsClientContext, TlsServer};
 use torana_types::Rate;
@@ -66,6 +66,8 @@ pub struct Registry {
     pub(crate) tickets: Kept<Option<Arc<ClientAuthPlan>>, Tickets>,
     /// By everything that shapes them; they hold sessions that may go on.
     pub(crate) tls_clients: Kept<(Arc<UpstreamTlsPlan>, &'static [Protocol]), TlsClientContext>,
+    /// By everything about them: connections go on over reloads.
+    pub(crate) stores: Kept<StorePlan, RedisStore>,
     /// By everything that shapes them; they hold what they have verified.
     pub(crate) authentication: Kept<AuthenticationPlan, Method>,
     /// Keys that are fetched, by where and how.
@@ -139,6 +141,7 @@ impl Registry {
         self.tls_servers.sweep();
         self.tickets.sweep();
         self.tls_clients.sweep();
+        self.stores.sweep();
     }
 }
 

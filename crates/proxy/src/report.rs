@@ -56,6 +56,14 @@ impl Source for Report {
             samples.add(names::LIMITER_ALLOWED, &labels, usage.allowed as f64);
             samples.add(names::LIMITER_DENIED, &labels, usage.denied as f64);
             samples.add(names::LIMITER_OVERFLOW, &labels, usage.overflow as f64);
+            samples.add(names::LIMITER_WOULD_REFUSE, &labels, usage.would_refuse as f64);
+            samples.add(names::LIMITER_UNDER_WAY, &labels, usage.under_way as f64);
+            samples.add(names::LIMITER_WITHOUT_STORE, &labels, usage.without_store as f64);
+        }
+        if let Some(store) = &pipeline.store {
+            let usage = store.usage();
+            samples.add(names::STORE_QUESTIONS, &[], usage.questions as f64);
+            samples.add(names::STORE_FAILURES, &[], usage.failures as f64);
         }
     }
 }

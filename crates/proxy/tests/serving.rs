@@ -200,6 +200,32 @@ routes: [{{ path: {path}, service: s }}]
 }
 
 #[test]
+fn several_windows_and_several_limits_hold_together() {
+    let gateway = Running::start(
+        "access_log: off
+policies:
+  rate_limits:
+    both: { limit: [5/minute, 8/hour], by: everybody, headers: kong }
+    route: { limit: 3/minute, by: route }
+routes:
+  - { path: /a, respond: { status: 204 } }
+  - { path: /b, respond: { status: 204 }, policies: { rate_limits: { route: off } } }
+",
+    );
+    let statuses =
+        |path: &str, times: usize| -> Vec<u16> { (0..times).map(|_| get(&gateway, path).status).collect() };
+    assert_eq!(statuses("/a", 4), [204, 204, 204, 429]);
+    // What the second limit refused was taken from the first, which was asked before it.
+    let told = get(&gateway, "/b");
+    assert_eq!((told.status, told.header("X-RateLimit-Remaining-Minute")), (204, Some("0")));
+    assert_eq!(told.header("X-RateLimit-Remaining-Hour"), Some("3"));
+    let refused = get(&gateway, "/b");
+    assert_eq!(refused.status, 429);
+    assert!(refused.header("Retry-After").is_some());
+    assert_eq!(refused.header("X-RateLimit-Remaining-Hour"), Some("3"));
+}
+
+#[test]
 fn a_prefix_is_stripped_by_whole_segments() {
     let origin = Origin::respond(|request| Reply::ok(request.target.clone()));
     let gateway = Running::start(&format!(

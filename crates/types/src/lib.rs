@@ -32,7 +32,7 @@ pub use ids::{RouteId, ServiceId};
 pub use listen_addr::ListenAddr;
 pub use network::Network;
 pub use percent::Percent;
-pub use rate::Rate;
+pub use rate::{Rate, RatePeriod};
 pub use resource_url::ResourceUrl;
 pub use secret::Secret;
 pub use status_range::StatusRange;

@@ -36,7 +36,11 @@ pub(super) const PLACES: &[Place] = &[
     place("torana-filters", 3, "the filters themselves, one folder each"),
     place("torana-transport", 3, "the only crate that names a socket or a protocol library"),
     place("torana-discover", 3, "where endpoints come from, behind one trait"),
-    place("torana-store", 3, "where shared state lives, behind one trait"),
+    place(
+        "torana-store",
+        2,
+        "where shared state lives, behind one trait; filters ask it, so it lies below them",
+    ),
     place("torana-observe", 3, "metric names, access log, tracing"),
     place("torana-proxy", 4, "the pipeline: plan, filters and transport in one order"),
     place("torana-admin", 4, "shows and changes what runs; never in a request's way"),

@@ -9,7 +9,7 @@ use torana_types::{ListenAddr, Network, TimeSpan};
 
 use super::{
     AccessLogForm, ForwardedConfig, Http2Config, LimitsConfig, ListenForm, OneOrMany, PathsConfig,
-    PoliciesConfig, RequestIdConfig, RouteConfig, ServerTimeoutsConfig, ServiceConfig, Switch,
+    PoliciesConfig, RequestIdConfig, RouteConfig, ServerTimeoutsConfig, ServiceConfig, StoreForm, Switch,
 };
 
 /// Configuration of the Torana API gateway.
@@ -26,6 +26,10 @@ pub struct Config {
     /// How many threads serve requests. One for each processor core when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workers: Option<NonZeroU16>,
+    /// Where limits are counted: `memory`, the URL of a Redis or Valkey server that several gateways share, or a
+    /// mapping.
+    #[serde(default = "Config::default_store")]
+    pub store: StoreForm,
     /// The services behind the gateway, by name.
     #[serde(default)]
     pub services: IndexMap<String, ServiceConfig>,
@@ -67,6 +71,10 @@ pub struct Config {
 impl Config {
     fn default_listen() -> OneOrMany<ListenForm> {
         OneOrMany::One(ListenForm::Address(ListenAddr::new(([0, 0, 0, 0], 8000).into())))
+    }
+
+    fn default_store() -> StoreForm {
+        StoreForm::Url("memory".into())
     }
 
     fn default_admin() -> Switch<ListenAddr> {

@@ -10,7 +10,10 @@ pub use jwt::{
     Algorithm, JwtConfig, JwtIssuerConfig, JwtKeyConfig, RemoteKeysConfig, RemoteKeysForm,
     TokenSourcesConfig, UpstreamToken, UpstreamTokenConfig, UpstreamTokenForm,
 };
-pub use rate_limit::{LimitKey, RateLimitConfig, RateLimitForm};
+pub use rate_limit::{
+    CostConfig, CostForm, LimitHeaders, LimitKey, LimitKeyForm, LimitMode, MissingKey, NamedKey,
+    RateLimitConfig, RateLimitForm, RateLimitsConfig, StoreFailure, WindowConfig, WindowForm, WindowKind,
+};
 pub use roles::{RolesConfig, RolesForm};
 
 use schemars::JsonSchema;
@@ -31,9 +34,12 @@ pub struct PoliciesConfig {
     /// Callers have a role: a list of which one is enough, or a mapping.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub roles: Option<Switch<RolesForm>>,
-    /// Callers make only so many requests: a rate, or a mapping.
+    /// Callers make only so many requests: a rate, several, or a mapping.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<Switch<RateLimitForm>>,
+    /// More limits, each with a name and a policy of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_limits: Option<Switch<RateLimitsConfig>>,
 }
 
 impl PoliciesConfig {
@@ -45,7 +51,7 @@ impl PoliciesConfig {
                 vec![$((stringify!($field), self.$field.as_ref().map(|switch| switch.on().is_some()))),+]
             };
         }
-        said![auth, jwt, roles, rate_limit,]
+        said![auth, jwt, roles, rate_limit, rate_limits,]
     }
 }
 

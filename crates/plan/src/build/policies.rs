@@ -1,8 +1,8 @@
 //! Which policies are in force on a route: the narrowest scope that speaks wins, `off` switches off.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use torana_config::written::{PoliciesConfig, Switch};
+use torana_config::written::{PoliciesConfig, RateLimitForm, Switch};
 use torana_config::{Document, Finding, Path};
 
 use crate::policy::{PlannedPolicy, PolicyPlan, Scope, jwt, rate_limit, roles};
@@ -44,7 +44,16 @@ impl Planned {
         }
         plan!(jwt, |layer, path, config| jwt::plan(document, path, config, findings));
         plan!(roles, |layer, path, config| roles::plan(document, path, config, findings));
-        plan!(rate_limit, |layer, _path, config| rate_limit::plan(&layer.id, config));
+        plan!(rate_limit, |layer, path, config| rate_limit::plan(
+            document, path, &layer.id, config, findings
+        ));
+        for name in limit_names(layers) {
+            if let Some((layer, path, form)) = named_limit(layers, name) {
+                let id = format!("{}#{name}", layer.id);
+                let plan = |path: &Path| rate_limit::plan(document, path, &id, form, findings);
+                policies.push(self.once(document, layer, path, plan));
+            }
+        }
         policies.sort_by_key(|planned| planned.policy.phase().place());
         policies
     }
@@ -76,4 +85,22 @@ fn narrowest<'a, T>(
     let (layer, switch) =
         layers.iter().rev().find_map(|layer| get(layer.config).map(|switch| (layer, switch)))?;
     switch.on().map(|config| (layer, layer.path.key(name), config))
+}
+
+/// The names of all limits that a layer names, in the order of the alphabet.
+fn limit_names<'a>(layers: &'a [Layer<'a>]) -> BTreeSet<&'a str> {
+    let on = layers.iter().filter_map(|layer| layer.config.rate_limits.as_ref().and_then(Switch::on));
+    on.flat_map(|limits| limits.0.keys().map(String::as_str)).collect()
+}
+
+/// A named limit: the narrowest layer that says something of it, or of all.
+fn named_limit<'a>(layers: &'a [Layer<'a>], name: &str) -> Option<(&'a Layer<'a>, Path, &'a RateLimitForm)> {
+    for layer in layers.iter().rev() {
+        let Some(limits) = &layer.config.rate_limits else { continue };
+        let said = limits.on()?;
+        if let Some(switch) = said.0.get(name) {
+            return switch.on().map(|form| (layer, layer.path.key("rate_limits").key(name), form));
+        }
+    }
+    None
 }

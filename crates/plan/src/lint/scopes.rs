@@ -40,6 +40,8 @@ fn compare(
         });
         let place = document.key_span_at(&path.key(name));
         let finding = match (on, in_force) {
+            // Limits by name are policies of their own: none replaces another.
+            (true, _) if name == "rate_limits" => continue,
             (true, Some((path, true))) => {
                 let finding = Finding::note(
                     "policy-replaced",

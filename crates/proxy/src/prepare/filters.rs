@@ -5,7 +5,7 @@ use crate::pipeline::Limiter;
 use crate::registry::Registry;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
-use torana_filters::{CONSUMER_FIELDS, Filter, LimiterState, RateLimitFilter, RolesFilter};
+use torana_filters::{CONSUMER_FIELDS, Filter, LimiterState, RateLimitFilter, RedisStore, RolesFilter};
 use torana_http::FieldName;
 use torana_plan::{AuthenticationPlan, Plan, PolicyPlan, RoutePlan};
 
@@ -14,9 +14,15 @@ use torana_plan::{AuthenticationPlan, Plan, PolicyPlan, RoutePlan};
 pub(super) struct Limiters {
     pub(super) all: Vec<Limiter>,
     known: HashSet<*const LimiterState>,
+    store: Option<Arc<RedisStore>>,
 }
 
 impl Limiters {
+    /// Limits that several gateways share are counted in this store.
+    pub(super) fn over(store: Option<Arc<RedisStore>>) -> Self {
+        Self { store, ..Self::default() }
+    }
+
     fn add(&mut self, id: &Arc<str>, state: &Arc<LimiterState>) {
         if self.known.insert(Arc::as_ptr(state)) {
             self.all.push(Limiter { id: Arc::clone(id), state: Arc::clone(state) });
@@ -29,6 +35,7 @@ pub(super) fn filter(
     policy: &PolicyPlan,
     route: &RoutePlan,
     position: usize,
+    service: Option<&str>,
     registry: &mut Registry,
     limiters: &mut Limiters,
 ) -> Filter {
@@ -36,9 +43,11 @@ pub(super) fn filter(
         PolicyPlan::Authentication(plan) => authentication::filter(plan, route, position, registry),
         PolicyPlan::Roles(plan) => Filter::Roles(RolesFilter::prepare(plan)),
         PolicyPlan::RateLimit(plan) => {
-            let state = registry.limiters.get_or(Arc::clone(plan), || LimiterState::new(plan));
+            let state = registry
+                .limiters
+                .get_or(Arc::clone(plan), || LimiterState::new(plan, limiters.store.as_deref()));
             limiters.add(&plan.id, &state);
-            Filter::RateLimit(RateLimitFilter::prepare(plan, state))
+            Filter::RateLimit(RateLimitFilter::prepare(plan, state, &route.name, service))
         }
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn route(
             .policies
             .iter()
             .enumerate()
-            .map(|(position, policy)| filter(&policy.policy, planned, position, registry, limiters))
+            .map(|(position, policy)| filter(&policy.policy, planned, position, service, registry, limiters))
             .collect(),
         action: action(&planned.action),
     }

@@ -1,0 +1,132 @@
+//! Who is counted.
+//!
+//! A principal is bytes and a kind, so that the consumer `10.0.0.1` is not the address. Several parts are one
+//! principal, each with its kind and length before it, so that no two lists of parts are the same bytes.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use torana_config::written::MissingKey;
+use torana_filter::Exchange;
+use torana_limit::Key;
+use torana_plan::{KeyPart, RateLimitPlan};
+
+const CONSUMER: u8 = 1;
+const ADDRESS: u8 = 2;
+const CREDENTIAL: u8 = 3;
+const GROUP: u8 = 4;
+const ROUTE: u8 = 5;
+const SERVICE: u8 = 6;
+const EVERYBODY: u8 = 7;
+const HEADER: u8 = 8;
+const CLAIM: u8 = 9;
+const PATH: u8 = 10;
+const SEVERAL: u8 = 11;
+
+/// How a principal is read from a request.
+#[derive(Clone, Debug)]
+pub(super) struct Principal {
+    parts: Box<[KeyPart]>,
+    missing: MissingKey,
+    prefix: u8,
+    route: Arc<str>,
+    service: Option<Arc<str>>,
+}
+
+/// Room for a principal that does not stand in the request as it is.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    address: [u8; 17],
+    bytes: Vec<u8>,
+}
+
+impl Principal {
+    pub(super) fn new(plan: &RateLimitPlan, route: &str, service: Option<&str>) -> Self {
+        Self {
+            parts: plan.by.clone().into(),
+            missing: plan.missing,
+            prefix: plan.ipv6_prefix,
+            route: route.into(),
+            service: service.map(Into::into),
+        }
+    }
+
+    /// Who is counted for this request; nobody where something is missing and that is to be passed over.
+    pub(super) fn of<'a>(&'a self, exchange: &'a Exchange, scratch: &'a mut Scratch) -> Option<Key<'a>> {
+        if let [part] = &*self.parts {
+            // Looked at before the address, so that the scratch is borrowed once.
+            if self.lacks(part, exchange) {
+                return self.otherwise(exchange, scratch);
+            }
+            return self.part(part, exchange, &mut scratch.address);
+        }
+        let Scratch { address, bytes } = scratch;
+        for part in &self.parts {
+            let Some(key) = self.part(part, exchange, address) else {
+                return (self.missing == MissingKey::Address).then(|| self.address(exchange, address));
+            };
+            bytes.push(key.kind);
+            bytes.extend_from_slice(&u32::try_from(key.bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
+            bytes.extend_from_slice(key.bytes);
+        }
+        Some(Key { kind: SEVERAL, bytes })
+    }
+
+    fn lacks(&self, part: &KeyPart, exchange: &Exchange) -> bool {
+        self.part(part, exchange, &mut [0; 17]).is_none()
+    }
+
+    fn otherwise<'a>(&self, exchange: &Exchange, scratch: &'a mut Scratch) -> Option<Key<'a>> {
+        (self.missing == MissingKey::Address).then(|| self.address(exchange, &mut scratch.address))
+    }
+
+    fn part<'a>(
+        &'a self,
+        part: &'a KeyPart,
+        exchange: &'a Exchange,
+        address: &'a mut [u8; 17],
+    ) -> Option<Key<'a>> {
+        let identity = exchange.identity.as_ref();
+        let key = |kind, text: &'a str| (!text.is_empty()).then_some(Key { kind, bytes: text.as_bytes() });
+        match part {
+            KeyPart::Consumer => key(CONSUMER, &identity?.consumer),
+            KeyPart::Credential => key(CREDENTIAL, &identity?.credential.as_ref()?.id),
+            KeyPart::Group => key(GROUP, identity?.groups().next()?),
+            KeyPart::Address => Some(self.address(exchange, address)),
+            KeyPart::Route => Some(Key { kind: ROUTE, bytes: self.route.as_bytes() }),
+            KeyPart::Service => key(SERVICE, self.service.as_ref()?),
+            KeyPart::Everybody => Some(Key { kind: EVERYBODY, bytes: b"" }),
+            KeyPart::Header(name) => {
+                let value = exchange.request.fields.get(&**name)?;
+                (!value.is_empty()).then_some(Key { kind: HEADER, bytes: value })
+            }
+            KeyPart::Claim(name) => match identity?.claim(name)? {
+                serde_json::Value::String(text) => key(CLAIM, text),
+                // Numbers, lists and mappings have no one form; who needs them writes text into the token.
+                _ => None,
+            },
+            KeyPart::Path(path) => (exchange.request.path() == path.as_bytes())
+                .then_some(Key { kind: PATH, bytes: path.as_bytes() }),
+        }
+    }
+
+    /// An IPv6 client usually has a whole prefix to itself: it counts as one.
+    fn address<'a>(&self, exchange: &Exchange, room: &'a mut [u8; 17]) -> Key<'a> {
+        let mut octets = [0; 16];
+        let (family, prefix) = match exchange.client_address.to_canonical() {
+            IpAddr::V4(address) => {
+                octets = address.to_ipv6_mapped().octets();
+                (4, 128)
+            }
+            IpAddr::V6(address) => {
+                octets.copy_from_slice(&address.octets());
+                (6, u32::from(self.prefix))
+            }
+        };
+        let mask = u128::MAX.checked_shl(128_u32.saturating_sub(prefix)).unwrap_or(0);
+        let kept = (u128::from_be_bytes(octets) & mask).to_be_bytes();
+        for (place, byte) in room.iter_mut().zip(std::iter::once(family).chain(kept)) {
+            *place = byte;
+        }
+        Key { kind: ADDRESS, bytes: room }
+    }
+}

@@ -1,0 +1,165 @@
+//! Where a limit counts. It outlives a configuration that does not change the limit.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use torana_config::written::{StoreFailure, WindowKind};
+use torana_filter::Moment;
+use torana_limit::{
+    Ask, Budget, Concurrency, FixedWindow, Gcra, Grant, Key, KeyedLimiter, Period, SlidingWindow, Window,
+};
+use torana_plan::{RateLimitPlan, WindowPlan};
+use torana_store::{Decided, Mode, OnFailure, RedisStore, SharedLimit};
+use torana_types::RatePeriod;
+
+/// The counters of a limit.
+#[derive(Debug)]
+pub struct LimiterState {
+    /// Here alone; beside a shared limit this is what an explanation counts in.
+    windows: Option<KeyedLimiter>,
+    shared: Option<Arc<SharedLimit>>,
+    concurrency: Option<Arc<Concurrency>>,
+    would_refuse: AtomicU64,
+    /// When the process started, since 1970: with it, time that never goes back counts as UTC.
+    epoch: OnceLock<Duration>,
+}
+
+/// What was taken for a request.
+pub(super) enum Taken {
+    /// There is nothing to take from, or nothing could be counted and that is to be passed over.
+    Nothing,
+    /// This.
+    Grant(Grant),
+    /// The store does not answer.
+    Unavailable,
+}
+
+/// Counts since the start, and how many callers are remembered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LimiterUsage {
+    /// Callers that are remembered.
+    pub keys: u64,
+    /// Requests that passed.
+    pub allowed: u64,
+    /// Requests that were refused, or would have been.
+    pub denied: u64,
+    /// Requests that were counted on a shared state because the table was full.
+    pub overflow: u64,
+    /// Requests that passed only because the limit is in shadow.
+    pub would_refuse: u64,
+    /// Requests under way that are counted as such.
+    pub under_way: u64,
+    /// Requests that were decided without the store because it did not answer.
+    pub without_store: u64,
+}
+
+impl LimiterState {
+    /// Counters that have seen nobody; over the store, if the plan shares them.
+    #[must_use]
+    pub fn new(plan: &RateLimitPlan, store: Option<&RedisStore>) -> Self {
+        let max_keys = plan.max_keys.get();
+        let shared = plan.sharing.zip(store).zip(budget(plan, 1)).map(|((sharing, store), whole)| {
+            let mode = if sharing.leased { Mode::Leased } else { Mode::Exact };
+            let on_failure = match sharing.on_failure {
+                StoreFailure::Open => OnFailure::Open,
+                StoreFailure::Closed => OnFailure::Closed,
+                StoreFailure::LocalShare => OnFailure::LocalShare,
+            };
+            let share = budget(plan, plan.parts.get()).unwrap_or_else(|| whole.clone());
+            SharedLimit::new(store.clone(), &plan.id, whole, share, mode, on_failure, max_keys)
+        });
+        let parts = if shared.is_some() { 1 } else { plan.parts.get() };
+        Self {
+            windows: budget(plan, parts).map(|budget| KeyedLimiter::new(budget, max_keys)),
+            shared,
+            concurrency: plan.concurrency.map(|most| Concurrency::new(most.get())),
+            would_refuse: AtomicU64::new(0),
+            epoch: OnceLock::new(),
+        }
+    }
+
+    /// Counts, for metrics.
+    #[must_use]
+    pub fn usage(&self) -> LimiterUsage {
+        let mut usage = LimiterUsage {
+            would_refuse: self.would_refuse.load(Ordering::Relaxed),
+            under_way: self.concurrency.as_ref().map_or(0, |limit| limit.under_way()),
+            ..LimiterUsage::default()
+        };
+        if let Some(shared) = &self.shared {
+            let shared = shared.usage();
+            (usage.keys, usage.allowed, usage.denied) = (shared.leases, shared.allowed, shared.denied);
+            usage.without_store = shared.without_store;
+        } else if let Some(windows) = &self.windows {
+            let windows = windows.usage();
+            (usage.keys, usage.allowed, usage.denied) = (windows.keys, windows.allowed, windows.denied);
+            usage.overflow = windows.overflow;
+        }
+        usage
+    }
+
+    pub(super) const fn concurrency(&self) -> Option<&Arc<Concurrency>> {
+        self.concurrency.as_ref()
+    }
+
+    /// Takes from the caller's windows. Where nothing is `there`, a shared limit is left alone.
+    pub(super) async fn take(&self, key: Key<'_>, moment: Moment, ask: Ask, there: bool) -> Taken {
+        if let Some(shared) = self.shared.as_ref().filter(|_| there) {
+            return match shared.decide(key, ask).await {
+                Decided::Granted(grant) => Taken::Grant(grant),
+                Decided::Uncounted => Taken::Nothing,
+                Decided::Unavailable => Taken::Unavailable,
+            };
+        }
+        match &self.windows {
+            Some(windows) => Taken::Grant(windows.take(key, self.utc(moment), ask)),
+            None => Taken::Nothing,
+        }
+    }
+
+    pub(super) fn charge(&self, key: Key<'_>, moment: Moment, cost: u64) {
+        if let Some(shared) = &self.shared {
+            shared.charge(key, cost);
+        } else if let Some(windows) = &self.windows {
+            windows.charge(key, self.utc(moment), cost);
+        }
+    }
+
+    pub(super) fn would_refuse(&self) {
+        self.would_refuse.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn utc(&self, moment: Moment) -> Duration {
+        let epoch = self.epoch.get_or_init(|| {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            now.saturating_sub(moment.since_start)
+        });
+        epoch.saturating_add(moment.since_start)
+    }
+}
+
+/// One of so many equal parts of a plan's budget, if it has windows; a part is never nothing.
+fn budget(plan: &RateLimitPlan, parts: u32) -> Option<Budget> {
+    let mut windows = plan.windows.iter().map(|plan| window(plan, parts));
+    Some(Budget::new(windows.next()?, windows.collect()))
+}
+
+fn window(plan: &WindowPlan, parts: u32) -> Window {
+    let part = |whole: u32| whole.checked_div(parts).unwrap_or(whole).max(1);
+    let limit = part(plan.rate.limit().get());
+    let span = plan.rate.period().at_least().as_duration();
+    match plan.kind {
+        WindowKind::Steady => {
+            Window::Gcra(Gcra::new(u64::from(limit), span, u64::from(part(plan.burst.get()))))
+        }
+        WindowKind::Sliding => Window::Sliding(SlidingWindow::new(limit, span)),
+        WindowKind::Fixed => {
+            let period = match plan.rate.period() {
+                RatePeriod::Span(span) => Period::Span(span.as_duration()),
+                RatePeriod::Month => Period::Month,
+                RatePeriod::Year => Period::Year,
+            };
+            Window::Fixed(FixedWindow::new(u64::from(limit), period))
+        }
+    }
+}

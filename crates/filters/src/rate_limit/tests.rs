@@ -1,0 +1,233 @@
+use super::*;
+use std::num::NonZeroU32;
+use torana_config::written::WindowKind;
+use torana_filter::{Credential, CredentialKind, Identity, Moment, Offline};
+
+use torana_plan::WindowPlan;
+
+fn plan(rates: &[&str]) -> RateLimitPlan {
+    let window = |rate: &&str| WindowPlan {
+        rate: rate.parse().unwrap(),
+        burst: NonZeroU32::new(2).unwrap(),
+        kind: WindowKind::Steady,
+    };
+    RateLimitPlan {
+        id: "global".into(),
+        windows: rates.iter().map(window).collect(),
+        concurrency: None,
+        by: vec![KeyPart::Consumer],
+        expects_caller: false,
+        missing: MissingKey::Address,
+        ipv6_prefix: 64,
+        cost: CostPlan {
+            default: NonZeroU32::MIN,
+            request_header: None,
+            response_header: None,
+            most: NonZeroU32::new(100).unwrap(),
+        },
+        count_refused: false,
+        sharing: None,
+        parts: NonZeroU32::MIN,
+        shadow: false,
+        headers: LimitHeaders::Standard,
+        max_keys: NonZeroU32::new(1_000).unwrap(),
+    }
+}
+
+fn filter(plan: RateLimitPlan) -> RateLimitFilter {
+    let plan = Arc::new(plan);
+    RateLimitFilter::prepare(&plan, Arc::new(LimiterState::new(&plan, None)), "GET /x", Some("users"))
+}
+
+fn from(address: &str, consumer: Option<&str>) -> Exchange {
+    let identity = consumer.map(|consumer| {
+        let credential =
+            Some(Credential { kind: CredentialKind::Key, id: format!("key of {consumer}").into() });
+        let claims = serde_json::json!({ "tenant": { "id": "acme" }, "number": 7 });
+        let claims = claims.as_object().unwrap().clone();
+        let authenticated_groups = vec!["gold".into(), "staff".into()];
+        let consumer = consumer.into();
+        Arc::new(Identity { consumer, credential, claims, authenticated_groups, ..Identity::default() })
+    });
+    let moment = Moment { since_start: Duration::from_secs(9), unix_seconds: 9 };
+    Exchange { client_address: address.parse().unwrap(), identity, moment, ..Exchange::default() }
+}
+
+async fn passes(filter: &RateLimitFilter, mut exchange: Exchange) -> bool {
+    matches!(filter.on_request(&mut exchange, &Offline).await, Verdict::Continue)
+}
+
+#[tokio::test]
+async fn consumers_come_before_addresses_and_never_meet_them() {
+    let filter = filter(plan(&["2/minute"]));
+    for _ in 0..2 {
+        assert!(passes(&filter, from("10.0.0.1", Some("10.0.0.2"))).await);
+    }
+    assert!(!passes(&filter, from("10.0.0.9", Some("10.0.0.2"))).await);
+    assert!(passes(&filter, from("10.0.0.2", None)).await);
+    assert!(passes(&filter, from("2001:db8::1", None)).await);
+    assert!(passes(&filter, from("2001:db8::2", None)).await);
+    assert!(!passes(&filter, from("2001:db8::3", None)).await);
+    assert!(passes(&filter, from("2001:db8:0:1::3", None)).await);
+}
+
+#[tokio::test]
+async fn whoever_lacks_the_key_is_counted_by_address_or_passed_over_as_was_said() {
+    let header = || KeyPart::Header("x-tenant".into());
+    let counted = filter(RateLimitPlan { by: vec![header()], ..plan(&["2/minute"]) });
+    let missing = MissingKey::Skip;
+    let skipped = filter(RateLimitPlan { by: vec![header()], missing, ..plan(&["2/minute"]) });
+    let mut passed = (0, 0);
+    for _ in 0..5 {
+        passed.0 += u32::from(passes(&counted, from("10.0.0.1", None)).await);
+        passed.1 += u32::from(passes(&skipped, from("10.0.0.1", None)).await);
+    }
+    assert_eq!(passed, (2, 5));
+}
+
+#[tokio::test]
+async fn every_kind_of_key_tells_those_apart_whom_it_should() {
+    // The key, somebody who has used it up, somebody who shares it, somebody who does not.
+    let a = || from("10.0.0.1", Some("a"));
+    let b = || from("10.0.0.2", Some("b"));
+    let cases: [(Vec<KeyPart>, bool); 8] = [
+        (vec![KeyPart::Consumer], false),
+        (vec![KeyPart::Credential], false),
+        (vec![KeyPart::Address], false),
+        (vec![KeyPart::Group], true),
+        (vec![KeyPart::Claim("tenant.id".into())], true),
+        (vec![KeyPart::Route], true),
+        (vec![KeyPart::Service], true),
+        (vec![KeyPart::Everybody], true),
+    ];
+    for (by, shared) in cases {
+        let filter = filter(RateLimitPlan { by: by.clone(), ..plan(&["2/minute"]) });
+        assert!(passes(&filter, a()).await && passes(&filter, a()).await, "{by:?}");
+        assert!(!passes(&filter, a()).await, "{by:?}");
+        assert_eq!(passes(&filter, b()).await, !shared, "{by:?}");
+    }
+    let both = filter(RateLimitPlan { by: vec![KeyPart::Group, KeyPart::Address], ..plan(&["2/minute"]) });
+    assert!(passes(&both, a()).await && passes(&both, a()).await && !passes(&both, a()).await);
+    assert!(passes(&both, b()).await);
+    let path = filter(RateLimitPlan { by: vec![KeyPart::Path("/x".into())], ..plan(&["2/minute"]) });
+    let at_x = |mut exchange: Exchange| {
+        assert!(exchange.request.set_path(b"/x"));
+        exchange
+    };
+    assert!(passes(&path, at_x(a())).await && passes(&path, at_x(b())).await);
+    assert!(!passes(&path, at_x(a())).await && passes(&path, a()).await);
+}
+
+#[tokio::test]
+async fn callers_are_told_where_they_stand() {
+    let filter = filter(RateLimitPlan { by: vec![KeyPart::Address], ..plan(&["2/minute"]) });
+    let mut exchange = from("10.0.0.1", None);
+    let mut head = ResponseHead::new(200);
+    assert!(matches!(filter.on_request(&mut exchange, &Offline).await, Verdict::Continue));
+    filter.on_response(&mut exchange, &mut head).await;
+    assert_eq!(head.fields.get_str("RateLimit-Limit"), Some("2"));
+    assert_eq!(head.fields.get_str("RateLimit-Remaining"), Some("1"));
+    assert_eq!(head.fields.get_str("RateLimit-Reset"), Some("30"));
+    assert!(passes(&filter, from("10.0.0.1", None)).await);
+    let mut exchange = from("10.0.0.1", None);
+    let Verdict::Fail(fault) = filter.on_request(&mut exchange, &Offline).await else { panic!("used up") };
+    assert_eq!(fault.reason, Reason::RateLimited);
+    assert_eq!(fault.fields(), [("Retry-After", "30".to_owned())]);
+    assert_eq!(exchange.limit.unwrap().remaining, 0);
+}
+
+async fn told(headers: LimitHeaders) -> Vec<(String, String)> {
+    let filter = filter(RateLimitPlan { headers, ..plan(&["2/minute", "9/hour"]) });
+    let mut exchange = from("10.0.0.1", None);
+    let mut head = ResponseHead::new(200);
+    filter.on_request(&mut exchange, &Offline).await;
+    filter.on_response(&mut exchange, &mut head).await;
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    head.fields.iter().map(|(name, value)| (text(name), text(value))).collect()
+}
+
+#[tokio::test]
+async fn each_style_has_its_own_fields() {
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(told(LimitHeaders::Off).await, []);
+    let draft = told(LimitHeaders::Draft).await;
+    let expected = [
+        pair("RateLimit-Policy", "\"2/minute\";q=2;w=60"),
+        pair("RateLimit", "\"2/minute\";r=1;t=30"),
+        pair("RateLimit-Policy", "\"9/hour\";q=9;w=3600"),
+        pair("RateLimit", "\"9/hour\";r=1;t=400"),
+    ];
+    assert_eq!(draft, expected);
+    let kong = told(LimitHeaders::Kong).await;
+    let expected = [
+        pair("X-RateLimit-Limit-Minute", "2"),
+        pair("X-RateLimit-Remaining-Minute", "1"),
+        pair("X-RateLimit-Limit-Hour", "2"),
+        pair("X-RateLimit-Remaining-Hour", "1"),
+    ];
+    assert_eq!(kong[..4], expected);
+    // A tie is told for the longer window.
+    let expected =
+        [pair("RateLimit-Limit", "9"), pair("RateLimit-Remaining", "1"), pair("RateLimit-Reset", "400")];
+    assert_eq!(kong[4..], expected);
+}
+
+#[tokio::test]
+async fn a_limit_in_shadow_counts_and_says_so_but_refuses_nobody() {
+    let filter = filter(RateLimitPlan { shadow: true, ..plan(&["2/minute"]) });
+    for _ in 0..2 {
+        assert!(passes(&filter, from("10.0.0.1", None)).await);
+    }
+    let mut exchange = from("10.0.0.1", None);
+    assert!(matches!(filter.on_request(&mut exchange, &Offline).await, Verdict::Continue));
+    assert_eq!(exchange.would_refuse.iter().map(|id| &**id).collect::<Vec<_>>(), ["global"]);
+    assert!(exchange.limit.is_none());
+    let usage = filter.state.usage();
+    assert_eq!((usage.allowed, usage.denied, usage.would_refuse), (2, 1, 1));
+}
+
+#[tokio::test]
+async fn places_are_taken_while_requests_are_under_way() {
+    let concurrency = NonZeroU32::new(2);
+    let filter = filter(RateLimitPlan { concurrency, ..plan(&[]) });
+    let mut under_way = Vec::new();
+    for _ in 0..2 {
+        let mut exchange = from("10.0.0.1", None);
+        assert!(matches!(filter.on_request(&mut exchange, &Offline).await, Verdict::Continue));
+        under_way.push(exchange);
+    }
+    let mut third = from("10.0.0.1", None);
+    let Verdict::Fail(fault) = filter.on_request(&mut third, &Offline).await else { panic!("all taken") };
+    assert_eq!(fault.reason, Reason::ConcurrencyLimited);
+    assert_eq!(filter.state.usage().under_way, 2);
+    // A request ends however it ends.
+    under_way.pop();
+    assert!(passes(&filter, from("10.0.0.1", None)).await);
+    under_way[0].clear();
+    assert_eq!(filter.state.usage().under_way, 0);
+}
+
+#[tokio::test]
+async fn a_request_costs_what_it_or_its_response_says() {
+    let mut plan = plan(&["10/minute"]);
+    plan.windows[0].burst = NonZeroU32::new(10).unwrap();
+    plan.cost.request_header = Some("x-cost".into());
+    plan.cost.response_header = Some("x-was".into());
+    let filter = filter(plan);
+    let costs = |cost: &str| {
+        let mut exchange = from("10.0.0.1", None);
+        exchange.request.fields.insert("x-cost", cost.as_bytes()).unwrap();
+        exchange
+    };
+    assert!(passes(&filter, costs("4")).await);
+    assert!(!passes(&filter, costs("7")).await, "six are left, and what was refused took none");
+    assert!(passes(&filter, costs("0")).await, "nothing is free");
+    let mut exchange = costs("nonsense");
+    assert!(matches!(filter.on_request(&mut exchange, &Offline).await, Verdict::Continue));
+    assert_eq!(exchange.limit.unwrap().remaining, 4);
+    let mut head = ResponseHead::new(200);
+    head.fields.insert("x-was", b"4").unwrap();
+    filter.on_response(&mut exchange, &mut head).await;
+    assert!(!head.fields.contains("x-was"));
+    assert!(passes(&filter, costs("1")).await && !passes(&filter, costs("1")).await);
+}

@@ -1,0 +1,71 @@
+//! What one decision costs: `cargo bench -p torana-limit`.
+#![allow(
+    clippy::print_stdout,
+    clippy::arithmetic_side_effects,
+    clippy::cast_precision_loss,
+    reason = "a program that measures and prints"
+)]
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+use torana_limit::{
+    Ask, Budget, FixedWindow, Gcra, Key, KeyedLimiter, Lease, Period, SlidingWindow, Step, Window,
+};
+
+const ROUNDS: u64 = 2_000_000;
+const CALLERS: u64 = 10_000;
+
+/// Prints the least of five measurements, in nanoseconds for one decision.
+fn measure(name: &str, mut decide: impl FnMut(u64)) {
+    let least = (0..5)
+        .map(|_| {
+            let start = Instant::now();
+            for round in 0..ROUNDS {
+                decide(round);
+            }
+            start.elapsed()
+        })
+        .min()
+        .unwrap_or_default();
+    println!("{name:<44} {:>7.1} ns", least.as_nanos() as f64 / ROUNDS as f64);
+}
+
+fn keyed(name: &str, budget: Budget) {
+    let limiter = KeyedLimiter::new(budget, 100_000);
+    let mut now = Duration::from_secs(1_700_000_000);
+    measure(name, |round| {
+        now += Duration::from_nanos(500);
+        let caller = (round % CALLERS).to_be_bytes();
+        let grant = limiter.take(Key { kind: 1, bytes: &caller }, now, Ask::exactly(1));
+        black_box(grant.granted);
+    });
+}
+
+fn main() {
+    let second = Duration::from_secs(1);
+    let steady = Window::Gcra(Gcra::new(100, second, 100));
+    let fixed = Window::Fixed(FixedWindow::new(100, Period::Span(second)));
+    let month = Window::Fixed(FixedWindow::new(1_000_000, Period::Month));
+    let sliding = Window::Sliding(SlidingWindow::new(100, second));
+    keyed("steady", Budget::new(steady, Vec::new()));
+    keyed("fixed", Budget::new(fixed, Vec::new()));
+    keyed("sliding", Budget::new(sliding, Vec::new()));
+    keyed("steady, fixed and a month together", Budget::new(steady, vec![fixed, month]));
+    let budget = Budget::new(Window::Gcra(Gcra::new(1_000_000, second, 1_000_000)), Vec::new())
+        .leased(Duration::from_millis(100));
+    let (mut ledger, mut lease) = (budget.ledger(), Lease::default());
+    let mut now = Duration::from_secs(1_700_000_000);
+    measure("lease, the store's decisions included", |_| {
+        now += Duration::from_nanos(1_500);
+        let step = lease.step(now, 1);
+        let want = match step {
+            Step::Ask { want, .. } => Some(want),
+            _ => lease.refill(now),
+        };
+        if let Some(want) = want {
+            let grant = budget.take(&mut ledger, now, Ask::up_to(want, 1));
+            lease.granted(now, now, &grant);
+        }
+        black_box(step);
+    });
+}

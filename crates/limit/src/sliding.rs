@@ -1,0 +1,216 @@
+//! A sliding window: at most so many requests in *any* stretch of the period's length.
+//!
+//! The period is cut into segments that are counted apart. What is compared with the limit is the segment
+//! under way and all those that the last period touches, the oldest in full even where the window has left
+//! part of it. So never more than the limit passes in any stretch (a weighted guess of the oldest part, which
+//! is common, would let up to twice as much through); the price is that under steady demand 20/21 of the
+//! limit is used. Unlike [`crate::Gcra`] it needs no burst beside the limit.
+
+use crate::view::View;
+use std::time::Duration;
+
+/// Segments of a period.
+const SEGMENTS: usize = 20;
+/// One more, because a window that begins within a segment touches it too.
+const TOUCHED: usize = SEGMENTS + 1;
+
+/// Counts by segment. The default is a caller never seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// The newest segment's number.
+    newest: u64,
+    /// By number modulo their count.
+    used: [u32; TOUCHED],
+}
+
+/// A limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlidingWindow {
+    limit: u32,
+    /// In nanoseconds.
+    segment: u64,
+}
+
+impl SlidingWindow {
+    /// `limit` requests in any stretch of `period`; zero counts as one.
+    #[must_use]
+    pub fn new(limit: u32, period: Duration) -> Self {
+        let period = u64::try_from(period.as_nanos()).unwrap_or(u64::MAX);
+        // Rounded up to microseconds, so that a store which counts in them has the same segments.
+        let segment = period.div_ceil(SEGMENTS as u64).div_ceil(1_000).max(1).saturating_mul(1_000);
+        Self { limit: limit.max(1), segment }
+    }
+
+    /// The most that pass in one period.
+    #[must_use]
+    pub fn limit(&self) -> u64 {
+        u64::from(self.limit)
+    }
+
+    /// How long one segment is.
+    #[must_use]
+    pub fn segment(&self) -> Duration {
+        Duration::from_nanos(self.segment)
+    }
+
+    /// How many segments are looked at.
+    #[must_use]
+    pub const fn segments() -> usize {
+        TOUCHED
+    }
+
+    fn number(&self, now: Duration) -> u64 {
+        let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        now.checked_div(self.segment).unwrap_or(0)
+    }
+
+    /// The state with segments that are past emptied. A clock that goes back stays in the later segment.
+    fn current(&self, state: State, now: Duration) -> State {
+        let number = self.number(now);
+        let mut current = state;
+        let passed = number.saturating_sub(state.newest);
+        if passed >= TOUCHED as u64 {
+            return State { newest: number, ..State::default() };
+        }
+        for step in 1..=passed {
+            *slot(&mut current, state.newest.saturating_add(step)) = 0;
+        }
+        current.newest = current.newest.max(number);
+        current
+    }
+
+    /// How many permits there are now.
+    #[must_use]
+    pub fn available(&self, state: &State, now: Duration) -> u64 {
+        self.limit().saturating_sub(total(&self.current(*state, now)))
+    }
+
+    /// Takes `permits`; more than there are leave nothing.
+    pub fn commit(&self, state: &mut State, now: Duration, permits: u64) {
+        *state = self.current(*state, now);
+        let room = self.limit().saturating_sub(total(state));
+        let permits = u32::try_from(permits.min(room)).unwrap_or(u32::MAX);
+        let newest = state.newest;
+        let used = slot(state, newest);
+        *used = used.saturating_add(permits);
+    }
+
+    /// Takes back `permits` that were taken at `taken` and never used.
+    pub fn give_back(&self, state: &mut State, taken: Duration, permits: u64) {
+        let number = self.number(taken);
+        let oldest = state.newest.saturating_sub(SEGMENTS as u64);
+        if number >= oldest && number <= state.newest {
+            let used = slot(state, number);
+            *used = used.saturating_sub(u32::try_from(permits).unwrap_or(u32::MAX));
+        }
+    }
+
+    /// How long permits that are taken now may be kept: while their segment lasts, so that they are used in
+    /// the segment in which they were counted.
+    #[must_use]
+    pub fn hold(&self, now: Duration) -> Duration {
+        self.start(self.number(now).saturating_add(1)).saturating_sub(now)
+    }
+
+    fn start(&self, number: u64) -> Duration {
+        Duration::from_nanos(number.saturating_mul(self.segment))
+    }
+
+    /// What a caller may be told; `cost` is what the next request would take.
+    #[must_use]
+    pub fn view(&self, state: &State, now: Duration, cost: u64) -> View {
+        let current = self.current(*state, now);
+        let total = total(&current);
+        let remaining = self.limit().saturating_sub(total);
+        let mut missing = cost.max(1).saturating_sub(remaining);
+        let mut view = View { limit: self.limit(), remaining, ..View::default() };
+        // Oldest first: each gives back what was used in it when the window has left it.
+        for age in (0..TOUCHED as u64).rev() {
+            let Some(number) = current.newest.checked_sub(age) else { continue };
+            let used = u64::from(current.used.get(place(number)).copied().unwrap_or(0));
+            if used == 0 {
+                continue;
+            }
+            let gone = self.start(number.saturating_add(TOUCHED as u64)).saturating_sub(now);
+            if missing > 0 {
+                view.retry_after = gone;
+            }
+            missing = missing.saturating_sub(used);
+            view.reset_after = gone;
+        }
+        view
+    }
+
+    /// Whether a state is that of a caller never seen.
+    #[must_use]
+    pub fn is_whole(&self, state: &State, now: Duration) -> bool {
+        total(&self.current(*state, now)) == 0
+    }
+}
+
+fn place(number: u64) -> usize {
+    usize::try_from(number.checked_rem(TOUCHED as u64).unwrap_or(0)).unwrap_or(0)
+}
+
+fn slot(state: &mut State, number: u64) -> &mut u32 {
+    state.used.get_mut(place(number)).expect("a number modulo the length is a place")
+}
+
+fn total(state: &State) -> u64 {
+    state.used.iter().map(|used| u64::from(*used)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_was_used_comes_back_a_period_later_and_the_caller_is_told_when() {
+        let window = SlidingWindow::new(10, Duration::from_secs(20));
+        let mut state = State::default();
+        let at = Duration::from_secs;
+        window.commit(&mut state, at(100), 6);
+        window.commit(&mut state, at(105), 4);
+        let view = window.view(&state, at(105), 1);
+        assert_eq!((view.remaining, view.retry_after, view.reset_after), (0, at(16), at(21)));
+        assert_eq!(window.view(&state, at(105), 7).retry_after, at(21));
+        assert_eq!(window.available(&state, at(120)), 0);
+        assert_eq!(window.available(&state, at(121)), 6);
+        assert_eq!(window.available(&state, at(126)), 10);
+    }
+
+    proptest! {
+        #[test]
+        fn no_stretch_of_the_period_lets_more_through(
+            limit in 1_u32..40,
+            takes in prop::collection::vec((0_u64..900, 1_u64..10, 0_u64..=100, any::<bool>()), 1..150),
+        ) {
+            let period = Duration::from_secs(4);
+            let window = SlidingWindow::new(limit, period);
+            let mut state = State::default();
+            let mut now = Duration::from_secs(1_000);
+            let mut used: Vec<Duration> = Vec::new();
+            for (gap, want, late, unused) in takes {
+                now += Duration::from_millis(gap);
+                let permits = want.min(window.available(&state, now));
+                window.commit(&mut state, now, permits);
+                if unused {
+                    window.give_back(&mut state, now, permits);
+                } else {
+                    let hold = window.hold(now) - Duration::from_nanos(1);
+                    let late = hold * u32::try_from(late).unwrap() / 100;
+                    used.extend((0..permits).map(|_| now + late));
+                }
+                let view = window.view(&state, now, 1);
+                prop_assert!(window.available(&state, now + view.retry_after) > 0);
+                prop_assert!(window.is_whole(&state, now + view.reset_after));
+            }
+            used.sort_unstable();
+            for (index, from) in used.iter().enumerate() {
+                let within = used.iter().skip(index).filter(|at| **at - *from <= period).count();
+                prop_assert!(within <= limit as usize);
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Limits that several gateways share, on whole gateways in process and a real server.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    reason = "tests fail by panicking"
+)]
+
+#[path = "yaml.rs"]
+mod yaml;
+
+use std::time::Duration;
+use torana_testkit::{Client, RedisServer, Response, eventually};
+use yaml::Running;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn get(gateway: &Running) -> Response {
+    Client::connect(gateway.address).exchange("GET / HTTP/1.1\r\nHost: api.test\r\n\r\n")
+}
+
+fn file(store: &str, limit: &str) -> String {
+    format!(
+        "access_log: off
+store: {store}
+policies: {{ rate_limit: {limit} }}
+routes: [{{ path: /, respond: {{ status: 204 }} }}]
+"
+    )
+}
+
+fn passed(gateways: &[&Running], requests: usize) -> usize {
+    gateways.iter().cycle().take(requests).filter(|gateway| get(gateway).status == 204).count()
+}
+
+#[test]
+fn gateways_together_admit_what_the_limit_says_in_every_mode() {
+    let server = RedisServer::start();
+    let store = format!("{{ url: \"redis://127.0.0.1:{}\", timeout: 5s, gateways: 2 }}", server.port());
+    for mode in ["exact", "leased", "local"] {
+        // The same limit counts on, however it is asked for.
+        assert!(server.command(&["FLUSHALL"]).starts_with("+OK"));
+        let text = file(&store, &format!("{{ limit: 20/hour, by: everybody, mode: {mode} }}"));
+        let (one, two) = (Running::start(&text), Running::with_workers(&text, 2));
+        assert_eq!(passed(&[&one, &two], 60), 20, "{mode}");
+        let refused = get(&one);
+        assert_eq!(refused.status, 429);
+        assert!(refused.header("Retry-After").is_some());
+        assert_eq!(refused.header("RateLimit-Remaining"), Some("0"), "{mode}");
+        if mode == "exact" {
+            // What one gateway alone admits after that is nothing: neither knows more than the store.
+            let third = Running::start(&text);
+            assert_eq!(passed(&[&third], 3), 0);
+        }
+    }
+}
+
+#[test]
+fn without_the_store_a_gateway_starts_and_each_limit_does_what_it_was_told() {
+    let mut server = RedisServer::start();
+    let store = format!("{{ url: \"redis://127.0.0.1:{}\", timeout: 200ms, gateways: 2 }}", server.port());
+    server.kill();
+    let start = |policy: &str| {
+        Running::start(&file(
+            &store,
+            &format!("{{ limit: 6/hour, by: everybody, when_store_fails: {policy} }}"),
+        ))
+    };
+    let (open, closed, share) = (start("open"), start("closed"), start("local_share"));
+    assert_eq!(passed(&[&open], 9), 9);
+    assert_eq!(passed(&[&share], 9), 3, "half of the limit, because there are two gateways");
+    let refused = get(&closed);
+    assert_eq!((refused.status, refused.header("Retry-After")), (503, Some("1")));
+    assert!(refused.text().contains("limit_store_unavailable"), "{}", refused.text());
+    server.restart();
+    eventually(PATIENCE, || get(&closed).status == 204);
+}
+
+#[test]
+fn a_reload_keeps_the_connection_and_another_store_is_another_count() {
+    let (first, second) = (RedisServer::start(), RedisServer::start());
+    let store =
+        |server: &RedisServer| format!("{{ url: \"redis://127.0.0.1:{}\", timeout: 5s }}", server.port());
+    let limit = "{ limit: 5/hour, by: everybody, mode: exact }";
+    let mut gateway = Running::start(&file(&store(&first), limit));
+    assert_eq!(passed(&[&gateway], 4), 4);
+    let connections = |server: &RedisServer| {
+        let said = server.command(&["CLIENT", "LIST", "TYPE", "normal"]);
+        said.lines().filter(|line| line.contains("cmd=eval")).count()
+    };
+    assert_eq!(connections(&first), 1);
+    gateway.reload(&format!("{}# nothing changed\n", file(&store(&first), limit)));
+    assert_eq!(passed(&[&gateway], 4), 1);
+    assert_eq!(connections(&first), 1);
+    gateway.reload(&file(&store(&second), limit));
+    assert_eq!(passed(&[&gateway], 9), 5);
+}

@@ -1,0 +1,331 @@
+-- One caller's budget, decided in one step where no other request can come between.
+--
+-- KEYS[1]  the caller's ledger: a text with the generation of the store and a cell for each window.
+-- ARGV     1 operation: take, back or look
+--          2 generation: which life of the server this is, as the gateway has learnt it
+--          3 doubt: for how many microseconds the server may have lost its memory; -1: it has not
+--          4 take: permits wanted       back: permits that return
+--          5 take, look: the least      back: when they were taken, in microseconds
+--          6 1: a refused request is charged
+--          7 and on, seven for each window: kind and six numbers
+-- Gives granted, now, hold, and for each window remaining, retry after and reset after; times in microseconds.
+--
+-- The clock is the server's. Every number stays below 2^53, where a double counts exactly.
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local operation, generation, doubt = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local first, second, charge = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6] == '1'
+
+local function divide(a, b)
+  local rest = math.fmod(a, b)
+  return (a - rest) / b, rest
+end
+
+-- The year and the month from zero; days are counted from 0000-03-01 so that the leap day is the last.
+local function month_of(at)
+  local days = divide(at, 86400000000) + 719468
+  local era, day_of_era = divide(days, 146097)
+  local year = math.floor((day_of_era - math.floor(day_of_era / 1460) + math.floor(day_of_era / 36524)
+    - math.floor(day_of_era / 146096)) / 365)
+  local day = day_of_era - (365 * year + math.floor(year / 4) - math.floor(year / 100))
+  local shifted = math.floor((5 * day + 2) / 153)
+  local month = shifted < 10 and shifted + 2 or shifted - 10
+  return era * 400 + year + (month < 2 and 1 or 0), month
+end
+
+local function month_start(index)
+  local year, month = divide(index, 12)
+  if month < 2 then year, month = year - 1, month + 10 else month = month - 2 end
+  local era, rest = divide(year, 400)
+  local day = math.floor((153 * month + 2) / 5)
+  local days = era * 146097 + rest * 365 + math.floor(rest / 4) - math.floor(rest / 100) + day - 719468
+  return days * 86400000000
+end
+
+-- The window that holds a time: its number, and when the next begins.
+local function place(period, at)
+  if period == 'month' then
+    local year, month = month_of(at)
+    return year * 12 + month, month_start(year * 12 + month + 1)
+  elseif period == 'year' then
+    local year = month_of(at)
+    return year, month_start((year + 1) * 12)
+  end
+  local number, rest = divide(at, tonumber(period))
+  return number, at - rest + tonumber(period)
+end
+
+-- A steady pace. Times are whole microseconds and parts of them; `parts` of those are one.
+local steady = {}
+
+function steady.new(numbers)
+  local window = {
+    step = tonumber(numbers[1]), step_part = tonumber(numbers[2]), tolerance = tonumber(numbers[3]),
+    tolerance_part = tonumber(numbers[4]), parts = tonumber(numbers[5]), hold = tonumber(numbers[6]),
+    at = 0, part = 0, whole = 0,
+  }
+  return window
+end
+
+function steady.read(window, cell)
+  window.at, window.part, window.whole = tonumber(cell[1]), tonumber(cell[2]), tonumber(cell[3])
+end
+
+local function times(window, count)
+  local carry, part = divide(count * window.step_part, window.parts)
+  return count * window.step + carry, part
+end
+
+local function early(window)
+  if window.at < now then return 0, 0 end
+  return window.at - now, window.part
+end
+
+function steady.available(window)
+  local room, part = early(window)
+  room, part = window.tolerance - room, window.tolerance_part - part
+  if part < 0 then room, part = room - 1, part + window.parts end
+  if room < 0 then return 0 end
+  -- A guess that is at most one off, then put right exactly.
+  local count = math.floor((room + part / window.parts) / (window.step + window.step_part / window.parts))
+  local function fits(number)
+    local whole, rest = times(window, number)
+    return whole < room or (whole == room and rest <= part)
+  end
+  while count > 0 and not fits(count) do count = count - 1 end
+  while fits(count + 1) do count = count + 1 end
+  return count + 1
+end
+
+function steady.commit(window, count)
+  if window.at < now or (window.at == now and window.part == 0) then
+    window.whole = math.max(window.whole, now)
+    window.at, window.part = now, 0
+  end
+  local whole, part = times(window, count)
+  window.at, window.part = window.at + whole, window.part + part
+  if window.part >= window.parts then window.at, window.part = window.at + 1, window.part - window.parts end
+end
+
+-- As far as nothing being left, but never earlier than it was.
+local function exhaust(window)
+  local at, part = now + window.tolerance + window.step, window.tolerance_part + window.step_part
+  if part >= window.parts then at, part = at + 1, part - window.parts end
+  return at, part
+end
+
+function steady.punish(window, count)
+  local at, part = window.at, window.part
+  steady.commit(window, count)
+  local worst, worst_part = exhaust(window)
+  if window.at > worst or (window.at == worst and window.part > worst_part) then
+    window.at, window.part = worst, worst_part
+  end
+  if at > window.at or (at == window.at and part > window.part) then window.at, window.part = at, part end
+end
+
+function steady.spend(window)
+  local length = window.tolerance + window.step
+  if length > 60000000 or doubt >= length then return false end
+  local at, part = exhaust(window)
+  if window.at < at then window.at, window.part = at, part end
+  window.whole = now
+  return true
+end
+
+function steady.back(window, count, taken)
+  if window.whole > taken then return end
+  local whole, part = times(window, count)
+  window.at, window.part = window.at - whole, window.part - part
+  if window.part < 0 then window.at, window.part = window.at - 1, window.part + window.parts end
+end
+
+function steady.view(window, least)
+  local used, part = early(window)
+  local reset = part > 0 and used + 1 or used
+  local needed, needed_part = times(window, math.max(least, 1) - 1)
+  local retry = used + needed - window.tolerance
+  local rest = part + needed_part - window.tolerance_part
+  if rest > 0 then retry = retry + math.ceil(rest / window.parts) elseif rest <= -window.parts then retry = retry - 1 end
+  return math.max(retry, 0), reset
+end
+
+function steady.holds(window) return window.hold end
+function steady.cell(window)
+  return string.format('%.0f %.0f %.0f', window.at, window.part, window.whole)
+end
+
+-- Windows aligned to the clock.
+local fixed = {}
+
+function fixed.new(numbers)
+  local window = { limit = tonumber(numbers[1]), period = numbers[2], length = tonumber(numbers[3]), used = 0 }
+  window.number, window.ends = place(window.period, now)
+  return window
+end
+
+function fixed.read(window, cell)
+  local number = tonumber(cell[1])
+  -- A clock that went back stays in the later window.
+  if number >= window.number then window.number, window.used = number, tonumber(cell[2]) end
+end
+
+function fixed.available(window) return math.max(window.limit - window.used, 0) end
+function fixed.commit(window, count) window.used = math.min(window.used + count, window.limit) end
+fixed.punish = fixed.commit
+
+function fixed.spend(window)
+  if window.length > 60000000 or window.ends - window.length >= now - doubt then return false end
+  window.used = window.limit
+  return true
+end
+
+function fixed.back(window, count, taken)
+  if place(window.period, taken) == window.number then window.used = math.max(window.used - count, 0) end
+end
+
+function fixed.view(window, least)
+  local left = math.max(window.ends - now, 0)
+  return fixed.available(window) >= math.max(least, 1) and 0 or left, left
+end
+
+function fixed.holds(window) return math.max(window.ends - now, 0) end
+function fixed.cell(window) return string.format('%.0f %.0f', window.number, window.used) end
+
+-- Any stretch: segments that are counted apart.
+local sliding = {}
+
+function sliding.new(numbers)
+  local window = { limit = tonumber(numbers[1]), segment = tonumber(numbers[2]), count = tonumber(numbers[3]), used = {} }
+  window.number = place(numbers[2], now)
+  return window
+end
+
+function sliding.read(window, cell)
+  local newest = tonumber(cell[1])
+  window.number = math.max(window.number, newest)
+  -- The newest first; those that the period no longer touches are left out.
+  for age = 0, window.count - 1 do
+    local number, used = newest - age, tonumber(cell[age + 2] or '0')
+    if used > 0 and number > window.number - window.count then window.used[number] = used end
+  end
+end
+
+local function total(window)
+  local sum = 0
+  for _, used in pairs(window.used) do sum = sum + used end
+  return sum
+end
+
+function sliding.available(window) return math.max(window.limit - total(window), 0) end
+
+function sliding.commit(window, count)
+  count = math.min(count, sliding.available(window))
+  window.used[window.number] = (window.used[window.number] or 0) + count
+end
+sliding.punish = sliding.commit
+
+function sliding.spend(window)
+  local length = window.segment * window.count
+  if length > 65000000 or doubt >= length then return false end
+  sliding.commit(window, window.limit)
+  return true
+end
+
+function sliding.back(window, count, taken)
+  local number = place(string.format('%.0f', window.segment), taken)
+  if window.used[number] then window.used[number] = math.max(window.used[number] - count, 0) end
+end
+
+function sliding.view(window, least)
+  local missing = math.max(least, 1) - sliding.available(window)
+  local retry, reset = 0, 0
+  for number = window.number - window.count + 1, window.number do
+    local used = window.used[number] or 0
+    if used > 0 then
+      reset = math.max((number + window.count) * window.segment - now, 0)
+      if missing > 0 then retry = reset end
+      missing = missing - used
+    end
+  end
+  return retry, reset
+end
+
+function sliding.holds(window) return math.max((window.number + 1) * window.segment - now, 0) end
+
+function sliding.cell(window)
+  local cell = { string.format('%.0f', window.number) }
+  for age = 0, window.count - 1 do
+    cell[#cell + 1] = string.format('%.0f', window.used[window.number - age] or 0)
+  end
+  return table.concat(cell, ' ')
+end
+
+local kinds = { steady = steady, fixed = fixed, sliding = sliding }
+local windows = {}
+for place_of = 7, #ARGV - 6, 7 do
+  local kind = kinds[ARGV[place_of]]
+  local numbers = {}
+  for offset = 1, 6 do numbers[offset] = ARGV[place_of + offset] end
+  windows[#windows + 1] = { kind = kind, window = kind.new(numbers) }
+end
+
+local stored = redis.call('GET', KEYS[1])
+local known = false
+if stored then
+  local cells = {}
+  for cell in string.gmatch(stored, '[^|]+') do cells[#cells + 1] = cell end
+  known = cells[1] == generation
+  for index, entry in ipairs(windows) do
+    local numbers = {}
+    for number in string.gmatch(cells[index + 1] or '', '%S+') do numbers[#numbers + 1] = number end
+    entry.kind.read(entry.window, numbers)
+  end
+end
+
+local changed = false
+if not known and doubt >= 0 then
+  -- What was used before may be forgotten: of short windows it is taken that all was.
+  for _, entry in ipairs(windows) do
+    if entry.kind.spend(entry.window) then changed = true end
+  end
+end
+
+local granted = 0
+if operation == 'back' then
+  for _, entry in ipairs(windows) do entry.kind.back(entry.window, first, second) end
+  changed = stored and true or changed
+elseif operation == 'take' then
+  local available = math.huge
+  for _, entry in ipairs(windows) do available = math.min(available, entry.kind.available(entry.window)) end
+  if available >= second then
+    granted = first
+    -- A lease is given at most half of what is left, so that others find some too.
+    if first > second then granted = math.min(first, math.max(math.floor(available / 2), second)) end
+    for _, entry in ipairs(windows) do entry.kind.commit(entry.window, granted) end
+    changed = changed or granted > 0
+  elseif charge then
+    for _, entry in ipairs(windows) do entry.kind.punish(entry.window, second) end
+    changed = true
+  end
+end
+
+local least = operation == 'back' and 1 or second
+local answer = { granted, now, math.huge }
+local longest = 0
+for _, entry in ipairs(windows) do
+  local retry, reset = entry.kind.view(entry.window, least)
+  answer[3] = math.min(answer[3], entry.kind.holds(entry.window))
+  answer[#answer + 1] = entry.kind.available(entry.window)
+  answer[#answer + 1] = retry
+  answer[#answer + 1] = reset
+  longest = math.max(longest, reset)
+end
+
+if changed then
+  local cells = { generation }
+  for _, entry in ipairs(windows) do cells[#cells + 1] = entry.kind.cell(entry.window) end
+  -- Nothing is left behind: when every window is whole again the ledger says nothing.
+  redis.call('SET', KEYS[1], table.concat(cells, '|'), 'PX', string.format('%.0f', math.ceil(longest / 1000) + 1000))
+end
+return answer

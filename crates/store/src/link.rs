@@ -1,0 +1,130 @@
+//! One worker's connection to one store: made when it is first needed, and again when it is lost.
+//!
+//! Requests never make connections. A task of the worker does, and until it has succeeded requests are told at
+//! once that the store is away.
+
+use crate::StoreError;
+use crate::breaker::{FAILURES, pause};
+use crate::redis_store::Inner;
+use crate::topology::{Connection, open};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::rc::Rc;
+use std::sync::{Arc, Weak};
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+/// By the number of the store.
+type Links = HashMap<u64, (Weak<Inner>, Rc<Link>)>;
+
+thread_local! {
+    static LINKS: RefCell<Links> = RefCell::default();
+}
+
+/// One worker's connection.
+pub(crate) struct Link {
+    state: RefCell<State>,
+    failures: Cell<u32>,
+    changed: Notify,
+}
+
+enum State {
+    /// Nobody has asked yet.
+    Fresh,
+    /// For the first time.
+    Opening,
+    Open(Connection, Rc<str>),
+    /// Lost, or never had; a task tries again.
+    Away,
+}
+
+impl Link {
+    /// This thread's connection to that store.
+    pub(crate) fn of(inner: &Arc<Inner>) -> Rc<Self> {
+        LINKS.with_borrow_mut(|links| {
+            if let Some((_, link)) = links.get(&inner.number) {
+                return Rc::clone(link);
+            }
+            links.retain(|_, (inner, _)| inner.strong_count() > 0);
+            let link = Rc::new(Self {
+                state: RefCell::new(State::Fresh),
+                failures: Cell::new(0),
+                changed: Notify::new(),
+            });
+            links.insert(inner.number, (Arc::downgrade(inner), Rc::clone(&link)));
+            link
+        })
+    }
+
+    /// The connection, and which life of the server it leads to.
+    pub(crate) async fn connection(
+        self: &Rc<Self>,
+        inner: &Arc<Inner>,
+    ) -> Result<(Connection, Rc<str>), StoreError> {
+        if let Some(open) = self.open() {
+            return Ok(open);
+        }
+        let fresh = matches!(*self.state.borrow(), State::Fresh);
+        if fresh {
+            *self.state.borrow_mut() = State::Opening;
+            self.reopen(inner, false);
+        }
+        let changed = self.changed.notified();
+        let opening = matches!(*self.state.borrow(), State::Opening);
+        if opening && timeout(inner.settings.timeout, changed).await.is_ok() {
+            return self.open().ok_or(StoreError::Unavailable);
+        }
+        Err(StoreError::Unavailable)
+    }
+
+    fn open(&self) -> Option<(Connection, Rc<str>)> {
+        match &*self.state.borrow() {
+            State::Open(connection, life) => Some((connection.clone(), Rc::clone(life))),
+            State::Fresh | State::Opening | State::Away => None,
+        }
+    }
+
+    /// An answer came.
+    pub(crate) fn succeeded(&self) {
+        self.failures.set(0);
+    }
+
+    /// No answer came, or a bad one. With `lost` the connection is known to be gone.
+    pub(crate) fn failed(self: &Rc<Self>, inner: &Arc<Inner>, lost: bool) {
+        let failures = self.failures.get().saturating_add(1);
+        self.failures.set(failures);
+        let is_open = matches!(*self.state.borrow(), State::Open(..));
+        if is_open && (lost || failures >= FAILURES) {
+            *self.state.borrow_mut() = State::Away;
+            self.reopen(inner, true);
+        }
+    }
+
+    /// Tries until there is a connection that answers, or nobody needs the store any more.
+    fn reopen(self: &Rc<Self>, inner: &Arc<Inner>, wait_first: bool) {
+        let (link, store) = (Rc::clone(self), Arc::downgrade(inner));
+        let random = RandomState::new();
+        tokio::task::spawn_local(async move {
+            for trial in 0_u32.. {
+                if trial > 0 || wait_first {
+                    tokio::time::sleep(pause(trial, random.hash_one(trial))).await;
+                }
+                let Some(inner) = store.upgrade() else { return };
+                // Twice, because a sentinel and then the server are asked.
+                let patience = inner.settings.connect_timeout.saturating_mul(2);
+                let opened = timeout(patience, open(&inner.settings)).await;
+                if let Ok(Ok((connection, life))) = opened {
+                    inner.learn(&life);
+                    link.failures.set(0);
+                    *link.state.borrow_mut() = State::Open(connection, life.into());
+                    link.changed.notify_waiters();
+                    return;
+                }
+                inner.count_failure();
+                *link.state.borrow_mut() = State::Away;
+                link.changed.notify_waiters();
+            }
+        });
+    }
+}

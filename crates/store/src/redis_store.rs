@@ -1,0 +1,267 @@
+//! A store on a Redis or Valkey server.
+//!
+//! One script decides (`limits.lua`): it is called by its hash, and sent whole when the server does not know it,
+//! so a restart or a flush of scripts costs one round trip. The clock is the server's.
+//!
+//! **When the server has lost its memory.** A server that starts anew may have forgotten what was used a moment
+//! ago. Whoever has spoken to its earlier life knows, and says so with each question for a while: short windows
+//! (up to a minute) that began before are then taken as used up. Longer ones go on from what the server kept.
+
+use crate::StoreError;
+use crate::limits::{LimitStore, StoredLimit};
+use crate::link::Link;
+use crate::principal::Hasher;
+use crate::settings::StoreSettings;
+use crate::wire;
+use redis::{Cmd, ErrorKind, ServerErrorKind, Value};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
+use torana_limit::{Ask, Grant, Key, Returned};
+
+const SCRIPT: &str = include_str!("limits.lua");
+/// How long a server that has started anew is doubted: longer than any window that is affected.
+const DOUBT: Duration = Duration::from_secs(120);
+/// Keys that one step of a reset looks at.
+const SCAN: usize = 500;
+
+/// A store on a server. Clones are the same store.
+#[derive(Clone, Debug)]
+pub struct RedisStore(Arc<Inner>);
+
+pub(crate) struct Inner {
+    /// By which a worker finds its connection.
+    pub(crate) number: u64,
+    pub(crate) settings: StoreSettings,
+    hasher: Hasher,
+    script: redis::Script,
+    life: Mutex<Life>,
+    questions: AtomicU64,
+    failures: AtomicU64,
+}
+
+/// What is known of the server's lives.
+#[derive(Debug, Default)]
+struct Life {
+    known: Option<String>,
+    changed: Option<Instant>,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("RedisStore").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// Counts since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreUsage {
+    /// Commands that were sent.
+    pub questions: u64,
+    /// Commands that were not answered in time or with an error, and connections that could not be made.
+    pub failures: u64,
+}
+
+impl Inner {
+    /// Notes which life of the server a new connection leads to.
+    pub(crate) fn learn(&self, life: &str) {
+        let mut known = self.life.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.known.as_deref() != Some(life) {
+            let first = known.known.replace(life.to_owned()).is_none();
+            known.changed = (!first).then(Instant::now);
+        }
+    }
+
+    /// For how many microseconds the server may have lost its memory; -1 when it has not.
+    fn doubt(&self) -> i64 {
+        let known = self.life.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = known.changed.map(|changed| changed.elapsed()).filter(|since| *since < DOUBT);
+        since.map_or(-1, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+    }
+
+    pub(crate) fn count_failure(&self) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// What the script is asked.
+enum Question {
+    Take(Ask),
+    Back(Returned),
+    Look,
+}
+
+impl RedisStore {
+    /// A store. Nothing is connected until it is asked.
+    #[must_use]
+    pub fn new(settings: StoreSettings) -> Self {
+        static NUMBERS: AtomicU64 = AtomicU64::new(0);
+        let key = settings.key.as_ref().or(settings.password.as_ref());
+        let hasher = Hasher::new(key.map(|key| key.expose().as_bytes()));
+        Self(Arc::new(Inner {
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            settings,
+            hasher,
+            script: redis::Script::new(SCRIPT),
+            life: Mutex::default(),
+            questions: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
+        }))
+    }
+
+    /// How it is spoken to.
+    #[must_use]
+    pub fn settings(&self) -> &StoreSettings {
+        &self.0.settings
+    }
+
+    /// Counts, for metrics and tests.
+    #[must_use]
+    pub fn usage(&self) -> StoreUsage {
+        StoreUsage {
+            questions: self.0.questions.load(Ordering::Relaxed),
+            failures: self.0.failures.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Connects this worker, so that its first request does not wait.
+    pub async fn warm_up(&self) {
+        // When this fails the first request finds it out.
+        let _ = Link::of(&self.0).connection(&self.0).await;
+    }
+
+    /// A digest of a long key, the same on every gateway.
+    pub(crate) fn digest(&self, bytes: &[u8]) -> [u8; 32] {
+        self.0.hasher.name(&[bytes])
+    }
+
+    fn prefix(&self, limit: &StoredLimit) -> String {
+        let name = self.0.hasher.name(&[limit.id.as_bytes(), limit.shape.as_bytes()]);
+        let name = name.get(..16).unwrap_or_default();
+        format!("torana:limit:{}:", String::from_utf8_lossy(name))
+    }
+
+    async fn ask(&self, limit: &StoredLimit, key: Key<'_>, question: Question) -> Result<Grant, StoreError> {
+        let inner = &self.0;
+        let link = Link::of(inner);
+        let (mut connection, life) = link.connection(inner).await?;
+        let key = inner.hasher.key(&self.prefix(limit), &limit.id, &key);
+        let (least, details) = match &question {
+            Question::Take(ask) => (ask.least, ask.details),
+            Question::Back(_) | Question::Look => (1, true),
+        };
+        let fill = |command: &mut Cmd| {
+            command.arg(1).arg(&key);
+            let doubt = inner.doubt();
+            match &question {
+                Question::Take(ask) => command
+                    .arg("take")
+                    .arg(&*life)
+                    .arg(doubt)
+                    .arg(ask.want)
+                    .arg(ask.least)
+                    .arg(u8::from(ask.charge_refused)),
+                Question::Back(back) => {
+                    let taken = u64::try_from(back.taken.as_micros()).unwrap_or(u64::MAX);
+                    command.arg("back").arg(&*life).arg(doubt).arg(back.permits).arg(taken).arg(0)
+                }
+                Question::Look => command.arg("look").arg(&*life).arg(doubt).arg(0).arg(1).arg(0),
+            };
+            for argument in &limit.arguments {
+                command.arg(argument);
+            }
+        };
+        let mut by_hash = redis::cmd("EVALSHA");
+        fill(by_hash.arg(inner.script.get_hash()));
+        let sent = async {
+            match connection.send(&by_hash).await {
+                Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                    inner.questions.fetch_add(1, Ordering::Relaxed);
+                    let mut whole = redis::cmd("EVAL");
+                    fill(whole.arg(SCRIPT));
+                    connection.send(&whole).await
+                }
+                answered => answered,
+            }
+        };
+        let answer = self.send(&link, sent).await?;
+        let numbers: Vec<i64> = redis::from_redis_value(answer).map_err(|_| unexpected())?;
+        wire::grant(&limit.budget, least, details, &numbers).ok_or_else(unexpected)
+    }
+
+    /// Waits for an answer as long as is allowed, and notes on the link what came of it.
+    async fn send(
+        &self,
+        link: &std::rc::Rc<Link>,
+        sent: impl Future<Output = redis::RedisResult<Value>>,
+    ) -> Result<Value, StoreError> {
+        let inner = &self.0;
+        inner.questions.fetch_add(1, Ordering::Relaxed);
+        match timeout(inner.settings.timeout, sent).await {
+            Ok(Ok(answer)) => {
+                link.succeeded();
+                Ok(answer)
+            }
+            Ok(Err(error)) => {
+                inner.count_failure();
+                let role = error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly);
+                let lost = error.is_io_error() || error.is_connection_dropped() || role;
+                link.failed(inner, lost);
+                // What the server says may hold what was sent; its kind does not.
+                Err(if lost { StoreError::Unavailable } else { StoreError::Refused(error.category().into()) })
+            }
+            Err(_) => {
+                inner.count_failure();
+                link.failed(inner, false);
+                Err(StoreError::Late)
+            }
+        }
+    }
+}
+
+fn unexpected() -> StoreError {
+    StoreError::Refused("an answer of another form".into())
+}
+
+impl LimitStore for RedisStore {
+    async fn take(&self, limit: &StoredLimit, key: Key<'_>, ask: Ask) -> Result<Grant, StoreError> {
+        self.ask(limit, key, Question::Take(ask)).await
+    }
+
+    async fn give_back(&self, limit: &StoredLimit, key: Key<'_>, back: Returned) -> Result<(), StoreError> {
+        self.ask(limit, key, Question::Back(back)).await.map(|_| ())
+    }
+
+    async fn look(&self, limit: &StoredLimit, key: Key<'_>) -> Result<Grant, StoreError> {
+        self.ask(limit, key, Question::Look).await
+    }
+
+    /// Removes the ledgers a few at a time, so that the server is never held up. In a cluster only what the
+    /// server that is asked first holds is removed; the rest ends by itself.
+    async fn reset(&self, limit: &StoredLimit) -> Result<(), StoreError> {
+        let link = Link::of(&self.0);
+        let (mut connection, _) = link.connection(&self.0).await?;
+        let pattern = format!("{}*", self.prefix(limit));
+        let mut cursor: u64 = 0;
+        loop {
+            let mut scan = redis::cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCAN);
+            let answer = self.send(&link, connection.send(&scan)).await?;
+            let (next, keys): (u64, Vec<Vec<u8>>) =
+                redis::from_redis_value(answer).map_err(|_| unexpected())?;
+            for key in keys {
+                let mut unlink = redis::cmd("UNLINK");
+                unlink.arg(key);
+                self.send(&link, connection.send(&unlink)).await?;
+            }
+            if next == 0 {
+                return Ok(());
+            }
+            cursor = next;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

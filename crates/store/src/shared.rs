@@ -1,0 +1,297 @@
+//! A limit over a store: how it is asked, and what happens when it does not answer.
+//!
+//! | Mode | Worst over-admission | Worst unused | Questions to the store |
+//! | --- | --- | --- | --- |
+//! | exact | 0 | 0 | one a request |
+//! | leased | 0 | of a steady pace its last fifth of a burst or tenth of a second; what a node holds when it dies | 20 at once and 100 a second for each caller and node, and one for what is returned |
+
+use crate::StoreError;
+use crate::leases::Leases;
+use crate::limits::{LimitStore, StoredLimit};
+use crate::redis_store::RedisStore;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::{Instant, timeout};
+use torana_limit::{Ask, Budget, Grant, IDLE, Key, KeyedLimiter, Returned, Step, View};
+
+/// The longest that leased permits of a steady pace are kept.
+const LONGEST_HOLD: Duration = Duration::from_millis(100);
+/// Keys longer than this are replaced by a digest, so that memory is bounded by their number.
+const LONGEST_KEY: usize = 64;
+
+/// How a store is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// For every request.
+    Exact,
+    /// For batches of permits that are used here afterwards.
+    Leased,
+}
+
+/// What happens to a request while the store does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OnFailure {
+    /// It passes uncounted.
+    Open,
+    /// It is refused.
+    Closed,
+    /// This gateway's share of the limit is counted here.
+    LocalShare,
+}
+
+/// What was decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decided {
+    /// By the store, by a lease from it, or by the local share.
+    Granted(Grant),
+    /// The store does not answer, and the request passes uncounted.
+    Uncounted,
+    /// The store does not answer, and nothing may pass.
+    Unavailable,
+}
+
+/// Counts since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SharedUsage {
+    /// Callers with a lease.
+    pub leases: u64,
+    /// Requests that were let through.
+    pub allowed: u64,
+    /// Requests that were refused because the budget is used up.
+    pub denied: u64,
+    /// Requests that were decided without the store because it did not answer.
+    pub without_store: u64,
+}
+
+/// A limit over a store. To be called within a `LocalSet`.
+#[derive(Debug)]
+pub struct SharedLimit {
+    store: RedisStore,
+    limit: StoredLimit,
+    mode: Mode,
+    on_failure: OnFailure,
+    share: KeyedLimiter,
+    leases: Leases,
+    origin: Instant,
+    allowed: AtomicU64,
+    denied: AtomicU64,
+    without_store: AtomicU64,
+}
+
+impl SharedLimit {
+    /// A limit. `share` is this gateway's part of the budget while the store does not answer; `max_keys`
+    /// callers have leases at a time.
+    #[must_use]
+    pub fn new(
+        store: RedisStore,
+        id: &str,
+        budget: Budget,
+        share: Budget,
+        mode: Mode,
+        on_failure: OnFailure,
+        max_keys: u32,
+    ) -> Arc<Self> {
+        let budget = if mode == Mode::Leased { budget.leased(LONGEST_HOLD) } else { budget };
+        Arc::new(Self {
+            store,
+            limit: StoredLimit::new(id, budget),
+            mode,
+            on_failure,
+            share: KeyedLimiter::new(share, max_keys),
+            leases: Leases::new(max_keys),
+            origin: Instant::now(),
+            allowed: AtomicU64::new(0),
+            denied: AtomicU64::new(0),
+            without_store: AtomicU64::new(0),
+        })
+    }
+
+    /// The store.
+    #[must_use]
+    pub const fn store(&self) -> &RedisStore {
+        &self.store
+    }
+
+    /// Counts, for metrics.
+    #[must_use]
+    pub fn usage(&self) -> SharedUsage {
+        SharedUsage {
+            leases: self.leases.len() as u64,
+            allowed: self.allowed.load(Ordering::Relaxed),
+            denied: self.denied.load(Ordering::Relaxed),
+            without_store: self.without_store.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The callers of this gateway that have least left, as far as is known here.
+    #[must_use]
+    pub fn top(&self, most: usize) -> Vec<(u8, Box<[u8]>, View)> {
+        self.leases.top(self.now(), most)
+    }
+
+    fn now(&self) -> Duration {
+        self.origin.elapsed()
+    }
+
+    /// Decides about a request.
+    pub async fn decide(self: &Arc<Self>, key: Key<'_>, ask: Ask) -> Decided {
+        let digest;
+        let key = if key.bytes.len() > LONGEST_KEY {
+            digest = self.store.digest(key.bytes);
+            Key { kind: key.kind ^ 0x80, bytes: &digest }
+        } else {
+            key
+        };
+        let decided = match self.mode {
+            Mode::Exact => self.exact(key, ask).await,
+            Mode::Leased => self.leased(key, ask).await,
+        };
+        let decided = decided.unwrap_or_else(|_| self.without_store(key, ask));
+        let counter = match &decided {
+            Decided::Granted(grant) if grant.granted < ask.least => &self.denied,
+            Decided::Granted(_) | Decided::Uncounted => &self.allowed,
+            Decided::Unavailable => return decided,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        decided
+    }
+
+    async fn exact(&self, key: Key<'_>, ask: Ask) -> Result<Decided, StoreError> {
+        self.store.take(&self.limit, key, ask).await.map(Decided::Granted)
+    }
+
+    async fn leased(self: &Arc<Self>, key: Key<'_>, ask: Ask) -> Result<Decided, StoreError> {
+        let cost = ask.least;
+        let began = self.now();
+        let patience = self.store.settings().timeout;
+        loop {
+            let now = self.now();
+            let Some(stepped) = self.leases.step(key, now, cost) else {
+                return self.exact(key, ask).await;
+            };
+            if let Some(want) = stepped.refill {
+                self.refill(key, now, want);
+            }
+            let late = now.saturating_sub(began) > patience;
+            match stepped.step {
+                Step::Pass => return Ok(granted(cost, stepped.view)),
+                Step::Refuse => return Ok(granted(0, stepped.view)),
+                Step::Wait(wait) if late => {
+                    return Ok(granted(0, View { retry_after: wait, ..stepped.view }));
+                }
+                Step::Ask { want, least } => {
+                    let grant = self.question(key, now, Ask::up_to(want, least)).await?;
+                    if grant.hold.is_zero() && grant.granted >= cost {
+                        return Ok(Decided::Granted(grant));
+                    }
+                }
+                Step::Join if late => return Err(StoreError::Late),
+                Step::Join => {
+                    let answered = self.leases.answered(key, now, cost);
+                    timeout(patience, answered).await.map_err(|_| StoreError::Late)?;
+                }
+                Step::Wait(wait) => tokio::time::sleep(wait.min(patience)).await,
+            }
+        }
+    }
+
+    /// Asks for permits and puts them into the lease.
+    async fn question(self: &Arc<Self>, key: Key<'_>, sent: Duration, ask: Ask) -> Result<Grant, StoreError> {
+        // Also when the request that asks goes away while it waits: others may be waiting for its answer.
+        let unanswered = Unanswered { leases: &self.leases, key };
+        let grant = self.store.take(&self.limit, key, ask).await?;
+        std::mem::forget(unanswered);
+        self.leases.granted(key, self.now(), sent, &grant);
+        if grant.hold > IDLE.saturating_mul(2) && self.leases.watch(key) {
+            self.watch(key);
+        }
+        Ok(grant)
+    }
+
+    /// Asks for more permits while there are still some; no request waits for it.
+    fn refill(self: &Arc<Self>, key: Key<'_>, sent: Duration, want: u64) {
+        let (limit, kind, bytes) = (Arc::clone(self), key.kind, Box::<[u8]>::from(key.bytes));
+        tokio::task::spawn_local(async move {
+            // When it fails, the next request without a permit finds it out.
+            let _ = limit.question(Key { kind, bytes: &bytes }, sent, Ask::up_to(want, 1)).await;
+        });
+    }
+
+    /// Returns what lies idle, until the lease is empty or the limit is gone.
+    fn watch(self: &Arc<Self>, key: Key<'_>) {
+        let (limit, kind, bytes) = (Arc::downgrade(self), key.kind, Box::<[u8]>::from(key.bytes));
+        tokio::task::spawn_local(async move {
+            loop {
+                tokio::time::sleep(IDLE).await;
+                let Some(limit) = limit.upgrade() else { return };
+                let key = Key { kind, bytes: &bytes };
+                let Ok(idle) = limit.leases.idle(key, limit.now()) else { return };
+                if let Some(returned) = idle {
+                    // When this fails the permits are lost, not used.
+                    let _ = limit.store.give_back(&limit.limit, key, returned).await;
+                }
+            }
+        });
+    }
+
+    fn without_store(&self, key: Key<'_>, ask: Ask) -> Decided {
+        self.without_store.fetch_add(1, Ordering::Relaxed);
+        match self.on_failure {
+            OnFailure::Open => Decided::Uncounted,
+            OnFailure::Closed => Decided::Unavailable,
+            OnFailure::LocalShare => {
+                let utc = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                Decided::Granted(self.share.take(key, utc, ask))
+            }
+        }
+    }
+
+    /// Charges what a request turned out to cost beyond what it took; no request waits for it.
+    pub fn charge(self: &Arc<Self>, key: Key<'_>, cost: u64) {
+        let (limit, kind, bytes) = (Arc::clone(self), key.kind, Box::<[u8]>::from(key.bytes));
+        tokio::task::spawn_local(async move {
+            let ask = Ask { charge_refused: true, ..Ask::exactly(cost) };
+            // A store that does not answer cannot be charged.
+            let _ = limit.store.take(&limit.limit, Key { kind, bytes: &bytes }, ask).await;
+        });
+    }
+
+    /// Forgets what every caller has used, here and in the store.
+    ///
+    /// # Errors
+    /// The store did not answer; what is here is forgotten all the same.
+    pub async fn reset(&self) -> Result<(), StoreError> {
+        self.share.clear();
+        let done = self.store.reset(&self.limit).await;
+        self.leases.clear();
+        done
+    }
+
+    /// Returns every permit that is held here, when the gateway ends.
+    pub async fn drain(&self) {
+        for (kind, bytes, returned) in self.leases.drain(self.now()) {
+            let Returned { permits, taken } = returned;
+            let key = Key { kind, bytes: &bytes };
+            if self.store.give_back(&self.limit, key, Returned { permits, taken }).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn granted(permits: u64, view: View) -> Decided {
+    Decided::Granted(Grant { granted: permits, view, ..Grant::default() })
+}
+
+/// A question without an answer; forgotten when there is one.
+struct Unanswered<'a> {
+    leases: &'a Leases,
+    key: Key<'a>,
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        self.leases.failed(self.key);
+    }
+}

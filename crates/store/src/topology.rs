@@ -1,0 +1,150 @@
+//! Opening a connection, whatever the servers' arrangement.
+
+use crate::settings::{Place, StoreSettings, Topology};
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::cluster::ClusterClientBuilder;
+use redis::cluster_async::ClusterConnection;
+use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisConnectionInfo,
+    RedisError, RedisResult, TlsCertificates, TlsMode, Value,
+};
+
+/// A connection on which questions are pipelined. Cloning it is cheap.
+#[derive(Clone)]
+pub(crate) enum Connection {
+    One(MultiplexedConnection),
+    Cluster(ClusterConnection),
+}
+
+impl Connection {
+    pub(crate) async fn send(&mut self, command: &Cmd) -> RedisResult<Value> {
+        match self {
+            Self::One(connection) => connection.req_packed_command(command).await?.extract_error_of(),
+            Self::Cluster(connection) => connection.req_packed_command(command).await?.extract_error_of(),
+        }
+    }
+}
+
+/// A server's error is a value at first.
+trait Extract {
+    fn extract_error_of(self) -> RedisResult<Value>;
+}
+
+impl Extract for Value {
+    fn extract_error_of(self) -> RedisResult<Value> {
+        match self {
+            Self::ServerError(error) => Err(error.into()),
+            value => Ok(value),
+        }
+    }
+}
+
+/// Opens a connection and asks which life of the server this is. A cluster has no single one: there the
+/// generation is always the same.
+pub(crate) async fn open(settings: &StoreSettings) -> RedisResult<(Connection, String)> {
+    // The deadline of an answer is kept by the one who asks, so that it is the same for every arrangement.
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(settings.connect_timeout))
+        .set_response_timeout(Some(settings.connect_timeout));
+    let certificates = certificates(settings)?;
+    match &settings.topology {
+        Topology::Single(place) => {
+            let info =
+                address(place, settings.tls).into_connection_info()?.set_redis_settings(login(settings));
+            let client = match certificates {
+                Some(certificates) if settings.tls => Client::build_with_tls(info, certificates)?,
+                _ => Client::open(info)?,
+            };
+            one(client.get_multiplexed_async_connection_with_config(&config).await?).await
+        }
+        Topology::Sentinel { master, sentinels } => {
+            let sentinels = sentinels.iter().map(|place| address(place, settings.tls));
+            let mut builder = SentinelClientBuilder::new(sentinels, master, SentinelServerType::Master)?
+                .set_client_to_redis_db(i64::from(settings.database));
+            if settings.tls {
+                builder = builder
+                    .set_client_to_redis_tls_mode(TlsMode::Secure)
+                    .set_client_to_sentinel_tls_mode(TlsMode::Secure);
+            }
+            if let Some(certificates) = certificates {
+                builder = builder
+                    .set_client_to_redis_certificates(certificates.clone())
+                    .set_client_to_sentinel_certificates(certificates);
+            }
+            if let Some(username) = &settings.username {
+                builder = builder.set_client_to_redis_username(username);
+            }
+            if let Some(password) = &settings.password {
+                builder = builder.set_client_to_redis_password(password.expose());
+            }
+            one(builder.build()?.get_async_connection_with_config(&config).await?).await
+        }
+        Topology::Cluster(places) => cluster(settings, places, certificates).await,
+    }
+}
+
+async fn cluster(
+    settings: &StoreSettings,
+    places: &[Place],
+    certificates: Option<TlsCertificates>,
+) -> RedisResult<(Connection, String)> {
+    let mut builder = ClusterClientBuilder::new(places.iter().map(|place| address(place, settings.tls)))
+        .connection_timeout(settings.connect_timeout)
+        .response_timeout(settings.connect_timeout)
+        .retries(2);
+    if settings.tls {
+        builder = builder.tls(TlsMode::Secure);
+    }
+    if let Some(certificates) = certificates {
+        builder = builder.certs(certificates);
+    }
+    if let Some(username) = &settings.username {
+        builder = builder.username(username);
+    }
+    if let Some(password) = &settings.password {
+        builder = builder.password(password.expose());
+    }
+    Ok((Connection::Cluster(builder.build()?.get_async_connection().await?), "cluster".into()))
+}
+
+/// A server gives each of its lives a name at random.
+async fn one(mut connection: MultiplexedConnection) -> RedisResult<(Connection, String)> {
+    let mut command = redis::cmd("INFO");
+    command.arg("server");
+    let said: String = command.query_async(&mut connection).await?;
+    let life = said.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or("unknown");
+    Ok((Connection::One(connection), life.trim().chars().take(16).collect()))
+}
+
+fn address(place: &Place, tls: bool) -> ConnectionAddr {
+    let (host, port) = (place.host.clone(), place.port);
+    if tls {
+        ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
+    } else {
+        ConnectionAddr::Tcp(host, port)
+    }
+}
+
+fn login(settings: &StoreSettings) -> RedisConnectionInfo {
+    let mut login = RedisConnectionInfo::default().set_db(i64::from(settings.database));
+    if let Some(username) = &settings.username {
+        login = login.set_username(username);
+    }
+    if let Some(password) = &settings.password {
+        login = login.set_password(password.expose());
+    }
+    login
+}
+
+fn certificates(settings: &StoreSettings) -> RedisResult<Option<TlsCertificates>> {
+    let Some(file) = &settings.ca else { return Ok(None) };
+    let root = std::fs::read(file).map_err(|error| {
+        RedisError::from((
+            ErrorKind::InvalidClientConfig,
+            "the authorities cannot be read",
+            error.to_string(),
+        ))
+    })?;
+    Ok(Some(TlsCertificates { client_tls: None, root_cert: Some(root) }))
+}

@@ -1,0 +1,232 @@
+//! What happens when a store is slow, gone, or back without its memory.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::arithmetic_side_effects, reason = "a test")]
+
+mod common;
+
+use common::{PATIENCE, daily, hourly, key, on_worker, settings, store};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use torana_limit::{Ask, Budget, FixedWindow, Gcra, Period, Window};
+use torana_store::{
+    Decided, LimitStore, Mode, OnFailure, Place, RedisStore, SharedLimit, StoreError, StoreSettings,
+    StoredLimit, Topology,
+};
+use torana_testkit::{RedisSentinel, RedisServer};
+
+/// Waits until the store answers again.
+async fn back(store: &RedisStore, limit: &StoredLimit) {
+    let end = Instant::now() + 2 * PATIENCE;
+    while store.look(limit, key("anybody")).await.is_err() {
+        assert!(Instant::now() < end, "the store does not come back");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn quick(server: &RedisServer) -> StoreSettings {
+    StoreSettings { timeout: Duration::from_millis(50), ..settings(server) }
+}
+
+fn shared(store: &RedisStore, mode: Mode, on_failure: OnFailure) -> Arc<SharedLimit> {
+    SharedLimit::new(store.clone(), "shared", hourly(100), hourly(3), mode, on_failure, 1_000)
+}
+
+async fn passes(limit: &Arc<SharedLimit>) -> Option<bool> {
+    match limit.decide(key("a"), Ask::exactly(1)).await {
+        Decided::Granted(grant) => Some(grant.granted > 0),
+        Decided::Uncounted => Some(true),
+        Decided::Unavailable => None,
+    }
+}
+
+#[test]
+fn each_limit_does_what_it_was_told_when_there_never_was_a_store() {
+    let port = {
+        let server = RedisServer::start();
+        server.port()
+    };
+    let store = RedisStore::new(StoreSettings::single("127.0.0.1", port));
+    on_worker(async {
+        for mode in [Mode::Exact, Mode::Leased] {
+            let open = shared(&store, mode, OnFailure::Open);
+            let closed = shared(&store, mode, OnFailure::Closed);
+            let share = shared(&store, mode, OnFailure::LocalShare);
+            for number in 0..5 {
+                assert_eq!(passes(&open).await, Some(true));
+                assert_eq!(passes(&closed).await, None);
+                assert_eq!(passes(&share).await, Some(number < 3), "{number}");
+            }
+            assert_eq!(open.usage().without_store, 5);
+        }
+    });
+}
+
+#[test]
+fn a_paused_store_delays_a_few_requests_by_the_deadline_and_the_rest_not_at_all() {
+    let mut server = RedisServer::start();
+    let store = RedisStore::new(quick(&server));
+    let limit = StoredLimit::new("paused", hourly(100_000));
+    on_worker(async {
+        back(&store, &limit).await;
+        server.pause();
+        let began = Instant::now();
+        let mut late = 0;
+        for _ in 0..1_000 {
+            match store.take(&limit, key("a"), Ask::exactly(1)).await {
+                Err(StoreError::Late) => late += 1,
+                Err(StoreError::Unavailable) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(late, 3, "then the store is left alone");
+        assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
+        server.resume();
+        back(&store, &limit).await;
+        let taken = store.take(&limit, key("b"), Ask::exactly(1)).await.unwrap();
+        assert_eq!(taken.granted, 1);
+    });
+}
+
+#[test]
+fn while_it_is_away_a_worker_makes_few_trials_and_requests_make_none() {
+    let mut server = RedisServer::start();
+    let store = RedisStore::new(quick(&server));
+    let limit = StoredLimit::new("trials", hourly(100_000));
+    on_worker(async {
+        back(&store, &limit).await;
+        server.kill();
+        let before = store.usage();
+        let end = Instant::now() + Duration::from_millis(600);
+        let mut refused = 0_u64;
+        while Instant::now() < end {
+            refused += u64::from(store.take(&limit, key("a"), Ask::exactly(1)).await.is_err());
+            tokio::task::yield_now().await;
+        }
+        let usage = store.usage();
+        assert!(refused > 100, "{refused}");
+        let failures = usage.failures - before.failures;
+        assert!(failures <= 16, "{failures} trials and questions");
+        server.restart();
+        back(&store, &limit).await;
+    });
+}
+
+#[test]
+fn a_server_that_has_lost_its_memory_is_not_asked_twice_for_the_same_window() {
+    let mut server = RedisServer::start();
+    let store = store(&server);
+    let minute = Period::Span(Duration::from_secs(60));
+    let fixed =
+        StoredLimit::new("fixed", Budget::new(Window::Fixed(FixedWindow::new(10, minute)), Vec::new()));
+    let pace = Gcra::new(10, Duration::from_secs(50), 10);
+    let steady = StoredLimit::new("steady", Budget::new(Window::Gcra(pace), Vec::new()));
+    let day = StoredLimit::new("day", daily(10));
+    on_worker(async {
+        let first = store.take(&fixed, key("a"), Ask::exactly(10)).await.unwrap();
+        assert_eq!(store.take(&steady, key("a"), Ask::exactly(10)).await.unwrap().granted, 10);
+        assert_eq!(store.take(&day, key("a"), Ask::exactly(10)).await.unwrap().granted, 10);
+        server.restart();
+        back(&store, &fixed).await;
+        let second = store.take(&fixed, key("a"), Ask::exactly(1)).await.unwrap();
+        let same_minute = first.at.as_secs() / 60 == second.at.as_secs() / 60;
+        assert_eq!(second.granted, u64::from(!same_minute));
+        assert_eq!(store.take(&steady, key("a"), Ask::exactly(2)).await.unwrap().granted, 0);
+        // A long window cannot be closed for a day because of a restart: it begins anew.
+        assert_eq!(store.take(&day, key("a"), Ask::exactly(10)).await.unwrap().granted, 10);
+    });
+}
+
+#[test]
+fn a_long_quota_survives_a_restart_when_the_store_keeps_it() {
+    let mut server = RedisServer::start_with(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let store = store(&server);
+    let day = StoredLimit::new("day", daily(10));
+    on_worker(async {
+        assert_eq!(store.take(&day, key("a"), Ask::exactly(7)).await.unwrap().granted, 7);
+        server.restart();
+        back(&store, &day).await;
+        let left = store.look(&day, key("a")).await.unwrap().view.remaining;
+        // Unless midnight was just now.
+        assert!(left == 3 || left == 10, "{left}");
+        assert_eq!(store.take(&day, key("a"), Ask::exactly(left)).await.unwrap().granted, left);
+    });
+}
+
+#[test]
+fn permits_that_lie_idle_go_back_to_the_store() {
+    let server = RedisServer::start();
+    let store = store(&server);
+    let make = || {
+        SharedLimit::new(
+            store.clone(),
+            "idle",
+            daily(1_000),
+            daily(1),
+            Mode::Leased,
+            OnFailure::Closed,
+            1_000,
+        )
+    };
+    let (busy, probe) = (make(), StoredLimit::new("idle", daily(1_000).leased(Duration::from_millis(100))));
+    on_worker(async {
+        for _ in 0..100 {
+            assert_eq!(passes(&busy).await, Some(true));
+        }
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let left = store.look(&probe, key("a")).await.unwrap().view.remaining;
+            assert!(left <= 900, "more came back than was not used: {left}");
+            if left == 900 {
+                break;
+            }
+            assert!(Instant::now() < end, "only {left} are left");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        for _ in 0..30 {
+            assert_eq!(passes(&busy).await, Some(true));
+        }
+        busy.drain().await;
+        assert_eq!(store.look(&probe, key("a")).await.unwrap().view.remaining, 870);
+    });
+}
+
+#[test]
+fn a_request_that_goes_away_while_it_asks_leaves_nobody_waiting() {
+    let mut server = RedisServer::start();
+    let store = store(&server);
+    let limit = shared(&store, Mode::Leased, OnFailure::Closed);
+    on_worker(async {
+        store.warm_up().await;
+        server.pause();
+        let gone = limit.decide(key("a"), Ask::exactly(1));
+        assert!(tokio::time::timeout(Duration::from_millis(20), gone).await.is_err());
+        server.resume();
+        assert_eq!(passes(&limit).await, Some(true));
+    });
+}
+
+#[test]
+fn when_another_server_leads_the_sentinel_says_so_and_short_windows_stay_used_up() {
+    let mut servers = RedisSentinel::start();
+    let mut settings = StoreSettings { timeout: Duration::from_millis(500), ..settings(&servers.first) };
+    let sentinels = vec![Place { host: "127.0.0.1".into(), port: servers.sentinel.port() }];
+    settings.topology = Topology::Sentinel { master: "main".into(), sentinels };
+    let store = RedisStore::new(settings);
+    let steady = Gcra::new(10, Duration::from_secs(55), 10);
+    let limit = StoredLimit::new("lead", Budget::new(Window::Gcra(steady), Vec::new()));
+    on_worker(async {
+        back(&store, &limit).await;
+        assert_eq!(store.take(&limit, key("a"), Ask::exactly(10)).await.unwrap().granted, 10);
+        servers.first.kill();
+        let end = Instant::now() + 4 * PATIENCE;
+        while store.look(&limit, key("anybody")).await.is_err() {
+            assert!(Instant::now() < end, "nobody leads");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(store.take(&limit, key("a"), Ask::exactly(2)).await.unwrap().granted, 0);
+        assert_eq!(
+            store.take(&limit, key("new"), Ask::exactly(10)).await.unwrap().granted,
+            0,
+            "nor is it doubted less for others"
+        );
+    });
+}

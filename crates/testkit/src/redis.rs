@@ -1,0 +1,262 @@
+//! Real Redis servers on free ports: one, a cluster, or one with a replica and sentinels that watch it.
+//!
+//! Each is a child of the test, with a folder of its own, and ends with it. It can be paused, killed and started
+//! again on its port.
+
+use crate::{DEADLINE, eventually, temp_dir};
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// A server.
+#[derive(Debug)]
+pub struct RedisServer {
+    child: Option<Child>,
+    port: u16,
+    folder: tempfile::TempDir,
+    program: &'static str,
+    arguments: Vec<String>,
+    paused: bool,
+}
+
+impl RedisServer {
+    /// Starts a server that keeps nothing on disk.
+    ///
+    /// # Panics
+    /// There is no `redis-server`, or it does not start.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts a server with further arguments, such as `--appendonly yes`.
+    ///
+    /// # Panics
+    /// As above.
+    #[must_use]
+    pub fn start_with(arguments: &[&str]) -> Self {
+        let mut all = vec!["--save", "", "--appendonly", "no"];
+        all.extend(arguments);
+        Self::run("redis-server", |_| all.iter().map(|argument| (*argument).to_owned()).collect())
+    }
+
+    fn run(program: &'static str, arguments: impl Fn(&std::path::Path) -> Vec<String>) -> Self {
+        let folder = temp_dir();
+        let arguments = arguments(folder.path());
+        // Somebody else may take a free port before the server does: then another one.
+        for _ in 0..5 {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+            let port = listener.local_addr().expect("bound").port();
+            drop(listener);
+            let child = spawn(program, port, folder.path(), &arguments);
+            let mut server = Self {
+                child: Some(child),
+                port,
+                folder: temp_dir(),
+                program,
+                arguments: arguments.clone(),
+                paused: false,
+            };
+            if server.comes_up() {
+                server.folder = folder;
+                return server;
+            }
+        }
+        panic!("{program} does not start");
+    }
+
+    fn comes_up(&mut self) -> bool {
+        let end = std::time::Instant::now() + DEADLINE;
+        while std::time::Instant::now() < end {
+            let ended = self.child.as_mut().is_some_and(|child| !matches!(child.try_wait(), Ok(None)));
+            if ended {
+                return false;
+            }
+            // With a password set, asking for one is an answer too.
+            if self
+                .try_command(&["PING"])
+                .is_some_and(|said| said.contains("PONG") || said.contains("NOAUTH"))
+            {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        false
+    }
+
+    /// Its port on the loopback address.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Sends a command and gives the raw answer.
+    ///
+    /// # Panics
+    /// The server does not answer.
+    #[must_use]
+    pub fn command(&self, words: &[&str]) -> String {
+        self.try_command(words).expect("the server answers")
+    }
+
+    fn try_command(&self, words: &[&str]) -> Option<String> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
+        let mut request = format!("*{}\r\n", words.len());
+        for word in words {
+            request.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+        }
+        stream.write_all(request.as_bytes()).ok()?;
+        // The server answers and then closes, so that the whole answer has come when reading ends.
+        stream.shutdown(std::net::Shutdown::Write).ok()?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).ok()?;
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        (!answer.is_empty()).then_some(answer)
+    }
+
+    fn signal(&self, signal: Signal) {
+        let child = self.child.as_ref().expect("the server runs");
+        let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process number")).expect("not 0");
+        kill_process(pid, signal).expect("the child is ours");
+    }
+
+    /// Stops the process where it is; connections stay open and nothing is answered.
+    ///
+    /// # Panics
+    /// The server does not run.
+    pub fn pause(&mut self) {
+        self.signal(Signal::STOP);
+        self.paused = true;
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Panics
+    /// The server does not run.
+    pub fn resume(&mut self) {
+        self.signal(Signal::CONT);
+        self.paused = false;
+    }
+
+    /// Ends it at once, as a crash would.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Starts it again on its port and in its folder.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub fn restart(&mut self) {
+        self.kill();
+        self.child = Some(spawn(self.program, self.port, self.folder.path(), &self.arguments));
+        assert!(self.comes_up(), "{} does not start again", self.program);
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn spawn(program: &str, port: u16, folder: &std::path::Path, arguments: &[String]) -> Child {
+    Command::new(program)
+        .args(arguments.first().filter(|first| first.ends_with(".conf")))
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"])
+        .arg(folder)
+        .args(arguments.iter().filter(|argument| !argument.ends_with(".conf")))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{program} (package redis-server) cannot be started: {error}"))
+}
+
+/// A cluster of three servers without replicas.
+#[derive(Debug)]
+pub struct RedisCluster {
+    /// Its servers.
+    pub servers: Vec<RedisServer>,
+}
+
+impl RedisCluster {
+    /// Starts the servers and waits until every slot is served.
+    ///
+    /// # Panics
+    /// The cluster does not come about.
+    #[must_use]
+    pub fn start() -> Self {
+        // The bus of a server is on its port and 10,000, unless it is told.
+        let servers: Vec<RedisServer> = (0..3)
+            .map(|_| {
+                let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+                let bus = listener.local_addr().expect("bound").port().to_string();
+                drop(listener);
+                RedisServer::start_with(&[
+                    "--cluster-enabled",
+                    "yes",
+                    "--cluster-config-file",
+                    "nodes.txt",
+                    "--cluster-port",
+                    &bus,
+                ])
+            })
+            .collect();
+        let mut create = Command::new("redis-cli");
+        create.args(["--cluster", "create"]);
+        create.args(servers.iter().map(|server| format!("127.0.0.1:{}", server.port)));
+        create.args(["--cluster-replicas", "0", "--cluster-yes"]);
+        let created = create.output().expect("redis-cli (package redis-tools)");
+        assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stdout));
+        let ready = |server: &RedisServer| server.command(&["CLUSTER", "INFO"]).contains("cluster_state:ok");
+        eventually(DEADLINE, || servers.iter().all(ready));
+        Self { servers }
+    }
+}
+
+/// A server, its replica and a sentinel that watches them as `main`.
+#[derive(Debug)]
+pub struct RedisSentinel {
+    /// The server that leads at first.
+    pub first: RedisServer,
+    /// The server that leads after it.
+    pub second: RedisServer,
+    /// The sentinel.
+    pub sentinel: RedisServer,
+}
+
+impl RedisSentinel {
+    /// Starts all three and waits until the sentinel knows the replica.
+    ///
+    /// # Panics
+    /// They do not come about.
+    #[must_use]
+    pub fn start() -> Self {
+        let first = RedisServer::start();
+        let port = first.port.to_string();
+        let second = RedisServer::start_with(&["--replicaof", "127.0.0.1", &port]);
+        eventually(DEADLINE, || second.command(&["INFO", "replication"]).contains("master_link_status:up"));
+        let sentinel = RedisServer::run("redis-server", |folder| {
+            let file = folder.join("sentinel.conf");
+            let text = format!(
+                "sentinel monitor main 127.0.0.1 {port} 1
+sentinel down-after-milliseconds main 300
+sentinel failover-timeout main 3000
+"
+            );
+            std::fs::write(&file, text).expect("a configuration for the sentinel");
+            vec![file.display().to_string(), "--sentinel".into()]
+        });
+        let replicas = || sentinel.command(&["SENTINEL", "REPLICAS", "main"]);
+        let known = format!("\r\n{}\r\n", second.port);
+        eventually(DEADLINE, || replicas().contains(&known));
+        Self { first, second, sentinel }
+    }
+}
