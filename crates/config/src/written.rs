@@ -4,6 +4,7 @@
 //! a constant or a method of the same type, because only the plan knows which scope speaks.
 
 mod config;
+mod consumer;
 mod forms;
 mod policy;
 mod route;
@@ -11,6 +12,10 @@ mod server;
 mod service;
 
 pub use config::Config;
+pub use consumer::{
+    ConsumerBasicConfig, ConsumerCertificateConfig, ConsumerConfig, ConsumerHmacConfig, ConsumerJwtConfig,
+    ConsumerKeyConfig, ConsumerKeyForm, ConsumerSigV4Config, ConsumersConfig, ConsumersForm,
+};
 pub use forms::{Off, OneOrMany, Switch};
 pub use policy::*;
 pub use route::{RespondConfig, RouteConfig, ValueCondition, ValueConditionConfig};

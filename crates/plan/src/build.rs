@@ -6,19 +6,22 @@ mod policies;
 mod routes;
 mod services;
 
+use std::sync::Arc;
+
 use torana_config::written::{Config, ServerTimeoutsConfig};
 use torana_config::{Document, Finding, Path};
+use torana_credential::directory::Directory;
 use torana_types::TimeSpan;
 
 use crate::plan::{Plan, Settings};
 use crate::text;
 
 /// Builds the plan as far as possible, and says what is not.
-pub(crate) fn build(document: &Document, findings: &mut Vec<Finding>) -> Plan {
+pub(crate) fn build(document: &Document, consumers: &Arc<Directory>, findings: &mut Vec<Finding>) -> Plan {
     let settings = settings(document, findings);
     let services = services::services(document, findings);
-    let routes = routes::routes(document, &services, findings);
-    Plan { settings, services, routes }
+    let routes = routes::routes(document, &services, consumers, findings);
+    Plan { settings, consumers: Arc::clone(consumers), services, routes }
 }
 
 fn settings(document: &Document, findings: &mut Vec<Finding>) -> Settings {

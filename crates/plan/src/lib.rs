@@ -8,6 +8,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly"))]
 
 mod build;
+mod consumers;
 mod fingerprint;
 mod lint;
 mod order;
@@ -19,8 +20,9 @@ mod text;
 pub use order::{ORDER, Phase};
 pub use plan::{Action, EndpointPlan, HostHeader, Plan, RoutePlan, ServicePlan, Settings, UpstreamTimeouts};
 pub use policy::{
-    AuthenticationGroup, AuthenticationPlan, IssuerPlan, JwtPlan, KeyPlan, KeysPlan, MintPlan, PlannedPolicy,
-    PolicyPlan, RateLimitPlan, RemoteKeysPlan, RolesPlan, Scope, UpstreamTokenPlan,
+    AuthenticationGroup, AuthenticationPlan, BasicAuthPlan, IssuerPlan, JwtPlan, KeyAuthPlan, KeyPlan,
+    KeysPlan, MintPlan, PlannedPolicy, PolicyPlan, RateLimitPlan, RemoteKeysPlan, RolesPlan, Scope,
+    UpstreamTokenPlan,
 };
 pub use resilience::{BreakerPlan, FallbackPlan, HealthPlan, ProbesPlan};
 
@@ -48,11 +50,11 @@ pub fn load(name: &str, text: &str, resolver: &dyn Resolver) -> Loaded {
     let mut findings = parsed.findings;
     let mut planned = None;
     if let Some(document) = &parsed.document {
-        let (made, more) = plan(document);
+        let (made, more) = plan(document, resolver);
         findings.extend(more);
         planned = made;
     } else if let Some(salvaged) = &parsed.salvaged {
-        let (_, more) = plan(salvaged);
+        let (_, more) = plan(salvaged, resolver);
         findings.extend(more.into_iter().filter(holds_of_a_part));
     }
     findings.sort_by_key(|finding| finding.span.as_ref().map(|span| span.start));
@@ -76,9 +78,10 @@ fn holds_of_a_part(finding: &Finding) -> bool {
 
 /// Plans a document. The plan is `None` exactly when a finding is an error.
 #[must_use]
-pub fn plan(document: &Document) -> (Option<Plan>, Vec<Finding>) {
+pub fn plan(document: &Document, resolver: &dyn Resolver) -> (Option<Plan>, Vec<Finding>) {
     let mut findings = Vec::new();
-    let plan = build::build(document, &mut findings);
+    let consumers = consumers::read(document, resolver, &mut findings);
+    let plan = build::build(document, &consumers, &mut findings);
     lint::lint(document, &plan, &mut findings);
     let plan = (!has_errors(&findings)).then_some(plan);
     (plan, findings)

@@ -8,6 +8,7 @@ use torana_config::written::{
     AccessLogConfig, Balance, ForwardedConfig, LimitsConfig, PathsConfig, PoolConfig, RequestIdConfig,
     RetriesConfig, ServerTimeoutsConfig,
 };
+use torana_credential::directory::Directory;
 use torana_route::RouteSpec;
 use torana_types::{EndpointUrl, ListenAddr, Network, ServiceId, TimeSpan};
 
@@ -20,6 +21,8 @@ use crate::resilience::{BreakerPlan, HealthPlan};
 pub struct Plan {
     /// What holds for the whole gateway.
     pub settings: Settings,
+    /// The consumers.
+    pub consumers: Arc<Directory>,
     /// The services; a [`ServiceId`] is a place in this list.
     pub services: Vec<ServicePlan>,
     /// The routes; a [`torana_types::RouteId`] is a place in this list. In the order of the file.
