@@ -14,6 +14,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly"))]
 
 mod check;
+mod consumers;
 mod document;
 mod finding;
 mod node;
@@ -28,6 +29,7 @@ mod suggest;
 pub mod written;
 mod yaml;
 
+pub use consumers::parse_consumers;
 pub use document::{Document, Parsed, parse};
 pub use finding::{Finding, Related, Severity, has_errors};
 pub use path::Path;

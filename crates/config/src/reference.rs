@@ -38,6 +38,14 @@ pub trait Resolver {
     /// # Errors
     /// When it does not exist or cannot be read as text.
     fn file(&self, path: &str) -> Result<String, ResolveError>;
+
+    /// The same for a file that may be much larger than a configuration.
+    ///
+    /// # Errors
+    /// As above.
+    fn large_file(&self, path: &str) -> Result<String, ResolveError> {
+        self.file(path)
+    }
 }
 
 /// A resolver that knows a fixed set of values; the empty one knows none. For tests and embedding.

@@ -1,5 +1,6 @@
 //! The JSON Schema of the written form.
 
+use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
@@ -11,8 +12,13 @@ use crate::written::Config;
 /// value or left out, so that `jwt:` with its value forgotten is an error, not a switched-off policy.
 #[must_use]
 pub fn json_schema() -> Value {
+    schema_of::<Config>()
+}
+
+/// The same for a part of it.
+pub(crate) fn schema_of<T: JsonSchema>() -> Value {
     let generator = SchemaSettings::draft2020_12().for_deserialize().into_generator();
-    let mut schema = generator.into_root_schema_for::<Config>().to_value();
+    let mut schema = generator.into_root_schema_for::<T>().to_value();
     without_null(&mut schema);
     schema
 }

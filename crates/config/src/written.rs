@@ -4,6 +4,7 @@
 //! a constant or a method of the same type, because only the plan knows which scope speaks.
 
 mod config;
+mod consumer;
 mod forms;
 mod http2;
 mod listen;
@@ -16,6 +17,10 @@ mod tls;
 mod traffic;
 
 pub use config::Config;
+pub use consumer::{
+    ConsumerBasicConfig, ConsumerCertificateConfig, ConsumerConfig, ConsumerHmacConfig, ConsumerJwtConfig,
+    ConsumerKeyConfig, ConsumerKeyForm, ConsumerSigV4Config, ConsumersConfig, ConsumersForm,
+};
 pub use forms::{Off, OneOrMany, Switch};
 pub use http2::{Http2Config, UpstreamProtocol};
 pub use listen::{

@@ -5,12 +5,16 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly"))]
 
 mod authentication;
+mod basic_auth;
 mod jwt;
+mod key_auth;
 mod rate_limit;
 mod roles;
 
 pub use authentication::{AuthenticationFilter, CONSUMER_FIELDS, FailureLimit, Method, Place};
+pub use basic_auth::BasicAuthFilter;
 pub use jwt::{JwtFilter, RemoteKeys};
+pub use key_auth::KeyAuthFilter;
 pub use rate_limit::{LimiterState, LimiterUsage, RateLimitFilter};
 pub use roles::RolesFilter;
 

@@ -12,19 +12,27 @@ mod upstream_tls;
 
 pub(crate) use listeners::path_of as listener_path;
 
+use std::sync::Arc;
+
 use torana_config::written::{Config, ServerTimeoutsConfig};
 use torana_config::{Document, Finding, Path, Resolver};
+use torana_credential::directory::Directory;
 use torana_types::TimeSpan;
 
 use crate::plan::{Plan, Settings};
 use crate::text;
 
 /// Builds the plan as far as possible, and says what is not.
-pub(crate) fn build(document: &Document, resolver: &dyn Resolver, findings: &mut Vec<Finding>) -> Plan {
+pub(crate) fn build(
+    document: &Document,
+    consumers: &Arc<Directory>,
+    resolver: &dyn Resolver,
+    findings: &mut Vec<Finding>,
+) -> Plan {
     let settings = settings(document, resolver, findings);
     let services = services::services(document, resolver, findings);
-    let routes = routes::routes(document, &services, findings);
-    Plan { settings, services, routes }
+    let routes = routes::routes(document, &services, consumers, findings);
+    Plan { settings, consumers: Arc::clone(consumers), services, routes }
 }
 
 fn settings(document: &Document, resolver: &dyn Resolver, findings: &mut Vec<Finding>) -> Settings {

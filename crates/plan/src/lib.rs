@@ -9,6 +9,7 @@
 
 mod balance;
 mod build;
+mod consumers;
 mod fingerprint;
 mod lint;
 mod order;
@@ -24,9 +25,9 @@ pub use balance::{BalanceAlgorithm, BalancePlan, HashKeyPlan, StickyPlan, ZonePl
 pub use order::{ORDER, Phase};
 pub use plan::{Action, EndpointPlan, HostHeader, Plan, RoutePlan, ServicePlan, Settings, UpstreamTimeouts};
 pub use policy::{
-    AuthenticationGroup, AuthenticationPlan, CostPlan, IssuerPlan, JwtPlan, KeyPart, KeyPlan, KeysPlan,
-    MintPlan, PlannedPolicy, PolicyPlan, RateLimitPlan, RemoteKeysPlan, RolesPlan, Scope, SharingPlan,
-    UpstreamTokenPlan, WindowPlan,
+    AuthenticationGroup, AuthenticationPlan, BasicAuthPlan, CostPlan, IssuerPlan, JwtPlan, KeyAuthPlan,
+    KeyPart, KeyPlan, KeysPlan, MintPlan, PlannedPolicy, PolicyPlan, RateLimitPlan, RemoteKeysPlan,
+    RolesPlan, Scope, SharingPlan, UpstreamTokenPlan, WindowPlan,
 };
 pub use resilience::{BreakerPlan, FallbackPlan, HealthPlan, ProbesPlan};
 pub use store::{StoreArrangement, StorePlace, StorePlan};
@@ -87,7 +88,8 @@ fn holds_of_a_part(finding: &Finding) -> bool {
 #[must_use]
 pub fn plan(document: &Document, resolver: &dyn Resolver) -> (Option<Plan>, Vec<Finding>) {
     let mut findings = Vec::new();
-    let plan = build::build(document, resolver, &mut findings);
+    let consumers = consumers::read(document, resolver, &mut findings);
+    let plan = build::build(document, &consumers, resolver, &mut findings);
     lint::lint(document, &plan, &mut findings);
     let plan = (!has_errors(&findings)).then_some(plan);
     (plan, findings)

@@ -13,7 +13,7 @@ use crate::plan::{Action, Plan};
 use crate::policy::PolicyPlan;
 
 /// The policies that say who calls.
-const AUTHENTICATION: [&str; 1] = ["jwt"];
+const AUTHENTICATION: [&str; 3] = ["jwt", "key_auth", "basic_auth"];
 
 pub(crate) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>) {
     addresses::lint(document, plan, findings);

@@ -8,6 +8,7 @@ use torana_config::written::{
     AccessLogConfig, ForwardedConfig, Http2Config, LimitsConfig, PathsConfig, PoolConfig,
     ProxyProtocolVersion, RequestIdConfig, RetriesConfig, ServerTimeoutsConfig, UpstreamProtocol,
 };
+use torana_credential::directory::Directory;
 use torana_route::RouteSpec;
 use torana_types::{EndpointUrl, ListenAddr, Network, ServiceId, TimeSpan};
 
@@ -24,6 +25,8 @@ use crate::traffic::TrafficPlan;
 pub struct Plan {
     /// What holds for the whole gateway.
     pub settings: Settings,
+    /// The consumers.
+    pub consumers: Arc<Directory>,
     /// The services; a [`ServiceId`] is a place in this list.
     pub services: Vec<ServicePlan>,
     /// The routes; a [`torana_types::RouteId`] is a place in this list. In the order of the file.

@@ -1,12 +1,16 @@
 //! Policies in the plan: what is in force on a route, and where each came from.
 
 pub(crate) mod authentication;
+pub(crate) mod basic_auth;
 pub(crate) mod jwt;
+pub(crate) mod key_auth;
 pub(crate) mod rate_limit;
 pub(crate) mod roles;
 
 pub use authentication::{AuthenticationGroup, AuthenticationPlan};
+pub use basic_auth::BasicAuthPlan;
 pub use jwt::{IssuerPlan, JwtPlan, KeyPlan, KeysPlan, MintPlan, RemoteKeysPlan, UpstreamTokenPlan};
+pub use key_auth::KeyAuthPlan;
 pub use rate_limit::{CostPlan, KeyPart, RateLimitPlan, SharingPlan, WindowPlan};
 pub use roles::RolesPlan;
 

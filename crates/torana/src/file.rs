@@ -9,6 +9,8 @@ use torana_plan::{Loaded, load};
 
 /// The largest file that is read, be it the configuration or one that it refers to.
 const LARGEST: u64 = 64 * 1024 * 1024;
+/// The largest file of consumers: some millions of them.
+const LARGEST_OF_CONSUMERS: u64 = 1024 * 1024 * 1024;
 
 /// A configuration and the files that it was read from.
 #[derive(Debug)]
@@ -75,5 +77,18 @@ impl Resolver for Surroundings {
         });
         self.files.borrow_mut().push(path);
         text
+    }
+
+    fn large_file(&self, path: &str) -> Result<String, ResolveError> {
+        let path = self.folder.join(path);
+        let text = std::fs::metadata(&path).and_then(|data| match data.len() {
+            length if length > LARGEST_OF_CONSUMERS => Err(std::io::Error::other("it is too large")),
+            _ => std::fs::read_to_string(&path),
+        });
+        self.files.borrow_mut().push(path);
+        text.map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => ResolveError::Missing,
+            _ => ResolveError::Unreadable { reason: error.to_string() },
+        })
     }
 }

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use torana_types::{ListenAddr, Network, TimeSpan};
 
 use super::{
-    AccessLogForm, ForwardedConfig, Http2Config, LimitsConfig, ListenForm, OneOrMany, PathsConfig,
-    PoliciesConfig, RequestIdConfig, RouteConfig, ServerTimeoutsConfig, ServiceConfig, StoreForm, Switch,
+    AccessLogForm, ConsumersForm, ForwardedConfig, Http2Config, LimitsConfig, ListenForm, OneOrMany,
+    PathsConfig, PoliciesConfig, RequestIdConfig, RouteConfig, ServerTimeoutsConfig, ServiceConfig,
+    StoreForm, Switch,
 };
 
 /// Configuration of the Torana API gateway.
@@ -33,6 +34,9 @@ pub struct Config {
     /// The services behind the gateway, by name.
     #[serde(default)]
     pub services: IndexMap<String, ServiceConfig>,
+    /// Who may call, and by what they are recognised: a list, or files of lists.
+    #[serde(default)]
+    pub consumers: ConsumersForm,
     /// Policies that hold for every route, unless its service or the route itself says otherwise.
     #[serde(default)]
     pub policies: PoliciesConfig,

@@ -1,15 +1,19 @@
 //! Policies: what is asked of a request, whatever service it goes to. One file each.
 
 mod auth;
+mod basic_auth;
 mod jwt;
+mod key_auth;
 mod rate_limit;
 mod roles;
 
 pub use auth::{AuthConfig, AuthForm, AuthRequire};
+pub use basic_auth::BasicAuthConfig;
 pub use jwt::{
     Algorithm, JwtConfig, JwtIssuerConfig, JwtKeyConfig, RemoteKeysConfig, RemoteKeysForm,
     TokenSourcesConfig, UpstreamToken, UpstreamTokenConfig, UpstreamTokenForm,
 };
+pub use key_auth::KeyAuthConfig;
 pub use rate_limit::{
     CostConfig, CostForm, LimitHeaders, LimitKey, LimitKeyForm, LimitMode, MissingKey, NamedKey,
     RateLimitConfig, RateLimitForm, RateLimitsConfig, StoreFailure, WindowConfig, WindowForm, WindowKind,
@@ -31,6 +35,12 @@ pub struct PoliciesConfig {
     /// Callers show a JSON Web Token (RFC 7519).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwt: Option<Switch<JwtConfig>>,
+    /// Callers show a key of a consumer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_auth: Option<Switch<KeyAuthConfig>>,
+    /// Callers show a user name and a password (RFC 7617).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basic_auth: Option<Switch<BasicAuthConfig>>,
     /// Callers have a role: a list of which one is enough, or a mapping.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub roles: Option<Switch<RolesForm>>,
@@ -51,7 +61,7 @@ impl PoliciesConfig {
                 vec![$((stringify!($field), self.$field.as_ref().map(|switch| switch.on().is_some()))),+]
             };
         }
-        said![auth, jwt, roles, rate_limit, rate_limits,]
+        said![auth, jwt, key_auth, basic_auth, roles, rate_limit, rate_limits,]
     }
 }
 

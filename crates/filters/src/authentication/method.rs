@@ -1,7 +1,9 @@
 //! The ways to say who calls, as variants of one enum.
 
 use super::{Authenticate, Guard};
+use crate::basic_auth::BasicAuthFilter;
 use crate::jwt::JwtFilter;
+use crate::key_auth::KeyAuthFilter;
 use std::sync::Arc;
 use torana_fault::Fault;
 use torana_filter::{Exchange, Identity, Needs, Outside};
@@ -11,6 +13,10 @@ use torana_filter::{Exchange, Identity, Needs, Outside};
 pub enum Method {
     /// A JSON Web Token.
     Jwt(JwtFilter),
+    /// A key of a consumer.
+    KeyAuth(KeyAuthFilter),
+    /// A user name and a password.
+    BasicAuth(BasicAuthFilter),
 }
 
 impl Method {
@@ -19,6 +25,8 @@ impl Method {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Jwt(_) => "jwt",
+            Self::KeyAuth(_) => "key_auth",
+            Self::BasicAuth(_) => "basic_auth",
         }
     }
 
@@ -26,7 +34,7 @@ impl Method {
     #[must_use]
     pub const fn needs(&self) -> Needs {
         match self {
-            Self::Jwt(_) => Needs::NOTHING,
+            Self::Jwt(_) | Self::KeyAuth(_) | Self::BasicAuth(_) => Needs::NOTHING,
         }
     }
 
@@ -35,6 +43,8 @@ impl Method {
     pub fn describe(&self) -> String {
         match self {
             Self::Jwt(filter) => filter.describe(),
+            Self::KeyAuth(filter) => filter.describe(),
+            Self::BasicAuth(filter) => filter.describe(),
         }
     }
 
@@ -46,6 +56,8 @@ impl Method {
     ) -> Result<Arc<Identity>, Fault> {
         match self {
             Self::Jwt(filter) => filter.authenticate(exchange, outside, guard).await,
+            Self::KeyAuth(filter) => filter.authenticate(exchange, outside, guard).await,
+            Self::BasicAuth(filter) => filter.authenticate(exchange, outside, guard).await,
         }
     }
 }

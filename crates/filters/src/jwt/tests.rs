@@ -41,7 +41,7 @@ impl Tested {
     }
 
     fn remembered(&self) -> usize {
-        let Method::Jwt(jwt) = &*self.method;
+        let Method::Jwt(jwt) = &*self.method else { panic!("jwt was prepared") };
         jwt.cache.len()
     }
 

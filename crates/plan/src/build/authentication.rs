@@ -2,6 +2,8 @@
 
 use torana_config::{Document, Finding};
 
+use torana_credential::directory::Directory;
+
 use super::policies::Layer;
 use crate::policy::{AuthenticationGroup, PlannedPolicy, PolicyPlan, authentication};
 
@@ -9,6 +11,7 @@ use crate::policy::{AuthenticationGroup, PlannedPolicy, PolicyPlan, authenticati
 pub(super) fn group(
     document: &Document,
     layers: &[Layer<'_>],
+    consumers: &Directory,
     policies: &mut Vec<PlannedPolicy>,
     findings: &mut Vec<Finding>,
 ) -> AuthenticationGroup {
@@ -18,8 +21,12 @@ pub(super) fn group(
         policies.retain(|planned| !matches!(planned.policy, PolicyPlan::Authentication(_)));
         return AuthenticationGroup::default();
     };
-    let group = authentication::group(form);
+    let group = authentication::group(form, consumers);
     let place = || document.span_at(&layer.path.key("auth"));
+    if form.config().anonymous.is_some() && group.anonymous.is_none() {
+        let finding = Finding::error("unknown-consumer", "no consumer has this identifier or user name");
+        findings.push(finding.at(place()).help("add it to `consumers`"));
+    }
     let ways = policies.iter().filter(|planned| matches!(planned.policy, PolicyPlan::Authentication(_)));
     if group.all && group.anonymous.is_some() && ways.count() > 1 {
         let message = "with `anonymous` nobody is refused, so `require: all` would mean nothing";

@@ -1,11 +1,14 @@
 //! Which policies are in force on a route: the narrowest scope that speaks wins, `off` switches off.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use torana_config::written::{PoliciesConfig, RateLimitForm, Switch};
 use torana_config::{Document, Finding, Path};
 
-use crate::policy::{PlannedPolicy, PolicyPlan, Scope, jwt, rate_limit, roles};
+use torana_credential::directory::Directory;
+
+use crate::policy::{PlannedPolicy, PolicyPlan, Scope, basic_auth, jwt, key_auth, rate_limit, roles};
 
 /// A scope and what it says about policies.
 pub(super) struct Layer<'a> {
@@ -19,12 +22,17 @@ pub(super) struct Layer<'a> {
 
 /// Policies that were already planned, by their place, so that routes share them and each is checked
 /// once.
-#[derive(Default)]
 pub(super) struct Planned {
     by_path: HashMap<Path, PlannedPolicy>,
+    consumers: Arc<Directory>,
 }
 
 impl Planned {
+    /// Nothing is planned yet; policies know these consumers.
+    pub(super) fn new(consumers: &Arc<Directory>) -> Self {
+        Self { by_path: HashMap::new(), consumers: Arc::clone(consumers) }
+    }
+
     /// The policies in force under the layers, which go from the widest to the narrowest.
     pub(super) fn in_force(
         &mut self,
@@ -43,6 +51,11 @@ impl Planned {
             };
         }
         plan!(jwt, |layer, path, config| jwt::plan(document, path, config, findings));
+        let consumers = Arc::clone(&self.consumers);
+        plan!(key_auth, |layer, path, config| key_auth::plan(document, path, config, &consumers, findings));
+        plan!(basic_auth, |layer, path, config| {
+            basic_auth::plan(document, path, config, &consumers, findings)
+        });
         plan!(roles, |layer, path, config| roles::plan(document, path, config, findings));
         plan!(rate_limit, |layer, path, config| rate_limit::plan(
             document, path, &layer.id, config, findings

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use torana_config::written::RouteConfig;
 use torana_config::{Document, Finding, Path, did_you_mean};
+use torana_credential::directory::Directory;
 use torana_types::ServiceId;
 
 use super::authentication;
@@ -25,6 +26,7 @@ type Services<'a> = HashMap<&'a str, ServiceId>;
 pub(super) fn routes(
     document: &Document,
     services: &[ServicePlan],
+    consumers: &Arc<Directory>,
     findings: &mut Vec<Finding>,
 ) -> Vec<RoutePlan> {
     let ids: Services<'_> = services
@@ -34,7 +36,7 @@ pub(super) fn routes(
         .collect();
     let routes = &document.config().routes;
     let names = names::names(document, routes, findings);
-    let mut planned = Planned::default();
+    let mut planned = Planned::new(consumers);
     let mut plans = Vec::with_capacity(routes.len());
     for (index, (config, name)) in routes.iter().zip(names).enumerate() {
         let path = Path::root().key("routes").index(index);
@@ -44,7 +46,7 @@ pub(super) fn routes(
         let traffic = traffic::traffic(document, &path, config, &ids, findings);
         let layers = layers(document, &path, config, service.is_some(), &name);
         let mut policies = planned.in_force(document, &layers, findings);
-        let authentication = authentication::group(document, &layers, &mut policies, findings);
+        let authentication = authentication::group(document, &layers, consumers, &mut policies, findings);
         let says_who = |planned: &PlannedPolicy| matches!(planned.policy, PolicyPlan::Authentication(_));
         let protected = policies.iter().any(says_who);
         let span = document.span_at(&path);

@@ -3,14 +3,21 @@
 use std::sync::Arc;
 
 use torana_config::written::{AuthForm, AuthRequire};
+use torana_config::{Document, Finding, Path};
+use torana_credential::directory::Directory;
+use torana_identity::Consumer;
 
-use super::JwtPlan;
+use super::{BasicAuthPlan, JwtPlan, KeyAuthPlan};
 
 /// A way to say who calls.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum AuthenticationPlan {
     /// A JSON Web Token.
     Jwt(Arc<JwtPlan>),
+    /// A key of a consumer.
+    KeyAuth(Arc<KeyAuthPlan>),
+    /// A user name and a password.
+    BasicAuth(Arc<BasicAuthPlan>),
 }
 
 impl AuthenticationPlan {
@@ -19,25 +26,28 @@ impl AuthenticationPlan {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Jwt(_) => "jwt",
+            Self::KeyAuth(_) => "key_auth",
+            Self::BasicAuth(_) => "basic_auth",
         }
     }
 
     /// The fields that it sets for services: no client may send them.
     pub fn identity_fields(&self) -> impl Iterator<Item = &str> {
         let claims = match self {
-            Self::Jwt(plan) => &plan.claims_to_headers,
+            Self::Jwt(plan) => plan.claims_to_headers.as_slice(),
+            Self::KeyAuth(_) | Self::BasicAuth(_) => &[],
         };
         claims.iter().map(|(_, field)| field.as_str())
     }
 }
 
 /// How the ways to say who calls go together on a route.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthenticationGroup {
     /// Whether every one must succeed, else the first that does is enough.
     pub all: bool,
     /// Who a caller without an accepted credential is taken for; refused when `None`.
-    pub anonymous: Option<Arc<str>>,
+    pub anonymous: Option<Arc<Consumer>>,
     /// Whether a CORS preflight must say who calls too.
     pub preflight: bool,
 }
@@ -49,11 +59,24 @@ impl Default for AuthenticationGroup {
 }
 
 /// Plans how they go together.
-pub(crate) fn group(form: &AuthForm) -> AuthenticationGroup {
+pub(crate) fn group(form: &AuthForm, consumers: &Directory) -> AuthenticationGroup {
     let config = form.config();
     AuthenticationGroup {
         all: config.require == AuthRequire::All,
-        anonymous: config.anonymous.as_deref().map(Into::into),
+        anonymous: config.anonymous.and_then(|name| consumers.consumer(&name).cloned()),
         preflight: config.preflight,
+    }
+}
+
+/// Reports a policy that recognises consumers where there are none: nobody could pass.
+pub(super) fn needs_consumers(
+    document: &Document,
+    path: &Path,
+    consumers: &Directory,
+    findings: &mut Vec<Finding>,
+) {
+    if consumers.is_empty() {
+        let finding = Finding::warning("no-consumers", "there are no consumers: nobody could pass");
+        findings.push(finding.at(document.key_span_at(path)).help("add `consumers`"));
     }
 }

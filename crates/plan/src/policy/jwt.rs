@@ -17,6 +17,7 @@ use crate::text;
 
 pub use issuer::{IssuerPlan, KeysPlan, RemoteKeysPlan};
 pub use keys::KeyPlan;
+pub(crate) use keys::decode_base64;
 
 /// Callers show a JSON Web Token.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

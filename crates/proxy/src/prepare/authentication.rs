@@ -3,8 +3,11 @@
 use crate::key_fetching;
 use crate::registry::Registry;
 use std::sync::Arc;
-use torana_filter::Identity;
-use torana_filters::{AuthenticationFilter, FailureLimit, Filter, JwtFilter, Method, Place, RemoteKeys};
+use torana_filter::{Consumer, Identity};
+use torana_filters::{
+    AuthenticationFilter, BasicAuthFilter, FailureLimit, Filter, JwtFilter, KeyAuthFilter, Method, Place,
+    RemoteKeys,
+};
 use torana_plan::{AuthenticationPlan, PolicyPlan, RemoteKeysPlan, RoutePlan, Settings};
 
 /// A way on its place. `position` is the policy's place in the route's list.
@@ -20,7 +23,7 @@ pub(super) fn filter(
     let place = Place {
         all: group.all,
         last: !after.map(|planned| &planned.policy).any(is_way),
-        anonymous: group.anonymous.as_ref().map(|name| anonymous(name)),
+        anonymous: group.anonymous.as_ref().map(anonymous),
         preflight: group.preflight,
     };
     let method = method(plan, registry);
@@ -40,8 +43,10 @@ pub(super) fn limit_failures(settings: &Settings, registry: &mut Registry) {
     }
 }
 
-fn anonymous(name: &str) -> Arc<Identity> {
-    Arc::new(Identity { consumer: name.to_owned(), anonymous: true, ..Identity::default() })
+fn anonymous(record: &Arc<Consumer>) -> Arc<Identity> {
+    let record = Some(Arc::clone(record));
+    let consumer = record.as_ref().map_or_else(String::new, |record| record.name().to_owned());
+    Arc::new(Identity { consumer, record, anonymous: true, ..Identity::default() })
 }
 
 fn method(plan: &AuthenticationPlan, registry: &mut Registry) -> Arc<Method> {
@@ -49,6 +54,8 @@ fn method(plan: &AuthenticationPlan, registry: &mut Registry) -> Arc<Method> {
         return known;
     }
     let made = match plan {
+        AuthenticationPlan::KeyAuth(plan) => Method::KeyAuth(KeyAuthFilter::prepare(plan)),
+        AuthenticationPlan::BasicAuth(plan) => Method::BasicAuth(BasicAuthFilter::prepare(plan)),
         AuthenticationPlan::Jwt(plan) => {
             Method::Jwt(JwtFilter::prepare(plan, |plan| remote_keys(plan, registry)))
         }

@@ -1,0 +1,183 @@
+//! Consumers: who may call, and by what they are recognised.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use torana_types::Secret;
+
+use super::Algorithm;
+
+/// Consumers: a list, or a mapping of files and a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ConsumersForm {
+    /// Written here.
+    List(Vec<ConsumerConfig>),
+    /// In files of their own, perhaps besides some that are written here.
+    Full(ConsumersConfig),
+}
+
+impl Default for ConsumersForm {
+    fn default() -> Self {
+        Self::List(Vec::new())
+    }
+}
+
+impl ConsumersForm {
+    /// The consumers that are written here.
+    #[must_use]
+    pub fn inline(&self) -> &[ConsumerConfig] {
+        match self {
+            Self::List(list) => list,
+            Self::Full(config) => &config.inline,
+        }
+    }
+
+    /// The files.
+    #[must_use]
+    pub fn files(&self) -> &[String] {
+        match self {
+            Self::List(_) => &[],
+            Self::Full(config) => &config.files,
+        }
+    }
+}
+
+/// Consumers in files of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConsumersConfig {
+    /// Files: a list of consumers in YAML or JSON, or with the ending `.jsonl` one consumer in JSON a line. A
+    /// change of one is noticed like one of this file.
+    pub files: Vec<String>,
+    /// Consumers that are written here.
+    pub inline: Vec<ConsumerConfig>,
+}
+
+/// A consumer. It needs an identifier, a user name or a custom identifier.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConsumerConfig {
+    /// Unique and stable. The user name, else the custom identifier, when not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The name people know it by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// Its identifier in another system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub custom_id: Option<String>,
+    /// Groups it belongs to.
+    pub groups: Vec<String>,
+    /// Labels without a meaning to the gateway.
+    pub tags: Vec<String>,
+    /// Whatever else is known of it.
+    pub metadata: Map<String, Value>,
+    /// Keys for `key_auth`: texts, or mappings.
+    pub keys: Vec<ConsumerKeyForm>,
+    /// Passwords for `basic_auth`.
+    pub basic: Vec<ConsumerBasicConfig>,
+    /// Shared secrets for `hmac_auth`.
+    pub hmac: Vec<ConsumerHmacConfig>,
+    /// Keys for `jwt` with `consumers`.
+    pub jwt: Vec<ConsumerJwtConfig>,
+    /// Client certificates for `mtls_auth`.
+    pub certificates: Vec<ConsumerCertificateConfig>,
+    /// Access keys for `sigv4`.
+    pub sigv4: Vec<ConsumerSigV4Config>,
+}
+
+/// A key: the text alone, or a mapping.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ConsumerKeyForm {
+    /// The key alone.
+    Key(Secret),
+    /// Written out.
+    Full(ConsumerKeyConfig),
+}
+
+/// A key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConsumerKeyConfig {
+    /// The key.
+    pub key: Secret,
+    /// Its name for logs and services. Some of its SHA-256 when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// When it stops being good, in seconds since 1970-01-01 UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<u64>,
+}
+
+/// A user name and exactly one of `password`, `hash` and `sha1`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConsumerBasicConfig {
+    /// The user name.
+    pub username: String,
+    /// The password as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Secret>,
+    /// Its hash: Argon2 in PHC form (`$argon2id$…`), or bcrypt (`$2b$…`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<Secret>,
+    /// Kong's hash: the SHA-1 of the password and the consumer's identifier, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha1: Option<Secret>,
+}
+
+/// A user name and a shared secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConsumerHmacConfig {
+    /// The user name (Kong's scheme) or `keyid` (RFC 9421).
+    pub username: String,
+    /// The secret.
+    pub secret: Secret,
+}
+
+/// A key of tokens, by the name that tokens carry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConsumerJwtConfig {
+    /// What the token's key claim says, usually `iss`.
+    pub key: String,
+    /// The algorithm; no other is accepted.
+    #[serde(default = "ConsumerJwtConfig::default_algorithm")]
+    pub algorithm: Algorithm,
+    /// A shared secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<Secret>,
+    /// Whether the secret is written in base64.
+    #[serde(default)]
+    pub secret_base64: bool,
+    /// A public key or certificate in PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<String>,
+}
+
+impl ConsumerJwtConfig {
+    fn default_algorithm() -> Algorithm {
+        Algorithm::Hs256
+    }
+}
+
+/// A client certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConsumerCertificateConfig {
+    /// The SHA-256 of its DER in hexadecimal; colons are skipped.
+    pub sha256: String,
+}
+
+/// An AWS access key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConsumerSigV4Config {
+    /// The access key ID.
+    pub access_key_id: String,
+    /// The secret access key.
+    pub secret_access_key: Secret,
+}

@@ -1,0 +1,23 @@
+//! `basic_auth`: callers show a user name and a password.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use torana_types::TimeSpan;
+
+/// Callers show a user name and a password (RFC 7617).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BasicAuthConfig {
+    /// Whether the password is removed before the service sees the request.
+    pub hide_credentials: bool,
+    /// The realm in `WWW-Authenticate`.
+    pub realm: String,
+    /// How long a password that was verified is remembered; slow hashes would cost milliseconds a request.
+    pub remember: TimeSpan,
+}
+
+impl Default for BasicAuthConfig {
+    fn default() -> Self {
+        Self { hide_credentials: true, realm: "torana".into(), remember: TimeSpan::from_secs(300) }
+    }
+}

@@ -1,0 +1,223 @@
+//! Consumers and their credentials, found in constant time however many there are.
+//!
+//! Keys are not kept: only the first 16 bytes of their SHA-256, by which they are found. That an attacker who
+//! measures times learns about digests tells nothing of keys. Names are found through the consumers
+//! themselves, so they are kept once. The identity of a credential is made when it is first used and shared
+//! from then on.
+//!
+//! Built once from a configuration and never changed.
+
+mod build;
+mod password;
+
+pub use build::{Builder, Duplicate};
+pub use password::{Password, PasswordError};
+
+use crate::jose::VerifyingKey;
+use aws_lc_rs::digest::{SHA256, digest};
+use hashbrown::HashTable;
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::sync::{Arc, OnceLock};
+use torana_identity::{Consumer, Credential, CredentialKind, Identity};
+use torana_types::Secret;
+
+/// The digest of a key.
+type KeyDigest = [u8; 16];
+
+/// Consumers and their credentials.
+pub struct Directory {
+    consumers: Vec<Arc<Consumer>>,
+    /// Places of consumers by identifier, user name and custom identifier.
+    ids: HashTable<u32>,
+    usernames: HashTable<u32>,
+    custom_ids: HashTable<u32>,
+    keys: HashTable<ApiKey>,
+    basic: HashMap<Box<str>, Known<Password>>,
+    hmac: HashMap<Box<str>, Known<Secret>>,
+    jwt: HashMap<Box<str>, Known<VerifyingKey>>,
+    certificates: HashMap<[u8; 32], Known<()>>,
+    sigv4: HashMap<Box<str>, Known<Secret>>,
+    hasher: RandomState,
+    /// Changes with anything in it, within one run of the program.
+    fingerprint: u64,
+}
+
+/// A credential and whose it is.
+#[derive(Debug)]
+pub struct Known<T> {
+    /// What verifies it.
+    pub proof: T,
+    consumer: u32,
+    identity: OnceLock<Arc<Identity>>,
+}
+
+#[derive(Debug)]
+struct ApiKey {
+    digest: KeyDigest,
+    consumer: u32,
+    /// The first second at which it is no longer good, since 1970-01-01 UTC.
+    expires: u64,
+    id: Option<Box<str>>,
+    identity: OnceLock<Arc<Identity>>,
+}
+
+impl Directory {
+    /// The consumer that a key belongs to, at `now` in seconds since 1970-01-01 UTC.
+    #[must_use]
+    pub fn by_key(&self, key: &[u8], now: u64) -> Option<Arc<Identity>> {
+        let wanted = key_digest(key);
+        let found = self.keys.find(self.hasher.hash_one(wanted), |entry| entry.digest == wanted)?;
+        if found.expires <= now {
+            return None;
+        }
+        let id = || found.id.clone().unwrap_or_else(|| short_name(&wanted));
+        Some(self.identity(&found.identity, found.consumer, CredentialKind::Key, id))
+    }
+
+    /// What verifies the password of a user.
+    #[must_use]
+    pub fn password(&self, username: &str) -> Option<&Known<Password>> {
+        self.basic.get(username)
+    }
+
+    /// A password whose verification costs as much as that of the costliest known one, for user names that
+    /// nobody has: whether a name exists is then not told by time.
+    #[must_use]
+    pub fn decoy(&self) -> Option<&Password> {
+        self.basic.values().map(|known| &known.proof).find(|password| password.is_costly())
+    }
+
+    /// The shared secret of a user.
+    #[must_use]
+    pub fn hmac_secret(&self, username: &str) -> Option<&Known<Secret>> {
+        self.hmac.get(username)
+    }
+
+    /// The key of tokens that carry this name.
+    #[must_use]
+    pub fn token_key(&self, name: &str) -> Option<&Known<VerifyingKey>> {
+        self.jwt.get(name)
+    }
+
+    /// The secret of an access key.
+    #[must_use]
+    pub fn sigv4_secret(&self, access_key: &str) -> Option<&Known<Secret>> {
+        self.sigv4.get(access_key)
+    }
+
+    /// The consumer of a certificate, by the SHA-256 of its DER.
+    #[must_use]
+    pub fn by_certificate(&self, fingerprint: &[u8; 32]) -> Option<Arc<Identity>> {
+        let known = self.certificates.get(fingerprint)?;
+        let id = || short_name(fingerprint);
+        Some(self.identity(&known.identity, known.consumer, CredentialKind::Certificate, id))
+    }
+
+    /// The identity behind a credential of this directory.
+    #[must_use]
+    pub fn identity_of<T>(&self, known: &Known<T>, kind: CredentialKind, id: &str) -> Arc<Identity> {
+        self.identity(&known.identity, known.consumer, kind, || id.into())
+    }
+
+    /// The consumer of that identifier or user name.
+    #[must_use]
+    pub fn consumer(&self, name: &str) -> Option<&Arc<Consumer>> {
+        let by_id = |consumer: &Consumer| *consumer.id == *name;
+        let by_username = |consumer: &Consumer| consumer.username.as_deref() == Some(name);
+        self.find(&self.ids, name, by_id).or_else(|| self.find(&self.usernames, name, by_username))
+    }
+
+    /// The consumer of that custom identifier.
+    #[must_use]
+    pub fn by_custom_id(&self, name: &str) -> Option<&Arc<Consumer>> {
+        self.find(&self.custom_ids, name, |consumer| consumer.custom_id.as_deref() == Some(name))
+    }
+
+    /// How many consumers there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.consumers.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.consumers.is_empty()
+    }
+
+    fn find(
+        &self,
+        table: &HashTable<u32>,
+        name: &str,
+        same: impl Fn(&Consumer) -> bool,
+    ) -> Option<&Arc<Consumer>> {
+        let at = |place: &u32| self.at(*place);
+        let found = table.find(self.hasher.hash_one(name), |place| at(place).is_some_and(|one| same(one)))?;
+        at(found)
+    }
+
+    fn at(&self, place: u32) -> Option<&Arc<Consumer>> {
+        self.consumers.get(usize::try_from(place).ok()?)
+    }
+
+    fn identity(
+        &self,
+        made: &OnceLock<Arc<Identity>>,
+        consumer: u32,
+        kind: CredentialKind,
+        id: impl FnOnce() -> Box<str>,
+    ) -> Arc<Identity> {
+        let make = || {
+            let record = self.at(consumer).cloned();
+            let name = record.as_ref().map_or("", |record| record.name());
+            Arc::new(Identity {
+                consumer: name.to_owned(),
+                record,
+                credential: Some(Credential { kind, id: id() }),
+                ..Identity::default()
+            })
+        };
+        Arc::clone(made.get_or_init(make))
+    }
+}
+
+/// What a key is found by.
+fn key_digest(key: &[u8]) -> KeyDigest {
+    let whole = digest(&SHA256, key);
+    let mut short = KeyDigest::default();
+    short.iter_mut().zip(whole.as_ref()).for_each(|(to, from)| *to = *from);
+    short
+}
+
+/// A name for something that has only a digest: enough to find it again, too little to use it.
+fn short_name(digest: &[u8]) -> Box<str> {
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>().into()
+}
+
+impl fmt::Debug for Directory {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Directory({} consumers, {} keys)", self.consumers.len(), self.keys.len())
+    }
+}
+
+impl PartialEq for Directory {
+    fn eq(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint
+    }
+}
+
+impl Eq for Directory {}
+
+impl Hash for Directory {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.fingerprint.hash(state);
+    }
+}
+
+impl Default for Directory {
+    fn default() -> Self {
+        Builder::default().build()
+    }
+}

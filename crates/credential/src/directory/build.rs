@@ -1,0 +1,195 @@
+//! Building a directory, one consumer after the other, so that a large file needs no second copy in memory.
+
+use super::{ApiKey, Directory, Known, Password, key_digest};
+use crate::jose::VerifyingKey;
+use hashbrown::HashTable;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
+use std::sync::{Arc, OnceLock};
+use torana_identity::Consumer;
+use torana_types::Secret;
+
+/// What stands twice, by its kind; never the thing itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("another consumer has the same {0}")]
+pub struct Duplicate(pub &'static str);
+
+/// A directory in the making.
+pub struct Builder {
+    made: Directory,
+    /// Texts that many consumers share, such as groups.
+    shared: HashSet<Arc<str>>,
+    print: DefaultHasher,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            made: Directory {
+                consumers: Vec::new(),
+                ids: HashTable::new(),
+                usernames: HashTable::new(),
+                custom_ids: HashTable::new(),
+                keys: HashTable::new(),
+                basic: HashMap::new(),
+                hmac: HashMap::new(),
+                jwt: HashMap::new(),
+                certificates: HashMap::new(),
+                sigv4: HashMap::new(),
+                hasher: RandomState::new(),
+                fingerprint: 0,
+            },
+            shared: HashSet::default(),
+            print: DefaultHasher::new(),
+        }
+    }
+}
+
+impl Builder {
+    /// One copy of a text, however many consumers have it.
+    pub fn shared(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.shared.get(text) {
+            return Arc::clone(known);
+        }
+        let text: Arc<str> = text.into();
+        self.shared.insert(Arc::clone(&text));
+        text
+    }
+
+    /// Adds a consumer; credentials are added for it until the next one comes. `print` is whatever tells it
+    /// and its credentials from others.
+    ///
+    /// # Errors
+    /// Its identifier, user name or custom identifier is taken.
+    pub fn consumer(&mut self, consumer: Consumer, print: &impl Hash) -> Result<(), Duplicate> {
+        let made = &mut self.made;
+        let place =
+            u32::try_from(made.consumers.len()).map_err(|_| Duplicate("place: too many consumers"))?;
+        if made.find(&made.ids, &consumer.id, |other| other.id == consumer.id).is_some() {
+            return Err(Duplicate("id"));
+        }
+        if let Some(name) = &consumer.username
+            && made.find(&made.usernames, name, |other| other.username.as_ref() == Some(name)).is_some()
+        {
+            return Err(Duplicate("username"));
+        }
+        if let Some(name) = &consumer.custom_id
+            && made.find(&made.custom_ids, name, |other| other.custom_id.as_ref() == Some(name)).is_some()
+        {
+            return Err(Duplicate("custom_id"));
+        }
+        print.hash(&mut self.print);
+        made.consumers.push(Arc::new(consumer));
+        let consumers = &made.consumers;
+        let hasher = &made.hasher;
+        let index = |table: &mut HashTable<u32>, of: fn(&Consumer) -> Option<&str>| {
+            let hash = |place: &u32| {
+                let consumer = consumers.get(usize::try_from(*place).unwrap_or(usize::MAX));
+                hasher.hash_one(consumer.and_then(|consumer| of(consumer)).unwrap_or_default())
+            };
+            let named = consumers.last().is_some_and(|consumer| of(consumer).is_some());
+            if named {
+                table.insert_unique(hash(&place), place, hash);
+            }
+        };
+        index(&mut made.ids, |consumer| Some(&consumer.id));
+        index(&mut made.usernames, |consumer| consumer.username.as_deref());
+        index(&mut made.custom_ids, |consumer| consumer.custom_id.as_deref());
+        Ok(())
+    }
+
+    /// The place of the consumer that was added last.
+    fn last(&self) -> u32 {
+        u32::try_from(self.made.consumers.len().saturating_sub(1)).unwrap_or(0)
+    }
+
+    /// Adds a key, good before the second `expires` since 1970-01-01 UTC.
+    ///
+    /// # Errors
+    /// Another consumer has it.
+    pub fn key(&mut self, key: &[u8], expires: u64, id: Option<&str>) -> Result<(), Duplicate> {
+        let digest = key_digest(key);
+        let consumer = self.last();
+        let hasher = &self.made.hasher;
+        let hash = |entry: &ApiKey| hasher.hash_one(entry.digest);
+        let keys = &mut self.made.keys;
+        match keys.entry(hasher.hash_one(digest), |entry| entry.digest == digest, hash) {
+            hashbrown::hash_table::Entry::Occupied(_) => Err(Duplicate("key")),
+            hashbrown::hash_table::Entry::Vacant(free) => {
+                let id = id.map(Into::into);
+                free.insert(ApiKey { digest, consumer, expires, id, identity: OnceLock::new() });
+                Ok(())
+            }
+        }
+    }
+
+    /// Adds a user name with its password.
+    ///
+    /// # Errors
+    /// The user name is taken.
+    pub fn basic(&mut self, username: &str, password: Password) -> Result<(), Duplicate> {
+        let consumer = self.last();
+        add(&mut self.made.basic, username.into(), password, consumer, "basic user name")
+    }
+
+    /// Adds a user name with its shared secret.
+    ///
+    /// # Errors
+    /// The user name is taken.
+    pub fn hmac(&mut self, username: &str, secret: Secret) -> Result<(), Duplicate> {
+        let consumer = self.last();
+        add(&mut self.made.hmac, username.into(), secret, consumer, "hmac user name")
+    }
+
+    /// Adds a key of tokens by the name that they carry.
+    ///
+    /// # Errors
+    /// The name is taken.
+    pub fn token_key(&mut self, name: &str, key: VerifyingKey) -> Result<(), Duplicate> {
+        let consumer = self.last();
+        add(&mut self.made.jwt, name.into(), key, consumer, "jwt key")
+    }
+
+    /// Adds a certificate by the SHA-256 of its DER.
+    ///
+    /// # Errors
+    /// Another consumer has it.
+    pub fn certificate(&mut self, fingerprint: [u8; 32]) -> Result<(), Duplicate> {
+        let consumer = self.last();
+        add(&mut self.made.certificates, fingerprint, (), consumer, "certificate")
+    }
+
+    /// Adds an access key with its secret.
+    ///
+    /// # Errors
+    /// The access key is taken.
+    pub fn sigv4(&mut self, access_key: &str, secret: Secret) -> Result<(), Duplicate> {
+        let consumer = self.last();
+        add(&mut self.made.sigv4, access_key.into(), secret, consumer, "access key")
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn build(mut self) -> Directory {
+        self.made.consumers.shrink_to_fit();
+        self.made.fingerprint = self.print.finish();
+        self.made
+    }
+}
+
+fn add<K: Eq + Hash, T>(
+    table: &mut HashMap<K, Known<T>>,
+    name: K,
+    proof: T,
+    consumer: u32,
+    kind: &'static str,
+) -> Result<(), Duplicate> {
+    match table.entry(name) {
+        Entry::Occupied(_) => Err(Duplicate(kind)),
+        Entry::Vacant(free) => {
+            free.insert(Known { proof, consumer, identity: OnceLock::new() });
+            Ok(())
+        }
+    }
+}

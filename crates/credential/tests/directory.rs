@@ -1,0 +1,90 @@
+//! Consumers are found by what they show, whatever their number, and nobody else is.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests fail by panicking"
+)]
+
+use helper::identity;
+use torana_credential::directory::{Builder, Duplicate, Password, PasswordError};
+
+mod helper {
+    use torana_identity::Consumer;
+
+    pub(crate) fn identity(id: &str) -> Consumer {
+        Consumer { id: id.into(), username: Some(format!("u-{id}").into()), ..Consumer::default() }
+    }
+}
+
+#[test]
+fn a_key_finds_its_consumer_until_it_expires_and_no_other_key_finds_anybody() {
+    let mut builder = Builder::default();
+    for number in 0..1_000 {
+        let id = number.to_string();
+        builder.consumer(identity(&id), &id).unwrap();
+        let name = (number % 2 == 0).then(|| format!("k-{id}"));
+        builder
+            .key(format!("key-{id}").as_bytes(), if number == 7 { 100 } else { u64::MAX }, name.as_deref())
+            .unwrap();
+    }
+    assert_eq!(builder.key(b"key-7", 1, None), Err(Duplicate("key")));
+    assert_eq!(builder.consumer(identity("7"), &1), Err(Duplicate("id")));
+    let directory = builder.build();
+    for number in 0..1_000 {
+        let found = directory.by_key(format!("key-{number}").as_bytes(), 99).unwrap();
+        assert_eq!(found.consumer, format!("u-{number}"));
+        let credential = found.credential.as_ref().unwrap();
+        assert_eq!(*credential.id == *format!("k-{number}"), number % 2 == 0);
+        assert!(!credential.id.contains("key-"), "the key itself is no name");
+        let again = directory.by_key(format!("key-{number}").as_bytes(), 99).unwrap();
+        assert!(std::sync::Arc::ptr_eq(&found, &again), "made once");
+    }
+    assert!(directory.by_key(b"key-7", 100).is_none());
+    for wrong in [&b""[..], b"key-1000", b"KEY-1", b"key-1 "] {
+        assert!(directory.by_key(wrong, 0).is_none());
+    }
+    assert_eq!(directory.consumer("u-3").unwrap().id, directory.consumer("3").unwrap().id);
+    assert!(directory.consumer("u-1000").is_none() && directory.len() == 1_000);
+    assert!(!format!("{directory:?}").contains("key-"));
+}
+
+#[test]
+fn a_directory_with_another_secret_is_another_one() {
+    let build = |print: &str| {
+        let mut builder = Builder::default();
+        builder.consumer(identity("a"), &print).unwrap();
+        builder.build()
+    };
+    assert!(build("x") == build("x"));
+    assert!(build("x") != build("y"));
+}
+
+#[test]
+fn passwords_verify_by_every_kind_of_hash() {
+    let argon = "$argon2id$v=19$m=16,t=2,p=1$MTIzNDU2Nzg$2RjPPgyiHwsTRM6hfs9VHQ";
+    let made = Password::hash(argon);
+    assert!(made.is_ok_and(|hash| hash.is_costly() && !hash.verifies(b"wrong")));
+    let kong = Password::kong("c1a5298f939e87e8f962a5edfc206918b5a5a5a5", "id").unwrap();
+    assert!(!kong.verifies(b"x"));
+    // SHA-1 of `abc`, as the password `ab` of the consumer `c` gives it (FIPS 180-2 appendix A.1).
+    let kong = Password::kong("a9993e364706816aba3e25717850c26c9cd0d89d", "c").unwrap();
+    assert!(kong.verifies(b"ab") && !kong.verifies(b"abc") && !kong.is_costly());
+    let bcrypt = Password::hash("$2b$04$......................LAtw7/ohmmBAhnXqmkuIz83Rl5Qdjhm").unwrap();
+    assert!(bcrypt.is_costly());
+    let plain = Password::plain("open sesame").unwrap();
+    assert!(plain.verifies(b"open sesame") && !plain.verifies(b"open") && !plain.verifies(b""));
+    for (text, why) in [
+        ("", PasswordError::Form),
+        ("hunter2", PasswordError::Form),
+        ("$2b$31$short", PasswordError::Form),
+        ("$2b$15$......................LAtw7/ohmmBAhnXqmkuIz83Rl5Qdjhm", PasswordError::TooCostly),
+        ("$argon2id$v=19$m=4194304,t=2,p=1$MTIzNDU2Nzg$2RjPPgyiHwsTRM6hfs9VHQ", PasswordError::TooCostly),
+    ] {
+        assert_eq!(Password::hash(text).err(), Some(why), "{text}");
+    }
+    assert_eq!(Password::plain("").err(), Some(PasswordError::Empty));
+    assert_eq!(Password::kong("zz", "c").err(), Some(PasswordError::Sha1));
+    assert_eq!(format!("{plain:?}"), "Password(***)");
+}

@@ -1,0 +1,143 @@
+//! Authentication by user name and password (RFC 7617).
+//!
+//! Slow hashes are verified away from the threads that serve, so many at a time and no more; what was verified
+//! is remembered for a while, by a keyed digest, never by the password. A user name that nobody has costs what
+//! one with a wrong password costs.
+
+use crate::authentication::cache::Cache;
+use crate::authentication::locations::split;
+use crate::authentication::{Authenticate, Guard};
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use torana_credential::directory::Password;
+use torana_fault::{Fault, Reason};
+use torana_filter::{CredentialKind, Exchange, Identity, Outside};
+use torana_http::{Known, RequestHead};
+use torana_plan::BasicAuthPlan;
+
+/// Slow hashes that are computed at the same time. More would take the processor from what serves.
+const AT_ONCE: usize = 2;
+/// How long a request waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Callers show a user name and a password.
+pub struct BasicAuthFilter {
+    plan: Arc<BasicAuthPlan>,
+    cache: Cache<Identity>,
+    /// Of this filter alone, from random bytes.
+    key: Box<hmac::Key>,
+    turns: Semaphore,
+}
+
+impl BasicAuthFilter {
+    /// Prepares the filter; it remembers nobody yet.
+    #[must_use]
+    pub fn prepare(plan: &Arc<BasicAuthPlan>) -> Self {
+        let mut random = [0; 32];
+        aws_lc_rs::rand::fill(&mut random).expect("the system's source of randomness does not fail");
+        let key = Box::new(hmac::Key::new(hmac::HMAC_SHA256, &random));
+        Self { plan: Arc::clone(plan), cache: Cache::default(), key, turns: Semaphore::new(AT_ONCE) }
+    }
+
+    /// What it asks for.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        "the user name and password of a consumer".into()
+    }
+
+    fn fault(&self, reason: Reason, why: &'static str) -> Fault {
+        let challenge = format!("Basic realm=\"{}\", charset=\"UTF-8\"", self.plan.config.realm);
+        Fault::new(reason).because(why).with_field("WWW-Authenticate", challenge)
+    }
+
+    /// The decoded `user:password`.
+    fn find(&self, request: &RequestHead) -> Result<Vec<u8>, Fault> {
+        let mut values = request.fields.get_all(Known::Authorization);
+        let value = values.next().ok_or_else(|| self.fault(Reason::CredentialsMissing, "no password"))?;
+        if values.next().is_some() {
+            return Err(self.fault(Reason::CredentialsInvalid, "more than one Authorization field"));
+        }
+        let (scheme, encoded) = split(value.trim_ascii(), b' ').unwrap_or((value, &[]));
+        if !scheme.eq_ignore_ascii_case(b"basic") {
+            return Err(self.fault(Reason::CredentialsMissing, "no password"));
+        }
+        let encoded = encoded.trim_ascii();
+        if encoded.len() > 4096 {
+            return Err(self.fault(Reason::CredentialsInvalid, "the credentials are too long"));
+        }
+        let decoded = STANDARD.decode(encoded).or_else(|_| STANDARD_NO_PAD.decode(encoded));
+        decoded.map_err(|_| self.fault(Reason::CredentialsInvalid, "the credentials are not base64"))
+    }
+
+    async fn verify(&self, shown: &[u8]) -> Result<Arc<Identity>, Fault> {
+        let wrong = |why| self.fault(Reason::CredentialsInvalid, why);
+        let (username, password) =
+            split(shown, b':').ok_or_else(|| wrong("the credentials have no colon"))?;
+        let username = std::str::from_utf8(username).map_err(|_| wrong("the user name is not UTF-8"))?;
+        let consumers = &self.plan.consumers;
+        let Some(known) = consumers.password(username) else {
+            if let Some(decoy) = consumers.decoy() {
+                self.compute(decoy, password).await?;
+            }
+            return Err(wrong("nobody has this user name"));
+        };
+        let right = if known.proof.is_costly() {
+            self.compute(&known.proof, password).await?
+        } else {
+            known.proof.verifies(password)
+        };
+        if !right {
+            return Err(wrong("the password is wrong"));
+        }
+        Ok(consumers.identity_of(known, CredentialKind::Basic, username))
+    }
+
+    /// Verifies a slow hash on a thread beside those that serve.
+    async fn compute(&self, hash: &Password, password: &[u8]) -> Result<bool, Fault> {
+        let busy =
+            || Fault::new(Reason::AuthenticationLimited).because("too many passwords are being verified");
+        let turn = tokio::time::timeout(PATIENCE, self.turns.acquire()).await;
+        let _turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
+        let (hash, password) = (hash.clone(), password.to_vec());
+        let computed = tokio::task::spawn_blocking(move || hash.verifies(&password)).await;
+        computed.map_err(|_| Fault::new(Reason::Internal).because("verifying a password ended early"))
+    }
+}
+
+impl Authenticate for BasicAuthFilter {
+    async fn authenticate(
+        &self,
+        exchange: &mut Exchange,
+        _: &dyn Outside,
+        guard: Guard<'_>,
+    ) -> Result<Arc<Identity>, Fault> {
+        let shown = self.find(&exchange.request)?;
+        let digest = hmac::sign(&self.key, &shown);
+        let now = exchange.moment.unix_seconds;
+        let identity = match self.cache.get(digest.as_ref(), now) {
+            Some(identity) => identity,
+            None => {
+                guard.may_try()?;
+                let identity = self.verify(&shown).await?;
+                let until = now.saturating_add(self.plan.config.remember.as_duration().as_secs());
+                self.cache.insert(digest.as_ref(), &identity, until, now);
+                identity
+            }
+        };
+        if self.plan.config.hide_credentials {
+            exchange.request.fields.remove(Known::Authorization);
+        }
+        Ok(identity)
+    }
+}
+
+impl fmt::Debug for BasicAuthFilter {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("BasicAuthFilter").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,172 @@
+//! Consumers of the configuration and of its files become one directory.
+
+use std::sync::Arc;
+
+use torana_config::written::{ConsumerBasicConfig, ConsumerConfig, ConsumerJwtConfig, ConsumerKeyForm};
+use torana_config::{Document, Finding, Path, Resolver, parse_consumers};
+use torana_credential::directory::{Builder, Directory, Duplicate, Password};
+use torana_credential::jose::{Algorithm, VerifyingKey};
+use torana_identity::Consumer;
+
+use crate::policy::jwt::decode_base64;
+
+/// More findings than this about consumers help nobody.
+const MOST_FINDINGS: usize = 50;
+
+/// Reads every consumer. What is wrong with one leaves it out and is a finding.
+pub(crate) fn read(
+    document: &Document,
+    resolver: &dyn Resolver,
+    findings: &mut Vec<Finding>,
+) -> Arc<Directory> {
+    let form = &document.config().consumers;
+    let mut builder = Builder::default();
+    let mut mistakes = Vec::new();
+    let whole = Path::root().key("consumers");
+    let list = if form.files().is_empty() { whole.clone() } else { whole.key("inline") };
+    for (index, consumer) in form.inline().iter().enumerate() {
+        if let Err(message) = add(&mut builder, consumer) {
+            mistakes.push((list.index(index), message));
+        }
+    }
+    for (index, name) in form.files().iter().enumerate() {
+        let place = whole.key("files").index(index);
+        match resolver.large_file(name) {
+            Ok(text) => {
+                let mut wrong = Vec::new();
+                let said = parse_consumers(name, &text, resolver, |consumer, at| {
+                    if wrong.len() < MOST_FINDINGS
+                        && let Err(message) = add(&mut builder, &consumer)
+                    {
+                        wrong.push(format!("{}: {message}", at()));
+                    }
+                });
+                mistakes.extend(said.into_iter().chain(wrong).map(|message| (place.clone(), message)));
+            }
+            Err(error) => mistakes.push((place, format!("the file gives no consumers: {error}"))),
+        }
+    }
+    for (place, message) in mistakes.into_iter().take(MOST_FINDINGS) {
+        findings.push(Finding::error("bad-consumer", message).at(document.span_at(&place)));
+    }
+    Arc::new(builder.build())
+}
+
+fn add(builder: &mut Builder, config: &ConsumerConfig) -> Result<(), String> {
+    let id = [&config.id, &config.username, &config.custom_id].into_iter().flatten().next();
+    let id =
+        id.filter(|id| !id.is_empty()).ok_or("a consumer needs an `id`, a `username` or a `custom_id`")?;
+    for text in [&config.id, &config.username, &config.custom_id].into_iter().flatten() {
+        // They are sent in fields.
+        if !text.chars().all(|one| one >= ' ' && one != '\u{7f}') || text.trim() != text {
+            return Err("an identifier or name holds control characters, or spaces around it".into());
+        }
+    }
+    let shared =
+        |builder: &mut Builder, list: &[String]| list.iter().map(|one| builder.shared(one)).collect();
+    let consumer = Consumer {
+        id: id.as_str().into(),
+        username: config.username.as_deref().map(Into::into),
+        custom_id: config.custom_id.as_deref().map(Into::into),
+        groups: shared(builder, &config.groups),
+        tags: shared(builder, &config.tags),
+        metadata: (!config.metadata.is_empty()).then(|| Box::new(config.metadata.clone())),
+    };
+    builder.consumer(consumer, &print(config)).map_err(said)?;
+    for key in &config.keys {
+        let (key, expires, id) = match key {
+            ConsumerKeyForm::Key(key) => (key, None, None),
+            ConsumerKeyForm::Full(full) => (&full.key, full.expires_at, full.id.as_deref()),
+        };
+        if key.expose().is_empty() {
+            return Err("a key is empty".into());
+        }
+        builder.key(key.expose().as_bytes(), expires.unwrap_or(u64::MAX), id).map_err(said)?;
+    }
+    for basic in &config.basic {
+        let password = password(basic, id)?;
+        if basic.username.is_empty() || basic.username.contains(':') {
+            return Err("a user name is not empty and holds no colon (RFC 7617)".into());
+        }
+        builder.basic(&basic.username, password).map_err(said)?;
+    }
+    for hmac in &config.hmac {
+        if hmac.secret.expose().is_empty() {
+            return Err("a secret is empty".into());
+        }
+        builder.hmac(&hmac.username, hmac.secret.clone()).map_err(said)?;
+    }
+    for jwt in &config.jwt {
+        builder.token_key(&jwt.key, token_key(jwt)?).map_err(said)?;
+    }
+    for certificate in &config.certificates {
+        let print = hexadecimal(&certificate.sha256).ok_or("a `sha256` is 64 hexadecimal digits")?;
+        builder.certificate(print).map_err(said)?;
+    }
+    for access in &config.sigv4 {
+        if access.secret_access_key.expose().is_empty() {
+            return Err("a secret is empty".into());
+        }
+        builder.sigv4(&access.access_key_id, access.secret_access_key.clone()).map_err(said)?;
+    }
+    Ok(())
+}
+
+fn said(duplicate: Duplicate) -> String {
+    duplicate.to_string()
+}
+
+fn password(config: &ConsumerBasicConfig, id: &str) -> Result<Password, String> {
+    let made = match (&config.password, &config.hash, &config.sha1) {
+        (Some(password), None, None) => Password::plain(password.expose()),
+        (None, Some(hash), None) => Password::hash(hash.expose()),
+        (None, None, Some(sha1)) => Password::kong(sha1.expose(), id),
+        _ => return Err("a password is exactly one of `password`, `hash` and `sha1`".into()),
+    };
+    made.map_err(|error| format!("a password cannot be used: {error}"))
+}
+
+fn token_key(config: &ConsumerJwtConfig) -> Result<VerifyingKey, String> {
+    let accepted: Vec<_> = Algorithm::from_name(config.algorithm.name()).into_iter().collect();
+    let made = match (&config.secret, &config.public_key) {
+        (Some(secret), None) if config.secret_base64 => {
+            let bytes = decode_base64(secret.expose()).ok_or("a secret is not base64")?;
+            VerifyingKey::secret(&bytes, &accepted)
+        }
+        (Some(secret), None) => VerifyingKey::secret(secret.expose().as_bytes(), &accepted),
+        (None, Some(pem)) => VerifyingKey::pem(pem, &accepted),
+        _ => return Err("a key of tokens is exactly one of `secret` and `public_key`".into()),
+    };
+    made.map_err(|error| format!("a key of tokens cannot be used: {error}"))
+}
+
+fn hexadecimal(text: &str) -> Option<[u8; 32]> {
+    let digits: String = text.chars().filter(|one| *one != ':').collect();
+    if digits.len() != 64 || !digits.is_ascii() {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (place, byte) in bytes.iter_mut().enumerate() {
+        let start = place.saturating_mul(2);
+        *byte = u8::from_str_radix(digits.get(start..start.saturating_add(2))?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+/// Everything of a consumer, to be hashed: a directory with another secret is another one.
+fn print(config: &ConsumerConfig) -> String {
+    let mut text = format!("{config:?}");
+    let keys = config.keys.iter().map(|key| match key {
+        ConsumerKeyForm::Key(key) => key,
+        ConsumerKeyForm::Full(full) => &full.key,
+    });
+    let basic = config.basic.iter().flat_map(|one| [&one.password, &one.hash, &one.sha1]).flatten();
+    let others = config.hmac.iter().map(|one| &one.secret);
+    let others = others.chain(config.jwt.iter().filter_map(|one| one.secret.as_ref()));
+    let others = others.chain(config.sigv4.iter().map(|one| &one.secret_access_key));
+    for secret in keys.chain(basic).chain(others) {
+        text.push('\0');
+        text.push_str(secret.expose());
+    }
+    text
+}
