@@ -11,7 +11,7 @@ mod server;
 mod service;
 
 pub use config::Config;
-pub use forms::{Off, OneOrMany, Switch};
+pub use forms::{Defaulted, Off, On, OneOrMany, Switch};
 pub use policy::*;
 pub use route::{RespondConfig, RouteConfig, ValueCondition, ValueConditionConfig};
 pub use server::{

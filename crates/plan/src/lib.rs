@@ -19,8 +19,10 @@ mod text;
 pub use order::{ORDER, Phase};
 pub use plan::{Action, EndpointPlan, HostHeader, Plan, RoutePlan, ServicePlan, Settings, UpstreamTimeouts};
 pub use policy::{
-    AuthenticationGroup, AuthenticationPlan, IssuerPlan, JwtPlan, KeyPlan, KeysPlan, MintPlan, PlannedPolicy,
-    PolicyPlan, RateLimitPlan, RemoteKeysPlan, RolesPlan, Scope, UpstreamTokenPlan,
+    AclPlan, AllowIfPlan, Asked, AuthenticationGroup, AuthenticationPlan, BotDetectionPlan, CorsPlan,
+    CsrfPlan, IpRestrictionPlan, IssuerPlan, JwtPlan, KeyPlan, KeysPlan, MintPlan, OriginPattern,
+    PlannedPolicy, PolicyPlan, RateLimitPlan, RemoteKeysPlan, RequestSizePlan, RequiredHeadersPlan,
+    RequiredValue, RoleSource, RolesPlan, RulePlan, Scope, SecurityHeadersPlan, UpstreamTokenPlan,
 };
 pub use resilience::{BreakerPlan, FallbackPlan, HealthPlan, ProbesPlan};
 
@@ -63,7 +65,9 @@ pub fn load(name: &str, text: &str, resolver: &dyn Resolver) -> Loaded {
 /// was taken out is not said.
 fn holds_of_a_part(finding: &Finding) -> bool {
     const ONLY_OF_THE_WHOLE: &[&str] = &[
+        "acl-without-authentication",
         "ambiguous-route",
+        "contradiction",
         "bad-prefix",
         "duplicate-route",
         "no-action",

@@ -4,7 +4,7 @@ use crate::forwarded::Forwarded;
 use crate::upstream::{Upstream, UpstreamTimeouts};
 use bytes::Bytes;
 use std::sync::Arc;
-use torana_filters::{Filter, LimiterState};
+use torana_filters::{Filter, LimiterState, ReservedFields};
 use torana_http::FieldName;
 use torana_observe::{AccessLog, RouteMetrics};
 use torana_route::{NormalizeOptions, Router};
@@ -25,7 +25,7 @@ pub struct Pipeline {
     /// The field that carries the request's identifier, and whether one that came along is kept.
     pub request_id: Option<RequestIdField>,
     /// Fields that only filters may set: removed from every request.
-    pub identity_fields: Vec<FieldName>,
+    pub reserved_fields: ReservedFields,
     /// Finds the route.
     pub router: Router,
     /// The routes, by the router's numbers.

@@ -1,11 +1,16 @@
 //! Which policies are in force on a route: the narrowest scope that speaks wins, `off` switches off.
 
+use super::access;
 use std::collections::HashMap;
 
 use torana_config::written::{PoliciesConfig, Switch};
 use torana_config::{Document, Finding, Path};
 
-use crate::policy::{PlannedPolicy, PolicyPlan, Scope, jwt, rate_limit, roles};
+use crate::policy::{PlannedPolicy, PolicyPlan, Scope};
+use crate::policy::{
+    acl, allow_if, bot_detection, cors, csrf, ip_restriction, jwt, rate_limit, request_size,
+    required_headers, roles, security_headers,
+};
 
 /// A scope and what it says about policies.
 pub(super) struct Layer<'a> {
@@ -42,9 +47,23 @@ impl Planned {
                 }
             };
         }
+        plan!(security_headers, |layer, path, config| security_headers::plan(
+            document, path, config, findings
+        ));
+        plan!(cors, |layer, path, config| cors::plan(document, path, config, findings));
+        plan!(ip_restriction, |layer, path, config| ip_restriction::plan(document, path, config, findings));
+        plan!(request_size, |layer, path, config| request_size::plan(document, path, config, findings));
+        plan!(required_headers, |layer, path, config| required_headers::plan(
+            document, path, config, findings
+        ));
+        plan!(bot_detection, |layer, path, config| bot_detection::plan(document, path, config, findings));
+        plan!(csrf, |layer, path, config| csrf::plan(document, path, config, findings));
         plan!(jwt, |layer, path, config| jwt::plan(document, path, config, findings));
         plan!(roles, |layer, path, config| roles::plan(document, path, config, findings));
+        plan!(acl, |layer, path, config| acl::plan(document, path, config, findings));
+        plan!(allow_if, |layer, path, config| allow_if::plan(document, path, config, findings));
         plan!(rate_limit, |layer, _path, config| rate_limit::plan(&layer.id, config));
+        access::apply(document, layers, &mut policies, findings);
         policies.sort_by_key(|planned| planned.policy.phase().place());
         policies
     }
