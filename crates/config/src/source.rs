@@ -99,6 +99,17 @@ impl Source {
         format!("`{}`", self.shown.get(span.start..span.end).unwrap_or("").escape_debug())
     }
 
+    /// The place of a part of a text, where the text stands at `whole` as it is.
+    #[must_use]
+    pub fn part(&self, whole: &Span, text: &str, part: Range<usize>) -> Option<Span> {
+        let from = self.shown.get(whole.start..)?;
+        // Quotes and the marks of a block stand before it, on one line at most.
+        let begin = from.find(text).filter(|begin| *begin <= 256)?;
+        let start = whole.start.checked_add(begin)?.checked_add(part.start)?;
+        let end = start.checked_add(part.len().max(1))?;
+        Some(self.span(start..end.min(self.shown.len())))
+    }
+
     pub(crate) fn text(&self) -> &Arc<str> {
         &self.text
     }

@@ -21,7 +21,7 @@ pub use consumer::{
     ConsumerBasicConfig, ConsumerCertificateConfig, ConsumerConfig, ConsumerHmacConfig, ConsumerJwtConfig,
     ConsumerKeyConfig, ConsumerKeyForm, ConsumerSigV4Config, ConsumersConfig, ConsumersForm,
 };
-pub use forms::{Off, OneOrMany, Switch};
+pub use forms::{Defaulted, Off, On, OneOrMany, Switch};
 pub use http2::{Http2Config, UpstreamProtocol};
 pub use listen::{
     ClientAuthConfig, ClientAuthMode, ClientCertificateFields, ListenForm, ListenerConfig, ListenerTlsConfig,

@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::rc::Rc;
+use std::sync::LazyLock;
 
 /// A value.
 #[derive(Clone, Debug)]
@@ -38,6 +39,13 @@ impl<'v> Value<'v> {
     #[must_use]
     pub const fn text(text: &'v str) -> Self {
         Self::Text(Cow::Borrowed(text))
+    }
+
+    /// A map without anything in it.
+    #[must_use]
+    pub fn empty() -> Self {
+        static EMPTY: LazyLock<Map<String, Json>> = LazyLock::new(Map::new);
+        Self::Object(&EMPTY)
     }
 
     /// What stands in a claim.

@@ -111,6 +111,18 @@ reasons! {
     AuthenticationLimited, "authentication_limited", Client, 429, "Too many requests; try again later.";
     /// The caller is known but may not do this.
     Forbidden, "forbidden", Client, 403, "You are not allowed to do this.";
+    /// The client's address may not call.
+    AddressNotAllowed, "address_not_allowed", Client, 403, "You are not allowed to do this.";
+    /// A page of an origin that may not.
+    OriginNotAllowed, "origin_not_allowed", Client, 403, "You are not allowed to do this.";
+    /// A page of another site made a browser send this.
+    CrossSiteRequest, "cross_site_request", Client, 403, "You are not allowed to do this.";
+    /// A program that may not, by what it calls itself.
+    ProgramNotAllowed, "program_not_allowed", Client, 403, "You are not allowed to do this.";
+    /// A field is missing, or not as it has to be.
+    HeaderNotAccepted, "header_not_accepted", Client, 400, "A header field of the request is missing or not accepted.";
+    /// The length of the body has to be declared (RFC 9110 section 15.5.12).
+    LengthRequired, "length_required", Client, 411, "The length of the request body must be declared.";
     /// A request limit is used up.
     RateLimited, "rate_limited", Client, 429, "Too many requests; try again later.";
     /// The caller has as many requests under way as it may have.

@@ -61,6 +61,10 @@ pub struct Exchange {
     pub body: Option<Bytes>,
     /// The client: the socket's peer, or what trusted proxies say.
     pub client_address: IpAddr,
+    /// Whether the client came over TLS: to the gateway, or to a trusted proxy that says so.
+    pub secure: bool,
+    /// The longest body that a filter lets pass, counted on its way.
+    pub body_limit: Option<u64>,
     /// When the request began.
     pub moment: Moment,
     /// Who is calling, once a filter has verified it.
@@ -85,6 +89,8 @@ impl Default for Exchange {
             request: RequestHead::default(),
             body: None,
             client_address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            secure: false,
+            body_limit: None,
             moment: Moment::default(),
             identity: None,
             refusal: None,

@@ -4,25 +4,50 @@
 //! plan once per configuration and shared by all workers.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly"))]
 
+mod access;
+mod acl;
+mod allow_if;
 mod authentication;
 mod basic_auth;
+mod bot_detection;
+mod cors;
+mod csrf;
+mod facts;
+mod hygiene;
+mod ip_restriction;
 mod jwt;
 mod key_auth;
+mod origin;
 mod rate_limit;
+mod request_size;
+mod required_headers;
 mod roles;
+mod security_headers;
 
+pub use access::AccessFilter;
+pub use acl::{AclFilter, GROUP_FIELDS};
+pub use allow_if::AllowIfFilter;
 pub use authentication::{AuthenticationFilter, CONSUMER_FIELDS, FailureLimit, Method, Place};
 pub use basic_auth::BasicAuthFilter;
+pub use bot_detection::BotDetectionFilter;
+pub use cors::{CorsFilter, preflight_method};
+pub use csrf::CsrfFilter;
+pub use facts::ExchangeFacts;
+pub use hygiene::ReservedFields;
+pub use ip_restriction::IpRestrictionFilter;
 pub use jwt::{JwtFilter, RemoteKeys};
 pub use key_auth::KeyAuthFilter;
 pub use rate_limit::{LimiterState, LimiterUsage, RateLimitFilter};
+pub use request_size::RequestSizeFilter;
+pub use required_headers::RequiredHeadersFilter;
 pub use roles::RolesFilter;
+pub use security_headers::SecurityHeadersFilter;
 
 pub use torana_store::{Place as StoreAddress, RedisStore, StoreSettings, StoreUsage, Topology};
 
 use std::sync::Arc;
 use torana_filter::{DynamicFilter, Exchange, Needs, OnRequest, OnResponse, Outside, Verdict};
-use torana_http::{FieldName, Fields, ResponseHead};
+use torana_http::ResponseHead;
 
 /// Any filter.
 #[derive(Clone, Debug)]
@@ -31,6 +56,26 @@ pub enum Filter {
     Authentication(AuthenticationFilter),
     /// Callers have a role.
     Roles(RolesFilter),
+    /// Callers belong to a group.
+    Acl(AclFilter),
+    /// Browsers are told to be careful.
+    SecurityHeaders(SecurityHeadersFilter),
+    /// Pages of other origins may read answers.
+    Cors(CorsFilter),
+    /// Only some addresses may call.
+    IpRestriction(IpRestrictionFilter),
+    /// Bodies are only so long.
+    RequestSize(RequestSizeFilter),
+    /// Requests have these fields.
+    RequiredHeaders(RequiredHeadersFilter),
+    /// Programs that say what they are do not pass.
+    BotDetection(BotDetectionFilter),
+    /// What another site makes a browser send does not pass.
+    Csrf(CsrfFilter),
+    /// Callers are known.
+    Access(AccessFilter),
+    /// Expressions hold.
+    AllowIf(AllowIfFilter),
     /// Callers make only so many requests.
     RateLimit(RateLimitFilter),
     /// Code from outside.
@@ -44,6 +89,16 @@ impl Filter {
         match self {
             Self::Authentication(filter) => filter.name(),
             Self::Roles(_) => "roles",
+            Self::Acl(_) => "acl",
+            Self::SecurityHeaders(_) => "security_headers",
+            Self::Cors(_) => "cors",
+            Self::IpRestriction(_) => "ip_restriction",
+            Self::RequestSize(_) => "request_size",
+            Self::RequiredHeaders(_) => "required_headers",
+            Self::BotDetection(_) => "bot_detection",
+            Self::Csrf(_) => "csrf",
+            Self::Access(_) => "access",
+            Self::AllowIf(_) => "allow_if",
             Self::RateLimit(_) => "rate_limit",
             Self::Dynamic(filter) => filter.name(),
         }
@@ -54,8 +109,8 @@ impl Filter {
     pub fn needs(&self) -> Needs {
         match self {
             Self::Authentication(filter) => filter.needs(),
-            Self::Roles(_) | Self::RateLimit(_) => Needs::NOTHING,
             Self::Dynamic(filter) => filter.needs(),
+            _ => Needs::NOTHING,
         }
     }
 
@@ -65,6 +120,16 @@ impl Filter {
         match self {
             Self::Authentication(filter) => filter.describe(),
             Self::Roles(filter) => filter.describe(),
+            Self::Acl(filter) => filter.describe(),
+            Self::SecurityHeaders(filter) => filter.describe(),
+            Self::Cors(filter) => filter.describe(),
+            Self::IpRestriction(filter) => filter.describe(),
+            Self::RequestSize(filter) => filter.describe(),
+            Self::RequiredHeaders(filter) => filter.describe(),
+            Self::BotDetection(filter) => filter.describe(),
+            Self::Csrf(filter) => filter.describe(),
+            Self::Access(filter) => filter.describe(),
+            Self::AllowIf(filter) => filter.describe(),
             Self::RateLimit(filter) => filter.describe(),
             Self::Dynamic(_) => "what its author says".into(),
         }
@@ -76,6 +141,16 @@ impl OnRequest for Filter {
         match self {
             Self::Authentication(filter) => filter.on_request(exchange, outside).await,
             Self::Roles(filter) => filter.on_request(exchange, outside).await,
+            Self::Acl(filter) => filter.on_request(exchange, outside).await,
+            Self::Cors(filter) => filter.on_request(exchange, outside).await,
+            Self::IpRestriction(filter) => filter.on_request(exchange, outside).await,
+            Self::RequestSize(filter) => filter.on_request(exchange, outside).await,
+            Self::RequiredHeaders(filter) => filter.on_request(exchange, outside).await,
+            Self::BotDetection(filter) => filter.on_request(exchange, outside).await,
+            Self::Csrf(filter) => filter.on_request(exchange, outside).await,
+            Self::Access(filter) => filter.on_request(exchange, outside).await,
+            Self::AllowIf(filter) => filter.on_request(exchange, outside).await,
+            Self::SecurityHeaders(_) => Verdict::Continue,
             Self::RateLimit(filter) => filter.on_request(exchange, outside).await,
             Self::Dynamic(filter) => filter.on_request(exchange, outside).await,
         }
@@ -87,29 +162,9 @@ impl OnResponse for Filter {
         match self {
             Self::RateLimit(filter) => filter.on_response(exchange, response).await,
             Self::Dynamic(filter) => filter.on_response(exchange, response).await,
-            Self::Authentication(_) | Self::Roles(_) => Verdict::Continue,
+            Self::Cors(filter) => filter.on_response(exchange, response).await,
+            Self::SecurityHeaders(filter) => filter.on_response(exchange, response).await,
+            _ => Verdict::Continue,
         }
-    }
-}
-
-/// Removes fields that only filters may set: a client that sends one claims to be somebody.
-pub fn strip_identity_headers(fields: &mut Fields, names: &[FieldName]) {
-    if !names.is_empty() {
-        fields.retain(|field, _| !names.iter().any(|name| name.is(field)));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spoofed_identity_is_removed_however_it_is_written() {
-        let mut fields = Fields::default();
-        for name in ["X-User-Id", "x-user-id", "X-USER-ID", "X-Other"] {
-            fields.append(name, b"admin").unwrap();
-        }
-        strip_identity_headers(&mut fields, &[FieldName::new("X-User-Id")]);
-        assert_eq!(fields.iter().map(|(name, _)| name).collect::<Vec<_>>(), [b"X-Other"]);
     }
 }

@@ -1,90 +1,197 @@
-//! Authorisation by role.
+//! Authorisation by role, on the whole scope or by path and method.
 //!
-//! A request without a verified caller is answered 401, whatever the order of policies: nobody passes here
-//! for want of an identity.
+//! The most specific rule decides what is asked; what any matching rule denies is denied. Patterns and their
+//! precedence are the router's, so a rule means what the same pattern means for a route. A path is judged in
+//! every reading that a service may give it ([`readings`]): each of them has to pass.
+//!
+//! Where something is asked, a request without a verified caller is answered 401, whatever the order of
+//! policies: nobody passes here for want of an identity.
 
+mod readings;
+
+use readings::{Reading, readings};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use torana_fault::{Fault, Reason};
-use torana_filter::{Exchange, OnRequest, Outside, Verdict};
-use torana_plan::RolesPlan;
+use torana_filter::{Exchange, Identity, OnRequest, Outside, Verdict};
+use torana_plan::{Asked, RoleSource, RolesPlan, RulePlan};
+use torana_route::Router;
+
+/// How many rules are told when the filter describes itself.
+const TOLD: usize = 8;
+
+/// Fields by which some services take another method than the request has: a rule for it must hold too.
+const OVERRIDES: [&str; 3] = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"];
 
 /// Callers have a role.
 #[derive(Clone, Debug)]
 pub struct RolesFilter {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
     plan: Arc<RolesPlan>,
+    /// By the places of the plan's rules. `None` could only be two rules that the plan's checks have let
+    /// through although they are equally specific: then nobody passes.
+    rules: Option<Router>,
+    /// What is asked where no rule matches.
+    otherwise: Asked,
+    /// Whether a rule names a method.
+    by_method: bool,
+}
+
+/// What became of a caller under the rules for one path.
+enum Judgement<'r> {
+    Passed,
+    /// Something is asked, and nobody is known.
+    Unknown,
+    /// This rule denies the caller.
+    Denied(&'r RulePlan),
+    /// The caller lacks what this rule asks for, or what is asked where none matches.
+    Lacking(Option<&'r RulePlan>),
 }
 
 impl RolesFilter {
     /// Prepares the filter.
     #[must_use]
     pub fn prepare(plan: &Arc<RolesPlan>) -> Self {
-        Self { plan: Arc::clone(plan) }
+        let specs = plan.rules.iter().map(RulePlan::spec).collect();
+        let otherwise = Asked { any: plan.any.clone(), all: plan.all.clone(), ..Asked::default() };
+        let by_method = plan.rules.iter().any(|rule| !rule.methods.is_empty());
+        let inner = Inner { plan: Arc::clone(plan), rules: Router::build(specs).ok(), otherwise, by_method };
+        Self { inner: Arc::new(inner) }
     }
 
     /// What it asks for.
     #[must_use]
     pub fn describe(&self) -> String {
-        let mut parts = Vec::new();
-        if !self.plan.any.is_empty() {
-            parts.push(format!("one of the roles {}", self.plan.any.join(", ")));
+        let plan = &self.inner.plan;
+        let rules = plan.rules.iter().take(TOLD);
+        let mut parts: Vec<String> =
+            rules.map(|rule| format!("{} on {}", describe(&rule.asked), rule.text)).collect();
+        let more = plan.rules.len().saturating_sub(TOLD);
+        if more > 0 {
+            parts.push(format!("{more} more rules"));
         }
-        if !self.plan.all.is_empty() {
-            parts.push(format!("all of the roles {}", self.plan.all.join(", ")));
+        if self.inner.otherwise != Asked::default() {
+            let elsewhere = if plan.rules.is_empty() { "" } else { " elsewhere" };
+            parts.push(format!("{}{elsewhere}", describe(&self.inner.otherwise)));
         }
-        parts.join(" and ")
+        parts.join("; ")
+    }
+}
+
+/// What is asked, in words.
+fn describe(asked: &Asked) -> String {
+    if asked.nobody {
+        return "nobody".into();
+    }
+    let mut parts = Vec::new();
+    let list = |verb: &str, roles: &[String]| match roles {
+        [one] => format!("{verb}the role {one}"),
+        many if verb.is_empty() => format!("one of the roles {}", many.join(", ")),
+        many => format!("{verb}the roles {}", many.join(", ")),
+    };
+    if !asked.any.is_empty() {
+        parts.push(list("", &asked.any));
+    }
+    if !asked.all.is_empty() {
+        parts.push(list("all of ", &asked.all).replace("all of the role ", "the role "));
+    }
+    if !asked.deny.is_empty() {
+        parts.push(list("none of ", &asked.deny).replace("none of the role ", "not the role "));
+    }
+    if parts.is_empty() { "any known caller".into() } else { parts.join(" and ") }
+}
+
+impl Inner {
+    fn judge(&self, identity: Option<&Identity>, reading: &Reading<'_>) -> Judgement<'_> {
+        let Some(router) = &self.rules else { return Judgement::Lacking(None) };
+        let mut deciding: Option<&RulePlan> = None;
+        let mut denying: Option<&RulePlan> = None;
+        if !self.plan.rules.is_empty() {
+            router.each(reading, &mut |place| {
+                let Some(rule) = self.plan.rules.get(place) else { return ControlFlow::Continue(()) };
+                if reading.slash && !rule.path.as_str().starts_with('~') {
+                    return ControlFlow::Continue(());
+                }
+                deciding = deciding.or(Some(rule));
+                let has_denied = |identity| rule.asked.deny.iter().any(|role| self.has(identity, role));
+                if rule.asked.nobody || identity.is_some_and(has_denied) {
+                    denying = Some(rule);
+                    return ControlFlow::Break(());
+                }
+                ControlFlow::Continue(())
+            });
+        }
+        if let Some(rule) = denying {
+            return Judgement::Denied(rule);
+        }
+        let asked = deciding.map_or(&self.otherwise, |rule| &rule.asked);
+        if deciding.is_none() && (reading.slash || *asked == Asked::default()) {
+            return Judgement::Passed;
+        }
+        let Some(identity) = identity else { return Judgement::Unknown };
+        let any = asked.any.is_empty() || asked.any.iter().any(|role| self.has(identity, role));
+        if any && asked.all.iter().all(|role| self.has(identity, role)) {
+            return Judgement::Passed;
+        }
+        Judgement::Lacking(deciding)
+    }
+
+    /// Why the caller may not, in one of the readings of the path.
+    fn refusal(&self, identity: Option<&Identity>, method: &[u8], path: &[u8]) -> Option<Fault> {
+        let mut refusal = None;
+        readings(method, path, &mut |reading| {
+            let who = || identity.map_or("nobody", |identity| identity.consumer.as_str());
+            refusal = Some(match self.judge(identity, reading) {
+                Judgement::Passed => return ControlFlow::Continue(()),
+                Judgement::Unknown => Fault::new(Reason::CredentialsMissing)
+                    .because("nothing has said who calls")
+                    .with_field("WWW-Authenticate", "Bearer".into()),
+                Judgement::Denied(rule) => {
+                    Fault::new(Reason::Forbidden).because(format!("{} denies {}", rule.text, who()))
+                }
+                Judgement::Lacking(rule) => {
+                    let asked = describe(rule.map_or(&self.otherwise, |rule| &rule.asked));
+                    let on = rule.map(|rule| format!(" on {}", rule.text)).unwrap_or_default();
+                    Fault::new(Reason::Forbidden).because(format!("{} lacks {asked}{on}", who()))
+                }
+            });
+            ControlFlow::Break(())
+        });
+        refusal
+    }
+
+    /// Whether the caller has the role in one of the places where roles stand. Compared byte by byte.
+    fn has(&self, identity: &Identity, role: &str) -> bool {
+        self.plan.from.iter().any(|source| match source {
+            RoleSource::Roles => identity.has_role(role),
+            RoleSource::Groups => identity.in_group(role),
+            RoleSource::Claim(path) => match identity.claim(path) {
+                Some(serde_json::Value::Array(list)) => list.iter().any(|own| own.as_str() == Some(role)),
+                Some(serde_json::Value::String(words)) => words.split(' ').any(|own| own == role),
+                _ => false,
+            },
+        })
     }
 }
 
 impl OnRequest for RolesFilter {
     async fn on_request(&self, exchange: &mut Exchange, _: &dyn Outside) -> Verdict {
-        let Some(identity) = &exchange.identity else {
-            return Verdict::Fail(
-                Fault::new(Reason::CredentialsMissing)
-                    .because("nothing has said who calls")
-                    .with_field("WWW-Authenticate", "Bearer".into()),
-            );
-        };
-        let plan = &self.plan;
-        let any = plan.any.is_empty() || plan.any.iter().any(|role| identity.has_role(role));
-        if any && plan.all.iter().all(|role| identity.has_role(role)) {
-            return Verdict::Continue;
+        let identity = exchange.identity.as_deref();
+        let request = &exchange.request;
+        let mut fault = self.inner.refusal(identity, request.method_bytes(), request.path());
+        if fault.is_none() && self.inner.by_method {
+            for method in OVERRIDES.iter().flat_map(|name| request.fields.get_all(*name)) {
+                let method = method.trim_ascii().to_ascii_uppercase();
+                fault = fault.or_else(|| self.inner.refusal(identity, &method, request.path()));
+            }
         }
-        let detail = format!("{} lacks {}", identity.consumer, self.describe());
-        Verdict::Fail(Fault::new(Reason::Forbidden).because(detail))
+        fault.map_or(Verdict::Continue, Verdict::Fail)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use torana_filter::Identity;
-
-    async fn reason(any: &[&str], all: &[&str], roles: Option<&[&str]>) -> Option<Reason> {
-        let owned = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let filter = RolesFilter::prepare(&Arc::new(RolesPlan { any: owned(any), all: owned(all) }));
-        let identity = roles.map(|roles| {
-            Arc::new(Identity { consumer: "u".into(), roles: owned(roles), ..Identity::default() })
-        });
-        let mut exchange = Exchange { identity, ..Exchange::default() };
-        match filter.on_request(&mut exchange, &torana_filter::Offline).await {
-            Verdict::Continue => None,
-            Verdict::Fail(fault) => Some(fault.reason),
-            Verdict::Respond(_) => panic!("roles answer nothing"),
-        }
-    }
-
-    #[tokio::test]
-    async fn one_of_any_and_every_one_of_all() {
-        assert_eq!(reason(&["user", "admin"], &[], Some(&["admin"])).await, None);
-        assert_eq!(reason(&["user"], &[], Some(&["User"])).await, Some(Reason::Forbidden));
-        assert_eq!(reason(&[], &["a", "b"], Some(&["b", "a"])).await, None);
-        assert_eq!(reason(&[], &["a", "b"], Some(&["a"])).await, Some(Reason::Forbidden));
-        assert_eq!(reason(&["x"], &["a"], Some(&["a"])).await, Some(Reason::Forbidden));
-        assert_eq!(reason(&["x"], &[], Some(&[])).await, Some(Reason::Forbidden));
-    }
-
-    #[tokio::test]
-    async fn nobody_is_not_let_through() {
-        assert_eq!(reason(&["user"], &[], None).await, Some(Reason::CredentialsMissing));
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! Builds the plan. What cannot be planned is an error and is left out, so that the rest is still
 //! looked at.
 
+pub(crate) mod access;
 mod authentication;
 mod http2;
 mod listeners;
@@ -63,6 +64,7 @@ fn settings(document: &Document, resolver: &dyn Resolver, findings: &mut Vec<Fin
         http2: config.http2.clone(),
         access_log: config.access_log.on().map(torana_config::written::AccessLogForm::config),
         drain_timeout: config.drain_timeout,
+        reserved_headers: config.reserved_headers.clone(),
         paths: config.paths.clone(),
     }
 }
@@ -73,6 +75,9 @@ fn check_names(document: &Document, config: &Config, findings: &mut Vec<Finding>
     }
     if let Some(name) = config.request_id.header.on() {
         text::field_name(document, &Path::root().key("request_id").key("header"), name, findings);
+    }
+    for (index, name) in config.reserved_headers.iter().enumerate() {
+        text::field_name(document, &Path::root().key("reserved_headers").index(index), name, findings);
     }
     if config.limits.head_bytes < config.limits.target_bytes {
         let place = document.span_at(&Path::root().key("limits"));

@@ -25,9 +25,11 @@ pub use balance::{BalanceAlgorithm, BalancePlan, HashKeyPlan, StickyPlan, ZonePl
 pub use order::{ORDER, Phase};
 pub use plan::{Action, EndpointPlan, HostHeader, Plan, RoutePlan, ServicePlan, Settings, UpstreamTimeouts};
 pub use policy::{
-    AuthenticationGroup, AuthenticationPlan, BasicAuthPlan, CostPlan, IssuerPlan, JwtPlan, KeyAuthPlan,
-    KeyPart, KeyPlan, KeysPlan, MintPlan, PlannedPolicy, PolicyPlan, RateLimitPlan, RemoteKeysPlan,
-    RolesPlan, Scope, SharingPlan, UpstreamTokenPlan, WindowPlan,
+    AclPlan, AllowIfPlan, Asked, AuthenticationGroup, AuthenticationPlan, BasicAuthPlan, BotDetectionPlan,
+    CorsPlan, CostPlan, CsrfPlan, IpRestrictionPlan, IssuerPlan, JwtPlan, KeyAuthPlan, KeyPart, KeyPlan,
+    KeysPlan, MintPlan, OriginPattern, PlannedPolicy, PolicyPlan, RateLimitPlan, RemoteKeysPlan,
+    RequestSizePlan, RequiredHeadersPlan, RequiredValue, RoleSource, RolesPlan, RulePlan, Scope,
+    SecurityHeadersPlan, SharingPlan, UpstreamTokenPlan, WindowPlan,
 };
 pub use resilience::{BreakerPlan, FallbackPlan, HealthPlan, ProbesPlan};
 pub use store::{StoreArrangement, StorePlace, StorePlan};
@@ -73,7 +75,9 @@ pub fn load(name: &str, text: &str, resolver: &dyn Resolver) -> Loaded {
 /// was taken out is not said.
 fn holds_of_a_part(finding: &Finding) -> bool {
     const ONLY_OF_THE_WHOLE: &[&str] = &[
+        "acl-without-authentication",
         "ambiguous-route",
+        "contradiction",
         "bad-prefix",
         "duplicate-route",
         "no-action",

@@ -6,14 +6,10 @@ mod scopes;
 
 use std::collections::HashSet;
 
-use torana_config::written::PoliciesConfig;
 use torana_config::{Document, Finding, Path};
 
 use crate::plan::{Action, Plan};
 use crate::policy::PolicyPlan;
-
-/// The policies that say who calls.
-const AUTHENTICATION: [&str; 3] = ["jwt", "key_auth", "basic_auth"];
 
 pub(crate) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>) {
     addresses::lint(document, plan, findings);
@@ -45,16 +41,21 @@ fn unused_services(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
 
 /// What needs to know the caller, where nobody asks who it is.
 fn identity(document: &Document, plan: &Plan, findings: &mut Vec<Finding>) {
-    let expected = asks_who_calls(&document.config().policies);
+    let expected = plan.routes.iter().any(|route| route.protected);
     for route in plan.routes.iter().filter(|route| !route.protected) {
         let place = || document.span_at(&Path::root().key("routes").index(route.index));
         for planned in &route.policies {
             let finding = match &planned.policy {
-                PolicyPlan::Roles(_) => Finding::error(
+                PolicyPlan::Roles(roles) if !(roles.any.is_empty() && roles.all.is_empty()) => Finding::error(
                     "roles-without-authentication",
                     format!("`roles` asks for a role on `{}`, but nothing there says who calls: nobody could pass", route.name),
                 )
                 .help("add a policy that says who calls, such as `jwt`, or write `roles: off` on the route"),
+                PolicyPlan::Acl(_) => Finding::error(
+                    "acl-without-authentication",
+                    format!("`acl` asks for a group on `{}`, but nothing there says who calls: nobody could pass", route.name),
+                )
+                .help("add a policy that says who calls, or write `acl: off` on the route"),
                 PolicyPlan::RateLimit(limit) if limit.expects_caller => Finding::warning(
                     "limit-without-consumer",
                     format!("`rate_limit` counts by caller on `{}`, but nothing there says who calls", route.name),
@@ -64,15 +65,11 @@ fn identity(document: &Document, plan: &Plan, findings: &mut Vec<Finding>) {
             };
             findings.push(finding.at(place()).related("written here", Some(planned.span.clone())));
         }
-        if expected {
+        let closed = route.policies.iter().any(|planned| planned.policy == PolicyPlan::Access);
+        if expected && !closed {
             let what = if matches!(route.action, Action::Respond { .. }) { "answered" } else { "forwarded" };
             let message = format!("`{}` is public: requests are {what} without asking who calls", route.name);
             findings.push(Finding::note("public-route", message).at(place()));
         }
     }
-}
-
-/// Whether a policy of the scope asks who calls.
-fn asks_who_calls(policies: &PoliciesConfig) -> bool {
-    policies.said().iter().any(|(name, said)| *said == Some(true) && AUTHENTICATION.contains(name))
 }

@@ -68,6 +68,8 @@ pub struct Settings {
     pub access_log: Option<AccessLogConfig>,
     /// How long requests in flight may take to end on shutdown.
     pub drain_timeout: TimeSpan,
+    /// Fields that no client may send.
+    pub reserved_headers: Vec<String>,
     /// How paths are read.
     pub paths: PathsConfig,
 }

@@ -1,18 +1,36 @@
 //! Policies in the plan: what is in force on a route, and where each came from.
 
+pub(crate) mod acl;
+pub(crate) mod allow_if;
 pub(crate) mod authentication;
 pub(crate) mod basic_auth;
+pub(crate) mod bot_detection;
+pub(crate) mod cors;
+pub(crate) mod csrf;
+pub(crate) mod ip_restriction;
 pub(crate) mod jwt;
 pub(crate) mod key_auth;
 pub(crate) mod rate_limit;
+pub(crate) mod request_size;
+pub(crate) mod required_headers;
 pub(crate) mod roles;
+pub(crate) mod security_headers;
 
+pub use acl::AclPlan;
+pub use allow_if::AllowIfPlan;
 pub use authentication::{AuthenticationGroup, AuthenticationPlan};
 pub use basic_auth::BasicAuthPlan;
+pub use bot_detection::BotDetectionPlan;
+pub use cors::{CorsPlan, OriginPattern};
+pub use csrf::CsrfPlan;
+pub use ip_restriction::IpRestrictionPlan;
 pub use jwt::{IssuerPlan, JwtPlan, KeyPlan, KeysPlan, MintPlan, RemoteKeysPlan, UpstreamTokenPlan};
 pub use key_auth::KeyAuthPlan;
 pub use rate_limit::{CostPlan, KeyPart, RateLimitPlan, SharingPlan, WindowPlan};
-pub use roles::RolesPlan;
+pub use request_size::RequestSizePlan;
+pub use required_headers::{RequiredHeadersPlan, RequiredValue};
+pub use roles::{Asked, RoleSource, RolesPlan, RulePlan};
+pub use security_headers::SecurityHeadersPlan;
 
 use std::fmt;
 use std::sync::Arc;
@@ -57,10 +75,30 @@ pub struct PlannedPolicy {
 /// A policy with every default filled. The variants stand in the order of their standard phases.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PolicyPlan {
+    /// Browsers are told to be careful.
+    SecurityHeaders(Arc<SecurityHeadersPlan>),
+    /// Pages of other origins may read answers.
+    Cors(Arc<CorsPlan>),
+    /// Only some addresses may call.
+    IpRestriction(Arc<IpRestrictionPlan>),
+    /// Bodies are only so long.
+    RequestSize(Arc<RequestSizePlan>),
+    /// Requests have these fields.
+    RequiredHeaders(Arc<RequiredHeadersPlan>),
+    /// Programs that say what they are do not pass.
+    BotDetection(Arc<BotDetectionPlan>),
+    /// What another site makes a browser send does not pass.
+    Csrf(Arc<CsrfPlan>),
+    /// Callers are known, whichever policy knows them.
+    Access,
     /// Callers say who they are.
     Authentication(AuthenticationPlan),
     /// Callers have a role.
     Roles(Arc<RolesPlan>),
+    /// Callers belong to a group.
+    Acl(Arc<AclPlan>),
+    /// Expressions hold.
+    AllowIf(Arc<AllowIfPlan>),
     /// Callers make only so many requests.
     RateLimit(Arc<RateLimitPlan>),
 }
@@ -72,6 +110,16 @@ impl PolicyPlan {
         match self {
             Self::Authentication(plan) => plan.name(),
             Self::Roles(_) => "roles",
+            Self::Acl(_) => "acl",
+            Self::AllowIf(_) => "allow_if",
+            Self::SecurityHeaders(_) => "security_headers",
+            Self::Cors(_) => "cors",
+            Self::IpRestriction(_) => "ip_restriction",
+            Self::RequestSize(_) => "request_size",
+            Self::RequiredHeaders(_) => "required_headers",
+            Self::BotDetection(_) => "bot_detection",
+            Self::Csrf(_) => "csrf",
+            Self::Access => "access",
             Self::RateLimit(_) => "rate_limit",
         }
     }
@@ -81,9 +129,25 @@ impl PolicyPlan {
     pub fn phase(&self) -> Phase {
         match self {
             Self::Authentication(_) => Phase::Authentication,
-            Self::Roles(_) => Phase::Authorisation,
+            Self::Access | Self::Roles(_) | Self::Acl(_) | Self::AllowIf(_) => Phase::Authorisation,
+            // First, so that it sees every answer, those to preflights too.
+            Self::SecurityHeaders(_) | Self::Cors(_) => Phase::CorsPreflight,
+            Self::IpRestriction(_)
+            | Self::RequestSize(_)
+            | Self::RequiredHeaders(_)
+            | Self::BotDetection(_)
+            | Self::Csrf(_) => Phase::IpAndSizeLimits,
             Self::RateLimit(limit) if limit.needs_no_caller() => Phase::LimitsByAddress,
             Self::RateLimit(_) => Phase::LimitsByConsumer,
+        }
+    }
+
+    /// Whether it needs to know who calls, or finds out.
+    #[must_use]
+    pub fn asks_who_calls(&self) -> bool {
+        match self {
+            Self::AllowIf(plan) => plan.asks_who_calls(),
+            other => matches!(other.phase(), Phase::Authentication | Phase::Authorisation),
         }
     }
 

@@ -21,6 +21,20 @@ const FRAMING: [&str; 9] = [
     "upgrade",
 ];
 
+/// What is wrong with a method that a request should have, and what to write instead.
+pub(crate) fn method_problem(method: &str) -> Option<(&'static str, Option<String>)> {
+    let upper = method.to_ascii_uppercase();
+    if !is_token(method) {
+        Some(("this is not a method", None))
+    } else if upper == "CONNECT" {
+        Some(("tunnels (CONNECT) are not for a gateway", None))
+    } else if *method != upper {
+        Some(("methods are case-sensitive (RFC 9110 section 9.1)", Some(format!("write `{upper}`"))))
+    } else {
+        None
+    }
+}
+
 /// Reports text that is not a token.
 pub(crate) fn token(document: &Document, path: &Path, text: &str, what: &str, findings: &mut Vec<Finding>) {
     if !is_token(text) {

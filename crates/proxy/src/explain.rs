@@ -4,7 +4,7 @@
 //! Reading, normalising, routing and every filter are the code that serves. Only what comes after the last
 //! filter is described instead of done.
 
-use crate::gateway::admit::{ask, introduce, set_path, strip};
+use crate::gateway::admit::{ask, find, introduce, set_path, strip};
 use crate::gateway::view::View;
 use crate::pipeline::{Action, Pipeline};
 use crate::replay::{NoBody, Replay};
@@ -140,7 +140,7 @@ async fn walk(
     told.path = String::from_utf8_lossy(exchange.request.path()).into_owned();
     let view = View::new(&exchange.request);
     told.candidates = pipeline.router.explain(&view);
-    let number = match pipeline.router.find(&view) {
+    let number = match find(pipeline, &exchange.request)? {
         Outcome::Matched { route, .. } => route,
         Outcome::NotFound => return Err(Fault::new(Reason::NoRoute)),
         Outcome::MethodNotAllowed { allow } => {

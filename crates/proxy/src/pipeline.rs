@@ -6,7 +6,7 @@ use crate::traffic::Traffic;
 use crate::upstream::{Upstream, UpstreamTimeouts};
 use bytes::Bytes;
 use std::sync::Arc;
-use torana_filters::{Filter, LimiterState, RedisStore};
+use torana_filters::{Filter, LimiterState, RedisStore, ReservedFields};
 use torana_http::FieldName;
 use torana_observe::{AccessLog, RouteMetrics};
 use torana_route::{NormalizeOptions, Router};
@@ -29,7 +29,7 @@ pub struct Pipeline {
     /// The field that carries the request's identifier, and whether one that came along is kept.
     pub request_id: Option<RequestIdField>,
     /// Fields that only filters may set: removed from every request.
-    pub identity_fields: Vec<FieldName>,
+    pub reserved_fields: ReservedFields,
     /// Finds the route.
     pub router: Router,
     /// The routes, by the router's numbers.

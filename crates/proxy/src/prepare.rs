@@ -82,7 +82,7 @@ pub fn prepare(
         trusted_proxies: settings.trusted_proxies.clone(),
         forwarded: settings::forwarded(settings),
         request_id: settings::request_id(settings),
-        identity_fields: filters::identity_fields(plan),
+        reserved_fields: filters::reserved_fields(plan),
         router,
         routes,
         upstreams,

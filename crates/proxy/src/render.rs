@@ -52,6 +52,7 @@ const fn title(reason: Reason) -> &'static str {
         404 => "Not found",
         405 => "Method not allowed",
         408 => "Request timeout",
+        411 => "Length required",
         413 => "Content too large",
         414 => "URI too long",
         417 => "Expectation failed",

@@ -14,6 +14,8 @@ use torana_transport::{BodySource, RequestBody};
 pub struct Replay<'a, B> {
     inner: &'a mut B,
     held: Option<Held>,
+    /// How many bytes of a streaming body pass.
+    limit: u64,
 }
 
 #[derive(Debug)]
@@ -25,12 +27,17 @@ struct Held {
 impl<'a, B: RequestBody> Replay<'a, B> {
     /// Streams `inner`.
     pub const fn new(inner: &'a mut B) -> Self {
-        Self { inner, held: None }
+        Self { inner, held: None, limit: u64::MAX }
     }
 
     /// Whether the body can be sent again: it is held, or there is none, or not a byte of it was read.
     pub fn is_replayable(&self) -> bool {
         self.held.is_some() || self.inner.bytes_read() == 0
+    }
+
+    /// Lets only so many bytes pass while the body streams.
+    pub fn limit(&mut self, bytes: Option<u64>) {
+        self.limit = bytes.unwrap_or(u64::MAX);
     }
 
     /// Reads the body to its end and holds it.
@@ -89,7 +96,12 @@ impl<B: RequestBody> BodySource for Replay<'_, B> {
     fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, Fault>> {
         match &self.held {
             Some(held) => Poll::Ready(Ok(!held.sent && !held.bytes.is_empty())),
-            None => self.inner.poll_fill(context),
+            None => match self.inner.poll_fill(context) {
+                Poll::Ready(Ok(true)) if self.inner.bytes_read() > self.limit => {
+                    Poll::Ready(Err(Fault::new(Reason::BodyTooLarge).because("longer than `request_size`")))
+                }
+                filled => filled,
+            },
         }
     }
 

@@ -37,6 +37,7 @@ mod condition;
 mod hash;
 mod mismatch;
 mod normalize;
+mod parameters;
 mod pattern;
 mod rank;
 mod request;
@@ -47,6 +48,7 @@ pub use analyze::{RouteConflict, RouteFinding, analyze};
 pub use condition::{HeaderCondition, QueryCondition, ValueTest};
 pub use mismatch::Mismatch;
 pub use normalize::{EncodedSlashes, NormalizeOptions, PathError, normalize};
+pub use parameters::without_parameters;
 pub use pattern::{
     AnchoredRegex, HostKind, HostPattern, PathPattern, PatternError, PatternProblem, SegmentKind,
 };

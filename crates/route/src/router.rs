@@ -17,6 +17,7 @@ use crate::request::RequestView;
 use crate::spec::RouteSpec;
 use crate::{RouteConflict, analyze};
 use std::fmt;
+use std::ops::ControlFlow;
 use tree::Hosts;
 
 /// The compiled routes.
@@ -136,6 +137,12 @@ impl Router {
     #[must_use]
     pub fn find(&self, request: &impl RequestView) -> Outcome {
         find::find(&self.hosts, &self.specs, request)
+    }
+
+    /// Visits every route that takes the request, more specific ones first, until `visit` breaks. Costs what
+    /// a lookup that fails costs: no route is tried that the tree rules out.
+    pub fn each(&self, request: &impl RequestView, visit: &mut dyn FnMut(usize) -> ControlFlow<()>) {
+        find::each(&self.hosts, &self.specs, request, visit);
     }
 
     /// Says of every route what becomes of it, the winner first and those that do not match last. Tries every

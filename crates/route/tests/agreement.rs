@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "tests may overflow loudly")]
 
 use proptest::prelude::*;
+use std::ops::ControlFlow;
 use torana_route::{
     AnchoredRegex, HeaderCondition, HostPattern, Outcome, PathPattern, QueryCondition, RequestView,
     RouteFinding, RouteSpec, Router, ValueTest, Verdict, analyze,
@@ -153,6 +154,28 @@ proptest! {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn every_route_that_matches_is_visited_in_order(
+        routes in prop::collection::vec(route(), 1..16),
+        requests in prop::collection::vec(request(), 8),
+    ) {
+        let router = router(routes);
+        for request in requests {
+            let mut visited: Vec<usize> = Vec::new();
+            router.each(&request, &mut |route| {
+                if !visited.contains(&route) {
+                    visited.push(route);
+                }
+                ControlFlow::Continue(())
+            });
+            let candidates = router.explain(&request);
+            let matching = candidates.iter().filter(|candidate| {
+                !matches!(candidate.verdict, Verdict::Mismatched(_))
+            });
+            prop_assert_eq!(visited, matching.map(|candidate| candidate.route).collect::<Vec<_>>());
         }
     }
 

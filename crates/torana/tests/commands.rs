@@ -107,7 +107,7 @@ fn the_tour_of_the_demo_works_when_pasted() {
         "5 429",
         "users-1 stops",
         "6 200",
-        "lacks one of the roles admin",
+        "lacks the role admin",
         "status=\"429\",reason=\"rate_limited\"} 5",
     ] {
         assert!(said.contains(part), "{part} is not in\n{said}\n{}", text(&shell.stderr));

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 use crate::ParseError;
 use crate::text_form::text_form;
@@ -27,6 +27,12 @@ impl Network {
         self.range.contains(&address.to_canonical())
     }
 
+    /// The first and the last address of the range, of one family.
+    #[must_use]
+    pub fn bounds(&self) -> (IpAddr, IpAddr) {
+        (self.range.network(), self.range.broadcast())
+    }
+
     /// Whether the range is every address of its family.
     #[must_use]
     pub fn is_everything(&self) -> bool {
@@ -39,10 +45,10 @@ impl FromStr for Network {
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
         if let Ok(range) = text.parse::<IpNet>() {
-            return Ok(Self { range: range.trunc() });
+            return Ok(Self { range: unmapped(range.trunc()) });
         }
         match text.parse::<IpAddr>() {
-            Ok(address) => Ok(Self { range: IpNet::from(address) }),
+            Ok(address) => Ok(Self { range: unmapped(IpNet::from(address)) }),
             Err(_) if text.contains('/') => Err(ParseError::new(
                 Self::EXPECTED,
                 "the address or the prefix length after `/` is not valid",
@@ -50,6 +56,13 @@ impl FromStr for Network {
             Err(_) => Err(ParseError::new(Self::EXPECTED, "it is not an IP address")),
         }
     }
+}
+
+/// A range within `::ffff:0:0/96` is the IPv4 range that it stands for.
+fn unmapped(range: IpNet) -> IpNet {
+    let IpNet::V6(six) = range else { return range };
+    let four = six.addr().to_ipv4_mapped().zip(six.prefix_len().checked_sub(96));
+    four.and_then(|(address, length)| Ipv4Net::new(address, length).ok()).map_or(range, IpNet::V4)
 }
 
 impl fmt::Display for Network {
@@ -75,6 +88,8 @@ mod tests {
         assert!(network.contains("10.200.0.1".parse().unwrap()));
         assert!(network.contains("::ffff:10.0.0.1".parse().unwrap()));
         assert!(!network.contains("11.0.0.1".parse().unwrap()));
+        let mapped: Network = "::ffff:192.168.0.0/112".parse().unwrap();
+        assert!(mapped.contains("192.168.9.9".parse().unwrap()) && mapped.to_string() == "192.168.0.0/16");
         let one: Network = "::1".parse().unwrap();
         assert!(one.contains("::1".parse().unwrap()) && !one.contains("::2".parse().unwrap()));
     }

@@ -67,6 +67,10 @@ pub struct Config {
     /// How long requests in flight may take to end after the gateway was told to stop.
     #[serde(default = "Config::default_drain_timeout")]
     pub drain_timeout: TimeSpan,
+    /// Fields that no client may send, beside those about the caller that are always removed. Removed from
+    /// every request before anything looks at it, however they are written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reserved_headers: Vec<String>,
     /// How request paths are read.
     #[serde(default)]
     pub paths: PathsConfig,

@@ -51,6 +51,35 @@ impl<T: JsonSchema> JsonSchema for Switch<T> {
     }
 }
 
+/// The word `on`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum On {
+    /// With every default.
+    #[serde(rename = "on")]
+    On,
+}
+
+/// The word `on` for every default, or a mapping with some of them changed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Defaulted<T> {
+    /// Written as `on`.
+    On(On),
+    /// Written out.
+    Full(T),
+}
+
+impl<T: Clone + Default> Defaulted<T> {
+    /// Written out.
+    #[must_use]
+    pub fn config(&self) -> T {
+        match self {
+            Self::On(_) => T::default(),
+            Self::Full(config) => config.clone(),
+        }
+    }
+}
+
 /// One thing, or a list of at least one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(untagged)]

@@ -1,14 +1,31 @@
 //! Policies: what is asked of a request, whatever service it goes to. One file each.
 
+mod access;
+mod acl;
+mod allow_if;
 mod auth;
 mod basic_auth;
+mod bot_detection;
+mod cors;
+mod csrf;
+mod ip_restriction;
 mod jwt;
 mod key_auth;
 mod rate_limit;
+mod request_size;
+mod required_headers;
 mod roles;
+mod security_headers;
 
+pub use access::AccessConfig;
+pub use acl::{AclConfig, AclForm, AclGroups};
+pub use allow_if::{AllowIfConfig, AllowIfForm};
 pub use auth::{AuthConfig, AuthForm, AuthRequire};
 pub use basic_auth::BasicAuthConfig;
+pub use bot_detection::BotDetectionConfig;
+pub use cors::{CorsConfig, CorsForm};
+pub use csrf::CsrfConfig;
+pub use ip_restriction::IpRestrictionConfig;
 pub use jwt::{
     Algorithm, JwtConfig, JwtIssuerConfig, JwtKeyConfig, RemoteKeysConfig, RemoteKeysForm,
     TokenSourcesConfig, UpstreamToken, UpstreamTokenConfig, UpstreamTokenForm,
@@ -18,17 +35,44 @@ pub use rate_limit::{
     CostConfig, CostForm, LimitHeaders, LimitKey, LimitKeyForm, LimitMode, MissingKey, NamedKey,
     RateLimitConfig, RateLimitForm, RateLimitsConfig, StoreFailure, WindowConfig, WindowForm, WindowKind,
 };
-pub use roles::{RolesConfig, RolesForm};
+pub use request_size::{RequestSizeConfig, RequestSizeForm};
+pub use required_headers::RequiredHeadersForm;
+pub use roles::{RolesConfig, RolesForm, RuleConfig, RuleForm, RuleWord};
+pub use security_headers::SecurityHeadersConfig;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Switch;
+use super::{Defaulted, Switch};
 
 /// Policies of one scope. A narrower scope replaces a policy as a whole, or switches it `off`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct PoliciesConfig {
+    /// Browsers are told to be careful: `on`, or a mapping.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_headers: Option<Switch<Defaulted<SecurityHeadersConfig>>>,
+    /// Pages of other origins may read answers: an origin, a list, or a mapping.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cors: Option<Switch<CorsForm>>,
+    /// Only some addresses may call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip_restriction: Option<Switch<IpRestrictionConfig>>,
+    /// Bodies are only so long: a size, or a mapping.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_size: Option<Switch<RequestSizeForm>>,
+    /// Requests have these fields: a name, a list, or conditions by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub required_headers: Option<Switch<RequiredHeadersForm>>,
+    /// Programs that say what they are do not pass: `on`, or a mapping.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bot_detection: Option<Switch<Defaulted<BotDetectionConfig>>>,
+    /// What another site makes a browser send does not pass: `on`, or a mapping.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub csrf: Option<Switch<Defaulted<CsrfConfig>>>,
+    /// Whether anybody is served (`public`), or only callers who are known (`protected`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access: Option<Switch<AccessConfig>>,
     /// How several ways to say who calls go together: `any`, `all` or a mapping; `off` asks nobody who it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth: Option<Switch<AuthForm>>,
@@ -44,6 +88,12 @@ pub struct PoliciesConfig {
     /// Callers have a role: a list of which one is enough, or a mapping.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub roles: Option<Switch<RolesForm>>,
+    /// Callers belong to a group: a list of which one is enough, or a mapping.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acl: Option<Switch<AclForm>>,
+    /// Expressions hold over the request, the caller and the time: one, a list, or a mapping.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow_if: Option<Switch<AllowIfForm>>,
     /// Callers make only so many requests: a rate, several, or a mapping.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<Switch<RateLimitForm>>,
@@ -61,7 +111,25 @@ impl PoliciesConfig {
                 vec![$((stringify!($field), self.$field.as_ref().map(|switch| switch.on().is_some()))),+]
             };
         }
-        said![auth, jwt, key_auth, basic_auth, roles, rate_limit, rate_limits,]
+        said![
+            security_headers,
+            cors,
+            ip_restriction,
+            request_size,
+            required_headers,
+            bot_detection,
+            csrf,
+            access,
+            auth,
+            jwt,
+            key_auth,
+            basic_auth,
+            roles,
+            acl,
+            allow_if,
+            rate_limit,
+            rate_limits,
+        ]
     }
 }
 

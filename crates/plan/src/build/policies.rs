@@ -1,5 +1,6 @@
 //! Which policies are in force on a route: the narrowest scope that speaks wins, `off` switches off.
 
+use super::access;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -8,7 +9,11 @@ use torana_config::{Document, Finding, Path};
 
 use torana_credential::directory::Directory;
 
-use crate::policy::{PlannedPolicy, PolicyPlan, Scope, basic_auth, jwt, key_auth, rate_limit, roles};
+use crate::policy::{PlannedPolicy, PolicyPlan, Scope};
+use crate::policy::{
+    acl, allow_if, basic_auth, bot_detection, cors, csrf, ip_restriction, jwt, key_auth, rate_limit,
+    request_size, required_headers, roles, security_headers,
+};
 
 /// A scope and what it says about policies.
 pub(super) struct Layer<'a> {
@@ -50,6 +55,17 @@ impl Planned {
                 }
             };
         }
+        plan!(security_headers, |layer, path, config| security_headers::plan(
+            document, path, config, findings
+        ));
+        plan!(cors, |layer, path, config| cors::plan(document, path, config, findings));
+        plan!(ip_restriction, |layer, path, config| ip_restriction::plan(document, path, config, findings));
+        plan!(request_size, |layer, path, config| request_size::plan(document, path, config, findings));
+        plan!(required_headers, |layer, path, config| required_headers::plan(
+            document, path, config, findings
+        ));
+        plan!(bot_detection, |layer, path, config| bot_detection::plan(document, path, config, findings));
+        plan!(csrf, |layer, path, config| csrf::plan(document, path, config, findings));
         plan!(jwt, |layer, path, config| jwt::plan(document, path, config, findings));
         let consumers = Arc::clone(&self.consumers);
         plan!(key_auth, |layer, path, config| key_auth::plan(document, path, config, &consumers, findings));
@@ -57,6 +73,8 @@ impl Planned {
             basic_auth::plan(document, path, config, &consumers, findings)
         });
         plan!(roles, |layer, path, config| roles::plan(document, path, config, findings));
+        plan!(acl, |layer, path, config| acl::plan(document, path, config, findings));
+        plan!(allow_if, |layer, path, config| allow_if::plan(document, path, config, findings));
         plan!(rate_limit, |layer, path, config| rate_limit::plan(
             document, path, &layer.id, config, findings
         ));
@@ -67,6 +85,7 @@ impl Planned {
                 policies.push(self.once(document, layer, path, plan));
             }
         }
+        access::apply(document, layers, &mut policies, findings);
         policies.sort_by_key(|planned| planned.policy.phase().place());
         policies
     }

@@ -15,6 +15,7 @@ use torana_config::{Document, Finding, Path, did_you_mean};
 use torana_credential::directory::Directory;
 use torana_types::ServiceId;
 
+use super::access;
 use super::authentication;
 use super::policies::{Layer, Planned};
 use crate::plan::{Action, RoutePlan, ServicePlan};
@@ -38,6 +39,7 @@ pub(super) fn routes(
     let names = names::names(document, routes, findings);
     let mut planned = Planned::new(consumers);
     let mut plans = Vec::with_capacity(routes.len());
+    let mut public = Vec::with_capacity(routes.len());
     for (index, (config, name)) in routes.iter().zip(names).enumerate() {
         let path = Path::root().key("routes").index(index);
         let matching = matching::matching(document, &path, config, findings);
@@ -52,6 +54,7 @@ pub(super) fn routes(
         let span = document.span_at(&path);
         // Without a path it takes nothing; the finding keeps the plan from being served.
         let Some(matching) = matching else { continue };
+        public.push(access::is_said_public(&layers));
         plans.push(RoutePlan {
             name,
             index,
@@ -64,6 +67,7 @@ pub(super) fn routes(
             span,
         });
     }
+    access::protect(document, &mut plans, &public, findings);
     plans
 }
 

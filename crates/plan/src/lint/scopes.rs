@@ -2,6 +2,8 @@
 
 use torana_config::{Document, Finding, Path};
 
+use crate::build::access::AUTHENTICATION;
+
 /// What one scope says about one policy: nothing, off, or on.
 type Said = Option<bool>;
 
@@ -53,6 +55,8 @@ fn compare(
                 let finding = Finding::note("policy-off", format!("`{name}` is switched off here"));
                 finding.related("switched off", Some(document.key_span_at(&path.key(name))))
             }
+            // It says that the route is public, whatever wider scopes say.
+            (false, _) if AUTHENTICATION.contains(&name) => continue,
             (false, _) => {
                 Finding::warning("nothing-to-switch-off", format!("`{name}` is not on in any wider scope"))
             }

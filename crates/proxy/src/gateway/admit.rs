@@ -1,5 +1,6 @@
 //! The way of a request until it is decided what becomes of it. Serving and explaining both take it.
 
+use super::view::View;
 use crate::client_address::client_address;
 use crate::pipeline::{Pipeline, Route};
 use crate::replay::Replay;
@@ -7,10 +8,10 @@ use crate::request_id::RequestId;
 use std::sync::Arc;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, OnRequest, Outside, Response, Verdict};
-use torana_filters::Filter;
+use torana_filters::{Filter, preflight_method};
 use torana_http::h1::{BodyFraming, remove_hop_by_hop};
 use torana_http::{Known, RequestHead};
-use torana_route::normalize;
+use torana_route::{Outcome, normalize, without_parameters};
 use torana_transport::{ConnectionInfo, RequestBody};
 
 /// The longest identifier that is taken over from a client.
@@ -66,14 +67,53 @@ pub(crate) fn introduce(
     exchange.client_address = client_address(peer, &exchange.request.fields, &pipeline.trusted_proxies);
     let names_fields = exchange.request.connection.names_fields;
     remove_hop_by_hop(&mut exchange.request.fields, names_fields);
-    torana_filters::strip_identity_headers(&mut exchange.request.fields, &pipeline.identity_fields);
+    pipeline.reserved_fields.strip(&mut exchange.request.fields);
     exchange.client_certificate =
         connection.tls.as_ref().and_then(|tls| tls.client_certificate.as_ref()).map(Arc::clone);
     if let Some(listener) = pipeline.listeners.get(connection.listener) {
         listener.introduce(exchange.client_certificate.as_ref(), &mut exchange.request.fields)?;
     }
     let trusted = pipeline.trusted_proxies.iter().any(|network| network.contains(peer.ip()));
+    let told_secure = || {
+        let proto = exchange.request.fields.get(Known::XForwardedProto);
+        trusted && proto.is_some_and(|proto| proto.eq_ignore_ascii_case(b"https"))
+    };
+    exchange.secure = connection.secure || told_secure();
     pipeline.forwarded.apply(&mut exchange.request, connection, trusted)
+}
+
+/// Finds the route. A browser's preflight goes where the request will go that it asks about, if preflights
+/// are answered there: a route that names its methods need not name OPTIONS.
+///
+/// # Errors
+/// The path leads to another route for a service that ignores parameters of segments (`/admin;v=1/users`,
+/// RFC 3986 section 3.3): it would be judged as one thing and served as another.
+pub(crate) fn find(pipeline: &Pipeline, request: &RequestHead) -> Result<Outcome, Fault> {
+    let view = View::new(request);
+    let found = find_view(pipeline, request, &view);
+    if let Some(plain) = without_parameters(request.path()) {
+        let other = find_view(pipeline, request, &view.with_path(&plain));
+        if matches!(other, Outcome::Matched { .. }) && other != found {
+            let detail = "without the parameters of its segments it is the path of another route";
+            return Err(Fault::new(Reason::InvalidPath).because(detail));
+        }
+    }
+    Ok(found)
+}
+
+fn find_view(pipeline: &Pipeline, request: &RequestHead, view: &View<'_>) -> Outcome {
+    if let Some(method) = preflight_method(request)
+        && let Outcome::Matched { route } = pipeline.router.find(&view.with_method(method))
+        && pipeline.routes.get(route).is_some_and(answers_preflights)
+    {
+        return Outcome::Matched { route };
+    }
+    pipeline.router.find(view)
+}
+
+fn answers_preflights(route: &Route) -> bool {
+    let answers = |filter: &Filter| matches!(filter, Filter::Cors(cors) if cors.answers_preflights());
+    route.filters.iter().any(answers)
 }
 
 /// Runs the request filters in order, until one decides. `reached` counts those that were asked;
@@ -91,7 +131,7 @@ pub(crate) async fn ask(
 ) -> Result<Option<Box<Response>>, Fault> {
     for filter in &route.filters {
         if let Some(limit) = filter.needs().request_body {
-            hold(exchange, body, limit).await?;
+            hold(exchange, body, limit.min(exchange.body_limit.unwrap_or(u64::MAX))).await?;
         }
         *reached = reached.saturating_add(1);
         let verdict = filter.on_request(exchange, outside).await;
@@ -102,6 +142,7 @@ pub(crate) async fn ask(
             Verdict::Fail(fault) => return Err(fault),
         }
     }
+    body.limit(exchange.body_limit);
     send_what_is_held(exchange, body);
     Ok(None)
 }

@@ -3,7 +3,6 @@
 use super::answer::answer;
 use super::outside::Lent;
 use super::responder::RouteResponder;
-use super::view::View;
 use super::{Gateway, Passage, admit};
 use crate::forward::{Call, Responder, forward};
 use crate::pipeline::{Action, Route};
@@ -40,7 +39,7 @@ impl Gateway {
             return plainly(ResponseHead::new(204), passage, exchange, body, response).await;
         }
         admit::set_path(pipeline, &mut exchange.request)?;
-        let route = match pipeline.router.find(&View::new(&exchange.request)) {
+        let route = match admit::find(pipeline, &exchange.request)? {
             Outcome::Matched { route, .. } => pipeline.routes.get(route),
             Outcome::MethodNotAllowed { allow } => {
                 let allow = allow.to_string();

@@ -9,13 +9,31 @@ pub(crate) struct View<'a> {
     head: &'a RequestHead,
     host: &'a [u8],
     port: Option<u16>,
+    method: &'a [u8],
+    path: &'a [u8],
 }
 
 impl<'a> View<'a> {
     /// Looks at a head whose path is normalised.
     pub(crate) fn new(head: &'a RequestHead) -> Self {
         let (host, port) = split_port(head.host());
-        Self { head, host, port }
+        Self { head, host, port, method: head.method_bytes(), path: head.path() }
+    }
+
+    /// The same request for another path.
+    pub(crate) fn with_path<'b>(&self, path: &'b [u8]) -> View<'b>
+    where
+        'a: 'b,
+    {
+        View { path, ..*self }
+    }
+
+    /// The same request by another method.
+    pub(crate) fn with_method<'b>(&self, method: &'b [u8]) -> View<'b>
+    where
+        'a: 'b,
+    {
+        View { method, ..*self }
     }
 }
 
@@ -41,11 +59,11 @@ impl RequestView for View<'_> {
     }
 
     fn method(&self) -> &[u8] {
-        self.head.method_bytes()
+        self.method
     }
 
     fn path(&self) -> &[u8] {
-        self.head.path()
+        self.path
     }
 
     fn query(&self) -> Option<&[u8]> {

@@ -3,10 +3,13 @@
 use super::authentication;
 use crate::pipeline::Limiter;
 use crate::registry::Registry;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
-use torana_filters::{CONSUMER_FIELDS, Filter, LimiterState, RateLimitFilter, RedisStore, RolesFilter};
-use torana_http::FieldName;
+use torana_filters::{
+    AccessFilter, AclFilter, AllowIfFilter, BotDetectionFilter, CONSUMER_FIELDS, CorsFilter, CsrfFilter,
+    Filter, IpRestrictionFilter, LimiterState, RateLimitFilter, RedisStore, RequestSizeFilter,
+    RequiredHeadersFilter, ReservedFields, RolesFilter, SecurityHeadersFilter,
+};
 use torana_plan::{AuthenticationPlan, Plan, PolicyPlan, RoutePlan};
 
 /// The limits in force, each once however many routes share it.
@@ -42,6 +45,16 @@ pub(super) fn filter(
     match policy {
         PolicyPlan::Authentication(plan) => authentication::filter(plan, route, position, registry),
         PolicyPlan::Roles(plan) => Filter::Roles(RolesFilter::prepare(plan)),
+        PolicyPlan::Acl(plan) => Filter::Acl(AclFilter::prepare(plan)),
+        PolicyPlan::AllowIf(plan) => Filter::AllowIf(AllowIfFilter::prepare(plan)),
+        PolicyPlan::SecurityHeaders(plan) => Filter::SecurityHeaders(SecurityHeadersFilter::prepare(plan)),
+        PolicyPlan::Cors(plan) => Filter::Cors(CorsFilter::prepare(plan)),
+        PolicyPlan::IpRestriction(plan) => Filter::IpRestriction(IpRestrictionFilter::prepare(plan)),
+        PolicyPlan::RequestSize(plan) => Filter::RequestSize(RequestSizeFilter::prepare(plan)),
+        PolicyPlan::RequiredHeaders(plan) => Filter::RequiredHeaders(RequiredHeadersFilter::prepare(plan)),
+        PolicyPlan::BotDetection(plan) => Filter::BotDetection(BotDetectionFilter::prepare(plan)),
+        PolicyPlan::Csrf(plan) => Filter::Csrf(CsrfFilter::prepare(plan)),
+        PolicyPlan::Access => Filter::Access(AccessFilter),
         PolicyPlan::RateLimit(plan) => {
             let state = registry
                 .limiters
@@ -54,18 +67,16 @@ pub(super) fn filter(
 
 /// The fields that carry identity to services, whichever route sets them: a service behind a public route
 /// must not see what a client made up.
-pub(super) fn identity_fields(plan: &Plan) -> Vec<FieldName> {
+pub(super) fn reserved_fields(plan: &Plan) -> ReservedFields {
     let policies = plan.routes.iter().flat_map(|route| &route.policies);
     let ways = policies.filter_map(|planned| match &planned.policy {
         PolicyPlan::Authentication(way) => Some(way),
         _ => None,
     });
-    let mut fields: BTreeSet<&str> = ways.clone().flat_map(AuthenticationPlan::identity_fields).collect();
-    if ways.count() > 0 {
-        fields.extend(CONSUMER_FIELDS);
-    }
+    let carried = ways.flat_map(AuthenticationPlan::identity_fields);
     let clients =
         plan.settings.listen.iter().filter_map(|listener| listener.tls.as_ref()?.client_auth.as_ref());
-    fields.extend(clients.flat_map(|clients| clients.headers.given()).map(|(_, field)| field));
-    fields.into_iter().map(FieldName::new).collect()
+    let certificates = clients.flat_map(|clients| clients.headers.given()).map(|(_, field)| field);
+    let written = plan.settings.reserved_headers.iter().map(String::as_str);
+    ReservedFields::new(CONSUMER_FIELDS.into_iter().chain(carried).chain(certificates).chain(written))
 }

@@ -56,6 +56,12 @@ impl PartialEq for PathPattern {
 
 impl Eq for PathPattern {}
 
+impl std::hash::Hash for PathPattern {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
 impl PathPattern {
     /// How many segments a pattern may have.
     pub const MAX_SEGMENTS: usize = 64;

@@ -48,6 +48,31 @@ pub(super) fn find(hosts: &Hosts, specs: &[RouteSpec], request: &impl RequestVie
     Outcome::MethodNotAllowed { allow: Allow::new(methods.into_iter()) }
 }
 
+/// Visits every route that takes the request, in the order of precedence.
+pub(super) fn each(
+    hosts: &Hosts,
+    specs: &[RouteSpec],
+    request: &impl RequestView,
+    visit: &mut dyn FnMut(usize) -> ControlFlow<()>,
+) {
+    let method = request.method();
+    let classes = [MethodMatch::Named, MethodMatch::GetForHead, MethodMatch::Any];
+    let _ = walk_hosts(hosts, request, request.path(), &mut |leaf| {
+        // The leaf is sorted by all that comes after the method.
+        for class in classes {
+            for number in leaf.routes.iter().filter_map(|number| usize::try_from(*number).ok()) {
+                let takes = specs.get(number).is_some_and(|spec| {
+                    spec.method_match(method) == Some(class) && spec.conditions_hold(request)
+                });
+                if takes && visit(number).is_break() {
+                    return ControlFlow::Break(number);
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    });
+}
+
 fn walk_hosts(
     hosts: &Hosts,
     request: &impl RequestView,

@@ -83,17 +83,7 @@ fn methods(
             Some(OneOrMany::Many(_)) => path.key("methods").index(index),
             _ => path.key("methods"),
         };
-        let upper = method.to_ascii_uppercase();
-        let problem = if !text::is_token(method) {
-            Some(("this is not a method", None))
-        } else if upper == "CONNECT" {
-            Some(("tunnels (CONNECT) are not for a gateway", None))
-        } else if *method != upper {
-            Some(("methods are case-sensitive (RFC 9110 section 9.1)", Some(format!("write `{upper}`"))))
-        } else {
-            None
-        };
-        if let Some((message, help)) = problem {
+        if let Some((message, help)) = text::method_problem(method) {
             findings
                 .push(Finding::error("bad-method", message).at(document.span_at(&place)).maybe_help(help));
         }

@@ -1,0 +1,174 @@
+//! Authorisation by group of the consumer, or by groups that a credential vouches for.
+//!
+//! Deny comes before allow. Nobody is 401; a caller who showed a credential is 403; the configured stand-in
+//! for callers without one is told 401, because showing one may help.
+
+use std::sync::Arc;
+use torana_config::written::AclGroups;
+use torana_fault::{Fault, Reason};
+use torana_filter::{Exchange, Identity, OnRequest, Outside, Verdict};
+use torana_plan::AclPlan;
+
+/// Fields that carry groups to services; no client may send them.
+pub const GROUP_FIELDS: [&str; 2] = [CONSUMER_GROUPS, AUTHENTICATED_GROUPS];
+
+const CONSUMER_GROUPS: &str = "X-Consumer-Groups";
+const AUTHENTICATED_GROUPS: &str = "X-Authenticated-Groups";
+
+/// Callers belong to a group.
+#[derive(Clone, Debug)]
+pub struct AclFilter {
+    plan: Arc<AclPlan>,
+}
+
+impl AclFilter {
+    /// Prepares the filter.
+    #[must_use]
+    pub fn prepare(plan: &Arc<AclPlan>) -> Self {
+        Self { plan: Arc::clone(plan) }
+    }
+
+    /// What it asks for.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let list = |groups: &[String]| groups.join(", ");
+        match (self.plan.allow.as_slice(), self.plan.deny.as_slice()) {
+            (allow, []) => format!("one of the groups {}", list(allow)),
+            ([], deny) => format!("none of the groups {}", list(deny)),
+            (allow, deny) => format!("one of the groups {} and none of {}", list(allow), list(deny)),
+        }
+    }
+
+    /// Whether the caller's own groups count, and those that were vouched for.
+    fn count(&self, identity: &Identity) -> (bool, bool) {
+        match self.plan.groups {
+            AclGroups::Both => (true, true),
+            AclGroups::Consumer => (true, false),
+            AclGroups::Authenticated => (false, true),
+            AclGroups::ConsumerElseAuthenticated => {
+                (identity.credential.is_some(), identity.credential.is_none())
+            }
+        }
+    }
+
+    fn in_one_of(&self, identity: &Identity, groups: &[String]) -> bool {
+        let (own, vouched) = self.count(identity);
+        groups.iter().any(|group| {
+            let recorded = || identity.record.iter().flat_map(|record| record.groups.iter());
+            (own && recorded().any(|known| **known == **group))
+                || (vouched && identity.authenticated_groups.contains(group))
+        })
+    }
+
+    /// Tells the service which groups the caller has.
+    fn send(&self, exchange: &mut Exchange) {
+        let Some(identity) = exchange.identity.as_deref() else { return };
+        let (own, vouched) = self.count(identity);
+        let recorded: Vec<&str> =
+            identity.record.iter().flat_map(|record| record.groups.iter()).map(|group| &**group).collect();
+        let fields = [
+            (own && !recorded.is_empty(), CONSUMER_GROUPS, recorded.join(", ")),
+            (
+                vouched && !identity.authenticated_groups.is_empty(),
+                AUTHENTICATED_GROUPS,
+                identity.authenticated_groups.join(", "),
+            ),
+        ];
+        for (_, name, value) in fields.into_iter().filter(|(send, ..)| *send) {
+            // A group that no field value can hold is not told rather than told wrongly.
+            let _ = exchange.request.fields.insert(name, value.as_bytes());
+        }
+    }
+}
+
+impl OnRequest for AclFilter {
+    async fn on_request(&self, exchange: &mut Exchange, _: &dyn Outside) -> Verdict {
+        let Some(identity) = exchange.identity.as_deref() else {
+            let fault = Fault::new(Reason::CredentialsMissing).because("nothing has said who calls");
+            return Verdict::Fail(fault.with_field("WWW-Authenticate", "Bearer".into()));
+        };
+        let plan = &self.plan;
+        let denied = self.in_one_of(identity, &plan.deny);
+        if denied || !(plan.allow.is_empty() || self.in_one_of(identity, &plan.allow)) {
+            let detail = format!("{} may not: {} is asked for", identity.consumer, self.describe());
+            return Verdict::Fail(if identity.anonymous && !denied {
+                let fault = Fault::new(Reason::CredentialsMissing).because(detail);
+                fault.with_field("WWW-Authenticate", "Bearer".into())
+            } else {
+                Fault::new(Reason::Forbidden).because(detail)
+            });
+        }
+        if plan.send_groups {
+            self.send(exchange);
+        }
+        Verdict::Continue
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use torana_filter::{Consumer, Credential, CredentialKind, Offline};
+
+    fn identity(own: &[&str], vouched: &[&str]) -> Identity {
+        let groups = own.iter().map(|group| Arc::from(*group)).collect();
+        Identity {
+            consumer: "ada".into(),
+            record: Some(Arc::new(Consumer { id: "1".into(), groups, ..Consumer::default() })),
+            credential: Some(Credential { kind: CredentialKind::Key, id: "k".into() }),
+            authenticated_groups: vouched.iter().map(ToString::to_string).collect(),
+            ..Identity::default()
+        }
+    }
+
+    async fn ask(plan: AclPlan, identity: Option<Identity>) -> (Option<u16>, Option<String>) {
+        let filter = AclFilter::prepare(&Arc::new(plan));
+        let mut exchange = Exchange { identity: identity.map(Arc::new), ..Exchange::default() };
+        let status = match filter.on_request(&mut exchange, &Offline).await {
+            Verdict::Continue => None,
+            Verdict::Fail(fault) => Some(fault.status()),
+            Verdict::Respond(_) => panic!("groups answer nothing"),
+        };
+        let sent = exchange.request.fields.get_str("x-consumer-groups").map(str::to_owned);
+        (status, sent)
+    }
+
+    fn plan(allow: &[&str], deny: &[&str], groups: AclGroups) -> AclPlan {
+        let owned = |list: &[&str]| list.iter().map(ToString::to_string).collect();
+        AclPlan { allow: owned(allow), deny: owned(deny), groups, send_groups: true }
+    }
+
+    #[tokio::test]
+    async fn deny_comes_before_allow_and_nobody_before_both() {
+        use AclGroups::{Authenticated, Both, Consumer, ConsumerElseAuthenticated};
+        let allow_staff = || plan(&["staff"], &[], Both);
+        let none: &[&str] = &[];
+        for (allow, deny, groups, own, vouched, status) in [
+            (&["staff"][..], none, Both, &["staff"][..], none, None),
+            (&["staff"], none, Both, none, &["staff"][..], None),
+            (&["staff"], none, Both, &["guests"], none, Some(403)),
+            (&["staff"], none, Both, none, none, Some(403)),
+            (&["staff"], none, Both, &["Staff"], none, Some(403)),
+            (none, &["banned"][..], Both, none, none, None),
+            (none, &["banned"], Both, &["staff", "banned"], none, Some(403)),
+            (&["staff"], &["banned"], Both, &["staff", "banned"], none, Some(403)),
+            (&["staff"], none, Consumer, none, &["staff"], Some(403)),
+            (&["staff"], none, Authenticated, &["staff"], none, Some(403)),
+            (&["staff"], none, Authenticated, none, &["staff"], None),
+            (&["staff"], none, ConsumerElseAuthenticated, &["staff"], none, None),
+            (&["staff"], none, ConsumerElseAuthenticated, none, &["staff"], Some(403)),
+        ] {
+            let told = ask(plan(allow, deny, groups), Some(identity(own, vouched))).await.0;
+            assert_eq!(told, status, "{allow:?} {deny:?} {groups:?} {own:?} {vouched:?}");
+            assert_eq!(ask(plan(allow, deny, groups), None).await.0, Some(401));
+        }
+        let stand_in = Identity { anonymous: true, credential: None, ..identity(&[], &[]) };
+        assert_eq!(ask(allow_staff(), Some(stand_in)).await.0, Some(401));
+    }
+
+    #[tokio::test]
+    async fn services_hear_every_group_of_the_caller() {
+        let told = ask(plan(&["a"], &[], AclGroups::Both), Some(identity(&["a", "b"], &[]))).await;
+        assert_eq!(told, (None, Some("a, b".into())));
+    }
+}

@@ -1,0 +1,131 @@
+use super::*;
+use torana_filter::Offline;
+use torana_http::h1::{HeadLimits, parse_request};
+use torana_plan::PolicyPlan;
+
+/// Plans what stands under `cors` in a file.
+fn filter(written: &str) -> CorsFilter {
+    let text = format!("policies: {{ cors: {written} }}\nroutes: [{{ path: /*, respond: {{}} }}]\n");
+    let loaded = torana_plan::load("test.yaml", &text, &torana_config::FixedResolver::default());
+    let plan = loaded.plan.unwrap_or_else(|| panic!("{written}: {:?}", loaded.findings));
+    match &plan.routes[0].policies[0].policy {
+        PolicyPlan::Cors(plan) => CorsFilter::prepare(plan),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn exchange(method: &str, fields: &str) -> Exchange {
+    let mut exchange = Exchange::default();
+    let text = format!("{method} / HTTP/1.1\nHost: api.test{fields}\n\n").replace('\n', "\r\n");
+    parse_request(text.as_bytes(), 0, &HeadLimits::default(), &mut exchange.request).unwrap().unwrap();
+    exchange
+}
+
+fn shown(head: &ResponseHead) -> String {
+    let lines = head.fields.iter().map(|(name, value)| {
+        format!("{}: {}", String::from_utf8_lossy(name), String::from_utf8_lossy(value))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+async fn preflight(written: &str, fields: &str) -> Option<(u16, String)> {
+    let mut exchange = exchange("OPTIONS", fields);
+    match filter(written).on_request(&mut exchange, &Offline).await {
+        Verdict::Respond(response) => {
+            assert!(response.body.is_empty());
+            Some((response.head.status, shown(&response.head)))
+        }
+        Verdict::Continue => None,
+        Verdict::Fail(fault) => panic!("{fault}"),
+    }
+}
+
+async fn answer(written: &str, fields: &str, upstream: &[(&str, &str)]) -> String {
+    let mut exchange = exchange("GET", fields);
+    let mut head = ResponseHead::new(200);
+    for (name, value) in upstream {
+        head.fields.append(*name, value.as_bytes()).unwrap();
+    }
+    let filter = filter(written);
+    assert!(matches!(filter.on_request(&mut exchange, &Offline).await, Verdict::Continue));
+    assert!(matches!(filter.on_response(&mut exchange, &mut head).await, Verdict::Continue));
+    shown(&head)
+}
+
+const ASKS: &str = "\nOrigin: https://app.test\nAccess-Control-Request-Method: PUT";
+const APP: &str = "\nOrigin: https://app.test";
+
+#[tokio::test]
+async fn preflights_are_answered_for_origins_that_may() {
+    let (status, said) = preflight("'*'", ASKS).await.unwrap();
+    assert_eq!(status, 200);
+    assert_eq!(
+        said,
+        "Access-Control-Allow-Origin: *\nAccess-Control-Allow-Methods: GET, HEAD, PUT, PATCH, POST, DELETE\n\
+         Vary: Access-Control-Request-Headers"
+    );
+    let written = "{ origins: ['https://app.test', 'https://*.dev.test'], methods: [GET, PUT], headers: [X-A, X-B], \
+                   max_age: 10m, credentials: true, private_network: true, preflight_status: 204 }";
+    let asks = format!("{ASKS}\nAccess-Control-Request-Private-Network: true");
+    let (status, said) = preflight(written, &asks).await.unwrap();
+    assert_eq!(status, 204);
+    assert_eq!(
+        said,
+        "Vary: Origin\nAccess-Control-Allow-Origin: https://app.test\nAccess-Control-Allow-Credentials: true\n\
+         Access-Control-Allow-Methods: GET, PUT\nAccess-Control-Allow-Headers: X-A, X-B\n\
+         Access-Control-Max-Age: 600\nAccess-Control-Allow-Private-Network: true"
+    );
+    let others = ASKS.replace("app.test", "evil.test");
+    assert_eq!(preflight(written, &others).await, Some((204, "Vary: Origin".into())));
+}
+
+#[tokio::test]
+async fn fields_that_a_page_asks_to_send_are_allowed_where_none_are_named() {
+    let asks = format!("{ASKS}\nAccess-Control-Request-Headers: x-one,x-two");
+    let (_, said) = preflight("https://app.test", &asks).await.unwrap();
+    assert!(said.contains("Access-Control-Allow-Headers: x-one,x-two"), "{said}");
+    assert!(!preflight("{ headers: [] }", &asks).await.unwrap().1.contains("x-one"));
+}
+
+#[tokio::test]
+async fn what_is_no_preflight_goes_on() {
+    assert_eq!(preflight("'*'", APP).await, None, "no method is asked for");
+    assert_eq!(preflight("'*'", "\nAccess-Control-Request-Method: PUT").await, None, "no origin");
+    assert_eq!(preflight("{ preflight_continue: true }", ASKS).await, None);
+}
+
+#[tokio::test]
+async fn answers_may_be_read_by_origins_that_may_and_by_no_other() {
+    assert_eq!(answer("'*'", APP, &[]).await, "Access-Control-Allow-Origin: *");
+    assert_eq!(answer("'*'", "", &[]).await, "Access-Control-Allow-Origin: *");
+    let written = "{ origins: ['https://app.test'], exposed_headers: [X-Total], credentials: true }";
+    assert_eq!(
+        answer(written, APP, &[("Vary", "Accept-Encoding")]).await,
+        "Vary: Accept-Encoding\nVary: Origin\nAccess-Control-Allow-Origin: https://app.test\n\
+         Access-Control-Allow-Credentials: true\nAccess-Control-Expose-Headers: X-Total"
+    );
+    for fields in
+        ["", "\nOrigin: https://evil.test", "\nOrigin: null", "\nOrigin: https://app.test\nOrigin: x"]
+    {
+        let upstream = [(ALLOW_ORIGIN, "*"), (ALLOW_CREDENTIALS, "true"), ("Vary", "origin, x")];
+        assert_eq!(answer(written, fields, &upstream).await, "Vary: origin, x", "{fields}");
+    }
+    let regex = "{ origins: ['~https://[a-z]+[.]app[.]test'], credentials: true }";
+    assert!(answer(regex, "\nOrigin: https://a.app.test", &[]).await.contains("Origin: https://a.app.test"));
+    assert_eq!(answer(regex, "\nOrigin: https://a.app.test.evil.test", &[]).await, "Vary: Origin");
+}
+
+#[tokio::test]
+async fn other_origins_are_refused_where_that_is_asked_for() {
+    let filter = filter("{ origins: ['https://app.test'], refuse_others: true }");
+    for (fields, refused) in [
+        ("", false),
+        (APP, false),
+        ("\nOrigin: https://api.test", false),
+        ("\nOrigin: https://evil.test", true),
+        ("\nOrigin: null", true),
+    ] {
+        let verdict = filter.on_request(&mut exchange("POST", fields), &Offline).await;
+        assert_eq!(matches!(verdict, Verdict::Fail(_)), refused, "{fields}");
+    }
+}

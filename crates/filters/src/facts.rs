@@ -1,0 +1,189 @@
+//! What expressions may ask of a request on its way.
+
+use std::borrow::Cow;
+use torana_expression::{Fact, Facts, Value};
+use torana_filter::Exchange;
+use torana_http::h1::BodyFraming;
+
+/// Answers an expression's questions about an exchange. Nothing is built before it is asked for.
+#[derive(Debug)]
+pub struct ExchangeFacts<'e> {
+    exchange: &'e Exchange,
+}
+
+impl<'e> ExchangeFacts<'e> {
+    /// Answers about this one.
+    #[must_use]
+    pub const fn new(exchange: &'e Exchange) -> Self {
+        Self { exchange }
+    }
+
+    fn host(&self) -> Cow<'_, str> {
+        let authority = String::from_utf8_lossy(self.exchange.request.host());
+        let end = match authority.rfind(':') {
+            // The colons of an IPv6 address stand in brackets.
+            Some(colon) if !authority.get(colon..).is_some_and(|rest| rest.contains(']')) => colon,
+            _ => authority.len(),
+        };
+        match authority {
+            Cow::Borrowed(text) => match text.get(..end) {
+                Some(host) if !host.bytes().any(|byte| byte.is_ascii_uppercase()) => Cow::Borrowed(host),
+                host => Cow::Owned(host.unwrap_or_default().to_ascii_lowercase()),
+            },
+            Cow::Owned(text) => Cow::Owned(text.get(..end).unwrap_or_default().to_ascii_lowercase()),
+        }
+    }
+
+    fn size(&self) -> i64 {
+        match self.exchange.request.framing {
+            BodyFraming::None => 0,
+            BodyFraming::Length(length) => i64::try_from(length).unwrap_or(i64::MAX),
+            _ => -1,
+        }
+    }
+
+    fn now(&self) -> i64 {
+        i64::try_from(self.exchange.moment.unix_seconds).unwrap_or(i64::MAX).saturating_mul(1000)
+    }
+}
+
+impl Facts for ExchangeFacts<'_> {
+    fn fact(&self, fact: Fact) -> Value<'_> {
+        let request = &self.exchange.request;
+        let text = |bytes| Value::Text(String::from_utf8_lossy(bytes));
+        let identity = self.exchange.identity.as_deref();
+        match fact {
+            Fact::Method => text(request.method_bytes()),
+            Fact::Path => text(request.path()),
+            Fact::Host => Value::Text(self.host()),
+            Fact::Scheme => Value::text(if self.exchange.secure { "https" } else { "http" }),
+            Fact::Query => text(request.query().unwrap_or_default()),
+            Fact::Size => Value::Int(self.size()),
+            Fact::ClientAddress => Value::Text(Cow::Owned(self.exchange.client_address.to_string())),
+            Fact::Authenticated => Value::Bool(identity.is_some_and(|identity| !identity.anonymous)),
+            Fact::Consumer => Value::text(identity.map_or("", |identity| &identity.consumer)),
+            Fact::Roles => Value::Texts(identity.map_or(&[], |identity| &identity.roles)),
+            Fact::Groups => {
+                let groups = identity.into_iter().flat_map(torana_filter::Identity::groups);
+                Value::List(groups.map(Value::text).collect())
+            }
+            Fact::Claims => match identity {
+                Some(identity) => Value::Object(&identity.claims),
+                None => Value::empty(),
+            },
+            Fact::Now => Value::Timestamp(self.now()),
+            // These are only looked up in.
+            Fact::Headers | Fact::Parameters => Value::Null,
+        }
+    }
+
+    fn header(&self, name: &str) -> Option<Cow<'_, str>> {
+        let fields = &self.exchange.request.fields;
+        let first = fields.get(name)?;
+        if fields.get_all(name).nth(1).is_none() {
+            return Some(String::from_utf8_lossy(first));
+        }
+        let lines: Vec<Cow<'_, str>> = fields.get_all(name).map(String::from_utf8_lossy).collect();
+        Some(Cow::Owned(lines.join(", ")))
+    }
+
+    fn parameter(&self, name: &str) -> Option<Cow<'_, str>> {
+        let query = self.exchange.request.query()?;
+        query.split(|byte| *byte == b'&').find_map(|pair| {
+            let (key, value) = match memchr::memchr(b'=', pair).and_then(|at| pair.split_at_checked(at)) {
+                Some((key, value)) => (key, value.get(1..).unwrap_or_default()),
+                None => (pair, &[][..]),
+            };
+            (*decoded(key) == *name).then(|| decoded(value))
+        })
+    }
+}
+
+/// A part of a query as forms write it: `+` is a space, `%41` is `A`, a broken escape stands for itself.
+fn decoded(part: &[u8]) -> Cow<'_, str> {
+    if !part.iter().any(|byte| matches!(byte, b'%' | b'+')) {
+        return String::from_utf8_lossy(part);
+    }
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part;
+    while let Some((first, after)) = rest.split_first() {
+        let escape =
+            (*first == b'%').then(|| after.split_at_checked(2)).flatten().and_then(|(digits, after)| {
+                let digits = std::str::from_utf8(digits).ok()?;
+                // `+1` would be a number to the parser.
+                let plain = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+                Some((u8::from_str_radix(digits, 16).ok().filter(|_| plain)?, after))
+            });
+        match escape {
+            Some((byte, after)) => {
+                bytes.push(byte);
+                rest = after;
+            }
+            None => {
+                bytes.push(if *first == b'+' { b' ' } else { *first });
+                rest = after;
+            }
+        }
+    }
+    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use torana_expression::Expression;
+    use torana_filter::{Identity, Moment};
+    use torana_http::h1::{HeadLimits, parse_request};
+
+    fn exchange(head: &str) -> Exchange {
+        let mut exchange = Exchange {
+            client_address: "10.1.2.3".parse().unwrap(),
+            moment: Moment { unix_seconds: 1_795_557_600, ..Moment::default() },
+            ..Exchange::default()
+        };
+        let text = format!("{}\r\n\r\n", head.replace('\n', "\r\n"));
+        parse_request(text.as_bytes(), 0, &HeadLimits::default(), &mut exchange.request).unwrap().unwrap();
+        exchange
+    }
+
+    #[test]
+    fn a_request_answers_for_itself() {
+        let mut exchange = exchange(
+            "POST /a/b?x=1&y=a%20b+c&%7a=%zz&x=2&e HTTP/1.1\nHost: Api.TEST:8080\nX-A: 1\nx-a: 2\nContent-Length: 5",
+        );
+        let claims = serde_json::json!({ "tier": "gold" });
+        exchange.identity = Some(Arc::new(Identity {
+            consumer: "ada".into(),
+            roles: vec!["user".into()],
+            authenticated_groups: vec!["staff".into()],
+            claims: claims.as_object().cloned().unwrap(),
+            ..Identity::default()
+        }));
+        for source in [
+            r#"request.method == "POST" && request.path == "/a/b" && request.scheme == "http""#,
+            r#"request.host == "api.test" && request.size == 5 && request.query.startsWith("x=1")"#,
+            r#"request.headers["X-A"] == "1, 2" && !("x-b" in request.headers)"#,
+            r#"request.parameters.x == "1" && request.parameters.y == "a b c" && request.parameters.z == "%zz""#,
+            r#"request.parameters.e == "" && !has(request.parameters.f)"#,
+            r#"client.address == "10.1.2.3" && cidr("10.0.0.0/8").containsIP(client.address)"#,
+            r#"authenticated && consumer == "ada" && "user" in roles && "staff" in groups"#,
+            r#"claims.tier == "gold" && now == timestamp("2026-11-24T22:00:00Z")"#,
+        ] {
+            let expression = Expression::condition(source).unwrap();
+            assert_eq!(expression.holds(&ExchangeFacts::new(&exchange)), Ok(true), "{source}");
+        }
+    }
+
+    #[test]
+    fn nobody_has_no_claims_and_no_roles() {
+        let exchange = exchange("GET / HTTP/1.1\nHost: [::1]:80");
+        for source in [
+            r#"!authenticated && consumer == "" && size(roles) == 0 && size(groups) == 0 && size(claims) == 0"#,
+            r#"request.host == "[::1]" && request.size == 0"#,
+        ] {
+            let expression = Expression::condition(source).unwrap();
+            assert_eq!(expression.holds(&ExchangeFacts::new(&exchange)), Ok(true), "{source}");
+        }
+    }
+}

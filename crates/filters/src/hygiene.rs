@@ -1,0 +1,84 @@
+//! Fields that only the gateway may set: a client that sends one claims to be somebody.
+//!
+//! Services that see fields as variables (CGI, WSGI, Rack) read `X_User_Id` and `X-User-Id` alike, so `_`
+//! and `-` are one here too.
+
+use torana_http::Fields;
+
+/// Fields that services believe, whichever policies are in force.
+const ALWAYS: [&str; 13] = [
+    "X-Consumer-Id",
+    "X-Consumer-Custom-Id",
+    "X-Consumer-Username",
+    "X-Consumer-Groups",
+    "X-Credential-Identifier",
+    "X-Anonymous-Consumer",
+    "X-Authenticated-Groups",
+    "X-Authenticated-Userid",
+    "X-Authenticated-Scope",
+    "Remote-User",
+    "X-Remote-User",
+    // Some services serve this path instead of the one that was authorised.
+    "X-Original-Url",
+    "X-Rewrite-Url",
+];
+
+/// The longest name that is kept; no service asks for more.
+const LONGEST: usize = 63;
+
+/// Names that are removed from every request before anything else looks at it.
+#[derive(Clone, Debug)]
+pub struct ReservedFields {
+    /// In lower case, with `-` for `_`, by their length.
+    by_length: Vec<Vec<Box<[u8]>>>,
+}
+
+fn folded(byte: u8) -> u8 {
+    if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() }
+}
+
+impl ReservedFields {
+    /// These, and those that are always reserved.
+    pub fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
+        let mut by_length: Vec<Vec<Box<[u8]>>> = vec![Vec::new(); LONGEST.saturating_add(1)];
+        for name in ALWAYS.into_iter().chain(names) {
+            let name: Box<[u8]> = name.bytes().map(folded).collect();
+            if let Some(known) = by_length.get_mut(name.len()).filter(|known| !known.contains(&name)) {
+                known.push(name);
+            }
+        }
+        Self { by_length }
+    }
+
+    /// Whether a name is reserved.
+    #[must_use]
+    pub fn contains(&self, name: &[u8]) -> bool {
+        let same = |known: &[u8]| known.iter().zip(name).all(|(known, byte)| *known == folded(*byte));
+        self.by_length.get(name.len()).is_some_and(|known| known.iter().any(|known| same(known)))
+    }
+
+    /// Removes them.
+    pub fn strip(&self, fields: &mut Fields) {
+        fields.retain(|name, _| !self.contains(name.as_str().as_bytes()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claimed_identity_is_removed_however_it_is_written() {
+        let reserved = ReservedFields::new(["X-User-Id", "X-Internal"]);
+        let mut fields = Fields::default();
+        for name in ["X-User-Id", "x-user-id", "X-USER-ID", "X_User_Id", "x-user_id", "x-consumer-ID"] {
+            fields.append(name, b"admin").unwrap();
+        }
+        for name in ["X-Other", "X-User-Idx", "X-User-I", "User-Id"] {
+            fields.append(name, b"kept").unwrap();
+        }
+        reserved.strip(&mut fields);
+        let left: Vec<&[u8]> = fields.iter().map(|(name, _)| name).collect();
+        assert_eq!(left, [&b"X-Other"[..], b"X-User-Idx", b"X-User-I", b"User-Id"]);
+    }
+}

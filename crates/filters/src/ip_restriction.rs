@@ -1,0 +1,50 @@
+//! Which addresses may call. Deny comes before allow.
+
+mod set;
+
+use set::NetworkSet;
+use std::sync::Arc;
+use torana_fault::{Fault, Reason};
+use torana_filter::{Exchange, OnRequest, Outside, Verdict};
+use torana_plan::IpRestrictionPlan;
+
+/// Which addresses may call.
+#[derive(Clone, Debug)]
+pub struct IpRestrictionFilter {
+    sets: Arc<(NetworkSet, NetworkSet)>,
+}
+
+impl IpRestrictionFilter {
+    /// Prepares the filter.
+    #[must_use]
+    pub fn prepare(plan: &IpRestrictionPlan) -> Self {
+        Self { sets: Arc::new((NetworkSet::new(&plan.allow), NetworkSet::new(&plan.deny))) }
+    }
+
+    /// What it asks for.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let (allow, deny) = &*self.sets;
+        match (allow.networks(), deny.networks()) {
+            (allow, 0) => format!("a client in one of {allow} networks"),
+            (0, deny) => format!("a client in none of {deny} networks"),
+            (allow, deny) => format!("a client in one of {allow} networks and in none of {deny}"),
+        }
+    }
+}
+
+impl OnRequest for IpRestrictionFilter {
+    async fn on_request(&self, exchange: &mut Exchange, _: &dyn Outside) -> Verdict {
+        let (allow, deny) = &*self.sets;
+        let address = exchange.client_address;
+        let refused = if deny.contains(address) {
+            "denied"
+        } else if allow.networks() > 0 && !allow.contains(address) {
+            "not among those that may"
+        } else {
+            return Verdict::Continue;
+        };
+        let detail = format!("{address} is {refused}");
+        Verdict::Fail(Fault::new(Reason::AddressNotAllowed).because(detail))
+    }
+}

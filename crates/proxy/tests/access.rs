@@ -1,0 +1,132 @@
+//! Who may do what, on a whole gateway in process.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests fail by panicking"
+)]
+
+#[path = "support/guard.rs"]
+mod guard;
+#[path = "yaml.rs"]
+mod yaml;
+
+use guard::{as_caller, ask};
+use torana_testkit::{Origin, Reply};
+use yaml::Running;
+
+#[test]
+fn rules_of_a_wider_scope_hold_for_every_spelling_of_a_path() {
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&format!(
+        "access_log: off
+services: {{ api: {{ endpoints: [{}] }} }}
+policies:
+  jwt: {{ secret: \"${{env:KEY}}\" }}
+  roles: {{ rules: {{ /api/admin/*: [admin], /api/users/*/profile: [user, admin], DELETE /api/*: deny }} }}
+routes:
+- {{ path: /*, service: api }}
+- {{ path: /api/auth/login, respond: {{ body: login }}, policies: {{ jwt: off }} }}
+",
+        origin.url()
+    ));
+    let (user, admin) = (r#"{"sub":"u","roles":["user"]}"#, r#"{"sub":"a","roles":["admin"]}"#);
+    for path in [
+        "/api/admin/users",
+        "/api/admin",
+        "/api/admin/",
+        "//api//admin/x",
+        "/api/%61dmin/x",
+        "/api/x/../admin/x",
+        "/api/%2e/admin/x",
+        "/api/admin;v=1/x",
+        "/api;v=1/admin",
+    ] {
+        assert_eq!(as_caller(&gateway, user, &format!("GET {path}")).status, 403, "{path}");
+        assert_eq!(as_caller(&gateway, admin, &format!("GET {path}")).text(), "in", "{path}");
+        assert_eq!(ask(&gateway, &format!("GET {path} HTTP/1.1\nHost: a")).status, 401, "{path}");
+    }
+    assert_eq!(as_caller(&gateway, admin, "DELETE /api/orders/1").status, 403);
+    assert_eq!(as_caller(&gateway, user, "GET /api/users/7/profile").status, 200);
+    assert_eq!(as_caller(&gateway, r#"{"sub":"g"}"#, "GET /api/users/7/profile").status, 403);
+    assert_eq!(as_caller(&gateway, r#"{"sub":"g"}"#, "GET /api/search").status, 200);
+    assert_eq!(ask(&gateway, "POST /api/auth/login HTTP/1.1\nHost: a\nContent-Length: 0").text(), "login");
+}
+
+#[test]
+fn groups_that_a_client_claims_for_itself_never_arrive() {
+    let origin = Origin::respond(|request| Reply::ok(request.header("X-Consumer-Groups").unwrap_or("none")));
+    let gateway = Running::start(&format!(
+        "access_log: off
+services: {{ api: {{ endpoints: [{}] }} }}
+routes:
+- {{ path: /*, service: api, policies: {{ access: public }} }}
+- {{ path: /staff, service: api, policies: {{ jwt: {{ secret: \"${{env:KEY}}\" }}, acl: [staff] }} }}
+",
+        origin.url()
+    ));
+    let claims = "GET / HTTP/1.1\nHost: a\nX-Consumer-Groups: staff\nx-authenticated-groups: staff";
+    assert_eq!(ask(&gateway, claims).text(), "none");
+    let refused = ask(&gateway, &claims.replace("GET / ", "GET /staff "));
+    assert_eq!(refused.status, 401);
+    assert_eq!(as_caller(&gateway, r#"{"sub":"u"}"#, "GET /staff").status, 403);
+}
+
+#[test]
+fn a_route_is_protected_unless_it_says_otherwise() {
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&format!(
+        "access_log: off
+services: {{ api: {{ endpoints: [{}] }}, open: {{ endpoints: [{}], policies: {{ access: public }} }} }}
+routes:
+- {{ path: /me, service: api, policies: {{ jwt: {{ secret: \"${{env:KEY}}\" }} }} }}
+- {{ path: /forgotten, service: api }}
+- {{ path: /off, service: api, policies: {{ jwt: off }} }}
+- {{ path: /public, service: api, policies: {{ access: public }} }}
+- {{ path: /open, service: open }}
+- {{ path: /again, service: open, policies: {{ access: protected }} }}
+",
+        origin.url(),
+        origin.url()
+    ));
+    for (path, status) in
+        [("/me", 401), ("/forgotten", 401), ("/off", 200), ("/public", 200), ("/open", 200), ("/again", 401)]
+    {
+        assert_eq!(ask(&gateway, &format!("GET {path} HTTP/1.1\nHost: a")).status, status, "{path}");
+    }
+    assert_eq!(as_caller(&gateway, r#"{"sub":"u"}"#, "GET /me").status, 200);
+}
+
+#[test]
+fn expressions_decide_over_request_caller_and_time() {
+    let gateway = Running::start(
+        "access_log: off
+policies:
+  jwt: { secret: \"${env:KEY}\" }
+  allow_if:
+    all: ['request.path.startsWith(\"/x\") && claims.tier == \"gold\"']
+    deny: ['\"suspended\" in roles', 'request.parameters.debug == \"1\"']
+routes:
+- { path: /*, respond: { body: in } }
+- { path: /office, respond: { body: open }, policies: { jwt: off, allow_if: 'cidr(\"127.0.0.0/8\").containsIP(client.address)' } }
+- { path: /never, respond: {}, policies: { access: public, allow_if: 'now < timestamp(\"2020-01-01T00:00:00Z\")' } }
+",
+    );
+    let gold = r#"{"sub":"u","tier":"gold"}"#;
+    for (claims, path, status) in [
+        (gold, "/x/1?debug=0", 200),
+        (gold, "/y?debug=0", 403),
+        (gold, "/x?debug=1", 403),
+        (gold, "/x", 403), // a condition without a value counts as if it held: `deny` never opens by mistake
+        (r#"{"sub":"u","tier":"free"}"#, "/x?debug=0", 403),
+        (r#"{"sub":"u"}"#, "/x?debug=0", 403),
+        (r#"{"sub":"u","tier":7}"#, "/x?debug=0", 403),
+        (r#"{"sub":"u","tier":"gold","roles":["suspended"]}"#, "/x?debug=0", 403),
+    ] {
+        assert_eq!(as_caller(&gateway, claims, &format!("GET {path}")).status, status, "{claims} {path}");
+    }
+    assert_eq!(ask(&gateway, "GET /office HTTP/1.1\nHost: a").text(), "open");
+    assert_eq!(ask(&gateway, "GET /never HTTP/1.1\nHost: a").status, 403);
+    assert_eq!(ask(&gateway, "GET /x HTTP/1.1\nHost: a").status, 401);
+}

@@ -1,0 +1,191 @@
+//! Protection at the edge, on a whole gateway in process.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
+
+#[path = "support/guard.rs"]
+mod guard;
+#[path = "yaml.rs"]
+mod yaml;
+
+use guard::{as_caller, ask};
+use std::time::Duration;
+use torana_testkit::{Origin, Reply, eventually};
+use yaml::Running;
+
+#[test]
+fn preflights_are_answered_before_anybody_is_asked_who_calls() {
+    let origin = Origin::always(Reply::ok("in").header("Access-Control-Allow-Origin", "https://evil.test"));
+    let gateway = Running::start(&format!(
+        "access_log: off
+services: {{ api: {{ endpoints: [{}] }} }}
+policies:
+  jwt: {{ secret: \"${{env:KEY}}\" }}
+  cors: {{ origins: [https://app.test], credentials: true, exposed_headers: [X-Total] }}
+routes:
+- {{ path: /things, methods: [GET, POST], service: api }}
+- {{ path: /things, methods: [DELETE], service: api, policies: {{ cors: off }} }}
+",
+        origin.url()
+    ));
+    let preflight = |method: &str, origin: &str| {
+        ask(
+            &gateway,
+            &format!(
+                "OPTIONS /things HTTP/1.1\nHost: api.test\nOrigin: {origin}\nAccess-Control-Request-Method: {method}"
+            ),
+        )
+    };
+    let answer = preflight("POST", "https://app.test");
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("Access-Control-Allow-Origin"), Some("https://app.test"));
+    assert_eq!(answer.header("Access-Control-Allow-Credentials"), Some("true"));
+    assert_eq!(preflight("POST", "https://evil.test").header("Access-Control-Allow-Origin"), None);
+    let plain = preflight("DELETE", "https://app.test");
+    assert_eq!((plain.status, plain.header("Access-Control-Allow-Origin")), (204, None), "{plain:?}");
+    assert_eq!(origin.count(), 0, "no service was asked");
+    // A refusal can be read by the page too, and a service's own word is replaced.
+    let refused = ask(&gateway, "GET /things HTTP/1.1\nHost: api.test\nOrigin: https://app.test");
+    assert_eq!(refused.status, 401);
+    assert_eq!(refused.header("Access-Control-Allow-Origin"), Some("https://app.test"));
+    let served = as_caller(&gateway, r#"{"sub":"u"}"#, "GET /things");
+    assert_eq!((served.header("Access-Control-Allow-Origin"), served.header("Vary")), (None, Some("Origin")));
+}
+
+#[test]
+fn addresses_are_those_that_trusted_proxies_tell() {
+    let gateway = Running::start(
+        "access_log: off
+trusted_proxies: [127.0.0.1]
+policies: { ip_restriction: { allow: [10.0.0.0/8, '2001:db8::/32'], deny: [10.9.0.0/16] } }
+routes: [{ path: /*, respond: { body: in } }]
+",
+    );
+    for (forwarded, status) in [
+        ("10.1.2.3", 200),
+        ("::ffff:10.1.2.3", 200),
+        ("2001:db8::7", 200),
+        ("10.9.1.1", 403),
+        ("192.0.2.1", 403),
+        ("10.1.2.3, 192.0.2.1", 403),
+        ("192.0.2.1, 10.1.2.3", 200),
+    ] {
+        let answer = ask(&gateway, &format!("GET / HTTP/1.1\nHost: a\nX-Forwarded-For: {forwarded}"));
+        assert_eq!(answer.status, status, "{forwarded}");
+    }
+    let direct = ask(&gateway, "GET / HTTP/1.1\nHost: a");
+    assert_eq!(direct.status, 403);
+    assert!(direct.text().contains("\"reason\":\"address_not_allowed\""), "{}", direct.text());
+    assert!(!direct.text().contains("127.0.0.1"), "nothing is told");
+}
+
+#[test]
+fn bodies_are_bounded_whether_declared_or_in_chunks() {
+    let origin = Origin::respond(|request| Reply::ok(request.body.len().to_string()));
+    let gateway = Running::start(&format!(
+        "access_log: off
+services: {{ api: {{ endpoints: [{}] }} }}
+policies: {{ request_size: 10B }}
+routes:
+- {{ path: /*, service: api }}
+- {{ path: /declared, service: api, policies: {{ request_size: {{ limit: 1MiB, require_content_length: true }} }} }}
+",
+        origin.url()
+    ));
+    let declared = |length: usize| {
+        let body = "x".repeat(length);
+        torana_testkit::Client::connect(gateway.address)
+            .exchange(format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n{body}"))
+    };
+    assert_eq!(declared(10).text(), "10");
+    assert_eq!(declared(11).status, 413);
+    let chunks = |path: &str, chunks: &str| {
+        torana_testkit::Client::connect(gateway.address).exchange(format!(
+            "POST {path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}0\r\n\r\n"
+        ))
+    };
+    assert_eq!(chunks("/", "5\r\nhello\r\n5\r\nworld\r\n").text(), "10");
+    assert_eq!(chunks("/", "5\r\nhello\r\n6\r\nworld!\r\n").status, 413);
+    assert_eq!(chunks("/declared", "5\r\nhello\r\n").status, 411);
+}
+
+#[test]
+fn what_is_missing_what_another_site_sends_and_what_a_program_says_is_refused_by_its_reason() {
+    let gateway = Running::start(
+        "access_log: off
+routes:
+- { path: /fields, respond: {}, policies: { required_headers: { X-Tenant: { regex: '[a-z]+' }, X-Api: '2' } } }
+- { path: /csrf, respond: {}, policies: { csrf: { allow_origins: ['https://app.test'] } } }
+- { path: /bots, respond: {}, policies: { bot_detection: { allow: ['^good-bot/'], deny: ['evil'] } } }
+- { path: /cors, respond: {}, policies: { cors: { origins: ['https://app.test'], refuse_others: true } } }
+",
+    );
+    for (line, fields, status, reason) in [
+        ("GET /fields", "X-Tenant: blue\nX-Api: 2", 200, ""),
+        ("GET /fields", "X-Tenant: Blue\nX-Api: 2", 400, "header_not_accepted"),
+        ("GET /fields", "X-Api: 2", 400, "header_not_accepted"),
+        ("POST /csrf", "Sec-Fetch-Site: cross-site", 403, "cross_site_request"),
+        ("POST /csrf", "Sec-Fetch-Site: cross-site\nOrigin: https://app.test", 200, ""),
+        ("POST /csrf", "Origin: https://api.test", 200, ""),
+        ("GET /csrf", "Sec-Fetch-Site: cross-site", 200, ""),
+        ("GET /bots", "User-Agent: curl/8.5.0", 403, "program_not_allowed"),
+        ("GET /bots", "User-Agent: good-bot/1", 200, ""),
+        ("GET /bots", "User-Agent: an evil one", 403, "program_not_allowed"),
+        ("GET /bots", "User-Agent: a\nUser-Agent: b", 400, "header_not_accepted"),
+        ("GET /bots", "X-A: 1", 200, ""),
+        ("GET /cors", "Origin: https://evil.test", 403, "origin_not_allowed"),
+    ] {
+        let answer = ask(&gateway, &format!("{line} HTTP/1.1\nHost: api.test\nContent-Length: 0\n{fields}"));
+        assert_eq!(answer.status, status, "{line} {fields}");
+        if !reason.is_empty() {
+            assert!(answer.text().contains(&format!("\"reason\":\"{reason}\"")), "{}", answer.text());
+            let counted = format!("reason=\"{reason}\"");
+            eventually(Duration::from_secs(5), || gateway.metrics.render().contains(&counted));
+        }
+    }
+}
+
+#[test]
+fn browsers_are_told_to_be_careful_without_overriding_the_service() {
+    let origin =
+        Origin::always(Reply::ok("in").header("X-Frame-Options", "DENY").header("X-Powered-By", "x"));
+    let gateway = Running::start(&format!(
+        "access_log: off
+trusted_proxies: [127.0.0.1]
+services: {{ api: {{ endpoints: [{}] }} }}
+policies: {{ security_headers: on }}
+routes:
+- {{ path: /*, service: api }}
+- path: /own
+  service: api
+  policies:
+    security_headers: {{ overwrite: true, frame_options: SAMEORIGIN, remove: [X-Powered-By], content_security_policy: \"default-src 'self'\", others: {{ X-A: b }} }}
+",
+        origin.url()
+    ));
+    let open = ask(&gateway, "GET / HTTP/1.1\nHost: a");
+    assert_eq!(open.header("X-Content-Type-Options"), Some("nosniff"));
+    assert_eq!(open.header_all("X-Frame-Options"), ["DENY"]);
+    assert_eq!(open.header("Strict-Transport-Security"), None, "not over an open connection");
+    let secure = ask(&gateway, "GET / HTTP/1.1\nHost: a\nX-Forwarded-Proto: https");
+    assert_eq!(secure.header("Strict-Transport-Security"), Some("max-age=31536000"));
+    let own = ask(&gateway, "GET /own HTTP/1.1\nHost: a");
+    assert_eq!(own.header_all("X-Frame-Options"), ["SAMEORIGIN"]);
+    assert_eq!((own.header("X-Powered-By"), own.header("X-A")), (None, Some("b")));
+    assert_eq!(own.header("Content-Security-Policy"), Some("default-src 'self'"));
+}
+
+#[test]
+fn what_a_client_may_never_say_does_not_arrive_in_any_spelling() {
+    let origin = Origin::respond(|request| Reply::ok(request.head_text()));
+    let gateway = Running::start(&format!(
+        "access_log: off
+reserved_headers: [X-Internal-Token]
+services: {{ api: {{ endpoints: [{}] }} }}
+routes: [{{ path: /*, service: api }}]
+",
+        origin.url()
+    ));
+    let fields = "x-internal-token: mark1\nX_Internal_Token: mark1\nX-Consumer-ID: mark1\nx_consumer-username: mark1\n\
+                  X-Original-URL: /mark1\nRemote-User: mark1\nX-Mine: kept";
+    let seen = ask(&gateway, &format!("GET / HTTP/1.1\nHost: a\n{fields}")).text();
+    assert!(!seen.contains("mark1") && seen.contains("kept"), "{seen}");
+}

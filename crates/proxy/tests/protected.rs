@@ -1,0 +1,233 @@
+//! No request without a valid identity reaches what is protected, however it is written.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
+
+#[path = "support/guard.rs"]
+mod guard;
+#[path = "yaml.rs"]
+mod yaml;
+
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use torana_testkit::{Client, Origin, Reply};
+use yaml::Running;
+
+/// Pieces of paths, honest and not.
+const PIECES: [&str; 36] = [
+    "admin",
+    "admin",
+    "admin",
+    "public",
+    "public",
+    "x",
+    "%61dmin",
+    "adm%69n",
+    "ADMIN",
+    "admin.",
+    "admin%20",
+    "/",
+    "/",
+    "/",
+    "//",
+    "/./",
+    "/../",
+    "/%2e/",
+    "/%2e%2e/",
+    "/%2E./",
+    "/..;/",
+    "/.;x/",
+    "/...;/",
+    ";",
+    ";v=1",
+    ";/",
+    "%2f",
+    "%2F",
+    "%5c",
+    "\\",
+    "%00",
+    "%3b",
+    "%252e%252e/",
+    "?q=/admin",
+    "#/admin",
+    "*",
+];
+
+fn target() -> impl Strategy<Value = String> {
+    let path = prop::collection::vec(prop::sample::select(PIECES.to_vec()), 0..7)
+        .prop_map(|pieces| format!("/{}", pieces.concat()));
+    let authority = prop::sample::select(vec![
+        "",
+        "",
+        "",
+        "",
+        "http://api.test",
+        "HTTP://API.test:80",
+        "http://other.test",
+        "http://u@api.test",
+        "https://api.test",
+    ]);
+    (authority, path).prop_map(|(authority, path)| format!("{authority}{path}"))
+}
+
+/// Credentials that are none, and claims that nobody may make.
+fn fields() -> impl Strategy<Value = Vec<String>> {
+    let unsigned = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJyb290Iiwicm9sZXMiOlsiYWRtaW4iXX0.";
+    let valid = guard::token(r#"{"sub":"root","roles":["admin"]}"#);
+    let mut forged = valid.clone();
+    forged.pop();
+    forged.push('!');
+    let expired = guard::token(r#"{"sub":"root","roles":["admin"],"exp":1}"#);
+    let other_head = valid.replacen("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9", "eyJhbGciOiJSUzI1NiJ9", 1);
+    let credentials = [
+        "Bearer x.y.z".to_owned(),
+        "Bearer ".into(),
+        "bearer".into(),
+        "Basic cm9vdDpyb290".into(),
+        format!("Bearer {unsigned}"),
+        format!("Bearer {forged}"),
+        format!("Bearer {expired}"),
+        format!("Bearer {other_head}"),
+        format!("Token {valid}"),
+        format!("Bearer\u{a0}{valid}"),
+    ];
+    let mut lines: Vec<String> =
+        credentials.iter().map(|credential| format!("Authorization: {credential}")).collect();
+    lines.extend(
+        [
+            "Proxy-Authorization: Bearer x",
+            "X-Consumer-Id: root",
+            "X_Consumer_Id: root",
+            "X-User-Id: root",
+            "X-Authenticated-Userid: root",
+            "X-HTTP-Method-Override: OPTIONS",
+            "X-Original-URL: /admin",
+            "X-Rewrite-URL: /admin",
+            "X-Forwarded-For: 127.0.0.1",
+            "X-Forwarded-Prefix: /admin",
+            "Forwarded: for=127.0.0.1",
+            "Connection: Authorization, close",
+            "Origin: https://app.test",
+            "Access-Control-Request-Method: GET",
+            "Expect: 100-continue",
+        ]
+        .map(str::to_owned),
+    );
+    let line =
+        (prop::sample::select(lines), any::<bool>()).prop_map(|(line, upper)| match line.split_once(':') {
+            Some((name, value)) if upper => format!("{}:{value}", name.to_ascii_uppercase()),
+            _ => line,
+        });
+    prop::collection::vec(line, 0..6)
+}
+
+fn request() -> impl Strategy<Value = Vec<u8>> {
+    let method = prop::sample::select(vec![
+        "GET", "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "get", "TRACE",
+    ]);
+    let host = prop::sample::select(vec!["api.test", "API.test.", "api.test:80", "other.test", "localhost"]);
+    (method, target(), host, fields(), any::<prop::sample::Index>()).prop_map(
+        |(method, target, host, mut fields, place)| {
+            let place = place.index(fields.len().saturating_add(1));
+            fields.insert(place, format!("Host: {host}"));
+            format!("{method} {target} HTTP/1.1\r\n{}\r\n\r\n", fields.join("\r\n")).into_bytes()
+        },
+    )
+}
+
+/// Sends each to the gateway; what the gateway answers, or that it closes, is its own affair.
+fn send(gateway: &Running, cases: u32) {
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(cases));
+    let outcome = runner.run(&request(), |request| {
+        let mut client = Client::connect(gateway.address);
+        let _ = client.try_send(&request);
+        let _ = client.finish_sending().try_read_response();
+        Ok(())
+    });
+    outcome.unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+/// How a service that is lenient in every way reads a path: decoded, without parameters, dots resolved.
+fn lenient(path: &str) -> Vec<String> {
+    let mut bytes = Vec::new();
+    let mut rest = path.split('?').next().unwrap_or_default().as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits.filter(|_| *first == b'%').and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    let text = String::from_utf8_lossy(&bytes).replace('\\', "/");
+    let mut segments: Vec<String> = Vec::new();
+    for segment in text.split('/') {
+        match segment.split(';').next().unwrap_or_default() {
+            "" | "." => {}
+            ".." => {
+                segments.pop();
+            }
+            plain => segments.push(plain.to_owned()),
+        }
+    }
+    segments
+}
+
+#[test]
+fn nothing_without_a_valid_identity_reaches_a_protected_service() {
+    let (open, closed) = (Origin::always(Reply::ok("open")), Origin::always(Reply::ok("closed")));
+    let gateway = Running::start(&format!(
+        "access_log: off
+limits: {{ failed_credentials: off }}
+services: {{ open: {{ endpoints: [{}] }}, closed: {{ endpoints: [{}] }} }}
+policies:
+  jwt: {{ secret: \"${{env:KEY}}\", claims_to_headers: {{ sub: X-User-Id }} }}
+  cors: https://app.test
+routes:
+- {{ path: /public/*, service: open, policies: {{ access: public }} }}
+- {{ path: /admin/*, service: closed, policies: {{ roles: [admin] }} }}
+- {{ path: /*, service: closed }}
+- {{ path: /*, host: other.test, service: closed }}
+",
+        open.url(),
+        closed.url()
+    ));
+    send(&gateway, 1_200);
+    let reached: Vec<String> =
+        closed.requests().iter().map(torana_testkit::ReceivedRequest::head_text).collect();
+    assert!(reached.is_empty(), "{reached:#?}");
+    assert!(open.count() > 0, "some requests are honest");
+    for request in open.requests() {
+        let head = request.head_text();
+        assert!(!head.contains(": root") && !head.to_ascii_lowercase().contains("x-original-url"), "{head}");
+    }
+    // The test would see it if the door were open.
+    assert_eq!(guard::as_caller(&gateway, r#"{"sub":"u","roles":["admin"]}"#, "GET /admin/x").status, 200);
+    assert_eq!(closed.count(), 1);
+}
+
+#[test]
+fn a_service_that_reads_paths_loosely_is_not_led_to_protected_ones_by_a_public_route() {
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&format!(
+        "access_log: off
+limits: {{ failed_credentials: off }}
+services: {{ api: {{ endpoints: [{}] }} }}
+routes:
+- {{ path: /*, service: api, policies: {{ access: public }} }}
+- {{ path: /admin/*, service: api, policies: {{ jwt: {{ secret: \"${{env:KEY}}\" }} }} }}
+",
+        origin.url()
+    ));
+    send(&gateway, 1_200);
+    let requests = origin.requests();
+    assert!(requests.len() > 50, "{} requests went through", requests.len());
+    for request in requests {
+        let target = request.head_text().split(' ').nth(1).unwrap_or_default().to_owned();
+        let read = lenient(&target);
+        assert_ne!(read.first().map(String::as_str), Some("admin"), "{target} is read as {read:?}");
+    }
+}

@@ -1,0 +1,33 @@
+//! What the tests of authorisation and of the edge share: tokens and requests to a gateway in process.
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "shared by test binaries that use parts of it"
+)]
+
+use crate::yaml::{self, Running};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
+use hmac::Mac;
+use torana_testkit::{Client, Response};
+
+/// A token with these claims, signed with the secret of the tests.
+pub fn token(claims: &str) -> String {
+    let signed = format!("{}.{}", BASE64.encode(r#"{"alg":"HS256","typ":"JWT"}"#), BASE64.encode(claims));
+    let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(yaml::SECRET.as_bytes()).unwrap();
+    mac.update(signed.as_bytes());
+    format!("{signed}.{}", BASE64.encode(mac.finalize().into_bytes()))
+}
+
+/// Sends a head, its lines apart by line feeds, on a connection of its own.
+pub fn ask(gateway: &Running, head: &str) -> Response {
+    Client::connect(gateway.address).exchange(format!("{}\r\n\r\n", head.trim_end().replace('\n', "\r\n")))
+}
+
+/// Sends a request with a token for these claims.
+pub fn as_caller(gateway: &Running, claims: &str, line: &str) -> Response {
+    let token = token(claims);
+    ask(gateway, &format!("{line} HTTP/1.1\nHost: api.test\nAuthorization: Bearer {token}"))
+}
