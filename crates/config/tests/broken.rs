@@ -78,9 +78,3 @@ fn values_of_references_and_secrets_are_never_shown() {
     let found = findings(&format!("{base}drain_timeout: ${{env:NOTHING}}\n"));
     assert!(found.contains("`NOTHING` is not set | set it, or write `${env:NOTHING:-default}`"), "{found}");
 }
-
-#[test]
-fn https_endpoints_are_refused_and_not_made_plain() {
-    let found = findings("services: { a: { endpoints: [https://a] } }\nroutes: [{ service: a }]\n");
-    assert!(found.contains("`https` to an endpoint is not supported yet"), "{found}");
-}

@@ -55,15 +55,15 @@ services:
   gone: {{ endpoints: [h2://{gone}] }}
   slow: {{ endpoints: [h2://127.0.0.1:{0}], timeouts: {{ first_byte: 100ms }} }}
 routes:
-- {{ path: /test.Echo/*, service: echo }}
-- {{ path: /gone.Service/*, service: gone }}
-- {{ path: /slow.Service/*, service: slow }}
+- {{ path: /test.Echo/*, service: echo, policies: {{ access: public }} }}
+- {{ path: /gone.Service/*, service: gone, policies: {{ access: public }} }}
+- {{ path: /slow.Service/*, service: slow, policies: {{ access: public }} }}
 - path: /closed.Service/*
   service: echo
   policies: {{ jwt: {{ secret: \"${{env:KEY}}\", algorithms: [HS256] }} }}
 - path: /limited.Service/*
   service: gone
-  policies: {{ rate_limit: {{ limit: 1/hour }} }}
+  policies: {{ access: public, rate_limit: {{ limit: 1/hour }} }}
 ",
         peer.port
     ))
