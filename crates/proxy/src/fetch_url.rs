@@ -3,11 +3,15 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use torana_fault::{Fault, Reason};
 use torana_http::h1::HeadLimits;
 use torana_http::{Known, RequestHead};
-use torana_transport::{Address, Endpoint, EndpointSettings, FetchLimits, Fetched, Pool, Timer, fetch};
+use torana_transport::{
+    Address, Endpoint, EndpointSettings, FetchLimits, Fetched, Pool, Protocol, ServerVerification, Timer,
+    TlsClient, TlsClientContext, TlsClientSettings, TlsError, TlsVersion, fetch,
+};
 use torana_types::{EndpointUrl, ResourceUrl};
 
 /// Origins that are remembered with their connections.
@@ -42,22 +46,38 @@ impl UrlClient {
         request.fields.insert("Accept", b"application/json")?;
         request.fields.insert("User-Agent", b"torana")?;
         let limits = FetchLimits { timeout, body_bytes, head: HeadLimits::default() };
-        fetch(&self.pool(url.origin()), &self.timer, &request, b"", &limits).await
+        fetch(&self.pool(url.origin())?, &self.timer, &request, b"", &limits).await
     }
 
-    fn pool(&mut self, origin: &EndpointUrl) -> Rc<Pool> {
-        if self.pools.len() >= ORIGINS && !self.pools.contains_key(origin) {
+    fn pool(&mut self, origin: &EndpointUrl) -> Result<Rc<Pool>, Fault> {
+        if let Some(pool) = self.pools.get(origin) {
+            return Ok(Rc::clone(pool));
+        }
+        if self.pools.len() >= ORIGINS {
             self.pools.clear();
         }
-        let pool = self.pools.entry(origin.clone()).or_insert_with(|| {
-            let address = match origin.ip() {
-                Some(ip) => Address::Socket(SocketAddr::new(ip, origin.port())),
-                None => Address::Name(origin.host().into(), origin.port()),
-            };
-            Pool::new(Endpoint::new(address, EndpointSettings::default()))
-        });
-        Rc::clone(pool)
+        let address = match origin.ip() {
+            Some(ip) => Address::Socket(SocketAddr::new(ip, origin.port())),
+            None => Address::Name(origin.host().into(), origin.port()),
+        };
+        let tls = if origin.is_secure() { Some(verified(origin)?) } else { None };
+        let pool = Pool::new(Endpoint::reached_by(address, EndpointSettings::default(), tls, None));
+        self.pools.insert(origin.clone(), Rc::clone(&pool));
+        Ok(pool)
     }
+}
+
+/// TLS that asks for the origin's name and believes whom the system believes.
+fn verified(origin: &EndpointUrl) -> Result<Arc<TlsClient>, Fault> {
+    let failed = |error: TlsError| Fault::new(Reason::UpstreamTlsFailed).because(error.to_string());
+    let settings = TlsClientSettings {
+        verification: ServerVerification::System,
+        certificate: None,
+        lowest: TlsVersion::Tls12,
+        protocols: vec![Protocol::Http1.alpn().to_vec()],
+    };
+    let context = Arc::new(TlsClientContext::new(settings).map_err(failed)?);
+    TlsClient::new(&context, origin.host()).map(Arc::new).map_err(failed)
 }
 
 /// Whether the answer is a 200. A redirection is not followed: it could lead anywhere.

@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use torana_credential::jose::{Algorithm, SigningKey};
-use torana_testkit::{Client, Origin, Reply, Response, eventually};
+use torana_testkit::{Authority, Client, Origin, Reply, Response, TlsFront, eventually};
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -183,4 +183,17 @@ fn where_there_never_were_keys_the_answer_is_503_and_not_a_lie() {
     assert_eq!(problem["reason"], "keys_unavailable");
     assert!(!refused.text().contains(&address.port().to_string()));
     eventually(PATIENCE, || gateway.metrics.render().contains("reason=\"keys_unavailable\""));
+}
+
+#[test]
+fn keys_behind_https_come_from_who_proves_its_name_or_not_at_all() {
+    let key = pair("one");
+    let issuer = Issuer::with(&[&key]);
+    let front = TlsFront::new(issuer.origin.addr(), &Authority::default().issue(&["127.0.0.1"]), None);
+    // The system does not know who signed its certificate, although it would give the right keys.
+    let gateway = gateway(&format!("jwks: \"https://{}/keys\"", front.addr()));
+    let answer = ask(&gateway, &token(&key, &json!({"sub": "u"})));
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    assert!(answer.text().contains("keys_unavailable"), "{}", answer.text());
+    assert_eq!(issuer.asked(), 0);
 }
