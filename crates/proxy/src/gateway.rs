@@ -33,6 +33,9 @@ use torana_transport::{
     Service, Timer, now, recently,
 };
 
+/// Exchanges beyond this number are not kept for later requests.
+const KEPT: usize = 64;
+
 /// The gateway on one worker.
 #[derive(Debug)]
 pub struct Gateway {
@@ -149,7 +152,10 @@ impl Service for Gateway {
         drop(passage);
         std::mem::swap(&mut exchange.request, request);
         exchange.clear();
-        self.spare.borrow_mut().push(exchange);
+        let mut spare = self.spare.borrow_mut();
+        if spare.len() < KEPT {
+            spare.push(exchange);
+        }
     }
 
     async fn refuse(&self, connection: &ConnectionInfo, fault: Fault, response: &mut impl ResponseSink) {

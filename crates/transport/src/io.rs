@@ -118,6 +118,14 @@ impl Io {
         }
     }
 
+    /// Sends what was taken and waits below: TLS holds records back while the socket is full.
+    pub fn poll_flush(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self.stream.borrow_mut() {
+            Stream::Tcp(_) => Poll::Ready(Ok(())),
+            Stream::Tls(tls) => tls.poll_flush(context),
+        }
+    }
+
     /// Makes the coming close a reset, so that the peer cannot take what it got for a whole message.
     pub fn reset(&self) {
         let mut stream = self.stream.borrow_mut();

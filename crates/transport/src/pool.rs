@@ -107,15 +107,25 @@ impl Pool {
         {
             return Some(Lease::of_stream(stream));
         }
+        if fresh {
+            return None;
+        }
         let now = recently();
         loop {
-            let connection = self.idle.borrow_mut().pop()?;
-            self.endpoint.usage.left_idle();
-            if !fresh && connection.client.as_ref() == client && self.is_usable(&connection, now) {
+            let connection = self.take_idle(client)?;
+            if self.is_usable(&connection, now) {
                 self.endpoint.usage.reuse();
                 return Some(Lease::new(Rc::clone(self), connection, true));
             }
         }
+    }
+
+    /// The idle connection that was used last, of those that were opened for this client.
+    fn take_idle(&self, client: Option<&Introduction>) -> Option<Connection> {
+        let mut idle = self.idle.borrow_mut();
+        let place = idle.iter().rposition(|connection| connection.client.as_ref() == client)?;
+        self.endpoint.usage.left_idle();
+        Some(idle.remove(place))
     }
 
     fn is_usable(&self, connection: &Connection, now: Instant) -> bool {

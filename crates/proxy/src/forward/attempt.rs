@@ -186,7 +186,8 @@ impl Once<'_> {
                 }
             }
         }
-        let begun = recently();
+        // A body that was sent may have taken long, and sending does not look at the clock.
+        let begun = if body.bytes_read() > 0 { now() } else { recently() };
         let deadline = begun.checked_add(timeouts.first_byte).unwrap_or(begun);
         let deadline = self.by.map_or(deadline, |by| by.min(deadline));
         self.wait_for_head(&mut reader, &mut head, exchange, deadline, body, response).await?;

@@ -126,7 +126,12 @@ impl<'a> Outgoing<'a> {
         }
         self.pending.clear();
         self.sent = 0;
-        Poll::Ready(Ok(()))
+        // What is not with the socket yet is not delivered, and its deadline goes on.
+        match self.io.poll_flush(context) {
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(self.gone(error.to_string()))),
+            Poll::Pending => self.poll_stalled(context),
+        }
     }
 
     pub(crate) fn finish(&mut self, trailers: &Fields) -> Result<(), Fault> {

@@ -31,6 +31,10 @@ const LINGER_BYTES: u64 = 64 * 1024 * 1024;
 /// How long that may take in all, and how long without a byte.
 const LINGER_TIME: Duration = Duration::from_secs(10);
 const LINGER_IDLE: Duration = Duration::from_secs(2);
+/// Heads and output buffers beyond this number, or output buffers beyond this size, are not kept.
+const KEPT: usize = 64;
+/// In bytes.
+const KEPT_BYTES: usize = 64 * 1024;
 /// How long a connection counts as busy after a request.
 const BUSY: Duration = Duration::from_secs(1);
 
@@ -110,14 +114,18 @@ async fn serve_while_busy(
     mut first: bool,
     carried: &mut Option<Buffer>,
 ) -> After {
+    // Set by a response, and by nothing else: empty lines do not keep a connection.
+    let mut soon = None;
     loop {
         match serve_one(io, timer, connection, service, drain, first, carried).await {
-            After::KeepAlive => first = false,
-            After::FalseAlarm if !first => {}
+            After::KeepAlive => {
+                first = false;
+                soon = Some(after(BUSY.min(service.settings().keep_alive_timeout)));
+            }
+            After::FalseAlarm if soon.is_some() => {}
             after => return after,
         }
-        let soon = recently_plus(BUSY.min(service.settings().keep_alive_timeout));
-        if carried.is_none() {
+        if let (None, Some(soon)) = (&carried, soon) {
             match wait_for_request(io, timer, drain, soon, false).await {
                 Waited::Readable => {}
                 Waited::TooLong => return After::KeepAlive,
@@ -190,11 +198,22 @@ async fn serve_one(
             After::Linger
         }
     };
-    SPARE.with(|spare| spare.borrow_mut().push((head, pending)));
+    keep(head, pending);
     if !buffer.is_empty() {
         *carried = Some(buffer);
     }
     outcome
+}
+
+/// Keeps a head and an output buffer for later, as long as neither their number nor their size is that of a
+/// flood.
+fn keep(head: RequestHead, pending: Vec<u8>) {
+    SPARE.with(|spare| {
+        let mut spare = spare.borrow_mut();
+        if spare.len() < KEPT && pending.capacity() <= KEPT_BYTES {
+            spare.push((head, pending));
+        }
+    });
 }
 
 /// What came when a head was awaited.
@@ -302,10 +321,14 @@ impl<S: Service> Parts<'_, S> {
 /// Ends our side and reads what the client still sends, bounded, so that the kernel does not reset the
 /// connection under a response that the client has not read yet (RFC 9112 section 9.6).
 async fn linger(io: &Io, timer: &Timer) {
-    if poll_fn(|context| io.poll_shutdown(context)).await.is_err() {
+    let deadline = after(LINGER_TIME);
+    let ended = poll_fn(|context| match io.poll_shutdown(context) {
+        Poll::Ready(ended) => Poll::Ready(ended.is_ok()),
+        Poll::Pending => timer.poll_deadline(context, deadline).map(|()| false),
+    });
+    if !ended.await {
         return;
     }
-    let deadline = after(LINGER_TIME);
     let mut buffer = Buffer::take();
     let mut total: u64 = 0;
     while total < LINGER_BYTES {

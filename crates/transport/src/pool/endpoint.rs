@@ -103,7 +103,7 @@ impl EndpointUsage {
 
     /// Requests that wait for a connection.
     pub fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+        self.waiting.load(Ordering::SeqCst)
     }
 
     /// Connections opened since the start.
@@ -241,7 +241,7 @@ impl Endpoint {
         endpoint
             .usage
             .open
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |open| {
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |open| {
                 (open < cap).then(|| open.saturating_add(1))
             })
             .ok()?;
@@ -253,7 +253,7 @@ impl Endpoint {
     pub(super) fn queue(&self, limit: usize) -> Option<Turn<'_>> {
         self.usage
             .waiting
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |waiting| {
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |waiting| {
                 (waiting < limit).then(|| waiting.saturating_add(1))
             })
             .ok()
@@ -267,7 +267,8 @@ pub(super) struct Permit(Arc<Endpoint>);
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.usage.open.fetch_sub(1, Ordering::AcqRel);
+        // With the waiter's own order of both, one of the two sees the other: it needs one order for all.
+        self.0.usage.open.fetch_sub(1, Ordering::SeqCst);
         if self.0.is_waited_for() {
             self.0.freed.notify_one();
         }

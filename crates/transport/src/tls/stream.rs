@@ -104,6 +104,11 @@ impl TlsStream {
         }
     }
 
+    /// Sends every record that waits.
+    pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_send(context)
+    }
+
     /// Says goodbye (RFC 8446 section 6.1) and ends our side.
     pub(crate) fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.session.send_close_notify();
