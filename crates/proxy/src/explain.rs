@@ -10,8 +10,8 @@ use crate::pipeline::{Action, Pipeline};
 use crate::replay::{NoBody, Replay};
 use std::sync::Arc;
 use torana_fault::{Fault, Reason};
-use torana_filter::{Exchange, Identity, Moment, Offline, Verdict};
-use torana_http::h1::{HeadLimits, parse_request};
+use torana_filter::{Attempt, Exchange, Identity, Moment, Offline, OnAttempt, Verdict};
+use torana_http::h1::{BodyFraming, HeadLimits, parse_request};
 use torana_http::{Method, RequestHead, TargetForm};
 use torana_route::{Candidate, Outcome};
 use torana_transport::ConnectionInfo;
@@ -136,8 +136,19 @@ async fn walk(
     connection: &ConnectionInfo,
     told: &mut Explanation,
 ) -> Result<End, Fault> {
+    if let BodyFraming::Length(length) = exchange.request.framing
+        && length > pipeline.server.body_bytes
+    {
+        return Err(Fault::new(Reason::BodyTooLarge));
+    }
+    if let Some(listener) = pipeline.listeners.get(connection.listener)
+        && let Some(made) = listener.receive(connection, &exchange.request)?
+    {
+        return Ok(End::Answer { status: made.head.status, fields: fields(&made.head.fields) });
+    }
     set_path(pipeline, &mut exchange.request)?;
     told.path = String::from_utf8_lossy(exchange.request.path()).into_owned();
+    introduce(pipeline, connection, exchange)?;
     let view = View::new(&exchange.request);
     told.candidates = pipeline.router.explain(&view);
     let number = match find(pipeline, &exchange.request)? {
@@ -153,7 +164,6 @@ async fn walk(
     };
     told.route = Some(number);
     let route = pipeline.routes.get(number).ok_or(Fault::new(Reason::NoRoute))?;
-    introduce(pipeline, connection, exchange)?;
     let steps = &mut told.steps;
     let mut reached = 0;
     let (mut nothing, outside) = (NoBody, Offline);
@@ -174,6 +184,13 @@ async fn walk(
         Action::Forward { upstream, strip_prefix, .. } => {
             if let Some(prefix) = strip_prefix {
                 strip(&mut exchange.request, prefix)?;
+            }
+            if let Some(service) = pipeline.upstreams.get(*upstream)
+                && let Some(endpoint) = service.endpoints.first()
+            {
+                // Which endpoint it will be is not known; with `host: rewrite` this shows the first one's name.
+                let attempt = Attempt { number: 1, endpoint: 0, authority: &endpoint.authority };
+                let _ = service.host.on_attempt(exchange, &attempt);
             }
             let request = &exchange.request;
             let mut target = String::from_utf8_lossy(request.path()).into_owned();

@@ -241,3 +241,27 @@ routes: [{{ path: /api/*, service: s, strip_prefix: /api }}]
         assert_eq!(get(&gateway, target).text(), seen, "{target}");
     }
 }
+
+#[test]
+fn a_route_that_asks_for_a_field_of_the_gateway_is_not_found_by_claiming_it() {
+    let gateway = Running::start(
+        "access_log: off
+policies: { jwt: { secret: \"${env:KEY}\", claims_to_headers: { sub: X-User-Id } } }
+routes:
+- { path: /r, headers: { x-user-id: admin }, respond: { body: open }, policies: { jwt: off } }
+- { path: /s, headers: { x-forwarded-proto: https }, respond: { body: secure }, policies: { jwt: off } }
+- { path: /*, respond: { body: closed } }
+",
+    );
+    let claims = [
+        ("/r", "X-User-Id: admin"),
+        ("/r", "x-USER-id: admin"),
+        ("/r", "X_User_Id: admin"),
+        ("/s", "X-Forwarded-Proto: https"),
+        ("/s", "Connection: X-Forwarded-Proto\nX-Forwarded-Proto: https"),
+    ];
+    for (path, claim) in claims {
+        let answer = ask(&gateway, &format!("GET {path} HTTP/1.1\nHost: a\n{claim}"));
+        assert_eq!(answer.status, 401, "{claim}: {}", answer.text());
+    }
+}

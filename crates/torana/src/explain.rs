@@ -34,10 +34,14 @@ pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
     };
-    let port = plan.settings.listen.first().map_or(0, |listener| listener.address.socket_addr().port());
-    let local = SocketAddr::from(([127, 0, 0, 1], port));
+    let ports = plan.settings.listen.iter().map(|listener| listener.address.socket_addr().port());
+    let asked = port(&arguments.url);
+    // The listener that the URL names by its port, else the first.
+    let listener = ports.clone().position(|port| Some(port) == asked).unwrap_or(0);
+    let local = SocketAddr::from(([127, 0, 0, 1], ports.clone().nth(listener).unwrap_or(0)));
     let connection = ConnectionInfo {
         secure: arguments.url.starts_with("https://"),
+        listener,
         ..ConnectionInfo::plain(SocketAddr::new(arguments.from, 40_000), local)
     };
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
@@ -46,6 +50,12 @@ pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
     let told = runtime.block_on(explain(&pipeline, head, &connection, moment));
     print!("{}", text(&plan, &pipeline, &told, arguments.all));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The port that a URL names.
+fn port(url: &str) -> Option<u16> {
+    let authority = url.split_once("://")?.1.split(['/', '?']).next()?;
+    authority.rsplit_once(':')?.1.parse().ok()
 }
 
 /// The head as a client would send it.

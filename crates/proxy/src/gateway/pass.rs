@@ -39,6 +39,8 @@ impl Gateway {
             return plainly(ResponseHead::new(204), passage, exchange, body, response).await;
         }
         admit::set_path(pipeline, &mut exchange.request)?;
+        // Before the route is found: a route may ask for fields that only gateways may write.
+        admit::introduce(pipeline, passage.connection, exchange)?;
         let route = match admit::find(pipeline, &exchange.request)? {
             Outcome::Matched { route, .. } => pipeline.routes.get(route),
             Outcome::MethodNotAllowed { allow } => {
@@ -54,7 +56,6 @@ impl Gateway {
         };
         let route = route.ok_or(Fault::new(Reason::NoRoute))?;
         passage.record.route.set(Some(route));
-        admit::introduce(pipeline, passage.connection, exchange)?;
         let mut responder = RouteResponder::new(passage, route);
         let outside = Lent { gateway: self, pipeline, timer: passage.timer };
         let asked = admit::ask(route, exchange, body, &outside, &mut responder.reached, |_, _| {}).await;
