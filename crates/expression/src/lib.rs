@@ -6,7 +6,7 @@
 //! for that ([`Expression::evaluate`]).
 //!
 //! Bounded on purpose: the text, the number of nodes, how deep they nest and, at run time, the work of one
-//! evaluation ([`budget`]). No expression can loop over anything but a list that is there, and no caller can
+//! evaluation ([`BUDGET`]). No expression can loop over anything but a list that is there, and no caller can
 //! make a list long enough to matter.
 //!
 //! Written here because the published interpreters accept unknown names and wrong types until a request

@@ -81,6 +81,7 @@ fn holds_of_a_part(finding: &Finding) -> bool {
         "bad-prefix",
         "duplicate-route",
         "no-action",
+        "no-key",
         "no-service",
         "roles-without-authentication",
         "unknown-service",

@@ -10,9 +10,10 @@ use torana_types::{ListenAddr, TimeSpan};
 #[command(
     name = "torana",
     version,
-    after_help = "Exit codes: 0 done, 1 the configuration or its environment is wrong, 2 wrong arguments.\n\
-                  Signals of `run`: SIGHUP reloads the file and reopens the access log, SIGTERM and SIGINT let \
-                  requests under way end first; a second one ends at once."
+    after_help = "Exit codes: 0 done, 1 the configuration or its environment is wrong or requests were cut off by a \
+                  second signal, 2 wrong arguments.\n\
+                  Signals of `run`: SIGHUP reloads the file and reopens the access log, SIGUSR2 hands over to a new \
+                  binary, SIGTERM and SIGINT let requests under way end first; a second one ends at once."
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]

@@ -2,7 +2,9 @@
 
 use crate::arguments::CheckArguments;
 use crate::file;
+use std::path::Path;
 use std::process::ExitCode;
+use torana_plan::Plan;
 
 pub(crate) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
     let read = file::read(&arguments.file)?;
@@ -19,9 +21,31 @@ pub(crate) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
         }
         return Ok(ExitCode::FAILURE);
     };
+    if let Some(problem) = unwritable(plan) {
+        eprintln!("{}: {problem}; it would not be served", arguments.file.display());
+        return Ok(ExitCode::FAILURE);
+    }
     if !arguments.json {
         let (routes, services) = (plan.routes.len(), plan.services.len());
         println!("{}: good, {routes} routes and {services} services", arguments.file.display());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Why the access log cannot be written, as far as that shows without writing it.
+fn unwritable(plan: &Plan) -> Option<String> {
+    let log = plan.settings.access_log.as_ref()?;
+    if log.to == "stdout" {
+        return None;
+    }
+    let file = Path::new(&log.to);
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let wrong = if !folder.is_dir() {
+        format!("{} is no folder", folder.display())
+    } else if file.is_dir() {
+        "it is a folder".into()
+    } else {
+        return None;
+    };
+    Some(format!("the access log cannot be written to {}: {wrong}", file.display()))
 }

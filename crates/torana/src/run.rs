@@ -41,7 +41,10 @@ pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
         service_manager::ready();
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve(&arguments.file, &settings, inherited, Some(&invocation), started))
+    let ended = runtime.block_on(serve(&arguments.file, &settings, inherited, Some(&invocation), started));
+    // After a second signal threads still wait for workers: nobody waits for them.
+    runtime.shutdown_background();
+    ended
 }
 
 /// Serves a file until a signal says to stop. `started` is told of the server once it listens. Without an

@@ -81,6 +81,20 @@ fn help_names_every_command() {
 }
 
 #[test]
+fn a_log_that_cannot_be_written_is_found_before_serving() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("torana.yaml");
+    for (to, good) in [("nowhere/a.log", false), (".", false), ("a.log", true)] {
+        let log = folder.path().join(to);
+        let written = format!("access_log: {{ to: {log:?} }}\nroutes: [{{ respond: {{ body: x }} }}]\n");
+        std::fs::write(&file, written).expect("written");
+        let checked = torana().arg("check").arg(&file).output().expect("torana runs");
+        assert_eq!(checked.status.success(), good, "{to}: {}", text(&checked.stderr));
+        assert!(!folder.path().join("a.log").exists(), "a check writes nothing");
+    }
+}
+
+#[test]
 fn the_tour_of_the_demo_works_when_pasted() {
     let mut command = torana();
     command.args(["demo", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).stdout(Stdio::piped());
@@ -93,8 +107,8 @@ fn the_tour_of_the_demo_works_when_pasted() {
         assert!(count > 0, "the tour ended early:\n{tour}");
         tour.push_str(&text(piece.get(..count).unwrap_or_default()));
     }
-    let lines: Vec<&str> = tour.lines().filter_map(|line| line.strip_prefix("$ ")).collect();
-    let shell = Command::new("bash").arg("-c").arg(lines.join("\n")).output().expect("bash runs");
+    let (_, lines) = tour.split_once("Paste these lines into another shell:\n").expect("what to paste");
+    let shell = Command::new("bash").arg("-c").arg(lines).output().expect("bash runs");
     let said = text(&shell.stdout);
     for part in [
         "{\"status\":\"ok\"}",

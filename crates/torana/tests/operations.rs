@@ -69,6 +69,25 @@ fn stopping_lets_requests_under_way_end() {
 }
 
 #[test]
+fn a_second_signal_ends_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let origin = Origin::always(Reply::hang());
+    let text = format!(
+        "access_log: off\ndrain_timeout: 10m\nservices: {{ s: {{ endpoints: [{}] }} }}\nroutes: [{{ path: /, service: s }}]\n",
+        origin.url()
+    );
+    let mut process = Process::run(&file(&folder, &text));
+    let mut client = Client::connect(process.address);
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    eventually(PATIENCE, || origin.count() == 1);
+    process.signal(Signal::TERM);
+    eventually(PATIENCE, || get(process.admin, "/readyz").status == 503);
+    process.signal(Signal::TERM);
+    // The wait is bounded far below the drain.
+    assert_eq!(process.wait().code(), Some(1), "{}", process.log());
+}
+
+#[test]
 fn requests_that_meet_the_stop_are_answered() {
     let folder = tempfile::tempdir().unwrap();
     let mut process = Process::run(&file(&folder, HELLO));
