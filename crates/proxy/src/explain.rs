@@ -8,6 +8,7 @@ use crate::gateway::admit::{ask, find, introduce, set_path, strip};
 use crate::gateway::view::View;
 use crate::pipeline::{Action, Pipeline};
 use crate::replay::{NoBody, Replay};
+use bytes::Bytes;
 use std::sync::Arc;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Attempt, Exchange, Identity, Moment, Offline, OnAttempt, Verdict};
@@ -106,12 +107,13 @@ pub fn read_head(text: &[u8], limits: &HeadLimits) -> Result<RequestHead, Fault>
     }
 }
 
-/// Explains what the pipeline would do with a request that came by `connection` at `moment`.
+/// Explains what the pipeline would do with a request that came by `connection` at `moment`, with `body`.
 pub async fn explain(
     pipeline: &Pipeline,
     request: RequestHead,
     connection: &ConnectionInfo,
     moment: Moment,
+    body: &[u8],
 ) -> Explanation {
     let mut exchange = Exchange { request, moment, ..Exchange::default() };
     let mut told = Explanation {
@@ -125,7 +127,7 @@ pub async fn explain(
     if exchange.request.target_form() == TargetForm::Asterisk {
         return told;
     }
-    told.end = walk(pipeline, &mut exchange, connection, &mut told).await.unwrap_or_else(End::Refuse);
+    told.end = walk(pipeline, &mut exchange, connection, body, &mut told).await.unwrap_or_else(End::Refuse);
     told.identity = exchange.identity;
     told
 }
@@ -134,6 +136,7 @@ async fn walk(
     pipeline: &Pipeline,
     exchange: &mut Exchange,
     connection: &ConnectionInfo,
+    content: &[u8],
     told: &mut Explanation,
 ) -> Result<End, Fault> {
     if let BodyFraming::Length(length) = exchange.request.framing
@@ -168,6 +171,8 @@ async fn walk(
     let mut reached = 0;
     let (mut nothing, outside) = (NoBody, Offline);
     let mut body = Replay::new(&mut nothing);
+    // Filters that need the body see what was given as such.
+    body.replace(Bytes::copy_from_slice(content));
     let made = ask(route, exchange, &mut body, &outside, &mut reached, |filter, verdict| {
         let decision = match verdict {
             Verdict::Continue => Decision::Continue,

@@ -76,7 +76,7 @@ fn explaining_and_serving_never_disagree() {
             }
         };
         let moment = Moment { since_start: Duration::from_secs(1), unix_seconds: 1_700_000_000 };
-        let told = runtime.block_on(explain(&pipeline, head, &connection, moment));
+        let told = runtime.block_on(explain(&pipeline, head, &connection, moment, b""));
         match &told.end {
             End::Forward { .. } => prop_assert_eq!(served.text(), "origin"),
             end => {

@@ -71,6 +71,9 @@ pub(crate) struct ExplainArguments {
     /// A field of the request, such as 'Authorization: Bearer …'; may be given more than once
     #[arg(short = 'H', long = "header", value_name = "FIELD")]
     pub(crate) headers: Vec<String>,
+    /// The body of the request; its length is added
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) body: Option<String>,
     /// The address that the request comes from
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub(crate) from: std::net::IpAddr,

@@ -27,6 +27,7 @@ pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
     plan.settings.access_log = None;
     let pipeline = prepare(&plan, &mut Registry::default(), &Metrics::new())?;
     let request = head_text(arguments)?;
+    let body = arguments.body.as_deref().unwrap_or_default();
     let head = match read_head(request.as_bytes(), &pipeline.server.head_limits) {
         Ok(head) => head,
         Err(fault) => {
@@ -47,7 +48,7 @@ pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let moment = Moment { since_start: Duration::ZERO, unix_seconds: unix.as_secs() };
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let told = runtime.block_on(explain(&pipeline, head, &connection, moment));
+    let told = runtime.block_on(explain(&pipeline, head, &connection, moment, body.as_bytes()));
     print!("{}", text(&plan, &pipeline, &told, arguments.all));
     Ok(ExitCode::SUCCESS)
 }
@@ -80,6 +81,9 @@ fn head_text(arguments: &ExplainArguments) -> anyhow::Result<String> {
             bail!("a field is written 'Name: value', not '{field}'");
         }
         let _ = write!(text, "{field}\r\n");
+    }
+    if let Some(body) = &arguments.body {
+        let _ = write!(text, "Content-Length: {}\r\n", body.len());
     }
     text.push_str("\r\n");
     Ok(text)

@@ -81,6 +81,20 @@ fn help_names_every_command() {
 }
 
 #[test]
+fn a_body_is_explained_by_its_length() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("torana.yaml");
+    std::fs::write(&file, "limits: { body_bytes: 4B }\nroutes: [{ respond: { body: x } }]\n")
+        .expect("written");
+    let file = file.to_string_lossy();
+    for (body, answer) in [("four", "answer    200"), ("fives", "answer    413")] {
+        let told = run(&["explain", &file, "POST", "/", "--body", body]);
+        let said = text(&told.stdout);
+        assert!(said.contains(answer), "{body}: {said}\n{}", text(&told.stderr));
+    }
+}
+
+#[test]
 fn a_log_that_cannot_be_written_is_found_before_serving() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("torana.yaml");
