@@ -35,6 +35,12 @@ impl WorkerHandle {
         let _ = self.stop.send(Some(deadline));
     }
 
+    /// Waits until the worker has taken notice of [`Self::drain`]: every response that begins from then on
+    /// says that its connection closes.
+    pub async fn noticed(&self) {
+        self.stop.closed().await;
+    }
+
     /// Waits for the thread.
     #[must_use]
     pub fn join(self) -> Ended {
@@ -109,6 +115,8 @@ async fn work(
         Err(_) => Duration::ZERO,
     };
     drain.start();
+    // Tells the other side that the notice has been taken.
+    drop(stopped);
     let ended = async {
         for task in accepting {
             // A listener's task that has panicked accepts nothing more either.

@@ -18,6 +18,8 @@ use tracing::{error, info};
 
 /// How long the last lines of the access log may take.
 const LAST_LINES: Duration = Duration::from_secs(2);
+/// How long a drain waits for its workers to take notice of it.
+const NOTICE: Duration = Duration::from_secs(1);
 
 /// What the command line says instead of the file.
 #[derive(Clone, Debug, Default)]
@@ -193,14 +195,21 @@ impl Server {
     /// Accepts nothing more and waits for what is under way, up to the deadline of the configuration.
     /// `false`: something was cut off.
     pub(crate) async fn drain(&mut self) -> bool {
-        if self.admin.is_some() {
-            self.state.draining();
-        }
         // Held here, the sockets would stay open when the workers close them.
         self.kept.clear();
         let deadline = self.plan.settings.drain_timeout.as_duration();
         for worker in &self.workers {
             worker.drain(deadline);
+        }
+        let noticed = async {
+            for worker in &self.workers {
+                worker.noticed().await;
+            }
+        };
+        // Who reads that the process drains may rely on it; a worker that is stuck does not hide it.
+        let _ = tokio::time::timeout(NOTICE, noticed).await;
+        if self.admin.is_some() {
+            self.state.draining();
         }
         let workers = std::mem::take(&mut self.workers);
         let join = move || workers.into_iter().map(WorkerHandle::join).collect::<Vec<_>>();
