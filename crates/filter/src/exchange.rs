@@ -113,9 +113,41 @@ impl Exchange {
 
     /// Forgets everything about the request; the head's buffers stay for the next one.
     pub fn clear(&mut self) {
-        let mut request = std::mem::take(&mut self.request);
+        // Taken apart, so that a new member cannot be forgotten here; moving the whole would copy it twice.
+        let Self {
+            request,
+            body,
+            client_address,
+            secure,
+            body_limit,
+            moment,
+            identity,
+            refusal,
+            client_certificate,
+            limit,
+            limits,
+            would_refuse,
+            under_way,
+        } = self;
         request.clear();
-        *self = Self { request, ..Self::default() };
+        *body = None;
+        *client_address = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        *secure = false;
+        *body_limit = None;
+        *moment = Moment::default();
+        *identity = None;
+        *refusal = None;
+        *client_certificate = None;
+        *limit = None;
+        limits.clear();
+        would_refuse.clear();
+        under_way.clear();
+    }
+}
+
+impl AsMut<RequestHead> for Exchange {
+    fn as_mut(&mut self) -> &mut RequestHead {
+        &mut self.request
     }
 }
 

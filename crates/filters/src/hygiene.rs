@@ -3,7 +3,7 @@
 //! Services that see fields as variables (CGI, WSGI, Rack) read `X_User_Id` and `X-User-Id` alike, so `_`
 //! and `-` are one here too.
 
-use torana_http::Fields;
+use torana_http::{Fields, Known, KnownSet};
 
 /// Fields that services believe, whichever policies are in force.
 const ALWAYS: [&str; 13] = [
@@ -31,6 +31,8 @@ const LONGEST: usize = 63;
 pub struct ReservedFields {
     /// In lower case, with `-` for `_`, by their length.
     by_length: Vec<Vec<Box<[u8]>>>,
+    /// Those of them that are well-known.
+    known: KnownSet,
 }
 
 fn folded(byte: u8) -> u8 {
@@ -47,7 +49,9 @@ impl ReservedFields {
                 known.push(name);
             }
         }
-        Self { by_length }
+        let mut reserved = Self { by_length, known: KnownSet::of(&[]) };
+        reserved.known = Known::all().filter(|known| reserved.contains(known.as_str().as_bytes())).collect();
+        reserved
     }
 
     /// Whether a name is reserved.
@@ -57,9 +61,9 @@ impl ReservedFields {
         self.by_length.get(name.len()).is_some_and(|known| known.iter().any(|known| same(known)))
     }
 
-    /// Removes them.
-    pub fn strip(&self, fields: &mut Fields) {
-        fields.retain(|name, _| !self.contains(name.as_str().as_bytes()));
+    /// Removes them, and the well-known ones of `others` with them.
+    pub fn strip(&self, fields: &mut Fields, others: KnownSet) {
+        fields.strip(self.known.and(others), |name| self.contains(name));
     }
 }
 
@@ -71,13 +75,13 @@ mod tests {
     fn a_claimed_identity_is_removed_however_it_is_written() {
         let reserved = ReservedFields::new(["X-User-Id", "X-Internal"]);
         let mut fields = Fields::default();
-        for name in ["X-User-Id", "x-user-id", "X-USER-ID", "X_User_Id", "x-user_id", "x-consumer-ID"] {
+        for name in ["X-User-Id", "x-user-id", "X-USER-ID", "X_User_Id", "x-user_id", "x-consumer-ID", "te"] {
             fields.append(name, b"admin").unwrap();
         }
         for name in ["X-Other", "X-User-Idx", "X-User-I", "User-Id"] {
             fields.append(name, b"kept").unwrap();
         }
-        reserved.strip(&mut fields);
+        reserved.strip(&mut fields, KnownSet::of(&[Known::Te]));
         let left: Vec<&[u8]> = fields.iter().map(|(name, _)| name).collect();
         assert_eq!(left, [&b"X-Other"[..], b"X-User-Idx", b"X-User-I", b"User-Id"]);
     }

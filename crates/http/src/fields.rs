@@ -207,25 +207,38 @@ impl Fields {
         Ok(())
     }
 
+    /// Adds all fields of another message after those here, as one copy.
+    pub fn extend(&mut self, others: &Self) {
+        let offset = clamp(self.arena.len());
+        self.arena.extend_from_slice(&others.arena);
+        self.list.extend(others.list.iter().map(|field| Field {
+            name_start: field.name_start.saturating_add(offset),
+            value_start: field.value_start.saturating_add(offset),
+            ..*field
+        }));
+    }
+
     fn push(&mut self, name: Name<'_>, value: &[u8]) {
-        let text = name.as_str().as_bytes();
-        // Asked for once, then there is room for all four pieces.
-        self.arena.reserve(text.len().saturating_add(value.len()).saturating_add(4));
-        let name_span = self.store(text);
-        self.arena.extend_from_slice(b": ");
+        let (known, prefix) = match name {
+            Name::Known(known) => (Some(known), known.prefix()),
+            Name::Other(text) => (None, text),
+        };
+        // Asked for once, then there is room for all pieces.
+        self.arena.reserve(prefix.len().saturating_add(value.len()).saturating_add(4));
+        let mut name_span = self.store(prefix.as_bytes());
+        match known {
+            Some(_) => name_span.len = name_span.len.saturating_sub(2),
+            None => self.arena.extend_from_slice(b": "),
+        }
         let value_span = self.store(value);
         self.arena.extend_from_slice(b"\r\n");
-        let known = match name {
-            Name::Known(known) => Some(known),
-            Name::Other(_) => None,
-        };
         self.index(name_span, value_span, known, true);
     }
 
     /// Adds a field whose value stands in the arena already, and so was checked.
     pub(crate) fn push_copy(&mut self, name: Known, value: Span) {
-        let name_span = self.store(name.as_str().as_bytes());
-        self.arena.extend_from_slice(b": ");
+        let mut name_span = self.store(name.prefix().as_bytes());
+        name_span.len = name_span.len.saturating_sub(2);
         let start = value.start as usize;
         let end = start.saturating_add(value.len as usize).min(self.arena.len());
         let value_span = Span::new(self.arena.len(), end.saturating_sub(start));
@@ -248,10 +261,28 @@ impl Fields {
         removed
     }
 
+    /// Whether a field is there whose name is in the set.
+    #[must_use]
+    pub fn contains_any(&self, set: KnownSet) -> bool {
+        self.list.iter().any(|field| set.has_number(field.known) && field.flags & REMOVED == 0)
+    }
+
     /// Removes every field whose name is in the set.
     pub fn remove_known(&mut self, set: KnownSet) {
         for field in self.list.iter_mut().filter(|field| set.has_number(field.known)) {
             field.flags |= REMOVED;
+        }
+    }
+
+    /// Removes every field whose name is in the set, and of the names that are not well-known those that
+    /// `goes` is true of.
+    pub fn strip(&mut self, set: KnownSet, goes: impl Fn(&[u8]) -> bool) {
+        let arena = &self.arena;
+        for field in &mut self.list {
+            let name = || arena.get(field.name_start as usize..)?.get(..usize::from(field.name_len));
+            if set.has_number(field.known) || (field.known == OTHER && goes(name().unwrap_or_default())) {
+                field.flags |= REMOVED;
+            }
         }
     }
 

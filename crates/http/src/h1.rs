@@ -18,7 +18,7 @@ pub use request::parse_request;
 pub use response::parse_response;
 pub use scan::{ConnectionOptions, HeadError, HeadErrorKind, HeadLimits};
 pub(crate) use scan::{is_look_alike, parse_length};
-pub use write::{remove_hop_by_hop, write_request_head, write_response_head};
+pub use write::{HOP_BY_HOP, remove_hop_by_hop, remove_named, write_request_head, write_response_head};
 
 /// How the end of a body is found (RFC 9112 section 6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

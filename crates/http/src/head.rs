@@ -49,11 +49,17 @@ pub struct RequestHead {
     pub(crate) upgrade: Option<Span>,
 }
 
+impl AsMut<Self> for RequestHead {
+    fn as_mut(&mut self) -> &mut Self {
+        self
+    }
+}
+
 impl RequestHead {
     /// Empties the head; its buffers stay for the next request.
     pub fn clear(&mut self) {
-        let mut fields = std::mem::take(&mut self.fields);
-        fields.clear();
+        self.fields.clear();
+        let fields = std::mem::take(&mut self.fields);
         *self = Self { fields, ..Self::default() };
     }
 

@@ -16,6 +16,11 @@ macro_rules! known_names {
             pub const fn as_str(self) -> &'static str {
                 match self { $( Self::$ident => $text, )+ }
             }
+
+            /// What a line with this field begins with: the name, a colon and a space.
+            pub(crate) const fn prefix(self) -> &'static str {
+                match self { $( Self::$ident => concat!($text, ": "), )+ }
+            }
         }
     };
 }
@@ -92,7 +97,7 @@ known_names! {
 const LONGEST: usize = 32;
 
 /// A name in lower case, filled up with zeros: what names are compared by, eight bytes at a time.
-type Folded = [u64; LONGEST / 8];
+type Folded = [u8; LONGEST];
 
 /// Slots of the look-up table; a power of two. With the weights of [`slot`] no two names share one.
 const SLOTS: usize = 1024;
@@ -130,38 +135,16 @@ const fn table() -> [Option<(Known, Folded)>; SLOTS] {
         let Some(slot) = slot(name) else { panic!("a name is empty") };
         assert!(name.len() <= LONGEST, "a name is longer than the room for it");
         assert!(table[slot].is_none(), "two names share a slot: search for other weights");
-        let mut bytes = [0; LONGEST];
+        let mut folded = [0; LONGEST];
         let mut at = 0;
         while at < name.len() {
-            bytes[at] = name[at];
+            folded[at] = name[at].to_ascii_lowercase();
             at += 1;
         }
-        table[slot] = Some((known, fold(&bytes)));
+        table[slot] = Some((known, folded));
         position += 1;
     }
     table
-}
-
-/// Folds `A` to `Z` to lower case, every other byte to itself.
-#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "the bounds are constants")]
-const fn fold(bytes: &[u8; LONGEST]) -> Folded {
-    let mut folded = [0; LONGEST / 8];
-    let mut word = 0;
-    while word < LONGEST / 8 {
-        let at = word * 8;
-        folded[word] = lower(u64::from_le_bytes([
-            bytes[at],
-            bytes[at + 1],
-            bytes[at + 2],
-            bytes[at + 3],
-            bytes[at + 4],
-            bytes[at + 5],
-            bytes[at + 6],
-            bytes[at + 7],
-        ]));
-        word += 1;
-    }
-    folded
 }
 
 /// Eight bytes at once: a byte with its high bit clear that is at least `A` and at most `Z` gets the bit
@@ -175,6 +158,25 @@ const fn lower(word: u64) -> u64 {
     word | ((!word & (from_a ^ beyond_z) & HIGH) >> 2)
 }
 
+/// Whether a name is the folded one, of which it has the length. Words may overlap: that is quicker than to
+/// look at what is left byte by byte.
+fn is_folded(name: &[u8], folded: &Folded) -> bool {
+    let Some(folded) = folded.get(..name.len()) else { return false };
+    let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
+    let half = |bytes: &[u8; 4]| u64::from(u32::from_le_bytes(*bytes));
+    if let (Some(last), Some(folded_last)) = (name.last_chunk(), folded.last_chunk()) {
+        let pairs = name.as_chunks().0.iter().zip(folded.as_chunks().0);
+        let differs = pairs.fold(0, |differs, (name, folded)| differs | (lower(word(name)) ^ word(folded)));
+        return differs | (lower(word(last)) ^ word(folded_last)) == 0;
+    }
+    match (name.first_chunk(), name.last_chunk(), folded.first_chunk(), folded.last_chunk()) {
+        (Some(first), Some(last), Some(folded_first), Some(folded_last)) => {
+            (lower(half(first)) ^ half(folded_first)) | (lower(half(last)) ^ half(folded_last)) == 0
+        }
+        _ => name.eq_ignore_ascii_case(folded),
+    }
+}
+
 /// The same byte eight times.
 const fn every(byte: u8) -> u64 {
     u64::from_le_bytes([byte; 8])
@@ -186,14 +188,16 @@ impl Known {
         Self::ALL.get(usize::from(number)).copied()
     }
 
+    /// Every well-known name.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied()
+    }
+
     /// Finds a name regardless of case (RFC 9110 section 5.1).
     #[must_use]
     pub fn find(name: &[u8]) -> Option<Self> {
         let (known, folded) = TABLE.get(slot(name)?)?.as_ref()?;
-        let mut bytes = [0; LONGEST];
-        bytes.get_mut(..name.len())?.copy_from_slice(name);
-        // A name with zeros at its end is no token and cannot come here; it would not be found by its length.
-        (fold(&bytes) == *folded && known.as_str().len() == name.len()).then_some(*known)
+        (known.as_str().len() == name.len() && is_folded(name, folded)).then_some(*known)
     }
 }
 
@@ -219,6 +223,12 @@ impl KnownSet {
         number < 128 && self.0 >> number & 1 == 1
     }
 
+    /// The names of both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Whether the name is in it.
     #[must_use]
     pub const fn contains(self, known: Known) -> bool {
@@ -227,6 +237,12 @@ impl KnownSet {
 }
 
 const _: () = assert!(Known::ALL.len() <= 128, "a set has a bit for each name");
+
+impl FromIterator<Known> for KnownSet {
+    fn from_iter<I: IntoIterator<Item = Known>>(names: I) -> Self {
+        Self(names.into_iter().fold(0, |bits, known| bits | 1 << (known as u8)))
+    }
+}
 
 /// A field name to look up or to add.
 #[derive(Clone, Copy, Debug)]
@@ -304,17 +320,23 @@ mod tests {
     #[test]
     fn folding_changes_letters_alone() {
         for byte in 0..=u8::MAX {
-            let mut bytes = [b'@'; LONGEST];
-            bytes[3] = byte;
-            let mut expected = [b'@'; LONGEST];
-            expected[3] = byte.to_ascii_lowercase();
-            assert_eq!(
-                fold(&bytes),
-                std::array::from_fn(|word| {
-                    u64::from_le_bytes(expected[word * 8..word * 8 + 8].try_into().unwrap())
-                }),
-                "{byte}"
-            );
+            for place in 0..8 {
+                let mut bytes = *b"@[`{\x7f\x80\xc1\xda";
+                bytes[place] = byte;
+                let expected = bytes.map(|byte| byte.to_ascii_lowercase());
+                assert_eq!(lower(u64::from_le_bytes(bytes)).to_le_bytes(), expected, "{byte}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_other_byte_makes_another_name() {
+        for known in Known::ALL {
+            for place in 0..known.as_str().len() {
+                let mut name = known.as_str().as_bytes().to_vec();
+                name[place] ^= 0x80;
+                assert_eq!(Known::find(&name), None, "{known:?} at {place}");
+            }
         }
     }
 

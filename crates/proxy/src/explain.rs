@@ -4,6 +4,7 @@
 //! Reading, normalising, routing and every filter are the code that serves. Only what comes after the last
 //! filter is described instead of done.
 
+use crate::forwarded::Told;
 use crate::gateway::admit::{ask, find, introduce, set_path, strip};
 use crate::gateway::view::View;
 use crate::pipeline::{Action, Pipeline};
@@ -151,7 +152,7 @@ async fn walk(
     }
     set_path(pipeline, &mut exchange.request)?;
     told.path = String::from_utf8_lossy(exchange.request.path()).into_owned();
-    introduce(pipeline, connection, exchange)?;
+    introduce(pipeline, connection, &Told::default(), exchange)?;
     let view = View::new(&exchange.request);
     told.candidates = pipeline.router.explain(&view);
     let number = match find(pipeline, &exchange.request)? {

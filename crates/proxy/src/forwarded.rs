@@ -4,7 +4,9 @@
 //! because the upstream believes them.
 
 use crate::text::ShortText;
+use std::cell::RefCell;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use torana_fault::{Fault, Reason};
 use torana_http::{Fields, Known, KnownSet, RequestHead};
 use torana_transport::ConnectionInfo;
@@ -13,39 +15,62 @@ use torana_transport::ConnectionInfo;
 const MAX_PASSES: usize = 10;
 
 /// The gateway's name in `Via`, with the text that is added.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct ViaName {
     name: String,
     entry: String,
+    line: Fields,
 }
 
 impl ViaName {
     /// A pseudonym (RFC 9110 section 7.6.3). The caller has checked that it is a token.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        Self { name: name.into(), entry: format!("1.1 {name}") }
+        let entry = format!("1.1 {name}");
+        let mut line = Fields::default();
+        // A token is a value of a field.
+        let _ = line.append(Known::Via, entry.as_bytes());
+        Self { name: name.into(), entry, line }
     }
 
-    /// The entry for one pass.
+    /// The field for one pass, on a message that may have others.
     #[must_use]
-    pub fn entry(&self) -> &str {
-        &self.entry
+    pub const fn line(&self) -> &Fields {
+        &self.line
     }
 }
 
 /// Which fields are sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Forwarded {
-    /// `X-Forwarded-For`, `-Proto`, `-Host` and `-Port`.
-    pub x_forwarded: bool,
-    /// `Forwarded` (RFC 7239).
-    pub forwarded: bool,
-    /// `Via`.
-    pub via: Option<ViaName>,
+    x_forwarded: bool,
+    forwarded: bool,
+    via: Option<ViaName>,
+    /// Of its own, so that what was written by another one is known.
+    number: u64,
 }
 
+/// The lines that all requests of one connection are given, written once.
+#[derive(Debug, Default)]
+pub struct Told(RefCell<Option<(u64, Fields)>>);
+
 impl Forwarded {
-    /// Sets the fields on a request from `connection`, whose peer is a trusted proxy or not.
+    /// `x_forwarded`: `X-Forwarded-For`, `-Proto`, `-Host` and `-Port`; `forwarded`: `Forwarded` (RFC 7239);
+    /// `via`: `Via`.
+    #[must_use]
+    pub fn new(x_forwarded: bool, forwarded: bool, via: Option<ViaName>) -> Self {
+        static NUMBERS: AtomicU64 = AtomicU64::new(0);
+        Self { x_forwarded, forwarded, via, number: NUMBERS.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// The gateway's name, where it is told.
+    #[must_use]
+    pub const fn via(&self) -> Option<&ViaName> {
+        self.via.as_ref()
+    }
+
+    /// Sets the fields on a request from `connection`. What strangers claim in them was removed before
+    /// ([`CLAIMS`]).
     ///
     /// # Errors
     /// The request has passed here too often.
@@ -53,12 +78,32 @@ impl Forwarded {
         &self,
         head: &mut RequestHead,
         connection: &ConnectionInfo,
-        peer_is_trusted: bool,
+        told: &Told,
     ) -> Result<(), Fault> {
-        let fields = &mut head.fields;
-        if !peer_is_trusted {
-            fields.remove_known(CLAIMS);
+        if self.forwarded || head.fields.contains_any(WRITTEN) {
+            return self.apply_to_lists(head, connection);
         }
+        let mut told = told.0.borrow_mut();
+        let lines = match &*told {
+            Some((number, lines)) if *number == self.number => lines,
+            _ => &told.insert((self.number, self.lines(connection)?)).1,
+        };
+        head.fields.extend(lines);
+        if self.x_forwarded && !head.host().is_empty() {
+            head.copy_host_to(Known::XForwardedHost);
+        }
+        Ok(())
+    }
+
+    /// What is the same for every request that says nothing of where it comes from.
+    fn lines(&self, connection: &ConnectionInfo) -> Result<Fields, Fault> {
+        let mut hostless = RequestHead::default();
+        self.apply_to_lists(&mut hostless, connection)?;
+        Ok(hostless.fields)
+    }
+
+    /// Adds to what earlier proxies have written.
+    fn apply_to_lists(&self, head: &mut RequestHead, connection: &ConnectionInfo) -> Result<(), Fault> {
         let peer = connection.peer.ip().to_canonical();
         let scheme = if connection.secure { "https" } else { "http" };
         if self.forwarded {
@@ -91,8 +136,17 @@ impl Forwarded {
     }
 }
 
+/// What may be written here.
+const WRITTEN: KnownSet = KnownSet::of(&[
+    Known::XForwardedFor,
+    Known::XForwardedProto,
+    Known::XForwardedHost,
+    Known::XForwardedPort,
+    Known::Via,
+]);
+
 /// What a request says of where it comes from.
-const CLAIMS: KnownSet = KnownSet::of(&[
+pub const CLAIMS: KnownSet = KnownSet::of(&[
     Known::XForwardedFor,
     Known::XForwardedProto,
     Known::XForwardedHost,
@@ -165,14 +219,37 @@ mod tests {
     }
 
     fn all() -> Forwarded {
-        Forwarded { x_forwarded: true, forwarded: true, via: Some(ViaName::new("torana")) }
+        Forwarded::new(true, true, Some(ViaName::new("torana")))
+    }
+
+    #[test]
+    fn what_is_written_once_is_what_is_written_each_time() {
+        let told = Told::default();
+        for via in ["torana", "torana", "other"] {
+            let (remembers, alike) = (Forwarded::new(true, false, Some(ViaName::new(via))), connection());
+            for _ in 0..2 {
+                let (mut quick, mut slow) = (request(""), request(""));
+                remembers.apply(&mut quick, &alike, &told).unwrap();
+                remembers.apply_to_lists(&mut slow, &alike).unwrap();
+                for name in
+                    ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Host", "Via"]
+                {
+                    let of = |head: &RequestHead| {
+                        head.fields.get_all(name).map(<[u8]>::to_vec).collect::<Vec<_>>()
+                    };
+                    assert_eq!(of(&quick), of(&slow), "{name}");
+                    assert_eq!(of(&quick).len(), 1, "{name}");
+                }
+            }
+        }
     }
 
     #[test]
     fn claims_of_strangers_are_replaced() {
         let mut head =
             request("X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\nX-Real-IP: 6.6.6.6\r\n");
-        all().apply(&mut head, &connection(), false).unwrap();
+        head.fields.remove_known(CLAIMS);
+        all().apply(&mut head, &connection(), &Told::default()).unwrap();
         assert_eq!(head.fields.get_all("X-Forwarded-For").collect::<Vec<_>>(), [b"10.0.0.1"]);
         assert_eq!(head.fields.get_str("X-Forwarded-Proto"), Some("http"));
         assert_eq!(head.fields.get_str("X-Forwarded-Host"), Some("api.test:81"));
@@ -186,7 +263,7 @@ mod tests {
     fn a_trusted_proxy_is_added_to_the_list() {
         let mut head =
             request("X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: 2.2.2.2\r\nX-Forwarded-Proto: https\r\n");
-        all().apply(&mut head, &connection(), true).unwrap();
+        all().apply(&mut head, &connection(), &Told::default()).unwrap();
         assert_eq!(head.fields.get_str("X-Forwarded-For"), Some("1.1.1.1, 2.2.2.2, 10.0.0.1"));
         assert_eq!(head.fields.get_str("X-Forwarded-Proto"), Some("https"));
     }
@@ -194,10 +271,10 @@ mod tests {
     #[test]
     fn a_loop_ends() {
         let mut head = request(&format!("Via: {}\r\n", ["1.1 Torana"; 10].join(", ")));
-        let fault = all().apply(&mut head, &connection(), true).unwrap_err();
+        let fault = all().apply(&mut head, &connection(), &Told::default()).unwrap_err();
         assert_eq!(fault.reason, Reason::LoopDetected);
         let mut head = request("Via: 1.1 torana, 1.0 other\r\n");
-        all().apply(&mut head, &connection(), true).unwrap();
+        all().apply(&mut head, &connection(), &Told::default()).unwrap();
         assert_eq!(head.fields.get_str("Via"), Some("1.1 torana, 1.0 other, 1.1 torana"));
     }
 }

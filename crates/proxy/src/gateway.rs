@@ -10,6 +10,7 @@ mod record;
 mod responder;
 pub(crate) mod view;
 
+use crate::forwarded::Told;
 use crate::pipeline::Pipeline;
 use crate::render::render_for;
 use crate::replay::Replay;
@@ -46,17 +47,28 @@ pub struct Gateway {
     pools: Rc<Pools>,
     ids: RequestIds,
     copies: Copies,
-    spare: RefCell<Vec<Exchange>>,
+    #[expect(clippy::vec_box, reason = "what is lent to the driver is a pointer")]
+    spare: RefCell<Vec<Box<Exchange>>>,
 }
 
 /// A pipeline that this thread holds once, whatever the number of its requests.
 #[derive(Debug)]
-struct Held(Arc<Pipeline>);
+struct Held {
+    pipeline: Arc<Pipeline>,
+    server: Rc<ServerSettings>,
+}
+
+impl Held {
+    fn new(pipeline: Arc<Pipeline>) -> Self {
+        Self { server: Rc::new(pipeline.server), pipeline }
+    }
+}
 
 /// One request's companions on its way.
 #[derive(Debug)]
 struct Passage<'a> {
     connection: &'a ConnectionInfo,
+    told: &'a Told,
     timer: &'a Timer,
     pipeline: &'a Pipeline,
     metrics: &'a Metrics,
@@ -70,7 +82,7 @@ impl Gateway {
     /// A worker's gateway.
     #[must_use]
     pub fn new(shared: Arc<Shared>, pools: Rc<Pools>) -> Self {
-        let current = RefCell::new(Rc::new(Held(shared.pipeline())));
+        let current = RefCell::new(Rc::new(Held::new(shared.pipeline())));
         Self {
             shared,
             current,
@@ -84,10 +96,10 @@ impl Gateway {
     /// The pipeline in force. After a change the pools of endpoints that are gone are let go.
     fn pipeline(&self) -> Rc<Held> {
         let mut current = self.current.borrow_mut();
-        if let Some(latest) = self.shared.changed_from(&current.0) {
+        if let Some(latest) = self.shared.changed_from(&current.pipeline) {
             let in_use = &latest.endpoint_numbers;
             self.pools.retain(|number| in_use.binary_search(&number).is_ok());
-            *current = Rc::new(Held(latest));
+            *current = Rc::new(Held::new(latest));
         }
         Rc::clone(&current)
     }
@@ -118,27 +130,42 @@ impl Passage<'_> {
 }
 
 impl Service for Gateway {
+    type Request = Exchange;
+    type Memory = Told;
+
+    fn room(&self) -> Box<Exchange> {
+        self.spare.borrow_mut().pop().unwrap_or_default()
+    }
+
+    fn take_back(&self, mut room: Box<Exchange>) {
+        room.clear();
+        let mut spare = self.spare.borrow_mut();
+        if spare.len() < KEPT {
+            spare.push(room);
+        }
+    }
+
     async fn serve(
         &self,
         connection: &ConnectionInfo,
+        told: &Told,
         timer: &Timer,
-        request: &mut RequestHead,
+        exchange: &mut Exchange,
         body: &mut impl RequestBody,
         response: &mut impl ResponseSink,
     ) {
         let _in_flight = RequestInFlight::begin();
         let started = recently();
         let pipeline = self.pipeline();
-        let mut exchange = self.spare.borrow_mut().pop().unwrap_or_default();
-        std::mem::swap(&mut exchange.request, request);
+        let pipeline = &*pipeline.pipeline;
         exchange.moment = self.shared.moment(started);
         let own_id = self.ids.next();
         let record = Record::default();
         let metrics = &*self.shared.metrics;
-        let passage = Passage { connection, timer, pipeline: &pipeline.0, metrics, own_id, started, record };
-        admit::identify(&pipeline.0, &mut exchange.request, own_id);
+        let passage = Passage { connection, told, timer, pipeline, metrics, own_id, started, record };
+        admit::identify(pipeline, &mut exchange.request, own_id);
         let mut body = Replay::new(body);
-        if let Err(fault) = self.pass(&passage, &mut exchange, &mut body, response).await {
+        if let Err(fault) = self.pass(&passage, exchange, &mut body, response).await {
             let tell = !response.is_started() && fault.reason != Reason::ClientClosed;
             let mut made = passage.refusal(fault, &exchange.request);
             if tell {
@@ -148,14 +175,7 @@ impl Service for Gateway {
             }
         }
         let traffic = Traffic { received: body.bytes_read(), sent: response.bytes_sent() };
-        observe(&passage, &exchange, &self.shared.unrouted, traffic);
-        drop(passage);
-        std::mem::swap(&mut exchange.request, request);
-        exchange.clear();
-        let mut spare = self.spare.borrow_mut();
-        if spare.len() < KEPT {
-            spare.push(exchange);
-        }
+        observe(&passage, exchange, &self.shared.unrouted, traffic);
     }
 
     async fn refuse(&self, connection: &ConnectionInfo, fault: Fault, response: &mut impl ResponseSink) {
@@ -163,8 +183,9 @@ impl Service for Gateway {
         let pipeline = self.pipeline();
         let timer = Timer::default();
         let (own_id, record) = (self.ids.next(), Record::default());
-        let (timer, metrics) = (&timer, &*self.shared.metrics);
-        let passage = Passage { connection, timer, pipeline: &pipeline.0, metrics, own_id, started, record };
+        let (timer, metrics, pipeline) = (&timer, &*self.shared.metrics, &*pipeline.pipeline);
+        let told = &Told::default();
+        let passage = Passage { connection, told, timer, pipeline, metrics, own_id, started, record };
         let nothing = Exchange::default();
         let mut made = passage.refusal(fault, &nothing.request);
         passage.identify(&mut made, &nothing.request);
@@ -174,13 +195,13 @@ impl Service for Gateway {
         observe(&passage, &nothing, &self.shared.unrouted, traffic);
     }
 
-    fn settings(&self) -> ServerSettings {
-        self.current.borrow().0.server
+    fn settings(&self) -> Rc<ServerSettings> {
+        Rc::clone(&self.current.borrow().server)
     }
 
     fn entrance(&self, listener: usize) -> Option<Entrance> {
         let pipeline = self.pipeline();
-        pipeline.0.listeners.get(listener).map(|listener| listener.entrance.clone())
+        pipeline.pipeline.listeners.get(listener).map(|listener| listener.entrance.clone())
     }
 
     fn admitted(&self, connection: &ConnectionInfo) {

@@ -41,7 +41,7 @@ pub use chores::Chores;
 pub use client_address::client_address;
 pub use explain::{Decision, End, Explanation, Step, explain, read_head};
 pub use forward::{Call, Responder, RetryPolicy, forward};
-pub use forwarded::{Forwarded, ViaName};
+pub use forwarded::{CLAIMS, Forwarded, Told, ViaName};
 pub use gateway::Gateway;
 pub use listener::{CertificatePart, Listener};
 pub use pipeline::{Action, Limiter, Pipeline, RequestIdField, Route};

@@ -17,10 +17,10 @@ use torana_balance::{Algorithm, Balancer, Endpoint as Weighted};
 use torana_fault::Fault;
 use torana_filter::{Attempt, Exchange, Response};
 use torana_http::h1::{BodyFraming, remove_hop_by_hop};
-use torana_http::{Fields, RequestHead, ResponseHead};
+use torana_http::{Fields, ResponseHead};
 use torana_proxy::{
-    Call, Forwarded, Pools, Replay, RequestIds, Responder, RetryPolicy, Upstream, UpstreamEndpoint,
-    UpstreamTimeouts, ViaName, forward, render,
+    CLAIMS, Call, Forwarded, Pools, Replay, RequestIds, Responder, RetryPolicy, Told, Upstream,
+    UpstreamEndpoint, UpstreamTimeouts, ViaName, forward, render,
 };
 use torana_transport::{
     Address, ConnectionInfo, Drain, Endpoint, EndpointSettings, RequestBody, ResponseSink, ServerSettings,
@@ -93,18 +93,28 @@ impl Fixed {
 }
 
 impl Service for Fixed {
+    type Request = Exchange;
+    type Memory = Told;
+
+    fn room(&self) -> Box<Exchange> {
+        Box::default()
+    }
+
+    fn take_back(&self, _: Box<Exchange>) {}
+
     async fn serve(
         &self,
         connection: &ConnectionInfo,
+        told: &Told,
         timer: &Timer,
-        request: &mut RequestHead,
+        exchange: &mut Exchange,
         body: &mut impl RequestBody,
         response: &mut impl ResponseSink,
     ) {
-        let mut exchange = Exchange { request: std::mem::take(request), ..Exchange::default() };
         let names_fields = exchange.request.connection.names_fields;
         remove_hop_by_hop(&mut exchange.request.fields, names_fields);
-        self.forwarded.apply(&mut exchange.request, connection, false).expect("no loop here");
+        exchange.request.fields.remove_known(CLAIMS);
+        self.forwarded.apply(&mut exchange.request, connection, told).expect("no loop here");
         let call = Call {
             upstream: &self.upstream,
             timeouts: &self.options.timeouts,
@@ -115,20 +125,19 @@ impl Service for Fixed {
             preferred: None,
             client: None,
         };
-        if let Err(fault) = forward(&call, &mut exchange, &mut Replay::new(body), response, &mut Plain).await
+        if let Err(fault) = forward(&call, exchange, &mut Replay::new(body), response, &mut Plain).await
             && !response.is_started()
         {
             self.answer(&fault, !body.is_done(), response).await;
         }
-        *request = exchange.request;
     }
 
     async fn refuse(&self, _: &ConnectionInfo, fault: Fault, response: &mut impl ResponseSink) {
         self.answer(&fault, true, response).await;
     }
 
-    fn settings(&self) -> ServerSettings {
-        self.options.server
+    fn settings(&self) -> Rc<ServerSettings> {
+        Rc::new(self.options.server)
     }
 
     fn opened(&self) {}
@@ -190,7 +199,7 @@ fn run(
         pools: Rc::clone(&pools),
         options,
         ids: RequestIds::default(),
-        forwarded: Forwarded { x_forwarded: true, forwarded: false, via: Some(ViaName::new("torana")) },
+        forwarded: Forwarded::new(true, false, Some(ViaName::new("torana"))),
     });
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async move {

@@ -23,8 +23,8 @@ fn a_get_reaches_the_origin_byte_for_byte() {
         origin.only_request().head_text(),
         format!(
             "GET /a/b?x=%20y HTTP/1.1\r\nHost: api.test\r\nAccept: */*\r\nX-One: 1\r\nX-one: 2\r\n\
-             X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: api.test\r\n\
-             X-Forwarded-Port: {port}\r\nVia: 1.1 torana\r\n\r\n"
+             X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: {port}\r\n\
+             Via: 1.1 torana\r\nX-Forwarded-Host: api.test\r\n\r\n"
         )
     );
 }

@@ -105,11 +105,11 @@ impl Io {
     ) -> Poll<io::Result<usize>> {
         match &mut *self.stream.borrow_mut() {
             Stream::Tcp(tcp) if second.is_empty() && third.is_empty() => {
-                Pin::new(tcp).poll_write(context, first)
+                poll_send(tcp, context, |tcp| tcp.try_write(first))
             }
             Stream::Tcp(tcp) => {
                 let slices = [io::IoSlice::new(first), io::IoSlice::new(second), io::IoSlice::new(third)];
-                Pin::new(tcp).poll_write_vectored(context, &slices)
+                poll_send(tcp, context, |tcp| tcp.try_write_vectored(&slices))
             }
             Stream::Tls(tls) => {
                 let slices = [io::IoSlice::new(first), io::IoSlice::new(second), io::IoSlice::new(third)];
@@ -142,6 +142,24 @@ impl Io {
         match &mut *self.stream.borrow_mut() {
             Stream::Tcp(tcp) => Pin::new(tcp).poll_shutdown(context),
             Stream::Tls(tls) => tls.poll_shutdown(context),
+        }
+    }
+}
+
+/// Tries to send at once, and asks to be woken only where the socket is full: nearly never.
+fn poll_send(
+    tcp: &TcpStream,
+    context: &mut Context<'_>,
+    send: impl Fn(&TcpStream) -> io::Result<usize>,
+) -> Poll<io::Result<usize>> {
+    loop {
+        match send(tcp) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => match tcp.poll_write_ready(context) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            },
+            sent => return Poll::Ready(sent),
         }
     }
 }

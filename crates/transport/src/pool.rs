@@ -38,7 +38,8 @@ use torana_http::proxy_protocol::Introduction;
 #[derive(Debug)]
 pub struct Pool {
     endpoint: Arc<Endpoint>,
-    idle: RefCell<Vec<Connection>>,
+    #[expect(clippy::vec_box, reason = "what is lent and given back is a pointer")]
+    idle: RefCell<Vec<Box<Connection>>>,
     streams: Streams,
     waiters: Cell<usize>,
     returned: Rc<Notify>,
@@ -121,7 +122,7 @@ impl Pool {
     }
 
     /// The idle connection that was used last, of those that were opened for this client.
-    fn take_idle(&self, client: Option<&Introduction>) -> Option<Connection> {
+    fn take_idle(&self, client: Option<&Introduction>) -> Option<Box<Connection>> {
         let mut idle = self.idle.borrow_mut();
         let place = idle.iter().rposition(|connection| connection.client.as_ref() == client)?;
         self.endpoint.usage.left_idle();
@@ -148,7 +149,8 @@ impl Pool {
         match within(timer, deadline, Reason::UpstreamConnectTimeout, connecting).await {
             Ok(Ok((io, Protocol::Http1))) => {
                 self.endpoint.multiplexes(false);
-                Ok(Lease::new(Rc::clone(self), Connection::new(io, permit, client.copied()), false))
+                let connection = Box::new(Connection::new(io, permit, client.copied()));
+                Ok(Lease::new(Rc::clone(self), connection, false))
             }
             Ok(Ok((io, Protocol::Http2))) => {
                 self.endpoint.multiplexes(true);
@@ -221,7 +223,7 @@ impl Pool {
     }
 
     /// Puts a connection back; a waiter of this worker gets it, else one of another worker its place.
-    fn give_back(&self, mut connection: Connection) {
+    fn give_back(&self, mut connection: Box<Connection>) {
         let now = recently();
         connection.idle_since = now;
         let too_old =

@@ -7,6 +7,7 @@ use crate::timer::Timer;
 use crate::tls::{HandshakeFault, TlsInfo};
 use std::future::Future;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use torana_fault::Fault;
@@ -68,14 +69,27 @@ pub trait RequestBody: BodySource {
 
 /// Serves requests. Implemented by the proxy; called by the drivers.
 pub trait Service {
+    /// What the service holds of a request while it serves it; the driver reads the head into it.
+    type Request: AsMut<RequestHead> + 'static;
+
+    /// What the service remembers of a connection from one request to the next, while the connection is busy.
+    type Memory: Default + 'static;
+
+    /// Room for a request; empty.
+    fn room(&self) -> Box<Self::Request>;
+
+    /// Takes room back that a driver needs no longer.
+    fn take_back(&self, room: Box<Self::Request>);
+
     /// Serves one request: writes a whole response to `response`, or fails to and leaves it incomplete.
     /// The driver closes the connection when the request body was not read to its end, or the response
     /// was not written to its end.
     fn serve(
         &self,
         connection: &ConnectionInfo,
+        memory: &Self::Memory,
         timer: &Timer,
-        request: &mut RequestHead,
+        request: &mut Self::Request,
         body: &mut impl RequestBody,
         response: &mut impl ResponseSink,
     ) -> impl Future<Output = ()>;
@@ -89,7 +103,7 @@ pub trait Service {
     ) -> impl Future<Output = ()>;
 
     /// The settings in force for connections and requests.
-    fn settings(&self) -> ServerSettings;
+    fn settings(&self) -> Rc<ServerSettings>;
 
     /// What the listener of that number asks of new connections, as of now.
     /// `None`: there is no such listener any more, and nobody gets in.

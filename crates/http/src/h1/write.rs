@@ -18,7 +18,8 @@ pub fn remove_hop_by_hop(fields: &mut Fields, names_fields: bool) {
     fields.remove_known(HOP_BY_HOP);
 }
 
-const HOP_BY_HOP: KnownSet = KnownSet::of(&[
+/// The well-known fields that [`remove_hop_by_hop`] removes besides those that `Connection` names.
+pub const HOP_BY_HOP: KnownSet = KnownSet::of(&[
     Known::Connection,
     Known::KeepAlive,
     Known::ProxyConnection,
@@ -31,7 +32,8 @@ const HOP_BY_HOP: KnownSet = KnownSet::of(&[
     Known::Expect,
 ]);
 
-fn remove_named(fields: &mut Fields) {
+/// Removes the fields that `Connection` names, as far as it may; see [`remove_hop_by_hop`].
+pub fn remove_named(fields: &mut Fields) {
     let named: Vec<u8> =
         fields.get_all(Known::Connection).flat_map(|value| value.iter().copied().chain([b','])).collect();
     fields.retain(|name, _| match name {

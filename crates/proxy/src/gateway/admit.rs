@@ -2,6 +2,7 @@
 
 use super::view::View;
 use crate::client_address::client_address;
+use crate::forwarded::{CLAIMS, Told};
 use crate::pipeline::{Pipeline, Route};
 use crate::replay::Replay;
 use crate::request_id::RequestId;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, OnRequest, Outside, Response, Verdict};
 use torana_filters::{Filter, preflight_method};
-use torana_http::h1::{BodyFraming, remove_hop_by_hop};
+use torana_http::h1::{BodyFraming, HOP_BY_HOP, remove_named};
 use torana_http::{Known, RequestHead};
 use torana_route::{Outcome, normalize, without_parameters};
 use torana_transport::{ConnectionInfo, RequestBody};
@@ -61,25 +62,28 @@ pub(crate) fn set_path(pipeline: &Pipeline, request: &mut RequestHead) -> Result
 pub(crate) fn introduce(
     pipeline: &Pipeline,
     connection: &ConnectionInfo,
+    told: &Told,
     exchange: &mut Exchange,
 ) -> Result<(), Fault> {
     let peer = connection.peer;
+    let trusted = pipeline.trusted_proxies.iter().any(|network| network.contains(peer.ip()));
     exchange.client_address = client_address(peer, &exchange.request.fields, &pipeline.trusted_proxies);
-    let names_fields = exchange.request.connection.names_fields;
-    remove_hop_by_hop(&mut exchange.request.fields, names_fields);
-    pipeline.reserved_fields.strip(&mut exchange.request.fields);
+    if exchange.request.connection.names_fields {
+        remove_named(&mut exchange.request.fields);
+    }
+    let goes = if trusted { HOP_BY_HOP } else { HOP_BY_HOP.and(CLAIMS) };
+    pipeline.reserved_fields.strip(&mut exchange.request.fields, goes);
     exchange.client_certificate =
         connection.tls.as_ref().and_then(|tls| tls.client_certificate.as_ref()).map(Arc::clone);
     if let Some(listener) = pipeline.listeners.get(connection.listener) {
         listener.introduce(exchange.client_certificate.as_ref(), &mut exchange.request.fields)?;
     }
-    let trusted = pipeline.trusted_proxies.iter().any(|network| network.contains(peer.ip()));
     let told_secure = || {
         let proto = exchange.request.fields.get(Known::XForwardedProto);
         trusted && proto.is_some_and(|proto| proto.eq_ignore_ascii_case(b"https"))
     };
     exchange.secure = connection.secure || told_secure();
-    pipeline.forwarded.apply(&mut exchange.request, connection, trusted)
+    pipeline.forwarded.apply(&mut exchange.request, connection, told)
 }
 
 /// Finds the route. A browser's preflight goes where the request will go that it asks about, if preflights

@@ -40,7 +40,7 @@ impl Gateway {
         }
         admit::set_path(pipeline, &mut exchange.request)?;
         // Before the route is found: a route may ask for fields that only gateways may write.
-        admit::introduce(pipeline, passage.connection, exchange)?;
+        admit::introduce(pipeline, passage.connection, passage.told, exchange)?;
         let route = match admit::find(pipeline, &exchange.request)? {
             Outcome::Matched { route, .. } => pipeline.routes.get(route),
             Outcome::MethodNotAllowed { allow } => {

@@ -56,11 +56,8 @@ pub(super) const fn paths(settings: &Settings) -> NormalizeOptions {
 
 pub(super) fn forwarded(settings: &Settings) -> Forwarded {
     let written = &settings.forwarded;
-    Forwarded {
-        x_forwarded: written.x_forwarded,
-        forwarded: written.forwarded,
-        via: written.via.on().map(|name| ViaName::new(name)),
-    }
+    let via = written.via.on().map(|name| ViaName::new(name));
+    Forwarded::new(written.x_forwarded, written.forwarded, via)
 }
 
 pub(super) fn request_id(settings: &Settings) -> Option<RequestIdField> {

@@ -31,7 +31,7 @@ const LINGER_BYTES: u64 = 64 * 1024 * 1024;
 /// How long that may take in all, and how long without a byte.
 const LINGER_TIME: Duration = Duration::from_secs(10);
 const LINGER_IDLE: Duration = Duration::from_secs(2);
-/// Heads and output buffers beyond this number, or output buffers beyond this size, are not kept.
+/// Output buffers beyond this number, or beyond this size, are not kept.
 const KEPT: usize = 64;
 /// In bytes.
 const KEPT_BYTES: usize = 64 * 1024;
@@ -39,8 +39,8 @@ const KEPT_BYTES: usize = 64 * 1024;
 const BUSY: Duration = Duration::from_secs(1);
 
 thread_local! {
-    /// Heads and output buffers between two requests.
-    static SPARE: RefCell<Vec<(RequestHead, Vec<u8>)>> = const { RefCell::new(Vec::new()) };
+    /// Output buffers between two requests.
+    static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// What becomes of the connection after a request.
@@ -105,22 +105,24 @@ pub async fn serve_connection(
 
 /// Serves requests for as long as each follows the one before it soon, so that a busy connection does not
 /// ask for room anew with every request. `KeepAlive`: none has followed, and the connection is idle.
-async fn serve_while_busy(
+async fn serve_while_busy<S: Service>(
     io: &Io,
     timer: &Timer,
     connection: &ConnectionInfo,
-    service: &impl Service,
+    service: &S,
     drain: &Drain,
     mut first: bool,
     carried: &mut Option<Buffer>,
 ) -> After {
+    let memory = S::Memory::default();
+    let parts = Parts { io, timer, connection, memory: &memory, service, drain };
     // Set by a response, and by nothing else: empty lines do not keep a connection.
     let mut soon = None;
     loop {
-        match serve_one(io, timer, connection, service, drain, first, carried).await {
+        match parts.serve_one(first, carried).await {
             After::KeepAlive => {
                 first = false;
-                soon = Some(after(BUSY.min(service.settings().keep_alive_timeout)));
+                soon = Some(recently_plus(BUSY.min(service.settings().keep_alive_timeout)));
             }
             After::FalseAlarm if soon.is_some() => {}
             after => return after,
@@ -168,50 +170,12 @@ async fn wait_for_request(io: &Io, timer: &Timer, drain: &Drain, deadline: Insta
     .await
 }
 
-async fn serve_one(
-    io: &Io,
-    timer: &Timer,
-    connection: &ConnectionInfo,
-    service: &impl Service,
-    drain: &Drain,
-    first: bool,
-    carried: &mut Option<Buffer>,
-) -> After {
-    let settings = service.settings();
-    let mut buffer = carried.take().unwrap_or_else(Buffer::take);
-    let (mut head, mut pending) = SPARE.with(|spare| spare.borrow_mut().pop()).unwrap_or_default();
-    let read = read_head(io, timer, &settings, &mut buffer, &mut head).await;
-    let outcome = match read {
-        Ok(Arrived::Nothing) => After::FalseAlarm,
-        Ok(Arrived::End) => After::Close,
-        Ok(Arrived::Head) => {
-            let exchange = Parts { io, timer, connection, service, drain, settings: &settings };
-            exchange.serve(&mut head, &mut buffer, &mut pending).await
-        }
-        // Only at the start: later on it would be a second reading of what another proxy took for HTTP/1.
-        Err(_) if first && torana_http::h2::is_preface(buffer.filled()) => After::Http2,
-        Err(fault) => {
-            let shared = Shared::default();
-            let mut response = ResponseWriter::new(io, timer, &mut pending, &settings, &head, drain, &shared);
-            response.may_keep_alive = false;
-            service.refuse(connection, fault, &mut response).await;
-            After::Linger
-        }
-    };
-    keep(head, pending);
-    if !buffer.is_empty() {
-        *carried = Some(buffer);
-    }
-    outcome
-}
-
-/// Keeps a head and an output buffer for later, as long as neither their number nor their size is that of a
-/// flood.
-fn keep(head: RequestHead, pending: Vec<u8>) {
+/// Keeps an output buffer for later, as long as neither their number nor its size is that of a flood.
+fn keep(pending: Vec<u8>) {
     SPARE.with(|spare| {
         let mut spare = spare.borrow_mut();
         if spare.len() < KEPT && pending.capacity() <= KEPT_BYTES {
-            spare.push((head, pending));
+            spare.push(pending);
         }
     });
 }
@@ -288,19 +252,62 @@ fn check_request(head: &RequestHead, settings: &ServerSettings) -> Result<(), Fa
     }
 }
 
-/// What serving one request needs besides its bytes.
-struct Parts<'a, S> {
+/// What serving requests of one connection needs besides their bytes.
+struct Parts<'a, S: Service> {
     io: &'a Io,
     timer: &'a Timer,
     connection: &'a ConnectionInfo,
+    memory: &'a S::Memory,
     service: &'a S,
     drain: &'a Drain,
-    settings: &'a ServerSettings,
 }
 
 impl<S: Service> Parts<'_, S> {
-    async fn serve(&self, head: &mut RequestHead, buffer: &mut Buffer, pending: &mut Vec<u8>) -> After {
-        let settings = self.settings;
+    async fn serve_one(&self, first: bool, carried: &mut Option<Buffer>) -> After {
+        let settings = self.service.settings();
+        let mut buffer = carried.take().unwrap_or_else(Buffer::take);
+        let mut pending = SPARE.with(|spare| spare.borrow_mut().pop()).unwrap_or_default();
+        let mut room = self.service.room();
+        let request = &mut *room;
+        let outcome = match read_head(self.io, self.timer, &settings, &mut buffer, request.as_mut()).await {
+            Ok(Arrived::Nothing) => After::FalseAlarm,
+            Ok(Arrived::End) => After::Close,
+            Ok(Arrived::Head) => self.serve(&settings, request, &mut buffer, &mut pending).await,
+            // Only at the start: later on it would be a second reading of what another proxy took for HTTP/1.
+            Err(_) if first && torana_http::h2::is_preface(buffer.filled()) => After::Http2,
+            Err(fault) => self.refuse(&settings, request.as_mut(), fault, &mut pending).await,
+        };
+        self.service.take_back(room);
+        keep(pending);
+        if !buffer.is_empty() {
+            *carried = Some(buffer);
+        }
+        outcome
+    }
+
+    async fn refuse(
+        &self,
+        settings: &ServerSettings,
+        head: &RequestHead,
+        fault: Fault,
+        pending: &mut Vec<u8>,
+    ) -> After {
+        let shared = Shared::default();
+        let mut response =
+            ResponseWriter::new(self.io, self.timer, pending, settings, head, self.drain, &shared);
+        response.may_keep_alive = false;
+        self.service.refuse(self.connection, fault, &mut response).await;
+        After::Linger
+    }
+
+    async fn serve(
+        &self,
+        settings: &ServerSettings,
+        request: &mut S::Request,
+        buffer: &mut Buffer,
+        pending: &mut Vec<u8>,
+    ) -> After {
+        let head = request.as_mut();
         let shared = Shared::expecting(head.expects_continue);
         let patience = Patience::new(settings.body_idle_timeout, settings.min_rate);
         let incoming =
@@ -308,7 +315,7 @@ impl<S: Service> Parts<'_, S> {
         let mut body = ClientBody::new(incoming, &shared, settings.half_close_timeout);
         let mut response =
             ResponseWriter::new(self.io, self.timer, pending, settings, head, self.drain, &shared);
-        self.service.serve(self.connection, self.timer, head, &mut body, &mut response).await;
+        self.service.serve(self.connection, self.memory, self.timer, request, &mut body, &mut response).await;
         match (response.complete, response.keep_alive, body.is_done()) {
             _ if response.switched => After::Close,
             (true, true, true) => After::KeepAlive,

@@ -39,7 +39,7 @@ pub async fn serve_connection<S: Service + 'static>(
     let handshake = builder(&settings).handshake::<_, Bytes>(socket);
     let end = match within(&timer, deadline, Reason::ClientHeadTimeout, handshake).await {
         Ok(Ok(frames)) => {
-            Connection::new(frames, watch, &settings, info, Rc::clone(&service)).run(&timer, &drain).await
+            Connection::new(frames, watch, settings, info, Rc::clone(&service)).run(&timer, &drain).await
         }
         Ok(Err(error)) => connection::end_of(&error),
         Err(_) => ConnectionEnd::HeadTimeout,

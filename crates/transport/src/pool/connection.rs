@@ -41,12 +41,12 @@ pub struct Lease(Kind);
 
 #[derive(Debug)]
 enum Kind {
-    Whole { pool: Rc<Pool>, connection: Connection, buffer: Buffer, reused: bool },
+    Whole { pool: Rc<Pool>, connection: Box<Connection>, buffer: Buffer, reused: bool },
     Stream(StreamLease),
 }
 
 impl Lease {
-    pub(super) fn new(pool: Rc<Pool>, connection: Connection, reused: bool) -> Self {
+    pub(super) fn new(pool: Rc<Pool>, connection: Box<Connection>, reused: bool) -> Self {
         Self(Kind::Whole { pool, connection, buffer: Buffer::take(), reused })
     }
 
@@ -72,7 +72,7 @@ impl Lease {
     ) -> ClientExchange<'a> {
         match &mut self.0 {
             Kind::Whole { connection, buffer, reused, .. } => {
-                let Connection { io, output, .. } = connection;
+                let Connection { io, output, .. } = &mut **connection;
                 let writer = h1::RequestWriter::new(io, timer, output, write_timeout);
                 let reader = h1::ResponseReader::new(io, timer, buffer, limits, *reused);
                 ClientExchange { writer: RequestWriter::Http1(writer), reader: ResponseReader::Http1(reader) }

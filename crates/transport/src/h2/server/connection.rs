@@ -1,6 +1,6 @@
 //! A connection's task: accepts requests, watches deadlines and says goodbye.
 
-use super::stream::serve_stream;
+use super::stream::{Client, serve_stream};
 use crate::clock::now;
 use crate::drain::Drain;
 use crate::h2::settings::ConnectionEnd;
@@ -48,13 +48,12 @@ impl Drop for Place {
 }
 
 /// A client's connection after the preface.
-pub(super) struct Connection<S> {
+pub(super) struct Connection<S: Service> {
     frames: h2::server::Connection<Socket, Bytes>,
     pings: Option<PingPong>,
     watch: Rc<Watch>,
-    settings: ServerSettings,
-    info: Rc<ConnectionInfo>,
-    service: Rc<S>,
+    settings: Rc<ServerSettings>,
+    client: Rc<Client<S>>,
     running: Rc<Running>,
     /// Until when the next request must have begun, while there is none.
     idle_until: Option<Instant>,
@@ -69,7 +68,7 @@ impl<S: Service + 'static> Connection<S> {
     pub(super) fn new(
         mut frames: h2::server::Connection<Socket, Bytes>,
         watch: Rc<Watch>,
-        settings: &ServerSettings,
+        settings: Rc<ServerSettings>,
         info: ConnectionInfo,
         service: Rc<S>,
     ) -> Self {
@@ -77,9 +76,8 @@ impl<S: Service + 'static> Connection<S> {
             pings: frames.ping_pong(),
             frames,
             watch,
-            settings: *settings,
-            info: Rc::new(info),
-            service,
+            settings,
+            client: Rc::new(Client { info, memory: S::Memory::default(), service }),
             running: Rc::default(),
             idle_until: None,
             pinged: None,
@@ -137,13 +135,7 @@ impl<S: Service + 'static> Connection<S> {
                 Poll::Ready(Some(Ok((request, respond)))) => {
                     self.served = true;
                     let place = Place::take(&self.running);
-                    let serving = serve_stream(
-                        Rc::clone(&self.info),
-                        Rc::clone(&self.service),
-                        request,
-                        respond,
-                        place,
-                    );
+                    let serving = serve_stream(Rc::clone(&self.client), request, respond, place);
                     tokio::task::spawn_local(serving);
                 }
                 Poll::Ready(Some(Err(error))) => {
@@ -176,7 +168,7 @@ impl<S: Service + 'static> Connection<S> {
 
     /// `Some`: the connection ends with that. `None`: frames have to be moved.
     fn poll_deadlines(&mut self, context: &mut Context<'_>, timer: &Timer) -> Poll<Option<ConnectionEnd>> {
-        let settings = self.settings;
+        let settings = Rc::clone(&self.settings);
         if passed(context, timer, self.watch.write_stalled(), settings.write_timeout) {
             return Poll::Ready(Some(ConnectionEnd::WriteTimeout));
         }

@@ -18,48 +18,57 @@ use torana_http::h1::{BodyFraming, HeadLimits};
 use torana_http::h2::{RequestParts, read_request};
 use torana_http::{Method, RequestHead};
 
+/// A connection as its streams share it.
+pub(super) struct Client<S: Service> {
+    pub(super) info: ConnectionInfo,
+    pub(super) memory: S::Memory,
+    pub(super) service: Rc<S>,
+}
+
 /// What is kept between two requests.
 const KEPT: usize = 64;
 
 thread_local! {
-    /// Heads and timers between two requests of this worker.
-    static SPARE: RefCell<Vec<(RequestHead, Timer)>> = const { RefCell::new(Vec::new()) };
+    /// Timers between two requests of this worker.
+    static SPARE: RefCell<Vec<Timer>> = const { RefCell::new(Vec::new()) };
 }
 
 pub(super) async fn serve_stream<S: Service>(
-    info: Rc<ConnectionInfo>,
-    service: Rc<S>,
+    client: Rc<Client<S>>,
     request: Request<RecvStream>,
     respond: SendResponse<Bytes>,
     _place: Place,
 ) {
+    let Client { info, memory, service } = &*client;
     let settings = service.settings();
     let (parts, stream) = request.into_parts();
-    let (mut head, timer) = SPARE.with(|spare| spare.borrow_mut().pop()).unwrap_or_default();
-    let read = read_head(&parts, stream.is_end_stream(), &settings.head_limits, &mut head);
+    let timer = SPARE.with(|spare| spare.borrow_mut().pop()).unwrap_or_default();
+    let mut room = service.room();
+    let head = room.as_mut().as_mut();
+    let read = read_head(&parts, stream.is_end_stream(), &settings.head_limits, head);
     drop(parts);
-    let read = read.and_then(|()| check_request(&head, settings.body_bytes));
+    let read = read.and_then(|()| check_request(head, settings.body_bytes));
     let respond = RefCell::new(Respond::new(respond));
     let mut response =
         ResponseStream::new(&respond, &timer, settings.write_timeout, head.method() == Method::Head);
     match read {
         Ok(()) => {
-            let mut body = RequestStream::new(stream, &head, &timer, &settings, &respond);
-            service.serve(&info, &timer, &mut head, &mut body, &mut response).await;
+            let mut body = RequestStream::new(stream, head, &timer, &settings, &respond);
+            service.serve(info, memory, &timer, &mut room, &mut body, &mut response).await;
             debug_assert!(body.bytes_read() <= settings.body_bytes || !response.is_complete());
         }
-        Err(fault) => service.refuse(&info, fault, &mut response).await,
+        Err(fault) => service.refuse(info, fault, &mut response).await,
     }
     let complete = response.is_complete();
     if !complete {
         respond.borrow_mut().reset(h2::Reason::INTERNAL_ERROR);
     }
     // Dropping the request's stream before its end says NO_ERROR: the answer does not need the rest.
-    head.clear();
+    service.take_back(room);
     SPARE.with(|spare| {
         let mut spare = spare.borrow_mut();
         if spare.len() < KEPT {
-            spare.push((head, timer));
+            spare.push(timer);
         }
     });
 }
