@@ -73,6 +73,11 @@ impl JwtFilter {
             return Ok(known);
         }
         guard.may_try()?;
+        // Boxed: who is known must not hold room for verification.
+        Box::pin(self.verify(token, now)).await
+    }
+
+    async fn verify(&self, token: &[u8], now: u64) -> Result<Arc<Verified>, Fault> {
         let fault = |why: Invalid| self.fault(&why);
         let parsed = Token::parse(token).map_err(|why| fault(Invalid::Malformed(why)))?;
         claims::check_type(&parsed, &self.plan).map_err(fault)?;

@@ -1,6 +1,8 @@
 //! One line of the access log.
 
-use std::borrow::Cow;
+mod piece;
+
+use piece::{address, bytes, digits, milliseconds, text, time, visible};
 use std::io::Write;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
@@ -56,45 +58,54 @@ impl AccessRecord<'_> {
     }
 
     fn write_json(&self, query: bool, line: &mut Vec<u8>) -> std::io::Result<()> {
-        write!(line, "{{\"time\":\"{}\"", humantime::format_rfc3339_millis(self.time))?;
-        text(line, "request_id", Some(self.request_id))?;
-        write!(line, ",\"client\":\"{}\"", self.client)?;
-        bytes(line, "method", Some(self.method))?;
-        text(line, "scheme", Some(self.scheme))?;
-        bytes(line, "host", Some(self.host))?;
-        bytes(line, "path", Some(self.path))?;
+        line.extend_from_slice(b"{\"time\":\"");
+        time(line, self.time);
+        line.extend_from_slice(b"\"");
+        text(line, ",\"request_id\":", Some(self.request_id))?;
+        line.extend_from_slice(b",\"client\":\"");
+        address(line, self.client)?;
+        line.extend_from_slice(b"\"");
+        bytes(line, ",\"method\":", Some(self.method))?;
+        text(line, ",\"scheme\":", Some(self.scheme))?;
+        bytes(line, ",\"host\":", Some(self.host))?;
+        bytes(line, ",\"path\":", Some(self.path))?;
         if query {
-            bytes(line, "query", self.query)?;
+            bytes(line, ",\"query\":", self.query)?;
         }
-        text(line, "protocol", Some(self.version))?;
-        write!(line, ",\"status\":{}", self.status)?;
-        text(line, "reason", self.reason.map(Reason::label))?;
-        text(line, "detail", self.detail)?;
-        text(line, "route", self.route)?;
-        text(line, "service", self.service)?;
-        text(line, "endpoint", self.endpoint)?;
-        text(line, "consumer", self.consumer)?;
-        write!(line, ",\"received\":{},\"sent\":{}", self.received, self.sent)?;
-        write!(line, ",\"duration_ms\":{}", milliseconds(self.total))?;
+        text(line, ",\"protocol\":", Some(self.version))?;
+        digits(line, ",\"status\":", self.status);
+        text(line, ",\"reason\":", self.reason.map(Reason::label))?;
+        text(line, ",\"detail\":", self.detail)?;
+        text(line, ",\"route\":", self.route)?;
+        text(line, ",\"service\":", self.service)?;
+        text(line, ",\"endpoint\":", self.endpoint)?;
+        text(line, ",\"consumer\":", self.consumer)?;
+        digits(line, ",\"received\":", self.received);
+        digits(line, ",\"sent\":", self.sent);
+        line.extend_from_slice(b",\"duration_ms\":");
+        milliseconds(line, self.total);
         if let Some(upstream) = self.upstream {
-            write!(line, ",\"upstream_ms\":{}", milliseconds(upstream))?;
+            line.extend_from_slice(b",\"upstream_ms\":");
+            milliseconds(line, upstream);
         }
         if self.attempts > 1 {
-            write!(line, ",\"attempts\":{}", self.attempts)?;
+            digits(line, ",\"attempts\":", self.attempts);
         }
-        bytes(line, "user_agent", self.user_agent)?;
-        bytes(line, "referer", self.referer)?;
+        bytes(line, ",\"user_agent\":", self.user_agent)?;
+        bytes(line, ",\"referer\":", self.referer)?;
         line.push(b'}');
         Ok(())
     }
 
     fn write_human(&self, query: bool, line: &mut Vec<u8>) -> std::io::Result<()> {
+        let mut total = Vec::new();
+        milliseconds(&mut total, self.total);
+        time(line, self.time);
         write!(
             line,
-            "{} {:>3} {:>9} ms {:>8} B {:<15} ",
-            humantime::format_rfc3339_millis(self.time),
+            " {:>3} {:>9} ms {:>8} B {:<15} ",
             self.status,
-            milliseconds(self.total),
+            String::from_utf8_lossy(&total),
             self.sent,
             self.client.to_string()
         )?;
@@ -121,41 +132,6 @@ impl AccessRecord<'_> {
             }
         }
         Ok(())
-    }
-}
-
-fn text(line: &mut Vec<u8>, name: &str, value: Option<&str>) -> std::io::Result<()> {
-    let Some(value) = value else { return Ok(()) };
-    write!(line, ",\"{name}\":")?;
-    serde_json::to_writer(line, value).map_err(Into::into)
-}
-
-/// What is not UTF-8 becomes the replacement character.
-fn bytes(line: &mut Vec<u8>, name: &str, value: Option<&[u8]>) -> std::io::Result<()> {
-    let value = value.map(String::from_utf8_lossy);
-    text(line, name, value.as_deref())
-}
-
-fn milliseconds(duration: Duration) -> impl std::fmt::Display {
-    struct Milliseconds(Duration);
-    impl std::fmt::Display for Milliseconds {
-        fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            let text = format!("{}.{:03}", self.0.as_millis(), self.0.subsec_micros() % 1_000);
-            formatter.pad(&text)
-        }
-    }
-    Milliseconds(duration)
-}
-
-/// Writes what can be seen as it is, and escapes the rest.
-fn visible(line: &mut Vec<u8>, value: &[u8]) {
-    let text: Cow<'_, str> = String::from_utf8_lossy(value);
-    for character in text.chars() {
-        if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
-            line.extend_from_slice(character.escape_default().to_string().as_bytes());
-        } else {
-            line.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-        }
     }
 }
 

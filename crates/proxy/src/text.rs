@@ -30,7 +30,7 @@ impl ShortText {
             if place > 0 {
                 text.push(b'.');
             }
-            text.digits(u16::from(octet));
+            text.digits(octet);
         }
         text
     }
@@ -42,16 +42,9 @@ impl ShortText {
         text
     }
 
-    fn digits(&mut self, number: u16) {
-        let mut started = false;
-        for scale in [10_000, 1_000, 100, 10, 1] {
-            if number >= scale || started || scale == 1 {
-                started = true;
-                // A digit is less than ten.
-                let digit = u8::try_from(number.checked_div(scale).unwrap_or_default() % 10);
-                self.push(b'0'.wrapping_add(digit.unwrap_or_default()));
-            }
-        }
+    fn digits(&mut self, number: impl itoa::Integer) {
+        // The room holds what is written here; see above.
+        let _ = self.write_str(itoa::Buffer::new().format(number));
     }
 
     fn push(&mut self, byte: u8) {

@@ -57,7 +57,8 @@ impl Method {
         match self {
             Self::Jwt(filter) => filter.authenticate(exchange, outside, guard).await,
             Self::KeyAuth(filter) => filter.authenticate(exchange, outside, guard).await,
-            Self::BasicAuth(filter) => filter.authenticate(exchange, outside, guard).await,
+            // Boxed: requests of other ways must not hold room for it.
+            Self::BasicAuth(filter) => Box::pin(filter.authenticate(exchange, outside, guard)).await,
         }
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use torana_config::written::LimitHeaders;
 use torana_filter::{Exchange, LimitState};
-use torana_http::{InvalidField, ResponseHead};
+use torana_http::{FieldName, InvalidField, Known, ResponseHead};
 use torana_plan::RateLimitPlan;
 use torana_types::RatePeriod;
 
@@ -31,7 +31,7 @@ struct WindowTold {
     /// What `RateLimit-Limit` shows: the limit, or the burst where that is larger.
     limit: u64,
     /// Kong's fields, where it has names for the period.
-    kong: Option<(String, String)>,
+    kong: Option<(FieldName, FieldName)>,
     /// The item's name, and the item of `RateLimit-Policy`.
     draft: (String, String),
 }
@@ -40,7 +40,7 @@ impl Told {
     pub(super) fn new(plan: &RateLimitPlan) -> Self {
         let windows = plan.windows.iter().map(|window| {
             let name = kong_name(window.rate.period());
-            let field = |what: &str, name: &str| format!("X-RateLimit-{what}-{name}");
+            let field = |what: &str, name: &str| FieldName::new(&format!("X-RateLimit-{what}-{name}"));
             let (limit, seconds) = (window.rate.limit(), window.rate.period().at_least().as_duration());
             let item = format!("\"{}\"", window.rate);
             let policy = format!("{item};q={limit};w={}", whole_seconds(seconds).max(1));
@@ -81,8 +81,9 @@ impl Told {
         let told = self.windows.get(window);
         let Some((limit, remaining)) = told.and_then(|window| window.kong.as_ref()) else { return Ok(()) };
         let fields = &mut response.fields;
-        fields.insert(limit.as_str(), decimal(state.limit, &mut [0; 20]))?;
-        fields.insert(remaining.as_str(), decimal(state.remaining, &mut [0; 20]))
+        let mut digits = itoa::Buffer::new();
+        fields.insert(limit, digits.format(state.limit).as_bytes())?;
+        fields.insert(remaining, digits.format(state.remaining).as_bytes())
     }
 
     fn draft(
@@ -102,13 +103,12 @@ impl Told {
 fn standard(exchange: &Exchange, response: &mut ResponseHead) -> Result<(), InvalidField> {
     let Some(state) = exchange.limit else { return Ok(()) };
     let numbers = [
-        ("RateLimit-Limit", state.limit),
-        ("RateLimit-Remaining", state.remaining),
-        ("RateLimit-Reset", whole_seconds(state.reset_after)),
+        (Known::RatelimitLimit, state.limit),
+        (Known::RatelimitRemaining, state.remaining),
+        (Known::RatelimitReset, whole_seconds(state.reset_after)),
     ];
     numbers.into_iter().try_for_each(|(name, number)| {
-        let mut room = [0; 20];
-        response.fields.insert(name, decimal(number, &mut room))
+        response.fields.insert(name, itoa::Buffer::new().format(number).as_bytes())
     })
 }
 
@@ -129,30 +129,4 @@ fn kong_name(period: RatePeriod) -> Option<&'static str> {
 /// Rounded up: whoever waits so long need not wait again.
 pub(super) fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
-}
-
-/// The decimal digits of a number, without allocation.
-fn decimal(mut number: u64, room: &mut [u8; 20]) -> &[u8] {
-    let mut first = room.len();
-    for (place, digit) in room.iter_mut().enumerate().rev() {
-        *digit = b'0'.saturating_add(u8::try_from(number % 10).unwrap_or(0));
-        number /= 10;
-        first = place;
-        if number == 0 {
-            break;
-        }
-    }
-    room.get(first..).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_decimal() {
-        for number in [0, 7, 10, 1_234, u64::MAX] {
-            assert_eq!(decimal(number, &mut [0; 20]), number.to_string().as_bytes());
-        }
-    }
 }

@@ -110,7 +110,7 @@ pub fn write_response_head(
     out: &mut Vec<u8>,
 ) {
     out.extend_from_slice(b"HTTP/1.1 ");
-    write_decimal(u64::from(head.status), out);
+    out.extend_from_slice(itoa::Buffer::new().format(head.status).as_bytes());
     out.push(b' ');
     out.extend_from_slice(reason_phrase(head.status).as_bytes());
     out.extend_from_slice(b"\r\n");
@@ -129,28 +129,11 @@ fn write_framing(fields: &Fields, framing: BodyFraming, out: &mut Vec<u8>) {
         BodyFraming::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
         BodyFraming::Length(length) if !fields.contains(Known::ContentLength) => {
             out.extend_from_slice(b"Content-Length: ");
-            write_decimal(length, out);
+            out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
             out.extend_from_slice(b"\r\n");
         }
         BodyFraming::Length(_) | BodyFraming::None | BodyFraming::UntilClose => {}
     }
-}
-
-/// A number in decimal, without the machinery of formatting.
-fn write_decimal(number: u64, out: &mut Vec<u8>) {
-    // Twenty digits hold every number of 64 bits.
-    let mut digits = [0; 20];
-    let mut rest = number;
-    let mut used = 0;
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0'.wrapping_add(u8::try_from(rest % 10).unwrap_or_default());
-        used = usize::wrapping_add(used, 1);
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(digits.get(digits.len().wrapping_sub(used)..).unwrap_or_default());
 }
 
 /// The usual phrase (RFC 9110 section 15); recipients ignore it, people read it.
@@ -199,19 +182,5 @@ const fn reason_phrase(status: u16) -> &'static str {
         505 => "HTTP Version Not Supported",
         508 => "Loop Detected",
         _ => "",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::write_decimal;
-
-    #[test]
-    fn numbers_are_written_as_people_do() {
-        for number in [0, 7, 10, 99, 100, 65_535, 4_294_967_296, u64::MAX] {
-            let mut out = b"x".to_vec();
-            write_decimal(number, &mut out);
-            assert_eq!(String::from_utf8(out).unwrap(), format!("x{number}"));
-        }
     }
 }

@@ -110,6 +110,6 @@ pub(super) fn observe(passage: &Passage<'_>, exchange: &Exchange, unrouted: &Rou
         upstream,
         attempts,
         user_agent: request.fields.get(Known::UserAgent),
-        referer: request.fields.get("Referer"),
+        referer: request.fields.get(Known::Referer),
     });
 }
