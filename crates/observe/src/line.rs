@@ -30,6 +30,8 @@ pub struct AccessRecord<'a> {
     pub version: &'static str,
     pub status: u16,
     pub reason: Option<Reason>,
+    /// Whether the client got only a part of the answer.
+    pub incomplete: bool,
     pub detail: Option<&'a str>,
     pub route: Option<&'a str>,
     pub service: Option<&'a str>,
@@ -70,6 +72,9 @@ impl AccessRecord<'_> {
         write!(line, ",\"status\":{}", self.status)?;
         text(line, "reason", self.reason.map(Reason::label))?;
         text(line, "detail", self.detail)?;
+        if self.incomplete {
+            line.extend_from_slice(b",\"incomplete\":true");
+        }
         text(line, "route", self.route)?;
         text(line, "service", self.service)?;
         text(line, "endpoint", self.endpoint)?;
@@ -105,6 +110,9 @@ impl AccessRecord<'_> {
         if let Some(query) = self.query.filter(|_| query) {
             line.push(b'?');
             visible(line, query);
+        }
+        if self.incomplete {
+            line.extend_from_slice(b" incomplete");
         }
         let pairs = [
             ("route", self.route),
@@ -176,6 +184,7 @@ pub(crate) mod tests {
             version: "HTTP/1.1",
             status: 200,
             reason: None,
+            incomplete: false,
             detail: None,
             route: Some("users"),
             service: None,

@@ -6,7 +6,7 @@
 use crate::text::ShortText;
 use std::net::IpAddr;
 use torana_fault::{Fault, Reason};
-use torana_http::{Fields, Known, KnownSet, RequestHead};
+use torana_http::{Fields, Known, KnownSet, RequestHead, Version};
 use torana_transport::ConnectionInfo;
 
 /// How often a request may pass gateways of our name before it counts as a loop.
@@ -16,20 +16,26 @@ const MAX_PASSES: usize = 10;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ViaName {
     name: String,
-    entry: String,
+    /// For each version of the protocol.
+    entries: [String; 3],
 }
 
 impl ViaName {
     /// A pseudonym (RFC 9110 section 7.6.3). The caller has checked that it is a token.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        Self { name: name.into(), entry: format!("1.1 {name}") }
+        Self { name: name.into(), entries: ["1.0", "1.1", "2.0"].map(|version| format!("{version} {name}")) }
     }
 
-    /// The entry for one pass.
+    /// The entry for one pass of a message that was received by that version.
     #[must_use]
-    pub fn entry(&self) -> &str {
-        &self.entry
+    pub fn entry(&self, received: Version) -> &str {
+        let [http10, http11, http2] = &self.entries;
+        match received {
+            Version::Http10 => http10,
+            Version::Http11 => http11,
+            Version::Http2 => http2,
+        }
     }
 }
 
@@ -70,7 +76,7 @@ impl Forwarded {
             self.set_x_forwarded(head, peer, scheme, connection.local.port())?;
         }
         match &self.via {
-            Some(via) => add_via(&mut head.fields, via),
+            Some(via) => add_via(head, via),
             None => Ok(()),
         }
     }
@@ -133,8 +139,9 @@ fn forwarded_entry(peer: IpAddr, scheme: &str, host: &str) -> String {
     }
 }
 
-fn add_via(fields: &mut Fields, via: &ViaName) -> Result<(), Fault> {
-    let passes = fields
+fn add_via(head: &mut RequestHead, via: &ViaName) -> Result<(), Fault> {
+    let passes = head
+        .fields
         .get_all(Known::Via)
         .flat_map(|line| line.split(|byte| *byte == b','))
         .filter(|entry| {
@@ -145,7 +152,7 @@ fn add_via(fields: &mut Fields, via: &ViaName) -> Result<(), Fault> {
     if passes >= MAX_PASSES {
         return Err(Fault::new(Reason::LoopDetected));
     }
-    append_to_list(fields, Known::Via, via.entry.as_bytes())
+    append_to_list(&mut head.fields, Known::Via, via.entry(head.version).as_bytes())
 }
 
 #[cfg(test)]
@@ -189,6 +196,18 @@ mod tests {
         all().apply(&mut head, &connection(), true).unwrap();
         assert_eq!(head.fields.get_str("X-Forwarded-For"), Some("1.1.1.1, 2.2.2.2, 10.0.0.1"));
         assert_eq!(head.fields.get_str("X-Forwarded-Proto"), Some("https"));
+    }
+
+    #[test]
+    fn via_names_the_version_that_the_request_came_by() {
+        for (version, entry) in
+            [(Version::Http10, "1.0 torana"), (Version::Http11, "1.1 torana"), (Version::Http2, "2.0 torana")]
+        {
+            let mut head = request("");
+            head.version = version;
+            all().apply(&mut head, &connection(), false).unwrap();
+            assert_eq!(head.fields.get_str("Via"), Some(entry));
+        }
     }
 
     #[test]

@@ -123,7 +123,13 @@ impl Service for Fixed {
         *request = exchange.request;
     }
 
-    async fn refuse(&self, _: &ConnectionInfo, fault: Fault, response: &mut impl ResponseSink) {
+    async fn refuse(
+        &self,
+        _: &ConnectionInfo,
+        _: &mut RequestHead,
+        fault: Fault,
+        response: &mut impl ResponseSink,
+    ) {
         self.answer(&fault, true, response).await;
     }
 

@@ -80,10 +80,12 @@ pub trait Service {
         response: &mut impl ResponseSink,
     ) -> impl Future<Output = ()>;
 
-    /// Answers a request whose head could not be accepted. The connection ends afterwards.
+    /// Answers a request whose head could not be accepted. The connection ends afterwards. `request` is what
+    /// can be told of it: all, or method and path as far as they came.
     fn refuse(
         &self,
         connection: &ConnectionInfo,
+        request: &mut RequestHead,
         fault: Fault,
         response: &mut impl ResponseSink,
     ) -> impl Future<Output = ()>;

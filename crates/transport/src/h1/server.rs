@@ -22,7 +22,7 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::time::Instant;
 use torana_fault::{Fault, Reason};
-use torana_http::h1::{BodyFraming, parse_request};
+use torana_http::h1::{BodyFraming, parse_request, salvage_request};
 use torana_http::{Method, RequestHead};
 
 /// What is read and thrown away after a last response, so that the client can read it before the
@@ -194,7 +194,7 @@ async fn serve_one(
             let shared = Shared::default();
             let mut response = ResponseWriter::new(io, timer, &mut pending, &settings, &head, drain, &shared);
             response.may_keep_alive = false;
-            service.refuse(connection, fault, &mut response).await;
+            service.refuse(connection, &mut head, fault, &mut response).await;
             After::Linger
         }
     };
@@ -250,7 +250,10 @@ async fn read_head(
                     return check_request(head, settings).map(|()| Arrived::Head);
                 }
                 Ok(None) => seen = input.len(),
-                Err(error) => return Err(Fault::new(error.request_reason()).because(error.detail)),
+                Err(error) => {
+                    salvage_request(input, head);
+                    return Err(Fault::new(error.request_reason()).because(error.detail));
+                }
             }
         }
         let read = poll_fn(|context| {
@@ -272,7 +275,10 @@ async fn read_head(
             Ok(Some(_)) => {}
             // There is nobody to tell.
             Err(fault) if fault.reason == Reason::ClientClosed => return Ok(Arrived::End),
-            Err(fault) => return Err(fault),
+            Err(fault) => {
+                salvage_request(buffer.filled(), head);
+                return Err(fault);
+            }
         }
     }
 }
@@ -320,7 +326,7 @@ impl<S: Service> Parts<'_, S> {
 
 /// Ends our side and reads what the client still sends, bounded, so that the kernel does not reset the
 /// connection under a response that the client has not read yet (RFC 9112 section 9.6).
-async fn linger(io: &Io, timer: &Timer) {
+pub(crate) async fn linger(io: &Io, timer: &Timer) {
     let deadline = after(LINGER_TIME);
     let ended = poll_fn(|context| match io.poll_shutdown(context) {
         Poll::Ready(ended) => Poll::Ready(ended.is_ok()),
