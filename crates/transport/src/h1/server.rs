@@ -356,3 +356,6 @@ pub(crate) async fn linger(io: &Io, timer: &Timer) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
