@@ -113,6 +113,11 @@ impl Http2Client {
         self.runtime.block_on(timed).expect("an end before the deadline")
     }
 
+    /// Runs a future that sees to its deadlines itself.
+    pub(crate) fn run_long<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
     /// Asks for this host from now on.
     #[must_use]
     #[track_caller]
