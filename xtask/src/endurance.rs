@@ -1,11 +1,12 @@
 //! The long forms of two tests: huge bodies, and minutes of mixed traffic with faults. Both start the built
 //! binary and share their code with the short forms (`torana-testkit`).
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use torana_testkit::large::LargeOrigin;
-use torana_testkit::soak::{self, Soak};
+use torana_testkit::large::{LargeOrigin, Way};
+use torana_testkit::soak::{self, Site, Soak};
 
 use crate::server::{Server, free_address};
 use crate::workspace::{Metadata, cargo};
@@ -40,26 +41,29 @@ pub(crate) fn large(arguments: &LargeArguments) -> Result<()> {
     ensure!(arguments.gib > 0.0 && arguments.gib < 1024.0, "between 0 and 1024 GiB");
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "held by the line above")]
     let bytes = (arguments.gib * 1024.0 * MIB) as u64;
-    let origin = LargeOrigin::start()?;
-    let gateway = Gateway::start(&format!(
-        "access_log: off\nservices: {{ s: {{ endpoints: [{}] }} }}\nroutes: [{{ path: /*, service: s }}]\n",
-        origin.url()
-    ))?;
-    let found = origin.check(gateway.server.address, gateway.server.measured, bytes);
-    let rate = |time: Duration| bytes as f64 / MIB / time.as_secs_f64();
-    println!(
-        "{:.2} GiB down at {:.0} MiB/s, up at {:.0} MiB/s, every byte compared",
-        arguments.gib,
-        rate(found.download),
-        rate(found.upload)
-    );
-    let (grown, ahead) = (found.grown_kib as f64 / 1024.0, found.ahead.map(|bytes| bytes as f64 / MIB));
-    println!("memory grew by {grown:.2} MiB (promised: under {GROWTH_MIB})");
-    println!(
-        "a reader that stopped stopped its writer after {:.1} MiB down and {:.1} MiB up (promised: under {AHEAD_MIB})",
-        ahead[0], ahead[1]
-    );
-    ensure!(grown < GROWTH_MIB && ahead.iter().all(|ahead| *ahead < AHEAD_MIB), "more than promised");
+    let (origin, folder) = (LargeOrigin::start()?, tempfile::tempdir()?);
+    let (plain, secure, admin) = (free_address()?, free_address()?, free_address()?);
+    let file = origin.write(folder.path(), plain, secure)?.to_string_lossy().into_owned();
+    let server = Server::start_anywhere(plain, &program()?, &["run", &file, "--admin", &admin.to_string()])?;
+    let mut kept = true;
+    for (way, address) in [(Way::Plain, plain), (Way::Tls, secure), (Way::Http2, secure)] {
+        let found = origin.check(address, way, server.measured, bytes);
+        let rate = |time: Duration| bytes as f64 / MIB / time.as_secs_f64();
+        println!(
+            "{way:?}: {:.2} GiB down at {:.0} MiB/s, up at {:.0} MiB/s, every byte compared",
+            arguments.gib,
+            rate(found.download),
+            rate(found.upload)
+        );
+        let (grown, ahead) = (found.grown_kib as f64 / 1024.0, found.ahead.map(|bytes| bytes as f64 / MIB));
+        println!("  memory grew by {grown:.2} MiB (promised: under {GROWTH_MIB})");
+        println!(
+            "  a reader that stopped stopped its writer after {:.1} MiB down and {:.1} MiB up (promised: under {AHEAD_MIB})",
+            ahead[0], ahead[1]
+        );
+        kept &= grown < GROWTH_MIB && ahead.iter().all(|ahead| *ahead < AHEAD_MIB);
+    }
+    ensure!(kept, "more than promised");
     Ok(())
 }
 
@@ -67,12 +71,13 @@ pub(crate) fn soak(arguments: &SoakArguments) -> Result<()> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
     let seed = arguments.seed.unwrap_or(now.as_secs());
     println!("{} s of mixed traffic from {} clients, seed {seed}", arguments.seconds, arguments.clients);
-    let origin = soak::origin();
-    let gateway = Gateway::start(&soak::configuration(&origin))?;
+    let (site, folder) = (Site::start(), tempfile::tempdir()?);
+    let (plain, secure, admin) = (free_address()?, free_address()?, free_address()?);
+    let file = site.write(folder.path(), plain, secure)?.to_string_lossy().into_owned();
+    let server = Server::start_anywhere(plain, &program()?, &["run", &file, "--admin", &admin.to_string()])?;
     let started = Instant::now();
     let what = Soak { duration: Duration::from_secs(arguments.seconds), clients: arguments.clients, seed };
-    let Gateway { server, admin, .. } = &gateway;
-    match soak::soak(what, &origin, server.address, *admin, server.measured) {
+    match soak::soak(what, site, soak::Gateway { plain, secure, admin, pid: server.measured }) {
         Ok(found) => {
             let (early, late) = (found.memory_kib.0 as f64 / 1024.0, found.memory_kib.1 as f64 / 1024.0);
             println!("{} exchanges, {} whole answers, all right", found.exchanges, found.answers);
@@ -85,26 +90,9 @@ pub(crate) fn soak(arguments: &SoakArguments) -> Result<()> {
     }
 }
 
-/// The binary with a configuration, on free ports.
-struct Gateway {
-    server: Server,
-    admin: std::net::SocketAddr,
-    _folder: tempfile::TempDir,
-}
-
-impl Gateway {
-    fn start(configuration: &str) -> Result<Self> {
-        let status = cargo().args(["build", "--release", "-p", "torana"]).status()?;
-        ensure!(status.success(), "cargo build has failed");
-        let program = Metadata::load()?.target_directory.join("release/torana");
-        let folder = tempfile::tempdir()?;
-        let file = folder.path().join("torana.yaml");
-        std::fs::write(&file, configuration)?;
-        let (address, admin) = (free_address()?, free_address()?);
-        let (listen, pages) = (address.to_string(), admin.to_string());
-        let file = file.to_string_lossy().into_owned();
-        let arguments = ["run", &file, "--listen", &listen, "--admin", &pages];
-        let server = Server::start_anywhere(address, &program, &arguments)?;
-        Ok(Self { server, admin, _folder: folder })
-    }
+/// The binary as it is shipped.
+fn program() -> Result<PathBuf> {
+    let status = cargo().args(["build", "--release", "-p", "torana"]).status()?;
+    ensure!(status.success(), "cargo build has failed");
+    Ok(Metadata::load()?.target_directory.join("release/torana"))
 }

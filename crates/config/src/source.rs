@@ -174,7 +174,8 @@ impl Source {
             let value = value.trim_start();
             let start = after_key.saturating_add(rest.len().saturating_sub(value.len()));
             if !is_only_a_reference(value) {
-                ranges.push(start..start.saturating_add(value.trim_end().len()));
+                let before = self.shown.get(..at).and_then(|before| before.rsplit('\n').next()).unwrap_or("");
+                ranges.push(start..start.saturating_add(scalar_length(value, is_in_braces(before))));
             }
         }
         for (at, _) in self.shown.match_indices("PRIVATE KEY-----\n") {
@@ -191,6 +192,55 @@ impl Source {
             self.hide(range);
         }
     }
+}
+
+/// Whether what follows a line's beginning stands within braces or brackets that are open on that line. What
+/// spans lines is not seen; more is hidden there.
+fn is_in_braces(before: &str) -> bool {
+    let count = |marks: [char; 2]| before.matches(marks).count();
+    count(['{', '[']) > count(['}', ']'])
+}
+
+/// How long the scalar at the head of the text is (YAML 1.2 sections 7.3.1 to 7.3.3); when in doubt, all of it.
+fn scalar_length(value: &str, in_braces: bool) -> usize {
+    let whole = value.trim_end().len();
+    let bytes = value.as_bytes();
+    let end = match bytes.first() {
+        Some(quote @ (b'"' | b'\'')) => closing_quote(bytes, *quote),
+        _ if in_braces => plain_end(bytes),
+        _ => None,
+    };
+    end.unwrap_or(whole)
+}
+
+/// Where a quoted scalar ends; `None` when that is not on this line.
+fn closing_quote(bytes: &[u8], quote: u8) -> Option<usize> {
+    let mut at = 1_usize;
+    loop {
+        match (bytes.get(at)?, bytes.get(at.saturating_add(1))) {
+            (b'\\', _) if quote == b'"' => at = at.saturating_add(2),
+            (byte, Some(next)) if *byte == quote && quote == b'\'' && *next == quote => {
+                at = at.saturating_add(2);
+            }
+            (byte, _) if *byte == quote => return Some(at.saturating_add(1)),
+            _ => at = at.saturating_add(1),
+        }
+    }
+}
+
+/// Where a plain scalar within braces ends; references in it belong to it.
+fn plain_end(bytes: &[u8]) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, byte) in bytes.iter().enumerate() {
+        let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+        match byte {
+            b'{' if before == Some(&b'$') => depth = depth.saturating_add(1),
+            b'}' if depth > 0 => depth = depth.saturating_sub(1),
+            b',' | b'}' | b']' if depth == 0 => return Some(at),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Whether the value at the head of the text is one reference without a default.
@@ -249,6 +299,18 @@ mod tests {
         assert!(!shown("\"secret\" : \"hunter2\"\n").contains("hunter2"));
         assert!(!shown("secret: \"${env:A:-hunter2}\"\n").contains("hunter2"));
         assert_eq!(shown("secret: \"${env:A}\" # fine\nx: 1"), "secret: \"${env:A}\" # fine\nx: 1");
+        for (before, value, after) in [
+            ("- { jwt: { secret: ", "hunter2", ", algorithms: [HS256] }, path: /x }"),
+            ("- { jwt: { secret: ", "'hun''ter, 2'", " }, path: /x }"),
+            ("- { secret: ", r#""hun\"ter } 2""#, ", path: /x }"),
+            ("{ secret: ", "x${env:A:-hunter2}y", ", path: /x }"),
+            // Not closed, or not within braces: the rest of the line.
+            ("- { secret: ", "\"hunter2, path: /x }", ""),
+            ("secret: ", "hunter2, 3 }", ""),
+        ] {
+            let stars = "*".repeat(value.len());
+            assert_eq!(shown(&format!("{before}{value}{after}")), format!("{before}{stars}{after}"));
+        }
         let key =
             shown("a: |\n  -----BEGIN PRIVATE KEY-----\n  hunter2\n  -----END PRIVATE KEY-----\nb: 1\n");
         assert!(!key.contains("hunter2") && key.ends_with("-----END PRIVATE KEY-----\nb: 1\n"), "{key}");

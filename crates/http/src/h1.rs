@@ -8,6 +8,7 @@ mod body;
 mod chunked;
 mod request;
 mod response;
+mod salvage;
 mod scan;
 mod write;
 
@@ -16,6 +17,7 @@ pub use body::{BodyDecoder, BodyEncoder, BodyError, BodyStep};
 pub(crate) use request::check_host;
 pub use request::parse_request;
 pub use response::parse_response;
+pub use salvage::salvage_request;
 pub use scan::{ConnectionOptions, HeadError, HeadErrorKind, HeadLimits};
 pub(crate) use scan::{is_look_alike, parse_length};
 pub use write::{HOP_BY_HOP, remove_hop_by_hop, remove_named, write_request_head, write_response_head};

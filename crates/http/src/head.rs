@@ -47,6 +47,8 @@ pub struct RequestHead {
     pub(crate) query: Option<Span>,
     pub(crate) host: Span,
     pub(crate) upgrade: Option<Span>,
+    /// Method and path as they came, once one of them was replaced.
+    pub(crate) received: Option<Received>,
 }
 
 impl AsMut<Self> for RequestHead {
@@ -54,6 +56,16 @@ impl AsMut<Self> for RequestHead {
         self
     }
 }
+
+/// What a client asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Received {
+    method: Span,
+    path: Span,
+}
+
+/// Bytes of a target that are kept of a request that is refused.
+const SALVAGED: usize = 4 * 1024;
 
 impl RequestHead {
     /// Empties the head; its buffers stay for the next request.
@@ -75,8 +87,40 @@ impl RequestHead {
         self.fields.slice(self.method_text)
     }
 
+    /// The method as the client wrote it, whatever was set since.
+    #[must_use]
+    pub fn received_method(&self) -> &[u8] {
+        self.fields.slice(self.received().method)
+    }
+
+    /// The path as the client sent it, whatever was set since.
+    #[must_use]
+    pub fn received_path(&self) -> &[u8] {
+        self.fields.slice(self.received().path)
+    }
+
+    fn received(&self) -> Received {
+        self.received.unwrap_or(Received { method: self.method_text, path: self.path })
+    }
+
+    /// Becomes what can be told of a request that is refused: method and path as far as they came. What is
+    /// no method is left out, and so is a query, which may hold a secret. Nothing of it was checked.
+    pub fn salvage(&mut self, version: Version, method: &[u8], target: &[u8]) {
+        self.clear();
+        self.version = version;
+        if method.is_empty() || method.len() > 32 || !method.iter().copied().all(crate::fields::is_token) {
+            return;
+        }
+        self.method = Method::from_bytes(method);
+        self.method_text = self.fields.store(method);
+        let target = target.get(..SALVAGED).unwrap_or(target);
+        let end = memchr::memchr(b'?', target).unwrap_or(target.len());
+        self.path = self.fields.store(target.get(..end).unwrap_or_default());
+    }
+
     /// Replaces the method.
     pub fn set_method(&mut self, method: &'static str) {
+        self.received = Some(self.received());
         self.method = Method::from_bytes(method.as_bytes());
         self.method_text = self.fields.store(method.as_bytes());
     }
@@ -125,6 +169,7 @@ impl RequestHead {
         let valid = path.first() == Some(&b'/')
             && path.iter().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#'));
         if valid {
+            self.received = Some(self.received());
             self.path = self.fields.store(path);
         }
         valid

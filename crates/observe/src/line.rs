@@ -32,6 +32,8 @@ pub struct AccessRecord<'a> {
     pub version: &'static str,
     pub status: u16,
     pub reason: Option<Reason>,
+    /// Whether the client got only a part of the answer.
+    pub incomplete: bool,
     pub detail: Option<&'a str>,
     pub route: Option<&'a str>,
     pub service: Option<&'a str>,
@@ -76,6 +78,9 @@ impl AccessRecord<'_> {
         digits(line, ",\"status\":", self.status);
         text(line, ",\"reason\":", self.reason.map(Reason::label))?;
         text(line, ",\"detail\":", self.detail)?;
+        if self.incomplete {
+            line.extend_from_slice(b",\"incomplete\":true");
+        }
         text(line, ",\"route\":", self.route)?;
         text(line, ",\"service\":", self.service)?;
         text(line, ",\"endpoint\":", self.endpoint)?;
@@ -117,6 +122,9 @@ impl AccessRecord<'_> {
             line.push(b'?');
             visible(line, query);
         }
+        if self.incomplete {
+            line.extend_from_slice(b" incomplete");
+        }
         let pairs = [
             ("route", self.route),
             ("endpoint", self.endpoint),
@@ -152,6 +160,7 @@ pub(crate) mod tests {
             version: "HTTP/1.1",
             status: 200,
             reason: None,
+            incomplete: false,
             detail: None,
             route: Some("users"),
             service: None,

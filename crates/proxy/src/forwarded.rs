@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use torana_fault::{Fault, Reason};
-use torana_http::{Fields, Known, KnownSet, RequestHead};
+use torana_http::{Fields, Known, KnownSet, RequestHead, Version};
 use torana_transport::ConnectionInfo;
 
 /// How often a request may pass gateways of our name before it counts as a loop.
@@ -18,7 +18,14 @@ const MAX_PASSES: usize = 10;
 #[derive(Debug)]
 pub struct ViaName {
     name: String,
-    entry: String,
+    /// For each version of the protocol.
+    entries: [Entry; 3],
+}
+
+/// What is added to `Via`, alone and as the whole field.
+#[derive(Debug)]
+struct Entry {
+    text: String,
     line: Fields,
 }
 
@@ -26,17 +33,28 @@ impl ViaName {
     /// A pseudonym (RFC 9110 section 7.6.3). The caller has checked that it is a token.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        let entry = format!("1.1 {name}");
-        let mut line = Fields::default();
-        // A token is a value of a field.
-        let _ = line.append(Known::Via, entry.as_bytes());
-        Self { name: name.into(), entry, line }
+        let entries = ["1.0", "1.1", "2.0"].map(|version| {
+            let (text, mut line) = (format!("{version} {name}"), Fields::default());
+            // A token is a value of a field.
+            let _ = line.append(Known::Via, text.as_bytes());
+            Entry { text, line }
+        });
+        Self { name: name.into(), entries }
     }
 
-    /// The field for one pass, on a message that may have others.
+    /// The field for one pass of a message that was received by that version, beside those it may have.
     #[must_use]
-    pub const fn line(&self) -> &Fields {
-        &self.line
+    pub const fn line(&self, received: Version) -> &Fields {
+        &self.entry(received).line
+    }
+
+    const fn entry(&self, received: Version) -> &Entry {
+        let [http10, http11, http2] = &self.entries;
+        match received {
+            Version::Http10 => http10,
+            Version::Http11 => http11,
+            Version::Http2 => http2,
+        }
     }
 }
 
@@ -52,7 +70,7 @@ pub struct Forwarded {
 
 /// The lines that all requests of one connection are given, written once.
 #[derive(Debug, Default)]
-pub struct Told(RefCell<Option<(u64, Fields)>>);
+pub struct Told(RefCell<Option<((u64, Version), Fields)>>);
 
 impl Forwarded {
     /// `x_forwarded`: `X-Forwarded-For`, `-Proto`, `-Host` and `-Port`; `forwarded`: `Forwarded` (RFC 7239);
@@ -85,8 +103,8 @@ impl Forwarded {
         }
         let mut told = told.0.borrow_mut();
         let lines = match &*told {
-            Some((number, lines)) if *number == self.number => lines,
-            _ => &told.insert((self.number, self.lines(connection)?)).1,
+            Some((of, lines)) if *of == (self.number, head.version) => lines,
+            _ => &told.insert(((self.number, head.version), self.lines(head.version, connection)?)).1,
         };
         head.fields.extend(lines);
         if self.x_forwarded && !head.host().is_empty() {
@@ -96,8 +114,9 @@ impl Forwarded {
     }
 
     /// What is the same for every request that says nothing of where it comes from.
-    fn lines(&self, connection: &ConnectionInfo) -> Result<Fields, Fault> {
+    fn lines(&self, received: Version, connection: &ConnectionInfo) -> Result<Fields, Fault> {
         let mut hostless = RequestHead::default();
+        hostless.version = received;
         self.apply_to_lists(&mut hostless, connection)?;
         Ok(hostless.fields)
     }
@@ -115,7 +134,7 @@ impl Forwarded {
             self.set_x_forwarded(head, peer, scheme, connection.local.port())?;
         }
         match &self.via {
-            Some(via) => add_via(&mut head.fields, via),
+            Some(via) => add_via(head, via),
             None => Ok(()),
         }
     }
@@ -187,8 +206,9 @@ fn forwarded_entry(peer: IpAddr, scheme: &str, host: &str) -> String {
     }
 }
 
-fn add_via(fields: &mut Fields, via: &ViaName) -> Result<(), Fault> {
-    let passes = fields
+fn add_via(head: &mut RequestHead, via: &ViaName) -> Result<(), Fault> {
+    let passes = head
+        .fields
         .get_all(Known::Via)
         .flat_map(|line| line.split(|byte| *byte == b','))
         .filter(|entry| {
@@ -199,7 +219,7 @@ fn add_via(fields: &mut Fields, via: &ViaName) -> Result<(), Fault> {
     if passes >= MAX_PASSES {
         return Err(Fault::new(Reason::LoopDetected));
     }
-    append_to_list(fields, Known::Via, via.entry.as_bytes())
+    append_to_list(&mut head.fields, Known::Via, via.entry(head.version).text.as_bytes())
 }
 
 #[cfg(test)]
@@ -266,6 +286,18 @@ mod tests {
         all().apply(&mut head, &connection(), &Told::default()).unwrap();
         assert_eq!(head.fields.get_str("X-Forwarded-For"), Some("1.1.1.1, 2.2.2.2, 10.0.0.1"));
         assert_eq!(head.fields.get_str("X-Forwarded-Proto"), Some("https"));
+    }
+
+    #[test]
+    fn via_names_the_version_that_the_request_came_by() {
+        for (version, entry) in
+            [(Version::Http10, "1.0 torana"), (Version::Http11, "1.1 torana"), (Version::Http2, "2.0 torana")]
+        {
+            let mut head = request("");
+            head.version = version;
+            all().apply(&mut head, &connection(), false).unwrap();
+            assert_eq!(head.fields.get_str("Via"), Some(entry));
+        }
     }
 
     #[test]

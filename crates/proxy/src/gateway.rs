@@ -8,6 +8,7 @@ mod outside;
 mod pass;
 mod record;
 mod responder;
+mod served;
 pub(crate) mod view;
 
 use crate::forwarded::Told;
@@ -19,6 +20,7 @@ use crate::shared::Shared;
 use crate::traffic::Copies;
 use crate::upstream::Pools;
 use record::{Record, Traffic, observe};
+use served::Served;
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -164,21 +166,31 @@ impl Service for Gateway {
         let metrics = &*self.shared.metrics;
         let passage = Passage { connection, told, timer, pipeline, metrics, own_id, started, record };
         admit::identify(pipeline, &mut exchange.request, own_id);
-        let mut body = Replay::new(body);
-        if let Err(fault) = self.pass(&passage, exchange, &mut body, response).await {
-            let tell = !response.is_started() && fault.reason != Reason::ClientClosed;
-            let mut made = passage.refusal(fault, &exchange.request);
+        let body = Replay::new(body);
+        let mut served =
+            Served { passage: &passage, exchange, body, response, unrouted: &self.shared.unrouted };
+        if let Err(fault) = self.pass(&passage, served.exchange, &mut served.body, served.response).await {
+            let tell = !served.response.is_started() && fault.reason != Reason::ClientClosed;
+            let mut made = passage.refusal(fault, &served.exchange.request);
             if tell {
-                passage.identify(&mut made, &exchange.request);
+                passage.identify(&mut made, &served.exchange.request);
                 // When this fails the client is gone, and nobody is left to tell.
-                let _ = answer::answer(&made, &passage, &mut body, response).await;
+                let told = answer::answer(&made, &passage, &mut served.body, served.response).await;
+                passage.record.incomplete.set(told.is_err());
+            } else {
+                passage.record.cut(served.response.is_started());
             }
         }
-        let traffic = Traffic { received: body.bytes_read(), sent: response.bytes_sent() };
-        observe(&passage, exchange, &self.shared.unrouted, traffic);
+        passage.record.ended.set(true);
     }
 
-    async fn refuse(&self, connection: &ConnectionInfo, fault: Fault, response: &mut impl ResponseSink) {
+    async fn refuse(
+        &self,
+        connection: &ConnectionInfo,
+        exchange: &mut Exchange,
+        fault: Fault,
+        response: &mut impl ResponseSink,
+    ) {
         let started = now();
         let pipeline = self.pipeline();
         let timer = Timer::default();
@@ -186,13 +198,14 @@ impl Service for Gateway {
         let (timer, metrics, pipeline) = (&timer, &*self.shared.metrics, &*pipeline.pipeline);
         let told = &Told::default();
         let passage = Passage { connection, told, timer, pipeline, metrics, own_id, started, record };
-        let nothing = Exchange::default();
-        let mut made = passage.refusal(fault, &nothing.request);
-        passage.identify(&mut made, &nothing.request);
+        admit::identify(pipeline, &mut exchange.request, own_id);
+        let mut made = passage.refusal(fault, &exchange.request);
+        passage.identify(&mut made, &exchange.request);
         // As above.
-        let _ = answer::write(&made, &passage, true, response).await;
+        let told = answer::write(&made, &passage, true, response).await;
+        passage.record.incomplete.set(told.is_err());
         let traffic = Traffic { received: 0, sent: response.bytes_sent() };
-        observe(&passage, &nothing, &self.shared.unrouted, traffic);
+        observe(&passage, exchange, &self.shared.unrouted, traffic);
     }
 
     fn settings(&self) -> Rc<ServerSettings> {

@@ -132,7 +132,13 @@ impl Service for Fixed {
         }
     }
 
-    async fn refuse(&self, _: &ConnectionInfo, fault: Fault, response: &mut impl ResponseSink) {
+    async fn refuse(
+        &self,
+        _: &ConnectionInfo,
+        _: &mut Exchange,
+        fault: Fault,
+        response: &mut impl ResponseSink,
+    ) {
         self.answer(&fault, true, response).await;
     }
 

@@ -13,8 +13,8 @@ mod yaml;
 use std::process::Command;
 use std::time::Duration;
 use torana_testkit::http2::{Http2Origin, Http2Reply};
-use torana_testkit::{Origin, Reply, tool};
-use yaml::Running;
+use torana_testkit::{Authority, Origin, Reply, tool};
+use yaml::{Running, resolver};
 
 fn run(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
@@ -41,17 +41,43 @@ fn failures(report: &str) -> Vec<&str> {
     failures.lines().filter_map(|line| line.trim().strip_prefix("× ")).collect()
 }
 
+/// What h2spec says of a port, its stricter cases included.
+fn h2spec(gateway: &Running, more: &[&str]) -> String {
+    let port = gateway.address.port().to_string();
+    run(Command::new(tool("h2spec")).args(["-S", "-h", "127.0.0.1", "-p", &port]).args(more))
+}
+
+/// Some cases follow a request with a frame that breaks the rules of its stream: an answer that is complete by
+/// then leaves no stream to break. Services take a while, so does this one.
+fn slow_origin() -> Origin {
+    Origin::always(Reply::ok("hello").delay(Duration::from_millis(30)))
+}
+
 #[test]
 fn h2spec_finds_nothing_but_that_a_port_speaks_both_versions() {
-    // Some cases follow a request with a frame that breaks the rules of its stream: an answer that is complete
-    // by then leaves no stream to break. Services take a while, so does this one.
-    let origin = Origin::always(Reply::ok("hello").delay(Duration::from_millis(30)));
-    let gateway = in_front_of(&origin.url());
-    let port = gateway.address.port().to_string();
-    let report = run(Command::new(tool("h2spec")).args(["-h", "127.0.0.1", "-p", &port]));
-    assert!(report.contains("145 tests"), "{report}");
+    let origin = slow_origin();
+    let report = h2spec(&in_front_of(&origin.url()), &[]);
+    assert!(report.contains("146 tests, 145 passed, 0 skipped, 1 failed"), "{report}");
     // What is no preface is a request of HTTP/1.1, and answered as one before the connection is closed.
     assert_eq!(failures(&report), ["2: Sends invalid connection preface"], "{report}");
+}
+
+#[test]
+fn h2spec_finds_nothing_where_a_handshake_has_chosen_http_2() {
+    let (authority, origin) = (Authority::default(), slow_origin());
+    let own = authority.issue(&["127.0.0.1"]);
+    let files = resolver().with_file("a.pem", &own.cert).with_file("a.key", &own.key);
+    let text = format!(
+        "access_log: off
+listen: {{ address: \":8443\", tls: {{ certificates: {{ cert: a.pem, key: a.key }} }} }}
+services: {{ origin: {{ endpoints: [\"{}\"] }} }}
+routes: [{{ path: /*, service: origin }}]
+",
+        origin.url()
+    );
+    let report = h2spec(&Running::with_resolver(&text, 1, files), &["-t", "-k"]);
+    assert!(report.contains("146 tests, 146 passed, 0 skipped, 0 failed"), "{report}");
+    assert_eq!(failures(&report), [""; 0], "{report}");
 }
 
 #[test]

@@ -322,3 +322,32 @@ fn large_bodies_move_by_the_slower_side() {
     let answer = request(gateway.address, "POST", "/", &[], &vec![b'x'; SIZE]);
     assert_eq!((answer.status, answer.body.len()), (200, SIZE));
 }
+
+#[test]
+fn an_upload_in_tiny_chunks_does_not_become_a_flood_of_tiny_frames() {
+    let frames_of_data = Arc::new(AtomicUsize::new(0));
+    let (counted, bytes) = (Arc::clone(&frames_of_data), Arc::new(AtomicUsize::new(0)));
+    let received = Arc::clone(&bytes);
+    let (address, _) = frames(move |_, peer| {
+        while let Some(frame) = peer.read() {
+            peer.answer(&frame);
+            if frame.kind != kind::DATA {
+                continue;
+            }
+            counted.fetch_add(1, Ordering::SeqCst);
+            received.fetch_add(frame.payload.len(), Ordering::SeqCst);
+            if frame.flags & flag::END_STREAM != 0 {
+                peer.frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, frame.stream, OK);
+            }
+        }
+    });
+    let gateway = in_front_of(address);
+    let chunks = "1\r\nx\r\n".repeat(30_000);
+    let text = format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}0\r\n\r\n");
+    let mut client = Client::connect(gateway.address);
+    assert_eq!(client.exchange(text).status, 200);
+    assert_eq!(bytes.load(Ordering::SeqCst), 30_000);
+    // As many as there were reads of the socket, and not as there were chunks.
+    let frames = frames_of_data.load(Ordering::SeqCst);
+    assert!(frames < 3_000, "{frames} frames");
+}

@@ -10,6 +10,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+use torana_testkit::http2::{FrameClient, Http2Client, kind};
 use torana_testkit::{Client, Origin, Reply, eventually};
 use yaml::Running;
 
@@ -98,6 +99,111 @@ fn an_answer_that_is_read_in_a_drip_is_cut_off() {
         std::thread::sleep(Duration::from_millis(20));
     }
     assert!(total < 16 << 20, "all of it was delivered");
+    eventually(PATIENCE, || gateway.endpoints[0].usage.open() == 0);
+}
+
+#[test]
+fn a_body_that_drips_over_http_2_ends_its_request_and_no_other() {
+    let origin = Origin::respond(|request| Reply::ok(request.body.len().to_string()));
+    let mut options = Options::default();
+    options.server.body_idle_timeout = Duration::from_millis(300);
+    options.server.min_rate = 1_000;
+    let gateway = Gateway::with(&[origin.addr()], options);
+    let mut client = FrameClient::connect(gateway.address);
+    client.headers(
+        1,
+        &[(":method", "POST"), (":scheme", "http"), (":authority", "a"), (":path", "/")],
+        false,
+    );
+    let begun = Instant::now();
+    let status = loop {
+        assert!(begun.elapsed() < PATIENCE, "it drips on");
+        // The gateway ends the stream, and then it may say so of every further frame.
+        client.data(1, b"x", false);
+        match client.read_within(Duration::from_millis(20)) {
+            Ok(Some(frame)) if frame.kind == kind::HEADERS && frame.stream == 1 => break frame,
+            Ok(Some(frame)) => client.answer(&frame),
+            Ok(None) => panic!("the connection has ended"),
+            Err(_) => {}
+        }
+    };
+    assert_eq!(status.status(), Some(408));
+    client.get(3, "/");
+    assert_eq!(client.outcome(3).status, 200);
+    let requests = origin.requests();
+    assert!(requests.iter().all(|request| request.method == "GET" || !request.complete), "{requests:#?}");
+}
+
+#[test]
+fn a_body_over_http_2_that_keeps_its_rate_may_take_longer_than_the_timeout() {
+    let origin = Origin::respond(|request| Reply::ok(request.body.len().to_string()));
+    let mut options = Options::default();
+    options.server.body_idle_timeout = Duration::from_millis(500);
+    options.server.min_rate = 1_000;
+    let gateway = Gateway::with(&[origin.addr()], options);
+    let mut client = Http2Client::connect(gateway.address);
+    let (response, mut body) = client.begin("POST", "/", &[], false).unwrap();
+    for piece in 0..20 {
+        client.pause(Duration::from_millis(50));
+        body.send_data(vec![b'x'; 1_000].into(), piece == 19).unwrap();
+    }
+    assert_eq!(client.read(response).unwrap().text(), "20000");
+}
+
+#[test]
+fn an_answer_over_http_2_that_is_taken_in_a_drip_is_cut_off() {
+    let origin = Origin::respond(|request| match request.target.as_str() {
+        "/long" => Reply::ok(vec![b'y'; 1 << 20]),
+        _ => Reply::ok("short"),
+    });
+    let mut options = Options::default();
+    options.server.write_timeout = Duration::from_millis(300);
+    options.server.min_rate = 1_000;
+    let gateway = Gateway::with(&[origin.addr()], options);
+    let mut client = FrameClient::connect(gateway.address);
+    client.get(1, "/long");
+    let begun = Instant::now();
+    let code = loop {
+        assert!(begun.elapsed() < PATIENCE, "it is delivered on");
+        // Room for a byte more, again and again: the window is never quite still.
+        client.frame(kind::WINDOW_UPDATE, 0, 1, &1_u32.to_be_bytes());
+        match client.read_within(Duration::from_millis(20)) {
+            Ok(Some(frame)) if frame.kind == kind::RST_STREAM && frame.stream == 1 => break frame.code(),
+            Ok(Some(frame)) => client.answer(&frame),
+            Ok(None) => panic!("the connection has ended"),
+            Err(_) => {}
+        }
+    };
+    assert_ne!(code, 0);
+    eventually(PATIENCE, || gateway.endpoints[0].usage.open() == 0);
+    // What was sent has used up the window of the connection; now there is room again.
+    client.frame(kind::WINDOW_UPDATE, 0, 0, &(1_u32 << 20).to_be_bytes());
+    client.get(3, "/short");
+    assert_eq!(client.outcome(3).status, 200, "the connection goes on");
+}
+
+#[test]
+fn an_http_2_connection_whose_socket_is_read_in_a_drip_is_cut_off() {
+    let origin = Origin::always(Reply::ok(vec![b'z'; 8 << 20]));
+    let mut options = Options::default();
+    options.server.write_timeout = Duration::from_millis(300);
+    options.server.min_rate = 100_000_000;
+    let gateway = Gateway::with(&[origin.addr()], options);
+    let mut client = FrameClient::connect(gateway.address);
+    // Windows for all of it, so that only the socket holds it back.
+    client.frame(kind::SETTINGS, 0, 0, &[&4_u16.to_be_bytes()[..], &(32_u32 << 20).to_be_bytes()].concat());
+    client.frame(kind::WINDOW_UPDATE, 0, 0, &(32_u32 << 20).to_be_bytes());
+    client.get(1, "/");
+    let begun = Instant::now();
+    let mut total = 0;
+    while begun.elapsed() < PATIENCE {
+        match client.read_within(Duration::from_secs(1)) {
+            Ok(Some(frame)) => total += frame.payload.len(),
+            Ok(None) | Err(_) => break,
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(total < 8 << 20, "all of it was delivered");
     eventually(PATIENCE, || gateway.endpoints[0].usage.open() == 0);
 }
 

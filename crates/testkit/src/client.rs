@@ -236,15 +236,21 @@ impl Client {
     /// Reads exactly `count` bytes.
     #[track_caller]
     pub fn read_exactly(&mut self, count: usize) -> Vec<u8> {
+        self.try_read_exactly(count).unwrap_or_else(|error| panic!("reading {count} bytes: {error}"))
+    }
+
+    /// As [`read_exactly`](Self::read_exactly).
+    ///
+    /// # Errors
+    /// When the peer ends before that many, or is late.
+    pub fn try_read_exactly(&mut self, count: usize) -> Result<Vec<u8>, ClientError> {
         let end = Instant::now() + self.deadline;
         while self.buffer.len() < count {
-            match self.read_more(end) {
-                Ok(true) => {}
-                Ok(false) => panic!("the peer closed within {}", shown(&self.buffer)),
-                Err(error) => panic!("reading {count} bytes: {error}"),
+            if !self.read_more(end)? {
+                return Err(ClientError::Truncated(self.buffer.split().to_vec()));
             }
         }
-        self.buffer.split_to(count).to_vec()
+        Ok(self.buffer.split_to(count).to_vec())
     }
 
     /// Reads until there are `count` bytes, the peer has ended or the deadline has passed, and forgets them.

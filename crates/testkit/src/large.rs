@@ -3,13 +3,20 @@
 //!
 //! The same code serves a test with a modest size and a task with a huge one.
 
+mod way;
+
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::certificates::Authority;
+use crate::tls::TlsOptions;
 use crate::wait::eventually;
+use way::Door;
+pub use way::Way;
 
 /// The body repeats after this many bytes, which no buffer's size divides: what is lost, doubled or out of
 /// place does not look like what belongs there.
@@ -33,9 +40,9 @@ pub struct LargeBodies {
 }
 
 /// An origin that sends `GET /SIZE` and compares `PUT /`.
-#[derive(Debug)]
 pub struct LargeOrigin {
     address: SocketAddr,
+    authority: Authority,
     state: Arc<State>,
 }
 
@@ -73,7 +80,7 @@ impl LargeOrigin {
                 });
             }
         })?;
-        Ok(Self { address, state })
+        Ok(Self { address, authority: Authority::default(), state })
     }
 
     /// The URL for the gateway's configuration.
@@ -82,70 +89,76 @@ impl LargeOrigin {
         format!("http://{}", self.address)
     }
 
-    /// Sends bodies of `bytes` bytes through the gateway at `gateway`, whose process is `pid`.
+    /// Writes a configuration that leads to it from a plain listener and from one with TLS; its path.
+    ///
+    /// # Errors
+    /// The folder cannot be written to.
+    pub fn write(&self, folder: &Path, plain: SocketAddr, secure: SocketAddr) -> io::Result<PathBuf> {
+        self.authority.issue(&["localhost"]).write(folder, "own");
+        let text = format!(
+            "access_log: off
+listen:
+- {plain}
+- address: {secure}
+  tls: {{ certificates: {{ cert: own.pem, key: own.key }}, strict_host: false }}
+services: {{ s: {{ endpoints: [{}] }} }}
+routes: [{{ path: /*, service: s }}]
+",
+            self.url()
+        );
+        let path = folder.join("torana.yaml");
+        std::fs::write(&path, text)?;
+        Ok(path)
+    }
+
+    /// Sends bodies of `bytes` bytes through a gateway, whose process is `pid`, in one way.
     ///
     /// # Panics
     /// A byte is wrong, or nothing moves for a minute.
     #[must_use]
-    pub fn check(&self, gateway: SocketAddr, pid: u32, bytes: u64) -> LargeBodies {
+    pub fn check(&self, gateway: SocketAddr, way: Way, pid: u32, bytes: u64) -> LargeBodies {
+        let options = TlsOptions::trusting(&self.authority);
+        let door = Door { gateway, way, options, pattern: &self.state.pattern };
         // Once a little, so that what every request needs is there before memory is compared.
-        self.download(gateway, 1_000, None);
-        self.upload(gateway, 1_000, None);
+        self.download(&door, 1_000, None);
+        self.upload(&door, 1_000, false);
         let memory = Memory::watch(pid);
-        let (download, ahead_down) = self.download(gateway, bytes, Some(&self.state.sent));
-        let (upload, ahead_up) = self.upload(gateway, bytes, Some(&self.state.received));
+        let (download, ahead_down) = self.download(&door, bytes, Some(&self.state.sent));
+        let (upload, ahead_up) = self.upload(&door, bytes, true);
         LargeBodies { download, upload, grown_kib: memory.growth_kib(), ahead: [ahead_down, ahead_up] }
     }
 
-    fn download(&self, gateway: SocketAddr, bytes: u64, stop: Option<&AtomicU64>) -> (Duration, u64) {
+    fn download(&self, door: &Door<'_>, bytes: u64, stop: Option<&AtomicU64>) -> (Duration, u64) {
         let started = Instant::now();
-        let mut stream = connect(gateway);
-        write!(stream, "GET /{bytes} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").expect("sent");
-        let mut reader = BufReader::with_capacity(PIECE, stream);
-        let head = head(&mut reader).expect("a response");
-        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-        assert_eq!(length(&head), Some(bytes), "{head}");
         let mut ahead = 0;
-        if let Some(sent) = stop {
-            until_still(sent);
-            ahead = sent.load(Ordering::Relaxed);
-        }
-        let read =
-            compare(&mut reader, bytes, &self.state.pattern, |_| {}).expect("every byte as it was sent");
-        assert_eq!(read, bytes);
+        door.download(bytes, || {
+            if let Some(sent) = stop {
+                until_still(sent);
+                ahead = sent.load(Ordering::Relaxed);
+            }
+        });
         (started.elapsed(), ahead)
     }
 
-    fn upload(&self, gateway: SocketAddr, bytes: u64, stop: Option<&AtomicU64>) -> (Duration, u64) {
+    fn upload(&self, door: &Door<'_>, bytes: u64, stop: bool) -> (Duration, u64) {
         let started = Instant::now();
-        self.state.hold.store(stop.is_some(), Ordering::Release);
-        let mut stream = connect(gateway);
-        write!(stream, "PUT / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {bytes}\r\n\r\n")
-            .expect("sent");
+        self.state.hold.store(stop, Ordering::Release);
         let written = AtomicU64::new(0);
         let ahead = std::thread::scope(|scope| {
-            let writer = scope.spawn(|| send(&stream, bytes, &self.state.pattern, &written));
-            let mut ahead = 0;
-            if stop.is_some() {
+            let watcher = scope.spawn(|| {
+                if !stop {
+                    return 0;
+                }
                 until_still(&written);
-                ahead = written.load(Ordering::Relaxed);
+                let ahead = written.load(Ordering::Relaxed);
                 self.state.hold.store(false, Ordering::Release);
-            }
-            writer.join().expect("no panic").expect("the gateway takes the body");
-            ahead
+                ahead
+            });
+            door.upload(bytes, &written);
+            watcher.join().expect("no panic")
         });
-        let mut reader = BufReader::new(stream);
-        let head = head(&mut reader).expect("a response");
-        assert!(head.starts_with("HTTP/1.1 204"), "{head}");
         (started.elapsed(), ahead)
     }
-}
-
-fn connect(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).expect("the gateway listens");
-    stream.set_read_timeout(Some(PATIENCE)).expect("a connected socket");
-    stream.set_write_timeout(Some(PATIENCE)).expect("a connected socket");
-    stream
 }
 
 /// Waits until a count of bytes is above zero and does not change any more.
@@ -169,7 +182,7 @@ fn serve(stream: &TcpStream, state: &State) -> io::Result<()> {
         if let Some(bytes) = target.strip_prefix('/').and_then(|size| size.parse::<u64>().ok()) {
             state.sent.store(0, Ordering::Relaxed);
             write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {bytes}\r\n\r\n")?;
-            send(stream, bytes, &state.pattern, &state.sent)?;
+            send(&mut stream, bytes, &state.pattern, &state.sent)?;
             continue;
         }
         let bytes = length(&head).ok_or(io::ErrorKind::InvalidData)?;
@@ -199,7 +212,7 @@ fn pattern() -> Vec<u8> {
     [period.as_slice(), period.as_slice()].concat()
 }
 
-fn send(mut to: &TcpStream, bytes: u64, pattern: &[u8], count: &AtomicU64) -> io::Result<()> {
+fn send(to: &mut impl Write, bytes: u64, pattern: &[u8], count: &AtomicU64) -> io::Result<()> {
     let mut sent = 0;
     while sent < bytes {
         let length = PIECE.min(usize::try_from(bytes - sent).unwrap_or(PIECE));

@@ -4,9 +4,17 @@
 //! What an origin does follows from the number in the target, so the client knows what the answer must be
 //! without a word between the two. An answer that ends whole must be right; how a broken one ends is free.
 
+mod calls;
 mod client;
+mod doors;
 mod http2;
 mod script;
+mod site;
+mod sockets;
+
+use doors::Doors;
+pub use doors::Gateway;
+pub use site::Site;
 
 use std::net::SocketAddr;
 use std::sync::Mutex;
@@ -14,7 +22,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::client::get;
-use crate::origin::Origin;
 
 use script::{Behaviour, Mixer};
 
@@ -45,46 +52,24 @@ pub struct Soaked {
     pub memory_kib: (u64, u64),
 }
 
-/// An origin that misbehaves by the number in the target.
-#[must_use]
-pub fn origin() -> Origin {
-    Origin::respond(script::reply)
-}
-
-/// A configuration that leads everything to the origin, with deadlines that a test can wait for.
-#[must_use]
-pub fn configuration(origin: &Origin) -> String {
-    format!(
-        "access_log: off\n\
-         timeouts: {{ head: 2s, body: 2s, keep_alive: 3s, write: 2s }}\n\
-         services:\n  mixed:\n    endpoints: [{}]\n    timeouts: {{ first_byte: 2s, idle: 2s }}\n\
-         routes:\n- {{ path: /mix/*, service: mixed }}\n- {{ path: /here, respond: {{ body: here }} }}\n",
-        origin.url()
-    )
-}
-
 /// Lets clients loose on the gateway, waits until everything has ended, and says what happened.
 ///
 /// # Errors
 /// An answer was wrong, or something is left: everything that is, one item each.
-pub fn soak(
-    soak: Soak,
-    origin: &Origin,
-    gateway: SocketAddr,
-    admin: SocketAddr,
-    pid: u32,
-) -> Result<Soaked, Vec<String>> {
+pub fn soak(soak: Soak, site: Site, gateway: Gateway) -> Result<Soaked, Vec<String>> {
     let (exchanges, answers) = (AtomicU64::new(0), AtomicU64::new(0));
     let (stop, wrong) = (AtomicBool::new(false), Mutex::new(Vec::new()));
+    let (Gateway { admin, pid, .. }, doors) = (gateway, site.doors(gateway));
     let descriptors = open_descriptors(pid);
     let mut early = 0;
     std::thread::scope(|scope| {
         for number in 0..soak.clients {
             let mut random = Mixer::new(soak.seed ^ (number << 32));
             let (stop, wrong, exchanges, answers) = (&stop, &wrong, &exchanges, &answers);
+            let doors = doors.clone();
             scope.spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
-                    match client::act(gateway, &mut random) {
+                    match client::act(&doors, &mut random) {
                         Ok(whole) => answers.fetch_add(whole, Ordering::Relaxed),
                         Err(problem) => {
                             stop.store(true, Ordering::Relaxed);
@@ -99,7 +84,7 @@ pub fn soak(
         let started = Instant::now();
         while started.elapsed() < soak.duration && !stop.load(Ordering::Relaxed) {
             std::thread::sleep(TIDY.min(soak.duration));
-            origin.forget();
+            site.forget();
             if early == 0 && started.elapsed() > soak.duration / 3 {
                 early = crate::large::resident_kib(pid).unwrap_or_default();
             }
@@ -107,19 +92,20 @@ pub fn soak(
         stop.store(true, Ordering::Relaxed);
     });
     let mut problems = wrong.into_inner().expect("nobody panics with it");
-    problems.extend(origin.take_complaints());
-    problems.extend(what_is_left(origin, admin, pid, descriptors));
+    problems.extend(site.take_complaints());
+    problems.extend(what_is_left(site, admin, pid, descriptors));
     let late = crate::large::resident_kib(pid).unwrap_or_default();
     let (exchanges, answers) = (exchanges.into_inner(), answers.into_inner());
     let memory_kib = (early, late);
     if problems.is_empty() { Ok(Soaked { exchanges, answers, memory_kib }) } else { Err(problems) }
 }
 
-/// Waits until nothing is under way, then until the connections to a killed origin are given up too.
-fn what_is_left(origin: &Origin, admin: SocketAddr, pid: u32, descriptors: usize) -> Vec<String> {
+/// Waits until nothing is under way, then until the connections to services that are gone are given up too.
+fn what_is_left(site: Site, admin: SocketAddr, pid: u32, descriptors: usize) -> Vec<String> {
     let under_way = |page: &str| {
         let mut left: Vec<String> = [
             "torana_connections_open",
+            "torana_tunnels_open",
             "torana_requests_in_flight",
             "torana_buffers_lent",
             "torana_endpoint_in_flight",
@@ -136,7 +122,7 @@ fn what_is_left(origin: &Origin, admin: SocketAddr, pid: u32, descriptors: usize
         left
     };
     let mut left = until_empty(admin, under_way);
-    origin.kill();
+    drop(site);
     left.extend(until_empty(admin, |page| not_zero(page, "torana_pool_connections_open")));
     // The metrics page is gone when it is read; its socket may be a moment longer.
     let started = Instant::now();

@@ -63,6 +63,10 @@ impl TlsOptions {
         Self { config: Arc::new(config) }
     }
 
+    pub(crate) fn config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.config)
+    }
+
     pub(crate) fn session(&self, server_name: &str) -> ClientConnection {
         let name = ServerName::try_from(server_name.to_owned()).expect("a server name");
         ClientConnection::new(Arc::clone(&self.config), name).expect("a session")
@@ -82,6 +86,8 @@ pub struct Greeting {
     pub server_name: Option<String>,
     /// The certificate that was shown.
     pub certificate: Option<Vec<u8>>,
+    /// The protocol that was agreed on.
+    pub protocol: Option<String>,
 }
 
 /// TLS in front of a plain origin.
@@ -97,6 +103,18 @@ impl TlsFront {
     #[must_use]
     #[track_caller]
     pub fn new(origin: SocketAddr, certificate: &Issued, clients: Option<&Authority>) -> Self {
+        Self::with(origin, certificate, clients, &[])
+    }
+
+    /// The same, and speaks one of these protocols; none: it knows nothing of ALPN.
+    #[must_use]
+    #[track_caller]
+    pub fn with(
+        origin: SocketAddr,
+        certificate: &Issued,
+        clients: Option<&Authority>,
+        protocols: &[&str],
+    ) -> Self {
         let provider = Arc::new(default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
@@ -109,9 +127,10 @@ impl TlsFront {
                     .expect("a verifier"),
             ),
         };
-        let config = builder
+        let mut config = builder
             .with_single_cert(certificate.chain(), certificate.private_key())
             .expect("a usable certificate");
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         listener.set_nonblocking(true).expect("a socket");
         let address = listener.local_addr().expect("bound");
@@ -160,6 +179,7 @@ async fn relay(
             let greeting = Greeting {
                 server_name: session.server_name().map(str::to_owned),
                 certificate: certificate.map(|certificate| certificate.to_vec()),
+                protocol: session.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
             };
             seen.lock().expect("no panic while held").push(greeting);
             if let Ok(mut plain) = TcpStream::connect(origin).await {

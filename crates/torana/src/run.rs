@@ -215,9 +215,10 @@ fn exchange_configuration(path: &Path, server: &mut Server, watch: &mut Watch) {
     };
     match server.reload(plan.clone(), document.redacted()) {
         Ok(Reload { needs_restart }) => {
+            eprint!("{}", file::grave(&loaded));
             info!("reloaded {}", path.display());
             for what in needs_restart {
-                warn!("`{what}` has changed, which takes effect only with a restart");
+                warn!("`{what}` has changed, which takes effect with an upgrade (SIGUSR2) or a restart");
             }
         }
         Err(problem) => error!("not reloaded, the configuration before stays in force: {problem:#}"),

@@ -11,10 +11,17 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(crate) fn run(arguments: &TokenArguments) -> anyhow::Result<ExitCode> {
+    if arguments.sub.is_empty() {
+        bail!("--sub is empty: a token has to say who calls");
+    }
+    let seconds = arguments.expires.as_duration().as_secs();
+    if seconds == 0 {
+        bail!("--expires {} is too short: a token has to be good for a second at least", arguments.expires);
+    }
     let name = &arguments.secret_env;
     let secret = std::env::var(name)
         .with_context(|| format!("the secret is read from the environment variable {name}"))?;
-    let mut claims = claims(&arguments.sub, &arguments.role, arguments.expires.as_duration().as_secs());
+    let mut claims = claims(&arguments.sub, &arguments.role, seconds);
     for claim in &arguments.claim {
         let Some((name, value)) = claim.split_once('=') else {
             bail!("a claim is written NAME=VALUE, not `{claim}`");

@@ -145,3 +145,20 @@ fn the_tour_of_the_demo_works_when_pasted() {
     let folder = std::env::temp_dir().join(format!("torana-demo-{}", demo.child.id()));
     eventually_some(PATIENCE, || (!folder.exists()).then_some(()));
 }
+
+#[test]
+fn a_token_for_nobody_or_for_no_time_is_refused() {
+    for (arguments, why) in [
+        (["--sub", "", "--expires", "1h"], "--sub is empty"),
+        (["--sub", "user", "--expires", "0s"], "--expires 0s is too short"),
+        (["--sub", "user", "--expires", "500ms"], "--expires 500ms is too short"),
+    ] {
+        let refused = torana().arg("token").args(arguments).output().expect("torana runs");
+        assert_eq!(refused.status.code(), Some(1), "{arguments:?}");
+        assert!(
+            refused.stdout.is_empty() && text(&refused.stderr).contains(why),
+            "{}",
+            text(&refused.stderr)
+        );
+    }
+}

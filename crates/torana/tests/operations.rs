@@ -271,3 +271,45 @@ fn two_thousand_reloads_under_load_lose_nothing() {
     let (early, late) = (memory[1], memory[memory.len() - 1]);
     assert!(late < early + 8 * 1024, "memory in KiB over time: {memory:?}");
 }
+
+#[test]
+fn warnings_of_a_reload_are_printed_and_a_file_that_is_gone_is_said_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder, HELLO);
+    let process = Process::run(&path);
+    let odd = "access_log: off\nservices: { unused: { endpoints: [\"http://127.0.0.1:9\"] } }\n\
+               routes: [{ path: /, respond: { body: odd } }]\n";
+    replace(&path, odd);
+    eventually(PATIENCE, || get(process.address, "/").text() == "odd");
+    eventually(PATIENCE, || process.log().contains("torana.yaml:2:"));
+    std::fs::remove_file(&path).unwrap();
+    eventually(PATIENCE, || process.log().contains("torana.yaml is gone"));
+    assert_eq!(get(process.address, "/").text(), "odd");
+    std::fs::write(&path, HELLO).unwrap();
+    eventually(PATIENCE, || get(process.address, "/").text() == "hello");
+    assert_eq!(process.log().matches("is gone").count(), 1, "{}", process.log());
+    assert!(!process.log().contains("not reloaded"), "{}", process.log());
+}
+
+#[test]
+fn what_is_cut_off_at_the_end_of_the_drain_is_in_the_access_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("access.log");
+    let origin = Origin::always(Reply::hang());
+    let text = format!(
+        "drain_timeout: 200ms\naccess_log: {{ to: {} }}\nservices: {{ s: {{ endpoints: [{}] }} }}\nroutes: [{{ path: /*, service: s }}]\n",
+        log.display(),
+        origin.url()
+    );
+    let mut process = Process::run(&file(&folder, &text));
+    let mut client = Client::connect(process.address);
+    client.send("GET /cut HTTP/1.1\r\nHost: a\r\n\r\n");
+    eventually(PATIENCE, || origin.count() == 1);
+    process.signal(Signal::TERM);
+    assert!(process.wait().success());
+    let line: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&log).unwrap()).unwrap();
+    assert_eq!(
+        (&line["path"], &line["status"], &line["reason"]),
+        (&"/cut".into(), &503.into(), &"draining".into())
+    );
+}

@@ -12,7 +12,7 @@ mod process;
 use process::{PATIENCE, Process, replace, torana};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use torana_testkit::{Authority, Client, Issued, TlsOptions, eventually};
+use torana_testkit::{Authority, Client, Issued, Origin, Reply, TlsFront, TlsOptions, eventually, get};
 
 fn tool(name: &str) -> PathBuf {
     let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
@@ -229,4 +229,28 @@ fn check_says_what_is_odd_about_tls_in_the_file() {
     has(&said, &["secret-in-clear"]);
     let inside = key.lines().nth(1).unwrap().trim();
     assert!(!said.contains(inside), "the key itself is shown:\n{said}");
+}
+
+#[test]
+fn endpoints_are_verified_by_what_the_system_trusts() {
+    let (authority, stranger) = (Authority::default(), Authority::named("somebody else"));
+    let origin = Origin::always(Reply::ok("inside"));
+    let folder = tempfile::tempdir().unwrap();
+    let system = folder.path().join("system.pem");
+    std::fs::write(&system, &authority.pem).unwrap();
+    for (authority, status) in [(&authority, 200), (&stranger, 502)] {
+        let front = TlsFront::new(origin.addr(), &authority.issue(&["localhost"]), None);
+        let file = folder.path().join("torana.yaml");
+        let text = format!(
+            "access_log: off\nservices: {{ s: {{ endpoints: [\"https://localhost:{}\"] }} }}\nroutes: [{{ path: /, service: s }}]\n",
+            front.addr().port()
+        );
+        std::fs::write(&file, text).unwrap();
+        let mut command = torana();
+        command.arg("run").arg(&file).args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+        // Where the system's authorities are, as openssl and others are told.
+        let process = Process::start(command.env("SSL_CERT_FILE", &system).env_remove("SSL_CERT_DIR"));
+        assert_eq!(get(process.address, "/").status, status);
+    }
+    assert_eq!(origin.count(), 1);
 }

@@ -246,3 +246,41 @@ fn sockets_of_the_service_manager_are_served() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && said.contains(&address.to_string()), "{said}");
 }
+
+fn config(admin: SocketAddr) -> serde_json::Value {
+    serde_json::from_str(&get(admin, "/config").text()).unwrap()
+}
+
+#[test]
+fn a_changed_listen_waits_for_an_upgrade_and_the_configuration_page_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = |listen: &str, body: &str| {
+        format!("listen: {listen}\nadmin: 127.0.0.1:0\n{}", HELLO.replace("hello", body))
+    };
+    let path = file(&folder, &text("127.0.0.1:0", "one"));
+    let process = Process::start(torana().arg("run").arg(&path));
+    let (address, admin) = (process.address, process.admin);
+    let url = format!("http://{address}");
+    let page = config(admin);
+    assert_eq!(page["listening"], serde_json::json!([url]), "{page:#}");
+    assert!(page.get("not_in_force").is_none(), "{page:#}");
+    replace(&path, &text("[127.0.0.1:0, 127.0.0.2:0]", "two"));
+    eventually(PATIENCE, || get(address, "/").text() == "two" && config(admin)["generation"] == 2);
+    let page = config(admin);
+    assert_eq!(page["listening"], serde_json::json!([url]), "{page:#}");
+    assert_eq!(page["configuration"]["listen"], "127.0.0.1:0", "{page:#}");
+    assert_eq!(page["not_in_force"]["listen"], serde_json::json!(["127.0.0.1:0", "127.0.0.2:0"]), "{page:#}");
+    assert!(page["help"].as_str().unwrap().contains("SIGUSR2"), "{page:#}");
+    let said = "`listen` has changed, which takes effect with an upgrade (SIGUSR2) or a restart";
+    eventually(PATIENCE, || process.log().contains(said));
+    // And so it does.
+    process.signal(Signal::USR2);
+    let _heir = upgraded(&process, 1);
+    let second: u16 = eventually_some(PATIENCE, || {
+        process.log().split_once("listening on http://127.0.0.2:")?.1.split(' ').next()?.parse().ok()
+    });
+    assert_eq!(get(SocketAddr::from(([127, 0, 0, 2], second)), "/").text(), "two");
+    let page = config(admin);
+    assert!(page.get("not_in_force").is_none(), "{page:#}");
+    assert_eq!(page["listening"][0], url.as_str(), "{page:#}");
+}

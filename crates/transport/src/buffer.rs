@@ -126,4 +126,22 @@ mod tests {
         assert_eq!(buffer.filled().len(), 1);
         assert_eq!(buffer.room(limit).len(), limit - 1, "used bytes make room again");
     }
+
+    #[test]
+    fn spare_buffers_are_bounded_in_number_and_size() {
+        let many: Vec<Buffer> = (0..3 * KEPT)
+            .map(|_| {
+                let mut buffer = Buffer::take();
+                let room = buffer.room(1 << 20).len();
+                buffer.filled_more(room);
+                assert!(!buffer.room(1 << 20).is_empty());
+                buffer
+            })
+            .collect();
+        drop(many);
+        SPARE.with_borrow(|spare| {
+            assert_eq!(spare.len(), KEPT);
+            assert!(spare.iter().all(|data| data.capacity() == INITIAL));
+        });
+    }
 }

@@ -1,6 +1,7 @@
 //! What a client meets before its first request: who introduces it, TLS, and which protocol is spoken.
 
 mod introduction;
+mod plain;
 
 use crate::drain::Drain;
 use crate::h1;
@@ -51,6 +52,9 @@ impl Entrance {
             let Some(server) = &self.tls else {
                 return Ok((Io::new(Stream::Tcp(tcp)), connection, Protocol::Http1));
             };
+            if plain::is_spoken(&tcp).await? {
+                return Err(plain::refuse(tcp).await);
+            }
             let accepted = accept(tcp, server).await?;
             connection.secure = true;
             connection.tls = Some(Arc::new(accepted.info));

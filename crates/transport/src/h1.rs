@@ -6,4 +6,5 @@ mod outgoing;
 mod server;
 
 pub use client::{RequestWriter, ResponseBody, ResponseReader};
+pub(crate) use server::linger;
 pub use server::serve_connection;

@@ -89,7 +89,7 @@ impl Pool {
         if let Some(lease) = self.take(client, fresh) {
             return Ok(lease);
         }
-        if let Some(permit) = self.try_open() {
+        if let Some(permit) = self.try_open().or_else(|| self.make_room()) {
             return self.connect(client, permit, timer).await;
         }
         self.wait(client, timer, fresh).await
@@ -98,6 +98,18 @@ impl Pool {
     /// Takes a place under the cap, unless a connection is being opened that will have room.
     fn try_open(&self) -> Option<Permit> {
         if self.streams.is_connecting() { None } else { Endpoint::try_open(&self.endpoint) }
+    }
+
+    /// Closes the connection that was idle for longest to take its place. Those that are idle when none could
+    /// be taken are of no use to who asks: they were opened for other clients, or are to be passed over.
+    fn make_room(&self) -> Option<Permit> {
+        let mut idle = self.idle.borrow_mut();
+        if idle.is_empty() || self.streams.is_connecting() {
+            return None;
+        }
+        drop(idle.remove(0));
+        self.endpoint.usage.left_idle();
+        self.try_open()
     }
 
     fn take(self: &Rc<Self>, client: Option<&Introduction>, fresh: bool) -> Option<Lease> {
@@ -207,7 +219,7 @@ impl Pool {
             if let Some(lease) = self.take(client, fresh) {
                 return Ok(lease);
             }
-            if let Some(permit) = self.try_open() {
+            if let Some(permit) = self.try_open().or_else(|| self.make_room()) {
                 return self.connect(client, permit, timer).await;
             }
             self.endpoint.ask_for_room();

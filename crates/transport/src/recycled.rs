@@ -50,3 +50,25 @@ impl Drop for Recycled {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spare_heads_are_bounded_in_number_and_empty() {
+        let many: Vec<Recycled> = (0..3 * KEPT)
+            .map(|_| {
+                let mut head = Recycled::take();
+                head.status = 200;
+                head.fields.append("x-secret", b"of one request").unwrap();
+                head
+            })
+            .collect();
+        drop(many);
+        SPARE.with_borrow(|spare| {
+            assert_eq!(spare.len(), KEPT);
+            assert!(spare.iter().all(|head| head.status == 0 && head.fields.get("x-secret").is_none()));
+        });
+    }
+}

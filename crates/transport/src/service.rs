@@ -94,10 +94,12 @@ pub trait Service {
         response: &mut impl ResponseSink,
     ) -> impl Future<Output = ()>;
 
-    /// Answers a request whose head could not be accepted. The connection ends afterwards.
+    /// Answers a request whose head could not be accepted. The connection ends afterwards. `request` is what
+    /// can be told of it: all, or method and path as far as they came.
     fn refuse(
         &self,
         connection: &ConnectionInfo,
+        request: &mut Self::Request,
         fault: Fault,
         response: &mut impl ResponseSink,
     ) -> impl Future<Output = ()>;

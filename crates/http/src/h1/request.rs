@@ -194,8 +194,17 @@ pub(crate) fn check_host(host: &[u8]) -> Result<(), HeadError> {
         None => true,
         // A port of no host: RFC 9110 section 4.2.1 calls it invalid.
         Some(_) if host.first() == Some(&b':') => false,
-        Some((b':', digits)) => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
+        Some((b':', digits)) => is_port(digits),
         Some(_) => false,
     };
     if name_valid && port_valid && host.len() <= 260 { Ok(()) } else { Err(invalid) }
+}
+
+/// `port = *DIGIT` (RFC 3986 section 3.2.3) that a connection can be made to; none is the scheme's own.
+fn is_port(digits: &[u8]) -> bool {
+    let number = digits.iter().try_fold(0_u16, |number, byte| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit <= 9)?;
+        number.checked_mul(10)?.checked_add(u16::from(digit))
+    });
+    number.is_some() && digits.len() <= 5
 }

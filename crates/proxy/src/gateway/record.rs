@@ -19,7 +19,11 @@ pub(super) struct Record<'p> {
     pub(super) arm: Cell<Option<&'p Arm>>,
     /// Zero until a response was made.
     pub(super) status: Cell<u16>,
+    /// Whether it was served to its end, good or bad.
+    pub(super) ended: Cell<bool>,
     fault: RefCell<Option<Fault>>,
+    /// Whether the client got only a part of the answer.
+    pub(super) incomplete: Cell<bool>,
     attempts: Cell<u32>,
     endpoint: Cell<usize>,
     pub(super) upstream: Cell<Option<Duration>>,
@@ -32,6 +36,11 @@ impl Record<'_> {
     /// Notes why the request failed; the first reason stays.
     pub(super) fn fault(&self, fault: Fault) {
         self.fault.borrow_mut().get_or_insert(fault);
+    }
+
+    /// Notes that nothing more is said to the client. A connection that has left HTTP has had its answer.
+    pub(super) fn cut(&self, started: bool) {
+        self.incomplete.set(started && self.switched.get().is_none());
     }
 
     pub(super) fn attempt(&self, attempt: &Attempt<'_>) {
@@ -87,10 +96,10 @@ pub(super) fn observe(passage: &Passage<'_>, exchange: &Exchange, unrouted: &Rou
             Some(_) => exchange.client_address,
             None => passage.connection.peer.ip().to_canonical(),
         },
-        method: request.method_bytes(),
+        method: request.received_method(),
         scheme: if passage.connection.secure { "https" } else { "http" },
         host: request.host(),
-        path: request.path(),
+        path: request.received_path(),
         query: request.query(),
         version: match request.version {
             Version::Http10 => "HTTP/1.0",
@@ -99,6 +108,7 @@ pub(super) fn observe(passage: &Passage<'_>, exchange: &Exchange, unrouted: &Rou
         },
         status,
         reason,
+        incomplete: record.incomplete.get(),
         detail: fault.as_ref().and_then(Fault::detail),
         route: route.map(|route| &*route.name),
         service: service.map(|service| &*service.name),

@@ -88,7 +88,7 @@ impl Responder for RouteResponder<'_, '_> {
     async fn on_response(&mut self, exchange: &mut Exchange, head: &mut ResponseHead) -> Result<(), Fault> {
         let pipeline = self.passage.pipeline;
         if let Some(via) = pipeline.forwarded.via() {
-            head.fields.extend(via.line());
+            head.fields.extend(via.line(head.version));
         }
         if let Some(field) = &pipeline.request_id {
             let id = exchange.request.fields.get(&field.name).unwrap_or_default();

@@ -8,18 +8,23 @@ use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
 use h2::{RecvStream, SendStream};
 use http::{HeaderMap, Request, Version};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
 
 use crate::DEADLINE;
+use crate::tls::TlsOptions;
 
 /// One connection. Methods panic at their deadline and where the peer breaks the protocol.
 #[derive(Debug)]
 pub struct Http2Client {
     runtime: Runtime,
     send: SendRequest<Bytes>,
-    driver: tokio::task::JoinHandle<Result<(), h2::Error>>,
-    address: SocketAddr,
+    driver: JoinHandle<Result<(), h2::Error>>,
+    host: String,
 }
 
 /// A whole response.
@@ -63,14 +68,39 @@ impl Http2Client {
     #[must_use]
     #[track_caller]
     pub fn with(address: SocketAddr, builder: &h2::client::Builder) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let (send, driver) = runtime.block_on(async {
-            let stream = TcpStream::connect(address).await.expect("the gateway accepts");
-            stream.set_nodelay(true).expect("a connected socket");
-            let (send, connection) = builder.handshake::<_, Bytes>(stream).await.expect("the gateway speaks");
-            (send, tokio::spawn(connection))
-        });
-        Self { runtime, send, driver, address }
+        Self::over(address, async {
+            let stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            speak(builder, stream).await
+        })
+        .expect("the gateway speaks")
+    }
+
+    /// Connects by TLS; `options` should offer the protocol.
+    ///
+    /// # Errors
+    /// No connection, no handshake, or not this protocol.
+    pub fn try_connect_tls(
+        address: SocketAddr,
+        options: &TlsOptions,
+        server_name: &str,
+    ) -> std::io::Result<Self> {
+        let name = ServerName::try_from(server_name.to_owned()).map_err(std::io::Error::other)?;
+        Self::over(address, async {
+            let stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            let stream = TlsConnector::from(options.config()).connect(name, stream).await?;
+            speak(&h2::client::Builder::new(), stream).await
+        })
+    }
+
+    fn over(
+        address: SocketAddr,
+        connecting: impl Future<Output = std::io::Result<Speaking>>,
+    ) -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (send, driver) = runtime.block_on(connecting)?;
+        Ok(Self { runtime, send, driver, host: address.to_string() })
     }
 
     /// Runs a future on the client's runtime.
@@ -83,7 +113,20 @@ impl Http2Client {
         self.runtime.block_on(timed).expect("an end before the deadline")
     }
 
-    /// Begins a request to `http://ADDRESS` and a path.
+    /// Runs a future that sees to its deadlines itself.
+    pub(crate) fn run_long<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
+    /// Asks for this host from now on.
+    #[must_use]
+    #[track_caller]
+    pub fn for_host(mut self, host: &str) -> Self {
+        self.host = host.to_owned();
+        self
+    }
+
+    /// Begins a request to `http://HOST` and a path; the host is the address unless said otherwise.
     ///
     /// # Errors
     /// The connection takes no request.
@@ -98,7 +141,7 @@ impl Http2Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.uri(format!("http://{}{path}", self.address)).body(()).expect("a request");
+        let request = request.uri(format!("http://{}{path}", self.host)).body(()).expect("a request");
         let mut send = self.send.clone();
         self.run(poll_fn(|context| send.poll_ready(context)))?;
         send.send_request(request, ends)
@@ -204,4 +247,14 @@ async fn read_body(stream: &mut RecvStream) -> Result<(Vec<u8>, Option<HeaderMap
         body.extend_from_slice(&piece);
     }
     Ok((body, stream.trailers().await?))
+}
+
+type Speaking = (SendRequest<Bytes>, JoinHandle<Result<(), h2::Error>>);
+
+async fn speak<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    builder: &h2::client::Builder,
+    stream: T,
+) -> std::io::Result<Speaking> {
+    let (send, connection) = builder.handshake::<_, Bytes>(stream).await.map_err(std::io::Error::other)?;
+    Ok((send, tokio::spawn(connection)))
 }

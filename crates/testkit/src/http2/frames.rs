@@ -49,6 +49,12 @@ impl Frame {
         let from = if self.kind == kind::GOAWAY { 4 } else { 0 };
         u32::from_be_bytes(self.payload[from..from + 4].try_into().expect("four bytes"))
     }
+
+    /// The status in the HEADERS of a response.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        status(&self.payload)
+    }
 }
 
 /// What became of a stream.
@@ -167,7 +173,12 @@ impl FrameClient {
     pub fn read_within(&mut self, deadline: Duration) -> io::Result<Option<Frame>> {
         let end = Instant::now() + deadline;
         let mut header = [0; 9];
-        if !self.fill(&mut header, end)? {
+        if !self.fill(&mut header[..1], end)? {
+            return Ok(None);
+        }
+        // What has begun comes whole; half of it would be lost.
+        let end = end.max(Instant::now() + DEADLINE);
+        if !self.fill(&mut header[1..], end)? {
             return Ok(None);
         }
         let [a, b, c, kind, flags, s0, s1, s2, s3] = header;

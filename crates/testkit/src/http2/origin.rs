@@ -42,6 +42,8 @@ pub struct Http2Reply {
     trailers: Vec<(String, String)>,
     gate: Option<Gate>,
     reset: Option<h2::Reason>,
+    /// After so many bytes of the body.
+    reset_after: usize,
     echo: bool,
 }
 
@@ -56,6 +58,14 @@ impl Http2Reply {
     #[must_use]
     pub fn reset(reason: h2::Reason) -> Self {
         Self { reset: Some(reason), ..Self::default() }
+    }
+
+    /// Resets the stream after the head and so many bytes of the body.
+    #[must_use]
+    pub const fn reset_after(mut self, bytes: usize, reason: h2::Reason) -> Self {
+        self.reset = Some(reason);
+        self.reset_after = bytes;
+        self
     }
 
     /// Answers at once and sends back each piece of the body as it comes; the reply's own body comes last.
@@ -166,6 +176,11 @@ impl Http2Origin {
     #[track_caller]
     pub fn requests(&self) -> Vec<Http2Request> {
         self.record.requests.lock().expect("nothing panics under this lock").clone()
+    }
+
+    /// Forgets all requests so far; numbers of connections go on.
+    pub fn forget(&self) {
+        self.record.requests.lock().expect("nothing panics under this lock").clear();
     }
 
     /// Connections since the start.
@@ -292,7 +307,14 @@ async fn serve(
         unless_reset(&mut respond, opened).await?;
     }
     if let Some(reason) = reply.reset {
-        respond.send_reset(reason);
+        if reply.status == 0 {
+            respond.send_reset(reason);
+            return Ok(());
+        }
+        let mut body = respond.send_response(head_of(&reply), false)?;
+        reply.body.truncate(reply.reset_after);
+        send(&mut body, Bytes::from(reply.body), false).await?;
+        body.send_reset(reason);
         return Ok(());
     }
     let ends = reply.trailers.is_empty();

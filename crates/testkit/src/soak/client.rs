@@ -1,27 +1,25 @@
 //! What a client does in one turn, chosen at random.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::script::{answer, body};
-use super::{Behaviour, Mixer};
+use super::{Behaviour, Doors, Mixer};
 use crate::client::{Client, Response};
 
 /// What nobody waits longer for who is about to go away.
 const IMPATIENCE: Duration = Duration::from_millis(40);
-/// What a client waits that behaves: more than any deadline of the gateway.
-const PATIENCE: Duration = Duration::from_secs(20);
 
-type Turn = Result<u64, String>;
+pub(super) type Turn = Result<u64, String>;
 
 /// Does one thing and gives the number of right answers.
-pub(super) fn act(gateway: SocketAddr, random: &mut Mixer) -> Turn {
-    if random.below(6) == 0 {
-        return super::http2::act(gateway, random);
+pub(super) fn act(doors: &Doors, random: &mut Mixer) -> Turn {
+    match random.below(12) {
+        0 | 1 => return super::http2::act(doors, random),
+        2 => return super::calls::act(doors, random),
+        3 => return super::sockets::act(doors, random),
+        _ => {}
     }
-    // A gateway that refuses connections serves nobody.
-    let client = Client::try_connect(gateway).map_err(|error| format!("connecting: {error}"))?;
-    let client = client.deadline(PATIENCE);
+    let client = doors.connect(random)?;
     match random.below(14) {
         0..=3 => one_after_the_other(client, random),
         4 => pipelined(client, random),
@@ -35,8 +33,10 @@ pub(super) fn act(gateway: SocketAddr, random: &mut Mixer) -> Turn {
     }
 }
 
+/// Every other one is asked for by TLS towards the origin.
 fn get(number: u64, more: &str) -> String {
-    format!("GET /mix/{number} HTTP/1.1\r\nHost: a\r\n{more}\r\n")
+    let way = if number.is_multiple_of(2) { "" } else { "/secure" };
+    format!("GET {way}/mix/{number} HTTP/1.1\r\nHost: a\r\n{more}\r\n")
 }
 
 pub(super) fn is_right(number: u64, status: u16, content: &[u8]) -> bool {
@@ -159,7 +159,7 @@ fn aborted_response(client: Client, random: &mut Mixer) -> Turn {
     Ok(0)
 }
 
-fn leave(client: Client, random: &mut Mixer) {
+pub(super) fn leave(client: Client, random: &mut Mixer) {
     match random.below(3) {
         0 => client.reset(),
         _ => drop(client),

@@ -1,17 +1,14 @@
 //! What a client does over HTTP/2: several streams at once, some given up by it or by the origin.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 
 use super::client::is_right;
 use super::script::body;
-use super::{Behaviour, Mixer};
-use crate::http2::Http2Client;
+use super::{Behaviour, Doors, Mixer};
 
 /// One connection, and the number of right answers on it.
-pub(super) fn act(gateway: SocketAddr, random: &mut Mixer) -> Result<u64, String> {
-    let mut client = Http2Client::connect(gateway);
+pub(super) fn act(doors: &Doors, random: &mut Mixer) -> Result<u64, String> {
+    let mut client = doors.connect_http2(random)?;
     let (mut numbers, mut responses) = (Vec::new(), Vec::new());
     for _ in 0..1 + random.below(8) {
         let number = random.next();

@@ -1,6 +1,6 @@
 //! What the admin pages see.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use torana_admin::{Control, Readiness};
@@ -13,15 +13,29 @@ pub(crate) struct Reload {
     pub(crate) needs_restart: Vec<&'static str>,
 }
 
+/// What brings the rest of a changed file into force.
+const NOT_IN_FORCE: &str = "an upgrade (SIGUSR2) or a restart brings what is not in force";
+
 const STARTING: u8 = 0;
 const READY: u8 = 1;
 const DRAINING: u8 = 2;
+
+/// The configuration in force.
+#[derive(Debug, Default)]
+struct Known {
+    generation: u64,
+    written: Value,
+    /// Where clients connect, as URLs with real ports.
+    listening: Vec<String>,
+    /// What the file says by now and a successor will do.
+    waiting: Map<String, Value>,
+}
 
 /// Shared with the admin listener.
 #[derive(Debug)]
 pub(super) struct State {
     phase: AtomicU8,
-    configuration: Mutex<(u64, Value)>,
+    configuration: Mutex<Known>,
     pub(super) metrics: Arc<Metrics>,
     shared: Weak<Shared>,
 }
@@ -39,10 +53,21 @@ impl State {
         self.phase.store(DRAINING, Ordering::Release);
     }
 
-    /// A configuration came into force.
-    pub(super) fn configured(&self, redacted: Value) {
+    /// A configuration came into force, all but these keys: they stay as they are until a successor takes
+    /// over.
+    pub(super) fn configured(&self, mut written: Value, listening: Vec<String>, fixed: &[&'static str]) {
         let mut known = self.configuration.lock().unwrap_or_else(PoisonError::into_inner);
-        *known = (known.0.saturating_add(1), redacted);
+        let mut waiting = Map::new();
+        if let Some(members) = written.as_object_mut() {
+            for key in fixed {
+                waiting.insert((*key).to_owned(), members.remove(*key).unwrap_or_default());
+                if let Some(before) = known.written.get(*key) {
+                    members.insert((*key).to_owned(), before.clone());
+                }
+            }
+        }
+        let generation = known.generation.saturating_add(1);
+        *known = Known { generation, written, listening, waiting };
         self.metrics.reloads().succeeded();
     }
 }
@@ -58,7 +83,16 @@ impl Control for State {
 
     fn configuration(&self) -> String {
         let known = self.configuration.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut text = format!("{:#}", json!({ "generation": known.0, "configuration": known.1 }));
+        let mut page = json!({
+            "generation": known.generation,
+            "listening": known.listening,
+            "configuration": known.written,
+        });
+        if let Some(page) = page.as_object_mut().filter(|_| !known.waiting.is_empty()) {
+            page.insert("not_in_force".into(), known.waiting.clone().into());
+            page.insert("help".into(), NOT_IN_FORCE.into());
+        }
+        let mut text = format!("{page:#}");
         text.push('\n');
         text
     }

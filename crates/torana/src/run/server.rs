@@ -83,7 +83,7 @@ impl Server {
         let shared = Shared::new(pipeline, Arc::clone(&metrics));
         metrics.set_source(Box::new(Report::new(Arc::downgrade(&shared))));
         let state = State::new(Arc::clone(&metrics), Arc::downgrade(&shared));
-        state.configured(redacted);
+        state.configured(redacted, urls(&sockets.addresses, &plan), &[]);
         let admin = sockets.admin.map(|listener| Admin::start(listener, &state)).transpose()?;
         let mut workers = Vec::with_capacity(count);
         for (number, listeners) in sockets.of_workers.into_iter().enumerate() {
@@ -98,9 +98,8 @@ impl Server {
                     .context("cannot start a thread")?,
             );
         }
-        for (address, listener) in sockets.addresses.iter().zip(&plan.settings.listen) {
-            let scheme = if listener.tls.is_some() { "https" } else { "http" };
-            info!("listening on {scheme}://{address} with {count} worker(s)");
+        for url in urls(&sockets.addresses, &plan) {
+            info!("listening on {url} with {count} worker(s)");
         }
         if let Some(Admin { address, .. }) = &admin {
             info!("admin pages on http://{address}");
@@ -154,7 +153,6 @@ impl Server {
             }
         };
         self.shared.replace(pipeline);
-        self.state.configured(redacted);
         self.metrics.sweep();
         let (old, new) = (&self.plan.settings, &plan.settings);
         let fixed = [
@@ -162,7 +160,9 @@ impl Server {
             ("admin", old.admin != new.admin),
             ("workers", old.workers != new.workers),
         ];
-        let needs_restart = fixed.iter().filter(|(_, changed)| *changed).map(|(what, _)| *what).collect();
+        let needs_restart: Vec<&str> =
+            fixed.iter().filter(|(_, changed)| *changed).map(|(what, _)| *what).collect();
+        self.state.configured(redacted, urls(&self.addresses, &plan), &needs_restart);
         // What did not take effect is compared with what is in force the next time too.
         let (admin, workers) = (old.admin, old.workers);
         self.plan = plan;
@@ -235,4 +235,11 @@ fn cores() -> usize {
 
 fn addresses(plan: &Plan) -> Vec<ListenAddr> {
     plan.settings.listen.iter().map(|listener| listener.address).collect()
+}
+
+fn urls(addresses: &[SocketAddr], plan: &Plan) -> Vec<String> {
+    let url = |(address, listener): (&SocketAddr, &ListenerPlan)| {
+        format!("{}://{address}", if listener.tls.is_some() { "https" } else { "http" })
+    };
+    addresses.iter().zip(&plan.settings.listen).map(url).collect()
 }

@@ -7,6 +7,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
+use tracing::warn;
 
 const INTERVAL: Duration = Duration::from_millis(500);
 
@@ -56,6 +57,10 @@ impl Watch {
             for (path, known) in &mut self.files {
                 let now = look(path);
                 changed |= now != *known;
+                if now.is_none() && known.is_some() {
+                    let path = path.display();
+                    warn!("{path} is gone; the configuration before stays in force until it is back");
+                }
                 *known = now;
             }
             let whole = self.files.iter().all(|(_, look)| look.is_some());

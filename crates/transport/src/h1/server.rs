@@ -22,7 +22,7 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::time::Instant;
 use torana_fault::{Fault, Reason};
-use torana_http::h1::{BodyFraming, parse_request};
+use torana_http::h1::{BodyFraming, parse_request, salvage_request};
 use torana_http::{Method, RequestHead};
 
 /// What is read and thrown away after a last response, so that the client can read it before the
@@ -214,7 +214,10 @@ async fn read_head(
                     return check_request(head, settings).map(|()| Arrived::Head);
                 }
                 Ok(None) => seen = input.len(),
-                Err(error) => return Err(Fault::new(error.request_reason()).because(error.detail)),
+                Err(error) => {
+                    salvage_request(input, head);
+                    return Err(Fault::new(error.request_reason()).because(error.detail));
+                }
             }
         }
         let read = poll_fn(|context| {
@@ -236,7 +239,10 @@ async fn read_head(
             Ok(Some(_)) => {}
             // There is nobody to tell.
             Err(fault) if fault.reason == Reason::ClientClosed => return Ok(Arrived::End),
-            Err(fault) => return Err(fault),
+            Err(fault) => {
+                salvage_request(buffer.filled(), head);
+                return Err(fault);
+            }
         }
     }
 }
@@ -275,7 +281,7 @@ impl<S: Service> Parts<'_, S> {
             Ok(Arrived::Head) => self.serve(&settings, request, &mut buffer, &mut pending).await,
             // Only at the start: later on it would be a second reading of what another proxy took for HTTP/1.
             Err(_) if first && torana_http::h2::is_preface(buffer.filled()) => After::Http2,
-            Err(fault) => self.refuse(&settings, request.as_mut(), fault, &mut pending).await,
+            Err(fault) => self.refuse(&settings, request, fault, &mut pending).await,
         };
         self.service.take_back(room);
         keep(pending);
@@ -288,15 +294,15 @@ impl<S: Service> Parts<'_, S> {
     async fn refuse(
         &self,
         settings: &ServerSettings,
-        head: &RequestHead,
+        request: &mut S::Request,
         fault: Fault,
         pending: &mut Vec<u8>,
     ) -> After {
-        let shared = Shared::default();
+        let (shared, head) = (Shared::default(), request.as_mut());
         let mut response =
             ResponseWriter::new(self.io, self.timer, pending, settings, head, self.drain, &shared);
         response.may_keep_alive = false;
-        self.service.refuse(self.connection, fault, &mut response).await;
+        self.service.refuse(self.connection, request, fault, &mut response).await;
         After::Linger
     }
 
@@ -327,7 +333,7 @@ impl<S: Service> Parts<'_, S> {
 
 /// Ends our side and reads what the client still sends, bounded, so that the kernel does not reset the
 /// connection under a response that the client has not read yet (RFC 9112 section 9.6).
-async fn linger(io: &Io, timer: &Timer) {
+pub(crate) async fn linger(io: &Io, timer: &Timer) {
     let deadline = after(LINGER_TIME);
     let ended = poll_fn(|context| match io.poll_shutdown(context) {
         Poll::Ready(ended) => Poll::Ready(ended.is_ok()),
@@ -357,3 +363,6 @@ async fn linger(io: &Io, timer: &Timer) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

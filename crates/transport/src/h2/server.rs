@@ -11,6 +11,7 @@ use crate::buffer::Buffer;
 use crate::clock::now;
 use crate::drain::Drain;
 use crate::io::Io;
+use crate::patience::Patience;
 use crate::service::{ConnectionInfo, ServerSettings, Service};
 use crate::timer::{Timer, within};
 use bytes::Bytes;
@@ -33,7 +34,8 @@ pub async fn serve_connection<S: Service + 'static>(
     let settings = service.settings();
     let timer = Timer::default();
     let io = Rc::new(io);
-    let (socket, watch) = Socket::from_client(Rc::clone(&io), received);
+    let patience = Patience::new(settings.write_timeout, settings.min_rate);
+    let (socket, watch) = Socket::from_client(Rc::clone(&io), received, patience);
     let now = now();
     let deadline = now.checked_add(settings.head_timeout).unwrap_or(now);
     let handshake = builder(&settings).handshake::<_, Bytes>(socket);

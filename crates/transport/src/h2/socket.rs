@@ -3,6 +3,8 @@
 use crate::buffer::Buffer;
 use crate::clock::now;
 use crate::io::Io;
+use crate::patience::Patience;
+use crate::timer::Timer;
 use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -21,11 +23,13 @@ pub(super) struct Watch {
     violation: Cell<Option<Violation>>,
     has_read: Cell<bool>,
     last_read: Cell<Instant>,
-    write_stalled: Cell<Option<Instant>>,
+    write_stalled: Cell<bool>,
+    /// With the peer's taking of bytes.
+    patience: RefCell<Patience>,
 }
 
 impl Watch {
-    fn new(guard: FrameGuard) -> Self {
+    fn new(guard: FrameGuard, patience: Patience) -> Self {
         let now = now();
         Self {
             opened: now,
@@ -33,7 +37,8 @@ impl Watch {
             violation: Cell::new(None),
             has_read: Cell::new(false),
             last_read: Cell::new(now),
-            write_stalled: Cell::new(None),
+            write_stalled: Cell::new(false),
+            patience: RefCell::new(patience),
         }
     }
 
@@ -58,9 +63,10 @@ impl Watch {
         self.opened.checked_add(last)
     }
 
-    /// Since when the peer takes no byte.
-    pub(super) fn write_stalled(&self) -> Option<Instant> {
-        self.write_stalled.get()
+    /// Whether the peer has taken nothing, or too little, for too long; else the task will be woken when it
+    /// has.
+    pub(super) fn poll_write_stalled(&self, context: &mut Context<'_>, timer: &Timer) -> bool {
+        self.write_stalled.get() && self.patience.borrow_mut().poll(timer, context).is_ready()
     }
 
     /// Since when a field section is incomplete.
@@ -82,15 +88,12 @@ impl Watch {
     fn wrote(&self, result: &Poll<io::Result<usize>>) {
         match result {
             Poll::Ready(Ok(count)) => {
-                self.write_stalled.set(None);
+                self.write_stalled.set(false);
+                self.patience.borrow_mut().progress(*count);
                 self.guard.borrow_mut().sent(*count);
             }
             Poll::Ready(Err(_)) => {}
-            Poll::Pending => {
-                if self.write_stalled.get().is_none() {
-                    self.write_stalled.set(Some(now()));
-                }
-            }
+            Poll::Pending => self.write_stalled.set(true),
         }
     }
 }
@@ -105,16 +108,16 @@ pub(super) struct Socket {
 
 impl Socket {
     /// A client's socket, and what is known of it.
-    pub(super) fn from_client(io: Rc<Io>, received: Option<Buffer>) -> (Self, Rc<Watch>) {
-        let watch = Rc::new(Watch::new(FrameGuard::for_client(GuardLimits::default())));
+    pub(super) fn from_client(io: Rc<Io>, received: Option<Buffer>, patience: Patience) -> (Self, Rc<Watch>) {
+        let watch = Rc::new(Watch::new(FrameGuard::for_client(GuardLimits::default()), patience));
         (Self { io, received, watch: Rc::clone(&watch) }, watch)
     }
 
     /// An upstream's socket.
-    pub(super) fn to_upstream(io: Rc<Io>) -> (Self, Rc<Watch>) {
+    pub(super) fn to_upstream(io: Rc<Io>, patience: Patience) -> (Self, Rc<Watch>) {
         // An upstream that resets streams is answered for by each of them.
         let limits = GuardLimits { resets: u32::MAX, ..GuardLimits::default() };
-        let watch = Rc::new(Watch::new(FrameGuard::for_upstream(limits)));
+        let watch = Rc::new(Watch::new(FrameGuard::for_upstream(limits), patience));
         (Self { io, received: None, watch: Rc::clone(&watch) }, watch)
     }
 }

@@ -77,6 +77,16 @@ impl<'a> ResponseWriter<'a> {
     }
 }
 
+impl Drop for ResponseWriter<'_> {
+    /// A worker whose time is over drops its connections where they are. A response that has begun must not
+    /// end there like one that lasts until its connection closes.
+    fn drop(&mut self) {
+        if self.shared.started.get() && !self.complete && !self.switched {
+            self.outgoing.io.reset();
+        }
+    }
+}
+
 impl ResponseSink for ResponseWriter<'_> {
     fn start(&mut self, head: &ResponseHead, framing: BodyFraming, close: bool) {
         let http11 = self.version == Version::Http11;

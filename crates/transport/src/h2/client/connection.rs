@@ -5,6 +5,7 @@ use crate::clock::now;
 use crate::h2::settings::UpstreamHttp2;
 use crate::h2::socket::Socket;
 use crate::io::Io;
+use crate::patience::Patience;
 use crate::pool::IdleCount;
 use bytes::Bytes;
 use h2::client::SendRequest;
@@ -13,10 +14,13 @@ use std::fmt;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use torana_http::h1::HeadLimits;
 
+/// How long the peer may take no byte.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes of one request that may wait for the socket.
 const SEND_BUFFER: usize = 128 * 1024;
 
@@ -54,7 +58,7 @@ pub(crate) async fn connect(
     freed: Rc<Notify>,
 ) -> Result<Rc<Multiplexed>, h2::Error> {
     let io = Rc::new(io);
-    let (socket, watch) = Socket::to_upstream(Rc::clone(&io));
+    let (socket, watch) = Socket::to_upstream(Rc::clone(&io), Patience::new(WRITE_TIMEOUT, 0));
     let limits = HeadLimits::default();
     let list = limits.head_bytes.saturating_add(limits.fields.saturating_mul(32));
     let (send, frames) = h2::client::Builder::new()

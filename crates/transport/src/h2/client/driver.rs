@@ -21,8 +21,6 @@ use tokio::time::Instant;
 
 /// Between two questions into one silence.
 const ASK_AGAIN: Duration = Duration::from_secs(5 * 60);
-/// How long the peer may take no byte.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What the driver and those who send requests tell each other.
 #[derive(Debug, Default)]
@@ -154,13 +152,13 @@ impl Driver {
     }
 
     fn poll_liveness(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        if self.watch.poll_write_stalled(context, &self.timer) {
+            return Poll::Ready(true);
+        }
         let mut passed = |since: Option<Instant>, patience: Duration| {
             let deadline = since.and_then(|since| since.checked_add(patience));
             deadline.is_some_and(|deadline| self.timer.poll_deadline(context, deadline).is_ready())
         };
-        if passed(self.watch.write_stalled(), WRITE_TIMEOUT) {
-            return Poll::Ready(true);
-        }
         let heard = self.watch.last_read();
         if let Some(asked) = self.asked {
             if heard <= asked {

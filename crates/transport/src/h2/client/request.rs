@@ -4,9 +4,10 @@ use super::fault::fault_of;
 use super::stream::Halves;
 use crate::body::BodySink;
 use crate::clock::now;
+use crate::h2::GATHERED;
 use crate::h2::convert::{header_map, trailer_map};
 use crate::timer::Timer;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{HeaderValue, TE};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, Uri, Version};
@@ -125,6 +126,34 @@ impl<'a> RequestWriter<'a> {
         }
     }
 
+    /// Puts a piece to the one that is held, when both are small and the peer has room for both.
+    fn gather(&mut self, context: &mut Context<'_>, data: &[u8]) -> Result<bool, Fault> {
+        let both = self.held.len().saturating_add(data.len());
+        if self.held.is_empty() || self.data_sent > 0 || both > GATHERED {
+            return Ok(false);
+        }
+        match self.poll_room(context, both) {
+            Poll::Ready(Ok(room)) if room >= both => {}
+            Poll::Ready(Err(fault)) => return Err(fault),
+            Poll::Ready(Ok(_)) | Poll::Pending => return Ok(false),
+        }
+        self.count(data.len())?;
+        let mut joined = BytesMut::from(std::mem::take(&mut self.held));
+        joined.extend_from_slice(data);
+        self.held = joined.freeze();
+        Ok(true)
+    }
+
+    fn count(&mut self, length: usize) -> Result<(), Fault> {
+        self.bytes = self.bytes.saturating_add(length as u64);
+        if let Some(remaining) = &mut self.remaining {
+            *remaining = remaining
+                .checked_sub(length as u64)
+                .ok_or(Fault::new(Reason::Internal).because("the body is longer than announced"))?;
+        }
+        Ok(())
+    }
+
     fn send_held(&mut self) -> Result<(), Fault> {
         if self.held.is_empty() {
             return Ok(());
@@ -164,6 +193,9 @@ impl<'a> RequestWriter<'a> {
 impl BodySink for RequestWriter<'_> {
     fn poll_write(&mut self, context: &mut Context<'_>, data: &[u8]) -> Poll<Result<(), Fault>> {
         ready!(self.poll_head(context, false))?;
+        if self.gather(context, data)? {
+            return Poll::Ready(Ok(()));
+        }
         self.send_held()?;
         loop {
             let rest = data.get(self.data_sent..).unwrap_or_default();
@@ -173,14 +205,8 @@ impl BodySink for RequestWriter<'_> {
             let room = ready!(self.poll_room(context, rest.len()))?;
             self.deadline = None;
             let piece = rest.get(..room.min(rest.len())).unwrap_or_default();
-            let length = piece.len() as u64;
-            self.bytes = self.bytes.saturating_add(length);
+            self.count(piece.len())?;
             self.data_sent = self.data_sent.saturating_add(piece.len());
-            if let Some(remaining) = &mut self.remaining {
-                *remaining = remaining
-                    .checked_sub(length)
-                    .ok_or(Fault::new(Reason::Internal).because("the body is longer than announced"))?;
-            }
             if piece.len() == rest.len() {
                 self.held = Bytes::copy_from_slice(piece);
             } else {

@@ -2,8 +2,8 @@
 
 use super::response::Respond;
 use crate::body::BodySource;
-use crate::clock::now;
 use crate::h2::convert::received_fields;
+use crate::patience::Patience;
 use crate::service::{RequestBody, ServerSettings};
 use crate::timer::Timer;
 use bytes::Bytes;
@@ -11,8 +11,6 @@ use h2::RecvStream;
 use http::HeaderMap;
 use std::cell::RefCell;
 use std::task::{Context, Poll};
-use std::time::Duration;
-use tokio::time::Instant;
 use torana_fault::{Fault, Reason};
 use torana_http::h1::BodyFraming;
 use torana_http::h2::read_trailers;
@@ -34,8 +32,7 @@ pub(super) struct RequestStream<'a> {
     trailers: Option<HeaderMap>,
     ended: bool,
     expects_continue: bool,
-    idle_timeout: Duration,
-    deadline: Option<Instant>,
+    patience: Patience,
     limit: u64,
     bytes: u64,
 }
@@ -62,8 +59,7 @@ impl<'a> RequestStream<'a> {
             trailers: None,
             ended: head.framing == BodyFraming::None,
             expects_continue: head.expects_continue,
-            idle_timeout: settings.body_idle_timeout,
-            deadline: None,
+            patience: Patience::new(settings.body_idle_timeout, settings.min_rate),
             limit: settings.body_bytes,
             bytes: 0,
         }
@@ -71,7 +67,7 @@ impl<'a> RequestStream<'a> {
 
     /// Takes a piece in; `true` when it may be shown.
     fn take(&mut self, piece: Bytes) -> Result<bool, Fault> {
-        self.deadline = None;
+        self.patience.progress(piece.len());
         self.bytes = self.bytes.saturating_add(piece.len() as u64);
         if self.bytes > self.limit {
             return Err(Fault::new(Reason::BodyTooLarge));
@@ -102,9 +98,7 @@ impl<'a> RequestStream<'a> {
     }
 
     fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, Fault>> {
-        let now = now();
-        let deadline = *self.deadline.get_or_insert(now.checked_add(self.idle_timeout).unwrap_or(now));
-        self.timer.poll_deadline(context, deadline).map(|()| Err(Fault::new(Reason::ClientBodyTimeout)))
+        self.patience.poll(self.timer, context).map(|()| Err(Fault::new(Reason::ClientBodyTimeout)))
     }
 }
 

@@ -169,7 +169,7 @@ impl<S: Service + 'static> Connection<S> {
     /// `Some`: the connection ends with that. `None`: frames have to be moved.
     fn poll_deadlines(&mut self, context: &mut Context<'_>, timer: &Timer) -> Poll<Option<ConnectionEnd>> {
         let settings = Rc::clone(&self.settings);
-        if passed(context, timer, self.watch.write_stalled(), settings.write_timeout) {
+        if self.watch.poll_write_stalled(context, timer) {
             return Poll::Ready(Some(ConnectionEnd::WriteTimeout));
         }
         if passed(context, timer, self.watch.section_since(), settings.head_timeout) {

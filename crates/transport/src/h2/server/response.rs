@@ -1,8 +1,9 @@
 //! A response on its stream.
 
 use crate::body::BodySink;
-use crate::clock::now;
+use crate::h2::GATHERED;
 use crate::h2::convert::{header_map, trailer_map};
+use crate::patience::Patience;
 use crate::service::ResponseSink;
 use crate::timer::Timer;
 use bytes::{Bytes, BytesMut};
@@ -11,8 +12,6 @@ use h2::server::SendResponse;
 use http::{HeaderMap, Response, StatusCode};
 use std::cell::RefCell;
 use std::task::{Context, Poll};
-use std::time::Duration;
-use tokio::time::Instant;
 use torana_fault::{Fault, Reason};
 use torana_http::h1::BodyFraming;
 use torana_http::{Fields, ResponseHead};
@@ -105,10 +104,6 @@ fn gone(error: &h2::Error) -> Fault {
     Fault::new(Reason::ClientClosed).because(error.to_string())
 }
 
-/// Small pieces are sent as one up to this size. A frame for each would cost nine bytes and some work at both
-/// ends, and peers end connections over a flood of tiny frames.
-const GATHERED: usize = 8 * 1024;
-
 /// A response on its way to the client.
 ///
 /// Head and newest piece of data are held until more comes or the source has to be waited for, so that the
@@ -116,8 +111,7 @@ const GATHERED: usize = 8 * 1024;
 pub(super) struct ResponseStream<'a> {
     respond: &'a RefCell<Respond>,
     timer: &'a Timer,
-    timeout: Duration,
-    deadline: Option<Instant>,
+    patience: Patience,
     head: Option<Response<()>>,
     held: Bytes,
     /// How much of the data in hand is gone, while `poll_write` returns pending.
@@ -136,14 +130,13 @@ impl<'a> ResponseStream<'a> {
     pub(super) const fn new(
         respond: &'a RefCell<Respond>,
         timer: &'a Timer,
-        timeout: Duration,
+        patience: Patience,
         head_request: bool,
     ) -> Self {
         Self {
             respond,
             timer,
-            timeout,
-            deadline: None,
+            patience,
             head: None,
             held: Bytes::new(),
             data_sent: 0,
@@ -196,9 +189,7 @@ impl<'a> ResponseStream<'a> {
     }
 
     fn poll_stalled(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
-        let now = now();
-        let deadline = *self.deadline.get_or_insert(now.checked_add(self.timeout).unwrap_or(now));
-        self.timer.poll_deadline(context, deadline).map(|()| Err(Fault::new(Reason::ClientWriteTimeout)))
+        self.patience.poll(self.timer, context).map(|()| Err(Fault::new(Reason::ClientWriteTimeout)))
     }
 
     fn count(&mut self, length: usize) -> Result<(), Fault> {
@@ -284,8 +275,8 @@ impl BodySink for ResponseStream<'_> {
                 Poll::Ready(room) => room?,
                 Poll::Pending => return self.poll_stalled(context),
             };
-            self.deadline = None;
             let piece = rest.get(..room.min(rest.len())).unwrap_or_default();
+            self.patience.progress(piece.len());
             self.count(piece.len())?;
             self.data_sent = self.data_sent.saturating_add(piece.len());
             if piece.len() == rest.len() {

@@ -4,6 +4,7 @@ use super::body::RequestStream;
 use super::connection::Place;
 use super::response::{Respond, ResponseStream};
 use crate::h2::convert::received_fields;
+use crate::patience::Patience;
 use crate::service::{ConnectionInfo, RequestBody, Service};
 use crate::timer::Timer;
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use std::rc::Rc;
 use torana_fault::{Fault, Reason};
 use torana_http::h1::{BodyFraming, HeadLimits};
 use torana_http::h2::{RequestParts, read_request};
-use torana_http::{Method, RequestHead};
+use torana_http::{Method, RequestHead, Version};
 
 /// A connection as its streams share it.
 pub(super) struct Client<S: Service> {
@@ -46,18 +47,21 @@ pub(super) async fn serve_stream<S: Service>(
     let mut room = service.room();
     let head = room.as_mut().as_mut();
     let read = read_head(&parts, stream.is_end_stream(), &settings.head_limits, head);
+    if read.is_err() {
+        head.salvage(Version::Http2, parts.method.as_str().as_bytes(), parts.uri.path().as_bytes());
+    }
     drop(parts);
     let read = read.and_then(|()| check_request(head, settings.body_bytes));
     let respond = RefCell::new(Respond::new(respond));
-    let mut response =
-        ResponseStream::new(&respond, &timer, settings.write_timeout, head.method() == Method::Head);
+    let patience = Patience::new(settings.write_timeout, settings.min_rate);
+    let mut response = ResponseStream::new(&respond, &timer, patience, head.method() == Method::Head);
     match read {
         Ok(()) => {
             let mut body = RequestStream::new(stream, head, &timer, &settings, &respond);
             service.serve(info, memory, &timer, &mut room, &mut body, &mut response).await;
             debug_assert!(body.bytes_read() <= settings.body_bytes || !response.is_complete());
         }
-        Err(fault) => service.refuse(info, fault, &mut response).await,
+        Err(fault) => service.refuse(info, &mut room, fault, &mut response).await,
     }
     let complete = response.is_complete();
     if !complete {
