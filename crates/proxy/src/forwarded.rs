@@ -290,13 +290,17 @@ mod tests {
 
     #[test]
     fn via_names_the_version_that_the_request_came_by() {
+        let told = Told::default();
+        let quick = Forwarded::new(true, false, Some(ViaName::new("torana")));
         for (version, entry) in
             [(Version::Http10, "1.0 torana"), (Version::Http11, "1.1 torana"), (Version::Http2, "2.0 torana")]
         {
-            let mut head = request("");
-            head.version = version;
-            all().apply(&mut head, &connection(), false).unwrap();
-            assert_eq!(head.fields.get_str("Via"), Some(entry));
+            for forwarded in [&all(), &quick, &quick] {
+                let mut head = request("");
+                head.version = version;
+                forwarded.apply(&mut head, &connection(), &told).unwrap();
+                assert_eq!(head.fields.get_str("Via"), Some(entry));
+            }
         }
     }
 
