@@ -47,6 +47,8 @@ pub struct RequestHead {
     pub(crate) query: Option<Span>,
     pub(crate) host: Span,
     pub(crate) upgrade: Option<Span>,
+    /// What the client sent, once something else stands in its place.
+    pub(crate) received: Option<(Span, Option<Span>)>,
 }
 
 impl RequestHead {
@@ -93,6 +95,19 @@ impl RequestHead {
         self.query.map(|query| self.fields.slice(query))
     }
 
+    /// The path as the client sent it, whatever stands in its place now: what signatures cover.
+    #[must_use]
+    pub fn received_path(&self) -> &[u8] {
+        self.fields.slice(self.received.map_or(self.path, |(path, _)| path))
+    }
+
+    /// The query as the client sent it, without its question mark.
+    #[must_use]
+    pub fn received_query(&self) -> Option<&[u8]> {
+        let query = self.received.map_or(self.query, |(_, query)| query);
+        query.map(|query| self.fields.slice(query))
+    }
+
     /// The value of `Host` (or of the target's authority), port included. Empty for HTTP/1.0 without.
     #[must_use]
     pub fn host(&self) -> &[u8] {
@@ -119,6 +134,7 @@ impl RequestHead {
         let valid = path.first() == Some(&b'/')
             && path.iter().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#'));
         if valid {
+            self.keep_received();
             self.path = self.fields.store(path);
         }
         valid
@@ -130,9 +146,14 @@ impl RequestHead {
     pub fn set_query(&mut self, query: Option<&[u8]>) -> bool {
         let valid = query.unwrap_or_default().iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#');
         if valid {
+            self.keep_received();
             self.query = query.map(|query| self.fields.store(query));
         }
         valid
+    }
+
+    fn keep_received(&mut self) {
+        self.received.get_or_insert((self.path, self.query));
     }
 }
 
