@@ -20,6 +20,7 @@ pub use config::Config;
 pub use consumer::{
     ConsumerBasicConfig, ConsumerCertificateConfig, ConsumerConfig, ConsumerHmacConfig, ConsumerJwtConfig,
     ConsumerKeyConfig, ConsumerKeyForm, ConsumerSigV4Config, ConsumersConfig, ConsumersForm,
+    SignatureAlgorithm,
 };
 pub use forms::{Defaulted, Off, On, OneOrMany, Switch};
 pub use http2::{Http2Config, UpstreamProtocol};

@@ -14,6 +14,7 @@ pub use build::{Builder, Duplicate};
 pub use password::{Password, PasswordError};
 
 use crate::jose::VerifyingKey;
+use crate::signature::SignatureKey;
 use aws_lc_rs::digest::{SHA256, digest};
 use hashbrown::HashTable;
 use std::collections::HashMap;
@@ -35,10 +36,10 @@ pub struct Directory {
     custom_ids: HashTable<u32>,
     keys: HashTable<ApiKey>,
     basic: HashMap<Box<str>, Known<Password>>,
-    hmac: HashMap<Box<str>, Known<Secret>>,
+    hmac: HashMap<Box<str>, Known<SignatureKey>>,
     jwt: HashMap<Box<str>, Known<VerifyingKey>>,
     certificates: HashMap<[u8; 32], Known<()>>,
-    sigv4: HashMap<Box<str>, Known<Secret>>,
+    sigv4: HashMap<Box<str>, Known<AccessSecret>>,
     hasher: RandomState,
     /// Changes with anything in it, within one run of the program.
     fingerprint: u64,
@@ -51,6 +52,15 @@ pub struct Known<T> {
     pub proof: T,
     consumer: u32,
     identity: OnceLock<Arc<Identity>>,
+}
+
+/// The secret of an access key.
+#[derive(Clone, Debug)]
+pub struct AccessSecret {
+    /// The secret access key.
+    pub secret: Secret,
+    /// The token of its session, which requests then have to carry.
+    pub session_token: Option<Secret>,
 }
 
 #[derive(Debug)]
@@ -89,9 +99,9 @@ impl Directory {
         self.basic.values().map(|known| &known.proof).find(|password| password.is_costly())
     }
 
-    /// The shared secret of a user.
+    /// What verifies the signatures of a user.
     #[must_use]
-    pub fn hmac_secret(&self, username: &str) -> Option<&Known<Secret>> {
+    pub fn signature_key(&self, username: &str) -> Option<&Known<SignatureKey>> {
         self.hmac.get(username)
     }
 
@@ -103,7 +113,7 @@ impl Directory {
 
     /// The secret of an access key.
     #[must_use]
-    pub fn sigv4_secret(&self, access_key: &str) -> Option<&Known<Secret>> {
+    pub fn sigv4_secret(&self, access_key: &str) -> Option<&Known<AccessSecret>> {
         self.sigv4.get(access_key)
     }
 

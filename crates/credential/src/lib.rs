@@ -2,6 +2,8 @@
 //!
 //! - [`directory`]: consumers and their credentials, found in constant time.
 //! - [`jose`]: JSON Web Signatures, keys and key sets (RFC 7515, 7517, 7518, 8037), read strictly.
+//! - [`signature`]: signatures over requests: Kong's `hmac` scheme and RFC 9421.
+//! - [`sigv4`]: AWS Signature Version 4.
 //!
 //! The primitives are those of `aws-lc-rs`; nothing here implements one. Not here: where a credential stands
 //! in a request, what a refused caller is told, and anything that waits.
@@ -9,3 +11,6 @@
 
 pub mod directory;
 pub mod jose;
+mod request;
+pub mod signature;
+pub mod sigv4;

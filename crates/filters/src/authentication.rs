@@ -10,6 +10,8 @@ mod consumer_fields;
 mod failures;
 pub(crate) mod locations;
 mod method;
+pub(crate) mod once;
+pub(crate) mod signed;
 
 pub use consumer_fields::CONSUMER_FIELDS;
 pub use failures::FailureLimit;
@@ -88,10 +90,16 @@ impl AuthenticationFilter {
         self.method.name()
     }
 
-    /// What must be there before it is asked.
+    /// What must be there before it is asked about this request: nothing where it will not look.
     #[must_use]
-    pub fn needs(&self) -> Needs {
-        self.method.needs()
+    pub fn needs(&self, exchange: &Exchange) -> Needs {
+        if self.is_answered(exchange) { Needs::NOTHING } else { self.method.needs(exchange) }
+    }
+
+    /// Whether nothing is asked: somebody else knows the caller already, or a preflight need not say.
+    fn is_answered(&self, exchange: &Exchange) -> bool {
+        let someone_else_did = !self.place.all && exchange.identity.is_some();
+        someone_else_did || (!self.place.preflight && is_preflight(&exchange.request))
     }
 
     /// What it asks for, in one line without secrets.
@@ -132,8 +140,7 @@ impl AuthenticationFilter {
 
 impl OnRequest for AuthenticationFilter {
     async fn on_request(&self, exchange: &mut Exchange, outside: &dyn Outside) -> Verdict {
-        let someone_else_did = !self.place.all && exchange.identity.is_some();
-        if someone_else_did || (!self.place.preflight && is_preflight(&exchange.request)) {
+        if self.is_answered(exchange) {
             return Verdict::Continue;
         }
         let guard = Guard {

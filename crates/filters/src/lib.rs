@@ -13,6 +13,7 @@ mod bot_detection;
 mod cors;
 mod csrf;
 mod facts;
+mod hmac_auth;
 mod hygiene;
 mod ip_restriction;
 mod jwt;
@@ -23,6 +24,7 @@ mod request_size;
 mod required_headers;
 mod roles;
 mod security_headers;
+mod sigv4;
 
 pub use access::AccessFilter;
 pub use acl::{AclFilter, GROUP_FIELDS};
@@ -33,6 +35,7 @@ pub use bot_detection::BotDetectionFilter;
 pub use cors::{CorsFilter, preflight_method};
 pub use csrf::CsrfFilter;
 pub use facts::ExchangeFacts;
+pub use hmac_auth::HmacAuthFilter;
 pub use hygiene::ReservedFields;
 pub use ip_restriction::IpRestrictionFilter;
 pub use jwt::{JwtFilter, RemoteKeys};
@@ -42,6 +45,7 @@ pub use request_size::RequestSizeFilter;
 pub use required_headers::RequiredHeadersFilter;
 pub use roles::RolesFilter;
 pub use security_headers::SecurityHeadersFilter;
+pub use sigv4::SigV4Filter;
 
 pub use torana_store::{Place as StoreAddress, RedisStore, StoreSettings, StoreUsage, Topology};
 
@@ -104,11 +108,11 @@ impl Filter {
         }
     }
 
-    /// What must be there before it is asked.
+    /// What must be there before it is asked about this request.
     #[must_use]
-    pub fn needs(&self) -> Needs {
+    pub fn needs(&self, exchange: &Exchange) -> Needs {
         match self {
-            Self::Authentication(filter) => filter.needs(),
+            Self::Authentication(filter) => filter.needs(exchange),
             Self::Dynamic(filter) => filter.needs(),
             _ => Needs::NOTHING,
         }

@@ -148,6 +148,12 @@ impl Fields {
         self.list.iter().filter(move |field| self.matches(field, name)).map(|field| self.value_of(field))
     }
 
+    /// Every value of a field, in order, also of those that were removed since. For fields that end at the
+    /// gateway and are read there after hop-by-hop fields were removed, such as `Proxy-Authorization`.
+    pub fn get_all_ever(&self, name: Known) -> impl Iterator<Item = &[u8]> {
+        self.list.iter().filter(move |field| field.known == name as u8).map(|field| self.value_of(field))
+    }
+
     /// Whether a field is there.
     pub fn contains<'a>(&self, name: impl Into<Name<'a>>) -> bool {
         let name = name.into();

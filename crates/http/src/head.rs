@@ -47,7 +47,7 @@ pub struct RequestHead {
     pub(crate) query: Option<Span>,
     pub(crate) host: Span,
     pub(crate) upgrade: Option<Span>,
-    /// Method and path as they came, once one of them was replaced.
+    /// What the client asked for, once something else stands in its place.
     pub(crate) received: Option<Received>,
 }
 
@@ -62,6 +62,7 @@ impl AsMut<Self> for RequestHead {
 pub(crate) struct Received {
     method: Span,
     path: Span,
+    query: Option<Span>,
 }
 
 /// Bytes of a target that are kept of a request that is refused.
@@ -93,14 +94,25 @@ impl RequestHead {
         self.fields.slice(self.received().method)
     }
 
-    /// The path as the client sent it, whatever was set since.
+    /// The path as the client sent it, whatever was set since: what signatures cover.
     #[must_use]
     pub fn received_path(&self) -> &[u8] {
         self.fields.slice(self.received().path)
     }
 
+    /// The query as the client sent it, without its question mark, whatever was set since.
+    #[must_use]
+    pub fn received_query(&self) -> Option<&[u8]> {
+        self.received().query.map(|query| self.fields.slice(query))
+    }
+
     fn received(&self) -> Received {
-        self.received.unwrap_or(Received { method: self.method_text, path: self.path })
+        let now = Received { method: self.method_text, path: self.path, query: self.query };
+        self.received.unwrap_or(now)
+    }
+
+    fn keep_received(&mut self) {
+        self.received = Some(self.received());
     }
 
     /// Becomes what can be told of a request that is refused: method and path as far as they came. What is
@@ -120,7 +132,7 @@ impl RequestHead {
 
     /// Replaces the method.
     pub fn set_method(&mut self, method: &'static str) {
-        self.received = Some(self.received());
+        self.keep_received();
         self.method = Method::from_bytes(method.as_bytes());
         self.method_text = self.fields.store(method.as_bytes());
     }
@@ -169,7 +181,7 @@ impl RequestHead {
         let valid = path.first() == Some(&b'/')
             && path.iter().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#'));
         if valid {
-            self.received = Some(self.received());
+            self.keep_received();
             self.path = self.fields.store(path);
         }
         valid
@@ -181,6 +193,7 @@ impl RequestHead {
     pub fn set_query(&mut self, query: Option<&[u8]>) -> bool {
         let valid = query.unwrap_or_default().iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#');
         if valid {
+            self.keep_received();
             self.query = query.map(|query| self.fields.store(query));
         }
         valid

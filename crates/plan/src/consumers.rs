@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use torana_config::written::{ConsumerBasicConfig, ConsumerConfig, ConsumerJwtConfig, ConsumerKeyForm};
+use torana_config::written::{
+    ConsumerBasicConfig, ConsumerConfig, ConsumerHmacConfig, ConsumerJwtConfig, ConsumerKeyForm,
+    SignatureAlgorithm,
+};
 use torana_config::{Document, Finding, Path, Resolver, parse_consumers};
-use torana_credential::directory::{Builder, Directory, Duplicate, Password};
+use torana_credential::directory::{AccessSecret, Builder, Directory, Duplicate, Password};
 use torana_credential::jose::{Algorithm, VerifyingKey};
+use torana_credential::signature::SignatureKey;
 use torana_identity::Consumer;
 
 use crate::policy::jwt::decode_base64;
@@ -91,10 +95,10 @@ fn add(builder: &mut Builder, config: &ConsumerConfig) -> Result<(), String> {
         builder.basic(&basic.username, password).map_err(said)?;
     }
     for hmac in &config.hmac {
-        if hmac.secret.expose().is_empty() {
-            return Err("a secret is empty".into());
+        if hmac.username.is_empty() || hmac.username.contains('"') {
+            return Err("a user name is not empty and holds no quotation mark".into());
         }
-        builder.hmac(&hmac.username, hmac.secret.clone()).map_err(said)?;
+        builder.hmac(&hmac.username, signature_key(hmac)?).map_err(said)?;
     }
     for jwt in &config.jwt {
         builder.token_key(&jwt.key, token_key(jwt)?).map_err(said)?;
@@ -107,7 +111,11 @@ fn add(builder: &mut Builder, config: &ConsumerConfig) -> Result<(), String> {
         if access.secret_access_key.expose().is_empty() {
             return Err("a secret is empty".into());
         }
-        builder.sigv4(&access.access_key_id, access.secret_access_key.clone()).map_err(said)?;
+        let secret = AccessSecret {
+            secret: access.secret_access_key.clone(),
+            session_token: access.session_token.clone(),
+        };
+        builder.sigv4(&access.access_key_id, secret).map_err(said)?;
     }
     Ok(())
 }
@@ -140,6 +148,20 @@ fn token_key(config: &ConsumerJwtConfig) -> Result<VerifyingKey, String> {
     made.map_err(|error| format!("a key of tokens cannot be used: {error}"))
 }
 
+fn signature_key(config: &ConsumerHmacConfig) -> Result<SignatureKey, String> {
+    let algorithm = config.algorithm.map(SignatureAlgorithm::name);
+    let made = match (&config.secret, &config.public_key, algorithm) {
+        (Some(secret), None, None) if config.secret_base64 => {
+            SignatureKey::secret(&decode_base64(secret.expose()).ok_or("a secret is not base64")?)
+        }
+        (Some(secret), None, None) => SignatureKey::secret(secret.expose().as_bytes()),
+        (None, Some(pem), algorithm) => SignatureKey::pem(pem, algorithm),
+        (Some(_), None, Some(_)) => return Err("an `algorithm` is that of a `public_key`".into()),
+        _ => return Err("a key of signatures is exactly one of `secret` and `public_key`".into()),
+    };
+    made.map_err(|error| format!("a key of signatures cannot be used: {error}"))
+}
+
 fn hexadecimal(text: &str) -> Option<[u8; 32]> {
     let digits: String = text.chars().filter(|one| *one != ':').collect();
     if digits.len() != 64 || !digits.is_ascii() {
@@ -161,9 +183,10 @@ fn print(config: &ConsumerConfig) -> String {
         ConsumerKeyForm::Full(full) => &full.key,
     });
     let basic = config.basic.iter().flat_map(|one| [&one.password, &one.hash, &one.sha1]).flatten();
-    let others = config.hmac.iter().map(|one| &one.secret);
+    let others = config.hmac.iter().filter_map(|one| one.secret.as_ref());
     let others = others.chain(config.jwt.iter().filter_map(|one| one.secret.as_ref()));
     let others = others.chain(config.sigv4.iter().map(|one| &one.secret_access_key));
+    let others = others.chain(config.sigv4.iter().filter_map(|one| one.session_token.as_ref()));
     for secret in keys.chain(basic).chain(others) {
         text.push('\0');
         text.push_str(secret.expose());

@@ -26,10 +26,10 @@ pub use order::{ORDER, Phase};
 pub use plan::{Action, EndpointPlan, HostHeader, Plan, RoutePlan, ServicePlan, Settings, UpstreamTimeouts};
 pub use policy::{
     AclPlan, AllowIfPlan, Asked, AuthenticationGroup, AuthenticationPlan, BasicAuthPlan, BotDetectionPlan,
-    CorsPlan, CostPlan, CsrfPlan, IpRestrictionPlan, IssuerPlan, JwtPlan, KeyAuthPlan, KeyPart, KeyPlan,
-    KeysPlan, MintPlan, OriginPattern, PlannedPolicy, PolicyPlan, RateLimitPlan, RemoteKeysPlan,
+    CorsPlan, CostPlan, CsrfPlan, HmacAuthPlan, IpRestrictionPlan, IssuerPlan, JwtPlan, KeyAuthPlan, KeyPart,
+    KeyPlan, KeysPlan, MintPlan, OriginPattern, PlannedPolicy, PolicyPlan, RateLimitPlan, RemoteKeysPlan,
     RequestSizePlan, RequiredHeadersPlan, RequiredValue, RoleSource, RolesPlan, RulePlan, Scope,
-    SecurityHeadersPlan, SharingPlan, UpstreamTokenPlan, WindowPlan,
+    SecurityHeadersPlan, SharingPlan, SigV4Plan, UpstreamTokenPlan, WindowPlan,
 };
 pub use resilience::{BreakerPlan, FallbackPlan, HealthPlan, ProbesPlan};
 pub use store::{StoreArrangement, StorePlace, StorePlan};

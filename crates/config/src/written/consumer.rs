@@ -77,7 +77,7 @@ pub struct ConsumerConfig {
     pub keys: Vec<ConsumerKeyForm>,
     /// Passwords for `basic_auth`.
     pub basic: Vec<ConsumerBasicConfig>,
-    /// Shared secrets for `hmac_auth`.
+    /// Shared secrets and public keys for `hmac_auth`.
     pub hmac: Vec<ConsumerHmacConfig>,
     /// Keys for `jwt` with `consumers`.
     pub jwt: Vec<ConsumerJwtConfig>,
@@ -128,14 +128,59 @@ pub struct ConsumerBasicConfig {
     pub sha1: Option<Secret>,
 }
 
-/// A user name and a shared secret.
+/// A user name and exactly one of `secret` and `public_key`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConsumerHmacConfig {
     /// The user name (Kong's scheme) or `keyid` (RFC 9421).
     pub username: String,
-    /// The secret.
-    pub secret: Secret,
+    /// A shared secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<Secret>,
+    /// Whether the secret is written in base64.
+    #[serde(default)]
+    pub secret_base64: bool,
+    /// A public key or certificate in PEM, for HTTP Message Signatures alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<String>,
+    /// What the public key is used with. `rsa-pss-sha512` for an RSA key when not given; other keys have one
+    /// algorithm only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub algorithm: Option<SignatureAlgorithm>,
+}
+
+/// An algorithm of HTTP Message Signatures with a public key (RFC 9421 section 6.2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum SignatureAlgorithm {
+    /// Ed25519.
+    #[serde(rename = "ed25519")]
+    Ed25519,
+    /// ECDSA on P-256 with SHA-256.
+    #[serde(rename = "ecdsa-p256-sha256")]
+    EcdsaP256Sha256,
+    /// ECDSA on P-384 with SHA-384.
+    #[serde(rename = "ecdsa-p384-sha384")]
+    EcdsaP384Sha384,
+    /// RSASSA-PSS with SHA-512.
+    #[serde(rename = "rsa-pss-sha512")]
+    RsaPssSha512,
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    #[serde(rename = "rsa-v1_5-sha256")]
+    RsaV15Sha256,
+}
+
+impl SignatureAlgorithm {
+    /// The registered name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ed25519 => "ed25519",
+            Self::EcdsaP256Sha256 => "ecdsa-p256-sha256",
+            Self::EcdsaP384Sha384 => "ecdsa-p384-sha384",
+            Self::RsaPssSha512 => "rsa-pss-sha512",
+            Self::RsaV15Sha256 => "rsa-v1_5-sha256",
+        }
+    }
 }
 
 /// A key of tokens, by the name that tokens carry.
@@ -180,4 +225,7 @@ pub struct ConsumerSigV4Config {
     pub access_key_id: String,
     /// The secret access key.
     pub secret_access_key: Secret,
+    /// The token of its session; requests then have to carry it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_token: Option<Secret>,
 }

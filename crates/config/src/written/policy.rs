@@ -8,6 +8,7 @@ mod basic_auth;
 mod bot_detection;
 mod cors;
 mod csrf;
+mod hmac_auth;
 mod ip_restriction;
 mod jwt;
 mod key_auth;
@@ -16,6 +17,7 @@ mod request_size;
 mod required_headers;
 mod roles;
 mod security_headers;
+mod sigv4;
 
 pub use access::AccessConfig;
 pub use acl::{AclConfig, AclForm, AclGroups};
@@ -25,6 +27,7 @@ pub use basic_auth::BasicAuthConfig;
 pub use bot_detection::BotDetectionConfig;
 pub use cors::{CorsConfig, CorsForm};
 pub use csrf::CsrfConfig;
+pub use hmac_auth::{BodyTie, HmacAuthConfig, HmacScheme, MacAlgorithm, MessageSignaturesConfig, Replay};
 pub use ip_restriction::IpRestrictionConfig;
 pub use jwt::{
     Algorithm, JwtConfig, JwtIssuerConfig, JwtKeyConfig, RemoteKeysConfig, RemoteKeysForm,
@@ -39,6 +42,7 @@ pub use request_size::{RequestSizeConfig, RequestSizeForm};
 pub use required_headers::RequiredHeadersForm;
 pub use roles::{RolesConfig, RolesForm, RuleConfig, RuleForm, RuleWord};
 pub use security_headers::SecurityHeadersConfig;
+pub use sigv4::{SigV4Config, SigV4Path};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -85,6 +89,12 @@ pub struct PoliciesConfig {
     /// Callers show a user name and a password (RFC 7617).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub basic_auth: Option<Switch<BasicAuthConfig>>,
+    /// Callers sign requests: Kong's `hmac` scheme, or HTTP Message Signatures (RFC 9421).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hmac_auth: Option<Switch<HmacAuthConfig>>,
+    /// Callers sign requests as AWS clients do (Signature Version 4).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sigv4: Option<Switch<SigV4Config>>,
     /// Callers have a role: a list of which one is enough, or a mapping.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub roles: Option<Switch<RolesForm>>,
@@ -124,6 +134,8 @@ impl PoliciesConfig {
             jwt,
             key_auth,
             basic_auth,
+            hmac_auth,
+            sigv4,
             roles,
             acl,
             allow_if,

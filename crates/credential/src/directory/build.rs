@@ -1,14 +1,14 @@
 //! Building a directory, one consumer after the other, so that a large file needs no second copy in memory.
 
-use super::{ApiKey, Directory, Known, Password, key_digest};
+use super::{AccessSecret, ApiKey, Directory, Known, Password, key_digest};
 use crate::jose::VerifyingKey;
+use crate::signature::SignatureKey;
 use hashbrown::HashTable;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::sync::{Arc, OnceLock};
 use torana_identity::Consumer;
-use torana_types::Secret;
 
 /// What stands twice, by its kind; never the thing itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -133,13 +133,13 @@ impl Builder {
         add(&mut self.made.basic, username.into(), password, consumer, "basic user name")
     }
 
-    /// Adds a user name with its shared secret.
+    /// Adds a user name with the key of its signatures.
     ///
     /// # Errors
     /// The user name is taken.
-    pub fn hmac(&mut self, username: &str, secret: Secret) -> Result<(), Duplicate> {
+    pub fn hmac(&mut self, username: &str, key: SignatureKey) -> Result<(), Duplicate> {
         let consumer = self.last();
-        add(&mut self.made.hmac, username.into(), secret, consumer, "hmac user name")
+        add(&mut self.made.hmac, username.into(), key, consumer, "hmac user name")
     }
 
     /// Adds a key of tokens by the name that they carry.
@@ -164,7 +164,7 @@ impl Builder {
     ///
     /// # Errors
     /// The access key is taken.
-    pub fn sigv4(&mut self, access_key: &str, secret: Secret) -> Result<(), Duplicate> {
+    pub fn sigv4(&mut self, access_key: &str, secret: AccessSecret) -> Result<(), Duplicate> {
         let consumer = self.last();
         add(&mut self.made.sigv4, access_key.into(), secret, consumer, "access key")
     }

@@ -2,8 +2,10 @@
 
 use super::{Authenticate, Guard};
 use crate::basic_auth::BasicAuthFilter;
+use crate::hmac_auth::HmacAuthFilter;
 use crate::jwt::JwtFilter;
 use crate::key_auth::KeyAuthFilter;
+use crate::sigv4::SigV4Filter;
 use std::sync::Arc;
 use torana_fault::Fault;
 use torana_filter::{Exchange, Identity, Needs, Outside};
@@ -17,6 +19,10 @@ pub enum Method {
     KeyAuth(KeyAuthFilter),
     /// A user name and a password.
     BasicAuth(BasicAuthFilter),
+    /// A signature over the request.
+    HmacAuth(HmacAuthFilter),
+    /// A signature over the request, as AWS clients make it.
+    SigV4(SigV4Filter),
 }
 
 impl Method {
@@ -27,14 +33,18 @@ impl Method {
             Self::Jwt(_) => "jwt",
             Self::KeyAuth(_) => "key_auth",
             Self::BasicAuth(_) => "basic_auth",
+            Self::HmacAuth(_) => "hmac_auth",
+            Self::SigV4(_) => "sigv4",
         }
     }
 
-    /// What must be there before it is asked.
+    /// What must be there before it is asked about this request.
     #[must_use]
-    pub const fn needs(&self) -> Needs {
+    pub fn needs(&self, exchange: &Exchange) -> Needs {
         match self {
             Self::Jwt(_) | Self::KeyAuth(_) | Self::BasicAuth(_) => Needs::NOTHING,
+            Self::HmacAuth(filter) => filter.needs(exchange),
+            Self::SigV4(filter) => filter.needs(exchange),
         }
     }
 
@@ -45,6 +55,8 @@ impl Method {
             Self::Jwt(filter) => filter.describe(),
             Self::KeyAuth(filter) => filter.describe(),
             Self::BasicAuth(filter) => filter.describe(),
+            Self::HmacAuth(filter) => filter.describe(),
+            Self::SigV4(filter) => filter.describe(),
         }
     }
 
@@ -57,8 +69,10 @@ impl Method {
         match self {
             Self::Jwt(filter) => filter.authenticate(exchange, outside, guard).await,
             Self::KeyAuth(filter) => filter.authenticate(exchange, outside, guard).await,
-            // Boxed: requests of other ways must not hold room for it.
+            // Boxed: requests of other ways must not hold room for these.
             Self::BasicAuth(filter) => Box::pin(filter.authenticate(exchange, outside, guard)).await,
+            Self::HmacAuth(filter) => Box::pin(filter.authenticate(exchange, outside, guard)).await,
+            Self::SigV4(filter) => Box::pin(filter.authenticate(exchange, outside, guard)).await,
         }
     }
 }

@@ -7,7 +7,7 @@ use torana_config::{Document, Finding, Path};
 use torana_credential::directory::Directory;
 use torana_identity::Consumer;
 
-use super::{BasicAuthPlan, JwtPlan, KeyAuthPlan};
+use super::{BasicAuthPlan, HmacAuthPlan, JwtPlan, KeyAuthPlan, SigV4Plan};
 
 /// A way to say who calls.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +18,10 @@ pub enum AuthenticationPlan {
     KeyAuth(Arc<KeyAuthPlan>),
     /// A user name and a password.
     BasicAuth(Arc<BasicAuthPlan>),
+    /// A signature over the request.
+    HmacAuth(Arc<HmacAuthPlan>),
+    /// A signature over the request, as AWS clients make it.
+    SigV4(Arc<SigV4Plan>),
 }
 
 impl AuthenticationPlan {
@@ -28,6 +32,8 @@ impl AuthenticationPlan {
             Self::Jwt(_) => "jwt",
             Self::KeyAuth(_) => "key_auth",
             Self::BasicAuth(_) => "basic_auth",
+            Self::HmacAuth(_) => "hmac_auth",
+            Self::SigV4(_) => "sigv4",
         }
     }
 
@@ -35,7 +41,7 @@ impl AuthenticationPlan {
     pub fn identity_fields(&self) -> impl Iterator<Item = &str> {
         let claims = match self {
             Self::Jwt(plan) => plan.claims_to_headers.as_slice(),
-            Self::KeyAuth(_) | Self::BasicAuth(_) => &[],
+            Self::KeyAuth(_) | Self::BasicAuth(_) | Self::HmacAuth(_) | Self::SigV4(_) => &[],
         };
         claims.iter().map(|(_, field)| field.as_str())
     }

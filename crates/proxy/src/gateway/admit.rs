@@ -134,7 +134,7 @@ pub(crate) async fn ask(
     mut witness: impl FnMut(&Filter, &Verdict),
 ) -> Result<Option<Box<Response>>, Fault> {
     for filter in &route.filters {
-        if let Some(limit) = filter.needs().request_body {
+        if let Some(limit) = filter.needs(exchange).request_body {
             hold(exchange, body, limit.min(exchange.body_limit.unwrap_or(u64::MAX))).await?;
         }
         *reached = reached.saturating_add(1);

@@ -5,8 +5,8 @@ use crate::registry::Registry;
 use std::sync::Arc;
 use torana_filter::{Consumer, Identity};
 use torana_filters::{
-    AuthenticationFilter, BasicAuthFilter, FailureLimit, Filter, JwtFilter, KeyAuthFilter, Method, Place,
-    RemoteKeys,
+    AuthenticationFilter, BasicAuthFilter, FailureLimit, Filter, HmacAuthFilter, JwtFilter, KeyAuthFilter,
+    Method, Place, RemoteKeys, SigV4Filter,
 };
 use torana_plan::{AuthenticationPlan, PolicyPlan, RemoteKeysPlan, RoutePlan, Settings};
 
@@ -56,6 +56,8 @@ fn method(plan: &AuthenticationPlan, registry: &mut Registry) -> Arc<Method> {
     let made = match plan {
         AuthenticationPlan::KeyAuth(plan) => Method::KeyAuth(KeyAuthFilter::prepare(plan)),
         AuthenticationPlan::BasicAuth(plan) => Method::BasicAuth(BasicAuthFilter::prepare(plan)),
+        AuthenticationPlan::HmacAuth(plan) => Method::HmacAuth(HmacAuthFilter::prepare(plan)),
+        AuthenticationPlan::SigV4(plan) => Method::SigV4(SigV4Filter::prepare(plan)),
         AuthenticationPlan::Jwt(plan) => {
             Method::Jwt(JwtFilter::prepare(plan, |plan| remote_keys(plan, registry)))
         }

@@ -1,0 +1,191 @@
+//! Authentication by a signature over the request: Kong's `hmac` scheme and HTTP Message Signatures (RFC 9421).
+//!
+//! What is verified is what the client sent: the path before it was normalised, the query before anything was
+//! taken out. A body is read only for a caller who shows a signature of somebody who is known.
+
+mod verdict;
+
+use crate::authentication::once::Once;
+use crate::authentication::signed::signed_request;
+use crate::authentication::{Authenticate, Guard};
+use std::fmt;
+use std::sync::Arc;
+use torana_config::written::{BodyTie, HmacScheme, Replay};
+use torana_credential::directory::Known as KnownCredential;
+use torana_credential::signature::{
+    KongSignature, MacAlgorithm, MessageSignature, Refusal, SignatureKey, SignedRequest,
+};
+use torana_fault::{Fault, Reason};
+use torana_filter::{CredentialKind, Exchange, Identity, Needs, Outside};
+use torana_http::{Known, RequestHead};
+use torana_plan::HmacAuthPlan;
+
+/// Callers sign their requests.
+pub struct HmacAuthFilter {
+    plan: Arc<HmacAuthPlan>,
+    algorithms: Vec<MacAlgorithm>,
+    once: Option<Once>,
+    /// Verified with for user names that nobody has, so that they cost the same.
+    decoy: SignatureKey,
+}
+
+/// What a request shows.
+enum Shown<'r> {
+    Kong(KongSignature<'r>),
+    Message(MessageSignature),
+}
+
+impl Shown<'_> {
+    fn name(&self) -> &str {
+        match self {
+            Self::Kong(signature) => signature.username,
+            Self::Message(signature) => &signature.key_id,
+        }
+    }
+}
+
+impl HmacAuthFilter {
+    /// Prepares the filter; it has seen no signature yet.
+    #[must_use]
+    pub fn prepare(plan: &Arc<HmacAuthPlan>) -> Self {
+        let config = &plan.config;
+        let algorithms = config.algorithms.iter();
+        let mut random = [0; 32];
+        aws_lc_rs::rand::fill(&mut random).expect("the system's source of randomness does not fail");
+        Self {
+            plan: Arc::clone(plan),
+            algorithms: algorithms.filter_map(|one| MacAlgorithm::from_name(one.name())).collect(),
+            once: (config.replay == Replay::Refuse).then(|| Once::new(config.remember)),
+            decoy: SignatureKey::secret(&random).expect("it is not empty"),
+        }
+    }
+
+    /// What it asks for.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let schemes = self.plan.config.schemes.iter().map(|scheme| match scheme {
+            HmacScheme::Hmac => "`hmac`",
+            HmacScheme::Messages => "RFC 9421",
+        });
+        format!("a signature of a consumer over the request ({})", schemes.collect::<Vec<_>>().join(" or "))
+    }
+
+    /// The body, where the signature of somebody who is known may have to do with it.
+    #[must_use]
+    pub fn needs(&self, exchange: &Exchange) -> Needs {
+        let request = signed_request(exchange);
+        let Ok(Some(shown)) = self.find(&exchange.request, &request) else { return Needs::NOTHING };
+        let ties = self.plan.config.body != BodyTie::Ignored
+            || matches!(&shown, Shown::Message(signature) if signature.covers("content-digest"));
+        if ties && self.plan.consumers.signature_key(shown.name()).is_some() {
+            Needs::body(self.plan.config.max_body.as_u64())
+        } else {
+            Needs::NOTHING
+        }
+    }
+
+    fn fault(&self, reason: Reason, why: &'static str) -> Fault {
+        let config = &self.plan.config;
+        let scheme = if config.schemes.contains(&HmacScheme::Hmac) { "hmac" } else { "Signature" };
+        let challenge = match config.realm.as_str() {
+            "" => scheme.to_owned(),
+            realm => format!("{scheme} realm=\"{realm}\""),
+        };
+        Fault::new(reason).because(why).with_field("WWW-Authenticate", challenge)
+    }
+
+    fn refused(&self, refusal: Refusal) -> Fault {
+        match refusal {
+            Refusal::Invalid(why) => self.fault(Reason::CredentialsInvalid, why),
+            Refusal::Expired(why) => self.fault(Reason::CredentialsExpired, why),
+        }
+    }
+
+    /// The one signature that the request shows.
+    fn find<'r>(
+        &self,
+        head: &'r RequestHead,
+        request: &SignedRequest<'_>,
+    ) -> Result<Option<Shown<'r>>, Refusal> {
+        let config = &self.plan.config;
+        let mut shown = None;
+        if config.schemes.contains(&HmacScheme::Hmac) {
+            // The proxy's field comes first, as in Kong; it was removed as one that ends here.
+            let values = head.fields.get_all_ever(Known::ProxyAuthorization);
+            for value in values.chain(head.fields.get_all(Known::Authorization)) {
+                let Some(signature) = KongSignature::parse(value)? else { continue };
+                if shown.replace(Shown::Kong(signature)).is_some() {
+                    return Err(Refusal::Invalid("there is more than one signature"));
+                }
+            }
+        }
+        if config.schemes.contains(&HmacScheme::Messages) {
+            let messages = &config.messages;
+            let found = MessageSignature::find(request, messages.label.as_deref(), messages.tag.as_deref())?;
+            if let Some(signature) = found
+                && shown.replace(Shown::Message(signature)).is_some()
+            {
+                return Err(Refusal::Invalid("there is more than one signature"));
+            }
+        }
+        Ok(shown)
+    }
+
+    fn hide(&self, exchange: &mut Exchange, by_message: bool) {
+        if !self.plan.config.hide_credentials {
+            return;
+        }
+        let fields = &mut exchange.request.fields;
+        if by_message {
+            fields.remove("Signature");
+            fields.remove("Signature-Input");
+        } else if fields
+            .get(Known::Authorization)
+            .is_some_and(|value| !matches!(KongSignature::parse(value), Ok(None)))
+        {
+            fields.remove(Known::Authorization);
+        }
+    }
+
+    fn key(&self, name: &str) -> Option<&KnownCredential<SignatureKey>> {
+        self.plan.consumers.signature_key(name)
+    }
+}
+
+impl Authenticate for HmacAuthFilter {
+    async fn authenticate(
+        &self,
+        exchange: &mut Exchange,
+        outside: &dyn Outside,
+        guard: Guard<'_>,
+    ) -> Result<Arc<Identity>, Fault> {
+        let (identity, by_message) = {
+            let request = signed_request(exchange);
+            let shown = self.find(&exchange.request, &request).map_err(|refusal| self.refused(refusal))?;
+            let shown = shown.ok_or_else(|| self.fault(Reason::CredentialsMissing, "no signature"))?;
+            guard.may_try()?;
+            let now = exchange.moment.unix_seconds;
+            let body = exchange.body.as_deref();
+            let judged = match &shown {
+                Shown::Kong(signature) => self.judge_kong(signature, &request, body, now),
+                Shown::Message(signature) => self.judge_message(signature, &request, body, now),
+            };
+            let good = judged.map_err(|refusal| self.refused(refusal))?;
+            // What is only explained is not used up.
+            if let Some(once) = self.once.as_ref().filter(|_| outside.is_there()) {
+                let noted = once.note(good.print, good.end, now);
+                noted.map_err(|why| why.fault(|refusal| self.refused(refusal)))?;
+            }
+            let identity = self.plan.consumers.identity_of(good.key, CredentialKind::Hmac, shown.name());
+            (identity, matches!(shown, Shown::Message(_)))
+        };
+        self.hide(exchange, by_message);
+        Ok(identity)
+    }
+}
+
+impl fmt::Debug for HmacAuthFilter {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("HmacAuthFilter").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,94 @@
+//! `hmac_auth` in the plan.
+
+use std::sync::Arc;
+
+use torana_config::written::{HmacAuthConfig, HmacScheme, MacAlgorithm, Replay};
+use torana_config::{Document, Finding, Path};
+use torana_credential::directory::Directory;
+
+use super::{AuthenticationPlan, PolicyPlan};
+use crate::text;
+
+/// Callers sign their requests.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HmacAuthPlan {
+    /// What is accepted, and what becomes of it. At least one scheme.
+    pub config: HmacAuthConfig,
+    /// Whose secrets and keys there are.
+    pub consumers: Arc<Directory>,
+}
+
+/// Derived components of requests (RFC 9421 section 2.2) that can be asked for.
+const DERIVED: [&str; 7] =
+    ["@method", "@target-uri", "@authority", "@scheme", "@request-target", "@path", "@query"];
+
+/// Plans the policy that is written at `path`.
+pub(crate) fn plan(
+    document: &Document,
+    path: &Path,
+    config: &HmacAuthConfig,
+    consumers: &Arc<Directory>,
+    findings: &mut Vec<Finding>,
+) -> PolicyPlan {
+    let at = |key: &str| document.span_at(&path.key(key));
+    let kong = config.schemes.contains(&HmacScheme::Hmac);
+    if config.schemes.is_empty() {
+        let finding = Finding::error("no-scheme", "no scheme of signatures is accepted").at(at("schemes"));
+        findings.push(finding.help("name `hmac` or `messages`"));
+    }
+    if kong && config.algorithms.is_empty() {
+        let finding = Finding::error("no-algorithm", "no algorithm is accepted").at(at("algorithms"));
+        findings.push(finding.help("name `hmac-sha256`"));
+    }
+    if config.algorithms.contains(&MacAlgorithm::Sha1) {
+        let finding = Finding::warning("weak-algorithm", "SHA-1 is accepted").at(at("algorithms"));
+        findings.push(finding.help("leave it out once no client needs it"));
+    }
+    for (index, name) in config.enforce_headers.iter().enumerate() {
+        if !matches!(name.as_str(), "@request-target" | "request-line") {
+            text::token(document, &path.key("enforce_headers").index(index), name, "a field", findings);
+        }
+    }
+    if kong && config.signed_date && config.clock_skew.is_zero() {
+        let finding = Finding::error("no-time", "no date could be near enough").at(at("clock_skew"));
+        findings.push(finding.help("write a length of time such as `5m`"));
+    }
+    let components = path.key("messages").key("components");
+    for (index, name) in config.messages.components.iter().enumerate() {
+        let place = components.index(index);
+        match name.strip_prefix('@') {
+            Some(_) if DERIVED.contains(&name.as_str()) => {}
+            Some(_) => {
+                let finding = Finding::error("unknown-component", "this is not a component of requests");
+                let help = format!("one of {}, or a field in lower case", DERIVED.join(", "));
+                findings.push(finding.at(document.span_at(&place)).help(help));
+            }
+            None if name.chars().any(|one| one.is_ascii_uppercase()) => {
+                let finding = Finding::error("unknown-component", "components are written in lower case");
+                let help = format!("write `{}`", name.to_ascii_lowercase());
+                findings.push(finding.at(document.span_at(&place)).help(help));
+            }
+            None => text::token(document, &place, name, "a component", findings),
+        }
+    }
+    remembers(document, path, config.replay, config.remember, findings);
+    text::quotable(document, &path.key("realm"), &config.realm, "a realm", findings);
+    super::authentication::needs_consumers(document, path, consumers, findings);
+    let plan = HmacAuthPlan { config: config.clone(), consumers: Arc::clone(consumers) };
+    PolicyPlan::Authentication(AuthenticationPlan::HmacAuth(Arc::new(plan)))
+}
+
+/// Reports a memory of signatures that holds none.
+pub(super) fn remembers(
+    document: &Document,
+    path: &Path,
+    replay: Replay,
+    remember: u32,
+    findings: &mut Vec<Finding>,
+) {
+    if replay == Replay::Refuse && remember == 0 {
+        let finding = Finding::error("no-memory", "no signature could be remembered: nobody could pass");
+        let finding = finding.at(document.span_at(&path.key("remember")));
+        findings.push(finding.help("write how many requests come while a signature is current"));
+    }
+}

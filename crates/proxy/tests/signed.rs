@@ -1,0 +1,616 @@
+//! Signatures over requests on a whole gateway: Kong's `hmac` scheme and HTTP Message Signatures (RFC 9421).
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests fail by panicking"
+)]
+
+#[path = "yaml.rs"]
+mod yaml;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256, Sha512};
+use std::time::{SystemTime, UNIX_EPOCH};
+use torana_credential::jose::{Algorithm, SigningKey};
+use torana_testkit::{Client, Origin, Reply, Response};
+use yaml::Running;
+
+/// Of RFC 9421 appendix B.1.4.
+const ED25519: (&str, &str) =
+    ("n4Ni-HpISpVObnQMW0wOhCKROaIKqKtW_2ZYb2p9KcU", "JrQLj5P_89iXES9-vFgrIy29clF9CC_oPPsw3c5D0bs");
+
+fn ed25519_pem() -> String {
+    let point = URL_SAFE_NO_PAD.decode(ED25519.1).unwrap();
+    let der = [&b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00"[..], &point].concat();
+    format!("-----BEGIN PUBLIC KEY-----\\n{}\\n-----END PUBLIC KEY-----\\n", STANDARD.encode(der))
+}
+
+fn file(origin: &Origin) -> String {
+    format!(
+        "access_log: off
+limits: {{ failed_credentials: off }}
+services: {{ a: {{ endpoints: [\"{}\"] }} }}
+consumers:
+- {{ username: alice, custom_id: c-1, hmac: [{{ username: alice, secret: alice-secret }}, {{ username: alice-key, public_key: \"{}\" }}] }}
+- {{ username: bob, hmac: [{{ username: bob, secret: Ym9iLXNlY3JldA==, secret_base64: true }}] }}
+policies: {{ hmac_auth: {{ realm: test }} }}
+routes:
+- {{ path: /signed/*, service: a }}
+- {{ path: /kong/*, service: a, policies: {{ hmac_auth: {{ schemes: [hmac], enforce_headers: [], signed_date: false, body: digest, algorithms: [hmac-sha1, hmac-sha256], hide_credentials: false }} }} }}
+- {{ path: /plain/*, service: a, policies: {{ hmac_auth: {{ body: ignored }} }} }}
+- {{ path: /once/*, service: a, policies: {{ hmac_auth: {{ replay: refuse, remember: 4 }} }} }}
+- {{ path: /nonce/*, service: a, policies: {{ hmac_auth: {{ replay: refuse, messages: {{ nonce: true, tag: mine }} }} }} }}
+- {{ path: /any/*, service: a, policies: {{ key_auth: {{}}, auth: any }} }}
+",
+        origin.url(),
+        ed25519_pem()
+    )
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+fn date(seconds: u64) -> String {
+    httpdate::fmt_http_date(UNIX_EPOCH + std::time::Duration::from_secs(seconds))
+}
+
+fn mac(secret: &[u8], text: &str) -> String {
+    STANDARD.encode(SigningKey::secret(secret, Algorithm::Hs256).unwrap().sign(text.as_bytes()).unwrap())
+}
+
+/// A request that is signed; what of it is signed is what it says, unless changed after.
+#[derive(Clone)]
+struct Request {
+    method: &'static str,
+    target: String,
+    fields: Vec<(String, String)>,
+    body: String,
+}
+
+impl Request {
+    fn new(method: &'static str, target: &str, body: &str) -> Self {
+        Self { method, target: target.into(), fields: Vec::new(), body: body.into() }
+    }
+
+    fn field(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.fields.push((name.into(), value.into()));
+        self
+    }
+
+    fn value(&self, name: &str) -> String {
+        let found = self.fields.iter().find(|(own, _)| own.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.clone()).unwrap_or_default()
+    }
+
+    /// Kong's scheme over these names.
+    fn kong(self, user: &str, secret: &[u8], names: &str) -> Self {
+        let lines: Vec<String> = names
+            .split(' ')
+            .map(|name| match name {
+                "request-line" => format!("{} {} HTTP/1.1", self.method, self.target),
+                "@request-target" => {
+                    format!("@request-target: {} {}", self.method.to_ascii_lowercase(), self.target)
+                }
+                "host" => "host: a".into(),
+                "content-length" => format!("content-length: {}", self.body.len()),
+                name => format!("{name}: {}", self.value(name)),
+            })
+            .collect();
+        let signature = mac(secret, &lines.join("\n"));
+        let shown = format!(
+            "hmac username=\"{user}\", algorithm=\"hmac-sha256\", headers=\"{names}\", signature=\"{signature}\""
+        );
+        self.field("Authorization", shown)
+    }
+
+    fn digest(self) -> Self {
+        let digest = format!("SHA-256={}", STANDARD.encode(Sha256::digest(&self.body)));
+        self.field("Digest", digest)
+    }
+
+    fn content_digest(self) -> Self {
+        let digest = format!("sha-512=:{}:", STANDARD.encode(Sha512::digest(&self.body)));
+        self.field("Content-Digest", digest)
+    }
+
+    /// RFC 9421 over these components.
+    fn message(self, key: Key, names: &[&str], params: &str) -> Self {
+        let (path, query) = self.target.split_once('?').unwrap_or((&self.target, ""));
+        let mut base = String::new();
+        for name in names {
+            let value = match *name {
+                "@method" => self.method.into(),
+                "@authority" => "a".into(),
+                "@path" => path.to_owned(),
+                "@query" => format!("?{query}"),
+                "@request-target" => self.target.clone(),
+                "@target-uri" => format!("http://a{}", self.target),
+                "content-length" => self.body.len().to_string(),
+                name => self.value(name),
+            };
+            base.push_str(&format!("\"{name}\": {value}\n"));
+        }
+        let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+        let input = format!("({}){params}", quoted.join(" "));
+        base.push_str(&format!("\"@signature-params\": {input}"));
+        let signature = match key {
+            Key::Secret(secret) => mac(secret, &base),
+            Key::Ed25519 => {
+                let seed = URL_SAFE_NO_PAD.decode(ED25519.0).unwrap();
+                let der = [&b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20"[..], &seed]
+                    .concat();
+                let key = SigningKey::pkcs8(&der, Algorithm::EdDsa).unwrap();
+                STANDARD.encode(key.sign(base.as_bytes()).unwrap())
+            }
+        };
+        self.field("Signature-Input", format!("sig={input}")).field("Signature", format!("sig=:{signature}:"))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
+    fn set(self, name: &str, change: impl Fn(&str) -> String) -> Self {
+        self.with(|request| {
+            let field = request.fields.iter_mut().find(|(own, _)| own.eq_ignore_ascii_case(name)).unwrap();
+            let changed = change(&field.1);
+            assert_ne!(field.1, changed, "nothing has changed");
+            field.1 = changed;
+        })
+    }
+
+    fn send(&self, gateway: &Running) -> Response {
+        let fields: String = self.fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let length = match self.method {
+            "GET" if self.body.is_empty() => String::new(),
+            _ => format!("Content-Length: {}\r\n", self.body.len()),
+        };
+        Client::connect(gateway.address).exchange(format!(
+            "{} {} HTTP/1.1\r\nHost: a\r\n{length}{fields}\r\n{}",
+            self.method, self.target, self.body
+        ))
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Key {
+    Secret(&'static [u8]),
+    Ed25519,
+}
+
+const ALICE: &[u8] = b"alice-secret";
+const BOB: &[u8] = b"bob-secret";
+const WHOLE: [&str; 4] = ["@method", "@authority", "@path", "@query"];
+
+/// What every case is made of: it passes.
+fn kong(method: &'static str, target: &str, body: &str) -> Request {
+    let request = Request::new(method, target, body).field("Date", date(now()));
+    if body.is_empty() {
+        request.kong("alice", ALICE, "date @request-target host")
+    } else {
+        request.digest().kong("alice", ALICE, "date request-line digest")
+    }
+}
+
+fn message(target: &str, body: &str, key: Key, keyid: &str, params: &str) -> Request {
+    let request = Request::new("POST", target, body).content_digest();
+    let names = [&WHOLE[..], &["content-digest", "content-length"]].concat();
+    request.message(key, &names, &format!(";created={};keyid=\"{keyid}\"{params}", now()))
+}
+
+fn judge(gateway: &Running, origin: &Origin, cases: Vec<(&str, Request, u16)>) {
+    for (name, request, status) in cases {
+        let before = origin.count();
+        let answer = request.send(gateway);
+        assert_eq!(answer.status, status, "{name}");
+        assert_eq!(origin.count() - before, usize::from(status == 200), "{name}");
+        if status == 401 {
+            assert_eq!(answer.header("WWW-Authenticate"), Some("hmac realm=\"test\""), "{name}");
+            let text = answer.text();
+            assert!(!text.contains("alice") && !text.contains("signature"), "{name}: {text}");
+        }
+    }
+}
+
+#[test]
+fn kongs_scheme_admits_who_signed_just_that_and_nobody_else() {
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&file(&origin));
+    let get = || kong("GET", "/signed/a%2Db?x=%20&y", "");
+    let post = || kong("POST", "/signed/a", "{\"n\": 1}");
+    let cases = vec![
+        ("accepted", get(), 200),
+        ("a path that is normalised", kong("GET", "/signed/x/../%7ea//b", ""), 200),
+        ("a body", post(), 200),
+        (
+            "a secret in base64",
+            Request::new("GET", "/signed/a", "").field("Date", date(now())).kong(
+                "bob",
+                BOB,
+                "date request-line",
+            ),
+            200,
+        ),
+        (
+            "X-Date",
+            Request::new("GET", "/signed/a", "").field("X-Date", date(now())).kong(
+                "alice",
+                ALICE,
+                "x-date request-line",
+            ),
+            200,
+        ),
+        (
+            "for the proxy",
+            get().with(|request| request.fields.last_mut().unwrap().0 = "Proxy-Authorization".into()),
+            200,
+        ),
+        ("nothing", Request::new("GET", "/signed/a", ""), 401),
+        ("another scheme", Request::new("GET", "/signed/a", "").field("Authorization", "Bearer hmac"), 401),
+        ("another method", get().with(|request| request.method = "DELETE"), 401),
+        ("another path", get().with(|request| request.target = "/signed/a-b?x=%20&y".into()), 401),
+        ("another query", get().with(|request| request.target.push('z')), 401),
+        ("another date", get().set("Date", |_| date(now() - 100)), 401),
+        (
+            "expired",
+            Request::new("GET", "/signed/a", "").field("Date", date(now() - 400)).kong(
+                "alice",
+                ALICE,
+                "date request-line",
+            ),
+            401,
+        ),
+        (
+            "from the future",
+            Request::new("GET", "/signed/a", "").field("Date", date(now() + 400)).kong(
+                "alice",
+                ALICE,
+                "date request-line",
+            ),
+            401,
+        ),
+        (
+            "an unsigned date made fresh",
+            Request::new("GET", "/signed/a", "")
+                .field("Date", date(now() - 400))
+                .kong("alice", ALICE, "date request-line")
+                .field("X-Date", date(now())),
+            401,
+        ),
+        ("no date", Request::new("GET", "/signed/a", "").kong("alice", ALICE, "date request-line"), 401),
+        (
+            "the date not signed",
+            Request::new("GET", "/signed/a", "").field("Date", date(now())).kong(
+                "alice",
+                ALICE,
+                "request-line",
+            ),
+            401,
+        ),
+        (
+            "the target not signed",
+            Request::new("GET", "/signed/a", "").field("Date", date(now())).kong("alice", ALICE, "date host"),
+            401,
+        ),
+        (
+            "wrong key",
+            Request::new("GET", "/signed/a", "").field("Date", date(now())).kong(
+                "alice",
+                BOB,
+                "date request-line",
+            ),
+            401,
+        ),
+        ("as somebody else", get().set("Authorization", |value| value.replace("alice", "bob")), 401),
+        ("nobody", get().set("Authorization", |value| value.replace("alice", "nobody")), 401),
+        (
+            "a key that signs messages",
+            get().set("Authorization", |value| value.replace("alice", "alice-key")),
+            401,
+        ),
+        ("weak algorithm", get().set("Authorization", |value| value.replace("sha256", "sha1")), 401),
+        ("malformed", get().set("Authorization", |value| value.replace("headers", "header")), 401),
+        ("cut", get().set("Authorization", |value| value[..value.len() - 3].to_owned()), 401),
+        (
+            "repeated field",
+            get().with(|request| {
+                let again = request.fields[0].clone();
+                request.fields.push(again);
+            }),
+            401,
+        ),
+        (
+            "two signatures",
+            get().with(|request| {
+                let again = request.fields[1].clone();
+                request.fields.push(again);
+            }),
+            401,
+        ),
+        (
+            "spoofed",
+            Request::new("GET", "/signed/a", "")
+                .field("X-Consumer-Username", "alice")
+                .field("X-Credential-Identifier", "alice"),
+            401,
+        ),
+        ("body tampered with", post().with(|request| request.body = "{\"n\": 2}".into()), 401),
+        (
+            "body and digest tampered with",
+            post()
+                .with(|request| request.body = "{\"n\": 2}".into())
+                .set("Digest", |_| format!("SHA-256={}", STANDARD.encode(Sha256::digest("{\"n\": 2}")))),
+            401,
+        ),
+        ("body without digest", kong("POST", "/signed/a", "").with(|request| request.body = "x".into()), 401),
+        (
+            "digest not signed",
+            Request::new("POST", "/signed/a", "x").field("Date", date(now())).digest().kong(
+                "alice",
+                ALICE,
+                "date request-line",
+            ),
+            401,
+        ),
+        ("too long a body", kong("POST", "/signed/a", &"x".repeat(1_100_000)), 413),
+    ];
+    judge(&gateway, &origin, cases);
+}
+
+#[test]
+fn kongs_own_options_are_there() {
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&file(&origin));
+    let at = |seconds| Request::new("POST", "/kong/a", "x").field("Date", date(seconds));
+    for (name, request, status) in [
+        ("date and digest not signed", at(now()).digest().kong("alice", ALICE, "host"), 200),
+        (
+            "a body that is another",
+            at(now()).digest().kong("alice", ALICE, "host").with(|request| request.body = "y".into()),
+            401,
+        ),
+        ("a body without digest", at(now()).kong("alice", ALICE, "host"), 401),
+        ("expired all the same", at(now() - 400).digest().kong("alice", ALICE, "host"), 401),
+        ("messages are not asked", message("/kong/a", "x", Key::Secret(ALICE), "alice", ""), 401),
+    ] {
+        assert_eq!(request.send(&gateway).status, status, "{name}");
+    }
+    let seen = origin.requests().pop().unwrap();
+    assert!(seen.header("Authorization").is_some_and(|value| value.starts_with("hmac ")));
+    assert_eq!(seen.header("X-Consumer-Username"), Some("alice"));
+}
+
+#[test]
+fn message_signatures_admit_who_signed_just_that_and_nobody_else() {
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&file(&origin));
+    let good = || message("/signed/a%2Db?x=1", "{\"n\": 1}", Key::Secret(ALICE), "alice", "");
+    let signed = |names: &[&str], params: String| {
+        Request::new("GET", "/signed/a?x=1", "").message(Key::Secret(ALICE), names, &params)
+    };
+    let whole = |params: String| signed(&WHOLE, params);
+    let created = |ago: i64| format!(";created={};keyid=\"alice\"", i64::try_from(now()).unwrap() - ago);
+    let cases = vec![
+        ("accepted", good(), 200),
+        ("with a public key", message("/signed/a", "x", Key::Ed25519, "alice-key", ""), 200),
+        ("algorithm told", message("/signed/a", "x", Key::Ed25519, "alice-key", ";alg=\"ed25519\""), 200),
+        ("without a body", whole(created(0)), 200),
+        ("whole target", signed(&["@target-uri", "@method"], created(0)), 200),
+        ("request target", signed(&["@request-target", "@method", "@authority"], created(0)), 200),
+        ("for longer", whole(format!("{};expires={}", created(10), now() + 100)), 200),
+        ("another method", good().with(|request| request.method = "PUT"), 401),
+        ("another path", good().with(|request| request.target = "/signed/a-b?x=1".into()), 401),
+        ("another query", good().with(|request| request.target.push('2')), 401),
+        (
+            "a query added",
+            message("/signed/a", "x", Key::Secret(ALICE), "alice", "")
+                .with(|request| request.target.push_str("?a")),
+            401,
+        ),
+        ("query not covered", signed(&["@method", "@authority", "@path"], created(0)), 401),
+        ("method not covered", signed(&["@target-uri"], created(0)), 401),
+        ("host not covered", signed(&["@method", "@request-target"], created(0)), 401),
+        ("nothing covered", signed(&[], created(0)), 401),
+        ("expired by age", whole(created(400)), 401),
+        ("expired by itself", whole(format!("{};expires={}", created(10), now() - 1)), 401),
+        ("from the future", whole(created(-400)), 401),
+        ("no time", whole(";keyid=\"alice\"".into()), 401),
+        ("no key", whole(format!(";created={}", now())), 401),
+        ("unknown key", good().set("Signature-Input", |value| value.replace("alice", "nobody")), 401),
+        ("as somebody else", good().set("Signature-Input", |value| value.replace("alice", "bob")), 401),
+        ("wrong key", message("/signed/a", "x", Key::Secret(BOB), "alice", ""), 401),
+        (
+            "another algorithm",
+            message("/signed/a", "x", Key::Secret(ALICE), "alice", ";alg=\"ed25519\""),
+            401,
+        ),
+        (
+            "public key as a secret",
+            message("/signed/a", "x", Key::Secret(b"alice-key"), "alice-key", ";alg=\"hmac-sha256\""),
+            401,
+        ),
+        ("unknown parameter", message("/signed/a", "x", Key::Secret(ALICE), "alice", ";x"), 401),
+        ("signature changed", good().set("Signature", |value| value.replace("sig=:", "sig=:A")), 401),
+        (
+            "no signature",
+            good().with(|request| {
+                request.fields.pop();
+            }),
+            401,
+        ),
+        ("malformed", good().set("Signature-Input", |value| value.replace(')', "")), 401),
+        (
+            "two signatures",
+            good().field("Signature", "other=:AAAA:").field("Signature-Input", "other=();keyid=\"alice\""),
+            401,
+        ),
+        (
+            "both schemes",
+            good().with(|request| {
+                let other = kong("POST", &request.target, "");
+                request.fields.extend(other.fields);
+            }),
+            401,
+        ),
+        ("body tampered with", good().with(|request| request.body = "{\"n\": 2}".into()), 401),
+        (
+            "body and digest tampered with",
+            good().with(|request| request.body = "{\"n\": 2}".into()).set("Content-Digest", |_| {
+                format!("sha-512=:{}:", STANDARD.encode(Sha512::digest("{\"n\": 2}")))
+            }),
+            401,
+        ),
+        ("a body added", whole(created(0)).with(|request| request.body = "x".into()), 401),
+        (
+            "digest not covered",
+            Request::new("POST", "/signed/a?x=1", "x").content_digest().message(
+                Key::Secret(ALICE),
+                &WHOLE,
+                &created(0),
+            ),
+            401,
+        ),
+    ];
+    judge(&gateway, &origin, cases);
+}
+
+#[test]
+fn a_digest_that_is_covered_is_compared_also_where_none_is_asked_for() {
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&file(&origin));
+    let bare = || {
+        Request::new("POST", "/plain/a", "x").message(
+            Key::Secret(ALICE),
+            &WHOLE[..3],
+            &format!(";created={};keyid=\"alice\"", now()),
+        )
+    };
+    let changed = |request: Request| request.with(|request| request.body = "y".into());
+    let covered = || message("/plain/a?x", "x", Key::Secret(ALICE), "alice", "");
+    judge_plain(
+        &gateway,
+        vec![
+            ("no digest", bare(), 200),
+            ("no digest, another body", changed(bare()), 200),
+            ("a digest", covered(), 200),
+            ("a digest, another body", changed(covered()), 401),
+            ("Kong's scheme, another body", changed(kong("POST", "/plain/a", "x")), 200),
+        ],
+    );
+}
+
+fn judge_plain(gateway: &Running, cases: Vec<(&str, Request, u16)>) {
+    for (name, request, status) in cases {
+        assert_eq!(request.send(gateway).status, status, "{name}");
+    }
+}
+
+#[test]
+fn a_signature_is_good_once_where_it_is_said() {
+    let origin = Origin::always(Reply::ok("in"));
+    let mut gateway = Running::start(&file(&origin));
+    let first = kong("GET", "/once/a", "");
+    let second = message("/once/a?b", "x", Key::Ed25519, "alice-key", "");
+    judge_plain(
+        &gateway,
+        vec![
+            ("Kong's scheme", first.clone(), 200),
+            ("Kong's scheme again", first.clone(), 401),
+            ("with more around it", first.clone().field("X-Other", "1"), 401),
+            ("a message", second.clone(), 200),
+            ("a message again", second.clone(), 401),
+        ],
+    );
+    // A reload that changes nothing about it forgets nothing.
+    gateway.reload(&file(&origin));
+    assert_eq!(first.send(&gateway).status, 401);
+    // The third and fourth find a place, the fifth none; a wrong one takes none.
+    for (number, status) in [(1, 200), (2, 200), (3, 429)] {
+        assert_eq!(
+            kong("GET", &format!("/once/{number}"), "")
+                .with(|request| request.fields[0].1.push('x'))
+                .send(&gateway)
+                .status,
+            401
+        );
+        assert_eq!(kong("GET", &format!("/once/{number}"), "").send(&gateway).status, status, "{number}");
+    }
+    assert_eq!(first.send(&gateway).status, 401);
+    let nonce = |target: &str, nonce: &str| {
+        message(target, "x", Key::Secret(ALICE), "alice", &format!("{nonce};tag=\"mine\""))
+    };
+    judge_plain(
+        &gateway,
+        vec![
+            ("no nonce", nonce("/nonce/a?a", ""), 401),
+            ("an empty nonce", nonce("/nonce/a?a", ";nonce=\"\""), 401),
+            ("a nonce", nonce("/nonce/a?a", ";nonce=\"1\""), 200),
+            ("the nonce for something else", nonce("/nonce/b?a", ";nonce=\"1\""), 401),
+            ("another nonce", nonce("/nonce/a?a", ";nonce=\"2\""), 200),
+            (
+                "for another purpose",
+                message("/nonce/a?a", "x", Key::Secret(ALICE), "alice", ";nonce=\"3\";tag=\"other\""),
+                401,
+            ),
+            (
+                "without a nonce elsewhere, again and again",
+                message("/signed/a?a", "x", Key::Secret(ALICE), "alice", ""),
+                200,
+            ),
+        ],
+    );
+}
+
+#[test]
+fn services_learn_who_calls_and_see_no_signature() {
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&file(&origin));
+    let spoofed = |request: Request| {
+        request
+            .field("X-Consumer-Username", "root")
+            .field("X-Credential-Identifier", "root")
+            .field("X-Consumer-Groups", "root")
+    };
+    for request in [kong("POST", "/signed/a", "x"), message("/signed/a", "x", Key::Ed25519, "alice-key", "")]
+    {
+        let body = request.body.clone();
+        assert_eq!(spoofed(request).send(&gateway).status, 200);
+        let seen = origin.requests().pop().unwrap();
+        for hidden in ["Authorization", "Proxy-Authorization", "Signature", "Signature-Input"] {
+            assert_eq!(seen.header(hidden), None, "{hidden}");
+        }
+        assert_eq!(seen.header_all("X-Consumer-Username"), ["alice"]);
+        assert_eq!(seen.header("X-Consumer-Custom-ID"), Some("c-1"));
+        assert!(seen.header("X-Credential-Identifier").is_some_and(|id| id.starts_with("alice")));
+        assert_eq!(seen.body_text(), body);
+    }
+}
+
+#[test]
+fn a_body_is_read_only_for_who_may_have_signed_it() {
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&file(&origin));
+    // Answered before a byte of the body has come: nobody waits for it.
+    for shown in [
+        String::new(),
+        kong("POST", "/signed/a", "")
+            .set("Authorization", |value| value.replace("alice", "nobody"))
+            .value("Authorization"),
+    ] {
+        let mut client = Client::connect(gateway.address);
+        client.send(format!(
+            "POST /signed/a HTTP/1.1\r\nHost: a\r\nDate: {}\r\nAuthorization: {shown}\r\nContent-Length: 100000\r\n\r\n",
+            date(now())
+        ));
+        assert_eq!(client.read_response().status, 401);
+    }
+    // Somebody with a key pays for no comparison: the body streams past, however long it is.
+    let large = "x".repeat(1_100_000);
+    assert_eq!(Request::new("POST", "/any/a", &large).field("apikey", "wrong").send(&gateway).status, 401);
+    assert_eq!(kong("POST", "/any/a", "x").send(&gateway).status, 200);
+}
