@@ -1,7 +1,7 @@
 //! Fields that only the gateway may set: a client that sends one claims to be somebody.
 //!
-//! Services that see fields as variables (CGI, WSGI, Rack) read `X_User_Id` and `X-User-Id` alike, so `_`
-//! and `-` are one here too.
+//! Services that see fields as variables (CGI, WSGI, Rack) read `X_User_Id` and `X-User-Id` alike, and PHP
+//! `X.User.Id` too, so everything but letters and digits is one here.
 
 use torana_http::Fields;
 
@@ -29,19 +29,24 @@ const LONGEST: usize = 63;
 /// Names that are removed from every request before anything else looks at it.
 #[derive(Clone, Debug)]
 pub struct ReservedFields {
-    /// In lower case, with `-` for `_`, by their length.
+    /// In lower case, with `-` for what is neither letter nor digit, by their length.
     by_length: Vec<Vec<Box<[u8]>>>,
 }
 
 fn folded(byte: u8) -> u8 {
-    if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() }
+    if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
 }
 
 impl ReservedFields {
     /// These, and those that are always reserved.
     pub fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
+        Self::only(ALWAYS.into_iter().chain(names))
+    }
+
+    /// These alone.
+    pub fn only<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
         let mut by_length: Vec<Vec<Box<[u8]>>> = vec![Vec::new(); LONGEST.saturating_add(1)];
-        for name in ALWAYS.into_iter().chain(names) {
+        for name in names {
             let name: Box<[u8]> = name.bytes().map(folded).collect();
             if let Some(known) = by_length.get_mut(name.len()).filter(|known| !known.contains(&name)) {
                 known.push(name);
@@ -71,7 +76,16 @@ mod tests {
     fn a_claimed_identity_is_removed_however_it_is_written() {
         let reserved = ReservedFields::new(["X-User-Id", "X-Internal"]);
         let mut fields = Fields::default();
-        for name in ["X-User-Id", "x-user-id", "X-USER-ID", "X_User_Id", "x-user_id", "x-consumer-ID"] {
+        for name in [
+            "X-User-Id",
+            "x-user-id",
+            "X-USER-ID",
+            "X_User_Id",
+            "x-user_id",
+            "x-consumer-ID",
+            "X.User.Id",
+            "X-User~Id",
+        ] {
             fields.append(name, b"admin").unwrap();
         }
         for name in ["X-Other", "X-User-Idx", "X-User-I", "User-Id"] {
