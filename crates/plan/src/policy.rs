@@ -2,14 +2,18 @@
 
 pub(crate) mod acl;
 pub(crate) mod allow_if;
+pub(crate) mod asked;
 pub(crate) mod authentication;
 pub(crate) mod basic_auth;
 pub(crate) mod bot_detection;
 pub(crate) mod cors;
 pub(crate) mod csrf;
+pub(crate) mod forward_auth;
 pub(crate) mod ip_restriction;
 pub(crate) mod jwt;
 pub(crate) mod key_auth;
+pub(crate) mod mtls_auth;
+pub(crate) mod oauth2_introspection;
 pub(crate) mod rate_limit;
 pub(crate) mod request_size;
 pub(crate) mod required_headers;
@@ -18,14 +22,18 @@ pub(crate) mod security_headers;
 
 pub use acl::AclPlan;
 pub use allow_if::AllowIfPlan;
+pub use asked::{AskedPlan, TargetPiece, TargetPlan};
 pub use authentication::{AuthenticationGroup, AuthenticationPlan};
 pub use basic_auth::BasicAuthPlan;
 pub use bot_detection::BotDetectionPlan;
 pub use cors::{CorsPlan, OriginPattern};
 pub use csrf::CsrfPlan;
+pub use forward_auth::ForwardAuthPlan;
 pub use ip_restriction::IpRestrictionPlan;
 pub use jwt::{IssuerPlan, JwtPlan, KeyPlan, KeysPlan, MintPlan, RemoteKeysPlan, UpstreamTokenPlan};
 pub use key_auth::KeyAuthPlan;
+pub use mtls_auth::MtlsAuthPlan;
+pub use oauth2_introspection::OAuth2IntrospectionPlan;
 pub use rate_limit::{CostPlan, KeyPart, RateLimitPlan, SharingPlan, WindowPlan};
 pub use request_size::RequestSizePlan;
 pub use required_headers::{RequiredHeadersPlan, RequiredValue};

@@ -2,8 +2,11 @@
 
 use super::{Authenticate, Guard};
 use crate::basic_auth::BasicAuthFilter;
+use crate::forward_auth::ForwardAuthFilter;
 use crate::jwt::JwtFilter;
 use crate::key_auth::KeyAuthFilter;
+use crate::mtls_auth::MtlsAuthFilter;
+use crate::oauth2_introspection::OAuth2IntrospectionFilter;
 use std::sync::Arc;
 use torana_fault::Fault;
 use torana_filter::{Exchange, Identity, Needs, Outside};
@@ -17,6 +20,12 @@ pub enum Method {
     KeyAuth(KeyAuthFilter),
     /// A user name and a password.
     BasicAuth(BasicAuthFilter),
+    /// A client certificate.
+    MtlsAuth(MtlsAuthFilter),
+    /// A token that its issuer explains.
+    OAuth2Introspection(OAuth2IntrospectionFilter),
+    /// A service that is asked.
+    ForwardAuth(ForwardAuthFilter),
 }
 
 impl Method {
@@ -27,14 +36,22 @@ impl Method {
             Self::Jwt(_) => "jwt",
             Self::KeyAuth(_) => "key_auth",
             Self::BasicAuth(_) => "basic_auth",
+            Self::MtlsAuth(_) => "mtls_auth",
+            Self::OAuth2Introspection(_) => "oauth2_introspection",
+            Self::ForwardAuth(_) => "forward_auth",
         }
     }
 
     /// What must be there before it is asked.
     #[must_use]
-    pub const fn needs(&self) -> Needs {
+    pub fn needs(&self) -> Needs {
         match self {
-            Self::Jwt(_) | Self::KeyAuth(_) | Self::BasicAuth(_) => Needs::NOTHING,
+            Self::ForwardAuth(filter) => filter.needs(),
+            Self::Jwt(_)
+            | Self::KeyAuth(_)
+            | Self::BasicAuth(_)
+            | Self::MtlsAuth(_)
+            | Self::OAuth2Introspection(_) => Needs::NOTHING,
         }
     }
 
@@ -45,6 +62,9 @@ impl Method {
             Self::Jwt(filter) => filter.describe(),
             Self::KeyAuth(filter) => filter.describe(),
             Self::BasicAuth(filter) => filter.describe(),
+            Self::MtlsAuth(filter) => filter.describe(),
+            Self::OAuth2Introspection(filter) => filter.describe(),
+            Self::ForwardAuth(filter) => filter.describe(),
         }
     }
 
@@ -58,6 +78,9 @@ impl Method {
             Self::Jwt(filter) => filter.authenticate(exchange, outside, guard).await,
             Self::KeyAuth(filter) => filter.authenticate(exchange, outside, guard).await,
             Self::BasicAuth(filter) => filter.authenticate(exchange, outside, guard).await,
+            Self::MtlsAuth(filter) => filter.authenticate(exchange, outside, guard).await,
+            Self::OAuth2Introspection(filter) => filter.authenticate(exchange, outside, guard).await,
+            Self::ForwardAuth(filter) => filter.authenticate(exchange, outside, guard).await,
         }
     }
 }

@@ -7,7 +7,9 @@ use torana_config::{Document, Finding, Path};
 use torana_credential::directory::Directory;
 use torana_identity::Consumer;
 
-use super::{BasicAuthPlan, JwtPlan, KeyAuthPlan};
+use super::{
+    AskedPlan, BasicAuthPlan, ForwardAuthPlan, JwtPlan, KeyAuthPlan, MtlsAuthPlan, OAuth2IntrospectionPlan,
+};
 
 /// A way to say who calls.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +20,12 @@ pub enum AuthenticationPlan {
     KeyAuth(Arc<KeyAuthPlan>),
     /// A user name and a password.
     BasicAuth(Arc<BasicAuthPlan>),
+    /// A client certificate.
+    MtlsAuth(Arc<MtlsAuthPlan>),
+    /// A token that its issuer explains.
+    OAuth2Introspection(Arc<OAuth2IntrospectionPlan>),
+    /// A service that is asked.
+    ForwardAuth(Arc<ForwardAuthPlan>),
 }
 
 impl AuthenticationPlan {
@@ -28,6 +36,9 @@ impl AuthenticationPlan {
             Self::Jwt(_) => "jwt",
             Self::KeyAuth(_) => "key_auth",
             Self::BasicAuth(_) => "basic_auth",
+            Self::MtlsAuth(_) => "mtls_auth",
+            Self::OAuth2Introspection(_) => "oauth2_introspection",
+            Self::ForwardAuth(_) => "forward_auth",
         }
     }
 
@@ -35,9 +46,24 @@ impl AuthenticationPlan {
     pub fn identity_fields(&self) -> impl Iterator<Item = &str> {
         let claims = match self {
             Self::Jwt(plan) => plan.claims_to_headers.as_slice(),
-            Self::KeyAuth(_) | Self::BasicAuth(_) => &[],
+            Self::OAuth2Introspection(plan) => plan.claims_to_headers.as_slice(),
+            Self::KeyAuth(_) | Self::BasicAuth(_) | Self::MtlsAuth(_) | Self::ForwardAuth(_) => &[],
         };
-        claims.iter().map(|(_, field)| field.as_str())
+        let answers = match self {
+            Self::ForwardAuth(plan) => Some(plan.identity_fields()),
+            _ => None,
+        };
+        claims.iter().map(|(_, field)| field.as_str()).chain(answers.into_iter().flatten())
+    }
+
+    /// The service that it asks, if it asks one.
+    #[must_use]
+    pub fn asks(&self) -> Option<&AskedPlan> {
+        match self {
+            Self::OAuth2Introspection(plan) => Some(&plan.asked),
+            Self::ForwardAuth(plan) => Some(&plan.asked),
+            Self::Jwt(_) | Self::KeyAuth(_) | Self::BasicAuth(_) | Self::MtlsAuth(_) => None,
+        }
     }
 }
 

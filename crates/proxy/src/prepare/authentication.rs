@@ -5,8 +5,8 @@ use crate::registry::Registry;
 use std::sync::Arc;
 use torana_filter::{Consumer, Identity};
 use torana_filters::{
-    AuthenticationFilter, BasicAuthFilter, FailureLimit, Filter, JwtFilter, KeyAuthFilter, Method, Place,
-    RemoteKeys,
+    AuthenticationFilter, BasicAuthFilter, FailureLimit, Filter, ForwardAuthFilter, JwtFilter, KeyAuthFilter,
+    Method, MtlsAuthFilter, OAuth2IntrospectionFilter, Place, RemoteKeys,
 };
 use torana_plan::{AuthenticationPlan, PolicyPlan, RemoteKeysPlan, RoutePlan, Settings};
 
@@ -56,6 +56,11 @@ fn method(plan: &AuthenticationPlan, registry: &mut Registry) -> Arc<Method> {
     let made = match plan {
         AuthenticationPlan::KeyAuth(plan) => Method::KeyAuth(KeyAuthFilter::prepare(plan)),
         AuthenticationPlan::BasicAuth(plan) => Method::BasicAuth(BasicAuthFilter::prepare(plan)),
+        AuthenticationPlan::MtlsAuth(plan) => Method::MtlsAuth(MtlsAuthFilter::prepare(plan)),
+        AuthenticationPlan::OAuth2Introspection(plan) => {
+            Method::OAuth2Introspection(OAuth2IntrospectionFilter::prepare(plan))
+        }
+        AuthenticationPlan::ForwardAuth(plan) => Method::ForwardAuth(ForwardAuthFilter::prepare(plan)),
         AuthenticationPlan::Jwt(plan) => {
             Method::Jwt(JwtFilter::prepare(plan, |plan| remote_keys(plan, registry)))
         }
