@@ -1,5 +1,6 @@
 //! One certificate (RFC 5280), read once, with what configuration and logs say about it.
 
+use crate::distinguished;
 use crate::pem::PemError;
 use rustls::pki_types::CertificateDer;
 use std::fmt;
@@ -13,6 +14,7 @@ pub struct Certificate {
     der: CertificateDer<'static>,
     line: usize,
     subject: String,
+    common_name: Option<String>,
     issuer: String,
     raw_subject: Box<[u8]>,
     raw_issuer: Box<[u8]>,
@@ -55,8 +57,9 @@ impl Certificate {
         let names = names(&parsed);
         Ok(Self {
             line,
-            subject: text(&parsed.subject().to_string()),
-            issuer: text(&parsed.issuer().to_string()),
+            common_name: distinguished::common_name(parsed.subject()),
+            subject: distinguished::name(parsed.subject()),
+            issuer: distinguished::name(parsed.issuer()),
             raw_subject: parsed.subject().as_raw().into(),
             raw_issuer: parsed.issuer().as_raw().into(),
             public_key: parsed.public_key().raw.into(),
@@ -84,6 +87,12 @@ impl Certificate {
     #[must_use]
     pub fn subject(&self) -> &str {
         &self.subject
+    }
+
+    /// The common name of whom it is about, where it has exactly one.
+    #[must_use]
+    pub fn common_name(&self) -> Option<&str> {
+        self.common_name.as_deref()
     }
 
     /// Who signed it.
@@ -167,7 +176,7 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
 }
 
 /// Text of a peer's choosing, fit for a log and a header field: nothing but visible characters and spaces.
-fn text(from: &str) -> String {
+pub(crate) fn text(from: &str) -> String {
     from.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
 }
 

@@ -11,6 +11,8 @@ use std::fmt::Write;
 pub struct ClientCertificate {
     /// The subject, such as `CN=client-7, O=Example`.
     pub subject: String,
+    /// The common name, where the subject has exactly one.
+    pub common_name: Option<String>,
     /// The issuer, likewise.
     pub issuer: String,
     /// The alternative names, each with its kind: `DNS:a.test`, `URI:spiffe://x/y`, `email:a@b.test`, `IP:::1`.
@@ -21,6 +23,8 @@ pub struct ClientCertificate {
     pub not_after: i64,
     /// The certificate itself.
     pub der: Vec<u8>,
+    /// Those that the client has shown with it, which lead to an authority.
+    pub between: Vec<Vec<u8>>,
 }
 
 impl ClientCertificate {
@@ -37,7 +41,16 @@ impl ClientCertificate {
             fingerprint: fingerprint(der),
             not_after: certificate.not_after(),
             der: der.to_vec(),
+            between: Vec::new(),
+            common_name: certificate.common_name().map(str::to_owned),
         })
+    }
+
+    /// With those that the client has shown beside it.
+    #[must_use]
+    pub fn with_between<'d>(mut self, between: impl IntoIterator<Item = &'d [u8]>) -> Self {
+        self.between = between.into_iter().map(<[u8]>::to_vec).collect();
+        self
     }
 }
 

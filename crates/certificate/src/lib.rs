@@ -5,13 +5,16 @@
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly"))]
 
+mod authorities;
 mod certificate;
 mod client;
 mod date;
+mod distinguished;
 mod pair;
 mod pem;
 mod problem;
 
+pub use authorities::Authorities;
 pub use certificate::Certificate;
 pub use client::ClientCertificate;
 pub use date::date;

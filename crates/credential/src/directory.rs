@@ -8,9 +8,11 @@
 //! Built once from a configuration and never changed.
 
 mod build;
+mod certificate;
 mod password;
 
 pub use build::{Builder, Duplicate};
+pub use certificate::{Ambiguous, NameKind};
 pub use password::{Password, PasswordError};
 
 use crate::jose::VerifyingKey;
@@ -39,6 +41,7 @@ pub struct Directory {
     hmac: HashMap<Box<str>, Known<SignatureKey>>,
     jwt: HashMap<Box<str>, Known<VerifyingKey>>,
     certificates: HashMap<[u8; 32], Known<()>>,
+    certificate_names: certificate::CertificateNames,
     sigv4: HashMap<Box<str>, Known<AccessSecret>>,
     hasher: RandomState,
     /// Changes with anything in it, within one run of the program.

@@ -107,6 +107,10 @@ reasons! {
     CredentialsExpired, "credentials_expired", Client, 401, "The credentials are not valid.";
     /// The keys that verify credentials were never fetched: nobody can be judged.
     KeysUnavailable, "keys_unavailable", Gateway, 503, "Credentials cannot be verified at the moment; try again.";
+    /// The service that decides whether requests may pass gave no usable answer.
+    ForwardAuthUnavailable, "forward_auth_unavailable", Gateway, 503, "It cannot be decided at the moment whether you may do this; try again.";
+    /// The server that says what tokens mean gave no usable answer.
+    IntrospectionUnavailable, "introspection_unavailable", Gateway, 503, "Credentials cannot be verified at the moment; try again.";
     /// Too many wrong credentials came from this address.
     AuthenticationLimited, "authentication_limited", Client, 429, "Too many requests; try again later.";
     /// The caller is known but may not do this.

@@ -1,6 +1,6 @@
 //! One request and what becomes known about it on its way, in named slots.
 
-use crate::Identity;
+use crate::{Identity, Response};
 use bytes::Bytes;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -71,6 +71,9 @@ pub struct Exchange {
     pub identity: Option<Arc<Identity>>,
     /// What ways to say who calls have refused so far, while another may still succeed.
     pub refusal: Option<Box<Fault>>,
+    /// What the client gets in place of the gateway's own words when it is refused, where a service that
+    /// was asked said it.
+    pub answer: Option<Box<Response>>,
     /// The certificate that the client has shown, verified when its connection was made.
     pub client_certificate: Option<Arc<ClientCertificate>>,
     /// The narrowest limit that was asked.
@@ -94,6 +97,7 @@ impl Default for Exchange {
             moment: Moment::default(),
             identity: None,
             refusal: None,
+            answer: None,
             client_certificate: None,
             limit: None,
             limits: Vec::new(),
@@ -124,6 +128,7 @@ impl Exchange {
             identity,
             refusal,
             client_certificate,
+            answer,
             limit,
             limits,
             would_refuse,
@@ -138,6 +143,7 @@ impl Exchange {
         *identity = None;
         *refusal = None;
         *client_certificate = None;
+        *answer = None;
         *limit = None;
         limits.clear();
         would_refuse.clear();

@@ -9,6 +9,7 @@ pub(crate) mod cache;
 mod consumer_fields;
 mod failures;
 pub(crate) mod locations;
+pub(crate) mod lookup;
 mod method;
 pub(crate) mod once;
 pub(crate) mod signed;
@@ -120,9 +121,12 @@ impl AuthenticationFilter {
         {
             failures.count(exchange.client_address, exchange.moment.since_start);
         }
-        let fault = match exchange.refusal.take() {
-            Some(before) => joined(*before, fault),
-            None => fault,
+        // What an asked service said is given only where its refusal is the one that counts.
+        let answer = exchange.answer.take();
+        let (fault, is_own) = match exchange.refusal.take() {
+            Some(before) if answer.is_some() && weight(&fault) >= weight(&before) => (fault, true),
+            Some(before) => (joined(*before, fault), false),
+            None => (fault, true),
         };
         if !self.place.all && !self.place.last {
             exchange.refusal = Some(Box::new(fault));
@@ -133,7 +137,10 @@ impl AuthenticationFilter {
             Some(anonymous) if fault.status() < 500 && fault.reason != Reason::AuthenticationLimited => {
                 accept(exchange, anonymous)
             }
-            _ => Verdict::Fail(fault),
+            _ => {
+                exchange.answer = answer.filter(|_| is_own);
+                Verdict::Fail(fault)
+            }
         }
     }
 }
@@ -166,14 +173,18 @@ fn accept(exchange: &mut Exchange, identity: &Arc<Identity>) -> Verdict {
     Verdict::Continue
 }
 
-/// Of two refusals the one that says more, with the challenges of both. That something could not be decided
-/// says most: the other way might have been the caller's.
-fn joined(before: Fault, after: Fault) -> Fault {
-    let weight = |fault: &Fault| match fault.reason {
+/// How much a refusal says.
+fn weight(fault: &Fault) -> u8 {
+    match fault.reason {
         Reason::CredentialsMissing => 0,
         Reason::CredentialsInvalid | Reason::CredentialsExpired => 1,
         _ => 2,
-    };
+    }
+}
+
+/// Of two refusals the one that says more, with the challenges of both. That something could not be decided
+/// says most: the other way might have been the caller's.
+fn joined(before: Fault, after: Fault) -> Fault {
     let (mut told, other) = if weight(&after) > weight(&before) { (after, before) } else { (before, after) };
     if told.status() == 401 {
         for (name, value) in other.fields() {

@@ -1,7 +1,7 @@
 //! Fields that only the gateway may set: a client that sends one claims to be somebody.
 //!
-//! Services that see fields as variables (CGI, WSGI, Rack) read `X_User_Id` and `X-User-Id` alike, so `_`
-//! and `-` are one here too.
+//! Services that see fields as variables (CGI, WSGI, Rack) read `X_User_Id` and `X-User-Id` alike, and PHP
+//! `X.User.Id` too, so everything but letters and digits is one here.
 
 use torana_http::{Fields, Known, KnownSet};
 
@@ -29,21 +29,26 @@ const LONGEST: usize = 63;
 /// Names that are removed from every request before anything else looks at it.
 #[derive(Clone, Debug)]
 pub struct ReservedFields {
-    /// In lower case, with `-` for `_`, by their length.
+    /// In lower case, with `-` for what is neither letter nor digit, by their length.
     by_length: Vec<Vec<Box<[u8]>>>,
     /// Those of them that are well-known.
     known: KnownSet,
 }
 
 fn folded(byte: u8) -> u8 {
-    if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() }
+    if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
 }
 
 impl ReservedFields {
     /// These, and those that are always reserved.
     pub fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
+        Self::only(ALWAYS.into_iter().chain(names))
+    }
+
+    /// These alone.
+    pub fn only<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
         let mut by_length: Vec<Vec<Box<[u8]>>> = vec![Vec::new(); LONGEST.saturating_add(1)];
-        for name in ALWAYS.into_iter().chain(names) {
+        for name in names {
             let name: Box<[u8]> = name.bytes().map(folded).collect();
             if let Some(known) = by_length.get_mut(name.len()).filter(|known| !known.contains(&name)) {
                 known.push(name);
@@ -61,8 +66,13 @@ impl ReservedFields {
         self.by_length.get(name.len()).is_some_and(|known| known.iter().any(|known| same(known)))
     }
 
-    /// Removes them, and the well-known ones of `others` with them.
-    pub fn strip(&self, fields: &mut Fields, others: KnownSet) {
+    /// Removes them.
+    pub fn strip(&self, fields: &mut Fields) {
+        self.strip_with(fields, KnownSet::of(&[]));
+    }
+
+    /// Removes them, and the well-known ones of `others` in the same go.
+    pub fn strip_with(&self, fields: &mut Fields, others: KnownSet) {
         fields.strip(self.known.and(others), |name| self.contains(name));
     }
 }
@@ -75,13 +85,23 @@ mod tests {
     fn a_claimed_identity_is_removed_however_it_is_written() {
         let reserved = ReservedFields::new(["X-User-Id", "X-Internal"]);
         let mut fields = Fields::default();
-        for name in ["X-User-Id", "x-user-id", "X-USER-ID", "X_User_Id", "x-user_id", "x-consumer-ID", "te"] {
+        for name in [
+            "X-User-Id",
+            "x-user-id",
+            "X-USER-ID",
+            "X_User_Id",
+            "x-user_id",
+            "x-consumer-ID",
+            "X.User.Id",
+            "X-User~Id",
+            "te",
+        ] {
             fields.append(name, b"admin").unwrap();
         }
         for name in ["X-Other", "X-User-Idx", "X-User-I", "User-Id"] {
             fields.append(name, b"kept").unwrap();
         }
-        reserved.strip(&mut fields, KnownSet::of(&[Known::Te]));
+        reserved.strip_with(&mut fields, KnownSet::of(&[Known::Te]));
         let left: Vec<&[u8]> = fields.iter().map(|(name, _)| name).collect();
         assert_eq!(left, [&b"X-Other"[..], b"X-User-Idx", b"X-User-I", b"User-Id"]);
     }

@@ -7,12 +7,12 @@
 //! Verified tokens are remembered, bounded, and compared byte by byte; times are compared on every use, and
 //! what was verified by keys that have been replaced is verified anew.
 
-mod claims;
-mod invalid;
+pub(crate) mod claims;
+pub(crate) mod invalid;
 mod issuers;
 mod mint;
 mod remote;
-mod source;
+pub(crate) mod source;
 
 pub use remote::RemoteKeys;
 

@@ -5,7 +5,7 @@ pub(crate) mod access;
 mod authentication;
 mod http2;
 mod listeners;
-mod pem;
+pub(crate) mod pem;
 mod policies;
 mod routes;
 mod services;
@@ -32,7 +32,7 @@ pub(crate) fn build(
 ) -> Plan {
     let settings = settings(document, resolver, findings);
     let services = services::services(document, resolver, findings);
-    let routes = routes::routes(document, &services, consumers, findings);
+    let routes = routes::routes(document, &services, consumers, resolver, findings);
     Plan { settings, consumers: Arc::clone(consumers), services, routes }
 }
 

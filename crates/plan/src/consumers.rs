@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use torana_config::written::{
-    ConsumerBasicConfig, ConsumerConfig, ConsumerHmacConfig, ConsumerJwtConfig, ConsumerKeyForm,
-    SignatureAlgorithm,
+    ConsumerBasicConfig, ConsumerCertificateConfig, ConsumerConfig, ConsumerHmacConfig, ConsumerJwtConfig,
+    ConsumerKeyForm, SignatureAlgorithm,
 };
 use torana_config::{Document, Finding, Path, Resolver, parse_consumers};
-use torana_credential::directory::{AccessSecret, Builder, Directory, Duplicate, Password};
+use torana_credential::directory::{AccessSecret, Builder, Directory, Duplicate, NameKind, Password};
 use torana_credential::jose::{Algorithm, VerifyingKey};
 use torana_credential::signature::SignatureKey;
 use torana_identity::Consumer;
@@ -104,8 +104,7 @@ fn add(builder: &mut Builder, config: &ConsumerConfig) -> Result<(), String> {
         builder.token_key(&jwt.key, token_key(jwt)?).map_err(said)?;
     }
     for certificate in &config.certificates {
-        let print = hexadecimal(&certificate.sha256).ok_or("a `sha256` is 64 hexadecimal digits")?;
-        builder.certificate(print).map_err(said)?;
+        self::certificate(builder, certificate)?;
     }
     for access in &config.sigv4 {
         if access.secret_access_key.expose().is_empty() {
@@ -160,6 +159,33 @@ fn signature_key(config: &ConsumerHmacConfig) -> Result<SignatureKey, String> {
         _ => return Err("a key of signatures is exactly one of `secret` and `public_key`".into()),
     };
     made.map_err(|error| format!("a key of signatures cannot be used: {error}"))
+}
+
+fn certificate(builder: &mut Builder, config: &ConsumerCertificateConfig) -> Result<(), String> {
+    let dns = config.dns.as_ref().map(|name| name.to_ascii_lowercase());
+    let names = [
+        (NameKind::Subject, &config.subject),
+        (NameKind::Any, &config.name),
+        (NameKind::Dns, &dns),
+        (NameKind::Mail, &config.email),
+        (NameKind::Uri, &config.uri),
+    ];
+    let mut given = names.into_iter().filter_map(|(kind, name)| Some((kind, name.as_deref()?)));
+    match (&config.sha256, given.next(), given.next()) {
+        (Some(digits), None, None) if config.issuer.is_none() => {
+            let print = hexadecimal(digits).ok_or("a `sha256` is 64 hexadecimal digits")?;
+            builder.certificate(print).map_err(said)
+        }
+        (Some(_), None, None) => Err("a `sha256` is one certificate, whoever its `issuer` is".into()),
+        (None, Some((_, "")), None) => Err("the name of a certificate is empty".into()),
+        (None, Some((kind, name)), None) => {
+            builder.certificate_name(kind, name, config.issuer.as_deref()).map_err(said)
+        }
+        _ => {
+            Err("a certificate is exactly one of `sha256`, `subject`, `name`, `dns`, `email` and `uri`"
+                .into())
+        }
+    }
 }
 
 fn hexadecimal(text: &str) -> Option<[u8; 32]> {

@@ -9,7 +9,8 @@ use std::collections::HashSet;
 use torana_config::{Document, Finding, Path};
 
 use crate::plan::{Action, Plan};
-use crate::policy::PolicyPlan;
+use crate::policy::{AuthenticationPlan, PolicyPlan};
+use crate::tls::ListenerPlan;
 
 pub(crate) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>) {
     addresses::lint(document, plan, findings);
@@ -17,6 +18,7 @@ pub(crate) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
     unused_services(document, plan, findings);
     scopes::lint(document, findings);
     identity(document, plan, findings);
+    certificates(plan, findings);
     for place in document.secrets_in_clear() {
         let finding =
             Finding::warning("secret-in-clear", "a secret stands in the file in clear text").at(place);
@@ -30,12 +32,37 @@ fn unused_services(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
     let splits = routes.iter().filter_map(|route| route.split.as_ref());
     let splits = splits.flat_map(|split| split.to.keys().map(String::as_str));
     let mirrors = routes.iter().filter_map(|route| Some(&*route.mirror.as_ref()?.service));
-    let named: HashSet<&str> = own.chain(splits).chain(mirrors).collect();
-    for service in plan.services.iter().filter(|service| !named.contains(&*service.name)) {
+    let policies = plan.routes.iter().flat_map(|route| &route.policies);
+    let asked = policies.filter_map(|planned| match &planned.policy {
+        PolicyPlan::Authentication(way) => Some(&*way.asks()?.name),
+        _ => None,
+    });
+    let named: HashSet<&str> = own.chain(splits).chain(mirrors).chain(asked).collect();
+    let written = &document.config().services;
+    let written = plan.services.iter().filter(|service| written.contains_key(&*service.name));
+    for service in written.filter(|service| !named.contains(&*service.name)) {
         let place = document.key_span_at(&Path::root().key("services").key(&service.name));
         let finding =
             Finding::warning("unused-service", format!("no route leads to the service `{}`", service.name));
         findings.push(finding.at(place).help("add a route with it, or remove it"));
+    }
+}
+
+/// `mtls_auth` where no listener asks for certificates: nobody could pass.
+fn certificates(plan: &Plan, findings: &mut Vec<Finding>) {
+    let asks = |listener: &ListenerPlan| listener.tls.as_ref().is_some_and(|tls| tls.client_auth.is_some());
+    if plan.settings.listen.iter().any(asks) {
+        return;
+    }
+    let policies = plan.routes.iter().flat_map(|route| &route.policies);
+    let ways = policies.filter(|planned| {
+        matches!(planned.policy, PolicyPlan::Authentication(AuthenticationPlan::MtlsAuth(_)))
+    });
+    let mut said = HashSet::new();
+    for planned in ways.filter(|planned| said.insert(planned.span.start)) {
+        let message = "no listener asks clients for certificates: nobody could pass";
+        let finding = Finding::warning("no-client-certificates", message).at(planned.span.clone());
+        findings.push(finding.help("add `client_auth` to the `tls` of a listener"));
     }
 }
 

@@ -12,7 +12,7 @@ use torana_testkit::{Client, Origin, Reply};
 use yaml::Running;
 
 /// Pieces of paths, honest and not.
-const PIECES: [&str; 36] = [
+const PIECES: [&str; 43] = [
     "admin",
     "admin",
     "admin",
@@ -49,6 +49,13 @@ const PIECES: [&str; 36] = [
     "?q=/admin",
     "#/admin",
     "*",
+    "admin./",
+    "admin;/..",
+    "%2e%2e%2f",
+    "/.%2e/",
+    "%c0%ae%c0%ae/",
+    "/public/..%2fadmin",
+    "?_method=GET&access_token=x",
 ];
 
 fn target() -> impl Strategy<Value = String> {
@@ -64,6 +71,8 @@ fn target() -> impl Strategy<Value = String> {
         "http://other.test",
         "http://u@api.test",
         "https://api.test",
+        "http://api.test.",
+        "http://api.test:443",
     ]);
     (authority, path).prop_map(|(authority, path)| format!("{authority}{path}"))
 }
@@ -99,8 +108,21 @@ fn fields() -> impl Strategy<Value = Vec<String>> {
             "X-User-Id: root",
             "X-Authenticated-Userid: root",
             "X-HTTP-Method-Override: OPTIONS",
+            "X-HTTP-Method: GET",
+            "X-Method-Override: HEAD",
+            "X-Forwarded-Method: OPTIONS",
+            "X-Forwarded-Uri: /public/x",
+            "X-Forwarded-Uri: /public/x",
+            "X-Forwarded-Host: other.test",
+            "X-Forwarded-Proto: https",
+            "X-Forwarded-Client-Cert: Subject=\"CN=root\"",
+            "Client-Cert: :AAAA:",
+            "X-SSL-Client-Verify: SUCCESS",
+            "X.User.Id: root",
+            "apikey: made-up",
+            "Cookie: session=root; token=root",
             "X-Original-URL: /admin",
-            "X-Rewrite-URL: /admin",
+            "X-Rewrite-URL: /public/x",
             "X-Forwarded-For: 127.0.0.1",
             "X-Forwarded-Prefix: /admin",
             "Forwarded: for=127.0.0.1",
@@ -229,5 +251,92 @@ routes:
         let target = request.head_text().split(' ').nth(1).unwrap_or_default().to_owned();
         let read = lenient(&target);
         assert_ne!(read.first().map(String::as_str), Some("admin"), "{target} is read as {read:?}");
+    }
+}
+
+/// Everybody who could vouch for a caller is asked, and nobody does.
+#[test]
+fn nothing_that_others_are_asked_about_passes_without_their_yes() {
+    let (open, closed) = (Origin::always(Reply::ok("open")), Origin::always(Reply::ok("closed")));
+    let door = Origin::respond(|request| match request.header("Authorization") {
+        Some("Bearer the right one") => Reply::ok("").header("X-User-Id", "u"),
+        Some(_) => Reply::status(403),
+        None => Reply::status(302).header("Location", "/login").header("X-User-Id", "root"),
+    });
+    let login = Origin::always(Reply::ok(r#"{"active":false,"sub":"root","roles":["admin"]}"#));
+    let asked = "forward_auth: { service: door, request_headers: [\"*\"], response_headers: [X-User-Id], refusals: [401, 403, 302], cache: { headers: [Authorization, Cookie] } }";
+    let gateway = Running::start(&format!(
+        "access_log: off
+limits: {{ failed_credentials: off }}
+services:
+  open: {{ endpoints: [{}] }}
+  closed: {{ endpoints: [{}] }}
+  door: {{ endpoints: [{}] }}
+  login: {{ endpoints: [{}] }}
+consumers: [{{ username: root, keys: [the-right-one], certificates: [{{ name: root }}] }}]
+policies: {{ cors: https://app.test }}
+routes:
+- {{ path: /public/*, service: open, policies: {{ access: public }} }}
+- {{ path: /admin/*, service: closed, policies: {{ {asked} }} }}
+- {{ path: /x/*, service: closed, policies: {{ oauth2_introspection: {{ service: login, from: {{ headers: [Authorization], cookies: [token], query: [access_token] }} }} }} }}
+- {{ path: /*, service: closed, policies: {{ auth: any, mtls_auth: on, key_auth: {{}}, {asked} }} }}
+",
+        open.url(),
+        closed.url(),
+        door.url(),
+        login.url()
+    ));
+    for (path, status) in
+        [("/public/x", 200), ("/admin/x", 302), ("/x/y?access_token=made-up", 401), ("/", 302)]
+    {
+        let head = format!("GET {path} HTTP/1.1\nHost: api.test");
+        assert_eq!(guard::ask(&gateway, &head).status, status, "{path}");
+    }
+    send(&gateway, 1_000);
+    let reached: Vec<String> =
+        closed.requests().iter().map(torana_testkit::ReceivedRequest::head_text).collect();
+    assert!(reached.is_empty(), "{reached:#?}");
+    assert!(open.count() > 0 && door.count() > 0 && login.count() > 0, "all are asked");
+    for request in open.requests() {
+        let head = request.head_text();
+        assert!(!head.contains("User-Id: root") && !head.contains("User.Id: root"), "{head}");
+    }
+    for question in door.requests() {
+        for name in ["X-Forwarded-Method", "X-Forwarded-Uri", "X-Forwarded-Host", "X-Forwarded-Proto"] {
+            assert_eq!(question.header_all(name).len(), 1, "{name}: {}", question.head_text());
+        }
+    }
+    let right = "GET /admin/x HTTP/1.1\nHost: api.test\nAuthorization: Bearer the right one";
+    assert_eq!(guard::ask(&gateway, right).status, 200);
+    assert_eq!(closed.only_request().header("X-User-Id"), Some("u"));
+}
+
+/// A service that decides by what it is told of the request decides about the request that arrives.
+#[test]
+fn what_is_asked_about_is_what_arrives() {
+    let origin = Origin::always(Reply::ok("in"));
+    let may = |method: &str, uri: &str| method != "DELETE" && !uri.starts_with("/admin");
+    let door = Origin::respond(move |request| {
+        let told = |name: &str| request.header(name).unwrap_or_default().to_owned();
+        match may(&told("X-Forwarded-Method"), &told("X-Forwarded-Uri")) {
+            true => Reply::ok(""),
+            false => Reply::status(403),
+        }
+    });
+    let gateway = Running::start(&format!(
+        "access_log: off
+limits: {{ failed_credentials: off }}
+services: {{ api: {{ endpoints: [{}] }}, door: {{ endpoints: [{}] }} }}
+routes: [{{ path: /*, service: api, policies: {{ forward_auth: {{ service: door, cache: {{ headers: [] }} }} }} }}]
+",
+        origin.url(),
+        door.url()
+    ));
+    send(&gateway, 1_000);
+    let requests = origin.requests();
+    assert!(requests.len() > 5, "{} requests went through", requests.len());
+    assert!(door.count() > 5, "{} questions", door.count());
+    for request in requests {
+        assert!(may(&request.method, &request.target), "{} {}", request.method, request.target);
     }
 }

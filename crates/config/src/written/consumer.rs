@@ -209,12 +209,31 @@ impl ConsumerJwtConfig {
     }
 }
 
-/// A client certificate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+/// Client certificates, by exactly one of `sha256`, `subject`, `name`, `dns`, `email` and `uri`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(deny_unknown_fields, default)]
 pub struct ConsumerCertificateConfig {
-    /// The SHA-256 of its DER in hexadecimal; colons are skipped.
-    pub sha256: String,
+    /// The SHA-256 of one's DER in hexadecimal; colons are skipped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// The whole subject, such as `CN=client-7, O=Example`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// An alternative name of any kind, or the common name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// An alternative name that is a DNS name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns: Option<String>,
+    /// An alternative name that is an address of mail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// An alternative name that is a URI, such as `spiffe://example.org/billing`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uri: Option<String>,
+    /// The subject of the authority that signed it, so that no other can vouch for the name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
 }
 
 /// An AWS access key.

@@ -3,15 +3,19 @@
 mod access;
 mod acl;
 mod allow_if;
+mod asking;
 mod auth;
 mod basic_auth;
 mod bot_detection;
 mod cors;
 mod csrf;
+mod forward_auth;
 mod hmac_auth;
 mod ip_restriction;
 mod jwt;
 mod key_auth;
+mod mtls_auth;
+mod oauth2_introspection;
 mod rate_limit;
 mod request_size;
 mod required_headers;
@@ -22,11 +26,13 @@ mod sigv4;
 pub use access::AccessConfig;
 pub use acl::{AclConfig, AclForm, AclGroups};
 pub use allow_if::{AllowIfConfig, AllowIfForm};
+pub use asking::{AskFailure, AskMethod, ConsumerLookup};
 pub use auth::{AuthConfig, AuthForm, AuthRequire};
 pub use basic_auth::BasicAuthConfig;
 pub use bot_detection::BotDetectionConfig;
 pub use cors::{CorsConfig, CorsForm};
 pub use csrf::CsrfConfig;
+pub use forward_auth::{ForwardAuthCacheConfig, ForwardAuthConfig, ForwardAuthIdentityConfig, RequestPart};
 pub use hmac_auth::{BodyTie, HmacAuthConfig, HmacScheme, MacAlgorithm, MessageSignaturesConfig, Replay};
 pub use ip_restriction::IpRestrictionConfig;
 pub use jwt::{
@@ -34,6 +40,10 @@ pub use jwt::{
     TokenSourcesConfig, UpstreamToken, UpstreamTokenConfig, UpstreamTokenForm,
 };
 pub use key_auth::KeyAuthConfig;
+pub use mtls_auth::{CertificateConsumers, CertificateGroup, ConsumerName, MtlsAuthConfig};
+pub use oauth2_introspection::{
+    OAuth2ClientAuth, OAuth2ClientConfig, OAuth2IntrospectionCacheConfig, OAuth2IntrospectionConfig,
+};
 pub use rate_limit::{
     CostConfig, CostForm, LimitHeaders, LimitKey, LimitKeyForm, LimitMode, MissingKey, NamedKey,
     RateLimitConfig, RateLimitForm, RateLimitsConfig, StoreFailure, WindowConfig, WindowForm, WindowKind,
@@ -95,6 +105,15 @@ pub struct PoliciesConfig {
     /// Callers sign requests as AWS clients do (Signature Version 4).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sigv4: Option<Switch<SigV4Config>>,
+    /// Callers show a certificate: `on`, or a mapping.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mtls_auth: Option<Switch<Defaulted<MtlsAuthConfig>>>,
+    /// Callers show a token of which an authorization server says what it means (RFC 7662).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oauth2_introspection: Option<Switch<OAuth2IntrospectionConfig>>,
+    /// A service is asked whether a request may pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forward_auth: Option<Switch<ForwardAuthConfig>>,
     /// Callers have a role: a list of which one is enough, or a mapping.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub roles: Option<Switch<RolesForm>>,
@@ -136,6 +155,9 @@ impl PoliciesConfig {
             basic_auth,
             hmac_auth,
             sigv4,
+            mtls_auth,
+            oauth2_introspection,
+            forward_auth,
             roles,
             acl,
             allow_if,

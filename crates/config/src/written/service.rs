@@ -76,6 +76,16 @@ pub struct ServiceConfig {
 }
 
 impl ServiceConfig {
+    /// A service at one place with every default.
+    ///
+    /// # Panics
+    /// Never: a service needs nothing but an endpoint.
+    #[must_use]
+    pub fn at(endpoint: &EndpointUrl) -> Self {
+        let written = serde_json::json!({ "endpoints": [endpoint.to_string()] });
+        serde_json::from_value(written).expect("a service needs nothing but an endpoint")
+    }
+
     fn default_host() -> String {
         "preserve".into()
     }

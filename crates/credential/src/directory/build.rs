@@ -1,6 +1,6 @@
 //! Building a directory, one consumer after the other, so that a large file needs no second copy in memory.
 
-use super::{AccessSecret, ApiKey, Directory, Known, Password, key_digest};
+use super::{AccessSecret, ApiKey, Directory, Known, NameKind, Password, key_digest};
 use crate::jose::VerifyingKey;
 use crate::signature::SignatureKey;
 use hashbrown::HashTable;
@@ -36,6 +36,7 @@ impl Default for Builder {
                 hmac: HashMap::new(),
                 jwt: HashMap::new(),
                 certificates: HashMap::new(),
+                certificate_names: HashMap::new(),
                 sigv4: HashMap::new(),
                 hasher: RandomState::new(),
                 fingerprint: 0,
@@ -158,6 +159,21 @@ impl Builder {
     pub fn certificate(&mut self, fingerprint: [u8; 32]) -> Result<(), Duplicate> {
         let consumer = self.last();
         add(&mut self.made.certificates, fingerprint, (), consumer, "certificate")
+    }
+
+    /// Adds a name of certificates, of one issuer alone where that is given.
+    ///
+    /// # Errors
+    /// Another consumer has it.
+    pub fn certificate_name(
+        &mut self,
+        kind: NameKind,
+        name: &str,
+        issuer: Option<&str>,
+    ) -> Result<(), Duplicate> {
+        let consumer = self.last();
+        let name = (kind, name.into(), issuer.map(Into::into));
+        add(&mut self.made.certificate_names, name, (), consumer, "name of certificates")
     }
 
     /// Adds an access key with its secret.

@@ -2,9 +2,12 @@
 
 use super::{Authenticate, Guard};
 use crate::basic_auth::BasicAuthFilter;
+use crate::forward_auth::ForwardAuthFilter;
 use crate::hmac_auth::HmacAuthFilter;
 use crate::jwt::JwtFilter;
 use crate::key_auth::KeyAuthFilter;
+use crate::mtls_auth::MtlsAuthFilter;
+use crate::oauth2_introspection::OAuth2IntrospectionFilter;
 use crate::sigv4::SigV4Filter;
 use std::sync::Arc;
 use torana_fault::Fault;
@@ -23,6 +26,12 @@ pub enum Method {
     HmacAuth(HmacAuthFilter),
     /// A signature over the request, as AWS clients make it.
     SigV4(SigV4Filter),
+    /// A client certificate.
+    MtlsAuth(MtlsAuthFilter),
+    /// A token that its issuer explains.
+    OAuth2Introspection(OAuth2IntrospectionFilter),
+    /// A service that is asked.
+    ForwardAuth(ForwardAuthFilter),
 }
 
 impl Method {
@@ -35,6 +44,9 @@ impl Method {
             Self::BasicAuth(_) => "basic_auth",
             Self::HmacAuth(_) => "hmac_auth",
             Self::SigV4(_) => "sigv4",
+            Self::MtlsAuth(_) => "mtls_auth",
+            Self::OAuth2Introspection(_) => "oauth2_introspection",
+            Self::ForwardAuth(_) => "forward_auth",
         }
     }
 
@@ -42,9 +54,14 @@ impl Method {
     #[must_use]
     pub fn needs(&self, exchange: &Exchange) -> Needs {
         match self {
-            Self::Jwt(_) | Self::KeyAuth(_) | Self::BasicAuth(_) => Needs::NOTHING,
+            Self::Jwt(_)
+            | Self::KeyAuth(_)
+            | Self::BasicAuth(_)
+            | Self::MtlsAuth(_)
+            | Self::OAuth2Introspection(_) => Needs::NOTHING,
             Self::HmacAuth(filter) => filter.needs(exchange),
             Self::SigV4(filter) => filter.needs(exchange),
+            Self::ForwardAuth(filter) => filter.needs(),
         }
     }
 
@@ -57,6 +74,9 @@ impl Method {
             Self::BasicAuth(filter) => filter.describe(),
             Self::HmacAuth(filter) => filter.describe(),
             Self::SigV4(filter) => filter.describe(),
+            Self::MtlsAuth(filter) => filter.describe(),
+            Self::OAuth2Introspection(filter) => filter.describe(),
+            Self::ForwardAuth(filter) => filter.describe(),
         }
     }
 
@@ -73,6 +93,11 @@ impl Method {
             Self::BasicAuth(filter) => Box::pin(filter.authenticate(exchange, outside, guard)).await,
             Self::HmacAuth(filter) => Box::pin(filter.authenticate(exchange, outside, guard)).await,
             Self::SigV4(filter) => Box::pin(filter.authenticate(exchange, outside, guard)).await,
+            Self::OAuth2Introspection(filter) => {
+                Box::pin(filter.authenticate(exchange, outside, guard)).await
+            }
+            Self::ForwardAuth(filter) => Box::pin(filter.authenticate(exchange, outside, guard)).await,
+            Self::MtlsAuth(filter) => filter.authenticate(exchange, outside, guard).await,
         }
     }
 }

@@ -59,7 +59,7 @@ impl Verified {
             expires,
             issued,
             not_before: time(&claims, "nbf", f64::ceil)?,
-            fields: fields(&claims, plan)?,
+            fields: fields(&claims, &plan.claims_to_headers)?,
             issuer,
             generation,
             minted: Mutex::default(),
@@ -110,7 +110,7 @@ impl Verified {
 
 /// A `NumericDate`, which may have a fraction; rounded so that the token is accepted for less time, not more.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range by the check before")]
-fn time(
+pub(crate) fn time(
     claims: &Map<String, Value>,
     name: &'static str,
     round: fn(f64) -> f64,
@@ -126,7 +126,7 @@ fn time(
 }
 
 /// Text, or a whole number as some issuers write user identifiers.
-fn consumer(claims: &Map<String, Value>, name: &str) -> Result<String, Invalid> {
+pub(crate) fn consumer(claims: &Map<String, Value>, name: &str) -> Result<String, Invalid> {
     match torana_identity::claim(claims, name) {
         Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),
         Some(Value::Number(number)) if number.is_u64() || number.is_i64() => Ok(number.to_string()),
@@ -135,7 +135,7 @@ fn consumer(claims: &Map<String, Value>, name: &str) -> Result<String, Invalid> 
 }
 
 /// A list of texts, or one text with words between spaces as in `scope` (RFC 8693 section 4.2).
-fn texts(claims: &Map<String, Value>, name: &str) -> Result<Vec<String>, Invalid> {
+pub(crate) fn texts(claims: &Map<String, Value>, name: &str) -> Result<Vec<String>, Invalid> {
     match torana_identity::claim(claims, name) {
         None | Some(Value::Null) => Ok(Vec::new()),
         Some(Value::String(text)) => Ok(text.split_ascii_whitespace().map(str::to_owned).collect()),
@@ -149,9 +149,12 @@ fn texts(claims: &Map<String, Value>, name: &str) -> Result<Vec<String>, Invalid
 
 /// Text as it is, lists of texts with commas, anything else as JSON. A claim that is absent sends nothing; one
 /// that no field can carry refuses the token, because a service would take its absence for another meaning.
-fn fields(claims: &Map<String, Value>, plan: &JwtPlan) -> Result<Vec<(String, Vec<u8>)>, Invalid> {
-    let mut fields = Vec::with_capacity(plan.claims_to_headers.len());
-    for (claim, field) in &plan.claims_to_headers {
+pub(crate) fn fields(
+    claims: &Map<String, Value>,
+    wanted: &[(String, String)],
+) -> Result<Vec<(String, Vec<u8>)>, Invalid> {
+    let mut fields = Vec::with_capacity(wanted.len());
+    for (claim, field) in wanted {
         let text = match torana_identity::claim(claims, claim) {
             None | Some(Value::Null) => continue,
             Some(Value::String(text)) => text.clone(),

@@ -9,10 +9,10 @@ use torana_http::{Known, RequestHead};
 
 /// Where it was found: everywhere that it is looked for, it is taken out again if at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Found;
+pub(crate) struct Found;
 
 /// Finds the token.
-pub(super) fn find<'r>(
+pub(crate) fn find<'r>(
     request: &'r RequestHead,
     from: &'r TokenSourcesConfig,
 ) -> Result<(Cow<'r, [u8]>, Found), Invalid> {
@@ -55,7 +55,7 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
 }
 
 /// Takes the token out, wherever it may stand.
-pub(super) fn remove(request: &mut RequestHead, from: &TokenSourcesConfig, _: Found) {
+pub(crate) fn remove(request: &mut RequestHead, from: &TokenSourcesConfig, _: Found) {
     for name in &from.headers {
         let is_authorization = name.eq_ignore_ascii_case(Known::Authorization.as_str());
         if !is_authorization || request.fields.get(name.as_str()).and_then(bearer).is_some() {

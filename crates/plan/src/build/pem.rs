@@ -8,15 +8,15 @@ use torana_config::written::CertificateConfig;
 use torana_config::{Document, Finding, Path, Resolver, Severity};
 
 /// Reads PEM and reports about it, with the place in the configuration and the line in the file.
-pub(super) struct Reader<'a> {
-    pub(super) document: &'a Document,
-    pub(super) resolver: &'a dyn Resolver,
-    pub(super) findings: &'a mut Vec<Finding>,
+pub(crate) struct Reader<'a> {
+    pub(crate) document: &'a Document,
+    pub(crate) resolver: &'a dyn Resolver,
+    pub(crate) findings: &'a mut Vec<Finding>,
 }
 
 impl Reader<'_> {
     /// A certificate with its key, when both are good.
-    pub(super) fn pair(&mut self, path: &Path, config: &CertificateConfig) -> Option<Arc<CertifiedPair>> {
+    pub(crate) fn pair(&mut self, path: &Path, config: &CertificateConfig) -> Option<Arc<CertifiedPair>> {
         let chain = self.text(&path.key("cert"), &config.cert).and_then(|text| {
             let read = certificates(&text).map_err(|error| error.to_string());
             self.sound(&path.key("cert"), &config.cert, "bad-certificate", read)
@@ -40,7 +40,7 @@ impl Reader<'_> {
     }
 
     /// The authorities of a file; empty when they cannot be read.
-    pub(super) fn authorities(&mut self, path: &Path, written: &str) -> Vec<Certificate> {
+    pub(crate) fn authorities(&mut self, path: &Path, written: &str) -> Vec<Certificate> {
         let Some(text) = self.text(path, written) else { return Vec::new() };
         let read = authorities(&text, now()).map_err(|error| error.to_string());
         let Some((authorities, problems)) = self.sound(path, written, "bad-certificate", read) else {

@@ -5,14 +5,18 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use torana_config::written::{PoliciesConfig, RateLimitForm, Switch};
-use torana_config::{Document, Finding, Path};
+use torana_config::{Document, Finding, Path, Resolver};
 
 use torana_credential::directory::Directory;
+use torana_types::ServiceId;
 
+use crate::plan::ServicePlan;
+use crate::policy::asked::Services;
 use crate::policy::{PlannedPolicy, PolicyPlan, Scope};
 use crate::policy::{
-    acl, allow_if, basic_auth, bot_detection, cors, csrf, hmac_auth, ip_restriction, jwt, key_auth,
-    rate_limit, request_size, required_headers, roles, security_headers, sigv4,
+    acl, allow_if, basic_auth, bot_detection, cors, csrf, forward_auth, hmac_auth, ip_restriction, jwt,
+    key_auth, mtls_auth, oauth2_introspection, rate_limit, request_size, required_headers, roles,
+    security_headers, sigv4,
 };
 
 /// A scope and what it says about policies.
@@ -27,15 +31,30 @@ pub(super) struct Layer<'a> {
 
 /// Policies that were already planned, by their place, so that routes share them and each is checked
 /// once.
-pub(super) struct Planned {
+pub(super) struct Planned<'a> {
     by_path: HashMap<Path, PlannedPolicy>,
     consumers: Arc<Directory>,
+    services: Arc<Services>,
+    resolver: &'a dyn Resolver,
 }
 
-impl Planned {
-    /// Nothing is planned yet; policies know these consumers.
-    pub(super) fn new(consumers: &Arc<Directory>) -> Self {
-        Self { by_path: HashMap::new(), consumers: Arc::clone(consumers) }
+impl<'a> Planned<'a> {
+    /// Nothing is planned yet; policies know these consumers and services, and read files by `resolver`.
+    pub(super) fn new(
+        consumers: &Arc<Directory>,
+        services: &[ServicePlan],
+        resolver: &'a dyn Resolver,
+    ) -> Self {
+        let services = services.iter().enumerate();
+        let services = services
+            .filter_map(|(index, service)| Some((Arc::clone(&service.name), ServiceId::new(index)?)))
+            .collect();
+        Self {
+            by_path: HashMap::new(),
+            consumers: Arc::clone(consumers),
+            services: Arc::new(services),
+            resolver,
+        }
     }
 
     /// The policies in force under the layers, which go from the widest to the narrowest.
@@ -74,6 +93,17 @@ impl Planned {
         });
         plan!(hmac_auth, |layer, path, config| hmac_auth::plan(document, path, config, &consumers, findings));
         plan!(sigv4, |layer, path, config| sigv4::plan(document, path, config, &consumers, findings));
+        let (services, resolver) = (Arc::clone(&self.services), self.resolver);
+        plan!(mtls_auth, |layer, path, config| {
+            mtls_auth::plan(document, path, config, (&consumers, resolver), findings)
+        });
+        plan!(oauth2_introspection, |layer, path, config| {
+            oauth2_introspection::plan(document, path, config, (&consumers, &services), findings)
+        });
+        // After the others: it costs most, and its refusal says most to a browser.
+        plan!(forward_auth, |layer, path, config| {
+            forward_auth::plan(document, path, config, (&consumers, &services), findings)
+        });
         plan!(roles, |layer, path, config| roles::plan(document, path, config, findings));
         plan!(acl, |layer, path, config| acl::plan(document, path, config, findings));
         plan!(allow_if, |layer, path, config| allow_if::plan(document, path, config, findings));

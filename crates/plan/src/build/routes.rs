@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use torana_config::written::RouteConfig;
-use torana_config::{Document, Finding, Path, did_you_mean};
+use torana_config::{Document, Finding, Path, Resolver, did_you_mean};
 use torana_credential::directory::Directory;
 use torana_types::ServiceId;
 
@@ -28,6 +28,7 @@ pub(super) fn routes(
     document: &Document,
     services: &[ServicePlan],
     consumers: &Arc<Directory>,
+    resolver: &dyn Resolver,
     findings: &mut Vec<Finding>,
 ) -> Vec<RoutePlan> {
     let ids: Services<'_> = services
@@ -37,7 +38,7 @@ pub(super) fn routes(
         .collect();
     let routes = &document.config().routes;
     let names = names::names(document, routes, findings);
-    let mut planned = Planned::new(consumers);
+    let mut planned = Planned::new(consumers, services, resolver);
     let mut plans = Vec::with_capacity(routes.len());
     let mut public = Vec::with_capacity(routes.len());
     for (index, (config, name)) in routes.iter().zip(names).enumerate() {

@@ -15,6 +15,7 @@ use torana_config::{Document, Finding, Path, Resolver};
 
 use super::{http2, not_zero, upstream_tls};
 use crate::plan::{EndpointPlan, HostHeader, ServicePlan, UpstreamTimeouts};
+use crate::policy::asked;
 use crate::text;
 
 pub(super) fn services(
@@ -22,8 +23,21 @@ pub(super) fn services(
     resolver: &dyn Resolver,
     findings: &mut Vec<Finding>,
 ) -> Vec<ServicePlan> {
-    let services = document.config().services.iter();
-    services.map(|(name, config)| service(document, resolver, name, config, findings)).collect()
+    let mut planned = Vec::with_capacity(document.config().services.len());
+    for (name, config) in &document.config().services {
+        if !text::is_token(name) {
+            let message = "the name of a service consists of letters, digits and `-._~` alone";
+            let place = document.key_span_at(&Path::root().key("services").key(name));
+            findings.push(Finding::error("bad-name", message).at(place));
+        }
+        planned.push(service(document, resolver, name, config, findings));
+    }
+    // No service of the configuration can have such a name.
+    for origin in asked::origins(document.config()) {
+        let config = ServiceConfig::at(origin);
+        planned.push(service(document, resolver, &origin.to_string(), &config, findings));
+    }
+    planned
 }
 
 fn service(
@@ -34,11 +48,6 @@ fn service(
     findings: &mut Vec<Finding>,
 ) -> ServicePlan {
     let path = Path::root().key("services").key(name);
-    if !text::is_token(name) {
-        let finding =
-            Finding::error("bad-name", "the name of a service consists of letters, digits and `-._~` alone");
-        findings.push(finding.at(document.key_span_at(&path)));
-    }
     let host = match config.host.as_str() {
         "preserve" => HostHeader::Preserve,
         "rewrite" => HostHeader::Rewrite,

@@ -7,7 +7,10 @@ use torana_config::{Document, Finding, Path};
 use torana_credential::directory::Directory;
 use torana_identity::Consumer;
 
-use super::{BasicAuthPlan, HmacAuthPlan, JwtPlan, KeyAuthPlan, SigV4Plan};
+use super::{
+    AskedPlan, BasicAuthPlan, ForwardAuthPlan, HmacAuthPlan, JwtPlan, KeyAuthPlan, MtlsAuthPlan,
+    OAuth2IntrospectionPlan, SigV4Plan,
+};
 
 /// A way to say who calls.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -22,6 +25,12 @@ pub enum AuthenticationPlan {
     HmacAuth(Arc<HmacAuthPlan>),
     /// A signature over the request, as AWS clients make it.
     SigV4(Arc<SigV4Plan>),
+    /// A client certificate.
+    MtlsAuth(Arc<MtlsAuthPlan>),
+    /// A token that its issuer explains.
+    OAuth2Introspection(Arc<OAuth2IntrospectionPlan>),
+    /// A service that is asked.
+    ForwardAuth(Arc<ForwardAuthPlan>),
 }
 
 impl AuthenticationPlan {
@@ -34,6 +43,9 @@ impl AuthenticationPlan {
             Self::BasicAuth(_) => "basic_auth",
             Self::HmacAuth(_) => "hmac_auth",
             Self::SigV4(_) => "sigv4",
+            Self::MtlsAuth(_) => "mtls_auth",
+            Self::OAuth2Introspection(_) => "oauth2_introspection",
+            Self::ForwardAuth(_) => "forward_auth",
         }
     }
 
@@ -41,9 +53,34 @@ impl AuthenticationPlan {
     pub fn identity_fields(&self) -> impl Iterator<Item = &str> {
         let claims = match self {
             Self::Jwt(plan) => plan.claims_to_headers.as_slice(),
-            Self::KeyAuth(_) | Self::BasicAuth(_) | Self::HmacAuth(_) | Self::SigV4(_) => &[],
+            Self::OAuth2Introspection(plan) => plan.claims_to_headers.as_slice(),
+            Self::KeyAuth(_)
+            | Self::BasicAuth(_)
+            | Self::HmacAuth(_)
+            | Self::SigV4(_)
+            | Self::MtlsAuth(_)
+            | Self::ForwardAuth(_) => &[],
         };
-        claims.iter().map(|(_, field)| field.as_str())
+        let answers = match self {
+            Self::ForwardAuth(plan) => Some(plan.identity_fields()),
+            _ => None,
+        };
+        claims.iter().map(|(_, field)| field.as_str()).chain(answers.into_iter().flatten())
+    }
+
+    /// The service that it asks, if it asks one.
+    #[must_use]
+    pub fn asks(&self) -> Option<&AskedPlan> {
+        match self {
+            Self::OAuth2Introspection(plan) => Some(&plan.asked),
+            Self::ForwardAuth(plan) => Some(&plan.asked),
+            Self::Jwt(_)
+            | Self::KeyAuth(_)
+            | Self::BasicAuth(_)
+            | Self::HmacAuth(_)
+            | Self::SigV4(_)
+            | Self::MtlsAuth(_) => None,
+        }
     }
 }
 

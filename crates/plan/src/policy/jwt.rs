@@ -108,7 +108,7 @@ pub(crate) fn plan(
     let types = types.map(|one| one.trim_start_matches("application/").to_owned()).collect();
     PolicyPlan::Authentication(AuthenticationPlan::Jwt(Arc::new(JwtPlan {
         issuers: issuers(document, path, config, findings),
-        from: sources(document, path, config, findings),
+        from: sources(document, path, config.from.as_ref(), findings),
         leeway: config.leeway,
         max_age: config.max_age,
         max_lifetime: config.max_lifetime,
@@ -164,13 +164,14 @@ fn issuers(
     planned
 }
 
-fn sources(
+/// Where tokens are looked for; the field `Authorization` when nothing is written.
+pub(super) fn sources(
     document: &Document,
     path: &Path,
-    config: &JwtConfig,
+    from: Option<&TokenSourcesConfig>,
     findings: &mut Vec<Finding>,
 ) -> TokenSourcesConfig {
-    let Some(from) = &config.from else {
+    let Some(from) = from else {
         return TokenSourcesConfig { headers: vec!["Authorization".into()], ..TokenSourcesConfig::default() };
     };
     let place = path.key("from");

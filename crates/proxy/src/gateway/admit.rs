@@ -72,7 +72,7 @@ pub(crate) fn introduce(
         remove_named(&mut exchange.request.fields);
     }
     let goes = if trusted { HOP_BY_HOP } else { HOP_BY_HOP.and(CLAIMS) };
-    pipeline.reserved_fields.strip(&mut exchange.request.fields, goes);
+    pipeline.reserved_fields.strip_with(&mut exchange.request.fields, goes);
     exchange.client_certificate =
         connection.tls.as_ref().and_then(|tls| tls.client_certificate.as_ref()).map(Arc::clone);
     if let Some(listener) = pipeline.listeners.get(connection.listener) {

@@ -62,7 +62,13 @@ impl Gateway {
         let made = match asked {
             Ok(None) => return self.act(passage, route, exchange, body, response, &mut responder).await,
             Ok(Some(made)) => *made,
-            Err(fault) => passage.refusal(fault, &exchange.request),
+            Err(fault) => match exchange.answer.take() {
+                Some(made) => {
+                    passage.record.fault(fault);
+                    *made
+                }
+                None => passage.refusal(fault, &exchange.request),
+            },
         };
         give(made, passage, exchange, body, response, &mut responder).await
     }

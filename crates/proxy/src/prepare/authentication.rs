@@ -5,8 +5,9 @@ use crate::registry::Registry;
 use std::sync::Arc;
 use torana_filter::{Consumer, Identity};
 use torana_filters::{
-    AuthenticationFilter, BasicAuthFilter, FailureLimit, Filter, HmacAuthFilter, JwtFilter, KeyAuthFilter,
-    Method, Place, RemoteKeys, SigV4Filter,
+    AuthenticationFilter, BasicAuthFilter, FailureLimit, Filter, ForwardAuthFilter, HmacAuthFilter,
+    JwtFilter, KeyAuthFilter, Method, MtlsAuthFilter, OAuth2IntrospectionFilter, Place, RemoteKeys,
+    SigV4Filter,
 };
 use torana_plan::{AuthenticationPlan, PolicyPlan, RemoteKeysPlan, RoutePlan, Settings};
 
@@ -58,6 +59,11 @@ fn method(plan: &AuthenticationPlan, registry: &mut Registry) -> Arc<Method> {
         AuthenticationPlan::BasicAuth(plan) => Method::BasicAuth(BasicAuthFilter::prepare(plan)),
         AuthenticationPlan::HmacAuth(plan) => Method::HmacAuth(HmacAuthFilter::prepare(plan)),
         AuthenticationPlan::SigV4(plan) => Method::SigV4(SigV4Filter::prepare(plan)),
+        AuthenticationPlan::MtlsAuth(plan) => Method::MtlsAuth(MtlsAuthFilter::prepare(plan)),
+        AuthenticationPlan::OAuth2Introspection(plan) => {
+            Method::OAuth2Introspection(OAuth2IntrospectionFilter::prepare(plan))
+        }
+        AuthenticationPlan::ForwardAuth(plan) => Method::ForwardAuth(ForwardAuthFilter::prepare(plan)),
         AuthenticationPlan::Jwt(plan) => {
             Method::Jwt(JwtFilter::prepare(plan, |plan| remote_keys(plan, registry)))
         }

@@ -42,11 +42,14 @@ pub(crate) async fn accept(tcp: TcpStream, server: &TlsServer) -> Result<Accepte
 
 /// The certificate of the client. It was verified when its session began, so its end is looked at again.
 fn client_certificate(session: &Connection) -> Result<Option<ClientCertificate>, HandshakeFault> {
-    let Some(first) = session.peer_certificates().and_then(<[_]>::first) else { return Ok(None) };
+    let Some((first, between)) = session.peer_certificates().and_then(<[_]>::split_first) else {
+        return Ok(None);
+    };
     let invalid = |error: torana_certificate::PemError| {
         HandshakeFault::new(HandshakeFailure::CertificateInvalid, error.to_string())
     };
     let certificate = ClientCertificate::read(first.as_ref()).map_err(invalid)?;
+    let certificate = certificate.with_between(between.iter().map(AsRef::as_ref));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     if i64::try_from(now).is_ok_and(|now| now > certificate.not_after) {
         let detail = "the certificate has expired since the session began";

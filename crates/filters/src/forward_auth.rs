@@ -1,0 +1,151 @@
+//! Authentication by asking a service whether the request may pass.
+//!
+//! The question shows only what the configuration names, and what a client says of forwarding never reaches
+//! it. An answer of 2xx lets the request pass, with fields in place of whatever the client sent under their
+//! names; a refusal is handed to the client as it is. Everything else says nothing: 503, never a refusal that
+//! nobody has pronounced.
+
+mod answer;
+mod question;
+
+use crate::asking;
+use crate::authentication::cache::Cache;
+use crate::authentication::{Authenticate, CONSUMER_FIELDS, Guard};
+use crate::hygiene::ReservedFields;
+use answer::{Answer, Passed};
+use std::sync::Arc;
+use torana_config::written::AskFailure;
+use torana_fault::{Fault, Reason};
+use torana_filter::{Credential, CredentialKind, Exchange, Identity, Needs, Outside};
+use torana_http::Fields;
+use torana_plan::ForwardAuthPlan;
+
+/// A service is asked.
+#[derive(Debug)]
+pub struct ForwardAuthFilter {
+    plan: Arc<ForwardAuthPlan>,
+    /// The fields of its answers, however a client writes them.
+    answered: ReservedFields,
+    passed: Cache<Passed>,
+}
+
+impl ForwardAuthFilter {
+    /// Prepares the filter; it remembers nothing yet.
+    #[must_use]
+    pub fn prepare(plan: &Arc<ForwardAuthPlan>) -> Self {
+        Self {
+            plan: Arc::clone(plan),
+            answered: ReservedFields::only(plan.response_headers.iter().map(String::as_str)),
+            passed: Cache::default(),
+        }
+    }
+
+    /// What must be there before it is asked.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        self.plan.body.map_or(Needs::NOTHING, |limit| Needs::body(limit.as_u64()))
+    }
+
+    /// What it asks for.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let remembered = match &self.plan.cache {
+            Some(cache) => format!(", and remembers for {}", cache.ttl),
+            None => String::new(),
+        };
+        format!("that `{}`, which is asked, lets the request pass{remembered}", self.plan.asked.name)
+    }
+
+    /// Who may pass, by what is remembered or by asking.
+    async fn judged(
+        &self,
+        exchange: &mut Exchange,
+        outside: &dyn Outside,
+        guard: Guard<'_>,
+    ) -> Result<Arc<Passed>, Fault> {
+        let now = exchange.moment.unix_seconds;
+        let print = self.plan.cache.as_ref().map(|cache| question::print(&self.plan, cache, exchange));
+        if let Some(known) = print.as_ref().and_then(|print| self.passed.get(print, now)) {
+            return Ok(known);
+        }
+        guard.may_try()?;
+        if !outside.is_there() {
+            return Err(unavailable("nothing is asked for an explanation"));
+        }
+        let shown = question::shows_credentials(&self.plan, exchange);
+        match self.ask(exchange, outside).await {
+            Ok(Answer::Passed(passed)) => {
+                let passed = Arc::new(*passed);
+                if let (Some(print), Some(cache), true) = (&print, &self.plan.cache, passed.may_be_kept) {
+                    let until = now.saturating_add(cache.ttl.as_duration().as_secs());
+                    self.passed.insert(print, &passed, until, now);
+                }
+                Ok(passed)
+            }
+            Ok(Answer::Refused(response)) => {
+                let fault = answer::refusal(&response, shown);
+                exchange.answer = Some(response);
+                Err(fault)
+            }
+            Err(fault)
+                if fault.reason == Reason::ForwardAuthUnavailable
+                    && self.plan.on_failure == AskFailure::Allow =>
+            {
+                Ok(Arc::new(Passed::unasked()))
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    async fn ask(&self, exchange: &Exchange, outside: &dyn Outside) -> Result<Answer, Fault> {
+        let mut request = question::request(&self.plan, exchange)?;
+        let body = exchange.body.clone().filter(|_| self.plan.body.is_some()).unwrap_or_default();
+        let response = asking::ask(outside, &self.plan.asked, &mut request, &body).await;
+        let response = response.map_err(|fault| unavailable(fault.to_string()))?;
+        answer::read(&self.plan, response)
+    }
+
+    fn pass_on(&self, fields: &mut Fields, passed: &Passed) -> Result<(), Fault> {
+        self.answered.strip(fields);
+        for (name, value) in &passed.fields {
+            fields.append(name.as_str(), value)?;
+        }
+        if passed.identity.anonymous {
+            let [.., anonymous] = CONSUMER_FIELDS;
+            fields.insert(anonymous, b"true")?;
+        }
+        Ok(())
+    }
+}
+
+/// Nobody has said whether the request may pass.
+fn unavailable(why: impl Into<std::borrow::Cow<'static, str>>) -> Fault {
+    Fault::new(Reason::ForwardAuthUnavailable).because(why)
+}
+
+impl Passed {
+    /// Somebody who passes because nobody could be asked.
+    fn unasked() -> Self {
+        let credential = Credential { kind: CredentialKind::Forward, id: "".into() };
+        let identity = Identity {
+            consumer: "anonymous".into(),
+            credential: Some(credential),
+            anonymous: true,
+            ..Identity::default()
+        };
+        Self { identity: Arc::new(identity), fields: Vec::new(), may_be_kept: false }
+    }
+}
+
+impl Authenticate for ForwardAuthFilter {
+    async fn authenticate(
+        &self,
+        exchange: &mut Exchange,
+        outside: &dyn Outside,
+        guard: Guard<'_>,
+    ) -> Result<Arc<Identity>, Fault> {
+        let passed = self.judged(exchange, outside, guard).await?;
+        self.pass_on(&mut exchange.request.fields, &passed)?;
+        Ok(Arc::clone(&passed.identity))
+    }
+}

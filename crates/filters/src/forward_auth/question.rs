@@ -1,0 +1,173 @@
+//! What the service is asked.
+
+use super::unavailable;
+use crate::asking::{Print, Printed, set_target, uri};
+use std::net::IpAddr;
+use torana_config::written::{AskMethod, ForwardAuthCacheConfig, RequestPart};
+use torana_fault::Fault;
+use torana_filter::Exchange;
+use torana_http::{Fields, Known, Method, RequestHead};
+use torana_plan::ForwardAuthPlan;
+
+/// Fields that are of no use in a question, or would make another one of it: those of the message itself,
+/// conditions (an answer of 304 would say nothing), and what the gateway says in its own words.
+const NEVER: [&str; 29] = [
+    "Host",
+    "Connection",
+    "Keep-Alive",
+    "Proxy-Connection",
+    "TE",
+    "Trailer",
+    "Transfer-Encoding",
+    "Upgrade",
+    "Content-Length",
+    "Content-Type",
+    "Content-Encoding",
+    "Expect",
+    "Range",
+    "If-Match",
+    "If-None-Match",
+    "If-Modified-Since",
+    "If-Unmodified-Since",
+    "If-Range",
+    "Accept-Encoding",
+    "Forwarded",
+    "X-Real-IP",
+    "X-Forwarded-For",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Host",
+    "X-Forwarded-Port",
+    "X-Forwarded-Prefix",
+    "X-Forwarded-Method",
+    "X-Forwarded-Uri",
+    "X-Forwarded-Server",
+];
+
+/// The head of the question about a request.
+pub(super) fn request(plan: &ForwardAuthPlan, exchange: &Exchange) -> Result<RequestHead, Fault> {
+    let about = &exchange.request;
+    let mut head = RequestHead::default();
+    head.set_method(method(plan.method, about.method()));
+    if !set_target(&mut head, &plan.asked.target, about) {
+        return Err(unavailable("the target of the question is not valid"));
+    }
+    shown(plan, about, |name, value| Ok(head.fields.append(name, value)?))?;
+    if plan.body.is_some() {
+        for name in [Known::ContentType, Known::ContentEncoding] {
+            if let Some(value) = about.fields.get(name) {
+                head.fields.insert(name, value)?;
+            }
+        }
+    }
+    introduce(&mut head.fields, exchange)?;
+    Ok(head)
+}
+
+fn method(written: AskMethod, own: Method) -> &'static str {
+    match (written, own) {
+        (AskMethod::Get, _) | (AskMethod::Original, Method::Get) => "GET",
+        (AskMethod::Head, _) | (AskMethod::Original, Method::Head) => "HEAD",
+        (AskMethod::Original, Method::Put) => "PUT",
+        (AskMethod::Original, Method::Delete) => "DELETE",
+        (AskMethod::Original, Method::Options) => "OPTIONS",
+        (AskMethod::Original, Method::Patch) => "PATCH",
+        (AskMethod::Post | AskMethod::Original, _) => "POST",
+    }
+}
+
+/// Gives every field that is shown.
+fn shown(
+    plan: &ForwardAuthPlan,
+    about: &RequestHead,
+    mut each: impl FnMut(&str, &[u8]) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    if plan.shows_all() {
+        for (name, value) in about.fields.named() {
+            let name = name.as_str();
+            if !NEVER.iter().any(|never| never.eq_ignore_ascii_case(name)) {
+                each(name, value)?;
+            }
+        }
+        return Ok(());
+    }
+    for name in &plan.request_headers {
+        if NEVER.iter().any(|never| never.eq_ignore_ascii_case(name)) {
+            continue;
+        }
+        for value in about.fields.get_all(name.as_str()) {
+            each(name, value)?;
+        }
+    }
+    Ok(())
+}
+
+/// Says what the request is, in the words of the gateway alone.
+fn introduce(fields: &mut Fields, exchange: &Exchange) -> Result<(), Fault> {
+    let about = &exchange.request;
+    fields.insert("X-Forwarded-Method", about.method_bytes())?;
+    fields.insert(Known::XForwardedProto, scheme(exchange))?;
+    fields.insert(Known::XForwardedHost, host(about))?;
+    fields.insert("X-Forwarded-Uri", &uri(about))?;
+    fields.insert(Known::XForwardedFor, exchange.client_address.to_string().as_bytes())?;
+    Ok(())
+}
+
+fn scheme(exchange: &Exchange) -> &'static [u8] {
+    if exchange.secure { b"https" } else { b"http" }
+}
+
+/// What a trusted proxy says that the client asked for, else the host: nobody else's word is left by now.
+fn host(about: &RequestHead) -> &[u8] {
+    about.fields.get(Known::XForwardedHost).unwrap_or_else(|| about.host())
+}
+
+/// Whether the question shows something by which a caller could be known.
+pub(super) fn shows_credentials(plan: &ForwardAuthPlan, exchange: &Exchange) -> bool {
+    let is_shown = |known: &str| {
+        plan.shows_all() || plan.request_headers.iter().any(|name| name.eq_ignore_ascii_case(known))
+    };
+    let fields = &exchange.request.fields;
+    is_shown("Authorization") && fields.contains(Known::Authorization)
+}
+
+/// What two requests must agree in to be one question.
+pub(super) fn print(plan: &ForwardAuthPlan, cache: &ForwardAuthCacheConfig, exchange: &Exchange) -> Printed {
+    let about = &exchange.request;
+    let mut print = Print::new();
+    for part in &cache.request {
+        match part {
+            RequestPart::Method => print.part(about.method_bytes()),
+            RequestPart::Scheme => print.part(scheme(exchange)),
+            RequestPart::Host => print.part(host(about)),
+            RequestPart::Path => print.part(about.path()),
+            RequestPart::Query => print.parts(about.query().into_iter()),
+            RequestPart::Address => print.part(&octets(exchange.client_address)),
+        }
+    }
+    match &cache.headers {
+        Some(names) => {
+            for name in names {
+                print.parts(about.fields.get_all(name.as_str()));
+            }
+        }
+        None => {
+            let _ = shown(plan, about, |name, value| {
+                print.part(name.to_ascii_lowercase().as_bytes());
+                print.part(value);
+                Ok(())
+            });
+        }
+    }
+    // An answer about one body says nothing of another.
+    if let (Some(_), Some(body)) = (plan.body, &exchange.body) {
+        print.part(body);
+    }
+    print.end()
+}
+
+fn octets(address: IpAddr) -> [u8; 16] {
+    match address {
+        IpAddr::V4(four) => four.to_ipv6_mapped().octets(),
+        IpAddr::V6(six) => six.octets(),
+    }
+}

@@ -1,0 +1,151 @@
+//! `forward_auth` in the plan.
+
+use std::sync::Arc;
+
+use torana_config::written::{
+    AskFailure, AskMethod, ForwardAuthCacheConfig, ForwardAuthConfig, ForwardAuthIdentityConfig,
+};
+use torana_config::{Document, Finding, Path};
+use torana_credential::directory::Directory;
+use torana_types::ByteSize;
+
+use super::asked::{self, AskedPlan, Services, Written};
+use super::{AuthenticationPlan, PolicyPlan};
+use crate::text;
+
+/// A service is asked whether a request may pass.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ForwardAuthPlan {
+    /// Who is asked.
+    pub asked: AskedPlan,
+    /// The method of the question.
+    pub method: AskMethod,
+    /// Fields of the request that are shown; `*` is all.
+    pub request_headers: Vec<String>,
+    /// The longest request body that is shown; none is when `None`.
+    pub body: Option<ByteSize>,
+    /// Fields of an answer of 2xx for the service behind the route.
+    pub response_headers: Vec<String>,
+    /// Statuses that refuse a request, from 300 to 499.
+    pub refusals: Vec<u16>,
+    /// Fields of such an answer for the client.
+    pub refusal_headers: Vec<String>,
+    /// What becomes of a request without an answer.
+    pub on_failure: AskFailure,
+    /// What is remembered.
+    pub cache: Option<ForwardAuthCacheConfig>,
+    /// What an answer says of the caller.
+    pub identity: ForwardAuthIdentityConfig,
+    /// Who may be meant.
+    pub consumers: Arc<Directory>,
+}
+
+impl ForwardAuthPlan {
+    /// Whether all fields of the request are shown.
+    #[must_use]
+    pub fn shows_all(&self) -> bool {
+        self.request_headers.iter().any(|name| name == "*")
+    }
+
+    /// The fields that it sets and that no client has a use for. A field that clients are asked for, such as
+    /// `Authorization`, is replaced where a request passes.
+    pub(super) fn identity_fields(&self) -> impl Iterator<Item = &str> {
+        let credentials = ["Authorization", "Cookie", "Proxy-Authorization"];
+        let shown = self.request_headers.iter().map(String::as_str).chain(credentials);
+        let shown: Vec<&str> = shown.collect();
+        let names = self.response_headers.iter().map(String::as_str);
+        names.filter(move |name| !shown.iter().any(|other| other.eq_ignore_ascii_case(name)))
+    }
+}
+
+/// Plans the policy that is written at `path`.
+pub(crate) fn plan(
+    document: &Document,
+    path: &Path,
+    config: &ForwardAuthConfig,
+    (consumers, services): (&Arc<Directory>, &Services),
+    findings: &mut Vec<Finding>,
+) -> PolicyPlan {
+    let written = Written {
+        service: config.service.as_deref(),
+        path: &config.path,
+        url: config.url.as_ref(),
+        template: true,
+        timeout: config.timeout,
+        max_size: config.max_size,
+    };
+    let asked = asked::plan(document, path, &written, services, findings);
+    check_names(document, path, config, findings);
+    check_statuses(document, &path.key("refusals"), &config.refusals, findings);
+    if config.cache.as_ref().is_some_and(|cache| cache.ttl.as_duration().as_secs() == 0) {
+        let finding = Finding::error("no-ttl", "less than a second is no time to remember anything");
+        findings.push(finding.at(document.span_at(&path.key("cache").key("ttl"))));
+    }
+    if config.cache.as_ref().is_some_and(|cache| cache.headers.is_none())
+        && config.request_headers.iter().any(|name| name == "*")
+    {
+        let message = "every request has its own identifier, so with all its fields none is remembered";
+        let finding = Finding::warning("cache-of-nothing", message).at(document.span_at(&path.key("cache")));
+        findings.push(finding.help("list the fields that matter under `headers`"));
+    }
+    if config.on_failure == AskFailure::Allow {
+        let message = "whoever can make the asked service fail gets in without being known";
+        let finding = Finding::warning("fails-open", message);
+        findings.push(finding.at(document.span_at(&path.key("on_failure"))));
+    }
+    let method = config.method.unwrap_or(match config.body {
+        Some(_) => AskMethod::Post,
+        None => AskMethod::Get,
+    });
+    let plan = ForwardAuthPlan {
+        asked,
+        method,
+        request_headers: config.request_headers.clone(),
+        body: config.body,
+        response_headers: config.response_headers.clone(),
+        refusals: config.refusals.clone(),
+        refusal_headers: config.refusal_headers.clone(),
+        on_failure: config.on_failure,
+        cache: config.cache.clone(),
+        identity: config.identity.clone(),
+        consumers: Arc::clone(consumers),
+    };
+    PolicyPlan::Authentication(AuthenticationPlan::ForwardAuth(Arc::new(plan)))
+}
+
+fn check_names(document: &Document, path: &Path, config: &ForwardAuthConfig, findings: &mut Vec<Finding>) {
+    let lists = [
+        ("request_headers", &config.request_headers),
+        ("response_headers", &config.response_headers),
+        ("refusal_headers", &config.refusal_headers),
+    ];
+    for (key, names) in lists {
+        for (index, name) in names.iter().enumerate() {
+            if !(key == "request_headers" && name == "*") {
+                text::field_name(document, &path.key(key).index(index), name, findings);
+            }
+        }
+    }
+    let identity = &config.identity;
+    let place = path.key("identity");
+    let named = [("consumer", &identity.consumer), ("roles", &identity.roles), ("groups", &identity.groups)];
+    for (key, name) in named {
+        if let Some(name) = name {
+            text::token(document, &place.key(key), name, "the name of a field", findings);
+        }
+    }
+    for (claim, name) in &identity.claims {
+        let place = place.key("claims").key(claim);
+        text::token(document, &place, name, "the name of a field", findings);
+    }
+}
+
+fn check_statuses(document: &Document, path: &Path, statuses: &[u16], findings: &mut Vec<Finding>) {
+    for (index, status) in statuses.iter().enumerate() {
+        if !(300..500).contains(status) || *status == 304 {
+            let message = "a refusal is a status from 300 to 499, other than 304";
+            let finding = Finding::error("bad-status", message).at(document.span_at(&path.index(index)));
+            findings.push(finding.help("what the service itself fails with is answered 503"));
+        }
+    }
+}

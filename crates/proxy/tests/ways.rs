@@ -1,0 +1,221 @@
+//! Every way to say who calls, side by side and together: a table of what is shown, and whether it passes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests fail by panicking"
+)]
+
+#[path = "support/guard.rs"]
+mod guard;
+#[path = "yaml.rs"]
+mod yaml;
+
+use torana_testkit::{Client, Origin, Reply};
+use yaml::Running;
+
+/// Lets `Bearer good` and the cookie `s=1` pass, and `Bearer reader` read.
+fn door() -> Origin {
+    Origin::respond(|request| {
+        let method = request.header("X-Forwarded-Method").unwrap_or_default();
+        let yes = |user: &str, groups: &str| Reply::ok("").header("X-User", user).header("X-Groups", groups);
+        match (request.header("Authorization"), request.header("Cookie")) {
+            (Some("Bearer good"), _) | (None, Some("s=1")) => yes("alice", "staff"),
+            (Some("Bearer reader"), _) if method == "GET" => yes("reader", "readers"),
+            (Some("Bearer reader" | "Bearer banned"), _) => Reply::status(403),
+            (Some("Bearer lost"), _) => Reply::status(404),
+            (Some("Bearer broken"), _) => Reply::status(500),
+            (Some("Bearer nameless"), _) => Reply::ok(""),
+            (None, None) => Reply::status(302).header("Location", "/login"),
+            _ => Reply::status(401),
+        }
+    })
+}
+
+/// Knows some tokens.
+fn login() -> Origin {
+    Origin::respond(|request| {
+        let body = request.body_text();
+        let token = body.split('&').find_map(|pair| pair.strip_prefix("token=")).unwrap_or_default();
+        Reply::ok(match token {
+            "opaque" => r#"{"active":true,"sub":"alice","scope":"read write","roles":["admin"],"aud":"api"}"#,
+            "reader" => r#"{"active":true,"sub":"bob","scope":"read","aud":["api","web"]}"#,
+            "old" => r#"{"active":true,"sub":"alice","scope":"read write","exp":1,"aud":"api"}"#,
+            "early" => r#"{"active":true,"sub":"alice","scope":"read","nbf":99999999999,"aud":"api"}"#,
+            "other" => r#"{"active":true,"sub":"alice","scope":"read","aud":"billing"}"#,
+            "stranger" => r#"{"active":true,"sub":"mallory","scope":"read","aud":"api"}"#,
+            "broken" => "{",
+            "text" => r#"{"active":"true","sub":"alice","aud":"api"}"#,
+            "twice" => r#"{"active":false,"active":true,"sub":"alice","aud":"api"}"#,
+            _ => r#"{"active":false}"#,
+        })
+    })
+}
+
+fn file(origin: &Origin, door: &Origin, login: &Origin) -> String {
+    let opaque = "oauth2_introspection: { service: login, audience: api, consumers: optional }";
+    let asked = "forward_auth: { service: door, response_headers: [X-User], refusals: [401, 403, 302], identity: { consumer: X-User, groups: X-Groups } }";
+    let key = "key_auth: { headers: [apikey] }";
+    format!(
+        "access_log: off
+limits: {{ failed_credentials: off }}
+services:
+  api: {{ endpoints: [\"{}\"] }}
+  door: {{ endpoints: [\"{}\"] }}
+  login: {{ endpoints: [\"{}\"] }}
+consumers:
+- {{ username: alice, groups: [gold], keys: [k-1], basic: [{{ username: alice, password: secret }}], certificates: [{{ name: alice }}] }}
+- {{ username: bob, keys: [k-2] }}
+- {{ username: guest }}
+routes:
+- {{ path: /door/*, service: api, policies: {{ {asked} }} }}
+- {{ path: /staff/*, service: api, policies: {{ {asked}, acl: [staff] }} }}
+- {{ path: /opaque/*, service: api, policies: {{ {opaque} }} }}
+- {{ path: /write/*, service: api, policies: {{ oauth2_introspection: {{ service: login, scopes: [write] }} }} }}
+- {{ path: /admin/*, service: api, policies: {{ {opaque}, roles: [admin] }} }}
+- {{ path: /gold/*, service: api, policies: {{ {opaque}, acl: [gold] }} }}
+- {{ path: /certificate/*, service: api, policies: {{ mtls_auth: on }} }}
+- {{ path: /either/*, service: api, policies: {{ auth: any, {key}, {opaque}, {asked} }} }}
+- {{ path: /both/*, service: api, policies: {{ {key}, {asked} }} }}
+- {{ path: /guest/*, service: api, policies: {{ auth: {{ anonymous: guest }}, {opaque} }} }}
+- {{ path: /jwt/*, service: api, policies: {{ auth: any, jwt: {{ secret: \"${{env:KEY}}\" }}, mtls_auth: on }} }}
+- {{ path: /forgotten/*, service: api }}
+",
+        origin.url(),
+        door.url(),
+        login.url()
+    )
+}
+
+/// The line of the request without its version, the fields with line feeds between them, and the status.
+const CASES: &[(&str, &str, u16)] = &[
+    // A service that is asked.
+    ("GET /door/x", "Authorization: Bearer good", 200),
+    ("GET /door/x", "authorization:Bearer good", 200),
+    ("GET /door/x", "Cookie: s=1", 200),
+    ("POST /door/x", "Authorization: Bearer good", 200),
+    ("GET /door/x", "Authorization: Bearer reader", 200),
+    ("DELETE /door/x", "Authorization: Bearer reader", 403),
+    ("DELETE /door/x", "Authorization: Bearer reader\nX-HTTP-Method-Override: GET", 403),
+    ("DELETE /door/x", "Authorization: Bearer reader\nX-Forwarded-Method: GET", 403),
+    ("GET /door/x", "", 302),
+    ("GET /door/x", "X-User: alice\nX-Groups: staff", 302),
+    ("GET /door/x", "Connection: Cookie\nCookie: s=1", 200),
+    ("GET /door/x", "Connection: X-User\nX-User: alice", 302),
+    ("GET /door/x", "Authorization: Bearer wrong", 401),
+    ("GET /door/x", "Authorization: Bearer GOOD", 401),
+    ("GET /door/x", "Authorization: Bearer good, Bearer good", 401),
+    ("GET /door/x", "Authorization: Bearer wrong\nAuthorization: Bearer good", 401),
+    ("GET /door/x", "Proxy-Authorization: Bearer good", 302),
+    ("GET /door/x", "X_Authorization: Bearer good", 302),
+    ("GET /door/x", "Cookie: s=2", 401),
+    ("GET /door/x", "Authorization: Bearer banned", 403),
+    ("GET /door/x", "Authorization: Bearer lost", 503),
+    ("GET /door/x", "Authorization: Bearer broken", 503),
+    ("GET /door/x", "Authorization: Bearer nameless", 503),
+    ("GET /door/x", "Authorization: Bearer nameless\nX-User: alice", 503),
+    ("GET //door/x", "", 302),
+    ("GET /%64oor/x", "", 302),
+    ("GET /x/../door/x", "", 302),
+    ("GET http://a/door/x", "", 302),
+    ("GET /staff/x", "Authorization: Bearer good", 200),
+    ("GET /staff/x", "Authorization: Bearer reader", 403),
+    ("GET /staff/x", "Authorization: Bearer reader\nX-Groups: staff", 403),
+    ("GET /staff/x", "Authorization: Bearer reader\nX-Consumer-Groups: staff", 403),
+    ("GET /staff/x", "X-Groups: staff", 302),
+    // A token that its issuer explains.
+    ("GET /opaque/x", "Authorization: Bearer opaque", 200),
+    ("GET /opaque/x", "Authorization: BEARER  opaque", 200),
+    ("GET /opaque/x", "Authorization: Bearer reader", 200),
+    ("GET /opaque/x", "Authorization: Bearer stranger", 200),
+    ("GET /opaque/x", "", 401),
+    ("GET /opaque/x", "Authorization: Bearer", 401),
+    ("GET /opaque/x", "Authorization: opaque", 401),
+    ("GET /opaque/x", "Authorization: Token opaque", 401),
+    ("GET /opaque/x", "Authorization: Bearer opaque2", 401),
+    ("GET /opaque/x", "Authorization: Bearer OPAQUE", 401),
+    ("GET /opaque/x", "Authorization: Bearer opaque&token=opaque", 401),
+    ("GET /opaque/x", "Authorization: Bearer x&token=opaque", 401),
+    ("GET /opaque/x", "Authorization: Bearer old", 401),
+    ("GET /opaque/x", "Authorization: Bearer early", 401),
+    ("GET /opaque/x", "Authorization: Bearer other", 401),
+    ("GET /opaque/x", "Authorization: Bearer opaque\nAuthorization: Bearer reader", 401),
+    ("GET /opaque/x?access_token=opaque", "", 401),
+    ("GET /opaque/x", "Cookie: access_token=opaque", 401),
+    ("GET /opaque/x", "Authorization: Bearer broken", 503),
+    ("GET /opaque/x", "Authorization: Bearer text", 503),
+    ("GET /opaque/x", "Authorization: Bearer twice", 503),
+    ("GET /write/x", "Authorization: Bearer opaque", 200),
+    ("GET /write/x", "Authorization: Bearer reader", 403),
+    ("GET /write/x", "Authorization: Bearer reader\nX-Authenticated-Scope: write", 403),
+    ("GET /admin/x", "Authorization: Bearer opaque", 200),
+    ("GET /admin/x", "Authorization: Bearer reader", 403),
+    ("GET /admin/x", "Authorization: Bearer reader\nX-Roles: admin", 403),
+    ("GET /admin/x", "", 401),
+    ("GET /gold/x", "Authorization: Bearer opaque", 200),
+    ("GET /gold/x", "Authorization: Bearer reader", 403),
+    ("GET /gold/x", "Authorization: Bearer stranger", 403),
+    ("GET /gold/x", "Authorization: Bearer stranger\nX-Consumer-Username: alice", 403),
+    // A certificate, on a listener that asks for none.
+    ("GET /certificate/x", "", 401),
+    ("GET /certificate/x", "X-Forwarded-Client-Cert: Subject=\"CN=alice\"", 401),
+    ("GET /certificate/x", "X-SSL-Client-Verify: SUCCESS\nX-SSL-Client-S-DN: CN=alice", 401),
+    ("GET /certificate/x", "Client-Cert: :AAAA:", 401),
+    ("GET /certificate/x", "Authorization: Bearer opaque", 401),
+    // One of several.
+    ("GET /either/x", "apikey: k-1", 200),
+    ("GET /either/x", "Authorization: Bearer opaque", 200),
+    ("GET /either/x", "Authorization: Bearer good", 200),
+    ("GET /either/x", "Cookie: s=1", 200),
+    ("GET /either/x", "apikey: wrong\nCookie: s=1", 200),
+    ("GET /either/x", "apikey: k-1\nAuthorization: Bearer broken", 200),
+    ("GET /either/x", "", 302),
+    ("GET /either/x", "apikey: wrong", 401),
+    ("GET /either/x", "apikey: wrong\nAuthorization: Bearer wrong", 401),
+    ("GET /either/x", "Authorization: Bearer banned", 403),
+    ("GET /either/x", "apikey: wrong\nAuthorization: Bearer broken", 503),
+    // All of several.
+    ("GET /both/x", "apikey: k-1\nAuthorization: Bearer good", 200),
+    ("GET /both/x", "Authorization: Bearer good\napikey: k-2", 200),
+    ("GET /both/x", "apikey: k-1", 302),
+    ("GET /both/x", "apikey: k-1\nAuthorization: Bearer wrong", 401),
+    ("GET /both/x", "Authorization: Bearer good", 401),
+    ("GET /both/x", "apikey: k-3\nAuthorization: Bearer good", 401),
+    ("GET /both/x", "apikey: k-1\napikey: k-2\nAuthorization: Bearer good", 401),
+    ("GET /both/x", "apikey: k-1\nAuthorization: Bearer broken", 503),
+    // Somebody who is assumed, but not where nobody could decide.
+    ("GET /guest/x", "", 200),
+    ("GET /guest/x", "Authorization: Bearer wrong", 200),
+    ("GET /guest/x", "Authorization: Bearer opaque", 200),
+    ("GET /guest/x", "Authorization: Bearer broken", 503),
+    ("GET /jwt/x", "", 401),
+    ("GET /jwt/x", "Authorization: Bearer opaque", 401),
+    ("GET /jwt/x", "apikey: k-1", 401),
+    // Nobody has thought of it.
+    ("GET /forgotten/x", "", 401),
+    ("GET /forgotten/x", "Authorization: Bearer opaque", 401),
+    ("GET /forgotten/x", "apikey: k-1", 401),
+];
+
+#[test]
+fn what_is_shown_decides_who_passes_whichever_way_is_asked() {
+    let (origin, door, login) = (Origin::always(Reply::ok("in")), door(), login());
+    let gateway = Running::start(&file(&origin, &door, &login));
+    for (line, fields, status) in CASES {
+        let before = origin.count();
+        let head =
+            format!("{line} HTTP/1.1\nHost: a\n{fields}\n").replace("\n\n", "\n").replace('\n', "\r\n");
+        let body = if line.starts_with("POST") { "Content-Length: 0\r\n" } else { "" };
+        let answer = Client::connect(gateway.address).exchange(format!("{head}{body}\r\n"));
+        assert_eq!(answer.status, *status, "{line} {fields}: {}", answer.text());
+        assert_eq!(origin.count() - before, usize::from(*status == 200), "{line} {fields}");
+        for inner in ["alice", "door", "login", "opaque", &login.addr().port().to_string()] {
+            assert!(!answer.text().contains(inner), "{line} {fields}: {}", answer.text());
+        }
+    }
+    let claims = r#"{"sub":"u"}"#;
+    assert_eq!(guard::as_caller(&gateway, claims, "GET /jwt/x").status, 200);
+    assert_eq!(guard::as_caller(&gateway, claims, "GET /opaque/x").status, 401);
+    assert!(CASES.len() >= 90, "{} cases", CASES.len());
+}
