@@ -40,7 +40,7 @@ pub use affinity::{KeySource, Sticky};
 pub use chores::Chores;
 pub use client_address::client_address;
 pub use explain::{Decision, End, Explanation, Step, explain, read_head};
-pub use forward::{Call, Responder, RetryPolicy, forward};
+pub use forward::{Call, Hedge, HedgeCounts, Responder, RetryPolicy, forward};
 pub use forwarded::{Forwarded, ViaName};
 pub use gateway::Gateway;
 pub use listener::{CertificatePart, Listener};

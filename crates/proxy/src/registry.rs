@@ -21,6 +21,7 @@ use torana_transport::{Address, Endpoint, EndpointSettings, Protocol, Tickets, T
 use torana_types::Rate;
 
 use crate::chores::Chores;
+use crate::forward::HedgeCounts;
 use crate::probing::Prober;
 use crate::traffic::MirrorCounts;
 use crate::upstream::Upstream;
@@ -56,6 +57,8 @@ pub struct Registry {
     pub(crate) probers: Kept<(Arc<str>, Address, String, Arc<ProbesPlan>), Prober>,
     /// By service and what shapes them.
     pub(crate) budgets: Kept<(Arc<str>, BudgetSettings), RetryBudget>,
+    /// By service.
+    pub(crate) hedges: Kept<Arc<str>, HedgeCounts>,
     /// By name; a balancer goes on where the one before it stood.
     pub(crate) upstreams: Kept<Arc<str>, Upstream>,
     /// By everything that shapes them: a limit that changed begins anew.
@@ -129,6 +132,7 @@ impl Registry {
         self.endpoints.sweep();
         self.loads.sweep();
         self.budgets.sweep();
+        self.hedges.sweep();
         self.breakers.sweep();
         self.alarms.sweep();
         self.health.sweep();

@@ -76,6 +76,12 @@ fn guards(upstream: &Upstream, samples: &mut Samples) {
         samples.add(names::RETRIES, &labels, number(budget.granted()));
         samples.add(names::RETRIES_REFUSED, &labels, number(budget.refused()));
     }
+    if let Some(hedge) = &upstream.retries.hedge {
+        for (result, count) in hedge.counts.read() {
+            let labels = [("service", &*upstream.name), ("result", result)];
+            samples.add(names::HEDGES, &labels, number(count));
+        }
+    }
     if let Some(rules) = &upstream.breaker {
         for state in BreakerState::ALL {
             let now = f64::from(u8::from(rules.breaker.state() == state));
