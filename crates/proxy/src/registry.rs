@@ -38,6 +38,9 @@ pub(crate) struct NumberedEndpoint {
 pub(crate) type EndpointKey =
     (Arc<str>, Address, EndpointSettings, Option<(Arc<UpstreamTlsPlan>, Box<str>)>, Option<ProxyVersion>);
 
+/// How an endpoint is reached: place, protocol, TLS with the name that is asked for, introduction.
+pub(crate) type Reached = (Address, Protocol, Option<(Arc<UpstreamTlsPlan>, Box<str>)>, Option<ProxyVersion>);
+
 /// State by identity. Owned by the one thread that prepares pipelines.
 #[derive(Debug, Default)]
 pub struct Registry {
@@ -53,8 +56,8 @@ pub struct Registry {
     pub(crate) mirrors: Kept<Arc<str>, MirrorCounts>,
     /// By service and place.
     pub(crate) health: Kept<(Arc<str>, Address), EndpointHealth>,
-    /// By service, place, authority and what is asked.
-    pub(crate) probers: Kept<(Arc<str>, Address, String, Arc<ProbesPlan>), Prober>,
+    /// By service, authority, what is asked, and how the endpoint is reached.
+    pub(crate) probers: Kept<(Arc<str>, String, Arc<ProbesPlan>, Reached), Prober>,
     /// By service and what shapes them.
     pub(crate) budgets: Kept<(Arc<str>, BudgetSettings), RetryBudget>,
     /// By service.
