@@ -9,6 +9,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly"))]
 
 mod affinity;
+mod changes;
 mod chores;
 mod client_address;
 mod explain;

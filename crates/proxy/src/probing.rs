@@ -229,6 +229,7 @@ async fn run(prober: Weak<Prober>) {
     let (timer, random) = (Timer::default(), RequestIds::default());
     loop {
         let Some(held) = prober.upgrade() else { return };
+        let _ = now();
         let wait = match held.interval() {
             Some(interval) => {
                 // A pool for each question, or the next would go on the same HTTP/2 connection.

@@ -1,5 +1,6 @@
 //! The health of a service's endpoints: states kept over reloads, and a prober for each.
 
+use crate::changes;
 use crate::forward::nanos_since_start;
 use crate::probing::{self, Prober};
 use crate::registry::{Reached, Registry};
@@ -35,7 +36,7 @@ pub(super) fn health(
         let key = (Arc::clone(name), endpoint.address.clone());
         let since = if known { nanos_since_start().max(1) } else { 0 };
         let health = registry.health.get(&key).unwrap_or_else(|| {
-            let made = EndpointHealth::new(Arc::clone(&alarm), since);
+            let made = EndpointHealth::told(Arc::clone(&alarm), since, changes::of_endpoint(name, authority));
             registry.health.keep(key.clone(), &made);
             made
         });
