@@ -17,6 +17,7 @@
 
 mod window;
 
+use crate::change::{BreakerCause, BreakerChange, Changes};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -110,6 +111,7 @@ pub struct Breaker {
     /// How often each state was entered.
     entered: [AtomicU64; 3],
     refused: AtomicU64,
+    changes: Changes<BreakerChange>,
 }
 
 #[derive(Debug, Default)]
@@ -134,13 +136,24 @@ impl Phase {
     const fn next(self, state: BreakerState) -> Self {
         Self((self.0 >> 2).wrapping_add(1) << 2 | state as u64)
     }
+
+    const fn change(self, to: BreakerState, why: BreakerCause, at_nanos: u64) -> BreakerChange {
+        BreakerChange { from: self.state(), to, why, at_nanos }
+    }
 }
 
 impl Breaker {
     /// A closed breaker.
     #[must_use]
     pub fn new(settings: BreakerSettings) -> Self {
+        Self::told(settings, Changes::default())
+    }
+
+    /// The same, whose changes are told.
+    #[must_use]
+    pub fn told(settings: BreakerSettings, changes: Changes<BreakerChange>) -> Self {
         Self {
+            changes,
             settings,
             phase: AtomicU64::new(0),
             open_until: AtomicU64::new(0),
@@ -179,8 +192,10 @@ impl Breaker {
         }
         let mut trials = self.trials.lock().unwrap_or_else(PoisonError::into_inner);
         let mut phase = self.phase();
+        let mut changed = None;
         if phase.state() == BreakerState::Open && self.open_until.load(Ordering::Acquire) <= now {
             *trials = Trials::default();
+            changed = Some(phase.change(BreakerState::HalfOpen, BreakerCause::TimeOver, now));
             phase = self.enter(phase, BreakerState::HalfOpen);
         }
         match phase.state() {
@@ -194,7 +209,15 @@ impl Breaker {
                 return Err(Refused { retry_after: Duration::from_nanos(left) });
             }
         }
+        drop(trials);
+        changed.into_iter().for_each(|change| self.changes.note(change));
         Ok(Admission { breaker: self, phase, open: true })
+    }
+
+    /// The last change of its state, if there was one.
+    #[must_use]
+    pub fn last_change(&self) -> Option<BreakerChange> {
+        self.changes.last()
     }
 
     /// The state as of the last request; an open breaker whose time is over still says open.
@@ -230,22 +253,25 @@ impl Breaker {
     }
 
     /// Opens, unless the phase has passed meanwhile.
-    fn open(&self, from: Phase, now_nanos: u64) {
-        let _lock = self.trials.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.phase() == from {
-            let length = u64::try_from(self.settings.open_for.as_nanos()).unwrap_or(u64::MAX);
-            self.open_until.store(now_nanos.saturating_add(length), Ordering::Release);
-            self.enter(from, BreakerState::Open);
+    fn open(&self, from: Phase, why: BreakerCause, now_nanos: u64) {
+        let lock = self.trials.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.phase() != from {
+            return;
         }
+        let length = u64::try_from(self.settings.open_for.as_nanos()).unwrap_or(u64::MAX);
+        self.open_until.store(now_nanos.saturating_add(length), Ordering::Release);
+        self.enter(from, BreakerState::Open);
+        drop(lock);
+        self.changes.note(from.change(BreakerState::Open, why, now_nanos));
     }
 
     fn record_closed(&self, phase: Phase, outcome: Outcome, now_nanos: u64) {
         let failed = outcome == Outcome::Failure;
-        let mut bad = false;
+        let mut bad = None;
         if let Some(most) = self.settings.failures {
             if failed {
                 let row = self.consecutive.fetch_add(1, Ordering::AcqRel).saturating_add(1);
-                bad = row >= most.get();
+                bad = (row >= most.get()).then_some(BreakerCause::Row(row));
             } else if self.consecutive.load(Ordering::Relaxed) != 0 {
                 self.consecutive.store(0, Ordering::Release);
             }
@@ -253,34 +279,42 @@ impl Breaker {
         if let (Some(window), Some(rule)) = (&self.window, self.settings.window) {
             window.add(now_nanos, failed, outcome == Outcome::Slow);
             // A good call cannot be the one that meets a rule.
-            if outcome != Outcome::Success {
+            if outcome != Outcome::Success && bad.is_none() {
                 let counts = window.counts(now_nanos);
-                bad |= counts.calls >= u64::from(rule.minimum_calls.max(1))
-                    && (reaches(counts.failures, counts.calls, rule.failure_percent)
-                        || reaches(counts.slow, counts.calls, rule.slow_percent));
+                if counts.calls >= u64::from(rule.minimum_calls.max(1)) {
+                    if reaches(counts.failures, counts.calls, rule.failure_percent) {
+                        bad = Some(BreakerCause::Failures(counts.failures, counts.calls));
+                    } else if reaches(counts.slow, counts.calls, rule.slow_percent) {
+                        bad = Some(BreakerCause::Slow(counts.slow, counts.calls));
+                    }
+                }
             }
         }
-        if bad {
-            self.open(phase, now_nanos);
+        if let Some(why) = bad {
+            self.open(phase, why, now_nanos);
         }
     }
 
     fn record_trial(&self, phase: Phase, outcome: Outcome, now_nanos: u64) {
         let slow_counts = self.settings.window.is_some_and(|window| window.slow_percent.is_some());
         if outcome == Outcome::Failure || outcome == Outcome::Slow && slow_counts {
-            self.open(phase, now_nanos);
+            self.open(phase, BreakerCause::TrialFailed, now_nanos);
             return;
         }
         let mut trials = self.trials.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.phase() == phase {
-            trials.succeeded = trials.succeeded.saturating_add(1);
-            if trials.succeeded >= self.settings.trials.get() {
-                self.consecutive.store(0, Ordering::Release);
-                if let Some(window) = &self.window {
-                    window.clear();
-                }
-                self.enter(phase, BreakerState::Closed);
+        if self.phase() != phase {
+            return;
+        }
+        trials.succeeded = trials.succeeded.saturating_add(1);
+        if trials.succeeded >= self.settings.trials.get() {
+            self.consecutive.store(0, Ordering::Release);
+            if let Some(window) = &self.window {
+                window.clear();
             }
+            let why = BreakerCause::TrialsWell(trials.succeeded);
+            self.enter(phase, BreakerState::Closed);
+            drop(trials);
+            self.changes.note(phase.change(BreakerState::Closed, why, now_nanos));
         }
     }
 }

@@ -12,7 +12,9 @@
 mod counts;
 mod survey;
 
+use crate::change::{Changes, HealthCause, HealthChange};
 use counts::Counts;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -44,6 +46,29 @@ pub enum Finding {
     TimedOut,
 }
 
+impl fmt::Display for Finding {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Success => "successes",
+            Self::BadStatus => "bad answers",
+            Self::ConnectFailed => "failed connections",
+            Self::TimedOut => "timeouts",
+        })
+    }
+}
+
+impl Thresholds {
+    /// The threshold that a finding counts towards.
+    const fn of(self, finding: Finding) -> u8 {
+        match finding {
+            Finding::Success => self.successes,
+            Finding::BadStatus => self.statuses,
+            Finding::ConnectFailed => self.connects,
+            Finding::TimedOut => self.timeouts,
+        }
+    }
+}
+
 /// How endpoints that fail requests are ejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EjectionSettings {
@@ -65,6 +90,17 @@ pub enum Out {
     Probes,
     /// Requests to it failed.
     Ejected,
+}
+
+impl Out {
+    /// The name in logs and pages.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Probes => "its probes fail",
+            Self::Ejected => "requests to it failed",
+        }
+    }
 }
 
 /// Raised while anything is out of the ordinary with any endpoint of a service.
@@ -96,12 +132,21 @@ pub struct EndpointHealth {
     /// When it came into service, for slow start; 0 has always been.
     since: AtomicU64,
     ejections: AtomicU64,
+    /// It was ejected, and nobody has noted yet that its time is over.
+    away: AtomicBool,
+    changes: Changes<HealthChange>,
 }
 
 impl EndpointHealth {
     /// A healthy endpoint. `since` is when it joined a service that was there before; 0 with it.
     #[must_use]
     pub fn new(alarm: Arc<Alarm>, since: u64) -> Arc<Self> {
+        Self::told(alarm, since, Changes::default())
+    }
+
+    /// The same, whose changes are told.
+    #[must_use]
+    pub fn told(alarm: Arc<Alarm>, since: u64, changes: Changes<HealthChange>) -> Arc<Self> {
         if since > 0 {
             alarm.raise();
         }
@@ -114,7 +159,24 @@ impl EndpointHealth {
             row: AtomicU32::new(0),
             since: AtomicU64::new(since),
             ejections: AtomicU64::new(0),
+            away: AtomicBool::new(false),
+            changes,
         })
+    }
+
+    /// The last time it left or came back into service, if there was one.
+    #[must_use]
+    pub fn last_change(&self) -> Option<HealthChange> {
+        self.changes.last()
+    }
+
+    /// Notes that it has come back by itself, if it has. Costs a load.
+    fn note_return(&self) {
+        if self.away.load(Ordering::Relaxed) && self.away.swap(false, Ordering::AcqRel) {
+            let at_nanos = self.ejected_until.load(Ordering::Acquire);
+            let from = Some(Out::Ejected);
+            self.changes.note(HealthChange { from, to: None, why: HealthCause::TimeOver, at_nanos });
+        }
     }
 
     /// The alarm of its service.
@@ -144,19 +206,26 @@ impl EndpointHealth {
             return false;
         }
         self.by_probes.clear();
+        let from = self.out(now_nanos);
+        let why = HealthCause::Probes(finding, thresholds.of(finding));
+        let change = HealthChange { from, to: None, why, at_nanos: now_nanos };
         if finding == Finding::Success {
-            let was_out = self.out(now_nanos).is_some();
+            self.away.store(false, Ordering::Release);
             self.failing.store(false, Ordering::Release);
             self.ejected_until.store(0, Ordering::Release);
             self.by_requests.clear();
-            if was_out {
+            if from.is_some() {
                 self.since.store(now_nanos.max(1), Ordering::Release);
                 self.alarm.raise();
+                self.changes.note(change);
             }
-            return was_out;
+            return from.is_some();
         }
         let changed = !self.failing.swap(true, Ordering::AcqRel);
         self.alarm.raise();
+        if changed {
+            self.changes.note(HealthChange { to: Some(Out::Probes), ..change });
+        }
         changed
     }
 
@@ -167,8 +236,8 @@ impl EndpointHealth {
         self.by_requests.note(finding, thresholds) && finding != Finding::Success
     }
 
-    /// Ejects it. Only under the alarm's lock.
-    fn eject(&self, settings: &EjectionSettings, now_nanos: u64) {
+    /// Ejects it; tells for how long, or `None` until probes find that it works. Only under the alarm's lock.
+    fn eject(&self, settings: &EjectionSettings, now_nanos: u64) -> Option<Duration> {
         let before = self.ejected_until.load(Ordering::Acquire);
         let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let until = settings.eject_for.map_or(u64::MAX, |first| {
@@ -185,17 +254,25 @@ impl EndpointHealth {
         self.since.store(until, Ordering::Release);
         self.ejected_until.store(until, Ordering::Release);
         self.ejections.fetch_add(1, Ordering::Relaxed);
+        self.away.store(true, Ordering::Release);
         self.alarm.raise();
+        settings.eject_for.map(|_| Duration::from_nanos(until.saturating_sub(now_nanos)))
     }
 
     /// Puts it back into service, whatever was found (an operator's word).
     pub fn restore(&self, now_nanos: u64) {
+        let from = self.out(now_nanos);
+        self.away.store(false, Ordering::Release);
         self.failing.store(false, Ordering::Release);
         self.ejected_until.store(0, Ordering::Release);
         self.by_requests.clear();
         self.by_probes.clear();
         self.since.store(now_nanos.max(1), Ordering::Release);
         self.alarm.raise();
+        if from.is_some() {
+            let why = HealthCause::Restored;
+            self.changes.note(HealthChange { from, to: None, why, at_nanos: now_nanos });
+        }
     }
 
     /// How far it is into its slow start, from 0 to 1; `None` when that is over.

@@ -55,6 +55,7 @@ families! {
     RETRIES_ACTIVE, Gauge, "torana_retries_active", "Retries under way at a service";
     RETRIES, Counter, "torana_retries", "Retries that a service's budget had room for";
     RETRIES_REFUSED, Counter, "torana_retries_refused", "Retries that a service's budget had no room for";
+    HEDGES, Counter, "torana_hedges", "Second tries made because the first took long, by whether theirs was the answer";
     BREAKER_STATE, Gauge, "torana_breaker_state", "1 for the state that a service's breaker is in, else 0";
     BREAKER_TRANSITIONS, Counter, "torana_breaker_transitions", "How often a service's breaker has entered a state";
     BREAKER_REFUSED, Counter, "torana_breaker_refused", "Requests that a service's breaker has refused";

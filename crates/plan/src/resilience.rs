@@ -56,6 +56,8 @@ pub struct ProbesPlan {
     pub kind: ProbeKind,
     /// The path of the request, valid in a request line.
     pub path: String,
+    /// The gRPC service that is asked about, at most 255 bytes; the server as a whole without it.
+    pub service: Option<String>,
     /// The `Host` of the request; the endpoint's own without it.
     pub host: Option<String>,
     /// Fields of the request, valid by RFC 9110 section 5.

@@ -4,6 +4,8 @@
 //! Reading, normalising, routing and every filter are the code that serves. Only what comes after the last
 //! filter is described instead of done.
 
+mod traffic;
+
 use crate::forwarded::Told;
 use crate::gateway::admit::{ask, find, introduce, set_path, strip};
 use crate::gateway::view::View;
@@ -31,6 +33,8 @@ pub struct Explanation {
     pub steps: Vec<Step>,
     /// Who calls, once a filter knew it.
     pub identity: Option<Arc<Identity>>,
+    /// What splits, mirrors and faults may do to it, a line each.
+    pub traffic: Vec<String>,
     /// How it ends.
     pub end: End,
 }
@@ -71,7 +75,7 @@ pub enum End {
     },
     /// A service is asked.
     Forward {
-        /// The place of the service in [`Pipeline::upstreams`].
+        /// The place of the service in [`Pipeline::upstreams`]; where a split draws by chance, the route's own.
         upstream: usize,
         /// The request's path and query as the service sees them.
         target: String,
@@ -123,6 +127,7 @@ pub async fn explain(
         route: None,
         steps: Vec::new(),
         identity: None,
+        traffic: Vec::new(),
         end: End::Answer { status: 204, fields: Vec::new() },
     };
     if exchange.request.target_form() == TargetForm::Asterisk {
@@ -188,10 +193,13 @@ async fn walk(
     match &route.action {
         Action::Respond { status, fields, .. } => Ok(End::Answer { status: *status, fields: fields.clone() }),
         Action::Forward { upstream, strip_prefix, .. } => {
+            // Before the prefix goes: that is where the serving code decides too.
+            let (upstream, lines) = traffic::describe(pipeline, route, *upstream, exchange);
+            told.traffic = lines;
             if let Some(prefix) = strip_prefix {
                 strip(&mut exchange.request, prefix)?;
             }
-            if let Some(service) = pipeline.upstreams.get(*upstream)
+            if let Some(service) = pipeline.upstreams.get(upstream)
                 && let Some(endpoint) = service.endpoints.first()
             {
                 // Which endpoint it will be is not known; with `host: rewrite` this shows the first one's name.
@@ -204,7 +212,7 @@ async fn walk(
                 target.push('?');
                 target.push_str(&String::from_utf8_lossy(query));
             }
-            Ok(End::Forward { upstream: *upstream, target, fields: fields(&request.fields) })
+            Ok(End::Forward { upstream, target, fields: fields(&request.fields) })
         }
     }
 }

@@ -8,6 +8,7 @@
 mod attempt;
 mod choose;
 mod deadline;
+mod hedge;
 mod judge;
 mod retry;
 mod tunnel;
@@ -16,6 +17,7 @@ pub(crate) use attempt::nanos_since_start;
 pub(crate) use choose::{Word, endpoint as choose_endpoint, nobody};
 pub(crate) use judge::Judge;
 
+pub use hedge::{Hedge, HedgeCounts};
 pub use retry::RetryPolicy;
 
 use crate::replay::Replay;
@@ -65,6 +67,9 @@ pub trait Responder {
     /// The request must not go there.
     fn on_attempt(&mut self, exchange: &mut Exchange, attempt: &Attempt<'_>) -> Result<(), Fault>;
 
+    /// Of tries that were made side by side the one at this endpoint has the answer.
+    fn on_taken(&mut self, endpoint: usize);
+
     /// The first bytes of the response came, this long after the request began to be sent.
     fn on_first_byte(&mut self, latency: Duration);
 
@@ -105,6 +110,13 @@ pub async fn forward(
     }
     // HTTP/1.0 may come without Host; what we send is HTTP/1.1, which may not (RFC 9112 section 3.2).
     let without_host = !exchange.request.fields.contains(Known::Host);
+    let hedge = policy.hedge.as_ref().filter(|_| {
+        // Who has a home is not sent elsewhere for a moment's delay, and a switched connection is no answer.
+        chances.is_repeatable()
+            && body.is_whole()
+            && call.preferred.is_none()
+            && call.upstream.upgrade_for(&exchange.request).is_none()
+    });
     let mut tried = Tried::default();
     let mut last = None;
     loop {
@@ -126,15 +138,26 @@ pub async fn forward(
             return Err(earlier.unwrap_or_else(|| nobody(call.upstream)));
         };
         judge.at(call.upstream, index);
-        if without_host {
-            exchange.request.fields.insert(Known::Host, endpoint.authority.as_bytes())?;
-        }
-        deadline::tell(call, exchange, deadline)?;
         let number = Attempt { number, endpoint: index, authority: &endpoint.authority };
-        responder.on_attempt(exchange, &number)?;
-        let in_flight = call.upstream.balancer.begin(index);
-        let mut attempt = attempt::Once { call, endpoint, in_flight, fresh: false, by: None };
-        let outcome = {
+        let mut attempt;
+        let outcome = if let Some(hedge) = hedge {
+            let judge = std::mem::replace(&mut judge, Judge::silent());
+            let race = hedge::Race { call, hedge, by, deadline, without_host };
+            // Boxed, so that who does not hedge holds no room for it.
+            let racing = Box::pin(race.run(
+                (number, endpoint, judge),
+                (exchange, body, response, responder),
+                (&mut chances, &mut tried),
+            ));
+            bounded(call, deadline, racing).await
+        } else {
+            if without_host {
+                exchange.request.fields.insert(Known::Host, endpoint.authority.as_bytes())?;
+            }
+            deadline::tell(call, exchange, deadline)?;
+            responder.on_attempt(exchange, &number)?;
+            let in_flight = call.upstream.balancer.begin(index);
+            attempt = attempt::Once { call, endpoint, in_flight, fresh: false, by: None };
             let mut trial = Trial { judge: &mut judge, chances: &mut chances };
             // Pinned here, it is not moved again: it is the largest future of all.
             let trying = pin!(attempt.run(exchange, body, response, responder, &mut trial));

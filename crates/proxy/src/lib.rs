@@ -9,6 +9,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly"))]
 
 mod affinity;
+mod changes;
 mod chores;
 mod client_address;
 mod explain;
@@ -40,7 +41,7 @@ pub use affinity::{KeySource, Sticky};
 pub use chores::Chores;
 pub use client_address::client_address;
 pub use explain::{Decision, End, Explanation, Step, explain, read_head};
-pub use forward::{Call, Responder, RetryPolicy, forward};
+pub use forward::{Call, Hedge, HedgeCounts, Responder, RetryPolicy, forward};
 pub use forwarded::{CLAIMS, Forwarded, Told, ViaName};
 pub use gateway::Gateway;
 pub use listener::{CertificatePart, Listener};

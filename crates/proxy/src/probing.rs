@@ -4,6 +4,8 @@
 //! outside of the pool's bound, so that a full pool is not taken for a dead endpoint. It holds its state
 //! weakly and ends when no configuration needs it any more.
 
+mod grpc;
+
 use crate::chores::Chores;
 use crate::forward::nanos_since_start;
 use crate::request_id::RequestIds;
@@ -15,10 +17,10 @@ use std::time::Duration;
 use torana_balance::{EndpointHealth, Finding, Thresholds};
 use torana_config::written::{FailuresConfig, ProbeKind};
 use torana_fault::{Fault, Reason};
-use torana_http::h1::HeadLimits;
+use torana_http::h1::{BodyFraming, HeadLimits};
 use torana_http::{InvalidField, Known, RequestHead};
 use torana_plan::ProbesPlan;
-use torana_transport::{Endpoint, EndpointSettings, FetchLimits, Pool, Timer, fetch, now, within};
+use torana_transport::{Endpoint, EndpointSettings, FetchLimits, Pool, Protocol, Timer, fetch, now, within};
 
 /// How much of an answer is looked at.
 const LONGEST_ANSWER: usize = 64 * 1024;
@@ -52,6 +54,13 @@ impl Prober {
             max_connections: 4,
             connect_timeout: plan.timeout.as_duration(),
             idle_timeout: Duration::ZERO,
+            // gRPC is HTTP/2, whatever is spoken otherwise.
+            protocol: match plan.kind {
+                ProbeKind::Grpc => Protocol::Http2,
+                ProbeKind::Http => asked.settings.protocol,
+                ProbeKind::Tcp => Protocol::Http1,
+            },
+            http2: asked.settings.http2,
             ..EndpointSettings::default()
         };
         let FailuresConfig { statuses, connections, timeouts } = plan.unhealthy_after;
@@ -102,6 +111,7 @@ impl Prober {
         let found = match self.plan.kind {
             ProbeKind::Tcp => self.connect(pool, timer).await,
             ProbeKind::Http => self.ask(pool, timer).await,
+            ProbeKind::Grpc => self.check(pool, timer).await,
         };
         let (finding, why) = match found {
             Ok(None) => return,
@@ -127,13 +137,8 @@ impl Prober {
 
     /// `None`: the answer says nothing.
     async fn ask(&self, pool: &Rc<Pool>, timer: &Timer) -> Result<Option<(Finding, String)>, Fault> {
-        let limits = FetchLimits {
-            timeout: self.plan.timeout.as_duration(),
-            body_bytes: LONGEST_ANSWER,
-            head: HeadLimits::default(),
-        };
         let request = self.request()?;
-        let answer = fetch(pool, timer, &request, b"", &limits).await?;
+        let answer = fetch(pool, timer, &request, b"", &self.limits()).await?;
         let status = answer.head.status;
         if self.good.contains(status) {
             let wanted = self.plan.body.as_deref();
@@ -150,6 +155,33 @@ impl Prober {
         Ok(speaks.then(|| (Finding::BadStatus, format!("status {status}"))))
     }
 
+    /// Asks by the protocol of health of gRPC.
+    async fn check(&self, pool: &Rc<Pool>, timer: &Timer) -> Result<Option<(Finding, String)>, Fault> {
+        let question = grpc::question(self.plan.service.as_deref().unwrap_or_default());
+        let mut request = RequestHead::default();
+        request.set_method("POST");
+        let _ = request.set_path(grpc::PATH);
+        request.framing = BodyFraming::Length(question.len() as u64);
+        self.introduce(&mut request)?;
+        request.fields.insert(Known::ContentType, b"application/grpc")?;
+        request.fields.insert("te", b"trailers")?;
+        let answer = fetch(pool, timer, &request, &question, &self.limits()).await?;
+        Ok(Some(
+            match grpc::verdict(answer.head.status, &answer.head.fields, &answer.trailers, &answer.body) {
+                Ok(()) => (Finding::Success, String::new()),
+                Err(why) => (Finding::BadStatus, why),
+            },
+        ))
+    }
+
+    fn limits(&self) -> FetchLimits {
+        FetchLimits {
+            timeout: self.plan.timeout.as_duration(),
+            body_bytes: LONGEST_ANSWER,
+            head: HeadLimits::default(),
+        }
+    }
+
     fn request(&self) -> Result<RequestHead, InvalidField> {
         let mut request = RequestHead::default();
         request.set_method("GET");
@@ -160,13 +192,19 @@ impl Prober {
         // Both were checked with the configuration.
         let _ = request.set_path(path.as_bytes());
         let _ = request.set_query(query.map(str::as_bytes));
+        self.introduce(&mut request)?;
+        Ok(request)
+    }
+
+    /// Says who is asked, and who asks.
+    fn introduce(&self, request: &mut RequestHead) -> Result<(), InvalidField> {
         let host = self.plan.host.as_deref().unwrap_or(&self.authority);
         request.fields.insert(Known::Host, host.as_bytes())?;
         request.fields.insert(Known::UserAgent, b"torana-probe")?;
         for (name, value) in &self.plan.headers {
             request.fields.insert(name.as_str(), value.as_bytes())?;
         }
-        Ok(request)
+        Ok(())
     }
 }
 
@@ -188,13 +226,14 @@ pub(crate) fn begin(chores: &Chores, prober: &Arc<Prober>) {
 }
 
 async fn run(prober: Weak<Prober>) {
-    let Some(pool) = prober.upgrade().map(|prober| Pool::new(Arc::clone(&prober.endpoint))) else { return };
     let (timer, random) = (Timer::default(), RequestIds::default());
     loop {
         let Some(held) = prober.upgrade() else { return };
+        let _ = now();
         let wait = match held.interval() {
             Some(interval) => {
-                held.probe(&pool, &timer).await;
+                // A pool for each question, or the next would go on the same HTTP/2 connection.
+                held.probe(&Pool::new(Arc::clone(&held.endpoint)), &timer).await;
                 // The probe may have changed sides, and with it the interval.
                 jittered(held.interval().unwrap_or(interval), random.word())
             }

@@ -21,6 +21,7 @@ use torana_transport::{Address, Endpoint, EndpointSettings, Protocol, Tickets, T
 use torana_types::Rate;
 
 use crate::chores::Chores;
+use crate::forward::HedgeCounts;
 use crate::probing::Prober;
 use crate::traffic::MirrorCounts;
 use crate::upstream::Upstream;
@@ -37,6 +38,9 @@ pub(crate) struct NumberedEndpoint {
 pub(crate) type EndpointKey =
     (Arc<str>, Address, EndpointSettings, Option<(Arc<UpstreamTlsPlan>, Box<str>)>, Option<ProxyVersion>);
 
+/// How an endpoint is reached: place, protocol, TLS with the name that is asked for, introduction.
+pub(crate) type Reached = (Address, Protocol, Option<(Arc<UpstreamTlsPlan>, Box<str>)>, Option<ProxyVersion>);
+
 /// State by identity. Owned by the one thread that prepares pipelines.
 #[derive(Debug, Default)]
 pub struct Registry {
@@ -52,10 +56,12 @@ pub struct Registry {
     pub(crate) mirrors: Kept<Arc<str>, MirrorCounts>,
     /// By service and place.
     pub(crate) health: Kept<(Arc<str>, Address), EndpointHealth>,
-    /// By service, place, authority and what is asked.
-    pub(crate) probers: Kept<(Arc<str>, Address, String, Arc<ProbesPlan>), Prober>,
+    /// By service, authority, what is asked, and how the endpoint is reached.
+    pub(crate) probers: Kept<(Arc<str>, String, Arc<ProbesPlan>, Reached), Prober>,
     /// By service and what shapes them.
     pub(crate) budgets: Kept<(Arc<str>, BudgetSettings), RetryBudget>,
+    /// By service.
+    pub(crate) hedges: Kept<Arc<str>, HedgeCounts>,
     /// By name; a balancer goes on where the one before it stood.
     pub(crate) upstreams: Kept<Arc<str>, Upstream>,
     /// By everything that shapes them: a limit that changed begins anew.
@@ -129,6 +135,7 @@ impl Registry {
         self.endpoints.sweep();
         self.loads.sweep();
         self.budgets.sweep();
+        self.hedges.sweep();
         self.breakers.sweep();
         self.alarms.sweep();
         self.health.sweep();

@@ -69,6 +69,16 @@ impl<'a, B: RequestBody> Replay<'a, B> {
         }
     }
 
+    /// Whether all of it is at hand: it is held, or nothing of it is left to come.
+    pub fn is_whole(&self) -> bool {
+        self.held.is_some() || self.is_done()
+    }
+
+    /// Whether the client has sent all of its own body, so that it can be watched for going away.
+    pub(crate) fn is_received(&self) -> bool {
+        self.inner.is_done()
+    }
+
     /// Bytes that are held.
     pub fn held(&self) -> Option<&Bytes> {
         self.held.as_ref().map(|held| &held.bytes)
@@ -147,6 +157,41 @@ impl<B: RequestBody> RequestBody for Replay<'_, B> {
 
     fn bytes_read(&self) -> u64 {
         self.inner.bytes_read()
+    }
+}
+
+/// A body that is at hand as a whole.
+#[derive(Debug)]
+pub(crate) struct Content {
+    bytes: Bytes,
+    sent: bool,
+}
+
+impl Content {
+    pub(crate) const fn new(bytes: Bytes) -> Self {
+        Self { bytes, sent: false }
+    }
+}
+
+impl BodySource for Content {
+    fn poll_fill(&mut self, _: &mut Context<'_>) -> Poll<Result<bool, Fault>> {
+        Poll::Ready(Ok(!self.is_done()))
+    }
+
+    fn data(&self) -> &[u8] {
+        if self.sent { &[] } else { &self.bytes }
+    }
+
+    fn consume(&mut self) {
+        self.sent = true;
+    }
+
+    fn trailers(&mut self, _: &mut Fields) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn is_done(&self) -> bool {
+        self.sent || self.bytes.is_empty()
     }
 }
 

@@ -6,7 +6,7 @@ use crate::upstream::Upstream;
 use std::sync::Weak;
 use torana_balance::BreakerState;
 use torana_observe::{Samples, Source, names};
-use torana_transport::Usage;
+use torana_transport::{Usage, now};
 
 /// Reads what the pipeline in force holds.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ impl Report {
 impl Source for Report {
     fn collect(&self, samples: &mut Samples) {
         let Some(shared) = self.0.upgrade() else { return };
+        // This thread may not have looked at the clock for long.
+        let _ = now();
         let held = Usage::now();
         samples.add(names::REQUESTS_IN_FLIGHT, &[], held.requests as f64);
         samples.add(names::BUFFERS_LENT, &[], held.buffers as f64);
@@ -75,6 +77,12 @@ fn guards(upstream: &Upstream, samples: &mut Samples) {
         samples.add(names::RETRIES_ACTIVE, &labels, f64::from(budget.active()));
         samples.add(names::RETRIES, &labels, number(budget.granted()));
         samples.add(names::RETRIES_REFUSED, &labels, number(budget.refused()));
+    }
+    if let Some(hedge) = &upstream.retries.hedge {
+        for (result, count) in hedge.counts.read() {
+            let labels = [("service", &*upstream.name), ("result", result)];
+            samples.add(names::HEDGES, &labels, number(count));
+        }
     }
     if let Some(rules) = &upstream.breaker {
         for state in BreakerState::ALL {

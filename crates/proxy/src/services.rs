@@ -1,14 +1,17 @@
 //! The services at this moment, for people: who serves, who does not and why.
 
+use crate::changes;
 use crate::forward::nanos_since_start;
 use crate::shared::Shared;
 use crate::upstream::Upstream;
 use serde_json::{Map, Value, json};
-use torana_balance::Out;
+use torana_transport::now;
 
 /// Every service with its endpoints, breaker and retries, as JSON.
 #[must_use]
 pub fn services(shared: &Shared) -> Value {
+    // This thread may not have looked at the clock for long.
+    let _ = now();
     let pipeline = shared.pipeline();
     let services = pipeline.upstreams.iter();
     Value::Object(services.map(|upstream| (upstream.name.to_string(), service(upstream))).collect())
@@ -20,13 +23,22 @@ fn service(upstream: &Upstream) -> Value {
         let breaker = &rules.breaker;
         shown.insert(
             "breaker".into(),
-            json!({ "state": breaker.state().label(), "refused": breaker.refused() }),
+            json!({
+                "state": breaker.state().label(),
+                "refused": breaker.refused(),
+                "since": breaker.last_change().map(|change| changes::time(change.at_nanos)),
+                "why": breaker.last_change().map(|change| change.why.to_string()),
+            }),
         );
     }
     if let Some(budget) = &upstream.retries.budget {
         let retries =
             json!({ "active": budget.active(), "granted": budget.granted(), "refused": budget.refused() });
         shown.insert("retries".into(), retries);
+    }
+    if let Some(hedge) = &upstream.retries.hedge {
+        let [(taken, first), (not_taken, second)] = hedge.counts.read();
+        shown.insert("hedges".into(), json!({ taken: first, not_taken: second }));
     }
     let endpoints = (0..upstream.endpoints.len()).filter_map(|index| endpoint(upstream, index));
     shown.insert("endpoints".into(), endpoints.collect());
@@ -50,11 +62,11 @@ fn endpoint(upstream: &Upstream, index: usize) -> Option<Value> {
         let out = state.out(nanos_since_start());
         shown.insert("in_service".into(), out.is_none().into());
         if let Some(why) = out {
-            let why = match why {
-                Out::Probes => "its probes fail",
-                Out::Ejected => "requests to it failed",
-            };
-            shown.insert("why".into(), why.into());
+            shown.insert("why".into(), why.label().into());
+        }
+        if let Some(change) = state.last_change() {
+            let change = json!({ "at": changes::time(change.at_nanos), "why": change.why.to_string() });
+            shown.insert("last_change".into(), change);
         }
         shown.insert("ejections".into(), state.ejections().into());
     }

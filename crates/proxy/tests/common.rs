@@ -72,6 +72,8 @@ impl Responder for Plain {
         Ok(())
     }
 
+    fn on_taken(&mut self, _: usize) {}
+
     fn on_first_byte(&mut self, _: Duration) {}
 
     fn on_switch(&mut self) {}

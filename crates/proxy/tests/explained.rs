@@ -106,3 +106,50 @@ fn explaining_and_serving_never_disagree() {
     });
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
 }
+
+#[test]
+fn the_side_of_a_split_is_explained_as_it_is_served_and_what_chance_decides_is_said() {
+    let (main, canary) = (Origin::always(Reply::ok("main")), Origin::always(Reply::ok("canary")));
+    let text = format!(
+        "access_log: off
+services: {{ main: {{ endpoints: [{}] }}, canary: {{ endpoints: [{}] }} }}
+routes:
+- path: /*
+  service: main
+  split: {{ to: {{ canary: 50% }}, by: [{{ header: X-User }}] }}
+  mirror: {{ service: canary, share: 0% }}
+  faults: {{ abort: {{ status: 503 }}, delay: {{ for: 5s, share: 25% }}, header: X-Fault }}
+",
+        main.url(),
+        canary.url()
+    );
+    let gateway = Running::start(&text);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let connection = ConnectionInfo::plain("127.0.0.1:40000".parse().unwrap(), gateway.address);
+    let moment = Moment { since_start: Duration::from_secs(1), unix_seconds: 1_700_000_000 };
+    let pipeline = gateway.shared.pipeline();
+    let told = |request: &str| {
+        let head = read_head(request.as_bytes(), &HeadLimits::default()).unwrap();
+        runtime.block_on(explain(&pipeline, head, &connection, moment, b""))
+    };
+    let mut sides = std::collections::HashSet::new();
+    for user in 0..20 {
+        let request = format!("GET / HTTP/1.1\r\nHost: a\r\nX-User: {user}\r\n\r\n");
+        let served = Client::connect(gateway.address).exchange(&request).text();
+        let told = told(&request);
+        let End::Forward { upstream, .. } = told.end else { panic!("{told:?}") };
+        assert_eq!(*pipeline.upstreams[upstream].name, *served);
+        assert!(told.traffic[0].ends_with(&format!("decides for {served}")), "{told:?}");
+        sides.insert(served);
+    }
+    assert_eq!(sides.len(), 2);
+    let drawn = told("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(
+        drawn.traffic,
+        [
+            "split: 50% to canary, the rest to main; drawn by chance",
+            "mirror: 0% copied to canary",
+            "faults: 25% delayed by 5000 ms, 100% answered 503; not this request, which lacks X-Fault",
+        ]
+    );
+}

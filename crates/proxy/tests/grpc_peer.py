@@ -67,6 +67,23 @@ def serve():
     server.stop(None)
 
 
+def serve_health():
+    """Lines of standard input are `SERVICE STATUS`, answered when they hold; `-` is the server as a whole."""
+    from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+    server = grpc.server(futures.ThreadPoolExecutor(4))
+    servicer = health.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    print(port, flush=True)
+    for line in sys.stdin:
+        service, status = line.split()
+        servicer.set("" if service == "-" else service, health_pb2.HealthCheckResponse.ServingStatus.Value(status))
+        print("set", flush=True)
+    server.stop(None)
+
+
 def equal(left, right):
     assert left == right, f"{left!r} is not {right!r}"
 
@@ -147,4 +164,7 @@ def call(address, case):
 
 
 if __name__ == "__main__":
-    serve() if sys.argv[1] == "serve" else call(sys.argv[2], sys.argv[3])
+    if sys.argv[1] == "call":
+        call(sys.argv[2], sys.argv[3])
+    else:
+        {"serve": serve, "health": serve_health}[sys.argv[1]]()

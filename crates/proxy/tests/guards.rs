@@ -209,3 +209,38 @@ fn a_connection_alone_can_be_the_probe() {
     first.restart();
     eventually(PATIENCE, || (0..6).any(|_| get(&gateway, "/").text() == "first"));
 }
+
+#[test]
+fn the_page_of_services_says_what_has_changed_when_and_why() {
+    let failing = Arc::new(AtomicBool::new(true));
+    let (bad, good) = (fickle(&failing, Reply::status(500)), Origin::always(Reply::ok("good")));
+    let keys = "breaker: { failures: 3, open_for: 1s, trials: 1 }, \
+                health: { ejection: { failures: 2, for: 500ms, at_most: 500ms } }";
+    let gateway = before(&[&bad, &good], keys);
+    let shown = || torana_proxy::services(&gateway.shared)["a"].clone();
+    assert!(shown()["breaker"]["why"].is_null() && shown()["endpoints"][0]["last_change"].is_null());
+    for _ in 0..4 {
+        get(&gateway, "/");
+    }
+    let endpoint = shown()["endpoints"][0].clone();
+    assert_eq!(endpoint["why"], "requests to it failed");
+    assert_eq!(endpoint["last_change"]["why"], "2 bad answers of requests in a row, out for 0.5 s");
+    assert!(endpoint["last_change"]["at"].as_str().unwrap().ends_with('Z'), "{endpoint}");
+    eventually(PATIENCE, || {
+        get(&gateway, "/");
+        shown()["endpoints"][0]["last_change"]["why"] == "it was out for its time"
+    });
+    failing.store(false, Ordering::Relaxed);
+    let alone = before(&[&bad], keys);
+    failing.store(true, Ordering::Relaxed);
+    for _ in 0..3 {
+        get(&alone, "/");
+    }
+    let breaker = torana_proxy::services(&alone.shared)["a"]["breaker"].clone();
+    assert_eq!((&breaker["state"], &breaker["why"]), (&"open".into(), &"3 failures in a row".into()));
+    assert!(breaker["since"].is_string(), "{breaker}");
+    failing.store(false, Ordering::Relaxed);
+    eventually(PATIENCE, || get(&alone, "/").status == 200);
+    let breaker = torana_proxy::services(&alone.shared)["a"]["breaker"].clone();
+    assert_eq!((&breaker["state"], &breaker["why"]), (&"closed".into(), &"1 of 1 trials went well".into()));
+}

@@ -10,7 +10,7 @@
 mod yaml;
 
 use std::time::Duration;
-use torana_testkit::{Client, RedisServer, Response, eventually};
+use torana_testkit::{Authority, Client, RedisServer, Response, eventually, temp_dir};
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -94,4 +94,35 @@ fn a_reload_keeps_the_connection_and_another_store_is_another_count() {
     assert_eq!(connections(&first), 1);
     gateway.reload(&file(&store(&second), limit));
     assert_eq!(passed(&[&gateway], 9), 5);
+}
+
+#[test]
+fn gateways_count_together_behind_tls_and_with_the_wrong_authority_nothing_passes() {
+    let folder = temp_dir();
+    let (authority, stranger) = (Authority::default(), Authority::named("somebody who is not trusted"));
+    let (cert, key) = authority.issue(&["localhost"]).write(folder.path(), "server");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (port_text, cert, key) = (port.to_string(), cert.display().to_string(), key.display().to_string());
+    let tls = ["--tls-port", &port_text, "--tls-cert-file", &cert, "--tls-key-file", &key];
+    let rest = ["--tls-ca-cert-file", &cert, "--tls-auth-clients", "no"];
+    let server = RedisServer::start_with(&[&tls[..], &rest].concat());
+    let user = "on >pass-word ~torana:* resetchannels -@all +eval +evalsha +get +set +time +info +ping +scan +unlink";
+    let command: Vec<&str> = ["ACL", "SETUSER", "gateway"].into_iter().chain(user.split(' ')).collect();
+    assert!(server.command(&command).starts_with("+OK"));
+    let start = |authority: &Authority, name: &str| {
+        let ca = folder.path().join(name);
+        std::fs::write(&ca, &authority.pem).unwrap();
+        let ca = ca.display();
+        let store = format!(
+            "{{ url: \"rediss://localhost:{port}\", ca: {ca}, username: gateway, password: pass-word, timeout: 5s }}"
+        );
+        let limit = "{ limit: 20/hour, by: everybody, mode: exact, when_store_fails: closed }";
+        Running::start(&file(&store, limit))
+    };
+    let (one, two) = (start(&authority, "ca.pem"), start(&authority, "ca.pem"));
+    assert_eq!(passed(&[&one, &two], 60), 20);
+    let refused = get(&start(&stranger, "other.pem"));
+    assert_eq!(refused.status, 503);
+    assert!(refused.text().contains("limit_store_unavailable"), "{}", refused.text());
+    assert!(!refused.text().contains("certificate"), "what exactly was wrong is not for clients");
 }

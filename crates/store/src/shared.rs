@@ -74,6 +74,8 @@ pub struct SharedLimit {
     share: KeyedLimiter,
     leases: Leases,
     origin: Instant,
+    /// How far this node's clock is ahead of the machine's.
+    ahead: Duration,
     allowed: AtomicU64,
     denied: AtomicU64,
     without_store: AtomicU64,
@@ -101,10 +103,21 @@ impl SharedLimit {
             share: KeyedLimiter::new(share, max_keys),
             leases: Leases::new(max_keys),
             origin: Instant::now(),
+            ahead: Duration::ZERO,
             allowed: AtomicU64::new(0),
             denied: AtomicU64::new(0),
             without_store: AtomicU64::new(0),
         })
+    }
+
+    /// The same on a node whose clock is ahead by so much, for tests of nodes that do not agree on the time.
+    ///
+    /// # Panics
+    /// Others have the limit already.
+    #[must_use]
+    pub fn ahead(mut self: Arc<Self>, ahead: Duration) -> Arc<Self> {
+        Arc::get_mut(&mut self).expect("a limit that was just made").ahead = ahead;
+        self
     }
 
     /// The store.
@@ -131,7 +144,7 @@ impl SharedLimit {
     }
 
     fn now(&self) -> Duration {
-        self.origin.elapsed()
+        self.origin.elapsed().saturating_add(self.ahead)
     }
 
     /// Decides about a request.
@@ -242,7 +255,7 @@ impl SharedLimit {
             OnFailure::Closed => Decided::Unavailable,
             OnFailure::LocalShare => {
                 let utc = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                Decided::Granted(self.share.take(key, utc, ask))
+                Decided::Granted(self.share.take(key, utc.saturating_add(self.ahead), ask))
             }
         }
     }

@@ -2,9 +2,10 @@
 //!
 //! Every admission is put into the second of UTC it fell into: by the server's clock where the store decided, by
 //! this machine's (the same) where a lease did. No second may hold more than the limit, also while the server is
-//! paused, killed and started anew, and while a node dies with its leases.
+//! paused, killed and started anew, while a node dies with its leases, and with clocks of nodes five seconds apart.
 //!
-//! `cargo xtask limits` runs this for 30 seconds each, optimised, and asserts how much of the budget is usable.
+//! `cargo xtask limits` runs this for 30 seconds each, optimised, at three limits, and asserts how much of the budget
+//! is usable; `cargo test` for a moment each.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -17,7 +18,9 @@
 mod common;
 
 use common::{key, on_worker, settings};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -73,46 +76,64 @@ fn utc() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
 }
 
+/// What happens during a measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Disturbance {
+    Nothing,
+    /// The server stands still for a quarter of the time.
+    Pause,
+    /// The server is killed and started without its memory, three times.
+    Restart,
+    /// One node dies with what it holds.
+    Death,
+    /// The clock of each node is five seconds ahead of the one before it.
+    Clocks,
+}
+
 /// One node: its own store, worker and clients, until told to stop or to die.
-fn node(settings: &StoreSettings, limit: u64, mode: Mode, end: Instant, dead: &AtomicBool) -> Measured {
+fn node(
+    settings: &StoreSettings,
+    (limit, mode): (u64, Mode),
+    (number, ahead): (usize, Duration),
+    end: Instant,
+    dead: &AtomicBool,
+) -> Measured {
     let window = Window::Fixed(FixedWindow::new(limit, Period::Span(Duration::from_secs(1))));
     let budget = Budget::new(window, Vec::new());
     let store = RedisStore::new(settings.clone());
     let share = budget.clone();
     let shared = SharedLimit::new(store.clone(), "accuracy", budget, share, mode, OnFailure::Closed, 1_000);
-    let mut measured = on_worker(async {
-        let mut tasks = Vec::new();
-        for _ in 0..CLIENTS / NODES {
-            let shared = Arc::clone(&shared);
-            tasks.push(client(shared, end));
+    let shared = shared.ahead(ahead);
+    let measured = Rc::new(RefCell::new(Measured::default()));
+    on_worker(async {
+        let count = CLIENTS / NODES + usize::from(number < CLIENTS % NODES);
+        let clients: Vec<_> = (0..count)
+            .map(|_| tokio::task::spawn_local(client(Arc::clone(&shared), end, Rc::clone(&measured))))
+            .collect();
+        // To die is to stop at once: leases are held and nobody returns them.
+        while !dead.load(Ordering::Relaxed) && !clients.iter().all(tokio::task::JoinHandle::is_finished) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        let mut measured = Measured::default();
-        let clients: Vec<_> = tasks.into_iter().map(tokio::task::spawn_local).collect();
         for client in clients {
-            while !client.is_finished() {
-                if dead.load(Ordering::Relaxed) {
-                    // As a crash would: leases are held and nobody returns them.
-                    return measured;
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-            measured.add(client.await.unwrap());
+            client.abort();
+            assert!(client.await.err().is_none_or(|error| error.is_cancelled()), "a client panicked");
         }
-        measured
     });
+    let mut measured = measured.take();
     measured.questions = store.usage().questions;
     measured
 }
 
-async fn client(shared: Arc<SharedLimit>, end: Instant) -> Measured {
-    let mut measured = Measured::default();
+async fn client(shared: Arc<SharedLimit>, end: Instant, measured: Rc<RefCell<Measured>>) {
     while Instant::now() < end {
-        measured.asked += 1;
         let before = utc().as_secs();
-        if let Decided::Granted(grant) = shared.decide(key("all"), Ask::exactly(1)).await
+        let decided = shared.decide(key("all"), Ask::exactly(1)).await;
+        let after = utc().as_secs();
+        let mut measured = measured.borrow_mut();
+        measured.asked += 1;
+        if let Decided::Granted(grant) = decided
             && grant.granted > 0
         {
-            let after = utc().as_secs();
             let by_store = grant.at.as_secs();
             if by_store > 0 {
                 *measured.seconds.entry(by_store).or_default() += 1;
@@ -122,18 +143,36 @@ async fn client(shared: Arc<SharedLimit>, end: Instant) -> Measured {
                 measured.between += 1;
             }
         }
+        drop(measured);
         tokio::task::yield_now().await;
     }
-    measured
+}
+
+fn disturb(disturbance: Disturbance, server: &mut RedisServer, dead: &AtomicBool, length: Duration) {
+    match disturbance {
+        Disturbance::Nothing | Disturbance::Clocks => {}
+        Disturbance::Pause => {
+            std::thread::sleep(length / 4);
+            server.pause();
+            std::thread::sleep(length / 4);
+            server.resume();
+        }
+        Disturbance::Restart => {
+            for _ in 0..3 {
+                std::thread::sleep(length / 5);
+                server.restart();
+            }
+        }
+        Disturbance::Death => {
+            std::thread::sleep(length / 3);
+            dead.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 /// Runs all nodes, and beside them what disturbs them.
-fn measure(
-    server: &mut RedisServer,
-    limit: u64,
-    mode: Mode,
-    disturb: impl FnOnce(&mut RedisServer, &AtomicBool, Duration),
-) -> Measured {
+fn measure(server: &mut RedisServer, limit: u64, mode: Mode, disturbance: Disturbance) {
+    assert!(server.command(&["FLUSHALL"]).starts_with("+OK"));
     let (length, long) = length();
     let settings = StoreSettings { timeout: Duration::from_millis(50), ..settings(server) };
     let end = Instant::now() + length;
@@ -142,10 +181,12 @@ fn measure(
         let nodes: Vec<_> = (0..NODES)
             .map(|number| {
                 let (settings, flag) = (&settings, if number == 0 { &dead } else { &alive });
-                scope.spawn(move || node(settings, limit, mode, end, flag))
+                let apart = if disturbance == Disturbance::Clocks { 5 * number as u64 } else { 0 };
+                let clock = (number, Duration::from_secs(apart));
+                scope.spawn(move || node(settings, (limit, mode), clock, end, flag))
             })
             .collect();
-        disturb(server, &dead, length);
+        disturb(disturbance, server, &dead, length);
         let mut measured = Measured::default();
         for node in nodes {
             measured.add(node.join().unwrap());
@@ -153,62 +194,64 @@ fn measure(
         measured
     });
     let rate = measured.questions as f64 / length.as_secs_f64() / NODES as f64;
+    let used = measured.used(limit);
     println!(
-        "{mode:?} {limit}/s: worst second {}, used {:.1} %, asked {}, on a border {}, {rate:.0} questions a second and node",
+        "{mode:?} {limit}/s, {disturbance:?}: worst second {}, used {:.1} %, asked {}, on a border {}, {rate:.0} questions a second and node",
         measured.worst(),
-        measured.used(limit) * 100.0,
+        used * 100.0,
         measured.asked,
         measured.between,
     );
     assert!(measured.worst() <= limit, "{measured:?}");
     assert!(!measured.seconds.is_empty(), "nothing was admitted");
+    // What cannot be told to one of two seconds fits into what both have left.
+    let most = limit * (length.as_secs() + 2);
+    assert!(measured.seconds.values().sum::<u64>() + measured.between <= most, "{measured:?}");
     if mode == Mode::Leased {
         // Twenty at once, and a hundred a second.
         let most = length.as_secs_f64() * 100.0 + 20.0 + 5.0;
         assert!(measured.questions as f64 <= most * NODES as f64, "{} questions", measured.questions);
         if long && limit == 20_000 {
             assert!(rate <= 200.0, "{rate} questions a second");
+            let calm = matches!(disturbance, Disturbance::Nothing | Disturbance::Clocks);
+            assert!(!calm || used >= 0.97, "{used:.3} used");
         }
     }
-    measured
+}
+
+fn in_every_mode(disturbance: Disturbance) {
+    let mut server = RedisServer::start();
+    let all = [10, 1_000, 20_000];
+    // A moment is enough for one of them.
+    let limits = if length().1 || disturbance == Disturbance::Nothing { &all[..] } else { &all[1..2] };
+    for limit in limits {
+        for mode in [Mode::Exact, Mode::Leased] {
+            measure(&mut server, *limit, mode, disturbance);
+        }
+    }
 }
 
 #[test]
 fn no_second_admits_more_than_the_limit_and_leases_use_it_up() {
-    let mut server = RedisServer::start();
-    for limit in [10, 1_000, 20_000] {
-        for mode in [Mode::Exact, Mode::Leased] {
-            assert!(server.command(&["FLUSHALL"]).starts_with("+OK"));
-            let measured = measure(&mut server, limit, mode, |_, _, _| {});
-            if length().1 && mode == Mode::Leased && limit == 20_000 {
-                assert!(measured.used(limit) >= 0.97, "{:.3}", measured.used(limit));
-            }
-        }
-    }
+    in_every_mode(Disturbance::Nothing);
 }
 
 #[test]
-fn no_second_admits_more_while_the_server_is_paused_or_loses_its_memory_or_a_node_dies() {
-    let mut server = RedisServer::start();
-    for mode in [Mode::Exact, Mode::Leased] {
-        measure(&mut server, 1_000, mode, |server, _, length| {
-            std::thread::sleep(length / 4);
-            server.pause();
-            std::thread::sleep(length / 4);
-            server.resume();
-        });
-        assert!(server.command(&["FLUSHALL"]).starts_with("+OK"));
-        measure(&mut server, 1_000, mode, |server, _, length| {
-            for _ in 0..3 {
-                std::thread::sleep(length / 5);
-                server.restart();
-            }
-        });
-        assert!(server.command(&["FLUSHALL"]).starts_with("+OK"));
-        measure(&mut server, 1_000, mode, |_, dead, length| {
-            std::thread::sleep(length / 3);
-            dead.store(true, Ordering::Relaxed);
-        });
-        assert!(server.command(&["FLUSHALL"]).starts_with("+OK"));
-    }
+fn no_second_admits_more_while_the_server_is_paused() {
+    in_every_mode(Disturbance::Pause);
+}
+
+#[test]
+fn no_second_admits_more_while_the_server_is_killed_and_forgets() {
+    in_every_mode(Disturbance::Restart);
+}
+
+#[test]
+fn no_second_admits_more_when_a_node_dies_with_its_leases() {
+    in_every_mode(Disturbance::Death);
+}
+
+#[test]
+fn no_second_admits_more_though_the_clocks_of_nodes_are_seconds_apart() {
+    in_every_mode(Disturbance::Clocks);
 }

@@ -121,6 +121,9 @@ fn text(plan: &Plan, pipeline: &Pipeline, told: &Explanation, all: bool) -> Stri
             &format!("{} with roles [{}]", identity.consumer, identity.roles.join(", ")),
         );
     }
+    for (index, said) in told.traffic.iter().enumerate() {
+        line(&mut text, if index == 0 { "traffic" } else { "" }, said);
+    }
     end(&mut text, pipeline, &told.end);
     text
 }

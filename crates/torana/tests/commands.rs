@@ -162,3 +162,20 @@ fn a_token_for_nobody_or_for_no_time_is_refused() {
         );
     }
 }
+
+#[test]
+fn explain_shows_what_else_happens_to_a_route() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("torana.yaml");
+    let written = "services:
+  a: { endpoints: [http://127.0.0.1:9001] }
+  b: { endpoints: [http://127.0.0.1:9002] }
+routes:
+- { path: /, service: a, split: { to: { b: 5% } }, mirror: { service: b }, faults: { abort: { status: 503 } } }
+";
+    std::fs::write(&file, written).expect("written");
+    let told = text(&run(&["explain", &file.to_string_lossy(), "GET", "/"]).stdout);
+    for part in ["traffic   split: 5% to b, the rest to a", "mirror: 100% copied to b", "100% answered 503"] {
+        assert!(told.contains(part), "{part} is not in\n{told}");
+    }
+}

@@ -313,3 +313,58 @@ fn what_is_cut_off_at_the_end_of_the_drain_is_in_the_access_log() {
         (&"/cut".into(), &503.into(), &"draining".into())
     );
 }
+
+#[test]
+fn what_changes_sides_is_one_line_of_the_log_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let failing = Arc::new(AtomicBool::new(true));
+    let told = Arc::clone(&failing);
+    let fickle = Origin::respond(move |_| match told.load(Ordering::Relaxed) {
+        true => Reply::status(500),
+        false => Reply::ok("well"),
+    });
+    let spare = Origin::always(Reply::status(500));
+    let text = format!(
+        "access_log: off
+services:
+  shop:
+    endpoints: [{}]
+    breaker: {{ failures: 3, open_for: 1s, trials: 1 }}
+  store:
+    endpoints: [{}, {}]
+    health:
+      probes: {{ interval: 100ms, healthy_after: 1, unhealthy_after: 1, good: [200-599] }}
+      ejection: {{ failures: 2, for: off }}
+routes: [{{ path: /shop, service: shop }}, {{ path: /store, service: store }}]
+",
+        fickle.url(),
+        fickle.url(),
+        spare.url()
+    );
+    let process = Process::run(&file(&folder, &text));
+    for _ in 0..20 {
+        get(process.address, "/shop");
+        get(process.address, "/store");
+    }
+    let lines = |parts: &[&str]| {
+        let log = process.log();
+        log.lines().filter(|line| parts.iter().all(|part| line.contains(part))).count()
+    };
+    let opened = ["shop", "closed", "open", "the breaker has opened: 3 failures in a row"];
+    eventually(PATIENCE, || lines(&opened) == 1);
+    failing.store(false, Ordering::Relaxed);
+    eventually(PATIENCE, || get(process.address, "/shop").status == 200);
+    eventually(PATIENCE, || lines(&["shop", "the breaker has changed: it was open for its time"]) >= 1);
+    eventually(PATIENCE, || lines(&["shop", "the breaker has changed: 1 of 1 trials went well"]) == 1);
+    let endpoint = spare.addr().to_string();
+    spare.kill();
+    let failed = ["store", &endpoint, "out of service: 1 failed connections of probes in a row"];
+    eventually(PATIENCE, || lines(&failed) == 1);
+    spare.restart();
+    let back = ["store", &endpoint, "in service again: 1 successes of probes in a row"];
+    eventually(PATIENCE, || lines(&back) >= 1);
+    for _ in 0..50 {
+        get(process.address, "/shop");
+    }
+    assert_eq!((lines(&opened), lines(&failed)), (1, 1), "{}", process.log());
+}

@@ -31,6 +31,8 @@ pub struct Fetched {
     pub head: ResponseHead,
     /// The body, with transfer codings undone.
     pub body: Vec<u8>,
+    /// What came after the body.
+    pub trailers: Fields,
 }
 
 /// Sends a request on a connection of `pool` and reads the whole answer. A stale connection is replaced
@@ -106,6 +108,7 @@ async fn ask(
             fetched.body.extend_from_slice(data);
             source.consume();
         }
+        source.trailers(&mut fetched.trailers)?;
         source.leaves_connection_usable()
     };
     if usable {

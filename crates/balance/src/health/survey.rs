@@ -1,6 +1,7 @@
 //! What the health of its endpoints means for a service: who serves, whether anybody does.
 
 use super::{Alarm, EjectionSettings, EndpointHealth, Finding, Out};
+use crate::change::{HealthCause, HealthChange};
 use crate::choice::remix;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -51,6 +52,7 @@ impl Panel {
             let weight = u64::from(*weight);
             total = total.saturating_add(weight);
             if health.out(now).is_none() {
+                health.note_return();
                 serving = serving.saturating_add(weight);
                 warming |= health.warmth(now, self.slow_start_nanos()).is_some();
             }
@@ -100,11 +102,14 @@ impl Panel {
             return false;
         }
         let now = now_nanos();
-        let _one_at_a_time = self.alarm.ejecting.lock().unwrap_or_else(PoisonError::into_inner);
+        let one_at_a_time = self.alarm.ejecting.lock().unwrap_or_else(PoisonError::into_inner);
         if health.out(now).is_some() || !self.may_eject(*weight, ejection, now) {
             return false;
         }
-        health.eject(ejection, now);
+        let time = health.eject(ejection, now);
+        drop(one_at_a_time);
+        let why = HealthCause::Requests(finding, ejection.thresholds.of(finding), time);
+        health.changes.note(HealthChange { from: None, to: Some(Out::Ejected), why, at_nanos: now });
         true
     }
 

@@ -116,7 +116,7 @@ impl Once<'_> {
     }
 
     /// Gets a connection, unless the client goes away meanwhile.
-    async fn lease(&self, body: &mut impl RequestBody) -> Result<Lease, Fault> {
+    pub(super) async fn lease(&self, body: &mut impl RequestBody) -> Result<Lease, Fault> {
         let pool = self.call.pools.of(self.endpoint);
         let mut acquiring = pin!(pool.acquire_for(self.call.client.as_ref(), self.call.timer, self.fresh));
         poll_fn(|context| match acquiring.as_mut().poll(context) {
@@ -159,6 +159,10 @@ impl Once<'_> {
             let mut upload = pin!(relay(body, &mut writer));
             let method = exchange.request.method();
             match upload_until_head(upload.as_mut(), &mut reader, &mut head, method, never, response).await {
+                // Not even the head has left: nobody will answer.
+                First::Uploaded(Relayed::SinkFailed(fault)) if fault.retry == Retry::Yes => {
+                    return Err(fault);
+                }
                 // The upstream stopped reading; it may have said why before it did.
                 First::Uploaded(Relayed::Complete | Relayed::SinkFailed(_)) => {}
                 First::Uploaded(Relayed::SourceFailed(fault)) => return Err(fault),
@@ -276,7 +280,7 @@ impl Once<'_> {
 }
 
 /// Reads what has already arrived of a body that nobody wants; `true` when that is all of it.
-fn skip(context: &mut Context<'_>, source: &mut impl BodySource) -> bool {
+pub(super) fn skip(context: &mut Context<'_>, source: &mut impl BodySource) -> bool {
     loop {
         match source.poll_fill(context) {
             Poll::Ready(Ok(true)) => source.consume(),
@@ -315,7 +319,7 @@ async fn upload_until_head(
 
 /// Gives an interim response to the client, all but `100 Continue`: that one is between the client and us,
 /// and was sent when the body was first wanted.
-fn pass_on(head: &mut ResponseHead, response: &mut impl ResponseSink) {
+pub(super) fn pass_on(head: &mut ResponseHead, response: &mut impl ResponseSink) {
     if head.status != 100 {
         remove_hop_by_hop(&mut head.fields, head.connection.names_fields);
         head.fields.remove(Known::ContentLength);
@@ -330,7 +334,7 @@ fn is_switch_to(head: &ResponseHead, asked: &str) -> bool {
     right && named.next().is_none() && head.connection.upgrade
 }
 
-fn refuse_switch(head: &ResponseHead) -> Result<(), Fault> {
+pub(super) fn refuse_switch(head: &ResponseHead) -> Result<(), Fault> {
     if head.status == 101 { Err(unasked()) } else { Ok(()) }
 }
 
@@ -346,7 +350,7 @@ pub(crate) fn nanos_since_start() -> u64 {
 }
 
 /// Makes the upstream's head ours: what belongs to its connection goes, the filters have their say.
-async fn prepare(
+pub(super) async fn prepare(
     head: &mut ResponseHead,
     exchange: &mut Exchange,
     responder: &mut impl Responder,
@@ -357,7 +361,7 @@ async fn prepare(
     Ok(framing)
 }
 
-fn finished(relayed: Relayed) -> Result<(), Fault> {
+pub(super) fn finished(relayed: Relayed) -> Result<(), Fault> {
     match relayed {
         Relayed::Complete => Ok(()),
         Relayed::SourceFailed(fault) | Relayed::SinkFailed(fault) => Err(fault),

@@ -12,7 +12,7 @@ use torana_balance::{Backoff, RetryBudget, Retrying};
 use torana_fault::{Fault, Reason, Retry};
 use torana_http::{Method, RequestHead};
 
-use super::Call;
+use super::{Call, Hedge};
 
 /// When a service's requests are sent again.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ pub struct RetryPolicy {
     pub budget: Option<Arc<RetryBudget>>,
     /// Bodies up to this length are kept, in bytes.
     pub keep_body: u64,
+    /// When another endpoint is asked as well.
+    pub hedge: Option<Hedge>,
 }
 
 impl RetryPolicy {
@@ -55,6 +57,7 @@ impl RetryPolicy {
             backoff,
             budget: None,
             keep_body: 0,
+            hedge: None,
         }
     }
 
@@ -122,6 +125,18 @@ impl<'a> Chances<'a> {
             _ => false,
         };
         if wanted && whole && self.take() { Next::Again } else { Next::GiveUp }
+    }
+
+    /// Room for another try while others are under way: in the tries left and in the budget, whose place is
+    /// held for as long as that try lasts. `None`: there is none.
+    pub(super) fn beside(&mut self) -> Option<Option<Retrying>> {
+        if !self.repeatable || !self.is_left() {
+            return None;
+        }
+        match &self.call.upstream.retries.budget {
+            None => Some(None),
+            Some(budget) => budget.begin(self.call.upstream.balancer.in_flight()).map(Some),
+        }
     }
 
     fn take(&mut self) -> bool {

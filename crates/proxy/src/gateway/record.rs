@@ -47,6 +47,11 @@ impl Record<'_> {
         self.attempts.set(attempt.number);
         self.endpoint.set(attempt.endpoint);
     }
+
+    /// Of tries made side by side the one at this endpoint has the answer.
+    pub(super) fn taken(&self, endpoint: usize) {
+        self.endpoint.set(endpoint);
+    }
 }
 
 /// Bytes that came and went.

@@ -75,6 +75,11 @@ impl Responder for RouteResponder<'_, '_> {
         }
     }
 
+    fn on_taken(&mut self, endpoint: usize) {
+        self.passage.record.taken(endpoint);
+        self.endpoint = endpoint;
+    }
+
     fn on_first_byte(&mut self, latency: Duration) {
         self.passage.record.upstream.set(Some(latency));
         self.answered = true;

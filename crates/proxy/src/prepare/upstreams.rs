@@ -10,6 +10,7 @@ use super::PrepareError;
 use super::settings::window;
 use crate::registry::{NumberedEndpoint, Registry};
 use crate::upstream::{Upstream, UpstreamEndpoint, UpstreamHost};
+use health::Asked;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,7 @@ pub(super) fn upstream(
     let introduces = service.proxy_protocol.map(tls::proxy_version);
     let mut endpoints = Vec::with_capacity(service.endpoints.len());
     let mut weighted = Vec::with_capacity(service.endpoints.len());
+    let mut asked = Vec::with_capacity(service.endpoints.len());
     for planned in &service.endpoints {
         let address = address(&planned.url);
         let load = registry.loads.get_or((Arc::clone(name), address.clone()), EndpointLoad::default);
@@ -43,6 +45,7 @@ pub(super) fn upstream(
         };
         let secured = tls::secured(service, &planned.url);
         let client = tls::client(secured.as_ref(), service, &planned.url, registry)?;
+        let reached = (address.clone(), settings.protocol, secured.clone(), introduces);
         let key = (Arc::clone(name), address.clone(), settings, secured, introduces);
         let kept = registry.endpoints.get(&key);
         let kept = kept.unwrap_or_else(|| {
@@ -51,6 +54,8 @@ pub(super) fn upstream(
             registry.endpoints.keep(key, &numbered);
             numbered
         });
+        let authority = planned.url.authority();
+        asked.push(Asked { endpoint: Arc::clone(&kept.endpoint), authority, reached });
         endpoints.push(UpstreamEndpoint {
             number: kept.number,
             endpoint: Arc::clone(&kept.endpoint),
@@ -64,8 +69,6 @@ pub(super) fn upstream(
         None => Balancer::new(algorithm, weighted),
     };
     let known = registry.upstreams.get(name).is_some();
-    let asked: Vec<_> =
-        endpoints.iter().map(|one| (Arc::clone(&one.endpoint), one.authority.clone())).collect();
     let mut upstream = Upstream::new(Arc::clone(name), balancer, endpoints);
     upstream.host = host(&service.host);
     upstream.retries = retries::policy(service, registry);

@@ -63,7 +63,8 @@ impl Lease {
         }
     }
 
-    /// Both directions, for one request and its response.
+    /// Both directions, for one request and its response. Asked again after the head of the response was read
+    /// the reader gives its body, so that who waits for heads need not hold on to the reader.
     pub fn exchange<'a>(
         &'a mut self,
         timer: &'a Timer,

@@ -38,6 +38,9 @@ pub struct ProbesConfig {
     pub kind: ProbeKind,
     /// The path of the request.
     pub path: String,
+    /// The service that `kind: grpc` asks about. The server as a whole when not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
     /// The `Host` of the request. The endpoint's own when not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
@@ -71,6 +74,7 @@ impl Default for ProbesConfig {
         Self {
             kind: ProbeKind::Http,
             path: "/".into(),
+            service: None,
             host: None,
             headers: IndexMap::new(),
             interval: Switch::On(TimeSpan::from_secs(5)),
@@ -91,8 +95,10 @@ impl Default for ProbesConfig {
 pub enum ProbeKind {
     /// A GET request, over TLS where the endpoint's URL says so.
     Http,
-    /// A connection.
+    /// A connection, and the TLS handshake where the endpoint's URL says so.
     Tcp,
+    /// `Check` of the service `grpc.health.v1.Health`, by HTTP/2.
+    Grpc,
 }
 
 /// Failures in a row: one number for each kind, or a mapping.

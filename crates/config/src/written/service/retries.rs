@@ -1,6 +1,6 @@
 //! When a request is sent again.
 
-use std::num::NonZeroU16;
+use std::num::{NonZeroU8, NonZeroU16};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,9 @@ pub struct RetriesConfig {
     /// Request bodies of a known length up to this are kept until an answer comes, so that they can be sent
     /// again. `off` keeps none.
     pub keep_body: Switch<ByteSize>,
+    /// Asks another endpoint as well when the first takes long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hedge: Option<HedgeConfig>,
 }
 
 impl Default for RetriesConfig {
@@ -50,8 +53,25 @@ impl Default for RetriesConfig {
             backoff: BackoffConfig::default(),
             budget: Switch::On(RetryBudgetConfig::default()),
             keep_body: Switch::OFF,
+            hedge: None,
         }
     }
+}
+
+/// Asks another endpoint as well when no answer has begun after a while; the first answer is taken and the
+/// other try is cancelled. Only for requests that may be sent twice, within `attempts` and `budget`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HedgeConfig {
+    /// How long an answer may take to begin before another endpoint is asked.
+    pub after: TimeSpan,
+    /// How many endpoints are asked at the same time, from 2 to 4.
+    #[serde(default = "two")]
+    pub at_once: NonZeroU8,
+}
+
+const fn two() -> NonZeroU8 {
+    const { NonZeroU8::new(2).expect("2 is not 0") }
 }
 
 /// Something after which a request is sent again: an event, or a status.

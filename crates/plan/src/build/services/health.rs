@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use torana_config::written::{HealthConfig, ProbesConfig, Switch};
+use torana_config::written::{HealthConfig, ProbeKind, ProbesConfig, Switch};
 use torana_config::{Document, Finding, Path};
 use torana_types::{StatusRange, TimeSpan};
 
@@ -60,6 +60,7 @@ fn probes(
         let finding = Finding::error("bad-path", "a path begins with `/` and has neither spaces nor `#`");
         findings.push(finding.at(document.span_at(&path.key("path"))));
     }
+    check_kind(document, path, config, findings);
     for (name, value) in &config.headers {
         text::field_name(document, &path.key("headers").key(name), name, findings);
         text::field_value(document, &path.key("headers").key(name), value, findings);
@@ -91,6 +92,7 @@ fn probes(
     ProbesPlan {
         kind: config.kind,
         path: config.path.clone(),
+        service: config.service.clone(),
         host: config.host.clone(),
         headers: config.headers.clone().into_iter().collect(),
         interval: healthy,
@@ -101,6 +103,29 @@ fn probes(
         body: config.body.clone(),
         healthy_after: config.healthy_after.get(),
         unhealthy_after: config.unhealthy_after.each(),
+    }
+}
+
+/// Reports what the kind of probe has no use for.
+fn check_kind(document: &Document, path: &Path, config: &ProbesConfig, findings: &mut Vec<Finding>) {
+    let default = ProbesConfig::default();
+    let is_http = config.kind == ProbeKind::Http;
+    let unused = [
+        ("service", config.service.is_some() && config.kind != ProbeKind::Grpc),
+        ("path", config.path != default.path && !is_http),
+        ("good", config.good != default.good && !is_http),
+        ("bad", config.bad.is_some() && !is_http),
+        ("body", config.body.is_some() && !is_http),
+        ("host", config.host.is_some() && config.kind == ProbeKind::Tcp),
+        ("headers", !config.headers.is_empty() && config.kind == ProbeKind::Tcp),
+    ];
+    for (key, _) in unused.into_iter().filter(|(_, is_unused)| *is_unused) {
+        let finding = Finding::error("probes", format!("probes of this kind have no use for `{key}`"));
+        findings.push(finding.at(document.span_at(&path.key(key))).help("remove it, or change `kind`"));
+    }
+    if config.service.as_ref().is_some_and(|service| service.is_empty() || service.len() > 255) {
+        let finding = Finding::error("probes", "the name of a gRPC service has from 1 to 255 bytes");
+        findings.push(finding.at(document.span_at(&path.key("service"))));
     }
 }
 

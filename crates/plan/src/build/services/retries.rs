@@ -32,6 +32,19 @@ pub(super) fn retries(
             Finding::error("backoff", "the longest wait of all is shorter than the longest first wait");
         findings.push(finding.at(document.span_at(&path.key("backoff").key("max"))));
     }
+    if let Some(hedge) = &config.hedge {
+        let path = path.key("hedge");
+        not_zero(document, &path.key("after"), hedge.after, findings);
+        if !(2..=4).contains(&hedge.at_once.get()) {
+            let finding = Finding::error("hedge", "from 2 to 4 endpoints can be asked at the same time");
+            findings.push(finding.at(document.span_at(&path.key("at_once"))));
+        }
+        if u16::from(hedge.at_once.get()) > config.attempts.get() {
+            let finding = Finding::error("hedge", "`attempts` allows fewer tries than are made at once");
+            let help = "the second try of a hedged request is one of its `attempts`";
+            findings.push(finding.at(document.span_at(&path)).help(help));
+        }
+    }
     config.clone()
 }
 

@@ -1,5 +1,6 @@
 //! The breaker of a service: what counts, and the state kept over reloads.
 
+use crate::changes;
 use crate::registry::Registry;
 use crate::resilience::{Fallback, UpstreamBreaker};
 use crate::statuses::Statuses;
@@ -28,7 +29,9 @@ pub(super) fn breaker(name: &Arc<str>, plan: &BreakerPlan, registry: &mut Regist
         BreakerOn::Event(_) => None,
     });
     UpstreamBreaker {
-        breaker: registry.breakers.get_or((Arc::clone(name), settings), || Breaker::new(settings)),
+        breaker: registry
+            .breakers
+            .get_or((Arc::clone(name), settings), || Breaker::told(settings, changes::of_breaker(name))),
         statuses: Statuses::of(statuses),
         connections: on(BreakerEvent::Connection),
         timeouts: on(BreakerEvent::Timeout),

@@ -1,8 +1,9 @@
 //! The health of a service's endpoints: states kept over reloads, and a prober for each.
 
+use crate::changes;
 use crate::forward::nanos_since_start;
 use crate::probing::{self, Prober};
-use crate::registry::Registry;
+use crate::registry::{Reached, Registry};
 use crate::resilience::UpstreamHealth;
 use crate::statuses::Statuses;
 use std::sync::Arc;
@@ -12,11 +13,18 @@ use torana_plan::{HealthPlan, ServicePlan};
 use torana_transport::Endpoint;
 use torana_types::TimeSpan;
 
-/// `endpoints`: as they are asked, in the order of the plan. `known`: the service was there before.
+/// An endpoint as it is asked.
+pub(super) struct Asked {
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) authority: String,
+    pub(super) reached: Reached,
+}
+
+/// `endpoints`: in the order of the plan. `known`: the service was there before.
 pub(super) fn health(
     service: &ServicePlan,
     plan: &HealthPlan,
-    endpoints: &[(Arc<Endpoint>, String)],
+    endpoints: &[Asked],
     known: bool,
     registry: &mut Registry,
 ) -> UpstreamHealth {
@@ -24,16 +32,16 @@ pub(super) fn health(
     let alarm = registry.alarms.get_or(Arc::clone(name), Default::default);
     let mut watched = Vec::with_capacity(endpoints.len());
     let mut probers = Vec::new();
-    for (planned, (endpoint, authority)) in service.endpoints.iter().zip(endpoints) {
+    for (planned, Asked { endpoint, authority, reached }) in service.endpoints.iter().zip(endpoints) {
         let key = (Arc::clone(name), endpoint.address.clone());
         let since = if known { nanos_since_start().max(1) } else { 0 };
         let health = registry.health.get(&key).unwrap_or_else(|| {
-            let made = EndpointHealth::new(Arc::clone(&alarm), since);
+            let made = EndpointHealth::told(Arc::clone(&alarm), since, changes::of_endpoint(name, authority));
             registry.health.keep(key.clone(), &made);
             made
         });
         if let Some(probes) = &plan.probes {
-            let key = (key.0, key.1, authority.clone(), Arc::clone(probes));
+            let key = (key.0, authority.clone(), Arc::clone(probes), reached.clone());
             let prober = registry.probers.get(&key).unwrap_or_else(|| {
                 let made = Arc::new(Prober::new(probes, endpoint, authority, &health));
                 registry.probers.keep(key, &made);

@@ -1,6 +1,6 @@
 //! When requests to a service are sent again.
 
-use crate::forward::RetryPolicy;
+use crate::forward::{Hedge, HedgeCounts, RetryPolicy};
 use crate::registry::Registry;
 use crate::statuses::Statuses;
 use std::sync::Arc;
@@ -20,7 +20,13 @@ pub(super) fn policy(service: &ServicePlan, registry: &mut Registry) -> RetryPol
         let settings = BudgetSettings { percent: budget.share.as_percent(), minimum: budget.minimum };
         registry.budgets.get_or((Arc::clone(&service.name), settings), || RetryBudget::new(settings))
     });
+    let hedge = planned.hedge.as_ref().map(|hedge| Hedge {
+        after: hedge.after.as_duration(),
+        at_once: usize::from(hedge.at_once.get()),
+        counts: registry.hedges.get_or(Arc::clone(&service.name), HedgeCounts::default),
+    });
     RetryPolicy {
+        hedge,
         attempts: u32::from(planned.attempts.get()),
         on_reset: on(RetryEvent::Reset),
         on_timeout: on(RetryEvent::Timeout),

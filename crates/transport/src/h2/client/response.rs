@@ -29,7 +29,6 @@ pub struct ResponseReader<'a> {
     timer: &'a Timer,
     limits: HeadLimits,
     interim: u8,
-    stream: Option<RecvStream>,
 }
 
 impl fmt::Debug for ResponseReader<'_> {
@@ -40,7 +39,7 @@ impl fmt::Debug for ResponseReader<'_> {
 
 impl<'a> ResponseReader<'a> {
     pub(super) const fn new(halves: &'a Halves, timer: &'a Timer, limits: HeadLimits) -> Self {
-        Self { halves, timer, limits, interim: 0, stream: None }
+        Self { halves, timer, limits, interim: 0 }
     }
 
     /// Waits for the next head: an interim one or the final one.
@@ -91,7 +90,7 @@ impl<'a> ResponseReader<'a> {
         drop(response);
         let (parts, stream) = arrived.into_parts();
         let ends = stream.is_end_stream();
-        self.stream = Some(stream);
+        self.halves.arriving.replace(Some(stream));
         Poll::Ready(self.read(parts.status, &parts.headers, ends, method, head))
     }
 
@@ -121,7 +120,7 @@ impl<'a> ResponseReader<'a> {
             _ => None,
         };
         // What follows a head that has no body, as to HEAD, is not waited for.
-        let stream = self.stream.filter(|_| head.framing != BodyFraming::None);
+        let stream = self.halves.arriving.take().filter(|_| head.framing != BodyFraming::None);
         let ended = stream.as_ref().is_none_or(RecvStream::is_end_stream);
         ResponseBody {
             stream,
@@ -138,7 +137,8 @@ impl<'a> ResponseReader<'a> {
 
     /// No body at all: HTTP/2 has no switch to another protocol.
     pub(crate) fn nothing(self) -> ResponseBody<'a> {
-        Self { stream: None, ..self }.body(&ResponseHead::default(), Duration::ZERO)
+        self.halves.arriving.take();
+        self.body(&ResponseHead::default(), Duration::ZERO)
     }
 }
 

@@ -7,8 +7,8 @@ use super::response::ResponseReader;
 use crate::exchange::{self, ClientExchange};
 use crate::timer::Timer;
 use bytes::Bytes;
-use h2::SendStream;
 use h2::client::{ResponseFuture, SendRequest};
+use h2::{RecvStream, SendStream};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
@@ -28,6 +28,8 @@ pub(super) struct Halves {
     pub(super) sender: RefCell<SendRequest<Bytes>>,
     pub(super) body: RefCell<Option<SendStream<Bytes>>>,
     pub(super) response: RefCell<Option<ResponseFuture>>,
+    /// The body of the response, once its head is there.
+    pub(super) arriving: RefCell<Option<RecvStream>>,
     /// Who waits for the response although the request was not sent yet.
     pub(super) reader: Cell<Option<Waker>>,
     pub(super) answered: Cell<bool>,
@@ -54,6 +56,7 @@ impl StreamLease {
             sender: RefCell::new(connection.sender()),
             body: RefCell::default(),
             response: RefCell::default(),
+            arriving: RefCell::default(),
             reader: Cell::default(),
             answered: Cell::new(false),
             reused,

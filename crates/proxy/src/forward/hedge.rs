@@ -1,0 +1,256 @@
+//! Tries side by side: when no answer has begun after a while, another endpoint is asked as well.
+//!
+//! The first head is taken, unless it has a status that is tried again while others are still asked. The other
+//! tries are dropped at that moment: over HTTP/1 their connections are closed, over HTTP/2 their streams are
+//! cancelled. That says nothing to the breaker and to the endpoint's health, for nobody failed; the balancer
+//! learns that the endpoint took at least so long, or a slow one would always look quick.
+//!
+//! Only requests that are whole and may be sent twice get here. Each further try is one of the `attempts`, is
+//! asked of the breaker, and has a place in the retry budget. A round costs a few allocations, which is why it
+//! stands apart from [`super::attempt`].
+//!
+//! Source of the idea: Dean and Barroso, "The Tail at Scale" (2013).
+
+mod leg;
+
+use super::attempt::{Ended, finished, prepare, skip};
+use super::judge::Judge;
+use super::retry::Chances;
+use super::{Call, Responder, Word, choose};
+use crate::replay::Replay;
+use crate::upstream::UpstreamEndpoint;
+use leg::{Headed, Leg, Means, Runner};
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::Instant;
+use torana_balance::Tried;
+use torana_fault::{Fault, Reason};
+use torana_filter::{Attempt, Exchange};
+use torana_transport::{BodySource, Relayed, RequestBody, ResponseSink, now, relay};
+
+/// When another endpoint is asked as well.
+#[derive(Clone, Debug)]
+pub struct Hedge {
+    /// After this long without a head.
+    pub after: Duration,
+    /// So many tries at the same time.
+    pub at_once: usize,
+    /// What became of further tries.
+    pub counts: Arc<HedgeCounts>,
+}
+
+/// What became of further tries of one service.
+#[derive(Debug, Default)]
+pub struct HedgeCounts {
+    taken: AtomicU64,
+    not_taken: AtomicU64,
+}
+
+impl HedgeCounts {
+    /// Further tries whose answer was taken, and those that were in vain.
+    #[must_use]
+    pub fn read(&self) -> [(&'static str, u64); 2] {
+        [("taken", self.taken.load(Ordering::Relaxed)), ("not_taken", self.not_taken.load(Ordering::Relaxed))]
+    }
+
+    fn count(&self, taken: bool) {
+        let counter = if taken { &self.taken } else { &self.not_taken };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// What holds for all tries of one round.
+pub(super) struct Race<'a> {
+    pub(super) call: &'a Call<'a>,
+    pub(super) hedge: &'a Hedge,
+    pub(super) by: Word,
+    pub(super) deadline: Option<Instant>,
+    pub(super) without_host: bool,
+}
+
+impl<'a> Race<'a> {
+    /// Makes the first try and those beside it, and delivers the answer that is taken.
+    ///
+    /// # Errors
+    /// No try got an answer, or it broke off; each has been judged, and is among those `tried`.
+    pub(super) async fn run<B: RequestBody, S: ResponseSink, R: Responder>(
+        self,
+        (attempt, endpoint, judge): (Attempt<'a>, &'a UpstreamEndpoint, Judge<'a>),
+        (exchange, body, response, responder): (&mut Exchange, &mut Replay<'_, B>, &mut S, &mut R),
+        (chances, tried): (&mut Chances<'a>, &mut Tried),
+    ) -> Result<Ended, Fault> {
+        let call = self.call;
+        let means = Means {
+            call,
+            deadline: self.deadline,
+            without_host: self.without_host,
+            content: body.held().cloned().unwrap_or_default(),
+            exchange: RefCell::new(&mut *exchange),
+            responder: RefCell::new(&mut *responder),
+            response: RefCell::new(&mut *response),
+        };
+        let first = means.begin(attempt, endpoint, judge, None);
+        let (mut runner, headed) = self.first_head(&means, first, body, chances, tried).await?;
+        drop(means);
+        if body.held().is_some() {
+            body.consume();
+        }
+        let Headed { mut lease, mut head, latency, sent_whole } = headed;
+        runner.taken = true;
+        responder.on_taken(runner.index);
+        responder.on_first_byte(latency);
+        let again = chances.after_status(head.status, true);
+        let usable = {
+            let reader = lease.exchange(call.timer, call.upstream.head_limits, call.timeouts.idle).reader;
+            let mut source = reader.body(&head, call.timeouts.idle);
+            let complete = if again {
+                poll_fn(|context| Poll::Ready(skip(context, &mut source))).await
+            } else {
+                let framing = prepare(&mut head, exchange, responder).await?;
+                response.start(&head, framing, !body.is_done());
+                let mut download = pin!(relay(&mut source, response));
+                let relayed = poll_fn(|context| match download.as_mut().poll(context) {
+                    Poll::Ready(relayed) => Poll::Ready(relayed),
+                    Poll::Pending if body.is_received() => body.poll_closed(context).map(Relayed::SinkFailed),
+                    Poll::Pending => Poll::Pending,
+                });
+                finished(relayed.await)?;
+                true
+            };
+            complete && sent_whole && source.leaves_connection_usable()
+        };
+        if usable {
+            lease.give_back();
+        }
+        Ok(if again { Ended::Refused } else { Ended::Delivered })
+    }
+
+    /// Waits for the head that is taken; begins further tries as time passes.
+    async fn first_head<'l, B: RequestBody, S: ResponseSink, R: Responder>(
+        &self,
+        means: &'l Means<'_, 'a, S, R>,
+        first: Leg<'a, 'l>,
+        body: &mut Replay<'_, B>,
+        chances: &mut Chances<'a>,
+        tried: &mut Tried,
+    ) -> Result<(Runner<'a>, Headed), Fault>
+    where
+        'a: 'l,
+    {
+        let timer = self.call.timer;
+        tried.insert(first.runner.index);
+        let mut next = now().checked_add(self.hedge.after);
+        let mut round = Round { legs: vec![first], bad: None, last: None };
+        let taken = poll_fn(|context| {
+            loop {
+                if let Poll::Ready(over) = round.poll(context, self) {
+                    return Poll::Ready(over);
+                }
+                let is_due = round.legs.len() < self.hedge.at_once
+                    && next.is_some_and(|next| timer.poll_deadline(context, next).is_ready());
+                let another = is_due.then(|| self.another(means, chances, tried)).flatten();
+                let Some(another) = another else {
+                    // Without room for another try there will be none in a moment either.
+                    next = next.filter(|_| !is_due);
+                    break;
+                };
+                round.legs.push(another);
+                next = now().checked_add(self.hedge.after);
+            }
+            if self.deadline.is_some_and(|end| timer.poll_deadline(context, end).is_ready()) {
+                return Poll::Ready(Err(round.too_late()));
+            }
+            if let Poll::Ready(Err(fault)) = means.response.borrow_mut().poll_flush(context) {
+                return Poll::Ready(Err(fault));
+            }
+            if body.is_received() { body.poll_closed(context).map(Err) } else { Poll::Pending }
+        });
+        let taken = taken.await;
+        if taken.is_ok() {
+            round.legs.iter().for_each(|leg| leg.runner.lose());
+        }
+        taken
+    }
+
+    /// Another try, if there is an endpoint for it and room.
+    fn another<'l, S: ResponseSink, R: Responder>(
+        &self,
+        means: &'l Means<'_, 'a, S, R>,
+        chances: &mut Chances<'a>,
+        tried: &mut Tried,
+    ) -> Option<Leg<'a, 'l>>
+    where
+        'a: 'l,
+    {
+        let call = self.call;
+        let index = choose::endpoint(call.upstream, self.by, tried)?;
+        let endpoint = call.upstream.endpoints.get(index)?;
+        let place = chances.beside()?;
+        let mut judge = Judge::admit(call.upstream).ok()?;
+        judge.at(call.upstream, index);
+        chances.begun = chances.begun.saturating_add(1);
+        tried.insert(index);
+        let attempt = Attempt { number: chances.begun, endpoint: index, authority: &endpoint.authority };
+        let mut leg = means.begin(attempt, endpoint, judge, place);
+        leg.runner.counts = Some(Arc::clone(&self.hedge.counts));
+        Some(leg)
+    }
+}
+
+/// The tries under way.
+struct Round<'a, 'l> {
+    legs: Vec<Leg<'a, 'l>>,
+    /// An answer with a status that is tried again, in case that nobody gives a better one.
+    bad: Option<(Runner<'a>, Headed)>,
+    last: Option<Fault>,
+}
+
+impl<'a> Round<'a, '_> {
+    /// Ready with the answer that is taken, or once nobody is asked any more.
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        race: &Race<'_>,
+    ) -> Poll<Result<(Runner<'a>, Headed), Fault>> {
+        let mut place = 0_usize;
+        while let Some(leg) = self.legs.get_mut(place) {
+            match leg.trying.as_mut().poll(context) {
+                Poll::Pending => place = place.saturating_add(1),
+                Poll::Ready(Err(fault)) => {
+                    self.legs.remove(place).runner.judge.fault(&fault, true);
+                    self.last = Some(fault);
+                }
+                Poll::Ready(Ok(headed)) => {
+                    let mut runner = self.legs.remove(place).runner;
+                    runner.answered(&headed);
+                    if !race.call.upstream.retries.statuses.contains(headed.head.status) {
+                        return Poll::Ready(Ok((runner, headed)));
+                    }
+                    self.bad = Some((runner, headed));
+                }
+            }
+        }
+        if !self.legs.is_empty() {
+            return Poll::Pending;
+        }
+        match (self.bad.take(), self.last.take()) {
+            (Some((runner, headed)), _) => Poll::Ready(Ok((runner, headed))),
+            (None, Some(fault)) => Poll::Ready(Err(fault)),
+            (None, None) => Poll::Ready(Err(Fault::new(Reason::Internal).because("nobody was asked"))),
+        }
+    }
+
+    /// The time for all tries together is over: whoever is asked was too slow.
+    fn too_late(&mut self) -> Fault {
+        let fault = Fault::new(Reason::TotalTimeout);
+        for leg in &mut self.legs {
+            leg.runner.judge.fault(&fault, true);
+        }
+        fault
+    }
+}

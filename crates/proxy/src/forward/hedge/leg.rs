@@ -1,0 +1,209 @@
+//! One of the tries that are made side by side, until its head.
+
+use super::super::attempt::{Once, pass_on, refuse_switch};
+use super::super::judge::Judge;
+use super::super::{Call, Responder, deadline, nanos_since_start};
+use super::HedgeCounts;
+use crate::replay::{Content, NoBody};
+use crate::upstream::UpstreamEndpoint;
+use bytes::Bytes;
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::time::Instant;
+use torana_balance::{InFlight, Retrying};
+use torana_fault::{Fault, Retry};
+use torana_filter::{Attempt, Exchange};
+use torana_http::{Known, Method, ResponseHead};
+use torana_transport::{
+    ClientExchange, Lease, Recycled, Relayed, ResponseSink, far_future, now, recently, relay,
+};
+
+/// What all tries of a request share. Each borrows for a moment, between two waits.
+pub(super) struct Means<'m, 'a, S, R> {
+    pub(super) call: &'a Call<'a>,
+    pub(super) deadline: Option<Instant>,
+    pub(super) without_host: bool,
+    /// The whole body.
+    pub(super) content: Bytes,
+    pub(super) exchange: RefCell<&'m mut Exchange>,
+    pub(super) responder: RefCell<&'m mut R>,
+    pub(super) response: RefCell<&'m mut S>,
+}
+
+/// A head, and the connection on which its body follows.
+pub(super) struct Headed {
+    pub(super) lease: Lease,
+    pub(super) head: Recycled,
+    /// From the beginning of sending to the head.
+    pub(super) latency: Duration,
+    /// The answer did not come before the request had left.
+    pub(super) sent_whole: bool,
+}
+
+/// One try, and what it will come to.
+pub(super) struct Leg<'a, 'l> {
+    pub(super) runner: Runner<'a>,
+    pub(super) trying: Pin<Box<dyn Future<Output = Result<Headed, Fault>> + 'l>>,
+}
+
+/// A try as others see it: the balancer, the breaker, the budget.
+pub(super) struct Runner<'a> {
+    pub(super) index: usize,
+    pub(super) judge: Judge<'a>,
+    /// Where the try is counted, unless it is the first.
+    pub(super) counts: Option<Arc<HedgeCounts>>,
+    /// Whether its answer is the one.
+    pub(super) taken: bool,
+    in_flight: Option<InFlight>,
+    begun: Instant,
+    _place: Option<Retrying>,
+}
+
+impl Runner<'_> {
+    /// A head came.
+    pub(super) fn answered(&mut self, headed: &Headed) {
+        self.note(headed.latency);
+        self.judge.head(headed.head.status, headed.latency, nanos_since_start());
+    }
+
+    /// Another one's answer is taken. This one took at least so long.
+    pub(super) fn lose(&self) {
+        self.note(now().duration_since(self.begun));
+    }
+
+    fn note(&self, latency: Duration) {
+        if let Some(in_flight) = &self.in_flight {
+            in_flight.record(u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX), nanos_since_start());
+        }
+    }
+}
+
+impl Drop for Runner<'_> {
+    fn drop(&mut self) {
+        if let Some(counts) = &self.counts {
+            counts.count(self.taken);
+        }
+    }
+}
+
+impl<'a, S: ResponseSink, R: Responder> Means<'_, 'a, S, R> {
+    /// Begins a try. It does nothing until it is polled.
+    pub(super) fn begin<'l>(
+        &'l self,
+        attempt: Attempt<'l>,
+        endpoint: &'l UpstreamEndpoint,
+        judge: Judge<'a>,
+        place: Option<Retrying>,
+    ) -> Leg<'a, 'l>
+    where
+        'a: 'l,
+    {
+        let begun = now();
+        let runner = Runner {
+            index: attempt.endpoint,
+            judge,
+            counts: None,
+            taken: false,
+            in_flight: self.call.upstream.balancer.begin(attempt.endpoint),
+            begun,
+            _place: place,
+        };
+        Leg { runner, trying: Box::pin(self.run(attempt, endpoint, begun)) }
+    }
+
+    /// Asks; once more on a fresh connection when a kept-alive one turns out to be closed.
+    async fn run(
+        &self,
+        attempt: Attempt<'_>,
+        endpoint: &UpstreamEndpoint,
+        begun: Instant,
+    ) -> Result<Headed, Fault> {
+        let by = self.call.upstream.retries.per_try.and_then(|time| begun.checked_add(time));
+        let mut once = Once { call: self.call, endpoint, in_flight: None, fresh: false, by };
+        match self.ask(&once, &attempt).await {
+            Err(fault) if fault.retry == Retry::IfReused && self.method().is_idempotent() => {
+                once.fresh = true;
+                self.ask(&once, &attempt).await
+            }
+            headed => headed,
+        }
+    }
+
+    fn method(&self) -> Method {
+        self.exchange.borrow().request.method()
+    }
+
+    /// Makes the request the one of this endpoint.
+    fn address(&self, exchange: &mut Exchange, attempt: &Attempt<'_>) -> Result<(), Fault> {
+        if self.without_host {
+            exchange.request.fields.insert(Known::Host, attempt.authority.as_bytes())?;
+        }
+        deadline::tell(self.call, exchange, self.deadline)?;
+        self.responder.borrow_mut().on_attempt(exchange, attempt)
+    }
+
+    async fn ask(&self, once: &Once<'_>, attempt: &Attempt<'_>) -> Result<Headed, Fault> {
+        let mut lease = once.lease(&mut NoBody).await?;
+        let sent = recently();
+        let mut head = Recycled::take();
+        let until = once.by.unwrap_or_else(|| far_future(sent));
+        let sent_whole = self.converse(&mut lease, &mut head, until, attempt).await?;
+        refuse_switch(&head)?;
+        Ok(Headed { lease, head, latency: recently().duration_since(sent), sent_whole })
+    }
+
+    /// Sends the request and waits for the head; tells whether all of the request was sent by then.
+    async fn converse(
+        &self,
+        lease: &mut Lease,
+        head: &mut ResponseHead,
+        mut deadline: Instant,
+        attempt: &Attempt<'_>,
+    ) -> Result<bool, Fault> {
+        let call = self.call;
+        let limits = call.upstream.head_limits;
+        let ClientExchange { mut writer, mut reader } =
+            lease.exchange(call.timer, limits, call.timeouts.idle);
+        {
+            let mut exchange = self.exchange.borrow_mut();
+            self.address(&mut exchange, attempt)?;
+            writer.start(&exchange.request, exchange.request.framing, None);
+        }
+        let method = self.method();
+        let mut content = Content::new(self.content.clone());
+        let mut upload = pin!(relay(&mut content, &mut writer));
+        let (mut sent_whole, mut stopped) = (false, false);
+        loop {
+            poll_fn(|context| {
+                if !sent_whole
+                    && !stopped
+                    && let Poll::Ready(relayed) = upload.as_mut().poll(context)
+                {
+                    match relayed {
+                        Relayed::Complete => sent_whole = true,
+                        // Nothing has left.
+                        Relayed::SourceFailed(fault) | Relayed::SinkFailed(fault)
+                            if fault.retry == Retry::Yes =>
+                        {
+                            return Poll::Ready(Err(fault));
+                        }
+                        // The upstream stopped reading; it may have said why before it did.
+                        Relayed::SourceFailed(_) | Relayed::SinkFailed(_) => stopped = true,
+                    }
+                    let first_byte = now().checked_add(call.timeouts.first_byte);
+                    deadline = first_byte.map_or(deadline, |first_byte| first_byte.min(deadline));
+                }
+                reader.poll_head(context, method, deadline, head)
+            })
+            .await?;
+            if !head.is_interim() {
+                return Ok(sent_whole);
+            }
+            pass_on(head, &mut **self.response.borrow_mut());
+        }
+    }
+}

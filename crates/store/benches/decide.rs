@@ -1,0 +1,115 @@
+//! What one decision of a shared limit costs the worker that makes it: `cargo bench -p torana-store`. The server is
+//! a real one on the loopback interface; it and what the decision costs there are not counted, waiting is.
+#![allow(
+    clippy::print_stdout,
+    clippy::arithmetic_side_effects,
+    clippy::cast_precision_loss,
+    clippy::unwrap_used,
+    reason = "a program that measures and prints"
+)]
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use torana_limit::{Ask, Budget, Gcra, Key, KeyedLimiter, Window};
+use torana_store::{Decided, Mode, OnFailure, RedisStore, SharedLimit, StoreSettings};
+use torana_testkit::RedisServer;
+
+const ROUNDS: u64 = 1_000_000;
+const CALLERS: u64 = 1_000;
+const KEY: Key<'_> = Key { kind: 1, bytes: b"everybody" };
+
+/// So many a second that nobody is refused.
+fn wide() -> Budget {
+    Budget::new(Window::Gcra(Gcra::new(100_000_000, Duration::from_secs(1), 100_000_000)), Vec::new())
+}
+
+/// Prints the least of five measurements, in nanoseconds for one decision.
+fn print(name: &str, rounds: u64, times: impl Iterator<Item = Duration>) {
+    let least = times.min().unwrap_or_default();
+    println!("{name:<52} {:>8.1} ns", least.as_nanos() as f64 / rounds as f64);
+}
+
+fn local() {
+    let limiter = KeyedLimiter::new(wide(), 100_000);
+    let times = (0..5).map(|_| {
+        let start = Instant::now();
+        for round in 0..ROUNDS {
+            let caller = (round % CALLERS).to_be_bytes();
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let grant = limiter.take(Key { kind: 1, bytes: &caller }, now, Ask::exactly(1));
+            black_box(grant.granted);
+        }
+        start.elapsed()
+    });
+    print("local, a thousand callers, the clock included", ROUNDS, times);
+}
+
+fn shared(server: &RedisServer, mode: Mode) -> Arc<SharedLimit> {
+    let settings = StoreSettings {
+        timeout: Duration::from_secs(5),
+        ..StoreSettings::single("127.0.0.1", server.port())
+    };
+    let id = format!("{mode:?}");
+    SharedLimit::new(RedisStore::new(settings), &id, wide(), wide(), mode, OnFailure::Closed, 100_000)
+}
+
+async fn decide(limit: &Arc<SharedLimit>) {
+    match limit.decide(KEY, Ask::exactly(1)).await {
+        Decided::Granted(grant) => assert_eq!(grant.granted, 1, "the limit is wide enough"),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// One request after another, as a busy worker has them; the refills are made in between.
+async fn leased(server: &RedisServer) {
+    let limit = shared(server, Mode::Leased);
+    let mut times = Vec::new();
+    for _ in 0..5 {
+        let start = Instant::now();
+        for round in 0..ROUNDS {
+            decide(&limit).await;
+            // A worker turns to its other work after some requests.
+            if round % 32 == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        times.push(start.elapsed());
+    }
+    let questions = limit.store().usage().questions;
+    print("leased, one caller, questions included", ROUNDS, times.into_iter());
+    println!("{:<52} {:>8.0}", "  decisions for each question", (5 * ROUNDS) as f64 / questions as f64);
+}
+
+/// Sixty-four at a time, which share a connection and are pipelined.
+async fn exact(server: &RedisServer) {
+    const AT_ONCE: u64 = 64;
+    const EACH: u64 = 500;
+    let limit = shared(server, Mode::Exact);
+    let mut times = Vec::new();
+    for _ in 0..5 {
+        let start = Instant::now();
+        let asking = (0..AT_ONCE).map(|_| {
+            let limit = Arc::clone(&limit);
+            tokio::task::spawn_local(async move {
+                for _ in 0..EACH {
+                    decide(&limit).await;
+                }
+            })
+        });
+        for task in asking.collect::<Vec<_>>() {
+            task.await.unwrap();
+        }
+        times.push(start.elapsed());
+    }
+    print("exact, 64 at once, the server's work included", AT_ONCE * EACH, times.into_iter());
+}
+
+fn main() {
+    local();
+    let server = RedisServer::start();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, leased(&server));
+    local.block_on(&runtime, exact(&server));
+}

@@ -1,0 +1,127 @@
+//! A real server behind TLS, with an ACL user: whom the store trusts, and whom it does not.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test")]
+
+mod common;
+
+use common::{PATIENCE, hourly, key, on_worker, settings};
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::Duration;
+use torana_limit::Ask;
+use torana_store::{
+    Decided, LimitStore, Mode, OnFailure, Place, RedisStore, SharedLimit, StoreSettings, StoredLimit,
+    Topology,
+};
+use torana_testkit::{Authority, Issued, RedisServer, temp_dir};
+use torana_types::Secret;
+
+/// A server that speaks TLS on a port of its own.
+struct Secured<F> {
+    server: RedisServer,
+    port: u16,
+    folder: F,
+}
+
+impl<F: AsRef<Path>> Secured<F> {
+    fn showing(folder: F, certificate: &Issued) -> Self {
+        let (cert, key) = certificate.write(folder.as_ref(), "server");
+        // Somebody else may take the port before the server does; then it does not start, and another is tried.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let (port_text, cert, key) =
+            (port.to_string(), cert.display().to_string(), key.display().to_string());
+        let server = RedisServer::start_with(&[
+            "--tls-port",
+            &port_text,
+            "--tls-cert-file",
+            &cert,
+            "--tls-key-file",
+            &key,
+            "--tls-ca-cert-file",
+            &cert,
+            "--tls-auth-clients",
+            "no",
+        ]);
+        Self { server, port, folder }
+    }
+
+    fn trusting(&self, host: &str, authority: Option<&Authority>) -> StoreSettings {
+        let ca = authority.map(|authority| {
+            let path = self.folder.as_ref().join(format!("{}.pem", authority.pem.len()));
+            std::fs::write(&path, &authority.pem).unwrap();
+            path
+        });
+        let place = Place { host: host.into(), port: self.port };
+        StoreSettings { topology: Topology::Single(place), tls: true, ca, ..settings(&self.server) }
+    }
+}
+
+async fn takes(settings: StoreSettings) -> bool {
+    let limit = StoredLimit::new("tls", hourly(1_000));
+    RedisStore::new(settings).take(&limit, key("a"), Ask::exactly(1)).await.is_ok()
+}
+
+#[test]
+fn a_server_with_a_certificate_of_the_authority_is_spoken_to() {
+    let authority = Authority::default();
+    let secured = Secured::showing(temp_dir(), &authority.issue(&["localhost", "127.0.0.1"]));
+    let rights = "on >pass-word ~torana:* resetchannels -@all +eval +evalsha +get +set +time +info +ping +scan +unlink";
+    let mut command = vec!["ACL", "SETUSER", "gateway"];
+    command.extend(rights.split(' '));
+    assert!(secured.server.command(&command).starts_with("+OK"));
+    on_worker(async {
+        for host in ["localhost", "127.0.0.1"] {
+            let trusting = secured.trusting(host, Some(&authority));
+            assert!(takes(trusting.clone()).await, "{host}");
+            let user = StoreSettings {
+                username: Some("gateway".into()),
+                password: Some(Secret::new("pass-word")),
+                ..trusting.clone()
+            };
+            assert!(takes(user.clone()).await, "{host}");
+            let wrong = StoreSettings {
+                password: Some(Secret::new("wrong")),
+                timeout: Duration::from_secs(1),
+                ..user
+            };
+            assert!(!takes(wrong).await, "{host}");
+        }
+        let store = RedisStore::new(secured.trusting("localhost", Some(&authority)));
+        let budget = hourly(5);
+        let limit =
+            SharedLimit::new(store, "tls", budget.clone(), budget, Mode::Leased, OnFailure::Closed, 10);
+        let mut passed = 0;
+        for _ in 0..9 {
+            if let Decided::Granted(grant) = limit.decide(key("b"), Ask::exactly(1)).await {
+                passed += grant.granted;
+            }
+        }
+        assert_eq!(passed, 5);
+    });
+}
+
+#[test]
+fn a_server_that_nobody_vouches_for_is_told_nothing() {
+    let (authority, stranger) = (Authority::default(), Authority::named("somebody who is not trusted"));
+    let secured = Secured::showing(temp_dir(), &authority.issue(&["localhost"]));
+    let expired = Secured::showing(temp_dir(), &authority.issue_expired(&["localhost"]));
+    let elsewhere = Secured::showing(temp_dir(), &authority.issue(&["other.internal"]));
+    on_worker(async {
+        let quick = |settings: StoreSettings| StoreSettings {
+            timeout: Duration::from_secs(1),
+            connect_timeout: PATIENCE,
+            ..settings
+        };
+        assert!(!takes(quick(secured.trusting("localhost", Some(&stranger)))).await, "another authority");
+        assert!(!takes(quick(secured.trusting("localhost", None))).await, "the system does not know it");
+        assert!(!takes(quick(secured.trusting("127.0.0.1", Some(&authority)))).await, "another name");
+        assert!(!takes(quick(expired.trusting("localhost", Some(&authority)))).await, "expired");
+        assert!(!takes(quick(elsewhere.trusting("localhost", Some(&authority)))).await, "for somebody else");
+        let plain = StoreSettings { tls: false, ca: None, ..secured.trusting("localhost", None) };
+        assert!(!takes(quick(plain)).await, "no clear text to a port of TLS");
+        assert!(takes(secured.trusting("localhost", Some(&authority))).await, "and with all right it is");
+    });
+    for server in [&expired, &elsewhere] {
+        let seen = server.server.command(&["INFO", "commandstats"]);
+        assert!(!seen.contains("cmdstat_eval") && !seen.contains("cmdstat_auth"), "{seen}");
+    }
+}

@@ -1,0 +1,89 @@
+//! What a limit in a store takes of a gateway's throughput: one worker on core 0; origin, load and a real
+//! redis-server on core 1; the same route without a limit, with a local, a leased and an exact one, in turns.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::server::{Server, free_address};
+use crate::workspace::{Metadata, cargo};
+
+const CONNECTIONS: u32 = 64;
+const ROUNDS: usize = 3;
+/// What must be left of the throughput under an exact limit.
+const LEFT: f64 = 0.60;
+
+/// Route, its policies, and the mode that is measured.
+const CASES: [(&str, &str); 4] = [
+    ("no limit", ""),
+    ("local", "rate_limit: { limit: 100000000/s, by: everybody, mode: local }"),
+    ("leased", "rate_limit: { limit: 100000000/s, by: everybody, mode: leased, when_store_fails: closed }"),
+    ("exact", "rate_limit: { limit: 100000000/s, by: everybody, mode: exact, when_store_fails: closed }"),
+];
+
+/// Measures; with `programs` those of that folder, else they are built.
+pub(super) fn run(seconds: u64, programs: Option<&Path>) -> Result<()> {
+    let programs = programs.map_or_else(build, |folder| Ok(folder.to_owned()))?;
+    let folder = tempfile::tempdir()?;
+    let origin = free_address()?;
+    let _origin = Server::start(1, origin, &programs.join("bench-origin"), &[&origin.port().to_string()])?;
+    let store = free_address()?;
+    let port = store.port().to_string();
+    let arguments = ["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+    let _store = Server::start(1, store, Path::new("redis-server"), &arguments)
+        .context("is redis-server installed? `scripts/test` installs it")?;
+    let address = free_address()?;
+    let mut text = format!(
+        "access_log: off\nlisten: {address}\nstore: {{ url: \"redis://{store}\", timeout: 1s }}\nservices: {{ origin: {{ endpoints: [http://{origin}] }} }}\nroutes:\n"
+    );
+    for (number, (_, policy)) in CASES.iter().enumerate() {
+        text.push_str(&format!("- {{ path: /{number}, service: origin, policies: {{ {policy} }} }}\n"));
+    }
+    let file = folder.path().join("torana.yaml");
+    std::fs::write(&file, text)?;
+    let gateway = ["run", &file.display().to_string(), "--workers", "1"].map(str::to_owned);
+    let gateway: Vec<&str> = gateway.iter().map(String::as_str).collect();
+    let _gateway = Server::start(0, address, &programs.join("torana"), &gateway)?;
+    let mut rates = CASES.map(|_| Vec::new());
+    for round in 0..ROUNDS {
+        for turn in 0..CASES.len() {
+            // Each round begins with another one, so that none always follows the same.
+            let case = (turn + round) % CASES.len();
+            rates[case].push(load(&format!("http://{address}/{case}"), seconds)?);
+        }
+    }
+    let medians = rates.map(|mut rates| {
+        rates.sort_by(f64::total_cmp);
+        rates[ROUNDS / 2]
+    });
+    println!("requests a second at {CONNECTIONS} connections, medians of {ROUNDS} rounds of {seconds} s");
+    for ((name, _), rate) in CASES.iter().zip(medians) {
+        println!("{name:<10} {rate:>9.0}   {:>5.2} of no limit", rate / medians[0]);
+    }
+    let left = medians[CASES.len() - 1] / medians[0];
+    ensure!(left >= LEFT, "an exact limit leaves {left:.2} of the throughput, not {LEFT}");
+    Ok(())
+}
+
+fn build() -> Result<PathBuf> {
+    let built =
+        cargo().args(["build", "--release", "-p", "torana", "-p", "torana-bench", "--bins"]).status()?;
+    ensure!(built.success(), "cargo build has failed");
+    Ok(Metadata::load()?.target_directory.join("release"))
+}
+
+/// Requests a second.
+fn load(url: &str, seconds: u64) -> Result<f64> {
+    let output = Command::new("taskset")
+        .args(["-c", "1", "wrk", "-t1", &format!("-c{CONNECTIONS}"), &format!("-d{seconds}"), url])
+        .output()
+        .context("is wrk installed? `scripts/bench-tools` installs it")?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    ensure!(
+        output.status.success() && !text.contains("Non-2xx") && !text.contains("Socket errors"),
+        "not every answer was right:\n{text}"
+    );
+    let line = text.lines().find_map(|line| line.strip_prefix("Requests/sec:"));
+    line.and_then(|rate| rate.trim().parse().ok()).with_context(|| format!("wrk said:\n{text}"))
+}
