@@ -11,6 +11,7 @@ use hyper::service::Service as _;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::collections::VecDeque;
+use std::fs::File;
 use std::future::Future;
 use std::io;
 use std::pin::pin;
@@ -52,7 +53,11 @@ pub(crate) async fn serve(
 ) {
     let mut shutdown = pin!(shutdown);
     let mut open = Open::default();
+    let mut spare = spare();
     loop {
+        if spare.is_none() && open.tasks.is_empty() {
+            spare = self::spare();
+        }
         let accepted = tokio::select! {
             () = &mut shutdown => break,
             Some(_) = open.tasks.join_next() => continue,
@@ -64,12 +69,19 @@ pub(crate) async fn serve(
                 open.take(stream, routes.clone(), bounds);
             }
             Err(problem) if problem.kind() == io::ErrorKind::ConnectionAborted => {}
+            // Probes are answered also when clients have taken every descriptor.
+            Err(_) if spare.take().is_some() => {}
             Err(_) => tokio::time::sleep(PAUSE_AFTER_ACCEPT_ERROR).await,
         }
     }
     drop(listener);
     // Each has its deadline.
     while open.tasks.join_next().await.is_some() {}
+}
+
+/// A file descriptor to let go of when there is none for a connection.
+fn spare() -> Option<File> {
+    File::open("/dev/null").ok()
 }
 
 /// The connections at this moment.

@@ -38,6 +38,8 @@ pub trait Control: Send + Sync + 'static {
     fn metrics(&self) -> String;
     /// The services and their endpoints at this moment, as JSON.
     fn services(&self) -> String;
+    /// How the process stands with its own bounds, as JSON.
+    fn overload(&self) -> String;
 }
 
 const INDEX: &str = "\
@@ -46,6 +48,7 @@ const INDEX: &str = "\
 /metrics   counters for Prometheus
 /config    the configuration in force, secrets left out
 /services  the services at this moment: endpoints, health, breakers
+/overload  connections, waiting work and buffered bytes against their bounds
 ";
 
 /// Serves until `shutdown` ends, and the requests that have come until then.
@@ -62,6 +65,7 @@ pub async fn serve(
         .route("/metrics", any(metrics))
         .route("/config", any(config))
         .route("/services", any(services))
+        .route("/overload", any(overload))
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "There is no such page; see /.") })
         .layer(from_fn(guard))
         .with_state(control);
@@ -94,6 +98,10 @@ async fn metrics(State(control): State<Arc<dyn Control>>) -> Page {
 
 async fn services(State(control): State<Arc<dyn Control>>) -> Page {
     Page::new("application/json", control.services())
+}
+
+async fn overload(State(control): State<Arc<dyn Control>>) -> Page {
+    Page::new("application/json", control.overload())
 }
 
 async fn config(State(control): State<Arc<dyn Control>>) -> Page {

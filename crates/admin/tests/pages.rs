@@ -26,6 +26,10 @@ impl Control for Fixed {
         "{}\n".into()
     }
 
+    fn overload(&self) -> String {
+        "{}\n".into()
+    }
+
     fn metrics(&self) -> String {
         "# EOF\n".into()
     }

@@ -4,6 +4,7 @@
 pub(crate) mod access;
 mod authentication;
 mod http2;
+mod limits;
 mod listeners;
 mod pem;
 mod policies;
@@ -79,6 +80,7 @@ fn check_names(document: &Document, config: &Config, findings: &mut Vec<Finding>
     for (index, name) in config.reserved_headers.iter().enumerate() {
         text::field_name(document, &Path::root().key("reserved_headers").index(index), name, findings);
     }
+    limits::check(document, &config.limits, findings);
     if config.limits.head_bytes < config.limits.target_bytes {
         let place = document.span_at(&Path::root().key("limits"));
         let message =

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use torana_config::Span;
 use torana_config::written::{
-    AccessLogConfig, ForwardedConfig, Http2Config, LimitsConfig, PathsConfig, PoolConfig,
-    ProxyProtocolVersion, RequestIdConfig, RetriesConfig, ServerTimeoutsConfig, UpstreamProtocol,
+    AccessLogConfig, AdaptiveConcurrencyConfig, ForwardedConfig, Http2Config, Importance, LimitsConfig,
+    PathsConfig, PoolConfig, ProxyProtocolVersion, RequestIdConfig, RetriesConfig, ServerTimeoutsConfig,
+    UpstreamProtocol,
 };
 use torana_credential::directory::Directory;
 use torana_route::RouteSpec;
@@ -95,6 +96,8 @@ pub struct ServicePlan {
     pub timeouts: UpstreamTimeouts,
     /// When a request is sent again.
     pub retries: RetriesConfig,
+    /// Learns how many requests it can work on at once.
+    pub adaptive_concurrency: Option<AdaptiveConcurrencyConfig>,
     /// Stops asking it when it fails.
     pub breaker: Option<BreakerPlan>,
     /// Which endpoints are asked.
@@ -165,6 +168,8 @@ pub struct RoutePlan {
     pub matching: RouteSpec,
     /// What happens to them in the end.
     pub action: Action,
+    /// Which are still served when the gateway has more than it can do.
+    pub importance: Importance,
     /// What else happens to them.
     pub traffic: TrafficPlan,
     /// What is asked of them before, in order.

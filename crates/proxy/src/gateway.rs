@@ -10,6 +10,7 @@ mod record;
 mod responder;
 pub(crate) mod view;
 
+use crate::overload::WorkerQueue;
 use crate::pipeline::Pipeline;
 use crate::render::render_for;
 use crate::replay::Replay;
@@ -19,13 +20,14 @@ use crate::traffic::Copies;
 use crate::upstream::Pools;
 use record::{Record, Traffic, observe};
 use std::cell::RefCell;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use tokio::time::Instant;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, Response};
 use torana_http::RequestHead;
+use torana_limit::Seat;
 use torana_observe::Metrics;
 use torana_transport::h2::ConnectionEnd;
 use torana_transport::{
@@ -47,6 +49,7 @@ pub struct Gateway {
     ids: RequestIds,
     copies: Copies,
     spare: RefCell<Vec<Exchange>>,
+    queue: Arc<WorkerQueue>,
 }
 
 /// A pipeline that this thread holds once, whatever the number of its requests.
@@ -71,6 +74,7 @@ impl Gateway {
     #[must_use]
     pub fn new(shared: Arc<Shared>, pools: Rc<Pools>) -> Self {
         let current = RefCell::new(Rc::new(Held(shared.pipeline())));
+        let queue = shared.overload.worker();
         Self {
             shared,
             current,
@@ -78,6 +82,7 @@ impl Gateway {
             ids: RequestIds::default(),
             copies: Copies::default(),
             spare: RefCell::default(),
+            queue,
         }
     }
 
@@ -90,6 +95,11 @@ impl Gateway {
             *current = Rc::new(Held(latest));
         }
         Rc::clone(&current)
+    }
+
+    /// Measures how long work waits on this worker, for as long as that runs.
+    pub(crate) async fn watch_queue(&self) {
+        self.queue.watch(|| self.current.borrow().0.overload.queue_delay).await;
     }
 
     /// Lets go of a pipeline that is no longer in force, also when no request comes.
@@ -137,7 +147,7 @@ impl Service for Gateway {
         let metrics = &*self.shared.metrics;
         let passage = Passage { connection, timer, pipeline: &pipeline.0, metrics, own_id, started, record };
         admit::identify(&pipeline.0, &mut exchange.request, own_id);
-        let mut body = Replay::new(body);
+        let mut body = Replay::new(body).within(&self.shared.overload.memory);
         if let Err(fault) = self.pass(&passage, &mut exchange, &mut body, response).await {
             let tell = !response.is_started() && fault.reason != Reason::ClientClosed;
             let mut made = passage.refusal(fault, &exchange.request);
@@ -181,6 +191,19 @@ impl Service for Gateway {
     fn entrance(&self, listener: usize) -> Option<Entrance> {
         let pipeline = self.pipeline();
         pipeline.0.listeners.get(listener).map(|listener| listener.entrance.clone())
+    }
+
+    fn seat(&self) -> Option<Seat> {
+        let caps = self.current.borrow().0.overload.connections;
+        self.shared.overload.connections.enter(&caps).ok()
+    }
+
+    fn welcomes(&self, seat: &mut Seat, client: IpAddr) -> bool {
+        let pipeline = &self.current.borrow().0;
+        // A trusted proxy has connections for many.
+        let trusted = || pipeline.trusted_proxies.iter().any(|network| network.contains(client));
+        let caps = &pipeline.overload.connections;
+        caps.address.is_none() || trusted() || seat.sit(client, caps).is_ok()
     }
 
     fn admitted(&self, connection: &ConnectionInfo) {

@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Weak};
 use torana_balance::{
-    Alarm, Breaker, BreakerSettings, BudgetSettings, EndpointHealth, EndpointLoad, RetryBudget,
+    AdaptiveLimit, Alarm, Breaker, BreakerSettings, BudgetSettings, EndpointHealth, EndpointLoad,
+    GradientSettings, RetryBudget,
 };
 use torana_filters::{FailureLimit, LimiterState, Method, RedisStore, RemoteKeys};
 use torana_http::proxy_protocol::ProxyVersion;
@@ -46,6 +47,8 @@ pub struct Registry {
     pub(crate) loads: Kept<(Arc<str>, Address), EndpointLoad>,
     /// By service and what shapes them.
     pub(crate) breakers: Kept<(Arc<str>, BreakerSettings), Breaker>,
+    /// By service and what shapes them.
+    pub(crate) adaptive: Kept<(Arc<str>, GradientSettings), AdaptiveLimit>,
     /// By service; the health of its endpoints shares it.
     pub(crate) alarms: Kept<Arc<str>, Alarm>,
     /// By route.
@@ -130,6 +133,7 @@ impl Registry {
         self.loads.sweep();
         self.budgets.sweep();
         self.breakers.sweep();
+        self.adaptive.sweep();
         self.alarms.sweep();
         self.health.sweep();
         self.probers.sweep();

@@ -60,6 +60,7 @@ pub(super) fn routes(
             index,
             matching,
             action,
+            importance: config.importance,
             traffic,
             policies,
             authentication,

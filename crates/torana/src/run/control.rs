@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use torana_admin::{Control, Readiness};
 use torana_observe::Metrics;
-use torana_proxy::{Shared, services};
+use torana_proxy::{Shared, overload, services};
 
 /// What a reload did not change although the file did.
 #[derive(Debug)]
@@ -66,6 +66,13 @@ impl Control for State {
     fn services(&self) -> String {
         let services = self.shared.upgrade().map(|shared| services(&shared)).unwrap_or_default();
         let mut text = format!("{services:#}");
+        text.push('\n');
+        text
+    }
+
+    fn overload(&self) -> String {
+        let shown = self.shared.upgrade().map(|shared| overload(&shared)).unwrap_or_default();
+        let mut text = format!("{shown:#}");
         text.push('\n');
         text
     }
