@@ -21,6 +21,7 @@ use torana_filter::{Exchange, LimitState, OnRequest, OnResponse, Outside, ToldLi
 use torana_http::ResponseHead;
 use torana_limit::{Ask, Grant};
 use torana_plan::{CostPlan, KeyPart, RateLimitPlan};
+use torana_route::PathPattern;
 
 /// Callers make only so many requests.
 #[derive(Clone, Debug)]
@@ -38,12 +39,13 @@ impl RateLimitFilter {
         plan: &Arc<RateLimitPlan>,
         state: Arc<LimiterState>,
         route: &str,
+        pattern: &PathPattern,
         service: Option<&str>,
     ) -> Self {
         Self {
             plan: Arc::clone(plan),
             state,
-            principal: Principal::new(plan, route, service),
+            principal: Principal::new(plan, route, pattern, service),
             told: Told::new(plan),
         }
     }
@@ -199,6 +201,8 @@ fn who(part: &KeyPart) -> String {
         KeyPart::Header(name) => format!("for each value of {name}"),
         KeyPart::Claim(name) => format!("for each value of the claim {name}"),
         KeyPart::Path(path) => format!("for all who ask for {path}"),
+        KeyPart::Parameter(name) => format!("for each {{{name}}} of the path"),
+        KeyPart::Expression(expression) => format!("for each value of `{}`", expression.source().trim()),
     }
 }
 

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use torana_config::{Document, Finding, Path};
 
 use crate::plan::{Action, Plan};
-use crate::policy::PolicyPlan;
+use crate::policy::{KeyPart, PolicyPlan, Scope};
 
 pub(crate) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>) {
     addresses::lint(document, plan, findings);
@@ -17,6 +17,7 @@ pub(crate) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
     unused_services(document, plan, findings);
     scopes::lint(document, findings);
     identity(document, plan, findings);
+    parameters(plan, findings);
     for place in document.secrets_in_clear() {
         let finding =
             Finding::warning("secret-in-clear", "a secret stands in the file in clear text").at(place);
@@ -36,6 +37,25 @@ fn unused_services(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
         let finding =
             Finding::warning("unused-service", format!("no route leads to the service `{}`", service.name));
         findings.push(finding.at(place).help("add a route with it, or remove it"));
+    }
+}
+
+/// Limits of a route by a part that its path does not name.
+fn parameters(plan: &Plan, findings: &mut Vec<Finding>) {
+    for route in &plan.routes {
+        for planned in route.policies.iter().filter(|planned| planned.scope == Scope::Route) {
+            let PolicyPlan::RateLimit(limit) = &planned.policy else { continue };
+            for part in &limit.by {
+                if let KeyPart::Parameter(name) = part
+                    && !route.matching.path.names(name)
+                {
+                    let message = format!("the path of the route names no `{{{name}}}`");
+                    let finding = Finding::error("unknown-parameter", message).at(planned.span.clone());
+                    let help = format!("write `{{{name}}}` where it stands in `path`");
+                    findings.push(finding.help(help).related("the route", Some(route.span.clone())));
+                }
+            }
+        }
     }
 }
 

@@ -34,9 +34,19 @@ fn plan(rates: &[&str]) -> RateLimitPlan {
     }
 }
 
+fn pattern() -> PathPattern {
+    PathPattern::parse("/t/{tenant}/*").unwrap()
+}
+
 fn filter(plan: RateLimitPlan) -> RateLimitFilter {
     let plan = Arc::new(plan);
-    RateLimitFilter::prepare(&plan, Arc::new(LimiterState::new(&plan, None)), "GET /x", Some("users"))
+    RateLimitFilter::prepare(
+        &plan,
+        Arc::new(LimiterState::new(&plan, None)),
+        "GET /x",
+        &pattern(),
+        Some("users"),
+    )
 }
 
 fn from(address: &str, consumer: Option<&str>) -> Exchange {
@@ -116,6 +126,40 @@ async fn every_kind_of_key_tells_those_apart_whom_it_should() {
     };
     assert!(passes(&path, at_x(a())).await && passes(&path, at_x(b())).await);
     assert!(!passes(&path, at_x(a())).await && passes(&path, a()).await);
+}
+
+#[tokio::test]
+async fn what_the_path_names_and_what_an_expression_makes_is_counted() {
+    let at = |path: &str, consumer: Option<&str>| {
+        let mut exchange = from("10.0.0.1", consumer);
+        assert!(exchange.request.set_path(path.as_bytes()));
+        exchange
+    };
+    let by = |part| filter(RateLimitPlan { by: vec![part], ..plan(&["2/minute"]) });
+    let tenant = by(KeyPart::Parameter("tenant".into()));
+    assert!(passes(&tenant, at("/t/a/x", None)).await && passes(&tenant, at("/t/a/y", None)).await);
+    assert!(!passes(&tenant, at("/t/a/x", None)).await);
+    assert!(passes(&tenant, at("/t/b/x", None)).await);
+    // A path without it is counted by its address, which no other name meets.
+    assert!(passes(&tenant, at("/other", None)).await && passes(&tenant, at("/other", None)).await);
+    assert!(!passes(&tenant, at("/else", None)).await);
+    let source = "consumer.startsWith(\"b\") ? claims.tenant.id : request.path";
+    let made = torana_expression::Expression::compile(source, &torana_expression::Kind::Text).unwrap();
+    let expression = by(KeyPart::Expression(made.clone()));
+    for consumer in ["bea", "bob"] {
+        assert!(passes(&expression, at("/t/a/x", Some(consumer))).await);
+    }
+    assert!(!passes(&expression, at("/t/b/x", Some("ben"))).await);
+    assert!(passes(&expression, at("/t/b/x", Some("ada"))).await);
+    let both = filter(RateLimitPlan {
+        by: vec![KeyPart::Expression(made), KeyPart::Parameter("tenant".into())],
+        ..plan(&["2/minute"])
+    });
+    for tenant in ["a", "b"] {
+        let path = format!("/t/{tenant}/x");
+        assert!(passes(&both, at(&path, Some("bea"))).await && passes(&both, at(&path, Some("bob"))).await);
+        assert!(!passes(&both, at(&path, Some("bea"))).await, "{tenant}");
+    }
 }
 
 #[tokio::test]

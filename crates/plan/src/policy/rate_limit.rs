@@ -8,6 +8,7 @@ use torana_config::written::{
     RateLimitForm, StoreFailure, WindowConfig, WindowKind,
 };
 use torana_config::{Document, Finding, Path};
+use torana_expression::{Expression, Kind};
 use torana_types::{Rate, RatePeriod, TimeSpan};
 
 use super::PolicyPlan;
@@ -97,6 +98,10 @@ pub enum KeyPart {
     Claim(Arc<str>),
     /// Everybody who asks for this path.
     Path(Arc<str>),
+    /// What stands in the path where the route's pattern has this name.
+    Parameter(Arc<str>),
+    /// The value of an expression, a text.
+    Expression(Expression),
 }
 
 /// What a request takes.
@@ -122,8 +127,11 @@ impl RateLimitPlan {
     /// Whether the limit needs no caller, and so can come before credentials are looked at.
     #[must_use]
     pub fn needs_no_caller(&self) -> bool {
-        let by_caller = |part: &KeyPart| {
-            matches!(part, KeyPart::Consumer | KeyPart::Credential | KeyPart::Group | KeyPart::Claim(_))
+        let by_caller = |part: &KeyPart| match part {
+            KeyPart::Expression(expression) => expression.asks_who_calls(),
+            part => {
+                matches!(part, KeyPart::Consumer | KeyPart::Credential | KeyPart::Group | KeyPart::Claim(_))
+            }
         };
         !self.by.iter().any(by_caller)
     }
@@ -150,7 +158,12 @@ pub(crate) fn plan(
         let help = "a client is usually a /64";
         find(&path.key("ipv6_prefix"), "bad-value", "an IPv6 address has 128 bits", help);
     }
-    let by = keys(path, &config, &mut find);
+    let expressions = expressions(document, path, &config, findings);
+    let mut find = |path: &Path, code: &'static str, message: &str, help: &str| {
+        findings
+            .push(Finding::error(code, message.to_owned()).at(document.span_at(path)).help(help.to_owned()));
+    };
+    let by = keys(path, &config, expressions, &mut find);
     let cost = cost(&config.cost);
     let fields = [("request_header", &cost.request_header), ("response_header", &cost.response_header)];
     for (key, name) in fields {
@@ -319,12 +332,36 @@ fn key_paths(path: &Path, config: &RateLimitConfig) -> Vec<Path> {
     (0..config.by.as_slice().len()).map(place).collect()
 }
 
-fn keys(path: &Path, config: &RateLimitConfig, find: Find<'_>) -> Vec<KeyPart> {
+/// The expressions among the keys, in their order; one that is wrong is reported and stands for the address.
+fn expressions(
+    document: &Document,
+    path: &Path,
+    config: &RateLimitConfig,
+    findings: &mut Vec<Finding>,
+) -> Vec<KeyPart> {
+    let mut compiled = Vec::new();
+    for (form, place) in config.by.as_slice().iter().zip(key_paths(path, config)) {
+        let LimitKeyForm::Named(NamedKey { expression: Some(source), .. }) = form else { continue };
+        compiled.push(match Expression::compile(source, &Kind::Text) {
+            Ok(expression) => KeyPart::Expression(expression),
+            Err(errors) => {
+                let whole = document.span_at(&place.key("expression"));
+                let found = errors.into_iter();
+                findings.extend(found.map(|error| super::allow_if::finding(document, &whole, source, error)));
+                KeyPart::Address
+            }
+        });
+    }
+    compiled
+}
+
+fn keys(path: &Path, config: &RateLimitConfig, expressions: Vec<KeyPart>, find: Find<'_>) -> Vec<KeyPart> {
     let mut parts = Vec::new();
+    let mut expressions = expressions.into_iter();
     for (form, place) in config.by.as_slice().iter().zip(key_paths(path, config)) {
         let part = match form {
             LimitKeyForm::Word(word) => Some(word_part(*word)),
-            LimitKeyForm::Named(named) => named_part(named),
+            LimitKeyForm::Named(named) => named_part(named, &mut expressions),
         };
         match part {
             Some(part) if !parts.contains(&part) => parts.push(part),
@@ -334,7 +371,7 @@ fn keys(path: &Path, config: &RateLimitConfig, find: Find<'_>) -> Vec<KeyPart> {
                 find(
                     &place,
                     "bad-key",
-                    "exactly one of `header`, `claim` and `path` says who is counted",
+                    "exactly one of `header`, `claim`, `parameter`, `expression` and `path` says who is counted",
                     help,
                 );
             }
@@ -355,13 +392,19 @@ const fn word_part(word: LimitKey) -> KeyPart {
     }
 }
 
-fn named_part(named: &NamedKey) -> Option<KeyPart> {
-    match (&named.header, &named.claim, &named.path) {
-        (Some(header), None, None) => Some(KeyPart::Header(header.as_str().into())),
-        (None, Some(claim), None) => Some(KeyPart::Claim(claim.as_str().into())),
-        (None, None, Some(path)) => Some(KeyPart::Path(path.as_str().into())),
-        _ => None,
-    }
+fn named_part(named: &NamedKey, expressions: &mut impl Iterator<Item = KeyPart>) -> Option<KeyPart> {
+    let text = |text: &String| Arc::<str>::from(text.as_str());
+    let mut given = [
+        named.header.as_ref().map(|name| KeyPart::Header(text(name))),
+        named.claim.as_ref().map(|name| KeyPart::Claim(text(name))),
+        named.parameter.as_ref().map(|name| KeyPart::Parameter(text(name))),
+        named.expression.as_ref().and_then(|_| expressions.next()),
+        named.path.as_ref().map(|path| KeyPart::Path(text(path))),
+    ]
+    .into_iter()
+    .flatten();
+    let first = given.next();
+    first.filter(|_| given.next().is_none())
 }
 
 fn cost(form: &CostForm) -> CostPlan {

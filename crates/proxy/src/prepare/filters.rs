@@ -60,7 +60,13 @@ pub(super) fn filter(
                 .limiters
                 .get_or(Arc::clone(plan), || LimiterState::new(plan, limiters.store.as_deref()));
             limiters.add(&plan.id, &state);
-            Filter::RateLimit(RateLimitFilter::prepare(plan, state, &route.name, service))
+            Filter::RateLimit(RateLimitFilter::prepare(
+                plan,
+                state,
+                &route.name,
+                &route.matching.path,
+                service,
+            ))
         }
     }
 }
