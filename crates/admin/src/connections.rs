@@ -53,14 +53,15 @@ pub(crate) async fn serve(
 ) {
     let mut shutdown = pin!(shutdown);
     let mut open = Open::default();
-    let mut spare = spare();
+    let mut spare = Vec::new();
+    refill(&mut spare);
     loop {
-        if spare.is_none() && open.tasks.is_empty() {
-            spare = self::spare();
-        }
         let accepted = tokio::select! {
             () = &mut shutdown => break,
-            Some(_) = open.tasks.join_next() => continue,
+            Some(_) = open.tasks.join_next() => {
+                refill(&mut spare);
+                continue;
+            }
             accepted = listener.accept() => accepted,
         };
         match accepted {
@@ -70,7 +71,7 @@ pub(crate) async fn serve(
             }
             Err(problem) if problem.kind() == io::ErrorKind::ConnectionAborted => {}
             // Probes are answered also when clients have taken every descriptor.
-            Err(_) if spare.take().is_some() => {}
+            Err(_) if spare.pop().is_some() => {}
             Err(_) => tokio::time::sleep(PAUSE_AFTER_ACCEPT_ERROR).await,
         }
     }
@@ -79,9 +80,15 @@ pub(crate) async fn serve(
     while open.tasks.join_next().await.is_some() {}
 }
 
-/// A file descriptor to let go of when there is none for a connection.
-fn spare() -> Option<File> {
-    File::open("/dev/null").ok()
+/// File descriptors to let go of, one by one, when there is none for a connection.
+const SPARE: usize = 8;
+
+/// Some more spare descriptors, as far as there are any.
+fn refill(spare: &mut Vec<File>) {
+    while spare.len() < SPARE {
+        let Ok(file) = File::open("/dev/null") else { return };
+        spare.push(file);
+    }
 }
 
 /// The connections at this moment.

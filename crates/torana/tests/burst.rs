@@ -106,7 +106,7 @@ fn without_descriptors_it_waits_and_the_admin_pages_still_answer() {
     raise();
     let file = file(
         "descriptors.yaml",
-        "access_log: off\nworkers: 1\nlimits: { connections: off }\n\
+        "access_log: off\nworkers: 1\nlimits: { connections: off }\ntimeouts: { head: 10m }\n\
          routes: [{ path: /, respond: { body: hello } }]\n",
     );
     let program = torana();
