@@ -2,6 +2,7 @@
 
 use crate::Identity;
 use bytes::Bytes;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +39,23 @@ pub struct ToldLimit {
     pub window: usize,
     /// How it stands.
     pub limit: LimitState,
+}
+
+/// What one limit has taken for the request.
+#[derive(Debug)]
+pub struct TakenPermits {
+    /// The limit.
+    pub id: Arc<str>,
+    /// How much.
+    pub permits: u64,
+    /// Gives it back.
+    pub back: Box<dyn GiveBack>,
+}
+
+/// Takes back what was taken for a request that is refused after all.
+pub trait GiveBack: fmt::Debug + Send + Sync {
+    /// Takes it back; the request does not wait for it.
+    fn give_back(&self);
 }
 
 /// One try to send the request.
@@ -79,6 +97,8 @@ pub struct Exchange {
     pub limits: Vec<ToldLimit>,
     /// Limits in shadow that would have refused the request.
     pub would_refuse: Vec<Arc<str>>,
+    /// What limits have taken from which another limit on the way may still refuse the request.
+    pub taken: Vec<TakenPermits>,
     /// Places of limits on requests under way; given back when the request ends.
     pub under_way: Vec<torana_limit::Place>,
 }
@@ -98,6 +118,7 @@ impl Default for Exchange {
             limit: None,
             limits: Vec::new(),
             would_refuse: Vec::new(),
+            taken: Vec::new(),
             under_way: Vec::new(),
         }
     }

@@ -37,7 +37,7 @@ pub use hygiene::ReservedFields;
 pub use ip_restriction::IpRestrictionFilter;
 pub use jwt::{JwtFilter, RemoteKeys};
 pub use key_auth::KeyAuthFilter;
-pub use rate_limit::{LimiterState, LimiterUsage, RateLimitFilter};
+pub use rate_limit::{LimiterState, LimiterUsage, RateLimitFilter, TopCaller};
 pub use request_size::RequestSizeFilter;
 pub use required_headers::RequiredHeadersFilter;
 pub use roles::RolesFilter;

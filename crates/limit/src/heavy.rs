@@ -4,6 +4,73 @@
 //! and goes on from that count. With `n` places and `N` counts everybody with more than `N / n` is there, and no
 //! count is more than its `error` too high.
 
+use crate::keyed::Key;
+use std::cell::Cell;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Mutex, PoisonError};
+
+/// One in so many requests is counted, for all of them.
+const SAMPLE: u64 = 16;
+/// Keys longer than this are replaced by a digest.
+const LONGEST_KEY: usize = 64;
+/// Callers that are remembered.
+const PLACES: usize = 128;
+
+thread_local! {
+    /// Which request of this thread is counted next.
+    static TURN: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Who asks most, counted by all threads: a sample of the requests, so that most of them cost a thread's own
+/// counter and none of them waits.
+#[derive(Debug)]
+pub struct TopKeys {
+    heavy: Mutex<Heavy>,
+    digest: RandomState,
+}
+
+impl Default for TopKeys {
+    fn default() -> Self {
+        Self { heavy: Mutex::new(Heavy::new(PLACES)), digest: RandomState::new() }
+    }
+}
+
+impl TopKeys {
+    /// Counts what a caller asked for. The first request of a thread is counted, and then one in sixteen.
+    pub fn count(&self, key: Key<'_>, weight: u64, refused: bool) {
+        let turn = TURN.get();
+        TURN.set(turn.wrapping_add(1));
+        if turn % SAMPLE != 0 {
+            return;
+        }
+        // Who holds it is counting or reading; one more in the sample makes no difference.
+        let Ok(mut heavy) = self.heavy.try_lock() else { return };
+        let weight = weight.saturating_mul(SAMPLE);
+        if key.bytes.len() > LONGEST_KEY {
+            heavy.count(key.kind ^ 0x80, &self.digest.hash_one(key.bytes).to_be_bytes(), weight, refused);
+        } else {
+            heavy.count(key.kind, key.bytes, weight, refused);
+        }
+    }
+
+    /// Those who ask most, the most first.
+    #[must_use]
+    pub fn top(&self, most: usize) -> Vec<Heavyweight> {
+        self.heavy.lock().unwrap_or_else(PoisonError::into_inner).top(most)
+    }
+
+    /// A name for a caller that tells nothing about it, the same for as long as the process runs.
+    #[must_use]
+    pub fn name(&self, kind: u8, key: &[u8]) -> u64 {
+        self.digest.hash_one((kind, key))
+    }
+
+    /// Forgets everybody.
+    pub fn clear(&self) {
+        self.heavy.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
 /// A bounded list of who asks most.
 #[derive(Debug)]
 pub struct Heavy {
@@ -68,6 +135,24 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::collections::HashMap;
+
+    #[test]
+    fn a_sample_shows_who_asks_most_and_long_keys_are_not_kept() {
+        let top = TopKeys::default();
+        for number in 0..16_000_u32 {
+            let long = [b'x'; 500];
+            top.count(Key { kind: 1, bytes: if number % 4 == 0 { &long } else { b"big" } }, 1, false);
+            top.count(Key { kind: 2, bytes: &number.to_be_bytes() }, 1, true);
+            top.count(Key { kind: 1, bytes: b"big" }, 1, true);
+        }
+        let shown = top.top(2);
+        assert_eq!(&*shown[0].key, b"big");
+        assert!((25_000..31_000).contains(&shown[0].count), "{shown:?}");
+        assert!(shown.iter().all(|one| one.key.len() <= LONGEST_KEY));
+        assert_ne!(top.name(1, b"big"), TopKeys::default().name(1, b"big"));
+        top.clear();
+        assert!(top.top(1).is_empty());
+    }
 
     #[test]
     fn a_flood_of_callers_does_not_hide_who_asks_most() {

@@ -32,7 +32,7 @@ pub use concurrency::{Concurrency, Place};
 pub use connections::{ConnectionCaps, Connections, Crowded, Seat};
 pub use fixed::FixedWindow;
 pub use gcra::{Gcra, Micros};
-pub use heavy::{Heavy, Heavyweight};
+pub use heavy::{Heavy, Heavyweight, TopKeys};
 pub use keyed::{Key, KeyedLimiter, Usage};
 pub use lease::{ASKS_AT_ONCE, ASKS_PER_SECOND, HORIZON, IDLE, Lease, Returned, Step};
 pub use memory::{Memory, NoRoom, Reserved};

@@ -11,7 +11,7 @@ use torana_config::written::{
 };
 use torana_credential::directory::Directory;
 use torana_route::RouteSpec;
-use torana_types::{EndpointUrl, ListenAddr, Network, ServiceId, TimeSpan};
+use torana_types::{EndpointUrl, ListenAddr, Network, Secret, ServiceId, TimeSpan};
 
 use crate::balance::BalancePlan;
 use crate::fingerprint;
@@ -49,6 +49,8 @@ pub struct Settings {
     pub listen: Vec<ListenerPlan>,
     /// Where the admin API listens, if at all.
     pub admin: Option<ListenAddr>,
+    /// What lets somebody change things by the admin API; nobody may without it.
+    pub admin_token: Option<Secret>,
     /// Threads that serve; `None` is one for each core.
     pub workers: Option<NonZeroU16>,
     /// Where limits of several gateways are counted, if not in the memory of each.

@@ -11,6 +11,7 @@ use torana_filters::{Filter, LimiterState, RedisStore, ReservedFields};
 use torana_http::FieldName;
 use torana_limit::Importance;
 use torana_observe::{AccessLog, RouteMetrics};
+use torana_plan::RateLimitPlan;
 use torana_route::{NormalizeOptions, Router};
 use torana_transport::ServerSettings;
 use torana_types::Network;
@@ -55,6 +56,8 @@ pub struct Pipeline {
 pub struct Limiter {
     /// The scope that it was written at, such as `global` or `route/GET /x`.
     pub id: Arc<str>,
+    /// What it counts.
+    pub plan: Arc<RateLimitPlan>,
     /// The counters.
     pub state: Arc<LimiterState>,
 }

@@ -183,3 +183,30 @@ const fn made(part: &KeyPart) -> Option<u8> {
         _ => None,
     }
 }
+
+/// What a caller is counted by, and its name where that is no secret: credentials, fields, claims and what
+/// expressions make of them may be.
+pub(super) fn shown(key: Key<'_>) -> (&'static str, Option<String>) {
+    let text = || std::str::from_utf8(key.bytes).ok().map(str::to_owned);
+    match key.kind {
+        CONSUMER => ("consumer", text()),
+        ADDRESS => ("address", address_text(key.bytes)),
+        GROUP => ("group", text()),
+        ROUTE => ("route", text()),
+        SERVICE => ("service", text()),
+        EVERYBODY => ("everybody", Some("everybody".into())),
+        PATH => ("path", text()),
+        CREDENTIAL => ("credential", None),
+        HEADER => ("header", None),
+        CLAIM => ("claim", None),
+        PARAMETER => ("parameter", None),
+        EXPRESSION => ("expression", None),
+        SEVERAL => ("several", None),
+        _ => ("long", None),
+    }
+}
+
+fn address_text(bytes: &[u8]) -> Option<String> {
+    let octets: [u8; 16] = bytes.get(1..)?.try_into().ok()?;
+    Some(IpAddr::from(octets).to_canonical().to_string())
+}
