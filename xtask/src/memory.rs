@@ -86,7 +86,9 @@ fn measure(program: &Path, connections: usize, certificate: Option<&Certificate>
     let routes = "routes: [{ path: /, respond: { body: hello } }]";
     std::fs::write(
         &file,
-        format!("listen: {listen}\naccess_log: off\ntimeouts: {{ keep_alive: 10m }}\n{routes}\n"),
+        format!(
+            "listen: {listen}\naccess_log: off\nlimits: {{ connections_per_address: off }}\ntimeouts: {{ keep_alive: 10m }}\n{routes}\n"
+        ),
     )?;
     let file = file.to_string_lossy().into_owned();
     let server = Server::start(0, address, program, &["run", &file, "--workers", "1"])?;

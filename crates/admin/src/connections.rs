@@ -11,6 +11,7 @@ use hyper::service::Service as _;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::collections::VecDeque;
+use std::fs::File;
 use std::future::Future;
 use std::io;
 use std::pin::pin;
@@ -52,10 +53,15 @@ pub(crate) async fn serve(
 ) {
     let mut shutdown = pin!(shutdown);
     let mut open = Open::default();
+    let mut spare = Vec::new();
+    refill(&mut spare);
     loop {
         let accepted = tokio::select! {
             () = &mut shutdown => break,
-            Some(_) = open.tasks.join_next() => continue,
+            Some(_) = open.tasks.join_next() => {
+                refill(&mut spare);
+                continue;
+            }
             accepted = listener.accept() => accepted,
         };
         match accepted {
@@ -64,12 +70,25 @@ pub(crate) async fn serve(
                 open.take(stream, routes.clone(), bounds);
             }
             Err(problem) if problem.kind() == io::ErrorKind::ConnectionAborted => {}
+            // Probes are answered also when clients have taken every descriptor.
+            Err(_) if spare.pop().is_some() => {}
             Err(_) => tokio::time::sleep(PAUSE_AFTER_ACCEPT_ERROR).await,
         }
     }
     drop(listener);
     // Each has its deadline.
     while open.tasks.join_next().await.is_some() {}
+}
+
+/// File descriptors to let go of, one by one, when there is none for a connection.
+const SPARE: usize = 8;
+
+/// Some more spare descriptors, as far as there are any.
+fn refill(spare: &mut Vec<File>) {
+    while spare.len() < SPARE {
+        let Ok(file) = File::open("/dev/null") else { return };
+        spare.push(file);
+    }
 }
 
 /// The connections at this moment.

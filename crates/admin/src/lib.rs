@@ -1,6 +1,6 @@
 //! The admin listener: is it alive, is it ready, what does it count, what does it serve.
 //!
-//! Meant for loopback or a private network: it asks for no credentials. A browser cannot be tricked into
+//! Meant for loopback or a private network: reading asks for no credentials, changing for a token. A browser cannot be tricked into
 //! reading it, because requests must name an address, `localhost` or nothing as their host (DNS rebinding).
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly"))]
 
@@ -9,13 +9,14 @@ mod connections;
 
 use answer::{Page, host_is_local, problem};
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{Path as Named, Request, State};
 use axum::http::{Method, StatusCode, header};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::any;
+use axum::routing::{any, get};
 pub use connections::Bounds;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
@@ -28,6 +29,28 @@ pub enum Readiness {
     NotReady(&'static str),
 }
 
+/// Whether somebody may change things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permission {
+    /// Yes.
+    Granted,
+    /// The token is missing or wrong.
+    Wrong,
+    /// Nobody may: no token is configured.
+    Nobody,
+}
+
+/// What became of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// It is done.
+    Done,
+    /// There is no such thing.
+    Unknown,
+    /// It is done here, but the store did not answer.
+    StoreAway,
+}
+
 /// What the process lets be seen of itself.
 pub trait Control: Send + Sync + 'static {
     /// Whether requests should be sent here.
@@ -38,6 +61,16 @@ pub trait Control: Send + Sync + 'static {
     fn metrics(&self) -> String;
     /// The services and their endpoints at this moment, as JSON.
     fn services(&self) -> String;
+    /// How the process stands with its own bounds, as JSON.
+    fn overload(&self) -> String;
+    /// Every limit with what it has counted, as JSON.
+    fn limits(&self) -> String;
+    /// One limit with those who ask most, as JSON.
+    fn limit(&self, id: &str) -> Option<String>;
+    /// Whether whoever shows this may change things.
+    fn may_change(&self, token: Option<&str>) -> Permission;
+    /// Forgets what the callers of a limit have used.
+    fn reset_limit<'a>(&'a self, id: &'a str) -> Pin<Box<dyn Future<Output = Changed> + Send + 'a>>;
 }
 
 const INDEX: &str = "\
@@ -46,6 +79,8 @@ const INDEX: &str = "\
 /metrics   counters for Prometheus
 /config    the configuration in force, secrets left out
 /services  the services at this moment: endpoints, health, breakers
+/limits    what is limited and used; /limits/ID with who asks most; DELETE or POST forgets it, with a token
+/overload  connections, waiting work and buffered bytes against their bounds
 ";
 
 /// Serves until `shutdown` ends, and the requests that have come until then.
@@ -62,21 +97,30 @@ pub async fn serve(
         .route("/metrics", any(metrics))
         .route("/config", any(config))
         .route("/services", any(services))
+        .route("/overload", any(overload))
+        .route("/limits", get(limits))
+        .route("/limits/{*id}", get(limit).post(reset_limit).delete(reset_limit))
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "There is no such page; see /.") })
-        .layer(from_fn(guard))
+        .layer(from_fn_with_state(Arc::clone(&control), guard))
         .with_state(control);
     connections::serve(listener, routes, bounds, shutdown).await;
 }
 
-/// What holds for every page: only reading, and only by whom it is meant for.
-async fn guard(request: Request, next: Next) -> Response {
+/// What holds for every page: only for whom it is meant, and changes only with the token.
+async fn guard(State(control): State<Arc<dyn Control>>, request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or("?"));
     if !host.is_none_or(host_is_local) {
         return problem(StatusCode::FORBIDDEN, "Use an address or localhost as the host.");
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let refused = problem(StatusCode::METHOD_NOT_ALLOWED, "Everything here is only for reading.");
-        return ([(header::ALLOW, "GET, HEAD")], refused).into_response();
+        let changes = matches!(*request.method(), Method::POST | Method::DELETE);
+        if !changes || !request.uri().path().starts_with("/limits/") {
+            let refused = problem(StatusCode::METHOD_NOT_ALLOWED, "This is only for reading.");
+            return ([(header::ALLOW, "GET, HEAD")], refused).into_response();
+        }
+        if let Some(refused) = refusal(control.may_change(bearer(&request))) {
+            return refused;
+        }
     }
     next.run(request).await
 }
@@ -94,6 +138,56 @@ async fn metrics(State(control): State<Arc<dyn Control>>) -> Page {
 
 async fn services(State(control): State<Arc<dyn Control>>) -> Page {
     Page::new("application/json", control.services())
+}
+
+/// The token of a request.
+fn bearer(request: &Request) -> Option<&str> {
+    let field = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = field.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn refusal(permission: Permission) -> Option<Response> {
+    match permission {
+        Permission::Granted => None,
+        Permission::Nobody => Some(problem(
+            StatusCode::FORBIDDEN,
+            "Nobody may change anything: no `admin_token` is configured.",
+        )),
+        Permission::Wrong => {
+            let refused = problem(StatusCode::UNAUTHORIZED, "Show the admin token.");
+            Some(([(header::WWW_AUTHENTICATE, "Bearer")], refused).into_response())
+        }
+    }
+}
+
+async fn limits(State(control): State<Arc<dyn Control>>) -> Page {
+    Page::new("application/json", control.limits())
+}
+
+async fn limit(State(control): State<Arc<dyn Control>>, Named(id): Named<String>) -> Response {
+    match control.limit(&id) {
+        Some(shown) => Page::new("application/json", shown).into_response(),
+        None => no_such_limit(),
+    }
+}
+
+async fn reset_limit(State(control): State<Arc<dyn Control>>, Named(id): Named<String>) -> Response {
+    match control.reset_limit(&id).await {
+        Changed::Done => StatusCode::NO_CONTENT.into_response(),
+        Changed::Unknown => no_such_limit(),
+        Changed::StoreAway => {
+            problem(StatusCode::SERVICE_UNAVAILABLE, "Forgotten here, but the store did not answer.")
+        }
+    }
+}
+
+fn no_such_limit() -> Response {
+    problem(StatusCode::NOT_FOUND, "There is no such limit; see /limits.")
+}
+
+async fn overload(State(control): State<Arc<dyn Control>>) -> Page {
+    Page::new("application/json", control.overload())
 }
 
 async fn config(State(control): State<Arc<dyn Control>>) -> Page {

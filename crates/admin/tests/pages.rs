@@ -1,11 +1,13 @@
 //! The pages over a real socket.
 #![allow(clippy::panic, clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
+use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use torana_admin::{Bounds, Control, Readiness, serve};
+use torana_admin::{Bounds, Changed, Control, Permission, Readiness, serve};
 use torana_testkit::{Client, eventually};
 
 struct Fixed(AtomicBool);
@@ -23,6 +25,35 @@ impl Control for Fixed {
     }
 
     fn services(&self) -> String {
+        "{}\n".into()
+    }
+
+    fn limits(&self) -> String {
+        "{}\n".into()
+    }
+
+    fn limit(&self, id: &str) -> Option<String> {
+        (id == "route/GET /x#a").then(|| "{\"top\":[]}\n".into())
+    }
+
+    fn may_change(&self, token: Option<&str>) -> Permission {
+        match (token, self.0.load(Ordering::Relaxed)) {
+            (_, false) => Permission::Nobody,
+            (Some("right"), true) => Permission::Granted,
+            _ => Permission::Wrong,
+        }
+    }
+
+    fn reset_limit<'a>(&'a self, id: &'a str) -> Pin<Box<dyn Future<Output = Changed> + Send + 'a>> {
+        let changed = match id {
+            "route/GET /x#a" => Changed::Done,
+            "away" => Changed::StoreAway,
+            _ => Changed::Unknown,
+        };
+        Box::pin(async move { changed })
+    }
+
+    fn overload(&self) -> String {
         "{}\n".into()
     }
 
@@ -128,4 +159,37 @@ fn who_does_not_read_is_cut_off_and_others_wait_no_longer_than_that() {
     // Only a deadline can have made room.
     let mut received = lazy.iter_mut().map(|client| client.try_read_to_end().map_or(0, |bytes| bytes.len()));
     assert!(received.any(|received| received < LONG_PAGE));
+}
+
+#[test]
+fn limits_are_shown_to_all_and_changed_only_with_the_token() {
+    let control = Arc::new(Fixed(AtomicBool::new(true)));
+    let address = start(Arc::clone(&control), Bounds::default());
+    let ask = |method: &str, id: &str, token: &str| {
+        let token = if token.is_empty() { String::new() } else { format!("Authorization: {token}\r\n") };
+        let request =
+            format!("{method} /limits/{id} HTTP/1.1\r\nHost: localhost\r\n{token}Content-Length: 0\r\n\r\n");
+        let response = Client::connect(address).exchange(request);
+        (response.status, response.header("WWW-Authenticate").map(str::to_owned))
+    };
+    let id = "route%2FGET%20%2Fx%23a";
+    assert_eq!(ask("GET", id, "").0, 200);
+    assert_eq!(ask("GET", "route/GET%20/x%23a", "").0, 200);
+    assert_eq!(ask("GET", "other", "").0, 404);
+    for method in ["DELETE", "POST"] {
+        for wrong in ["", "Bearer", "Bearer wrong", "Basic right", "right"] {
+            assert_eq!(ask(method, id, wrong), (401, Some("Bearer".into())), "{method} {wrong}");
+        }
+        assert_eq!(ask(method, id, "Bearer right").0, 204);
+        assert_eq!(ask(method, "other", "bearer right").0, 404);
+        assert_eq!(ask(method, "away", "Bearer right").0, 503);
+    }
+    assert_eq!(ask("PUT", id, "Bearer right").0, 405);
+    control.0.store(false, Ordering::Relaxed);
+    assert_eq!(ask("DELETE", id, "Bearer right").0, 403);
+    let request = "DELETE /config HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer right\r\n\r\n";
+    assert_eq!(Client::connect(address).exchange(request).status, 405);
+    let rebound =
+        format!("DELETE /limits/{id} HTTP/1.1\r\nHost: evil.test\r\nAuthorization: Bearer right\r\n\r\n");
+    assert_eq!(Client::connect(address).exchange(rebound).status, 403);
 }

@@ -13,7 +13,7 @@
 //! learns from a [`Panel`], and which this request has already tried ([`Tried`]).
 //!
 //! Beside it stand the machines of resilience: [`EndpointHealth`] and [`Panel`] (probes, ejection, slow
-//! start), [`Breaker`], [`RetryBudget`] and [`Backoff`]. Each is shared by all workers and routes.
+//! start), [`Breaker`], [`AdaptiveLimit`], [`RetryBudget`] and [`Backoff`]. Each is shared by all workers and routes.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -27,6 +27,7 @@
 //! ```
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly"))]
 
+mod adaptive;
 mod algorithm;
 mod backoff;
 mod balancer;
@@ -35,6 +36,7 @@ mod budget;
 mod change;
 mod choice;
 mod ewma;
+mod gradient;
 mod hash;
 mod health;
 mod least_connections;
@@ -51,12 +53,14 @@ mod hash_tests;
 #[cfg(test)]
 mod tests;
 
+pub use adaptive::{AdaptiveLimit, Admitted};
 pub use algorithm::Algorithm;
 pub use backoff::Backoff;
 pub use balancer::{Balancer, Endpoint};
 pub use breaker::{Admission, Breaker, BreakerSettings, BreakerState, Outcome, Refused, WindowSettings};
 pub use budget::{BudgetSettings, RetryBudget, Retrying};
 pub use change::{BreakerCause, BreakerChange, Changes, HealthCause, HealthChange};
+pub use gradient::{Gradient, GradientSettings, WindowSample};
 pub use hash::hash;
 pub use health::{Alarm, EjectionSettings, EndpointHealth, Finding, Out, Panel, Survey, Thresholds};
 pub use load::{DEFAULT_TIME_CONSTANT, EndpointLoad, InFlight};

@@ -28,10 +28,10 @@ pub use listen::{
     ClientAuthConfig, ClientAuthMode, ClientCertificateFields, ListenForm, ListenerConfig, ListenerTlsConfig,
 };
 pub use policy::*;
-pub use route::{RespondConfig, RouteConfig, ValueCondition, ValueConditionConfig};
+pub use route::{Importance, RespondConfig, RouteConfig, ValueCondition, ValueConditionConfig};
 pub use server::{
     AccessLogConfig, AccessLogForm, AccessLogFormat, EncodedSlashes, ForwardedConfig, LimitsConfig,
-    PathsConfig, RequestIdConfig, ServerTimeoutsConfig,
+    PathsConfig, QueueDelayConfig, QueueDelayForm, RequestIdConfig, ServerTimeoutsConfig,
 };
 pub use service::*;
 pub use store::{SentinelConfig, StoreConfig, StoreForm};

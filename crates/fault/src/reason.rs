@@ -133,6 +133,10 @@ reasons! {
     ConcurrencyLimited, "concurrency_limited", Client, 429, "Too many requests at the same time; try again later.";
     /// A limit cannot be counted because its store does not answer, and nothing may pass uncounted.
     LimitStoreUnavailable, "limit_store_unavailable", Gateway, 503, "The service is not available; try again later.";
+    /// Requests wait too long before the gateway gets to them, and this one is among the least important.
+    Overloaded, "overloaded", Gateway, 503, "The service is overloaded; try again later.";
+    /// The bodies of other requests fill the memory that is meant for buffering.
+    MemoryFull, "memory_full", Gateway, 503, "The service is overloaded; try again later.";
     /// The same request passed this gateway too often.
     LoopDetected, "loop_detected", Gateway, 508, "The request runs in a loop.";
     /// The gateway is shutting down.
@@ -143,6 +147,8 @@ reasons! {
     NoEndpoint, "no_endpoint", Upstream, 503, "The service is not available.";
     /// The circuit breaker of the service is open.
     BreakerOpen, "breaker_open", Upstream, 503, "The service is not available; try again later.";
+    /// As many requests are under way at the service as it was found to be able to work on.
+    ServiceSaturated, "service_saturated", Upstream, 503, "The service is overloaded; try again later.";
     /// A fault that the configuration makes on purpose.
     InjectedFault, "injected_fault", Gateway, 503, "This error was made on purpose.";
     /// All connections to the endpoint are in use and the queue is full.

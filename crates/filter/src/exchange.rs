@@ -2,6 +2,7 @@
 
 use crate::{Identity, Response};
 use bytes::Bytes;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +39,23 @@ pub struct ToldLimit {
     pub window: usize,
     /// How it stands.
     pub limit: LimitState,
+}
+
+/// What one limit has taken for the request.
+#[derive(Debug)]
+pub struct TakenPermits {
+    /// The limit.
+    pub id: Arc<str>,
+    /// How much.
+    pub permits: u64,
+    /// Gives it back.
+    pub back: Box<dyn GiveBack>,
+}
+
+/// Takes back what was taken for a request that is refused after all.
+pub trait GiveBack: fmt::Debug + Send + Sync {
+    /// Takes it back; the request does not wait for it.
+    fn give_back(&self);
 }
 
 /// One try to send the request.
@@ -82,6 +100,8 @@ pub struct Exchange {
     pub limits: Vec<ToldLimit>,
     /// Limits in shadow that would have refused the request.
     pub would_refuse: Vec<Arc<str>>,
+    /// What limits have taken from which another limit on the way may still refuse the request.
+    pub taken: Vec<TakenPermits>,
     /// Places of limits on requests under way; given back when the request ends.
     pub under_way: Vec<torana_limit::Place>,
 }
@@ -102,6 +122,7 @@ impl Default for Exchange {
             limit: None,
             limits: Vec::new(),
             would_refuse: Vec::new(),
+            taken: Vec::new(),
             under_way: Vec::new(),
         }
     }
@@ -133,6 +154,7 @@ impl Exchange {
             limits,
             would_refuse,
             under_way,
+            taken,
         } = self;
         request.clear();
         *body = None;
@@ -148,6 +170,7 @@ impl Exchange {
         limits.clear();
         would_refuse.clear();
         under_way.clear();
+        taken.clear();
     }
 }
 

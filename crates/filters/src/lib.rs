@@ -47,7 +47,7 @@ pub use jwt::{JwtFilter, RemoteKeys};
 pub use key_auth::KeyAuthFilter;
 pub use mtls_auth::MtlsAuthFilter;
 pub use oauth2_introspection::OAuth2IntrospectionFilter;
-pub use rate_limit::{LimiterState, LimiterUsage, RateLimitFilter};
+pub use rate_limit::{LimiterState, LimiterUsage, RateLimitFilter, TopCaller};
 pub use request_size::RequestSizeFilter;
 pub use required_headers::RequiredHeadersFilter;
 pub use roles::RolesFilter;

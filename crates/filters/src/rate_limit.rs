@@ -8,8 +8,8 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use state::Taken;
-pub use state::{LimiterState, LimiterUsage};
+pub use state::{LimiterState, LimiterUsage, TopCaller};
+use state::{Origin, Taken};
 
 use headers::Told;
 use principal::{Principal, Scratch};
@@ -17,10 +17,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use torana_config::written::{LimitHeaders, MissingKey};
 use torana_fault::{Fault, Reason};
-use torana_filter::{Exchange, LimitState, OnRequest, OnResponse, Outside, ToldLimit, Verdict};
+use torana_filter::{
+    Exchange, GiveBack, LimitState, Moment, OnRequest, OnResponse, Outside, TakenPermits, ToldLimit, Verdict,
+};
 use torana_http::ResponseHead;
-use torana_limit::{Ask, Grant};
+use torana_limit::{Ask, Grant, Key};
 use torana_plan::{CostPlan, KeyPart, RateLimitPlan};
+use torana_route::PathPattern;
 
 /// Callers make only so many requests.
 #[derive(Clone, Debug)]
@@ -29,6 +32,8 @@ pub struct RateLimitFilter {
     state: Arc<LimiterState>,
     principal: Principal,
     told: Told,
+    /// Whether no other limit stands on the route: then nothing is ever given back.
+    alone: bool,
 }
 
 impl RateLimitFilter {
@@ -38,14 +43,23 @@ impl RateLimitFilter {
         plan: &Arc<RateLimitPlan>,
         state: Arc<LimiterState>,
         route: &str,
+        pattern: &PathPattern,
         service: Option<&str>,
     ) -> Self {
         Self {
             plan: Arc::clone(plan),
             state,
-            principal: Principal::new(plan, route, service),
+            principal: Principal::new(plan, route, pattern, service),
             told: Told::new(plan),
+            alone: true,
         }
+    }
+
+    /// Another limit on the way may refuse what this one lets through.
+    #[must_use]
+    pub const fn beside_others(mut self, others: bool) -> Self {
+        self.alone = !others;
+        self
     }
 
     /// What it asks for.
@@ -86,15 +100,18 @@ impl RateLimitFilter {
 
     async fn decide(&self, exchange: &mut Exchange, there: bool) -> Verdict {
         let cost = cost(&self.plan.cost, exchange);
-        let (place, taken) = {
+        let (place, taken, kept) = {
             let mut scratch = Scratch::default();
             let Some(key) = self.principal.of(exchange, &mut scratch) else { return Verdict::Continue };
-            match self.state.concurrency().map(|limit| limit.enter(key)) {
+            let (place, taken) = match self.state.concurrency().map(|limit| limit.enter(key)) {
                 // There is no place: nothing is taken from the windows either.
                 Some(None) => (Some(None), Taken::Nothing),
                 place => (place, self.state.take(key, exchange.moment, self.ask(cost), there).await),
-            }
+            };
+            let kept = self.keep(key, exchange.moment, cost, &taken);
+            (place, taken, kept)
         };
+        exchange.taken.extend(kept);
         match place {
             Some(None) => return self.refuse(exchange, Reason::ConcurrencyLimited, Duration::from_secs(1)),
             Some(Some(place)) => exchange.under_way.push(place),
@@ -102,11 +119,22 @@ impl RateLimitFilter {
         }
         match taken {
             Taken::Nothing => Verdict::Continue,
-            Taken::Grant(grant) => self.judge(exchange, &grant, cost),
+            Taken::Grant(grant, _) => self.judge(exchange, &grant, cost),
             Taken::Unavailable => {
                 self.refuse(exchange, Reason::LimitStoreUnavailable, Duration::from_secs(1))
             }
         }
+    }
+
+    /// What was taken, where another limit may still refuse the request. What refused requests take is theirs.
+    fn keep(&self, key: Key<'_>, moment: Moment, cost: u64, taken: &Taken) -> Option<TakenPermits> {
+        let Taken::Grant(grant, origin) = taken else { return None };
+        if self.alone || self.plan.count_refused || grant.granted < cost {
+            return None;
+        }
+        let (state, key) = (Arc::clone(&self.state), (key.kind, Box::from(key.bytes)));
+        let back = Box::new(Borrowed { state, key, moment, permits: cost, origin: *origin });
+        Some(TakenPermits { id: Arc::clone(&self.plan.id), permits: cost, back })
     }
 
     fn ask(&self, cost: u64) -> Ask {
@@ -146,6 +174,7 @@ impl RateLimitFilter {
             exchange.would_refuse.push(Arc::clone(&self.plan.id));
             return Verdict::Continue;
         }
+        give_back(exchange);
         let wait = headers::whole_seconds(retry_after).max(1);
         Verdict::Fail(
             Fault::new(reason)
@@ -170,6 +199,33 @@ impl RateLimitFilter {
         {
             self.state.charge(key, exchange.moment, more);
         }
+    }
+}
+
+/// Gives back what the limits before this one have taken: a request that is refused takes nothing.
+fn give_back(exchange: &mut Exchange) {
+    for taken in exchange.taken.drain(..) {
+        taken.back.give_back();
+        for told in exchange.limits.iter_mut().filter(|told| told.id == taken.id) {
+            told.limit.remaining = told.limit.remaining.saturating_add(taken.permits).min(told.limit.limit);
+        }
+    }
+}
+
+/// What was taken from one caller's windows.
+#[derive(Debug)]
+struct Borrowed {
+    state: Arc<LimiterState>,
+    key: (u8, Box<[u8]>),
+    moment: Moment,
+    permits: u64,
+    origin: Origin,
+}
+
+impl GiveBack for Borrowed {
+    fn give_back(&self) {
+        let key = Key { kind: self.key.0, bytes: &self.key.1 };
+        self.state.refund(key, self.moment, self.permits, self.origin);
     }
 }
 
@@ -199,6 +255,8 @@ fn who(part: &KeyPart) -> String {
         KeyPart::Header(name) => format!("for each value of {name}"),
         KeyPart::Claim(name) => format!("for each value of the claim {name}"),
         KeyPart::Path(path) => format!("for all who ask for {path}"),
+        KeyPart::Parameter(name) => format!("for each {{{name}}} of the path"),
+        KeyPart::Expression(expression) => format!("for each value of `{}`", expression.source().trim()),
     }
 }
 

@@ -198,6 +198,22 @@ impl Lease {
         }
     }
 
+    /// Which permits were used last: when the store gave them, by its clock.
+    #[must_use]
+    pub const fn lot(&self) -> Duration {
+        self.now.taken
+    }
+
+    /// Puts permits back that were used and turned out not to be needed, if those they came with still hold.
+    /// `false`: they go back to the store.
+    pub fn put_back(&mut self, now: Duration, lot: Duration, permits: u64) -> bool {
+        let holds = now < self.now.deadline && self.now.taken == lot;
+        if holds {
+            self.now.permits = self.now.permits.saturating_add(permits);
+        }
+        holds
+    }
+
     const fn permits(&self) -> u64 {
         self.now.permits.saturating_add(self.next.permits)
     }
@@ -237,5 +253,26 @@ impl Lease {
             retry_after: self.refused_until.saturating_sub(now),
             reset_after: self.seen.reset_after.saturating_sub(since),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permits_are_put_back_only_where_they_came_from_and_while_they_hold() {
+        let at = Duration::from_millis;
+        let mut lease = Lease::default();
+        assert!(matches!(lease.step(at(0), 1), Step::Ask { .. }));
+        let grant = |taken| Grant { granted: 2, hold: at(100), at: at(taken), ..Grant::default() };
+        lease.granted(at(1), at(0), &grant(7_000));
+        assert_eq!((lease.step(at(2), 2), lease.lot()), (Step::Pass, at(7_000)));
+        // The last permit is used up, and comes back all the same.
+        assert!(lease.put_back(at(3), at(7_000), 2) && lease.holds());
+        assert!(!lease.put_back(at(3), at(6_000), 2), "of another grant");
+        assert!(!lease.put_back(at(100), at(7_000), 2), "they have ended");
+        assert_eq!(lease.step(at(4), 2), Step::Pass);
+        assert_ne!(lease.step(at(5), 1), Step::Pass);
     }
 }

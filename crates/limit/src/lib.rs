@@ -6,6 +6,8 @@
 //!   or forget.
 //! - [`Concurrency`] counts what is under way.
 //! - [`Lease`] is one node's part of a budget that lies in a store.
+//! - [`Connections`], [`Memory`] and [`Pressure`] keep the whole process within what it can bear.
+//! - [`Heavy`] remembers who asks most.
 //!
 //! Time is passed in, as the time since 1970. Not here: who is counted, and what a refused caller is told.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly"))]
@@ -13,19 +15,27 @@
 mod budget;
 mod calendar;
 mod concurrency;
+mod connections;
 mod fixed;
 mod gcra;
+mod heavy;
 mod keyed;
 mod lease;
+mod memory;
+mod pressure;
 mod sliding;
 mod view;
 
 pub use budget::{Ask, Budget, Grant, Ledger, Window};
 pub use calendar::{Period, Place as CalendarPlace};
 pub use concurrency::{Concurrency, Place};
+pub use connections::{ConnectionCaps, Connections, Crowded, Seat};
 pub use fixed::FixedWindow;
 pub use gcra::{Gcra, Micros};
+pub use heavy::{Heavy, Heavyweight, TopKeys};
 pub use keyed::{Key, KeyedLimiter, Usage};
 pub use lease::{ASKS_AT_ONCE, ASKS_PER_SECOND, HORIZON, IDLE, Lease, Returned, Step};
+pub use memory::{Memory, NoRoom, Reserved};
+pub use pressure::{Importance, Pressure, QueueDelay, sheds};
 pub use sliding::SlidingWindow;
 pub use view::View;

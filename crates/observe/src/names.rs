@@ -59,6 +59,15 @@ families! {
     BREAKER_STATE, Gauge, "torana_breaker_state", "1 for the state that a service's breaker is in, else 0";
     BREAKER_TRANSITIONS, Counter, "torana_breaker_transitions", "How often a service's breaker has entered a state";
     BREAKER_REFUSED, Counter, "torana_breaker_refused", "Requests that a service's breaker has refused";
+    ADAPTIVE_LIMIT, Gauge, "torana_adaptive_limit", "Requests that a service was found to be able to work on at once";
+    ADAPTIVE_UNDER_WAY, Gauge, "torana_adaptive_under_way", "Requests that a service works on, where that is bounded by what it can do";
+    ADAPTIVE_REFUSED, Counter, "torana_adaptive_refused", "Requests beyond what a service can work on";
+    CONNECTIONS_REFUSED, Counter, "torana_connections_refused", "Connections of clients that were closed because there were as many as there may be, in all or from one address";
+    REQUESTS_SHED, Counter, "torana_requests_shed", "Requests refused because work waited too long, by their importance";
+    QUEUE_DELAY, Gauge, "torana_queue_delay_seconds", "How long work last waited for its turn on a worker; 0 unless limits.queue_delay is given";
+    QUEUE_PRESSURE, Gauge, "torana_queue_pressure", "What a worker refuses: from 0 to 1 a share of low importance, from 1 to 2 of normal, and so on";
+    BUFFERED_BYTES, Gauge, "torana_buffered_bytes", "Bytes of bodies that are held in memory";
+    BUFFERED_REFUSED, Counter, "torana_buffered_refused", "Bodies that could not be held because limits.buffered_bytes was reached";
     ENDPOINT_IN_SERVICE, Gauge, "torana_endpoint_in_service", "1 while an endpoint is asked, 0 while its probes fail or it is ejected";
     ENDPOINT_EJECTIONS, Counter, "torana_endpoint_ejections", "How often requests have ejected an endpoint";
     PROBES, Counter, "torana_probes", "Probes of an endpoint, by result";

@@ -4,6 +4,7 @@
 pub(crate) mod access;
 mod authentication;
 mod http2;
+mod limits;
 mod listeners;
 pub(crate) mod pem;
 mod policies;
@@ -22,6 +23,9 @@ use torana_types::TimeSpan;
 
 use crate::plan::{Plan, Settings};
 use crate::text;
+
+/// Bytes of an admin token, at least.
+const SHORTEST_TOKEN: usize = 16;
 
 /// Builds the plan as far as possible, and says what is not.
 pub(crate) fn build(
@@ -54,6 +58,7 @@ fn settings(document: &Document, resolver: &dyn Resolver, findings: &mut Vec<Fin
     Settings {
         listen: listeners::listeners(document, resolver, findings),
         admin: config.admin.on().copied(),
+        admin_token: config.admin_token.clone(),
         workers: config.workers,
         store: crate::store::plan(document, findings),
         trusted_proxies: config.trusted_proxies.clone(),
@@ -79,6 +84,12 @@ fn check_names(document: &Document, config: &Config, findings: &mut Vec<Finding>
     for (index, name) in config.reserved_headers.iter().enumerate() {
         text::field_name(document, &Path::root().key("reserved_headers").index(index), name, findings);
     }
+    if config.admin_token.as_ref().is_some_and(|token| token.expose().len() < SHORTEST_TOKEN) {
+        let finding = Finding::error("admin-token", "the token could be guessed");
+        let place = document.span_at(&Path::root().key("admin_token"));
+        findings.push(finding.at(place).help("make it at least 16 characters, at random"));
+    }
+    limits::check(document, &config.limits, findings);
     if config.limits.head_bytes < config.limits.target_bytes {
         let place = document.span_at(&Path::root().key("limits"));
         let message =

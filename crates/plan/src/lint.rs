@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use torana_config::{Document, Finding, Path};
 
 use crate::plan::{Action, Plan};
-use crate::policy::{AuthenticationPlan, PolicyPlan};
+use crate::policy::{AuthenticationPlan, KeyPart, PolicyPlan, Scope};
 use crate::tls::ListenerPlan;
 
 pub(crate) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>) {
@@ -19,6 +19,7 @@ pub(crate) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
     scopes::lint(document, findings);
     identity(document, plan, findings);
     certificates(plan, findings);
+    parameters(plan, findings);
     for place in document.secrets_in_clear() {
         let finding =
             Finding::warning("secret-in-clear", "a secret stands in the file in clear text").at(place);
@@ -63,6 +64,25 @@ fn certificates(plan: &Plan, findings: &mut Vec<Finding>) {
         let message = "no listener asks clients for certificates: nobody could pass";
         let finding = Finding::warning("no-client-certificates", message).at(planned.span.clone());
         findings.push(finding.help("add `client_auth` to the `tls` of a listener"));
+    }
+}
+
+/// Limits of a route by a part that its path does not name.
+fn parameters(plan: &Plan, findings: &mut Vec<Finding>) {
+    for route in &plan.routes {
+        for planned in route.policies.iter().filter(|planned| planned.scope == Scope::Route) {
+            let PolicyPlan::RateLimit(limit) = &planned.policy else { continue };
+            for part in &limit.by {
+                if let KeyPart::Parameter(name) = part
+                    && !route.matching.path.names(name)
+                {
+                    let message = format!("the path of the route names no `{{{name}}}`");
+                    let finding = Finding::error("unknown-parameter", message).at(planned.span.clone());
+                    let help = format!("write `{{{name}}}` where it stands in `path`");
+                    findings.push(finding.help(help).related("the route", Some(route.span.clone())));
+                }
+            }
+        }
     }
 }
 

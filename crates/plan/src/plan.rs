@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use torana_config::Span;
 use torana_config::written::{
-    AccessLogConfig, ForwardedConfig, Http2Config, LimitsConfig, PathsConfig, PoolConfig,
-    ProxyProtocolVersion, RequestIdConfig, RetriesConfig, ServerTimeoutsConfig, UpstreamProtocol,
+    AccessLogConfig, AdaptiveConcurrencyConfig, ForwardedConfig, Http2Config, Importance, LimitsConfig,
+    PathsConfig, PoolConfig, ProxyProtocolVersion, RequestIdConfig, RetriesConfig, ServerTimeoutsConfig,
+    UpstreamProtocol,
 };
 use torana_credential::directory::Directory;
 use torana_route::RouteSpec;
-use torana_types::{EndpointUrl, ListenAddr, Network, ServiceId, TimeSpan};
+use torana_types::{EndpointUrl, ListenAddr, Network, Secret, ServiceId, TimeSpan};
 
 use crate::balance::BalancePlan;
 use crate::fingerprint;
@@ -48,6 +49,8 @@ pub struct Settings {
     pub listen: Vec<ListenerPlan>,
     /// Where the admin API listens, if at all.
     pub admin: Option<ListenAddr>,
+    /// What lets somebody change things by the admin API; nobody may without it.
+    pub admin_token: Option<Secret>,
     /// Threads that serve; `None` is one for each core.
     pub workers: Option<NonZeroU16>,
     /// Where limits of several gateways are counted, if not in the memory of each.
@@ -95,6 +98,8 @@ pub struct ServicePlan {
     pub timeouts: UpstreamTimeouts,
     /// When a request is sent again.
     pub retries: RetriesConfig,
+    /// Learns how many requests it can work on at once.
+    pub adaptive_concurrency: Option<AdaptiveConcurrencyConfig>,
     /// Stops asking it when it fails.
     pub breaker: Option<BreakerPlan>,
     /// Which endpoints are asked.
@@ -165,6 +170,8 @@ pub struct RoutePlan {
     pub matching: RouteSpec,
     /// What happens to them in the end.
     pub action: Action,
+    /// Which are still served when the gateway has more than it can do.
+    pub importance: Importance,
     /// What else happens to them.
     pub traffic: TrafficPlan,
     /// What is asked of them before, in order.

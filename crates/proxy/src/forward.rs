@@ -106,7 +106,7 @@ pub async fn forward(
         && chances.is_repeatable()
         && body.held().is_none()
     {
-        body.hold(policy.keep_body).await?;
+        body.keep(length).await?;
     }
     // HTTP/1.0 may come without Host; what we send is HTTP/1.1, which may not (RFC 9112 section 3.2).
     let without_host = !exchange.request.fields.contains(Known::Host);

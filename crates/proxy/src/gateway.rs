@@ -12,6 +12,7 @@ mod served;
 pub(crate) mod view;
 
 use crate::forwarded::Told;
+use crate::overload::WorkerQueue;
 use crate::pipeline::Pipeline;
 use crate::render::render_for;
 use crate::replay::Replay;
@@ -22,13 +23,14 @@ use crate::upstream::Pools;
 use record::{Record, Traffic, observe};
 use served::Served;
 use std::cell::RefCell;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use tokio::time::Instant;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, Response};
 use torana_http::RequestHead;
+use torana_limit::Seat;
 use torana_observe::Metrics;
 use torana_transport::h2::ConnectionEnd;
 use torana_transport::{
@@ -51,6 +53,7 @@ pub struct Gateway {
     copies: Copies,
     #[expect(clippy::vec_box, reason = "what is lent to the driver is a pointer")]
     spare: RefCell<Vec<Box<Exchange>>>,
+    queue: Arc<WorkerQueue>,
 }
 
 /// A pipeline that this thread holds once, whatever the number of its requests.
@@ -85,6 +88,7 @@ impl Gateway {
     #[must_use]
     pub fn new(shared: Arc<Shared>, pools: Rc<Pools>) -> Self {
         let current = RefCell::new(Rc::new(Held::new(shared.pipeline())));
+        let queue = shared.overload.worker();
         Self {
             shared,
             current,
@@ -92,6 +96,7 @@ impl Gateway {
             ids: RequestIds::default(),
             copies: Copies::default(),
             spare: RefCell::default(),
+            queue,
         }
     }
 
@@ -104,6 +109,11 @@ impl Gateway {
             *current = Rc::new(Held::new(latest));
         }
         Rc::clone(&current)
+    }
+
+    /// Measures how long work waits on this worker, for as long as that runs.
+    pub(crate) async fn watch_queue(&self) {
+        self.queue.watch(|| self.current.borrow().pipeline.overload.queue_delay).await;
     }
 
     /// Lets go of a pipeline that is no longer in force, also when no request comes.
@@ -166,7 +176,7 @@ impl Service for Gateway {
         let metrics = &*self.shared.metrics;
         let passage = Passage { connection, told, timer, pipeline, metrics, own_id, started, record };
         admit::identify(pipeline, &mut exchange.request, own_id);
-        let body = Replay::new(body);
+        let body = Replay::new(body).within(&self.shared.overload.memory);
         let mut served =
             Served { passage: &passage, exchange, body, response, unrouted: &self.shared.unrouted };
         if let Err(fault) = self.pass(&passage, served.exchange, &mut served.body, served.response).await {
@@ -215,6 +225,19 @@ impl Service for Gateway {
     fn entrance(&self, listener: usize) -> Option<Entrance> {
         let pipeline = self.pipeline();
         pipeline.pipeline.listeners.get(listener).map(|listener| listener.entrance.clone())
+    }
+
+    fn seat(&self) -> Option<Seat> {
+        let caps = self.current.borrow().pipeline.overload.connections;
+        self.shared.overload.connections.enter(&caps).ok()
+    }
+
+    fn welcomes(&self, seat: &mut Seat, client: IpAddr) -> bool {
+        let pipeline = &self.current.borrow().pipeline;
+        // A trusted proxy has connections for many.
+        let trusted = || pipeline.trusted_proxies.iter().any(|network| network.contains(client));
+        let caps = &pipeline.overload.connections;
+        caps.address.is_none() || trusted() || seat.sit(client, caps).is_ok()
     }
 
     fn admitted(&self, connection: &ConnectionInfo) {

@@ -2,13 +2,16 @@
 
 use crate::forwarded::Forwarded;
 use crate::listener::Listener;
+use crate::overload::OverloadRules;
 use crate::traffic::Traffic;
 use crate::upstream::{Upstream, UpstreamTimeouts};
 use bytes::Bytes;
 use std::sync::Arc;
 use torana_filters::{Filter, LimiterState, RedisStore, ReservedFields};
 use torana_http::FieldName;
+use torana_limit::Importance;
 use torana_observe::{AccessLog, RouteMetrics};
+use torana_plan::RateLimitPlan;
 use torana_route::{NormalizeOptions, Router};
 use torana_transport::ServerSettings;
 use torana_types::Network;
@@ -20,6 +23,8 @@ pub struct Pipeline {
     pub listeners: Vec<Listener>,
     /// Bounds and deadlines on the client's side.
     pub server: ServerSettings,
+    /// Bounds of the whole process.
+    pub overload: OverloadRules,
     /// How paths are read.
     pub paths: NormalizeOptions,
     /// Proxies that are believed.
@@ -51,6 +56,8 @@ pub struct Pipeline {
 pub struct Limiter {
     /// The scope that it was written at, such as `global` or `route/GET /x`.
     pub id: Arc<str>,
+    /// What it counts.
+    pub plan: Arc<RateLimitPlan>,
     /// The counters.
     pub state: Arc<LimiterState>,
 }
@@ -71,6 +78,8 @@ pub struct Route {
     pub name: Arc<str>,
     /// Where its requests are counted.
     pub metrics: Arc<RouteMetrics>,
+    /// Whether its requests are served when the gateway has more than it can do.
+    pub importance: Importance,
     /// What is asked of a request, in order.
     pub filters: Vec<Filter>,
     /// What else happens to it.

@@ -5,6 +5,7 @@
 mod authentication;
 mod filters;
 mod listeners;
+mod overload;
 mod routes;
 mod settings;
 mod store;
@@ -78,6 +79,7 @@ pub fn prepare(
     let mut pipeline = Pipeline {
         listeners: listeners.collect::<Result<_, _>>()?,
         server: settings::server(settings),
+        overload: overload::rules(settings),
         paths: settings::paths(settings),
         trusted_proxies: settings.trusted_proxies.clone(),
         forwarded: settings::forwarded(settings),

@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Weak};
 use torana_balance::{
-    Alarm, Breaker, BreakerSettings, BudgetSettings, EndpointHealth, EndpointLoad, RetryBudget,
+    AdaptiveLimit, Alarm, Breaker, BreakerSettings, BudgetSettings, EndpointHealth, EndpointLoad,
+    GradientSettings, RetryBudget,
 };
 use torana_filters::{FailureLimit, LimiterState, Method, RedisStore, RemoteKeys};
 use torana_http::proxy_protocol::ProxyVersion;
@@ -50,6 +51,8 @@ pub struct Registry {
     pub(crate) loads: Kept<(Arc<str>, Address), EndpointLoad>,
     /// By service and what shapes them.
     pub(crate) breakers: Kept<(Arc<str>, BreakerSettings), Breaker>,
+    /// By service and what shapes them.
+    pub(crate) adaptive: Kept<(Arc<str>, GradientSettings), AdaptiveLimit>,
     /// By service; the health of its endpoints shares it.
     pub(crate) alarms: Kept<Arc<str>, Alarm>,
     /// By route.
@@ -137,6 +140,7 @@ impl Registry {
         self.budgets.sweep();
         self.hedges.sweep();
         self.breakers.sweep();
+        self.adaptive.sweep();
         self.alarms.sweep();
         self.health.sweep();
         self.probers.sweep();

@@ -2,11 +2,14 @@
 //!
 //! While nothing is held every call goes straight to the client's body. Held bodies lose their trailers.
 
+use crate::overload::memory_full;
 use bytes::Bytes;
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use torana_fault::{Fault, Reason};
 use torana_http::Fields;
+use torana_limit::{Memory, NoRoom, Reserved};
 use torana_transport::{BodySource, RequestBody};
 
 /// A client's body, streaming until it is held.
@@ -16,6 +19,9 @@ pub struct Replay<'a, B> {
     held: Option<Held>,
     /// How many bytes of a streaming body pass.
     limit: u64,
+    memory: Option<&'a Arc<Memory>>,
+    /// What is held counts for as long as this lives.
+    reserved: Option<Reserved>,
 }
 
 #[derive(Debug)]
@@ -27,7 +33,21 @@ struct Held {
 impl<'a, B: RequestBody> Replay<'a, B> {
     /// Streams `inner`.
     pub const fn new(inner: &'a mut B) -> Self {
-        Self { inner, held: None, limit: u64::MAX }
+        Self { inner, held: None, limit: u64::MAX, memory: None, reserved: None }
+    }
+
+    /// Counts what is held among all that the process holds.
+    pub const fn within(mut self, memory: &'a Arc<Memory>) -> Self {
+        self.memory = Some(memory);
+        self
+    }
+
+    /// Counts bytes that are held beside this.
+    ///
+    /// # Errors
+    /// There is no room for them.
+    pub(crate) fn reserve(&self, bytes: usize) -> Result<Option<Reserved>, NoRoom> {
+        self.memory.map(|memory| memory.reserve(bytes)).transpose()
     }
 
     /// Whether the body can be sent again: it is held, or there is none, or not a byte of it was read.
@@ -43,17 +63,41 @@ impl<'a, B: RequestBody> Replay<'a, B> {
     /// Reads the body to its end and holds it.
     ///
     /// # Errors
-    /// It is longer than `limit` bytes, it breaks its framing, or the client is too slow or gone.
+    /// It is longer than `limit` bytes, it breaks its framing, the client is too slow or gone, or there is no
+    /// room for it: [`Reason::MemoryFull`].
     pub async fn hold(&mut self, limit: u64) -> Result<Bytes, Fault> {
         let bytes = match &self.held {
             Some(held) => held.bytes.clone(),
-            None => read(self.inner, limit).await?,
+            None => {
+                let mut reserved = self.reserve(0).map_err(|_| memory_full())?;
+                let bytes = read(self.inner, limit, reserved.as_mut()).await?;
+                self.reserved = reserved;
+                bytes
+            }
         };
         if bytes.len() as u64 > limit {
             return Err(too_large());
         }
         self.replace(bytes.clone());
         Ok(bytes)
+    }
+
+    /// Reads a body of this length to its end and holds it, if there is room for it; else it streams on.
+    /// `false`: it does.
+    ///
+    /// # Errors
+    /// It breaks its framing, or the client is too slow or gone.
+    pub(crate) async fn keep(&mut self, length: u64) -> Result<bool, Fault> {
+        if self.held.is_some() {
+            return Ok(true);
+        }
+        let Ok(mut reserved) = self.reserve(usize::try_from(length).unwrap_or(usize::MAX)) else {
+            return Ok(false);
+        };
+        let bytes = read(self.inner, length, reserved.as_mut()).await?;
+        self.reserved = reserved;
+        self.replace(bytes);
+        Ok(true)
     }
 
     /// Holds these bytes in place of what was held. What the client's own body still has is not sent.
@@ -89,15 +133,25 @@ fn too_large() -> Fault {
     Fault::new(Reason::BodyTooLarge).because("longer than a policy of this route reads")
 }
 
-async fn read(body: &mut impl RequestBody, limit: u64) -> Result<Bytes, Fault> {
+async fn read(
+    body: &mut impl RequestBody,
+    limit: u64,
+    mut reserved: Option<&mut Reserved>,
+) -> Result<Bytes, Fault> {
     let mut whole = Vec::new();
     while poll_fn(|context| body.poll_fill(context)).await? {
         let data = body.data();
         if whole.len().saturating_add(data.len()) as u64 > limit {
             return Err(too_large());
         }
+        if let Some(reserved) = &mut reserved {
+            reserved.cover(whole.len().saturating_add(data.len())).map_err(|_| memory_full())?;
+        }
         whole.extend_from_slice(data);
         body.consume();
+    }
+    if let Some(reserved) = reserved {
+        reserved.trim(whole.len());
     }
     Ok(whole.into())
 }
@@ -296,6 +350,33 @@ mod tests {
         assert_eq!(rest(&mut body).await, b"other");
         assert!(body.is_replayable());
         assert_eq!(body.hold(3).await.unwrap_err().reason, Reason::BodyTooLarge);
+    }
+
+    #[tokio::test]
+    async fn what_is_held_counts_until_it_is_dropped_and_beyond_the_ceiling_nothing_is() {
+        let memory = Memory::new(200_000);
+        let piece: &[u8] = Box::leak(vec![b'x'; 90_000].into());
+        let mut first = Pieces(vec![piece], 0);
+        let mut body = Replay::new(&mut first).within(&memory);
+        assert_eq!(body.hold(u64::MAX).await.unwrap().len(), 90_000);
+        assert_eq!(memory.used(), 90_000);
+        let mut second = Pieces(vec![piece, piece], 0);
+        let mut other = Replay::new(&mut second).within(&memory);
+        let fault = other.hold(u64::MAX).await.unwrap_err();
+        assert_eq!((fault.reason, fault.fields()), (Reason::MemoryFull, &[("Retry-After", "1".into())][..]));
+        drop(other);
+        assert_eq!(memory.used(), 90_000);
+        let mut third = Pieces(vec![piece, piece], 0);
+        let mut streams = Replay::new(&mut third).within(&memory);
+        assert!(!streams.keep(180_000).await.unwrap());
+        assert_eq!(rest(&mut streams).await.len(), 180_000);
+        drop(body);
+        let mut fourth = Pieces(vec![piece, piece], 0);
+        let mut kept = Replay::new(&mut fourth).within(&memory);
+        assert!(kept.keep(180_000).await.unwrap());
+        assert_eq!(memory.used(), 180_000);
+        drop(kept);
+        assert_eq!((memory.used(), memory.refused()), (0, 2));
     }
 
     #[tokio::test]

@@ -31,6 +31,7 @@ impl Source for Report {
         samples.add(names::BUFFERS_LENT, &[], held.buffers as f64);
         let pipeline = shared.pipeline();
         shared.handshakes.collect(samples);
+        shared.overload.collect(samples);
         for upstream in &pipeline.upstreams {
             guards(upstream, samples);
             for (endpoint, balanced) in upstream.endpoints.iter().zip(upstream.balancer.endpoints()) {
@@ -83,6 +84,11 @@ fn guards(upstream: &Upstream, samples: &mut Samples) {
             let labels = [("service", &*upstream.name), ("result", result)];
             samples.add(names::HEDGES, &labels, number(count));
         }
+    }
+    if let Some(limit) = &upstream.adaptive {
+        samples.add(names::ADAPTIVE_LIMIT, &labels, f64::from(limit.limit()));
+        samples.add(names::ADAPTIVE_UNDER_WAY, &labels, f64::from(limit.under_way()));
+        samples.add(names::ADAPTIVE_REFUSED, &labels, number(limit.refused()));
     }
     if let Some(rules) = &upstream.breaker {
         for state in BreakerState::ALL {

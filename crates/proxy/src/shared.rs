@@ -1,6 +1,7 @@
 //! What all workers share: the pipeline in force, and where things are counted.
 
 use crate::handshakes::Handshakes;
+use crate::overload::Overload;
 use crate::pipeline::Pipeline;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ pub struct Shared {
     epoch: AtomicU64,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) handshakes: Handshakes,
+    pub(crate) overload: Overload,
     /// Where requests are counted that found no route.
     pub(crate) unrouted: Arc<RouteMetrics>,
 }
@@ -29,6 +31,7 @@ impl Shared {
     #[must_use]
     pub fn new(pipeline: Pipeline, metrics: Arc<Metrics>) -> Arc<Self> {
         let unrouted = metrics.unrouted();
+        let overload = Overload::new(&pipeline.overload);
         let (pipeline, started) = (ArcSwap::from_pointee(pipeline), now());
         Arc::new(Self {
             pipeline,
@@ -36,6 +39,7 @@ impl Shared {
             epoch: AtomicU64::new(epoch(started)),
             metrics,
             handshakes: Handshakes::default(),
+            overload,
             unrouted,
         })
     }
@@ -43,6 +47,7 @@ impl Shared {
     /// Puts a new pipeline in force for every request that begins from now on. Requests under way end with
     /// the one they began with.
     pub fn replace(&self, pipeline: Pipeline) {
+        self.overload.apply(&pipeline.overload);
         self.pipeline.store(Arc::new(pipeline));
     }
 

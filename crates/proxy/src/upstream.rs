@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
-use torana_balance::Balancer;
+use torana_balance::{AdaptiveLimit, Balancer};
 use torana_filter::{Attempt, Exchange, OnAttempt, Verdict};
 use torana_http::h1::HeadLimits;
 use torana_http::{Known, RequestHead};
@@ -52,6 +52,8 @@ pub struct Upstream {
     pub retries: RetryPolicy,
     /// The field that tells the service how many milliseconds it has; the client may ask for less by it.
     pub deadline_field: Option<Arc<str>>,
+    /// Bounds the requests that it works on by what it was found to be able to.
+    pub adaptive: Option<Arc<AdaptiveLimit>>,
     /// Stops asking a service that fails.
     pub breaker: Option<UpstreamBreaker>,
     /// Which endpoints serve.
@@ -91,6 +93,7 @@ impl Upstream {
             host: UpstreamHost::Preserve,
             retries: RetryPolicy::connecting(3),
             deadline_field: None,
+            adaptive: None,
             breaker: None,
             health: None,
             keys: Vec::new(),

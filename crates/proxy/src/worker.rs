@@ -96,6 +96,8 @@ async fn work(
     let refreshed = Rc::clone(&gateway);
     let housekeeping =
         tokio::task::spawn_local(async move { pools.keep_house(|| refreshed.refresh()).await });
+    let measured = Rc::clone(&gateway);
+    let measuring = tokio::task::spawn_local(async move { measured.watch_queue().await });
     let mut accepting = Vec::new();
     for (number, listener) in listeners {
         match tokio::net::TcpListener::from_std(listener) {
@@ -129,5 +131,6 @@ async fn work(
     // Past the deadline the connections that are left end with the thread.
     let in_time = tokio::time::timeout(deadline, ended).await.is_ok();
     housekeeping.abort();
+    measuring.abort();
     in_time
 }

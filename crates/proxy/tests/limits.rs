@@ -126,3 +126,76 @@ fn gateways_count_together_behind_tls_and_with_the_wrong_authority_nothing_passe
     assert!(refused.text().contains("limit_store_unavailable"), "{}", refused.text());
     assert!(!refused.text().contains("certificate"), "what exactly was wrong is not for clients");
 }
+
+#[test]
+fn what_one_shared_limit_refuses_is_taken_from_no_other() {
+    let server = RedisServer::start();
+    for mode in ["exact", "leased"] {
+        assert!(server.command(&["FLUSHALL"]).starts_with("+OK"));
+        let text = |narrow: &str| {
+            format!(
+                "access_log: off
+store: {{ url: \"redis://127.0.0.1:{}\", timeout: 5s }}
+policies:
+  rate_limits:
+    a: {{ limit: 12/hour, window: fixed, by: everybody, mode: {mode} }}
+    {narrow}
+routes: [{{ path: /, respond: {{ status: 204 }} }}]
+",
+                server.port()
+            )
+        };
+        let mut gateway = Running::start(&text("b: { limit: 3/hour, by: address, mode: local }"));
+        assert_eq!(passed(&[&gateway], 30), 3, "{mode}");
+        gateway.reload(&text("b: off"));
+        // What goes back to the store is under way for a moment.
+        let mut passed = 3;
+        eventually(PATIENCE, || {
+            passed += usize::from(get(&gateway).status == 204);
+            passed == 12
+        });
+        assert!((0..20).all(|_| get(&gateway).status == 429), "{mode}: not one more than the limit");
+    }
+}
+
+#[test]
+fn leases_go_back_when_the_gateway_ends() {
+    let server = RedisServer::start();
+    let store = format!("{{ url: \"redis://127.0.0.1:{}\", timeout: 5s }}", server.port());
+    let text = file(&store, "{ limit: 1000/day, by: everybody, mode: leased }");
+    let first = Running::start(&text);
+    let mut asked = 0_u64;
+    let end = std::time::Instant::now() + PATIENCE;
+    // A request just before, so that nothing has gone back by itself, until something is held.
+    loop {
+        asked += 20;
+        assert_eq!(passed(&[&first], 20), 20);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let back = torana_proxy::return_leases(&first.shared, first.chores(), PATIENCE);
+        if runtime.block_on(back) > 0 {
+            break;
+        }
+        assert!(std::time::Instant::now() < end && asked < 900, "nothing was ever held");
+    }
+    let second = Running::start(&text);
+    let left: u64 = get(&second).header("RateLimit-Remaining").unwrap().parse().unwrap();
+    assert_eq!(left, 1_000 - asked - 1);
+}
+
+#[test]
+fn a_reset_forgets_here_and_in_the_store() {
+    let server = RedisServer::start();
+    let store = format!("{{ url: \"redis://127.0.0.1:{}\", timeout: 5s }}", server.port());
+    for mode in ["exact", "leased"] {
+        let gateway =
+            Running::start(&file(&store, &format!("{{ limit: 5/hour, by: address, mode: {mode} }}")));
+        assert_eq!(passed(&[&gateway], 20), 5, "{mode}");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let reset = |id| runtime.block_on(torana_proxy::reset_limit(&gateway.shared, gateway.chores(), id));
+        assert_eq!(reset("other"), torana_proxy::Reset::Unknown);
+        assert_eq!(reset("global"), torana_proxy::Reset::Done);
+        assert!(!server.command(&["KEYS", "torana:limit:*"]).contains("torana:limit"), "{mode}");
+        assert_eq!(passed(&[&gateway], 20), 5, "{mode}");
+        assert!(server.command(&["FLUSHALL"]).starts_with("+OK"));
+    }
+}

@@ -78,6 +78,10 @@ impl Running {
         Self { address: addresses[0], addresses, shared, metrics, registry, workers, resolver }
     }
 
+    pub fn chores(&self) -> &Chores {
+        self.registry.chores().unwrap()
+    }
+
     /// Starts a drain; dropping still waits for the workers.
     pub fn drain_within(&self, deadline: Duration) {
         for worker in &self.workers {

@@ -51,6 +51,8 @@ pub(crate) struct Stepped {
     /// How many permits to ask for beside.
     pub(crate) refill: Option<u64>,
     pub(crate) view: View,
+    /// Of which grant the permits were, if it passes.
+    pub(crate) lot: Duration,
 }
 
 impl Leases {
@@ -68,8 +70,9 @@ impl Leases {
         let table = &mut *table;
         let decide = |lease: &mut Lease| {
             let step = lease.step(now, cost);
+            let lot = lease.lot();
             let refill = if step == Step::Pass { lease.refill(now) } else { None };
-            Stepped { step, refill, view: lease.view(now) }
+            Stepped { step, refill, view: lease.view(now), lot }
         };
         if let Some(entry) = table.entries.find_mut(hash, |entry| entry.is(key)) {
             return Some(decide(&mut entry.lease));
@@ -124,6 +127,11 @@ impl Leases {
             if returned.is_some() || entry.watched { Ok(returned) } else { Err(()) }
         };
         self.with_entry(key, look).unwrap_or(Err(()))
+    }
+
+    /// Puts permits back into the lease that they were taken from, if they still hold.
+    pub(crate) fn put_back(&self, key: Key<'_>, now: Duration, lot: Duration, permits: u64) -> bool {
+        self.with(key, |lease| lease.put_back(now, lot, permits)).unwrap_or(false)
     }
 
     /// Takes every permit out, to be returned when the gateway ends.

@@ -27,5 +27,5 @@ pub use limits::{LimitStore, StoredLimit};
 pub use memory::MemoryStore;
 pub use redis_store::{RedisStore, StoreUsage};
 pub use settings::{Place, StoreSettings, Topology};
-pub use shared::{Decided, Mode, OnFailure, SharedLimit, SharedUsage};
+pub use shared::{Decided, Mode, OnFailure, SharedLimit, SharedUsage, Source};
 pub use wire::fits;

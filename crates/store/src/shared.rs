@@ -12,6 +12,7 @@ use crate::redis_store::RedisStore;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use torana_limit::{Ask, Budget, Grant, IDLE, Key, KeyedLimiter, Returned, Step, View};
 
@@ -19,6 +20,8 @@ use torana_limit::{Ask, Budget, Grant, IDLE, Key, KeyedLimiter, Returned, Step, 
 const LONGEST_HOLD: Duration = Duration::from_millis(100);
 /// Keys longer than this are replaced by a digest, so that memory is bounded by their number.
 const LONGEST_KEY: usize = 64;
+/// Leases that are returned at the same time.
+const RETURNED_AT_ONCE: usize = 128;
 
 /// How a store is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,6 +52,17 @@ pub enum Decided {
     Uncounted,
     /// The store does not answer, and nothing may pass.
     Unavailable,
+}
+
+/// Where permits came from, to be given back there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The store gave them for this request, then, by its clock.
+    Store(Duration),
+    /// A lease, from a grant of then.
+    Lease(Duration),
+    /// What this gateway counts alone, then.
+    Share(Duration),
 }
 
 /// Counts since the start.
@@ -149,32 +163,59 @@ impl SharedLimit {
 
     /// Decides about a request.
     pub async fn decide(self: &Arc<Self>, key: Key<'_>, ask: Ask) -> Decided {
-        let digest;
-        let key = if key.bytes.len() > LONGEST_KEY {
-            digest = self.store.digest(key.bytes);
-            Key { kind: key.kind ^ 0x80, bytes: &digest }
-        } else {
-            key
-        };
+        self.decide_from(key, ask).await.0
+    }
+
+    /// Decides about a request, and says where its permits came from.
+    pub async fn decide_from(self: &Arc<Self>, key: Key<'_>, ask: Ask) -> (Decided, Source) {
+        let mut room = None;
+        let key = self.short(key, &mut room);
         let decided = match self.mode {
             Mode::Exact => self.exact(key, ask).await,
             Mode::Leased => self.leased(key, ask).await,
         };
-        let decided = decided.unwrap_or_else(|_| self.without_store(key, ask));
+        let (decided, source) = decided.unwrap_or_else(|_| self.without_store(key, ask));
         let counter = match &decided {
             Decided::Granted(grant) if grant.granted < ask.least => &self.denied,
             Decided::Granted(_) | Decided::Uncounted => &self.allowed,
-            Decided::Unavailable => return decided,
+            Decided::Unavailable => return (decided, source),
         };
         counter.fetch_add(1, Ordering::Relaxed);
-        decided
+        (decided, source)
     }
 
-    async fn exact(&self, key: Key<'_>, ask: Ask) -> Result<Decided, StoreError> {
-        self.store.take(&self.limit, key, ask).await.map(Decided::Granted)
+    /// The key itself, or a digest of a long one.
+    fn short<'k>(&self, key: Key<'k>, room: &'k mut Option<[u8; 32]>) -> Key<'k> {
+        if key.bytes.len() <= LONGEST_KEY {
+            return key;
+        }
+        Key { kind: key.kind ^ 0x80, bytes: room.insert(self.store.digest(key.bytes)) }
     }
 
-    async fn leased(self: &Arc<Self>, key: Key<'_>, ask: Ask) -> Result<Decided, StoreError> {
+    /// Gives back what a request has taken that another limit refused; no request waits for it. A store that
+    /// does not answer keeps it: what is lost is not used.
+    pub fn refund(self: &Arc<Self>, key: Key<'_>, permits: u64, source: Source) {
+        let mut room = None;
+        let key = self.short(key, &mut room);
+        let taken = match source {
+            Source::Share(at) => return self.share.give_back(key, utc(), at, permits),
+            Source::Lease(lot) if self.leases.put_back(key, self.now(), lot, permits) => return,
+            Source::Lease(at) | Source::Store(at) => at,
+        };
+        let (limit, kind, bytes) = (Arc::clone(self), key.kind, Box::<[u8]>::from(key.bytes));
+        tokio::task::spawn_local(async move {
+            let key = Key { kind, bytes: &bytes };
+            let _ = limit.store.give_back(&limit.limit, key, Returned { permits, taken }).await;
+        });
+    }
+
+    async fn exact(&self, key: Key<'_>, ask: Ask) -> Result<(Decided, Source), StoreError> {
+        let grant = self.store.take(&self.limit, key, ask).await?;
+        let source = Source::Store(grant.at);
+        Ok((Decided::Granted(grant), source))
+    }
+
+    async fn leased(self: &Arc<Self>, key: Key<'_>, ask: Ask) -> Result<(Decided, Source), StoreError> {
         let cost = ask.least;
         let began = self.now();
         let patience = self.store.settings().timeout;
@@ -188,15 +229,16 @@ impl SharedLimit {
             }
             let late = now.saturating_sub(began) > patience;
             match stepped.step {
-                Step::Pass => return Ok(granted(cost, stepped.view)),
-                Step::Refuse => return Ok(granted(0, stepped.view)),
+                Step::Pass => return Ok(granted(cost, stepped.view, stepped.lot)),
+                Step::Refuse => return Ok(granted(0, stepped.view, stepped.lot)),
                 Step::Wait(wait) if late => {
-                    return Ok(granted(0, View { retry_after: wait, ..stepped.view }));
+                    return Ok(granted(0, View { retry_after: wait, ..stepped.view }, stepped.lot));
                 }
                 Step::Ask { want, least } => {
                     let grant = self.question(key, now, Ask::up_to(want, least)).await?;
                     if grant.hold.is_zero() && grant.granted >= cost {
-                        return Ok(Decided::Granted(grant));
+                        let source = Source::Store(grant.at);
+                        return Ok((Decided::Granted(grant), source));
                     }
                 }
                 Step::Join if late => return Err(StoreError::Late),
@@ -248,16 +290,15 @@ impl SharedLimit {
         });
     }
 
-    fn without_store(&self, key: Key<'_>, ask: Ask) -> Decided {
+    fn without_store(&self, key: Key<'_>, ask: Ask) -> (Decided, Source) {
         self.without_store.fetch_add(1, Ordering::Relaxed);
-        match self.on_failure {
+        let now = utc().saturating_add(self.ahead);
+        let decided = match self.on_failure {
             OnFailure::Open => Decided::Uncounted,
             OnFailure::Closed => Decided::Unavailable,
-            OnFailure::LocalShare => {
-                let utc = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                Decided::Granted(self.share.take(key, utc.saturating_add(self.ahead), ask))
-            }
-        }
+            OnFailure::LocalShare => Decided::Granted(self.share.take(key, now, ask)),
+        };
+        (decided, Source::Share(now))
     }
 
     /// Charges what a request turned out to cost beyond what it took; no request waits for it.
@@ -281,20 +322,35 @@ impl SharedLimit {
         done
     }
 
-    /// Returns every permit that is held here, when the gateway ends.
-    pub async fn drain(&self) {
-        for (kind, bytes, returned) in self.leases.drain(self.now()) {
-            let Returned { permits, taken } = returned;
-            let key = Key { kind, bytes: &bytes };
-            if self.store.give_back(&self.limit, key, Returned { permits, taken }).await.is_err() {
-                return;
+    /// Returns every permit that is held here, when the gateway ends; gives how many. Many are under way at a
+    /// time; the caller sets the deadline. What a store does not take back ends by itself.
+    pub async fn drain(self: &Arc<Self>) -> u64 {
+        let mut returned = 0_u64;
+        for batch in self.leases.drain(self.now()).chunks(RETURNED_AT_ONCE) {
+            let mut tasks = JoinSet::new();
+            for (kind, bytes, back) in batch.iter().cloned() {
+                let limit = Arc::clone(self);
+                tasks.spawn_local(async move {
+                    let done = limit.store.give_back(&limit.limit, Key { kind, bytes: &bytes }, back).await;
+                    done.map(|()| back.permits)
+                });
+            }
+            while let Some(done) = tasks.join_next().await {
+                // The store is away: the rest would only wait for it too.
+                let Ok(Ok(permits)) = done else { return returned };
+                returned = returned.saturating_add(permits);
             }
         }
+        returned
     }
 }
 
-fn granted(permits: u64, view: View) -> Decided {
-    Decided::Granted(Grant { granted: permits, view, ..Grant::default() })
+fn granted(permits: u64, view: View, lot: Duration) -> (Decided, Source) {
+    (Decided::Granted(Grant { granted: permits, view, ..Grant::default() }), Source::Lease(lot))
+}
+
+fn utc() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// A question without an answer; forgotten when there is one.

@@ -102,6 +102,12 @@ fn text(plan: &Plan, pipeline: &Pipeline, told: &Explanation, all: bool) -> Stri
         Some(route) => line(&mut text, "route", &format!("{}   ({})", route.name, route.span)),
         None => line(&mut text, "route", "none"),
     }
+    if let Some(route) = told.route.and_then(|route| plan.routes.get(route))
+        && plan.settings.limits.queue_delay.on().is_some()
+    {
+        let say = format!("{:?}", route.importance).to_ascii_lowercase();
+        line(&mut text, "importance", &format!(" {say}, when requests wait too long"));
+    }
     for candidate in &told.candidates {
         let say = match &candidate.verdict {
             Verdict::Won => continue,

@@ -27,6 +27,8 @@ use watch::Watch;
 pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
     let invocation = Invocation::of_this_process()?;
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).init();
+    let descriptors = torana_transport::raise_descriptors();
+    info!("at most {descriptors} file descriptors");
     let settings =
         Settings { listen: arguments.listen.clone(), admin: arguments.admin, workers: arguments.workers };
     let (predecessor, inherited) = match Predecessor::find().context("cannot take over")? {

@@ -9,12 +9,13 @@ use crate::h2;
 use crate::io::{Io, Stream};
 use crate::service::{ConnectionInfo, Service};
 use crate::tls::{HandshakeFailure, HandshakeFault, Protocol, TlsServer, accept};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use torana_http::proxy_protocol::Introduction;
+use torana_limit::Seat;
 use torana_types::Network;
 
 /// What a listener asks of new connections.
@@ -42,12 +43,19 @@ impl Entrance {
         tcp: TcpStream,
         mut connection: ConnectionInfo,
         deadline: Duration,
+        welcome: impl FnOnce(IpAddr) -> bool,
     ) -> Result<(Io, ConnectionInfo, Protocol), HandshakeFault> {
         let admitted = async {
             if self.is_introduced_by(connection.peer)
                 && let Introduction::For { source, destination } = introduction::read(&tcp).await?
             {
                 (connection.peer, connection.local) = (source, destination);
+            }
+            if !welcome(connection.peer.ip()) {
+                return Err(HandshakeFault::new(
+                    HandshakeFailure::Crowded,
+                    "the address has its connections",
+                ));
             }
             let Some(server) = &self.tls else {
                 return Ok((Io::new(Stream::Tcp(tcp)), connection, Protocol::Http1));
@@ -73,17 +81,23 @@ pub(crate) async fn serve<S: Service + 'static>(
     listener: usize,
     service: &Rc<S>,
     drain: &Rc<Drain>,
+    seat: &mut Seat,
 ) {
     // Both fail only when the client is gone already.
     let (Ok(local), Ok(())) = (tcp.local_addr(), tcp.set_nodelay(true)) else { return };
     let connection = ConnectionInfo { listener, ..ConnectionInfo::plain(peer, local) };
     let Some(entrance) = service.entrance(listener) else { return };
     let (io, connection, protocol) = if entrance.is_open(peer) {
+        if !service.welcomes(seat, peer.ip()) {
+            return;
+        }
         (Io::new(Stream::Tcp(tcp)), connection, Protocol::Http1)
     } else {
         let deadline = service.settings().handshake_timeout;
         // Boxed: an open connection must not hold room for a handshake.
-        match Box::pin(entrance.admit(tcp, connection, deadline)).await {
+        match Box::pin(entrance.admit(tcp, connection, deadline, |client| service.welcomes(seat, client)))
+            .await
+        {
             Ok(admitted) => {
                 service.admitted(&admitted.1);
                 admitted

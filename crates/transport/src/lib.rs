@@ -11,6 +11,7 @@
 mod body;
 mod buffer;
 mod clock;
+mod descriptors;
 mod drain;
 mod entrance;
 mod exchange;
@@ -32,6 +33,7 @@ mod usage;
 pub use body::{BodySink, BodySource, Relayed, relay};
 pub use buffer::Buffer;
 pub use clock::{far_future, now, recently};
+pub use descriptors::{descriptors, raise_descriptors};
 pub use drain::Drain;
 pub use entrance::Entrance;
 pub use exchange::{ClientExchange, RequestWriter, ResponseBody, ResponseReader};

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use torana_limit::Seat;
 
 /// Connections that the kernel holds for us until we accept them.
 const BACKLOG: i32 = 4096;
@@ -100,9 +101,18 @@ fn serve_stream<S: Service + 'static>(
     service: &Rc<S>,
     drain: &Rc<Drain>,
 ) {
+    // Closed at once: what a client may have sent already is not read.
+    let Some(seat) = service.seat() else { return };
     // From here on, not from the first turn of its task: a drain that starts in between waits for it too.
     let counted = drain.count();
-    tokio::task::spawn_local(own(stream, peer, number, Rc::clone(service), Rc::clone(drain), counted));
+    tokio::task::spawn_local(own(
+        stream,
+        peer,
+        number,
+        Rc::clone(service),
+        Rc::clone(drain),
+        (counted, seat),
+    ));
 }
 
 /// The task of one connection.
@@ -112,10 +122,10 @@ async fn own<S: Service + 'static>(
     number: usize,
     service: Rc<S>,
     drain: Rc<Drain>,
-    _counted: Counted,
+    (_counted, mut seat): (Counted, Seat),
 ) {
     let _open = Open::new(&*service);
-    entrance::serve(stream, peer, number, &service, &drain).await;
+    entrance::serve(stream, peer, number, &service, &drain, &mut seat).await;
 }
 
 /// Bytes of a connection's task, which every open connection pays for, idle or not. A constant, so that who

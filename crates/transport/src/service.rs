@@ -6,13 +6,14 @@ use crate::h2::{ConnectionEnd, Http2Settings};
 use crate::timer::Timer;
 use crate::tls::{HandshakeFault, TlsInfo};
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use torana_fault::Fault;
 use torana_http::h1::{BodyFraming, HeadLimits};
 use torana_http::{RequestHead, ResponseHead};
+use torana_limit::Seat;
 
 /// What is known of a client's connection.
 #[derive(Clone, Debug)]
@@ -112,6 +113,18 @@ pub trait Service {
     fn entrance(&self, listener: usize) -> Option<Entrance> {
         let _ = listener;
         Some(Entrance::default())
+    }
+
+    /// A place for a connection that was accepted; `None`: there is none, and it is closed.
+    fn seat(&self) -> Option<Seat> {
+        Some(Seat::default())
+    }
+
+    /// Whether a client's address may have this connection too; `false` closes it. Asked once, as soon as the
+    /// address is known.
+    fn welcomes(&self, seat: &mut Seat, client: IpAddr) -> bool {
+        let _ = (seat, client);
+        true
     }
 
     /// A connection has shaken hands.

@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use torana_types::{ListenAddr, Network, TimeSpan};
+use torana_types::{ListenAddr, Network, Secret, TimeSpan};
 
 use super::{
     AccessLogForm, ConsumersForm, ForwardedConfig, Http2Config, LimitsConfig, ListenForm, OneOrMany,
@@ -24,6 +24,9 @@ pub struct Config {
     /// from outside.
     #[serde(default = "Config::default_admin")]
     pub admin: Switch<ListenAddr>,
+    /// Who shows this as a bearer token to the admin API may change things there. Nobody may when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin_token: Option<Secret>,
     /// How many threads serve requests. One for each processor core when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workers: Option<NonZeroU16>,

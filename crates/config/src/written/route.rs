@@ -33,6 +33,10 @@ pub struct RouteConfig {
     /// Decides between routes that are equally specific: the higher wins.
     #[serde(default)]
     pub priority: i32,
+    /// Which requests are still served when the gateway has more than it can do: `limits.queue_delay`. Of
+    /// `critical` ones some always are.
+    #[serde(default)]
+    pub importance: Importance,
     /// The service that requests go to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
@@ -58,6 +62,21 @@ pub struct RouteConfig {
     /// switches one off.
     #[serde(default)]
     pub policies: PoliciesConfig,
+}
+
+/// How important requests are to the gateway when it has more than it can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Importance {
+    /// Refused last, and never all of them.
+    Critical,
+    /// Refused before `critical`.
+    High,
+    /// Refused before `high`.
+    #[default]
+    Normal,
+    /// Refused first.
+    Low,
 }
 
 impl RouteConfig {

@@ -1,6 +1,6 @@
 //! The side that clients see: deadlines, bounds, logging, what services are told.
 
-use std::num::{NonZeroU16, NonZeroU32};
+use std::num::{NonZeroU8, NonZeroU16, NonZeroU32};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -59,6 +59,64 @@ pub struct LimitsConfig {
     /// Wrong credentials from one client address, or `off` for any number. When they are used up, only
     /// callers who are known already are served from there; others are answered 429.
     pub failed_credentials: Switch<Rate>,
+    /// Connections of clients in all, or `off` for any number. Three quarters of the file descriptors that the
+    /// system gives the process, less a reserve, when not given. More are closed as they are accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connections: Option<Switch<NonZeroU32>>,
+    /// Connections from one client address, or `off` for any number. Half of `connections` when not given. The
+    /// address is the one that a PROXY header names, where there is one; `trusted_proxies` are not counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connections_per_address: Option<Switch<NonZeroU32>>,
+    /// How many leading bits of an IPv6 address make a client for `connections_per_address`.
+    pub ipv6_prefix: NonZeroU8,
+    /// Bytes of bodies that are held in memory for all requests together, or `off` for any number. Requests
+    /// beyond it whose bodies must be held are answered 503.
+    pub buffered_bytes: Switch<ByteSize>,
+    /// When requests wait longer than this before a worker gets to them, the least important ones are answered
+    /// 503: a time, a mapping, or `off`.
+    pub queue_delay: Switch<QueueDelayForm>,
+}
+
+impl LimitsConfig {
+    /// The least `queue_delay.target`: what is shorter cannot be told from the turns of a quiet worker.
+    pub const SHORTEST_TARGET: TimeSpan = TimeSpan::from_millis(5);
+}
+
+/// When requests wait too long: the time alone, or a mapping.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum QueueDelayForm {
+    /// The target; everything else as by default.
+    Target(TimeSpan),
+    /// Written out.
+    Full(QueueDelayConfig),
+}
+
+impl QueueDelayForm {
+    /// Written out.
+    #[must_use]
+    pub fn config(&self) -> QueueDelayConfig {
+        match self {
+            Self::Target(target) => QueueDelayConfig { target: *target, ..QueueDelayConfig::default() },
+            Self::Full(config) => *config,
+        }
+    }
+}
+
+/// When requests wait too long before a worker gets to them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct QueueDelayConfig {
+    /// Waiting longer than this is too long.
+    pub target: TimeSpan,
+    /// For so long the wait must not have been shorter, not even once, before requests are refused.
+    pub interval: TimeSpan,
+}
+
+impl Default for QueueDelayConfig {
+    fn default() -> Self {
+        Self { target: TimeSpan::from_millis(50), interval: TimeSpan::from_millis(100) }
+    }
 }
 
 /// `failed_credentials` where none is written: more than a person's slips, too few to guess anything.
@@ -75,6 +133,11 @@ impl Default for LimitsConfig {
             body_bytes: Switch::OFF,
             min_rate: Switch::On(ByteSize::from_bytes(240)),
             failed_credentials: Switch::On(DEFAULT_FAILED_CREDENTIALS),
+            connections: None,
+            connections_per_address: None,
+            ipv6_prefix: const { NonZeroU8::new(64).expect("64 is not 0") },
+            buffered_bytes: Switch::On(ByteSize::from_mib(512)),
+            queue_delay: Switch::OFF,
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The side that services see: endpoints, balancing, pools, deadlines.
 
+mod adaptive;
 mod balance;
 mod breaker;
 mod health;
 mod retries;
 
+pub use adaptive::*;
 pub use balance::*;
 pub use breaker::*;
 pub use health::*;
@@ -16,7 +18,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use torana_types::{EndpointUrl, TimeSpan};
 
-use super::{Http2Config, PoliciesConfig, ProxyProtocolVersion, Switch, UpstreamProtocol, UpstreamTlsConfig};
+use super::{
+    Defaulted, Http2Config, PoliciesConfig, ProxyProtocolVersion, Switch, UpstreamProtocol, UpstreamTlsConfig,
+};
 
 /// A service behind the gateway.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -60,6 +64,10 @@ pub struct ServiceConfig {
     /// Stops asking the service when it fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub breaker: Option<BreakerConfig>,
+    /// Learns from how long the service takes how many requests it can work on at once, and answers more with
+    /// 503: `on`, or a mapping.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adaptive_concurrency: Option<Defaulted<AdaptiveConcurrencyConfig>>,
     /// Which endpoints are asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<HealthConfig>,

@@ -3,12 +3,14 @@
 //! A principal is bytes and a kind, so that the consumer `10.0.0.1` is not the address. Several parts are one
 //! principal, each with its kind and length before it, so that no two lists of parts are the same bytes.
 
+use crate::facts::ExchangeFacts;
 use std::net::IpAddr;
 use std::sync::Arc;
 use torana_config::written::MissingKey;
 use torana_filter::Exchange;
 use torana_limit::Key;
 use torana_plan::{KeyPart, RateLimitPlan};
+use torana_route::PathPattern;
 
 const CONSUMER: u8 = 1;
 const ADDRESS: u8 = 2;
@@ -21,6 +23,8 @@ const HEADER: u8 = 8;
 const CLAIM: u8 = 9;
 const PATH: u8 = 10;
 const SEVERAL: u8 = 11;
+const PARAMETER: u8 = 12;
+const EXPRESSION: u8 = 13;
 
 /// How a principal is read from a request.
 #[derive(Clone, Debug)]
@@ -30,6 +34,7 @@ pub(super) struct Principal {
     prefix: u8,
     route: Arc<str>,
     service: Option<Arc<str>>,
+    pattern: PathPattern,
 }
 
 /// Room for a principal that does not stand in the request as it is.
@@ -37,31 +42,51 @@ pub(super) struct Principal {
 pub(super) struct Scratch {
     address: [u8; 17],
     bytes: Vec<u8>,
+    made: Vec<u8>,
 }
 
 impl Principal {
-    pub(super) fn new(plan: &RateLimitPlan, route: &str, service: Option<&str>) -> Self {
+    pub(super) fn new(
+        plan: &RateLimitPlan,
+        route: &str,
+        pattern: &PathPattern,
+        service: Option<&str>,
+    ) -> Self {
         Self {
             parts: plan.by.clone().into(),
             missing: plan.missing,
             prefix: plan.ipv6_prefix,
             route: route.into(),
             service: service.map(Into::into),
+            pattern: pattern.clone(),
         }
     }
 
     /// Who is counted for this request; nobody where something is missing and that is to be passed over.
     pub(super) fn of<'a>(&'a self, exchange: &'a Exchange, scratch: &'a mut Scratch) -> Option<Key<'a>> {
         if let [part] = &*self.parts {
+            if let Some(kind) = made(part) {
+                if !self.make(part, exchange, &mut scratch.made) {
+                    return self.otherwise(exchange, scratch);
+                }
+                return Some(Key { kind, bytes: &scratch.made });
+            }
             // Looked at before the address, so that the scratch is borrowed once.
             if self.lacks(part, exchange) {
                 return self.otherwise(exchange, scratch);
             }
             return self.part(part, exchange, &mut scratch.address);
         }
-        let Scratch { address, bytes } = scratch;
+        let Scratch { address, bytes, made: room } = scratch;
         for part in &self.parts {
-            let Some(key) = self.part(part, exchange, address) else {
+            let key = match made(part) {
+                Some(kind) => {
+                    room.clear();
+                    self.make(part, exchange, room).then_some(Key { kind, bytes: room })
+                }
+                None => self.part(part, exchange, address),
+            };
+            let Some(key) = key else {
                 return (self.missing == MissingKey::Address).then(|| self.address(exchange, address));
             };
             bytes.push(key.kind);
@@ -69,6 +94,23 @@ impl Principal {
             bytes.extend_from_slice(key.bytes);
         }
         Some(Key { kind: SEVERAL, bytes })
+    }
+
+    /// Writes a value that does not stand in the request as it is; `false`: there is none.
+    fn make(&self, part: &KeyPart, exchange: &Exchange, room: &mut Vec<u8>) -> bool {
+        match part {
+            KeyPart::Parameter(name) => {
+                self.pattern.parameter(exchange.request.path(), name, room) && !room.is_empty()
+            }
+            KeyPart::Expression(expression) => {
+                let facts = ExchangeFacts::new(exchange);
+                // Without a value, as with an empty one, nobody is named.
+                let Ok(value) = expression.evaluate(&facts) else { return false };
+                room.extend_from_slice(value.as_text().unwrap_or_default().as_bytes());
+                !room.is_empty()
+            }
+            _ => false,
+        }
     }
 
     fn lacks(&self, part: &KeyPart, exchange: &Exchange) -> bool {
@@ -104,6 +146,8 @@ impl Principal {
                 // Numbers, lists and mappings have no one form; who needs them writes text into the token.
                 _ => None,
             },
+            // Made, not found.
+            KeyPart::Parameter(_) | KeyPart::Expression(_) => None,
             KeyPart::Path(path) => (exchange.request.path() == path.as_bytes())
                 .then_some(Key { kind: PATH, bytes: path.as_bytes() }),
         }
@@ -129,4 +173,40 @@ impl Principal {
         }
         Key { kind: ADDRESS, bytes: room }
     }
+}
+
+/// The kind of a part whose value is made for each request.
+const fn made(part: &KeyPart) -> Option<u8> {
+    match part {
+        KeyPart::Parameter(_) => Some(PARAMETER),
+        KeyPart::Expression(_) => Some(EXPRESSION),
+        _ => None,
+    }
+}
+
+/// What a caller is counted by, and its name where that is no secret: credentials, fields, claims and what
+/// expressions make of them may be.
+pub(super) fn shown(key: Key<'_>) -> (&'static str, Option<String>) {
+    let text = || std::str::from_utf8(key.bytes).ok().map(str::to_owned);
+    match key.kind {
+        CONSUMER => ("consumer", text()),
+        ADDRESS => ("address", address_text(key.bytes)),
+        GROUP => ("group", text()),
+        ROUTE => ("route", text()),
+        SERVICE => ("service", text()),
+        EVERYBODY => ("everybody", Some("everybody".into())),
+        PATH => ("path", text()),
+        CREDENTIAL => ("credential", None),
+        HEADER => ("header", None),
+        CLAIM => ("claim", None),
+        PARAMETER => ("parameter", None),
+        EXPRESSION => ("expression", None),
+        SEVERAL => ("several", None),
+        _ => ("long", None),
+    }
+}
+
+fn address_text(bytes: &[u8]) -> Option<String> {
+    let octets: [u8; 16] = bytes.get(1..)?.try_into().ok()?;
+    Some(IpAddr::from(octets).to_canonical().to_string())
 }

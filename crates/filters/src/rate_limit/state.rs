@@ -1,15 +1,18 @@
 //! Where a limit counts. It outlives a configuration that does not change the limit.
 
+use super::principal;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use torana_config::written::{StoreFailure, WindowKind};
 use torana_filter::Moment;
+use torana_limit::View;
 use torana_limit::{
-    Ask, Budget, Concurrency, FixedWindow, Gcra, Grant, Key, KeyedLimiter, Period, SlidingWindow, Window,
+    Ask, Budget, Concurrency, FixedWindow, Gcra, Grant, Key, KeyedLimiter, Period, SlidingWindow, TopKeys,
+    Window,
 };
 use torana_plan::{RateLimitPlan, WindowPlan};
-use torana_store::{Decided, Mode, OnFailure, RedisStore, SharedLimit};
+use torana_store::{Decided, Mode, OnFailure, RedisStore, SharedLimit, Source, StoreError};
 use torana_types::RatePeriod;
 
 /// The counters of a limit.
@@ -20,6 +23,7 @@ pub struct LimiterState {
     shared: Option<Arc<SharedLimit>>,
     concurrency: Option<Arc<Concurrency>>,
     would_refuse: AtomicU64,
+    top: TopKeys,
     /// When the process started, since 1970: with it, time that never goes back counts as UTC.
     epoch: OnceLock<Duration>,
 }
@@ -28,10 +32,19 @@ pub struct LimiterState {
 pub(super) enum Taken {
     /// There is nothing to take from, or nothing could be counted and that is to be passed over.
     Nothing,
-    /// This.
-    Grant(Grant),
+    /// This, from there.
+    Grant(Grant, Origin),
     /// The store does not answer.
     Unavailable,
+}
+
+/// Where permits came from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Origin {
+    /// The windows of this process.
+    Here,
+    /// A limit over the store.
+    Shared(Source),
 }
 
 /// Counts since the start, and how many callers are remembered.
@@ -51,6 +64,23 @@ pub struct LimiterUsage {
     pub under_way: u64,
     /// Requests that were decided without the store because it did not answer.
     pub without_store: u64,
+}
+
+/// One of those who ask most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopCaller {
+    /// What it is counted by: `address`, `consumer`, ….
+    pub kind: &'static str,
+    /// Its name; where that may be secret, `#` and a hash with a key of this process.
+    pub name: String,
+    /// What it asked for, at most.
+    pub asked: u64,
+    /// How much of that may be others'.
+    pub error: u64,
+    /// How much of it was refused.
+    pub refused: u64,
+    /// How it stands with the narrowest window, where that is known here.
+    pub view: Option<View>,
 }
 
 impl LimiterState {
@@ -74,6 +104,7 @@ impl LimiterState {
             shared,
             concurrency: plan.concurrency.map(|most| Concurrency::new(most.get())),
             would_refuse: AtomicU64::new(0),
+            top: TopKeys::default(),
             epoch: OnceLock::new(),
         }
     }
@@ -102,18 +133,79 @@ impl LimiterState {
         self.concurrency.as_ref()
     }
 
+    /// Who asks most, as far as the sample shows, with a name that can be shown: secret ones are hashed.
+    #[must_use]
+    pub fn top(&self, most: usize) -> Vec<TopCaller> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let mut shown = Vec::new();
+        for one in self.top.top(most) {
+            let key = Key { kind: one.kind, bytes: &one.key };
+            let (kind, name) = principal::shown(key);
+            // A digest in place of a long key cannot be looked up; a shared limit would have to ask the store.
+            let here = self.windows.as_ref().filter(|_| self.shared.is_none() && one.kind & 0x80 == 0);
+            let hashed = || format!("#{:016x}", self.top.name(one.kind, &one.key));
+            shown.push(TopCaller {
+                kind,
+                name: name.unwrap_or_else(hashed),
+                asked: one.count,
+                error: one.error,
+                refused: one.refused,
+                view: here.map(|windows| windows.look(key, now).view),
+            });
+        }
+        shown
+    }
+
     /// Takes from the caller's windows. Where nothing is `there`, a shared limit is left alone.
     pub(super) async fn take(&self, key: Key<'_>, moment: Moment, ask: Ask, there: bool) -> Taken {
-        if let Some(shared) = self.shared.as_ref().filter(|_| there) {
-            return match shared.decide(key, ask).await {
-                Decided::Granted(grant) => Taken::Grant(grant),
-                Decided::Uncounted => Taken::Nothing,
-                Decided::Unavailable => Taken::Unavailable,
-            };
+        let taken = if let Some(shared) = self.shared.as_ref().filter(|_| there) {
+            match shared.decide_from(key, ask).await {
+                (Decided::Granted(grant), source) => Taken::Grant(grant, Origin::Shared(source)),
+                (Decided::Uncounted, _) => Taken::Nothing,
+                (Decided::Unavailable, _) => Taken::Unavailable,
+            }
+        } else if let Some(windows) = &self.windows {
+            Taken::Grant(windows.take(key, self.utc(moment), ask), Origin::Here)
+        } else {
+            Taken::Nothing
+        };
+        if let Taken::Grant(grant, _) = &taken {
+            self.top.count(key, ask.least, grant.granted < ask.least);
         }
-        match &self.windows {
-            Some(windows) => Taken::Grant(windows.take(key, self.utc(moment), ask)),
-            None => Taken::Nothing,
+        taken
+    }
+
+    /// Takes back what a request took that another limit refused.
+    pub(super) fn refund(&self, key: Key<'_>, moment: Moment, permits: u64, origin: Origin) {
+        let at = self.utc(moment);
+        match (origin, &self.shared, &self.windows) {
+            (Origin::Shared(source), Some(shared), _) => shared.refund(key, permits, source),
+            (Origin::Here, _, Some(windows)) => windows.give_back(key, at, at, permits),
+            _ => {}
+        }
+    }
+
+    /// Returns what is held of a shared limit when the gateway ends; gives how many permits.
+    /// To be called within a `LocalSet`, with a deadline.
+    pub async fn drain(&self) -> u64 {
+        match &self.shared {
+            Some(shared) => shared.drain().await,
+            None => 0,
+        }
+    }
+
+    /// Forgets what every caller has used, here and in the store. To be called within a `LocalSet`.
+    ///
+    /// # Errors
+    /// The store did not answer; what is here is forgotten all the same.
+    pub async fn reset(&self) -> Result<(), StoreError> {
+        self.top.clear();
+        if let Some(windows) = &self.windows {
+            windows.clear();
+        }
+        match &self.shared {
+            Some(shared) => shared.reset().await,
+            None => Ok(()),
         }
     }
 

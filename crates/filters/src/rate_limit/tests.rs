@@ -34,9 +34,19 @@ fn plan(rates: &[&str]) -> RateLimitPlan {
     }
 }
 
+fn pattern() -> PathPattern {
+    PathPattern::parse("/t/{tenant}/*").unwrap()
+}
+
 fn filter(plan: RateLimitPlan) -> RateLimitFilter {
     let plan = Arc::new(plan);
-    RateLimitFilter::prepare(&plan, Arc::new(LimiterState::new(&plan, None)), "GET /x", Some("users"))
+    RateLimitFilter::prepare(
+        &plan,
+        Arc::new(LimiterState::new(&plan, None)),
+        "GET /x",
+        &pattern(),
+        Some("users"),
+    )
 }
 
 fn from(address: &str, consumer: Option<&str>) -> Exchange {
@@ -116,6 +126,133 @@ async fn every_kind_of_key_tells_those_apart_whom_it_should() {
     };
     assert!(passes(&path, at_x(a())).await && passes(&path, at_x(b())).await);
     assert!(!passes(&path, at_x(a())).await && passes(&path, a()).await);
+}
+
+#[tokio::test]
+async fn what_the_path_names_and_what_an_expression_makes_is_counted() {
+    let at = |path: &str, consumer: Option<&str>| {
+        let mut exchange = from("10.0.0.1", consumer);
+        assert!(exchange.request.set_path(path.as_bytes()));
+        exchange
+    };
+    let by = |part| filter(RateLimitPlan { by: vec![part], ..plan(&["2/minute"]) });
+    let tenant = by(KeyPart::Parameter("tenant".into()));
+    assert!(passes(&tenant, at("/t/a/x", None)).await && passes(&tenant, at("/t/a/y", None)).await);
+    assert!(!passes(&tenant, at("/t/a/x", None)).await);
+    assert!(passes(&tenant, at("/t/b/x", None)).await);
+    // A path without it is counted by its address, which no other name meets.
+    assert!(passes(&tenant, at("/other", None)).await && passes(&tenant, at("/other", None)).await);
+    assert!(!passes(&tenant, at("/else", None)).await);
+    let source = "consumer.startsWith(\"b\") ? claims.tenant.id : request.path";
+    let made = torana_expression::Expression::compile(source, &torana_expression::Kind::Text).unwrap();
+    let expression = by(KeyPart::Expression(made.clone()));
+    for consumer in ["bea", "bob"] {
+        assert!(passes(&expression, at("/t/a/x", Some(consumer))).await);
+    }
+    assert!(!passes(&expression, at("/t/b/x", Some("ben"))).await);
+    assert!(passes(&expression, at("/t/b/x", Some("ada"))).await);
+    let both = filter(RateLimitPlan {
+        by: vec![KeyPart::Expression(made), KeyPart::Parameter("tenant".into())],
+        ..plan(&["2/minute"])
+    });
+    for tenant in ["a", "b"] {
+        let path = format!("/t/{tenant}/x");
+        assert!(passes(&both, at(&path, Some("bea"))).await && passes(&both, at(&path, Some("bob"))).await);
+        assert!(!passes(&both, at(&path, Some("bea"))).await, "{tenant}");
+    }
+}
+
+/// What a limit by address would still let through.
+async fn left(filter: &RateLimitFilter) -> u32 {
+    let mut passed = 0;
+    while passes(filter, from("10.0.0.1", None)).await {
+        passed += 1;
+    }
+    passed
+}
+
+fn named(name: &str, rates: &[&str], change: impl FnOnce(&mut RateLimitPlan)) -> RateLimitFilter {
+    let mut plan = plan(rates);
+    (plan.id, plan.by) = (name.into(), vec![KeyPart::Address]);
+    for window in &mut plan.windows {
+        window.burst = window.rate.limit();
+    }
+    change(&mut plan);
+    filter(plan).beside_others(true)
+}
+
+#[tokio::test]
+async fn what_a_later_limit_refuses_is_taken_from_none_before_it() {
+    for kind in [WindowKind::Steady, WindowKind::Fixed, WindowKind::Sliding] {
+        let wide = |plan: &mut RateLimitPlan| {
+            plan.windows.iter_mut().for_each(|window| window.kind = kind);
+            plan.headers = LimitHeaders::Draft;
+        };
+        let first = named("first", &["10/hour", "9/day"], wide);
+        let second = named("second", &["8/hour"], |plan| plan.shadow = true);
+        let third = named("third", &["3/hour"], |_| {});
+        let mut passed = 0;
+        for _ in 0..20 {
+            let mut exchange = from("10.0.0.1", None);
+            let mut verdict = Verdict::Continue;
+            for limit in [&first, &second, &third] {
+                verdict = limit.on_request(&mut exchange, &Offline).await;
+                if !matches!(verdict, Verdict::Continue) {
+                    break;
+                }
+            }
+            match verdict {
+                Verdict::Continue => passed += 1,
+                // What is told is what is left after all.
+                _ => assert_eq!(exchange.limits[0].limit.remaining, 7, "{kind:?}"),
+            }
+        }
+        assert_eq!(passed, 3);
+        assert_eq!(left(&first).await, 6, "{kind:?}");
+        assert_eq!(second.state.usage().would_refuse, 0, "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_place_that_is_missing_gives_back_too_and_a_limit_that_counts_refusals_keeps_its_own() {
+    let counts = named("counts", &["10/hour"], |plan| plan.count_refused = true);
+    let gives = named("gives", &["10/hour"], |_| {});
+    let full = named("full", &[], |plan| plan.concurrency = NonZeroU32::new(1));
+    let mut under_way = from("10.0.0.9", None);
+    under_way.client_address = "10.0.0.1".parse().unwrap();
+    assert!(matches!(full.on_request(&mut under_way, &Offline).await, Verdict::Continue));
+    for _ in 0..4 {
+        let mut exchange = from("10.0.0.1", None);
+        for limit in [&counts, &gives] {
+            assert!(matches!(limit.on_request(&mut exchange, &Offline).await, Verdict::Continue));
+        }
+        let Verdict::Fail(fault) = full.on_request(&mut exchange, &Offline).await else { panic!("full") };
+        assert_eq!(fault.reason, Reason::ConcurrencyLimited);
+    }
+    assert_eq!(left(&gives).await, 10);
+    assert_eq!(left(&counts).await, 6);
+}
+
+#[tokio::test]
+async fn those_who_ask_most_are_shown_without_their_secrets_and_all_can_be_forgotten() {
+    let open = named("open", &["2/hour"], |_| {});
+    // One in sixteen is counted.
+    for _ in 0..32 {
+        passes(&open, from("10.0.0.1", None)).await;
+    }
+    let top = open.state.top(5);
+    assert_eq!((top[0].kind, &*top[0].name), ("address", "10.0.0.1"));
+    assert!(top[0].asked >= 16 && top[0].view.unwrap().remaining == 0, "{top:?}");
+    open.state.reset().await.unwrap();
+    assert!(open.state.top(5).is_empty());
+    assert_eq!(left(&open).await, 2);
+    let secret = filter(RateLimitPlan { by: vec![KeyPart::Credential], ..plan(&["2/hour"]) });
+    for _ in 0..16 {
+        passes(&secret, from("10.0.0.1", Some("ada"))).await;
+    }
+    let top = secret.state.top(5);
+    assert_eq!(top[0].kind, "credential");
+    assert!(top[0].name.starts_with('#') && !top[0].name.contains("ada"), "{top:?}");
 }
 
 #[tokio::test]

@@ -61,6 +61,7 @@ pub(super) fn routes(
             index,
             matching,
             action,
+            importance: config.importance,
             traffic,
             policies,
             authentication,

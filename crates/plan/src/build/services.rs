@@ -1,5 +1,6 @@
 //! Services: defaults, and what does not fit together inside one.
 
+mod adaptive;
 mod balance;
 mod breaker;
 mod health;
@@ -79,6 +80,12 @@ fn service(
         pool: config.pool.clone(),
         timeouts: timeouts(&config.timeouts, &UpstreamTimeoutsConfig::default()),
         retries: retries::retries(document, &path.key("retries"), &config.retries, findings),
+        adaptive_concurrency: adaptive::adaptive(
+            document,
+            &path.key("adaptive_concurrency"),
+            config,
+            findings,
+        ),
         breaker: config
             .breaker
             .as_ref()

@@ -1,17 +1,21 @@
 //! `rate_limit` and `rate_limits` in the plan.
 
+mod keys;
+
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use torana_config::written::{
-    CostForm, LimitHeaders, LimitKey, LimitKeyForm, LimitMode, MissingKey, NamedKey, RateLimitConfig,
-    RateLimitForm, StoreFailure, WindowConfig, WindowKind,
+    CostForm, LimitHeaders, LimitKey, LimitKeyForm, LimitMode, MissingKey, RateLimitConfig, RateLimitForm,
+    StoreFailure, WindowConfig, WindowKind,
 };
 use torana_config::{Document, Finding, Path};
+use torana_expression::Expression;
 use torana_types::{Rate, RatePeriod, TimeSpan};
 
 use super::PolicyPlan;
 use crate::{fingerprint, text};
+use keys::{expressions, key_paths, keys};
 
 /// The most windows that are decided together.
 const MOST_WINDOWS: usize = 8;
@@ -97,6 +101,10 @@ pub enum KeyPart {
     Claim(Arc<str>),
     /// Everybody who asks for this path.
     Path(Arc<str>),
+    /// What stands in the path where the route's pattern has this name.
+    Parameter(Arc<str>),
+    /// The value of an expression, a text.
+    Expression(Expression),
 }
 
 /// What a request takes.
@@ -122,8 +130,11 @@ impl RateLimitPlan {
     /// Whether the limit needs no caller, and so can come before credentials are looked at.
     #[must_use]
     pub fn needs_no_caller(&self) -> bool {
-        let by_caller = |part: &KeyPart| {
-            matches!(part, KeyPart::Consumer | KeyPart::Credential | KeyPart::Group | KeyPart::Claim(_))
+        let by_caller = |part: &KeyPart| match part {
+            KeyPart::Expression(expression) => expression.asks_who_calls(),
+            part => {
+                matches!(part, KeyPart::Consumer | KeyPart::Credential | KeyPart::Group | KeyPart::Claim(_))
+            }
         };
         !self.by.iter().any(by_caller)
     }
@@ -150,7 +161,12 @@ pub(crate) fn plan(
         let help = "a client is usually a /64";
         find(&path.key("ipv6_prefix"), "bad-value", "an IPv6 address has 128 bits", help);
     }
-    let by = keys(path, &config, &mut find);
+    let expressions = expressions(document, path, &config, findings);
+    let mut find = |path: &Path, code: &'static str, message: &str, help: &str| {
+        findings
+            .push(Finding::error(code, message.to_owned()).at(document.span_at(path)).help(help.to_owned()));
+    };
+    let by = keys(path, &config, expressions, &mut find);
     let cost = cost(&config.cost);
     let fields = [("request_header", &cost.request_header), ("response_header", &cost.response_header)];
     for (key, name) in fields {
@@ -309,58 +325,6 @@ fn longer_is_not_less(place: &Path, windows: &[WindowPlan], find: Find<'_>) {
             let message = format!("{} allows less than {} does in a shorter time", other.rate, one.rate);
             find(place, "longer-is-less", &message, "the limit of a longer period is the larger one");
         }
-    }
-}
-
-fn key_paths(path: &Path, config: &RateLimitConfig) -> Vec<Path> {
-    let by = path.key("by");
-    let many = matches!(config.by, torana_config::written::OneOrMany::Many(_));
-    let place = |index| if many { by.index(index) } else { by.clone() };
-    (0..config.by.as_slice().len()).map(place).collect()
-}
-
-fn keys(path: &Path, config: &RateLimitConfig, find: Find<'_>) -> Vec<KeyPart> {
-    let mut parts = Vec::new();
-    for (form, place) in config.by.as_slice().iter().zip(key_paths(path, config)) {
-        let part = match form {
-            LimitKeyForm::Word(word) => Some(word_part(*word)),
-            LimitKeyForm::Named(named) => named_part(named),
-        };
-        match part {
-            Some(part) if !parts.contains(&part) => parts.push(part),
-            Some(_) => {}
-            None => {
-                let help = "write `{ header: X-Tenant }` or the like, or several in a list";
-                find(
-                    &place,
-                    "bad-key",
-                    "exactly one of `header`, `claim` and `path` says who is counted",
-                    help,
-                );
-            }
-        }
-    }
-    parts
-}
-
-const fn word_part(word: LimitKey) -> KeyPart {
-    match word {
-        LimitKey::ConsumerOrAddress | LimitKey::Consumer => KeyPart::Consumer,
-        LimitKey::Credential => KeyPart::Credential,
-        LimitKey::Group => KeyPart::Group,
-        LimitKey::Address => KeyPart::Address,
-        LimitKey::Route => KeyPart::Route,
-        LimitKey::Service => KeyPart::Service,
-        LimitKey::Everybody => KeyPart::Everybody,
-    }
-}
-
-fn named_part(named: &NamedKey) -> Option<KeyPart> {
-    match (&named.header, &named.claim, &named.path) {
-        (Some(header), None, None) => Some(KeyPart::Header(header.as_str().into())),
-        (None, Some(claim), None) => Some(KeyPart::Claim(claim.as_str().into())),
-        (None, None, Some(path)) => Some(KeyPart::Path(path.as_str().into())),
-        _ => None,
     }
 }
 

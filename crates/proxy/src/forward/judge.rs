@@ -8,12 +8,13 @@ use super::nanos_since_start;
 use crate::resilience::{UpstreamBreaker, UpstreamHealth};
 use crate::upstream::Upstream;
 use std::time::Duration;
-use torana_balance::{Admission, Finding, Outcome};
+use torana_balance::{Admission, Admitted, Finding, Outcome};
 use torana_fault::{Fault, Reason, Retry};
 
 /// Judges one try.
 #[derive(Debug)]
 pub(crate) struct Judge<'a> {
+    adaptive: Option<Admitted<'a>>,
     breaker: Option<(&'a UpstreamBreaker, Admission<'a>)>,
     health: Option<(&'a UpstreamHealth, usize)>,
     answered: bool,
@@ -27,21 +28,26 @@ enum Kind {
 }
 
 impl<'a> Judge<'a> {
-    /// Asks the breaker.
+    /// Asks the breaker, and the bound of what the service can work on.
     ///
     /// # Errors
-    /// It is open: [`Reason::BreakerOpen`] with `Retry-After`.
+    /// It is open: [`Reason::BreakerOpen`] with `Retry-After`; or the bound is reached:
+    /// [`Reason::ServiceSaturated`].
     pub(crate) fn admit(upstream: &'a Upstream) -> Result<Self, Fault> {
         let breaker = match &upstream.breaker {
             Some(rules) => Some((rules, rules.breaker.admit(nanos_since_start).map_err(refusal)?)),
             None => None,
         };
-        Ok(Self { breaker, health: None, answered: false })
+        let adaptive = match &upstream.adaptive {
+            Some(limit) => Some(limit.admit(nanos_since_start()).ok_or_else(saturated)?),
+            None => None,
+        };
+        Ok(Self { adaptive, breaker, health: None, answered: false })
     }
 
     /// One who has nothing to tell, in place of one that judges elsewhere.
     pub(super) const fn silent() -> Self {
-        Self { breaker: None, health: None, answered: false }
+        Self { adaptive: None, breaker: None, health: None, answered: false }
     }
 
     /// The endpoint is chosen.
@@ -54,6 +60,9 @@ impl<'a> Judge<'a> {
     /// The head of an answer came, this long after the request began to be sent.
     pub(crate) fn head(&mut self, status: u16, latency: Duration, now_nanos: u64) {
         self.answered = true;
+        if let Some(admitted) = self.adaptive.take() {
+            admitted.answered(nanos_since_start());
+        }
         if let Some((rules, admission)) = self.breaker.take() {
             let outcome = if rules.statuses.contains(status) {
                 Outcome::Failure
@@ -75,7 +84,12 @@ impl<'a> Judge<'a> {
 
     /// The try failed. `uploaded`: the whole request was sent, so that only the service can be late.
     pub(crate) fn fault(&mut self, fault: &Fault, uploaded: bool) {
+        let adaptive = self.adaptive.take();
         let Some(kind) = kind(fault, uploaded) else { return };
+        // A connection that fails says nothing about how much the service can do.
+        if let (Some(admitted), Kind::Timeout) = (adaptive, kind) {
+            admitted.answered(nanos_since_start());
+        }
         if let Some((rules, admission)) = self.breaker.take() {
             let counts = match kind {
                 Kind::Connection => rules.connections,
@@ -107,6 +121,10 @@ fn kind(fault: &Fault, uploaded: bool) -> Option<Kind> {
         Reason::UpstreamFirstByteTimeout | Reason::TotalTimeout => uploaded.then_some(Kind::Timeout),
         _ => None,
     }
+}
+
+fn saturated() -> Fault {
+    Fault::new(Reason::ServiceSaturated).with_field("Retry-After", "1".into())
 }
 
 fn refusal(refused: torana_balance::Refused) -> Fault {

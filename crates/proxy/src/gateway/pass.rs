@@ -56,6 +56,9 @@ impl Gateway {
         };
         let route = route.ok_or(Fault::new(Reason::NoRoute))?;
         passage.record.route.set(Some(route));
+        if let Some(random) = self.queue.sheds(route.importance, || self.ids.word()) {
+            return Err(self.shared.overload.shed(route.importance, random));
+        }
         let mut responder = RouteResponder::new(passage, route);
         let outside = Lent { gateway: self, pipeline, timer: passage.timer };
         let asked = admit::ask(route, exchange, body, &outside, &mut responder.reached, |_, _| {}).await;

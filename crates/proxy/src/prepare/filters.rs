@@ -10,7 +10,7 @@ use torana_filters::{
     Filter, IpRestrictionFilter, LimiterState, RateLimitFilter, RedisStore, RequestSizeFilter,
     RequiredHeadersFilter, ReservedFields, RolesFilter, SecurityHeadersFilter,
 };
-use torana_plan::{AuthenticationPlan, Plan, PolicyPlan, RoutePlan};
+use torana_plan::{AuthenticationPlan, Plan, PolicyPlan, RateLimitPlan, RoutePlan};
 
 /// The limits in force, each once however many routes share it.
 #[derive(Default)]
@@ -26,9 +26,10 @@ impl Limiters {
         Self { store, ..Self::default() }
     }
 
-    fn add(&mut self, id: &Arc<str>, state: &Arc<LimiterState>) {
+    fn add(&mut self, plan: &Arc<RateLimitPlan>, state: &Arc<LimiterState>) {
         if self.known.insert(Arc::as_ptr(state)) {
-            self.all.push(Limiter { id: Arc::clone(id), state: Arc::clone(state) });
+            let (id, plan) = (Arc::clone(&plan.id), Arc::clone(plan));
+            self.all.push(Limiter { id, plan, state: Arc::clone(state) });
         }
     }
 }
@@ -59,8 +60,10 @@ pub(super) fn filter(
             let state = registry
                 .limiters
                 .get_or(Arc::clone(plan), || LimiterState::new(plan, limiters.store.as_deref()));
-            limiters.add(&plan.id, &state);
-            Filter::RateLimit(RateLimitFilter::prepare(plan, state, &route.name, service))
+            limiters.add(plan, &state);
+            let limits = route.policies.iter().filter(|one| matches!(one.policy, PolicyPlan::RateLimit(_)));
+            let filter = RateLimitFilter::prepare(plan, state, &route.name, &route.matching.path, service);
+            Filter::RateLimit(filter.beside_others(limits.count() > 1))
         }
     }
 }

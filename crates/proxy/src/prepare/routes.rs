@@ -25,6 +25,7 @@ pub(super) fn route(
         metrics: metrics.route(&planned.name, service),
         traffic: traffic(planned, plan, registry, metrics),
         name: Arc::clone(&planned.name),
+        importance: super::overload::importance(planned.importance),
         filters: planned
             .policies
             .iter()

@@ -14,7 +14,9 @@ use health::Asked;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use torana_balance::{Algorithm, Balancer, Endpoint as Weighted, EndpointLoad};
+use torana_balance::{
+    AdaptiveLimit, Algorithm, Balancer, Endpoint as Weighted, EndpointLoad, GradientSettings,
+};
 use torana_config::written::{Balance, UpstreamProtocol};
 use torana_plan::{BalanceAlgorithm, HostHeader, ServicePlan};
 use torana_transport::h2::UpstreamHttp2;
@@ -72,6 +74,7 @@ pub(super) fn upstream(
     let mut upstream = Upstream::new(Arc::clone(name), balancer, endpoints);
     upstream.host = host(&service.host);
     upstream.retries = retries::policy(service, registry);
+    upstream.adaptive = adaptive(service, registry);
     upstream.breaker = service.breaker.as_ref().map(|plan| breaker::breaker(name, plan, registry));
     upstream.health =
         service.health.as_ref().map(|plan| health::health(service, plan, &asked, known, registry));
@@ -83,6 +86,21 @@ pub(super) fn upstream(
     let upstream = Arc::new(upstream);
     registry.upstreams.keep(Arc::clone(name), &upstream);
     Ok(upstream)
+}
+
+/// A bound that was learnt stays learnt over reloads.
+fn adaptive(service: &ServicePlan, registry: &mut Registry) -> Option<Arc<AdaptiveLimit>> {
+    let plan = service.adaptive_concurrency?;
+    let settings = GradientSettings {
+        min: plan.min.get(),
+        max: plan.max.get(),
+        start: plan.start.get(),
+        headroom_percent: plan.headroom.as_percent(),
+        window: plan.window.as_duration(),
+        remeasure: plan.remeasure.as_duration(),
+    };
+    let key = (Arc::clone(&service.name), settings);
+    Some(registry.adaptive.get_or(key, || AdaptiveLimit::new(settings)))
 }
 
 fn endpoint_settings(service: &ServicePlan) -> EndpointSettings {

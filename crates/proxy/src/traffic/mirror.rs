@@ -100,14 +100,29 @@ pub(crate) async fn copy(
     let content = match body.held() {
         Some(held) => held.clone(),
         None if exchange.request.framing == BodyFraming::None => Bytes::new(),
-        None => body.hold(mirror.body).await?,
+        None => {
+            if let BodyFraming::Length(length) = exchange.request.framing {
+                body.keep(length).await?;
+            }
+            match body.held() {
+                Some(held) => held.clone(),
+                None => {
+                    mirror.counts.skipped.fetch_add(1, Ordering::Relaxed);
+                    return Ok(());
+                }
+            }
+        }
+    };
+    let Ok(reserved) = body.reserve(content.len()) else {
+        mirror.counts.skipped.fetch_add(1, Ordering::Relaxed);
+        return Ok(());
     };
     let (request, upstream, pools) = (duplicate(&exchange.request)?, Arc::clone(upstream), Rc::clone(pools));
     copies.0.set(copies.0.get().saturating_add(1));
     let under_way = UnderWay(Rc::clone(&copies.0));
     let (timeout, counts) = (mirror.timeout, Arc::clone(&mirror.counts));
     tokio::task::spawn_local(async move {
-        let _under_way = under_way;
+        let _held = (under_way, reserved);
         let result = send(request, &content, &upstream, &pools, timeout, random).await;
         let count = if result.is_ok() { &counts.sent } else { &counts.failed };
         count.fetch_add(1, Ordering::Relaxed);

@@ -168,6 +168,31 @@ impl PathPattern {
         if matched { found } else { Vec::new() }
     }
 
+    /// Writes the named part of a path that matches, still percent-encoded; `false`: there is none.
+    #[must_use]
+    pub fn parameter(&self, path: &[u8], wanted: &str, room: &mut Vec<u8>) -> bool {
+        let mut there = false;
+        let matched = self.capture(path, &mut |name, value| {
+            if name == wanted {
+                room.extend_from_slice(value);
+                there = true;
+            }
+        });
+        matched && there
+    }
+
+    /// Whether the pattern names such a part.
+    #[must_use]
+    pub fn names(&self, wanted: &str) -> bool {
+        let is = |name: &Option<Box<str>>| name.as_deref() == Some(wanted);
+        self.segments.iter().any(|segment| matches!(segment, Segment::One(name) if is(name)))
+            || match &self.ending {
+                Ending::End => false,
+                Ending::Rest(name) => is(name),
+                Ending::Regex(regex) => regex.names(wanted),
+            }
+    }
+
     fn capture(&self, path: &[u8], found: &mut dyn FnMut(&str, &[u8])) -> bool {
         if let Ending::Regex(regex) = &self.ending {
             return regex.capture(path, found);

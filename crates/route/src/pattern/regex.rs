@@ -56,6 +56,11 @@ impl AnchoredRegex {
         self.compiled.is_match(text)
     }
 
+    /// Whether a group has this name.
+    pub(crate) fn names(&self, wanted: &str) -> bool {
+        self.compiled.capture_names().flatten().any(|name| name == wanted)
+    }
+
     /// Whether the whole text matches; tells each named group.
     pub(crate) fn capture(&self, text: &[u8], found: &mut dyn FnMut(&str, &[u8])) -> bool {
         if self.compiled.captures_len() == 1 {

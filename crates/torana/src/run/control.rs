@@ -1,11 +1,15 @@
 //! What the admin pages see.
 
 use serde_json::{Map, Value, json};
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use torana_admin::{Control, Readiness};
+use torana_admin::{Changed, Control, Permission, Readiness};
 use torana_observe::Metrics;
-use torana_proxy::{Shared, services};
+use torana_proxy::{Chores, Reset, Shared, limits, one_limit, overload, reset_limit, services};
+use torana_types::Secret;
+use tracing::info;
 
 /// What a reload did not change although the file did.
 #[derive(Debug)]
@@ -38,11 +42,20 @@ pub(super) struct State {
     configuration: Mutex<Known>,
     pub(super) metrics: Arc<Metrics>,
     shared: Weak<Shared>,
+    chores: Chores,
+    token: Mutex<Option<Secret>>,
 }
 
 impl State {
-    pub(super) fn new(metrics: Arc<Metrics>, shared: Weak<Shared>) -> Arc<Self> {
-        Arc::new(Self { phase: AtomicU8::new(STARTING), configuration: Mutex::default(), metrics, shared })
+    pub(super) fn new(metrics: Arc<Metrics>, shared: Weak<Shared>, chores: Chores) -> Arc<Self> {
+        Arc::new(Self {
+            phase: AtomicU8::new(STARTING),
+            configuration: Mutex::default(),
+            metrics,
+            shared,
+            chores,
+            token: Mutex::default(),
+        })
     }
 
     pub(super) fn ready(&self) {
@@ -55,7 +68,14 @@ impl State {
 
     /// A configuration came into force, all but these keys: they stay as they are until a successor takes
     /// over.
-    pub(super) fn configured(&self, mut written: Value, listening: Vec<String>, fixed: &[&'static str]) {
+    pub(super) fn configured(
+        &self,
+        mut written: Value,
+        listening: Vec<String>,
+        fixed: &[&'static str],
+        token: Option<&Secret>,
+    ) {
+        *self.token.lock().unwrap_or_else(PoisonError::into_inner) = token.cloned();
         let mut known = self.configuration.lock().unwrap_or_else(PoisonError::into_inner);
         let mut waiting = Map::new();
         if let Some(members) = written.as_object_mut() {
@@ -100,6 +120,46 @@ impl Control for State {
     fn services(&self) -> String {
         let services = self.shared.upgrade().map(|shared| services(&shared)).unwrap_or_default();
         let mut text = format!("{services:#}");
+        text.push('\n');
+        text
+    }
+
+    fn limits(&self) -> String {
+        let shown = self.shared.upgrade().map(|shared| limits(&shared)).unwrap_or_default();
+        format!("{shown:#}\n")
+    }
+
+    fn limit(&self, id: &str) -> Option<String> {
+        let shown = one_limit(&*self.shared.upgrade()?, id)?;
+        Some(format!("{shown:#}\n"))
+    }
+
+    fn may_change(&self, token: Option<&str>) -> Permission {
+        let known = self.token.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&*known, token) {
+            (None, _) => Permission::Nobody,
+            // Compared in the same time whatever the first difference is.
+            (Some(known), Some(shown)) if *known == Secret::new(shown) => Permission::Granted,
+            _ => Permission::Wrong,
+        }
+    }
+
+    fn reset_limit<'a>(&'a self, id: &'a str) -> Pin<Box<dyn Future<Output = Changed> + Send + 'a>> {
+        Box::pin(async move {
+            let Some(shared) = self.shared.upgrade() else { return Changed::Unknown };
+            let reset = reset_limit(&shared, &self.chores, id).await;
+            info!("the limit {id} was reset by an administrator: {reset:?}");
+            match reset {
+                Reset::Done => Changed::Done,
+                Reset::Unknown => Changed::Unknown,
+                Reset::StoreAway => Changed::StoreAway,
+            }
+        })
+    }
+
+    fn overload(&self) -> String {
+        let shown = self.shared.upgrade().map(|shared| overload(&shared)).unwrap_or_default();
+        let mut text = format!("{shown:#}");
         text.push('\n');
         text
     }

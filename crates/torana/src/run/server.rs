@@ -11,13 +11,17 @@ use std::sync::Arc;
 use std::time::Duration;
 use torana_observe::Metrics;
 use torana_plan::{ListenerPlan, Plan};
-use torana_proxy::{Chores, Ended, Registry, Report, Shared, WorkerHandle, prepare, start_worker};
+use torana_proxy::{
+    Chores, Ended, Registry, Report, Shared, WorkerHandle, prepare, return_leases, start_worker,
+};
 use torana_transport::handover::Inherited;
 use torana_types::ListenAddr;
 use tracing::{error, info};
 
 /// How long the last lines of the access log may take.
 const LAST_LINES: Duration = Duration::from_secs(2);
+/// How long the return of leased permits may take; what is left ends by itself.
+const RETURNING: Duration = Duration::from_secs(1);
 /// How long a drain waits for its workers to take notice of it.
 const NOTICE: Duration = Duration::from_secs(1);
 
@@ -76,14 +80,15 @@ impl Server {
         settings.apply(&mut plan);
         let metrics = Metrics::new();
         let chores = Chores::start().context("cannot start a thread")?;
-        let mut registry = Registry::with_chores(chores);
+        let mut registry = Registry::with_chores(chores.clone());
         let pipeline = prepare(&plan, &mut registry, &metrics)?;
         let count = plan.settings.workers.map_or_else(cores, |workers| usize::from(workers.get()));
         let sockets = listeners::open(&addresses(&plan), plan.settings.admin, count, inherited)?;
         let shared = Shared::new(pipeline, Arc::clone(&metrics));
         metrics.set_source(Box::new(Report::new(Arc::downgrade(&shared))));
-        let state = State::new(Arc::clone(&metrics), Arc::downgrade(&shared));
-        state.configured(redacted, urls(&sockets.addresses, &plan), &[]);
+        let state = State::new(Arc::clone(&metrics), Arc::downgrade(&shared), chores);
+        let token = plan.settings.admin_token.as_ref();
+        state.configured(redacted, urls(&sockets.addresses, &plan), &[], token);
         let admin = sockets.admin.map(|listener| Admin::start(listener, &state)).transpose()?;
         let mut workers = Vec::with_capacity(count);
         for (number, listeners) in sockets.of_workers.into_iter().enumerate() {
@@ -162,7 +167,8 @@ impl Server {
         ];
         let needs_restart: Vec<&str> =
             fixed.iter().filter(|(_, changed)| *changed).map(|(what, _)| *what).collect();
-        self.state.configured(redacted, urls(&self.addresses, &plan), &needs_restart);
+        let token = plan.settings.admin_token.as_ref();
+        self.state.configured(redacted, urls(&self.addresses, &plan), &needs_restart, token);
         // What did not take effect is compared with what is in force the next time too.
         let (admin, workers) = (old.admin, old.workers);
         self.plan = plan;
@@ -216,6 +222,13 @@ impl Server {
         let ended = tokio::task::spawn_blocking(join).await.unwrap_or_default();
         if ended.contains(&Ended::Panicked) {
             error!("a worker has ended by a mistake of its own");
+        }
+        if let Some(chores) = self.registry.chores() {
+            // Others may use at once what this gateway does not need any more.
+            let returned = return_leases(&self.shared, chores, RETURNING).await;
+            if returned > 0 {
+                info!("returned {returned} leased permits to the store");
+            }
         }
         let log = self.registry.access_log().cloned();
         let written = match log {

@@ -61,6 +61,8 @@ failures! {
     RefusedByPeer, "refused_by_peer";
     /// A trusted proxy did not begin with a valid PROXY header, or somebody else did.
     ProxyHeader, "proxy_header";
+    /// The client's address has as many connections as it may.
+    Crowded, "crowded";
     /// The peer breaks the protocol.
     Protocol, "protocol";
 }

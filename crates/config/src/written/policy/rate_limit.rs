@@ -192,6 +192,12 @@ pub struct NamedKey {
     /// This claim of the credential.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claim: Option<String>,
+    /// What stands in the path where the route's pattern names it: `{tenant}`, `{rest...}`, a named group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<String>,
+    /// The value of an expression (CEL) over the request and its caller; its kind is text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expression: Option<String>,
     /// Everybody who asks for exactly this path together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,

@@ -149,13 +149,13 @@ async fn who_floods_after_the_last_answer_is_cut_off_by_bytes() {
 }
 
 #[test]
-fn spare_heads_and_outputs_are_bounded_in_number_and_size() {
+fn spare_outputs_are_bounded_in_number_and_size() {
     for _ in 0..3 * KEPT {
-        keep(RequestHead::default(), Vec::with_capacity(KEPT_BYTES + 1));
+        keep(Vec::with_capacity(KEPT_BYTES + 1));
     }
     SPARE.with_borrow(|spare| assert_eq!(spare.len(), 0, "too large to be kept"));
     for _ in 0..3 * KEPT {
-        keep(RequestHead::default(), Vec::with_capacity(1_000));
+        keep(Vec::with_capacity(1_000));
     }
     SPARE.with_borrow(|spare| assert_eq!(spare.len(), KEPT));
 }

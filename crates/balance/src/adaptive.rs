@@ -1,0 +1,198 @@
+//! A learnt bound of the requests that a service works on, shared by all workers and routes that use it.
+//!
+//! A request costs a few atomics and no lock; the lock of what is learnt is taken once a window, by whoever ends
+//! it, and nobody waits for it. What a request teaches is the time until its answer began: from then on it does
+//! not count as under way any more, so that streams may last.
+
+use crate::gradient::{Gradient, GradientSettings, WindowSample};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+/// A window with fewer answers says nothing yet.
+const LEAST_ANSWERS: u64 = 10;
+
+/// See the module.
+#[derive(Debug)]
+pub struct AdaptiveLimit {
+    window_nanos: u64,
+    limit: AtomicU32,
+    under_way: AtomicU32,
+    refused: AtomicU64,
+    /// Of the window.
+    most: AtomicU32,
+    answers: AtomicU64,
+    taken_nanos: AtomicU64,
+    ends_at: AtomicU64,
+    learnt: Mutex<Gradient>,
+}
+
+/// A request under way; its place is given back when this is dropped.
+#[derive(Debug)]
+pub struct Admitted<'a> {
+    limit: &'a AdaptiveLimit,
+    began: u64,
+}
+
+impl AdaptiveLimit {
+    /// A limit that has learnt nothing.
+    #[must_use]
+    pub fn new(settings: GradientSettings) -> Self {
+        let gradient = Gradient::new(settings);
+        Self {
+            window_nanos: u64::try_from(settings.window.as_nanos()).unwrap_or(u64::MAX),
+            limit: AtomicU32::new(gradient.limit()),
+            under_way: AtomicU32::new(0),
+            refused: AtomicU64::new(0),
+            most: AtomicU32::new(0),
+            answers: AtomicU64::new(0),
+            taken_nanos: AtomicU64::new(0),
+            ends_at: AtomicU64::new(0),
+            learnt: Mutex::new(gradient),
+        }
+    }
+
+    /// A place for a request, unless as many are under way as the service can work on.
+    #[must_use]
+    pub fn admit(&self, now_nanos: u64) -> Option<Admitted<'_>> {
+        let limit = self.limit.load(Ordering::Relaxed);
+        let entered = self.under_way.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |under_way| {
+            (under_way < limit).then(|| under_way.saturating_add(1))
+        });
+        match entered {
+            Ok(before) => {
+                let now = before.saturating_add(1);
+                if now > self.most.load(Ordering::Relaxed) {
+                    self.most.fetch_max(now, Ordering::Relaxed);
+                }
+                Some(Admitted { limit: self, began: now_nanos })
+            }
+            Err(_) => {
+                // All of it is wanted, whatever was under way.
+                self.most.fetch_max(limit, Ordering::Relaxed);
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                None
+            }
+        }
+    }
+
+    /// The limit now.
+    #[must_use]
+    pub fn limit(&self) -> u32 {
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// Requests under way.
+    #[must_use]
+    pub fn under_way(&self) -> u32 {
+        self.under_way.load(Ordering::Relaxed)
+    }
+
+    /// Requests that found no place.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    fn answered(&self, taken: u64, now: u64) {
+        self.taken_nanos.fetch_add(taken, Ordering::Relaxed);
+        let answers = self.answers.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        if answers < LEAST_ANSWERS || now < self.ends_at.load(Ordering::Relaxed) {
+            return;
+        }
+        let Ok(mut learnt) = self.learnt.try_lock() else { return };
+        // Somebody else may have ended it just before.
+        if now < self.ends_at.load(Ordering::Relaxed) {
+            return;
+        }
+        let first = self.ends_at.swap(now.saturating_add(self.window_nanos), Ordering::Relaxed) == 0;
+        let (answers, taken) =
+            (self.answers.swap(0, Ordering::Relaxed), self.taken_nanos.swap(0, Ordering::Relaxed));
+        let most = self.most.swap(self.under_way(), Ordering::Relaxed);
+        let mean = taken.checked_div(answers).filter(|_| !first);
+        let Some(mean) = mean else { return };
+        let taken = Duration::from_nanos(mean);
+        learnt.learn(&WindowSample { taken, most_under_way: most, now: Duration::from_nanos(now) });
+        self.limit.store(learnt.limit(), Ordering::Relaxed);
+    }
+}
+
+impl Admitted<'_> {
+    /// The answer has begun, or was waited for in vain. Requests that say nothing about the service's speed are
+    /// only dropped.
+    pub fn answered(self, now_nanos: u64) {
+        self.limit.answered(now_nanos.saturating_sub(self.began), now_nanos);
+    }
+}
+
+impl Drop for Admitted<'_> {
+    fn drop(&mut self) {
+        self.limit.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(start: u32) -> GradientSettings {
+        GradientSettings {
+            min: 2,
+            max: 100,
+            start,
+            headroom_percent: 25,
+            window: Duration::from_millis(100),
+            remeasure: Duration::from_secs(1_000),
+        }
+    }
+
+    #[test]
+    fn no_more_are_under_way_than_the_limit_and_places_come_back() {
+        let limit = AdaptiveLimit::new(settings(2));
+        let first = limit.admit(0).unwrap();
+        let _second = limit.admit(0).unwrap();
+        assert!(limit.admit(0).is_none());
+        drop(first);
+        assert!(limit.admit(0).is_some());
+        assert_eq!((limit.limit(), limit.under_way(), limit.refused()), (2, 1, 1));
+    }
+
+    #[test]
+    fn answers_that_take_longer_shrink_it_to_its_least_and_quick_ones_let_it_grow() {
+        let limit = AdaptiveLimit::new(settings(50));
+        let mut now = 0_u64;
+        let mut round = |millis: u64, rounds: u32| {
+            for _ in 0..rounds {
+                let admitted: Vec<_> = std::iter::from_fn(|| limit.admit(now)).collect();
+                now += millis * 1_000_000;
+                admitted.into_iter().for_each(|one| one.answered(now));
+            }
+            limit.limit()
+        };
+        assert!(round(20, 200) > 90);
+        assert!(round(500, 60) < 10);
+        assert!(round(20, 400) > 90);
+        assert_eq!(limit.under_way(), 0);
+    }
+
+    #[test]
+    fn threads_never_exceed_it() {
+        let limit = AdaptiveLimit::new(GradientSettings { max: 4, ..settings(4) });
+        let worst = AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            for thread in 0..8_u64 {
+                let (limit, worst) = (&limit, &worst);
+                scope.spawn(move || {
+                    for number in 0..2_000_u64 {
+                        let now = (number * 8 + thread) * 1_000_000;
+                        let Some(place) = limit.admit(now) else { continue };
+                        worst.fetch_max(limit.under_way(), Ordering::Relaxed);
+                        place.answered(now + 1_000_000);
+                    }
+                });
+            }
+        });
+        assert!(worst.into_inner() <= 4);
+        assert_eq!(limit.under_way(), 0);
+    }
+}

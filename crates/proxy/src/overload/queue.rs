@@ -1,0 +1,69 @@
+//! How long work waits for its turn on a worker.
+//!
+//! A task asks to be woken every few milliseconds. By how much it is late is how long anything waits that becomes
+//! ready on this worker: connections to accept, heads to read, answers to relay.
+
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::time::{Instant, sleep, sleep_until};
+use torana_limit::{Importance, Pressure, QueueDelay, sheds};
+
+/// Between two measurements.
+const TICK: Duration = Duration::from_millis(10);
+/// How often is looked whether anything is to be measured.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What a worker knows of its queue. Written by that worker alone, read by whoever shows it.
+#[derive(Debug, Default)]
+pub(crate) struct WorkerQueue {
+    level: AtomicU16,
+    delay_nanos: AtomicU64,
+}
+
+impl WorkerQueue {
+    /// Whether a request is shed. `random` is asked only under pressure.
+    pub(crate) fn sheds(&self, importance: Importance, random: impl FnOnce() -> u64) -> Option<u64> {
+        let level = self.level.load(Ordering::Relaxed);
+        if level == 0 {
+            return None;
+        }
+        let random = random();
+        sheds(level, importance, random).then_some(random)
+    }
+
+    /// The pressure: 1 sheds all of the least important class, 2 all of the next too, and so on.
+    pub(crate) fn pressure(&self) -> f64 {
+        f64::from(self.level.load(Ordering::Relaxed)) / 256.0
+    }
+
+    /// The last delay.
+    pub(crate) fn delay(&self) -> Duration {
+        Duration::from_nanos(self.delay_nanos.load(Ordering::Relaxed))
+    }
+
+    /// Measures for as long as the worker runs. `rules` says by what, now.
+    pub(crate) async fn watch(&self, rules: impl Fn() -> Option<QueueDelay>) {
+        let start = Instant::now();
+        let mut pressure = Pressure::default();
+        loop {
+            let Some(rules) = rules() else {
+                pressure = Pressure::default();
+                self.tell(&pressure, Duration::ZERO);
+                sleep(LOOK).await;
+                continue;
+            };
+            let now = Instant::now();
+            let due = now.checked_add(TICK).unwrap_or(now);
+            sleep_until(due).await;
+            let now = Instant::now();
+            let delay = now.duration_since(due);
+            pressure.measure(now.duration_since(start), delay, &rules);
+            self.tell(&pressure, delay);
+        }
+    }
+
+    fn tell(&self, pressure: &Pressure, delay: Duration) {
+        self.level.store(pressure.level(), Ordering::Relaxed);
+        self.delay_nanos.store(u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,249 @@
+//! What keeps a gateway within what it can bear, on a whole gateway.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests fail by panicking"
+)]
+
+#[path = "yaml.rs"]
+mod yaml;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use torana_testkit::{Client, Gate, Origin, Reply, Response, eventually};
+use yaml::Running;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+fn hello(limits: &str) -> Running {
+    Running::start(&format!(
+        "access_log: off\nlimits: {{ {limits} }}\nroutes: [{{ path: /, respond: {{ body: hello }} }}]\n"
+    ))
+}
+
+fn get(gateway: &Running, target: &str) -> Response {
+    Client::connect(gateway.address).exchange(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"))
+}
+
+fn served(client: &mut Client) -> bool {
+    client.try_send(GET).is_ok() && client.try_read_response().is_ok_and(|response| response.status == 200)
+}
+
+fn metric(gateway: &Running, line: &str) -> f64 {
+    let page = gateway.metrics.render();
+    let found = page.lines().find_map(|shown| shown.strip_prefix(line)?.trim().parse().ok());
+    found.unwrap_or_else(|| panic!("{line} is not in\n{page}"))
+}
+
+#[test]
+fn connections_beyond_the_bound_are_closed_and_counted_and_places_come_back() {
+    let gateway = hello("connections: 3, connections_per_address: off");
+    let mut open: Vec<_> = (0..3).map(|_| Client::connect(gateway.address)).collect();
+    assert!(open.iter_mut().all(served));
+    assert!(!served(&mut Client::connect(gateway.address)));
+    assert!(metric(&gateway, "torana_connections_refused_total{bound=\"all\"}") >= 1.0);
+    assert!(open.iter_mut().all(served), "those that are open stay");
+    open.pop();
+    eventually(PATIENCE, || served(&mut Client::connect(gateway.address)));
+}
+
+#[test]
+fn one_address_has_only_so_many_and_others_are_not_concerned() {
+    let mut gateway = hello("connections_per_address: 2");
+    let from = |last| Client::connect_from(IpAddr::V4(Ipv4Addr::new(127, 0, 1, last)), gateway.address);
+    let mut open = [from(1), from(1)];
+    assert!(open.iter_mut().all(served));
+    assert!(!served(&mut from(1)));
+    assert!(served(&mut from(2)));
+    assert!(metric(&gateway, "torana_connections_refused_total{bound=\"address\"}") >= 1.0);
+    drop(open);
+    let address = gateway.address;
+    let from = |last| Client::connect_from(IpAddr::V4(Ipv4Addr::new(127, 0, 1, last)), address);
+    eventually(PATIENCE, || served(&mut from(1)));
+    // A proxy that is trusted has connections for many.
+    gateway.reload(
+        "access_log: off\ntrusted_proxies: [127.0.1.1]\nlimits: { connections_per_address: 1 }\n\
+         routes: [{ path: /, respond: { body: hello } }]\n",
+    );
+    let mut many = [from(1), from(1), from(1)];
+    eventually(PATIENCE, || {
+        let all = many.iter_mut().all(served);
+        if !all {
+            many = [from(1), from(1), from(1)];
+        }
+        all
+    });
+}
+
+#[test]
+fn with_a_proxy_header_the_address_that_it_names_counts() {
+    let gateway = Running::start(
+        "access_log: off\nlisten: { address: \":1\", proxy_protocol: [127.0.0.0/8] }\n\
+         limits: { connections_per_address: 1 }\nroutes: [{ path: /, respond: { body: hello } }]\n",
+    );
+    let introduced = |last: u8| {
+        let mut client = Client::connect(gateway.address);
+        let header = format!("PROXY TCP4 203.0.113.{last} 198.51.100.1 4711 443\r\n");
+        client.try_send(header).is_ok().then_some(client)
+    };
+    let mut first = introduced(1).unwrap();
+    assert!(served(&mut first));
+    assert!(!introduced(1).is_some_and(|mut second| served(&mut second)));
+    assert!(introduced(2).is_some_and(|mut other| served(&mut other)));
+    assert!(metric(&gateway, "torana_tls_handshake_errors_total{reason=\"crowded\"}") >= 1.0);
+    drop(first);
+    eventually(PATIENCE, || introduced(1).is_some_and(|mut again| served(&mut again)));
+}
+
+#[test]
+fn bodies_are_kept_for_another_try_only_while_there_is_room_for_them() {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let origin = Origin::respond(move |request| match &*request.target {
+        "/held" => Reply::ok(request.body.len().to_string()).after(&held),
+        _ => Reply::ok(request.body.len().to_string()),
+    });
+    let gateway = Running::start(&format!(
+        "access_log: off\nlimits: {{ buffered_bytes: 1MiB }}\n\
+         services: {{ a: {{ endpoints: [{}], retries: {{ keep_body: 2MiB }} }} }}\n\
+         routes: [{{ path: /*, service: a }}]\n",
+        origin.url()
+    ));
+    let put = |client: &mut Client, target: &str| {
+        client.send(format!("PUT {target} HTTP/1.1\r\nHost: a\r\nContent-Length: 700000\r\n\r\n"));
+        client.send(vec![b'x'; 700_000]);
+    };
+    let mut first = Client::connect(gateway.address);
+    put(&mut first, "/held");
+    eventually(PATIENCE, || metric(&gateway, "torana_buffered_bytes") >= 700_000.0);
+    // What is kept only to be sent once more is streamed instead.
+    let mut second = Client::connect(gateway.address);
+    put(&mut second, "/");
+    assert_eq!(second.read_response().text(), "700000");
+    assert!(metric(&gateway, "torana_buffered_refused_total") >= 1.0);
+    gate.open();
+    assert_eq!(first.read_response().text(), "700000");
+    eventually(PATIENCE, || metric(&gateway, "torana_buffered_bytes") == 0.0);
+    let before = metric(&gateway, "torana_buffered_refused_total");
+    put(&mut second, "/");
+    assert_eq!(second.read_response().text(), "700000");
+    assert!((metric(&gateway, "torana_buffered_refused_total") - before).abs() < 0.5);
+}
+
+#[test]
+fn a_service_is_asked_for_no_more_than_its_bound_at_once() {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let origin = Origin::respond(move |_| Reply::ok("done").after(&held));
+    let text = format!(
+        "access_log: off\nservices:\n  a: {{ endpoints: [{}], adaptive_concurrency: {{ min: 2, start: 2, max: 2 }} }}\n\
+         routes: [{{ path: /*, service: a }}]\n",
+        origin.url()
+    );
+    let mut gateway = Running::start(&text);
+    let mut clients: Vec<_> = (0..2).map(|_| Client::connect(gateway.address)).collect();
+    for client in &mut clients {
+        client.send(GET);
+    }
+    eventually(PATIENCE, || origin.count() == 2);
+    let refused = get(&gateway, "/");
+    assert_eq!((refused.status, refused.header("Retry-After")), (503, Some("1")));
+    assert!(refused.text().contains("service_saturated"), "{}", refused.text());
+    gateway.reload(&format!("{text}\n# the bound and what is under way are kept\n"));
+    assert_eq!(get(&gateway, "/").status, 503);
+    gate.open();
+    assert!(clients.iter_mut().all(|client| client.read_response().text() == "done"));
+    assert_eq!(get(&gateway, "/").status, 200);
+    assert!(metric(&gateway, "torana_adaptive_refused_total{service=\"a\"}") >= 2.0);
+    assert!((metric(&gateway, "torana_adaptive_limit{service=\"a\"}") - 2.0).abs() < 0.1);
+    eventually(PATIENCE, || metric(&gateway, "torana_adaptive_under_way{service=\"a\"}") == 0.0);
+}
+
+/// Each asks for fifty answers at once, again and again.
+fn flood(
+    gateway: &Running,
+    target: &'static str,
+    stop: &Arc<AtomicBool>,
+) -> Vec<std::thread::JoinHandle<()>> {
+    let address = gateway.address;
+    let one = move |stop: Arc<AtomicBool>| {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n").repeat(50);
+        let mut client = Client::connect(address).deadline(PATIENCE);
+        while !stop.load(Ordering::Relaxed) {
+            client.send(&request);
+            for _ in 0..50 {
+                client.read_response();
+            }
+        }
+    };
+    (0..60)
+        .map(|_| {
+            std::thread::spawn({
+                let stop = Arc::clone(stop);
+                move || one(stop)
+            })
+        })
+        .collect()
+}
+
+#[test]
+fn when_work_waits_too_long_the_least_important_is_refused_and_served_again_afterwards() {
+    let gateway = Running::start(
+        "access_log: off\nlimits: { queue_delay: { target: 5ms, interval: 20ms } }\nroutes:\n\
+         - { path: /bulk, importance: low, respond: { body: bulk } }\n\
+         - { path: /pay, importance: critical, respond: { body: paid } }\n",
+    );
+    assert_eq!(get(&gateway, "/bulk").status, 200);
+    let stop = Arc::new(AtomicBool::new(false));
+    let flood = flood(&gateway, "/bulk", &stop);
+    let mut refused = None;
+    let mut client = Client::connect(gateway.address).deadline(PATIENCE);
+    eventually(PATIENCE, || {
+        let answer = client.exchange("GET /bulk HTTP/1.1\r\nHost: a\r\n\r\n");
+        refused = (answer.status == 503).then_some(answer);
+        refused.is_some()
+    });
+    let refused = refused.unwrap();
+    assert!(refused.text().contains("\"overloaded\""), "{}", refused.text());
+    assert!(refused.header("Retry-After").is_some_and(|wait| (1..=3).contains(&wait.parse().unwrap_or(0))));
+    // Some of what is critical always passes.
+    eventually(PATIENCE, || client.exchange("GET /pay HTTP/1.1\r\nHost: a\r\n\r\n").status == 200);
+    assert!(metric(&gateway, "torana_requests_shed_total{importance=\"low\"}") >= 1.0);
+    stop.store(true, Ordering::Relaxed);
+    flood.into_iter().for_each(|thread| thread.join().unwrap());
+    eventually(PATIENCE, || metric(&gateway, "torana_queue_pressure{worker=\"0\"}") == 0.0);
+    assert_eq!(get(&gateway, "/bulk").status, 200);
+}
+
+#[test]
+fn nothing_is_measured_or_refused_unless_it_is_asked_for() {
+    let gateway = hello("");
+    let stop = Arc::new(AtomicBool::new(false));
+    let flood = flood(&gateway, "/", &stop);
+    let mut client = Client::connect(gateway.address).deadline(PATIENCE);
+    for _ in 0..100 {
+        assert_eq!(client.exchange(GET).status, 200);
+    }
+    stop.store(true, Ordering::Relaxed);
+    flood.into_iter().for_each(|thread| thread.join().unwrap());
+    assert!(metric(&gateway, "torana_queue_delay_seconds{worker=\"0\"}") == 0.0);
+}
+
+#[test]
+fn the_state_is_shown() {
+    let gateway = hello("connections: 10, queue_delay: 20ms, buffered_bytes: 1MiB");
+    let mut client = Client::connect(gateway.address);
+    assert!(served(&mut client));
+    let shown = torana_proxy::overload(&gateway.shared);
+    assert_eq!(shown["connections"]["open"], 1);
+    assert_eq!(shown["connections"]["most"], 10);
+    assert_eq!(shown["connections"]["most_per_address"], 5);
+    assert_eq!(shown["queue"]["target_ms"], 20.0);
+    assert_eq!(shown["buffered"]["most"], 1024 * 1024);
+    assert_eq!(shown["queue"]["shed"]["critical"], 0);
+}

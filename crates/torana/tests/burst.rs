@@ -1,0 +1,127 @@
+//! More connections than the process may have, on the built binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests fail by panicking"
+)]
+
+mod process;
+
+use process::{Process, torana};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+use torana_testkit::{Client, eventually};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const BURST: usize = 20_000;
+const THREADS: usize = 4;
+const GET: &str = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+fn file(name: &str, text: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+fn answers(address: SocketAddr, target: &str, source: u8) -> bool {
+    // A port of its own is bound to only where the address is another one: the burst has used up those of the first.
+    let client = match source {
+        1 => Client::connect(address),
+        last => Client::connect_from(IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)), address),
+    };
+    let mut client = client.deadline(PATIENCE);
+    let request = GET.replace(" / ", &format!(" {target} "));
+    client.try_send(request).is_ok()
+        && client.try_read_response().is_ok_and(|response| response.status == 200)
+}
+
+fn number(page: &str, line: &str) -> f64 {
+    page.lines().find_map(|shown| shown.strip_prefix(line)?.trim().parse().ok()).unwrap_or(0.0)
+}
+
+fn raise() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
+    usize::try_from(limit.maximum.unwrap_or(1 << 20)).unwrap()
+}
+
+#[test]
+fn a_burst_of_connections_starves_neither_the_admin_pages_nor_other_addresses_and_is_left_behind() {
+    let held = (raise() - 500).min(BURST) / THREADS;
+    let process = Process::run(&file(
+        "burst.yaml",
+        "access_log: off\nlimits: { connections: 8000, connections_per_address: 5000 }\n\
+         routes: [{ path: /, respond: { body: hello } }]\n",
+    ));
+    let (done, made) = (AtomicBool::new(false), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        let flood = |_| {
+            let mut open = VecDeque::with_capacity(held);
+            for _ in 0..BURST / THREADS {
+                if open.len() >= held {
+                    open.pop_front();
+                }
+                // A full backlog refuses or delays; both are what a burst is.
+                if let Ok(stream) = TcpStream::connect_timeout(&process.address, Duration::from_secs(20)) {
+                    open.push_back(stream);
+                    made.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            open
+        };
+        let floods: Vec<_> = (0..THREADS).map(|number| scope.spawn(move || flood(number))).collect();
+        let probe = scope.spawn(|| {
+            let mut times = 0;
+            while !done.load(Ordering::Relaxed) {
+                assert!(answers(process.admin, "/healthz", 1), "the admin pages answer throughout");
+                assert!(answers(process.address, "/", 9), "another address is served throughout");
+                times += 1;
+            }
+            times
+        });
+        let open: Vec<_> = floods.into_iter().map(|flood| flood.join().unwrap()).collect();
+        // While all that are left stand.
+        eventually(PATIENCE, || answers(process.admin, "/healthz", 1) && answers(process.address, "/", 9));
+        done.store(true, Ordering::Relaxed);
+        assert!(probe.join().unwrap() > 0);
+        drop(open);
+    });
+    assert!(made.into_inner() > 15_000, "a burst came about");
+    let page = || Client::connect(process.admin).exchange(GET.replace(" / ", " /metrics ")).text();
+    let refused = number(&page(), "torana_connections_refused_total{bound=\"address\"}");
+    assert!(refused > 5_000.0, "{refused}");
+    eventually(PATIENCE, || answers(process.address, "/", 1));
+    eventually(PATIENCE, || number(&page(), "torana_connections_open") <= 1.0);
+}
+
+#[test]
+fn without_descriptors_it_waits_and_the_admin_pages_still_answer() {
+    raise();
+    let file = file(
+        "descriptors.yaml",
+        "access_log: off\nworkers: 1\nlimits: { connections: off }\ntimeouts: { head: 10m }\n\
+         routes: [{ path: /, respond: { body: hello } }]\n",
+    );
+    let program = torana();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -n 128; exec \"$0\" run \"$1\" --listen 127.0.0.1:0 --admin 127.0.0.1:0"]);
+    let process = Process::start(shell.arg(program.get_program()).arg(&file));
+    let open: Vec<_> = (0..400).map(|_| TcpStream::connect(process.address).unwrap()).collect();
+    eventually(PATIENCE, || process.log().contains("cannot accept connections"));
+    eventually(PATIENCE, || answers(process.admin, "/healthz", 1));
+    // One attempt in a while, not one after another.
+    let (before, lines) = (std::time::Instant::now(), || process.log().matches("cannot accept").count());
+    let first = lines();
+    eventually(PATIENCE, || lines() > first + 3);
+    let rate = (lines() - first) as f64 / before.elapsed().as_secs_f64();
+    assert!(rate < 100.0, "{rate} a second");
+    drop(open);
+    eventually(PATIENCE, || answers(process.address, "/", 1));
+}
