@@ -21,9 +21,13 @@ const GET: &str = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
 
 /// A gateway with TLS of its own that leads everything to these endpoints.
 fn secured(authority: &Authority, endpoint: &str, service: &str) -> Running {
+    secured_within(authority, endpoint, service, "10s")
+}
+
+fn secured_within(authority: &Authority, endpoint: &str, service: &str, handshake: &str) -> Running {
     let own = authority.issue(&["a.test"]);
     let text = format!(
-        "access_log: off\n\
+        "access_log: off\ntimeouts: {{ handshake: {handshake} }}\n\
          listen: {{ address: \":8443\", tls: {{ certificates: {{ cert: a.pem, key: a.key }} }} }}\n\
          services: {{ s: {{ endpoints: [\"{endpoint}\"]{service} }} }}\nroutes: [{{ path: /*, service: s }}]\n"
     );
@@ -45,7 +49,12 @@ fn a_client_chooses_by_alpn_and_via_names_what_it_chose() {
     let gateway = secured(&authority, &origin.url(), "");
     let options = |protocols: &[&str]| TlsOptions::trusting(&authority).offering(protocols);
     for offered in [&["h2"][..], &["h2", "http/1.1"], &["http/1.1", "h2"]] {
-        let client = Http2Client::try_connect_tls(gateway.address, &options(offered), "a.test").unwrap();
+        let mut client = Http2Client::try_connect_tls(gateway.address, &options(offered), "a.test").unwrap();
+        assert_eq!(
+            client.get("/").status,
+            421,
+            "the authority is the address, not the name of the connection"
+        );
         let answer = client.for_host("a.test").get("/");
         assert_eq!((answer.status, answer.header("via")), (200, Some("1.1 torana")), "{offered:?}");
         assert_eq!(via(&origin).as_deref(), Some("2.0 torana"), "{offered:?}");
@@ -137,4 +146,24 @@ fn plain_http_at_a_port_for_tls_is_told_so_in_words() {
     let answer = client.read_to_end();
     assert!(answer.first() == Some(&21), "{answer:?}");
     assert_eq!(origin.count(), 0);
+}
+
+#[test]
+fn who_does_not_shake_hands_in_time_is_let_go() {
+    let authority = Authority::default();
+    let origin = Origin::always(Reply::ok("never"));
+    let gateway = secured_within(&authority, &origin.url(), "", "300ms");
+    // Not a byte, a record's first byte, and a record that never ends.
+    let beginnings = [&b""[..], b"\x16", b"\x16\x03\x01\x02\x00\x01\x00"];
+    let mut clients = beginnings.map(|beginning| {
+        let mut client = Client::connect(gateway.address).deadline(PATIENCE);
+        client.send(beginning);
+        client
+    });
+    for client in &mut clients {
+        client.expect_closed();
+    }
+    let line = r#"torana_tls_handshake_errors_total{reason="timeout"} 3"#;
+    eventually(PATIENCE, || gateway.metrics.render().contains(line));
+    eventually(PATIENCE, || gateway.metrics.connections().open() == 0);
 }

@@ -126,6 +126,7 @@ impl<'a> ResponseReader<'a> {
             stream,
             timer: self.timer,
             data: Bytes::new(),
+            held: false,
             announced,
             trailers: None,
             ended,
@@ -147,10 +148,15 @@ fn malformed(error: HeadError) -> Fault {
 }
 
 /// A response's body.
+///
+/// The piece that completes an announced length is held back until the upstream has ended the stream: a client
+/// of HTTP/1 takes the response for whole with that piece, and the upstream could still say more.
 pub struct ResponseBody<'a> {
     stream: Option<RecvStream>,
     timer: &'a Timer,
     data: Bytes,
+    /// Whether the data is not to be shown yet.
+    held: bool,
     announced: Option<u64>,
     trailers: Option<HeaderMap>,
     ended: bool,
@@ -197,7 +203,7 @@ fn broken(error: &h2::Error) -> Fault {
 
 impl BodySource for ResponseBody<'_> {
     fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, Fault>> {
-        if !self.data.is_empty() {
+        if !self.data.is_empty() && !self.held {
             return Poll::Ready(Ok(true));
         }
         while !self.ended {
@@ -212,7 +218,10 @@ impl BodySource for ResponseBody<'_> {
                     }
                     if !piece.is_empty() {
                         self.data = piece;
-                        return Poll::Ready(Ok(true));
+                        self.held = self.announced == Some(self.bytes) && !stream.is_end_stream();
+                        if !self.held {
+                            return Poll::Ready(Ok(true));
+                        }
                     }
                 }
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(broken(&error))),
@@ -224,6 +233,7 @@ impl BodySource for ResponseBody<'_> {
                             let detail = "less data than Content-Length announced";
                             return Poll::Ready(Err(Fault::new(Reason::UpstreamClosed).because(detail)));
                         }
+                        self.held = false;
                     }
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(broken(&error))),
                     Poll::Pending => return self.poll_idle(context),
@@ -231,7 +241,7 @@ impl BodySource for ResponseBody<'_> {
                 Poll::Pending => return self.poll_idle(context),
             }
         }
-        Poll::Ready(Ok(false))
+        Poll::Ready(Ok(!self.data.is_empty()))
     }
 
     fn data(&self) -> &[u8] {
