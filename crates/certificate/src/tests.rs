@@ -165,3 +165,20 @@ fn what_a_client_shows_is_put_into_words() {
     assert_eq!(client.fingerprint.len(), 64);
     assert!(ClientCertificate::read(b"nothing").is_err());
 }
+
+#[test]
+fn one_attribute_never_looks_like_two() {
+    let subject = |name: &str| {
+        let parameters = parameters(name, &[], NOW, NOW + 90 * DAY);
+        let certificate = parameters.self_signed(&KeyPair::generate().unwrap()).unwrap();
+        let client = ClientCertificate::read(certificate.der()).unwrap();
+        assert_eq!(client.common_name.as_deref(), Some(name));
+        client.subject
+    };
+    assert_eq!(subject("client-7"), "CN=client-7");
+    assert_eq!(subject("Jörg Müller"), "CN=Jörg Müller");
+    assert_eq!(subject("a, O=Example"), "CN=a\\, O=Example");
+    assert_eq!(subject("a + OU=b"), "CN=a \\+ OU=b");
+    assert_eq!(subject("a\\, O=b"), "CN=a\\\\\\, O=b");
+    assert_eq!(subject("#a;b"), "CN=\\#a\\;b");
+}

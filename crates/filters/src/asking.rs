@@ -1,6 +1,8 @@
 //! Questions to services while a request waits: the target, the sending, and a digest of what was asked.
 
 mod print;
+#[cfg(test)]
+pub(crate) mod scripted;
 mod together;
 
 pub(crate) use print::{Print, Printed};

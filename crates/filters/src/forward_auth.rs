@@ -149,3 +149,6 @@ impl Authenticate for ForwardAuthFilter {
         Ok(Arc::clone(&passed.identity))
     }
 }
+
+#[cfg(test)]
+mod tests;

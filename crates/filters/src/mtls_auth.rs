@@ -190,8 +190,7 @@ impl Authenticate for MtlsAuthFilter {
         let shown = exchange.client_certificate.as_ref();
         let certificate = shown.ok_or_else(|| fault(Reason::CredentialsMissing, "no certificate"))?;
         // A connection may live longer than the certificate that it began with.
-        let ends = u64::try_from(certificate.not_after).unwrap_or(0);
-        if now > ends {
+        if i64::try_from(now).map_or(true, |now| now > certificate.not_after) {
             return Err(fault(Reason::CredentialsExpired, "the certificate has expired"));
         }
         if let Some(known) = self.known.get(certificate.fingerprint.as_bytes(), now) {
@@ -199,8 +198,11 @@ impl Authenticate for MtlsAuthFilter {
         }
         guard.may_try()?;
         let identity = Arc::new(self.identify(certificate, now)?);
-        let until = ends.saturating_add(1);
+        let until = u64::try_from(certificate.not_after).unwrap_or(0).saturating_add(1);
         self.known.insert(certificate.fingerprint.as_bytes(), &identity, until, now);
         Ok(identity)
     }
 }
+
+#[cfg(test)]
+mod tests;

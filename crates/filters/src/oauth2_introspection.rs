@@ -157,3 +157,6 @@ impl Authenticate for OAuth2IntrospectionFilter {
         Ok(Arc::clone(&active.identity))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -387,3 +387,97 @@ fn a_store_is_looked_into_and_what_needs_one_says_so() {
     let found = limit("redis://a", "{ limit: 1/day, burst: 4000000, window: steady }");
     assert!(found.iter().any(|line| line.ends_with("error[too-long]")), "{found:?}");
 }
+
+/// A file with services `a` and `b`, and this policy on a route.
+fn policy(policy: &str) -> Vec<String> {
+    findings(&format!(
+        "services: {{ a: {{ endpoints: [http://a] }}, b: {{ endpoints: [http://b] }} }}\nconsumers: [{{ username: u, keys: [\"${{env:KEY}}\"] }}]\nroutes:\n- path: /x\n  service: a\n  policies:\n    {policy}\n"
+    ))
+}
+
+#[test]
+fn who_is_asked_must_be_there_and_asked_in_a_way_that_can_be() {
+    assert_eq!(policy("forward_auth: { service: b }"), Vec::<String>::new());
+    assert_eq!(
+        policy("forward_auth: { url: \"https://c.test/x?m={method}\" }"),
+        ["1:43 warning[unused-service]"]
+    );
+    let without_b = |rest: &str| policy(&format!("forward_auth: {{ service: b, {rest} }}"));
+    let finds =
+        |written: &str, found: &str| assert!(policy(written).contains(&found.to_owned()), "{written}");
+    finds("forward_auth: { service: bb }", "7:30 error[unknown-service]");
+    finds("forward_auth: {}", "7:19 error[who-is-asked]");
+    finds("forward_auth: { service: b, url: \"http://c.test\" }", "7:19 error[who-is-asked]");
+    for (rest, code) in [
+        ("path: x", "error[bad-target]"),
+        ("path: \"/{pth}\"", "error[bad-target]"),
+        ("path: \"/a#b\"", "error[bad-target]"),
+        ("timeout: 0s", "error[zero-deadline]"),
+        ("refusals: [200]", "error[bad-status]"),
+        ("refusals: [304]", "error[bad-status]"),
+        ("refusals: [500]", "error[bad-status]"),
+        ("request_headers: [Host]", "error[reserved-field]"),
+        ("response_headers: [Content-Length]", "error[reserved-field]"),
+        ("response_headers: [\"*\"]", "error[bad-name]"),
+        ("refusal_headers: [\"a b\"]", "error[bad-name]"),
+        ("cache: { ttl: 500ms }", "error[no-ttl]"),
+        ("request_headers: [\"*\"], cache: {}", "warning[cache-of-nothing]"),
+        ("on_failure: allow", "warning[fails-open]"),
+    ] {
+        let found = without_b(rest);
+        assert!(found.len() == 1 && found[0].ends_with(code), "{rest}: {found:?}");
+    }
+}
+
+#[test]
+fn introspection_is_asked_with_a_secret_that_does_not_stand_in_the_file() {
+    let good = "service: b, client: { id: g, secret: \"${env:KEY}\" }";
+    assert_eq!(policy(&format!("oauth2_introspection: {{ {good} }}")), Vec::<String>::new());
+    let clear = "oauth2_introspection: { service: b, client: { id: g, secret: in-the-clear } }";
+    assert_eq!(policy(clear), ["7:66 warning[secret-in-clear]"]);
+    for (rest, code) in [
+        ("scopes: [\"a b\"]", "error[bad-scope]"),
+        ("scopes: [\"a\\\"\"]", "error[bad-value]"),
+        ("realm: \"a\\nb\"", "error[bad-value]"),
+        ("from: {}", "error[no-source]"),
+        ("claims_to_headers: { sub: Host }", "error[reserved-field]"),
+        ("path: introspect", "error[bad-target]"),
+    ] {
+        let found = policy(&format!("oauth2_introspection: {{ {good}, {rest} }}"));
+        assert!(found.len() == 1 && found[0].ends_with(code), "{rest}: {found:?}");
+    }
+}
+
+#[test]
+fn certificates_are_asked_for_and_each_is_one_thing() {
+    let unasked = policy("mtls_auth: on");
+    assert!(unasked.contains(&"7:5 warning[no-client-certificates]".to_owned()), "{unasked:?}");
+    assert!(
+        policy("mtls_auth: { ca: missing.pem }").iter().any(|one| one.ends_with("error[unreadable-file]"))
+    );
+    let consumer = |certificates: &str| {
+        with(&format!(
+            "consumers: [{{ username: u, certificates: [{certificates}] }}]\nroutes: [{{ path: /x, service: a }}]"
+        ))
+    };
+    let print = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    for good in [
+        format!("{{ sha256: {print} }}"),
+        "{ subject: \"CN=a\" }, { dns: a.test }, { name: a.test }".into(),
+        "{ uri: \"x://y\", issuer: \"CN=ca\" }, { uri: \"x://y\" }".into(),
+    ] {
+        assert_eq!(consumer(&good), Vec::<String>::new(), "{good}");
+    }
+    for bad in [
+        "{}".to_owned(),
+        "{ issuer: CN=ca }".into(),
+        "{ sha256: 00 }".into(),
+        format!("{{ sha256: {print}, name: a }}"),
+        format!("{{ sha256: {print}, issuer: CN=ca }}"),
+        "{ name: a, dns: a }".into(),
+        "{ name: \"\" }".into(),
+        "{ dns: A.test }, { dns: a.test }".into(),
+    ] {
+        assert_eq!(consumer(&bad), ["2:13 error[bad-consumer]"], "{bad}");
+    }
+}

@@ -376,3 +376,13 @@ fn another_secret_begins_anew_and_an_explanation_asks_nobody() {
     assert_eq!(fault.to_string(), "introspection_unavailable: nothing is asked for an explanation");
     assert_eq!(asked.count(), 2);
 }
+
+#[test]
+fn a_server_that_closes_its_connections_is_asked_all_the_same() {
+    let asked = Origin::respond(|request| Reply::ok(claims(&token_of(request)).to_string()).then_close());
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&file(&asked, &origin, "cache: { ttl: 0s }", ""));
+    for number in 0..50 {
+        assert_eq!(with(&gateway, "good").status, 200, "{number}");
+    }
+}

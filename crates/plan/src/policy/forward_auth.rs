@@ -121,8 +121,12 @@ fn check_names(document: &Document, path: &Path, config: &ForwardAuthConfig, fin
     ];
     for (key, names) in lists {
         for (index, name) in names.iter().enumerate() {
-            if !(key == "request_headers" && name == "*") {
-                text::field_name(document, &path.key(key).index(index), name, findings);
+            let place = path.key(key).index(index);
+            if name != "*" {
+                text::field_name(document, &place, name, findings);
+            } else if key != "request_headers" {
+                let message = "fields of an answer are named one by one: the service believes them";
+                findings.push(Finding::error("bad-name", message).at(document.span_at(&place)));
             }
         }
     }

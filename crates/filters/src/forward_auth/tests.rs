@@ -1,0 +1,38 @@
+use super::*;
+use crate::asking::scripted::{Scripted, alone, at};
+use crate::authentication::{AuthenticationFilter, Method};
+use torana_plan::AuthenticationPlan;
+
+fn filter(keys: &str) -> AuthenticationFilter {
+    alone(&format!("forward_auth: {{ service: a, {keys} }}"), |plan| match plan {
+        AuthenticationPlan::ForwardAuth(plan) => Method::ForwardAuth(ForwardAuthFilter::prepare(plan)),
+        other => panic!("{other:?}"),
+    })
+}
+
+#[tokio::test]
+async fn a_yes_is_remembered_for_its_time_and_a_no_or_a_failure_never() {
+    let filter = filter("cache: { ttl: 10s }");
+    let outside =
+        Scripted::default().then(204, &[], "").then(403, &[], "").then(500, &[], "").then(200, &[], "");
+    for (second, status, asked) in
+        [(100, 200, 1), (109, 200, 1), (110, 403, 2), (110, 503, 3), (110, 200, 4), (119, 200, 4)]
+    {
+        assert_eq!(at(&filter, &outside, second, "t").await, status, "{second}");
+        assert_eq!(outside.asked.get(), asked, "{second}");
+    }
+}
+
+#[tokio::test]
+async fn every_status_is_a_yes_a_chosen_no_or_nothing() {
+    let filter = filter("refusals: [302, 401, 403, 429]");
+    for status in 200..=599 {
+        let outside = Scripted::default().then(status, &[("Location", "/login")], "");
+        let expected = match status {
+            200..=299 => 200,
+            302 | 401 | 403 | 429 => status,
+            _ => 503,
+        };
+        assert_eq!(at(&filter, &outside, 1, "t").await, expected, "{status}");
+    }
+}

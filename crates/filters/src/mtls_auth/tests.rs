@@ -1,0 +1,78 @@
+use super::*;
+use crate::asking::scripted::alone;
+use crate::authentication::{AuthenticationFilter, Method};
+use torana_filter::{Moment, Offline, OnRequest, Verdict};
+use torana_plan::AuthenticationPlan;
+
+fn filter(policy: &str) -> AuthenticationFilter {
+    alone(policy, |plan| match plan {
+        AuthenticationPlan::MtlsAuth(plan) => Method::MtlsAuth(MtlsAuthFilter::prepare(plan)),
+        other => panic!("{other:?}"),
+    })
+}
+
+fn certificate(name: &str, not_after: i64) -> ClientCertificate {
+    ClientCertificate {
+        subject: format!("CN={name}"),
+        common_name: Some(name.into()),
+        issuer: "CN=ca".into(),
+        names: vec!["DNS:other.test".into(), "IP:::1".into(), "odd".into()],
+        fingerprint: format!("{:0>64}", name.len()),
+        not_after,
+        der: vec![1],
+        between: Vec::new(),
+    }
+}
+
+async fn at(
+    filter: &AuthenticationFilter,
+    shown: Option<ClientCertificate>,
+    second: u64,
+) -> Result<String, Reason> {
+    let moment = Moment { unix_seconds: second, ..Moment::default() };
+    let client_certificate = shown.map(Arc::new);
+    let mut exchange = Exchange { moment, client_certificate, ..Exchange::default() };
+    match filter.on_request(&mut exchange, &Offline).await {
+        Verdict::Continue => Ok(exchange.identity.unwrap().consumer.clone()),
+        Verdict::Fail(fault) => Err(fault.reason),
+        Verdict::Respond(_) => panic!("certificates are not answered"),
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_outlives_its_certificate_has_none() {
+    let filter = filter("mtls_auth: on");
+    let alice = || Some(certificate("alice", 200));
+    for (second, expected) in [
+        (100, Ok("alice".to_owned())),
+        (200, Ok("alice".to_owned())),
+        (201, Err(Reason::CredentialsExpired)),
+        (202, Err(Reason::CredentialsExpired)),
+    ] {
+        assert_eq!(at(&filter, alice(), second).await, expected, "{second}");
+    }
+    assert_eq!(at(&filter, Some(certificate("alice", -1)), 0).await, Err(Reason::CredentialsExpired));
+    assert_eq!(at(&filter, Some(certificate("nobody", 200)), 1).await, Err(Reason::CredentialsInvalid));
+    assert_eq!(at(&filter, None, 1).await, Err(Reason::CredentialsMissing));
+}
+
+#[tokio::test]
+async fn a_certificate_without_a_name_is_nobodys() {
+    let filter = filter("mtls_auth: { consumers: optional }");
+    let mut nameless = certificate("", 200);
+    (nameless.subject, nameless.common_name) = (String::new(), None);
+    assert_eq!(at(&filter, Some(nameless), 1).await, Err(Reason::CredentialsInvalid));
+    assert_eq!(at(&filter, Some(certificate("x", 200)), 1).await, Ok("x".into()));
+}
+
+#[test]
+fn names_are_looked_up_as_what_they_are() {
+    let certificate = certificate("alice", 1);
+    let names = names(&certificate);
+    assert!(names.contains(&(NameKind::Subject, "CN=alice")) && names.contains(&(NameKind::Any, "alice")));
+    assert!(names.contains(&(NameKind::Dns, "other.test")) && names.contains(&(NameKind::Any, "::1")));
+    assert!(!names.iter().any(|(_, name)| *name == "odd"));
+    assert_eq!(digest("zz"), None);
+    assert_eq!(digest(&"0f".repeat(32)), Some([15; 32]));
+    assert_eq!(digest(&"0f".repeat(33)), None);
+}
