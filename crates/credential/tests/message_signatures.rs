@@ -204,6 +204,7 @@ fn components_are_derived_as_section_2_says() {
 #[test]
 fn what_can_be_read_in_two_ways_is_refused() {
     let good = "s=(\"@method\");created=1;keyid=\"k\"";
+    let parsed = format!("s=({});keyid=\"k\"", "\"date\";bs ".repeat(9).trim());
     let many = format!("s=({});keyid=\"k\"", "\"date\" ".repeat(33).trim());
     for (input, signature) in [
         ("", "s=:AAAA:"),
@@ -224,6 +225,7 @@ fn what_can_be_read_in_two_ways_is_refused() {
         ("s=(\"@method\";keyid=\"k\"", "s=:AAAA:"),
         ("s=(@method);keyid=\"k\"", "s=:AAAA:"),
         (&many, "s=:AAAA:"),
+        (&parsed, "s=:AAAA:"),
     ] {
         let request = request(input, signature);
         assert!(MessageSignature::find(&request, None, None).is_err(), "{input} {signature}");

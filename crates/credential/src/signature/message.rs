@@ -10,8 +10,12 @@ use sfv::{BareItem, InnerList, Item, Key, ListEntry, Parameters};
 
 /// The most components that are covered.
 const MOST: usize = 32;
+/// The most of them that have a parameter: each costs a reading of its whole field.
+const MOST_READ: usize = 8;
 /// The longest text in a parameter, in bytes.
 const LONGEST: usize = 256;
+/// The longest query of which a single parameter is covered, in bytes.
+const LONGEST_QUERY: usize = 8192;
 
 /// A signature and what it says of itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,7 +82,8 @@ impl MessageSignature {
     fn read(covered: &InnerList, signature: Vec<u8>) -> Result<Self, Refusal> {
         const KNOWN: [&str; 6] = ["created", "expires", "keyid", "alg", "nonce", "tag"];
         let params = &covered.params;
-        if covered.items.len() > MOST {
+        let read = covered.items.iter().filter(|item| !item.params.is_empty()).count();
+        if covered.items.len() > MOST || read > MOST_READ {
             return Err(Refusal::Invalid("a signature covers too many components"));
         }
         if !params.keys().all(|name| KNOWN.contains(&name.as_str())) {
@@ -237,7 +242,8 @@ fn query_parameter(request: &SignedRequest<'_>, wanted: &str) -> Result<Vec<u8>,
         Some(out)
     };
     let mut found = None;
-    for pair in request.query.unwrap_or_default().split(|byte| *byte == b'&') {
+    let query = request.query.filter(|query| query.len() <= LONGEST_QUERY).ok_or(missing)?;
+    for pair in query.split(|byte| *byte == b'&') {
         let mut halves = pair.splitn(2, |byte| *byte == b'=');
         let (name, value) = (halves.next().unwrap_or_default(), halves.next().unwrap_or_default());
         if anew(name).ok_or(missing)? == wanted.as_bytes() {
