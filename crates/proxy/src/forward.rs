@@ -164,9 +164,13 @@ pub async fn forward(
             bounded(call, deadline, trying).await
         };
         let next = match outcome {
-            Ok(Ended::Delivered) => return Ok(()),
+            Ok(Ended::Delivered) => {
+                judge.delivered();
+                return Ok(());
+            }
             Ok(Ended::Refused) => Next::Again,
             Ok(Ended::Switched(lease)) => {
+                judge.delivered();
                 drop((judge, chances));
                 // A tunnel ends when nobody uses it, not at a time set for an answer. The endpoint counts as
                 // in use for as long as it lasts.

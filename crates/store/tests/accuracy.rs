@@ -60,6 +60,23 @@ impl Measured {
         self.questions += other.questions;
     }
 
+    /// Notes an answer that was asked for and had in these seconds of this machine.
+    fn note(&mut self, decided: &Decided, before: u64, after: u64) {
+        self.asked += 1;
+        let Decided::Granted(grant) = decided else { return };
+        let by_store = grant.at.as_secs();
+        if grant.granted == 0 {
+            return;
+        }
+        if by_store > 0 {
+            *self.seconds.entry(by_store).or_default() += 1;
+        } else if before == after {
+            *self.seconds.entry(after).or_default() += 1;
+        } else {
+            self.between += 1;
+        }
+    }
+
     fn worst(&self) -> u64 {
         self.seconds.values().copied().max().unwrap_or(0)
     }
@@ -129,21 +146,7 @@ async fn client(shared: Arc<SharedLimit>, end: Instant, measured: Rc<RefCell<Mea
         let before = utc().as_secs();
         let decided = shared.decide(key("all"), Ask::exactly(1)).await;
         let after = utc().as_secs();
-        let mut measured = measured.borrow_mut();
-        measured.asked += 1;
-        if let Decided::Granted(grant) = decided
-            && grant.granted > 0
-        {
-            let by_store = grant.at.as_secs();
-            if by_store > 0 {
-                *measured.seconds.entry(by_store).or_default() += 1;
-            } else if before == after {
-                *measured.seconds.entry(after).or_default() += 1;
-            } else {
-                measured.between += 1;
-            }
-        }
-        drop(measured);
+        measured.borrow_mut().note(&decided, before, after);
         tokio::task::yield_now().await;
     }
 }

@@ -84,10 +84,10 @@ impl<T: Clone + Default> Defaulted<T> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum OneOrMany<T> {
+    /// Written as a list. Tried first: a list of words would also be read as the keys of a mapping, in their order.
+    Many(Vec<T>),
     /// Written alone.
     One(T),
-    /// Written as a list.
-    Many(Vec<T>),
 }
 
 impl<T> OneOrMany<T> {
@@ -112,5 +112,19 @@ impl<T: JsonSchema> JsonSchema for OneOrMany<T> {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let one = generator.subschema_for::<T>();
         json_schema!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1 }] })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::written::{HashKeyForm, HashWord};
+
+    #[test]
+    fn a_list_of_one_word_is_no_mapping() {
+        let read = |text: &str| serde_json::from_str::<OneOrMany<HashKeyForm>>(text).unwrap();
+        let word = HashKeyForm::Word(HashWord::Consumer);
+        assert_eq!(read("[\"consumer\"]"), OneOrMany::Many(vec![word.clone()]));
+        assert_eq!(read("\"consumer\""), OneOrMany::One(word));
     }
 }

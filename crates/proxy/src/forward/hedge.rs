@@ -100,34 +100,21 @@ impl<'a> Race<'a> {
         if body.held().is_some() {
             body.consume();
         }
-        let Headed { mut lease, mut head, latency, sent_whole } = headed;
         runner.taken = true;
         responder.on_taken(runner.index);
-        responder.on_first_byte(latency);
-        let again = chances.after_status(head.status, true);
-        let usable = {
-            let reader = lease.exchange(call.timer, call.upstream.head_limits, call.timeouts.idle).reader;
-            let mut source = reader.body(&head, call.timeouts.idle);
-            let complete = if again {
-                poll_fn(|context| Poll::Ready(skip(context, &mut source))).await
-            } else {
-                let framing = prepare(&mut head, exchange, responder).await?;
-                response.start(&head, framing, !body.is_done());
-                let mut download = pin!(relay(&mut source, response));
-                let relayed = poll_fn(|context| match download.as_mut().poll(context) {
-                    Poll::Ready(relayed) => Poll::Ready(relayed),
-                    Poll::Pending if body.is_received() => body.poll_closed(context).map(Relayed::SinkFailed),
-                    Poll::Pending => Poll::Pending,
-                });
-                finished(relayed.await)?;
-                true
-            };
-            complete && sent_whole && source.leaves_connection_usable()
-        };
-        if usable {
-            lease.give_back();
+        responder.on_first_byte(headed.latency);
+        let again = chances.after_status(headed.head.status, true);
+        match deliver(call, headed, again, (exchange, body, response, responder)).await {
+            Ok(()) if again => Ok(Ended::Refused),
+            Ok(()) => {
+                runner.judge.delivered();
+                Ok(Ended::Delivered)
+            }
+            Err(fault) => {
+                runner.judge.fault(&fault, true);
+                Err(fault)
+            }
         }
-        Ok(if again { Ended::Refused } else { Ended::Delivered })
     }
 
     /// Waits for the head that is taken; begins further tries as time passes.
@@ -200,6 +187,39 @@ impl<'a> Race<'a> {
         leg.runner.counts = Some(Arc::clone(&self.hedge.counts));
         Some(leg)
     }
+}
+
+/// Gives the answer to the client; when another try follows `again`, reads what has come of it instead.
+async fn deliver<B: RequestBody, S: ResponseSink, R: Responder>(
+    call: &Call<'_>,
+    headed: Headed,
+    again: bool,
+    (exchange, body, response, responder): (&mut Exchange, &mut Replay<'_, B>, &mut S, &mut R),
+) -> Result<(), Fault> {
+    let Headed { mut lease, mut head, sent_whole, .. } = headed;
+    let usable = {
+        let reader = lease.exchange(call.timer, call.upstream.head_limits, call.timeouts.idle).reader;
+        let mut source = reader.body(&head, call.timeouts.idle);
+        let complete = if again {
+            poll_fn(|context| Poll::Ready(skip(context, &mut source))).await
+        } else {
+            let framing = prepare(&mut head, exchange, responder).await?;
+            response.start(&head, framing, !body.is_done());
+            let mut download = pin!(relay(&mut source, response));
+            let relayed = poll_fn(|context| match download.as_mut().poll(context) {
+                Poll::Ready(relayed) => Poll::Ready(relayed),
+                Poll::Pending if body.is_received() => body.poll_closed(context).map(Relayed::SinkFailed),
+                Poll::Pending => Poll::Pending,
+            });
+            finished(relayed.await)?;
+            true
+        };
+        complete && sent_whole && source.leaves_connection_usable()
+    };
+    if usable {
+        lease.give_back();
+    }
+    Ok(())
 }
 
 /// The tries under way.

@@ -1,8 +1,9 @@
 //! What a try tells about its endpoint and its service: to the breaker, and to the endpoint's health.
 //!
-//! A try is judged when the head of its answer comes, because a body may stream for hours; when it fails
-//! before, by why it failed. A client that goes away, a full pool and a kept-alive connection that had just
-//! been closed say nothing. A body that breaks off after its head counts against the endpoint once more.
+//! The breaker judges a try when the head of its answer comes, because a body may stream for hours; when it fails
+//! before, by why it failed. For the endpoint a good answer counts once all of it was delivered: one whose bodies
+//! break off after good heads does not work. A client that goes away, a full pool and a kept-alive connection that
+//! had just been closed say nothing.
 
 use super::nanos_since_start;
 use crate::resilience::{UpstreamBreaker, UpstreamHealth};
@@ -17,7 +18,8 @@ pub(crate) struct Judge<'a> {
     adaptive: Option<Admitted<'a>>,
     breaker: Option<(&'a UpstreamBreaker, Admission<'a>)>,
     health: Option<(&'a UpstreamHealth, usize)>,
-    answered: bool,
+    /// A good answer has begun.
+    well: bool,
 }
 
 /// What kind of failure a fault is.
@@ -42,12 +44,12 @@ impl<'a> Judge<'a> {
             Some(limit) => Some(limit.admit(nanos_since_start()).ok_or_else(saturated)?),
             None => None,
         };
-        Ok(Self { adaptive, breaker, health: None, answered: false })
+        Ok(Self { adaptive, breaker, health: None, well: false })
     }
 
     /// One who has nothing to tell, in place of one that judges elsewhere.
     pub(super) const fn silent() -> Self {
-        Self { adaptive: None, breaker: None, health: None, answered: false }
+        Self { adaptive: None, breaker: None, health: None, well: false }
     }
 
     /// The endpoint is chosen.
@@ -59,7 +61,6 @@ impl<'a> Judge<'a> {
 
     /// The head of an answer came, this long after the request began to be sent.
     pub(crate) fn head(&mut self, status: u16, latency: Duration, now_nanos: u64) {
-        self.answered = true;
         if let Some(admitted) = self.adaptive.take() {
             admitted.answered(nanos_since_start());
         }
@@ -77,8 +78,15 @@ impl<'a> Judge<'a> {
             if health.bad.contains(status) {
                 health.panel.asked(index, Finding::BadStatus, || now_nanos);
             } else if health.good.contains(status) {
-                health.panel.asked(index, Finding::Success, || now_nanos);
+                self.well = true;
             }
+        }
+    }
+
+    /// The whole answer was delivered, or its connection has left HTTP.
+    pub(crate) fn delivered(&self) {
+        if let Some((health, index)) = self.health.filter(|_| self.well) {
+            health.panel.asked(index, Finding::Success, nanos_since_start);
         }
     }
 

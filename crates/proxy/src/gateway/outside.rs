@@ -71,6 +71,7 @@ impl Lent<'_> {
                 Ok(fetched) => {
                     let latency = now().duration_since(sent);
                     judge.head(fetched.head.status, latency, nanos_since_start());
+                    judge.delivered();
                     return Ok(Response { head: fetched.head, body: fetched.body.into() });
                 }
                 Err(fault) => {
