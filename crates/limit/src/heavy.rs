@@ -40,7 +40,7 @@ impl TopKeys {
     pub fn count(&self, key: Key<'_>, weight: u64, refused: bool) {
         let turn = TURN.get();
         TURN.set(turn.wrapping_add(1));
-        if turn % SAMPLE != 0 {
+        if !turn.is_multiple_of(SAMPLE) {
             return;
         }
         // Who holds it is counting or reading; one more in the sample makes no difference.

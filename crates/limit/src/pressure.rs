@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-/// Pressure is counted in these parts of one.
+/// Pressure is counted in these parts of one; a power of two.
 const PARTS: u32 = 256;
 /// Where it ends: nine tenths of the highest class.
 const MOST: u16 = 998;
@@ -113,7 +113,7 @@ pub fn sheds(level: u16, importance: Importance, random: u64) -> bool {
     let parts = u64::from(PARTS);
     let before = parts.saturating_mul(importance.index() as u64);
     let share = u64::from(level).saturating_sub(before).min(parts);
-    random % parts < share
+    random & parts.saturating_sub(1) < share
 }
 
 #[cfg(test)]
