@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-/// Pressure is counted in these parts of one.
+/// Pressure is counted in these parts of one; a power of two.
 const PARTS: u32 = 256;
 /// Where it ends: nine tenths of the highest class.
 const MOST: u16 = 998;
