@@ -182,3 +182,29 @@ fn one_attribute_never_looks_like_two() {
     assert_eq!(subject("a\\, O=b"), "CN=a\\\\\\, O=b");
     assert_eq!(subject("#a;b"), "CN=\\#a\\;b");
 }
+
+#[test]
+fn authorities_vouch_for_what_leads_to_them_and_is_good() {
+    let (root, other, impostor) = (authority("root"), authority("other"), authority("root"));
+    let trusted = |authority: &Authority| {
+        let (read, _) = authorities(&authority.pem, NOW).unwrap();
+        Authorities::new(&read).unwrap()
+    };
+    let mut middle = parameters("middle", &[], NOW - DAY, NOW + 90 * DAY);
+    middle.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let middle_der = middle.signed_by(&key, &root.issuer).unwrap().der().to_vec();
+    let mut leaf = parameters("client", &[], NOW - DAY, NOW + 30 * DAY);
+    leaf.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    let signed = leaf.signed_by(&KeyPair::generate().unwrap(), &Issuer::new(middle, key)).unwrap();
+    let bare = ClientCertificate::read(signed.der()).unwrap();
+    let whole = bare.clone().with_between([middle_der.as_slice()]);
+    let (now, later) = (u64::try_from(NOW).unwrap(), u64::try_from(NOW + 31 * DAY).unwrap());
+    assert!(trusted(&root).vouch_for(&whole, now));
+    assert!(!trusted(&root).vouch_for(&bare, now), "nothing leads from it to the root");
+    assert!(!trusted(&root).vouch_for(&whole, later), "it has expired");
+    for stranger in [&other, &impostor] {
+        assert!(!trusted(stranger).vouch_for(&whole, now));
+    }
+    assert!(Authorities::new(&[]).is_none());
+}

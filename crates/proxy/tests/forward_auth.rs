@@ -394,3 +394,20 @@ fn an_explanation_says_who_would_be_asked_and_asks_nobody() {
     assert_eq!(fault.to_string(), "forward_auth_unavailable: nothing is asked for an explanation");
     assert_eq!(asked.count() + origin.count(), 0);
 }
+
+#[test]
+fn a_credential_may_be_exchanged_for_another_or_taken_away() {
+    let asked = Origin::respond(|request| match request.header("Authorization") {
+        Some("Bearer good") => Reply::ok("").header("Authorization", "Bearer inner"),
+        Some(_) => Reply::ok(""),
+        None => Reply::status(401),
+    });
+    let origin = Origin::always(Reply::ok("in"));
+    let text = file(&asked, &origin, "", "").replace("[X-User, X-Groups]", "[Authorization]");
+    let gateway = Running::start(&text);
+    assert_eq!(get(&gateway, "").status, 401);
+    for (shown, arrives) in [("good", vec!["Bearer inner"]), ("plain", Vec::new())] {
+        assert_eq!(get(&gateway, &format!("Authorization: Bearer {shown}")).status, 200);
+        assert_eq!(origin.requests().pop().unwrap().header_all("Authorization"), arrives);
+    }
+}
