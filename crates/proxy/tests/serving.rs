@@ -215,10 +215,11 @@ routes:
     let statuses =
         |path: &str, times: usize| -> Vec<u16> { (0..times).map(|_| get(&gateway, path).status).collect() };
     assert_eq!(statuses("/a", 4), [204, 204, 204, 429]);
-    // What the second limit refused was taken from the first, which was asked before it.
+    // What the second limit refused was taken from the first too, and has gone back.
     let told = get(&gateway, "/b");
-    assert_eq!((told.status, told.header("X-RateLimit-Remaining-Minute")), (204, Some("0")));
-    assert_eq!(told.header("X-RateLimit-Remaining-Hour"), Some("3"));
+    assert_eq!((told.status, told.header("X-RateLimit-Remaining-Minute")), (204, Some("1")));
+    assert_eq!(told.header("X-RateLimit-Remaining-Hour"), Some("4"));
+    assert_eq!(get(&gateway, "/b").status, 204);
     let refused = get(&gateway, "/b");
     assert_eq!(refused.status, 429);
     assert!(refused.header("Retry-After").is_some());
