@@ -5,6 +5,7 @@
     clippy::arithmetic_side_effects,
     clippy::cast_precision_loss,
     clippy::unwrap_used,
+    clippy::panic,
     reason = "a program that measures and prints"
 )]
 
