@@ -8,6 +8,7 @@ use crate::h1;
 use crate::h2;
 use crate::io::{Io, Stream};
 use crate::service::{ConnectionInfo, Service};
+use crate::timer::Timer;
 use crate::tls::{HandshakeFailure, HandshakeFault, Protocol, TlsServer, accept};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -28,6 +29,19 @@ pub struct Entrance {
     pub introduced_by: Arc<[Network]>,
 }
 
+/// Why somebody does not get in.
+struct Refusal {
+    fault: HandshakeFault,
+    /// The connection, where its client is still to read why.
+    told: Option<Io>,
+}
+
+impl From<HandshakeFault> for Refusal {
+    fn from(fault: HandshakeFault) -> Self {
+        Self { fault, told: None }
+    }
+}
+
 impl Entrance {
     fn is_open(&self, peer: SocketAddr) -> bool {
         self.tls.is_none() && !self.is_introduced_by(peer)
@@ -37,6 +51,31 @@ impl Entrance {
         self.introduced_by.iter().any(|network| network.contains(peer.ip()))
     }
 
+    /// Lets a connection in, or says that and why it is not.
+    async fn enter(
+        self,
+        tcp: TcpStream,
+        connection: ConnectionInfo,
+        deadline: Duration,
+        service: &impl Service,
+        seat: &mut Seat,
+    ) -> Option<(Io, ConnectionInfo, Protocol)> {
+        let (listener, peer) = (connection.listener, connection.peer);
+        match self.admit(tcp, connection, deadline, |client| service.welcomes(seat, client)).await {
+            Ok(admitted) => {
+                service.admitted(&admitted.1);
+                Some(admitted)
+            }
+            Err(Refusal { fault, told }) => {
+                service.turned_away(listener, peer, &fault);
+                if let Some(io) = told {
+                    h1::linger(&io, &Timer::default()).await;
+                }
+                None
+            }
+        }
+    }
+
     /// Learns whom the connection is from and shakes hands; within the deadline, or not at all.
     async fn admit(
         self,
@@ -44,7 +83,7 @@ impl Entrance {
         mut connection: ConnectionInfo,
         deadline: Duration,
         welcome: impl FnOnce(IpAddr) -> bool,
-    ) -> Result<(Io, ConnectionInfo, Protocol), HandshakeFault> {
+    ) -> Result<(Io, ConnectionInfo, Protocol), Refusal> {
         let admitted = async {
             if self.is_introduced_by(connection.peer)
                 && let Introduction::For { source, destination } = introduction::read(&tcp).await?
@@ -55,7 +94,8 @@ impl Entrance {
                 return Err(HandshakeFault::new(
                     HandshakeFailure::Crowded,
                     "the address has its connections",
-                ));
+                )
+                .into());
             }
             let Some(server) = &self.tls else {
                 return Ok((Io::new(Stream::Tcp(tcp)), connection, Protocol::Http1));
@@ -69,7 +109,7 @@ impl Entrance {
             Ok((Io::new(Stream::Tls(accepted.stream)), connection, accepted.protocol))
         };
         tokio::time::timeout(deadline, admitted).await.unwrap_or_else(|_| {
-            Err(HandshakeFault::new(HandshakeFailure::Timeout, "the handshake took too long"))
+            Err(HandshakeFault::new(HandshakeFailure::Timeout, "the handshake took too long").into())
         })
     }
 }
@@ -95,14 +135,9 @@ pub(crate) async fn serve<S: Service + 'static>(
     } else {
         let deadline = service.settings().handshake_timeout;
         // Boxed: an open connection must not hold room for a handshake.
-        match Box::pin(entrance.admit(tcp, connection, deadline, |client| service.welcomes(seat, client)))
-            .await
-        {
-            Ok(admitted) => {
-                service.admitted(&admitted.1);
-                admitted
-            }
-            Err(fault) => return service.turned_away(listener, peer, &fault),
+        match Box::pin(entrance.enter(tcp, connection, deadline, &**service, seat)).await {
+            Some(admitted) => admitted,
+            None => return,
         }
     };
     let http2 = match protocol {

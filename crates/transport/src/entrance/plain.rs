@@ -1,8 +1,7 @@
 //! Plain HTTP at a port for TLS: a mistake of people, who are told so in words that their program shows.
 
-use crate::h1::linger;
+use super::Refusal;
 use crate::io::{Io, Stream};
-use crate::timer::Timer;
 use crate::tls::{HandshakeFailure, HandshakeFault};
 use std::future::poll_fn;
 use std::task::Poll;
@@ -25,8 +24,8 @@ pub(super) async fn is_spoken(tcp: &TcpStream) -> Result<bool, HandshakeFault> {
     }
 }
 
-/// Says so and ends the connection; gives what it is counted as.
-pub(super) async fn refuse(tcp: TcpStream) -> HandshakeFault {
+/// Says so; what is left is to end the connection once it was read.
+pub(super) async fn refuse(tcp: TcpStream) -> Refusal {
     let io = Io::new(Stream::Tcp(tcp));
     let mut left = ANSWER;
     let said = poll_fn(|context| {
@@ -39,8 +38,7 @@ pub(super) async fn refuse(tcp: TcpStream) -> HandshakeFault {
         }
         Poll::Ready(true)
     });
-    if said.await {
-        linger(&io, &Timer::default()).await;
-    }
-    HandshakeFault::new(HandshakeFailure::NotTls, "plain HTTP was sent to a TLS port")
+    let told = said.await.then_some(io);
+    let fault = HandshakeFault::new(HandshakeFailure::NotTls, "plain HTTP was sent to a TLS port");
+    Refusal { fault, told }
 }
