@@ -2,6 +2,7 @@
 //!
 //! - [`directory`]: consumers and their credentials, found in constant time.
 //! - [`jose`]: JSON Web Signatures, keys and key sets (RFC 7515, 7517, 7518, 8037), read strictly.
+//! - [`sealed`]: text that only the gateway can make and read.
 //!
 //! The primitives are those of `aws-lc-rs`; nothing here implements one. Not here: where a credential stands
 //! in a request, what a refused caller is told, and anything that waits.
@@ -9,3 +10,4 @@
 
 pub mod directory;
 pub mod jose;
+pub mod sealed;

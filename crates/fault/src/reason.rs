@@ -107,6 +107,8 @@ reasons! {
     CredentialsExpired, "credentials_expired", Client, 401, "The credentials are not valid.";
     /// The keys that verify credentials were never fetched: nobody can be judged.
     KeysUnavailable, "keys_unavailable", Gateway, 503, "Credentials cannot be verified at the moment; try again.";
+    /// The provider that logs callers in cannot be asked, or does not know the gateway.
+    LoginUnavailable, "login_unavailable", Gateway, 503, "Nobody can log in at the moment; try again.";
     /// Too many wrong credentials came from this address.
     AuthenticationLimited, "authentication_limited", Client, 429, "Too many requests; try again later.";
     /// The caller is known but may not do this.

@@ -71,6 +71,8 @@ pub struct Exchange {
     pub identity: Option<Arc<Identity>>,
     /// What ways to say who calls have refused so far, while another may still succeed.
     pub refusal: Option<Box<Fault>>,
+    /// Values of `Set-Cookie` that the response carries, whatever it is.
+    pub set_cookies: Vec<String>,
     /// The certificate that the client has shown, verified when its connection was made.
     pub client_certificate: Option<Arc<ClientCertificate>>,
     /// The narrowest limit that was asked.
@@ -94,6 +96,7 @@ impl Default for Exchange {
             moment: Moment::default(),
             identity: None,
             refusal: None,
+            set_cookies: Vec::new(),
             client_certificate: None,
             limit: None,
             limits: Vec::new(),

@@ -14,11 +14,11 @@ mod mint;
 mod remote;
 mod source;
 
-pub use remote::RemoteKeys;
+pub(crate) use claims::Verified;
+pub use remote::{Discovered, Places, RemoteKeys};
 
 use crate::authentication::cache::Cache;
 use crate::authentication::{Authenticate, Guard};
-use claims::Verified;
 use invalid::Invalid;
 use issuers::Issuers;
 use mint::Mint;
@@ -26,7 +26,7 @@ use source::Found;
 use std::sync::Arc;
 use torana_credential::jose::Token;
 use torana_fault::{Fault, Reason};
-use torana_filter::{Exchange, Identity, Outside};
+use torana_filter::{CredentialKind, Exchange, Identity, Outside};
 use torana_plan::{JwtPlan, RemoteKeysPlan, UpstreamTokenPlan};
 
 /// Callers show a token.
@@ -79,9 +79,22 @@ impl JwtFilter {
         let (issuer, generation) = self.issuers.verify(&parsed).await.map_err(fault)?;
         let claims = parsed.claims().map_err(|why| fault(Invalid::Malformed(why)))?;
         self.issuers.check_claims(issuer, &claims).map_err(fault)?;
-        let verified = Verified::new(claims, &self.plan, issuer, generation).map_err(fault)?;
+        let verified =
+            Verified::new(claims, &self.plan, CredentialKind::Jwt, issuer, generation).map_err(fault)?;
         let verified = Arc::new(verified);
         self.cache.insert(token, &verified, verified.forget_at(&self.plan), now);
+        Ok(verified)
+    }
+
+    /// What a token says, if it is good now.
+    pub(crate) async fn trusted(
+        &self,
+        token: &[u8],
+        now: u64,
+        guard: Guard<'_>,
+    ) -> Result<Arc<Verified>, Fault> {
+        let verified = self.verified(token, now, guard).await?;
+        verified.check_times(&self.plan, now).map_err(|why| self.fault(&why))?;
         Ok(verified)
     }
 

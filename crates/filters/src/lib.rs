@@ -17,6 +17,7 @@ mod hygiene;
 mod ip_restriction;
 mod jwt;
 mod key_auth;
+mod oidc_login;
 mod origin;
 mod rate_limit;
 mod request_size;
@@ -35,8 +36,9 @@ pub use csrf::CsrfFilter;
 pub use facts::ExchangeFacts;
 pub use hygiene::ReservedFields;
 pub use ip_restriction::IpRestrictionFilter;
-pub use jwt::{JwtFilter, RemoteKeys};
+pub use jwt::{Discovered, JwtFilter, Places, RemoteKeys};
 pub use key_auth::KeyAuthFilter;
+pub use oidc_login::{OidcLoginFilter, Provider, Question, strip_login_cookies};
 pub use rate_limit::{LimiterState, LimiterUsage, RateLimitFilter};
 pub use request_size::RequestSizeFilter;
 pub use required_headers::RequiredHeadersFilter;
@@ -160,6 +162,7 @@ impl OnRequest for Filter {
 impl OnResponse for Filter {
     async fn on_response(&self, exchange: &mut Exchange, response: &mut ResponseHead) -> Verdict {
         match self {
+            Self::Authentication(filter) => filter.on_response(exchange, response).await,
             Self::RateLimit(filter) => filter.on_response(exchange, response).await,
             Self::Dynamic(filter) => filter.on_response(exchange, response).await,
             Self::Cors(filter) => filter.on_response(exchange, response).await,

@@ -27,9 +27,9 @@ pub use plan::{Action, EndpointPlan, HostHeader, Plan, RoutePlan, ServicePlan, S
 pub use policy::{
     AclPlan, AllowIfPlan, Asked, AuthenticationGroup, AuthenticationPlan, BasicAuthPlan, BotDetectionPlan,
     CorsPlan, CostPlan, CsrfPlan, IpRestrictionPlan, IssuerPlan, JwtPlan, KeyAuthPlan, KeyPart, KeyPlan,
-    KeysPlan, MintPlan, OriginPattern, PlannedPolicy, PolicyPlan, RateLimitPlan, RemoteKeysPlan,
-    RequestSizePlan, RequiredHeadersPlan, RequiredValue, RoleSource, RolesPlan, RulePlan, Scope,
-    SecurityHeadersPlan, SharingPlan, UpstreamTokenPlan, WindowPlan,
+    KeysPlan, MintPlan, OidcLoginPlan, OriginPattern, PlannedPolicy, PolicyPlan, ProviderPlan, RateLimitPlan,
+    RemoteKeysPlan, RequestSizePlan, RequiredHeadersPlan, RequiredValue, RoleSource, RolesPlan, RulePlan,
+    Scope, SecurityHeadersPlan, SharingPlan, UpstreamTokenPlan, WindowPlan,
 };
 pub use resilience::{BreakerPlan, FallbackPlan, HealthPlan, ProbesPlan};
 pub use store::{StoreArrangement, StorePlace, StorePlan};

@@ -22,6 +22,7 @@ mod listener;
 mod pipeline;
 mod prepare;
 mod probing;
+mod provider_asking;
 mod registry;
 mod render;
 mod replay;

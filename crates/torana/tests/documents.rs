@@ -13,7 +13,7 @@ fn root() -> &'static Path {
 
 fn documents() -> Vec<(PathBuf, String)> {
     let mut paths = vec![root().join("README.md"), root().join("ARCHITECTURE.md")];
-    for folder in ["docs", "docs/reference"] {
+    for folder in ["docs", "docs/filters", "docs/reference"] {
         let folder = std::fs::read_dir(root().join(folder)).expect(folder);
         paths.extend(folder.map(|entry| entry.expect("an entry").path()));
     }

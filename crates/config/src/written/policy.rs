@@ -11,6 +11,7 @@ mod csrf;
 mod ip_restriction;
 mod jwt;
 mod key_auth;
+mod oidc_login;
 mod rate_limit;
 mod request_size;
 mod required_headers;
@@ -31,6 +32,7 @@ pub use jwt::{
     TokenSourcesConfig, UpstreamToken, UpstreamTokenConfig, UpstreamTokenForm,
 };
 pub use key_auth::KeyAuthConfig;
+pub use oidc_login::{ClientAuthentication, LoginCookieConfig, OidcLoginConfig};
 pub use rate_limit::{
     CostConfig, CostForm, LimitHeaders, LimitKey, LimitKeyForm, LimitMode, MissingKey, NamedKey,
     RateLimitConfig, RateLimitForm, RateLimitsConfig, StoreFailure, WindowConfig, WindowForm, WindowKind,
@@ -85,6 +87,9 @@ pub struct PoliciesConfig {
     /// Callers show a user name and a password (RFC 7617).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub basic_auth: Option<Switch<BasicAuthConfig>>,
+    /// Callers log in with a browser (OpenID Connect).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oidc_login: Option<Switch<OidcLoginConfig>>,
     /// Callers have a role: a list of which one is enough, or a mapping.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub roles: Option<Switch<RolesForm>>,
@@ -124,6 +129,7 @@ impl PoliciesConfig {
             jwt,
             key_auth,
             basic_auth,
+            oidc_login,
             roles,
             acl,
             allow_if,

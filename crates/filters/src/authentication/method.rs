@@ -4,9 +4,10 @@ use super::{Authenticate, Guard};
 use crate::basic_auth::BasicAuthFilter;
 use crate::jwt::JwtFilter;
 use crate::key_auth::KeyAuthFilter;
+use crate::oidc_login::OidcLoginFilter;
 use std::sync::Arc;
 use torana_fault::Fault;
-use torana_filter::{Exchange, Identity, Needs, Outside};
+use torana_filter::{Exchange, Identity, Needs, Outside, Verdict};
 
 /// A way to say who calls.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub enum Method {
     KeyAuth(KeyAuthFilter),
     /// A user name and a password.
     BasicAuth(BasicAuthFilter),
+    /// A login with a browser.
+    OidcLogin(Box<OidcLoginFilter>),
 }
 
 impl Method {
@@ -27,6 +30,7 @@ impl Method {
             Self::Jwt(_) => "jwt",
             Self::KeyAuth(_) => "key_auth",
             Self::BasicAuth(_) => "basic_auth",
+            Self::OidcLogin(_) => "oidc_login",
         }
     }
 
@@ -34,7 +38,7 @@ impl Method {
     #[must_use]
     pub const fn needs(&self) -> Needs {
         match self {
-            Self::Jwt(_) | Self::KeyAuth(_) | Self::BasicAuth(_) => Needs::NOTHING,
+            Self::Jwt(_) | Self::KeyAuth(_) | Self::BasicAuth(_) | Self::OidcLogin(_) => Needs::NOTHING,
         }
     }
 
@@ -45,6 +49,20 @@ impl Method {
             Self::Jwt(filter) => filter.describe(),
             Self::KeyAuth(filter) => filter.describe(),
             Self::BasicAuth(filter) => filter.describe(),
+            Self::OidcLogin(filter) => filter.describe(),
+        }
+    }
+
+    /// What it answers itself, whoever calls: the paths of a login.
+    pub(super) async fn answer(
+        &self,
+        exchange: &mut Exchange,
+        outside: &dyn Outside,
+        guard: Guard<'_>,
+    ) -> Option<Verdict> {
+        match self {
+            Self::OidcLogin(filter) => Box::pin(filter.answer(exchange, outside, guard)).await,
+            Self::Jwt(_) | Self::KeyAuth(_) | Self::BasicAuth(_) => None,
         }
     }
 
@@ -58,6 +76,7 @@ impl Method {
             Self::Jwt(filter) => filter.authenticate(exchange, outside, guard).await,
             Self::KeyAuth(filter) => filter.authenticate(exchange, outside, guard).await,
             Self::BasicAuth(filter) => filter.authenticate(exchange, outside, guard).await,
+            Self::OidcLogin(filter) => Box::pin(filter.authenticate(exchange, outside, guard)).await,
         }
     }
 }

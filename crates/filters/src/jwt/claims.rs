@@ -10,14 +10,14 @@ use torana_plan::JwtPlan;
 
 /// A token whose signature is right.
 #[derive(Debug)]
-pub(super) struct Verified {
-    pub(super) identity: Arc<Identity>,
+pub(crate) struct Verified {
+    pub(crate) identity: Arc<Identity>,
     /// Seconds since 1970-01-01 UTC.
     pub(super) expires: Option<u64>,
     not_before: Option<u64>,
     issued: Option<u64>,
     /// Fields for the service.
-    pub(super) fields: Vec<(String, Vec<u8>)>,
+    pub(crate) fields: Vec<(String, Vec<u8>)>,
     /// Whose it is, and by which keys of theirs it was verified.
     pub(super) issuer: usize,
     pub(super) generation: u64,
@@ -37,9 +37,10 @@ pub(super) fn check_type(token: &Token<'_>, plan: &JwtPlan) -> Result<(), Invali
 
 impl Verified {
     /// Reads the claims. Times are only read, not compared.
-    pub(super) fn new(
+    pub(crate) fn new(
         claims: Map<String, Value>,
         plan: &JwtPlan,
+        kind: CredentialKind,
         issuer: usize,
         generation: u64,
     ) -> Result<Self, Invalid> {
@@ -67,7 +68,7 @@ impl Verified {
                 consumer: consumer(&claims, &plan.consumer_claim)?,
                 roles: texts(&claims, &plan.roles_claim)?,
                 authenticated_groups: texts(&claims, &plan.groups_claim)?,
-                credential: Some(Credential { kind: CredentialKind::Jwt, id: name.into() }),
+                credential: Some(Credential { kind, id: name.into() }),
                 claims,
                 ..Identity::default()
             }),

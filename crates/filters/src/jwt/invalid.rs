@@ -3,7 +3,7 @@
 use torana_credential::jose::Malformed;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Invalid {
+pub(crate) enum Invalid {
     #[error("no token")]
     Missing,
     #[error("more than one token")]

@@ -11,8 +11,8 @@ use torana_credential::directory::Directory;
 
 use crate::policy::{PlannedPolicy, PolicyPlan, Scope};
 use crate::policy::{
-    acl, allow_if, basic_auth, bot_detection, cors, csrf, ip_restriction, jwt, key_auth, rate_limit,
-    request_size, required_headers, roles, security_headers,
+    acl, allow_if, basic_auth, bot_detection, cors, csrf, ip_restriction, jwt, key_auth, oidc_login,
+    rate_limit, request_size, required_headers, roles, security_headers,
 };
 
 /// A scope and what it says about policies.
@@ -72,6 +72,8 @@ impl Planned {
         plan!(basic_auth, |layer, path, config| {
             basic_auth::plan(document, path, config, &consumers, findings)
         });
+        // Last of the ways: who shows a credential is not sent to log in.
+        plan!(oidc_login, |layer, path, config| oidc_login::plan(document, path, config, findings));
         plan!(roles, |layer, path, config| roles::plan(document, path, config, findings));
         plan!(acl, |layer, path, config| acl::plan(document, path, config, findings));
         plan!(allow_if, |layer, path, config| allow_if::plan(document, path, config, findings));

@@ -7,7 +7,7 @@ use torana_config::{Document, Finding, Path};
 use torana_credential::directory::Directory;
 use torana_identity::Consumer;
 
-use super::{BasicAuthPlan, JwtPlan, KeyAuthPlan};
+use super::{BasicAuthPlan, JwtPlan, KeyAuthPlan, OidcLoginPlan};
 
 /// A way to say who calls.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +18,8 @@ pub enum AuthenticationPlan {
     KeyAuth(Arc<KeyAuthPlan>),
     /// A user name and a password.
     BasicAuth(Arc<BasicAuthPlan>),
+    /// A login with a browser.
+    OidcLogin(Arc<OidcLoginPlan>),
 }
 
 impl AuthenticationPlan {
@@ -28,6 +30,7 @@ impl AuthenticationPlan {
             Self::Jwt(_) => "jwt",
             Self::KeyAuth(_) => "key_auth",
             Self::BasicAuth(_) => "basic_auth",
+            Self::OidcLogin(_) => "oidc_login",
         }
     }
 
@@ -35,6 +38,7 @@ impl AuthenticationPlan {
     pub fn identity_fields(&self) -> impl Iterator<Item = &str> {
         let claims = match self {
             Self::Jwt(plan) => plan.claims_to_headers.as_slice(),
+            Self::OidcLogin(plan) => plan.id_token.claims_to_headers.as_slice(),
             Self::KeyAuth(_) | Self::BasicAuth(_) => &[],
         };
         claims.iter().map(|(_, field)| field.as_str())

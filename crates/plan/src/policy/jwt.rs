@@ -15,6 +15,7 @@ use torana_types::{Secret, TimeSpan};
 use super::{AuthenticationPlan, PolicyPlan};
 use crate::text;
 
+pub(super) use issuer::remote as remote_keys;
 pub use issuer::{IssuerPlan, KeysPlan, RemoteKeysPlan};
 pub use keys::KeyPlan;
 pub(crate) use keys::decode_base64;

@@ -1,14 +1,15 @@
 //! Ways to say who calls: state that outlives a reload, and the place of each among the others.
 
 use crate::key_fetching;
+use crate::provider_asking;
 use crate::registry::Registry;
 use std::sync::Arc;
 use torana_filter::{Consumer, Identity};
 use torana_filters::{
-    AuthenticationFilter, BasicAuthFilter, FailureLimit, Filter, JwtFilter, KeyAuthFilter, Method, Place,
-    RemoteKeys,
+    AuthenticationFilter, BasicAuthFilter, FailureLimit, Filter, JwtFilter, KeyAuthFilter, Method,
+    OidcLoginFilter, Place, Provider, RemoteKeys,
 };
-use torana_plan::{AuthenticationPlan, PolicyPlan, RemoteKeysPlan, RoutePlan, Settings};
+use torana_plan::{AuthenticationPlan, PolicyPlan, ProviderPlan, RemoteKeysPlan, RoutePlan, Settings};
 
 /// A way on its place. `position` is the policy's place in the route's list.
 pub(super) fn filter(
@@ -56,6 +57,10 @@ fn method(plan: &AuthenticationPlan, registry: &mut Registry) -> Arc<Method> {
     let made = match plan {
         AuthenticationPlan::KeyAuth(plan) => Method::KeyAuth(KeyAuthFilter::prepare(plan)),
         AuthenticationPlan::BasicAuth(plan) => Method::BasicAuth(BasicAuthFilter::prepare(plan)),
+        AuthenticationPlan::OidcLogin(plan) => {
+            let provider = provider(&plan.provider, registry);
+            Method::OidcLogin(Box::new(OidcLoginFilter::prepare(plan, provider)))
+        }
         AuthenticationPlan::Jwt(plan) => {
             Method::Jwt(JwtFilter::prepare(plan, |plan| remote_keys(plan, registry)))
         }
@@ -63,6 +68,19 @@ fn method(plan: &AuthenticationPlan, registry: &mut Registry) -> Arc<Method> {
     let made = Arc::new(made);
     registry.authentication.keep(plan.clone(), &made);
     made
+}
+
+/// A provider is asked by one, whichever policies send callers there.
+fn provider(plan: &ProviderPlan, registry: &mut Registry) -> Arc<Provider> {
+    if let Some(known) = registry.providers.get(plan) {
+        return known;
+    }
+    let provider = Arc::new(Provider::new(plan, remote_keys(&plan.keys, registry)));
+    registry.providers.keep(plan.clone(), &provider);
+    if let Some(chores) = registry.chores() {
+        provider_asking::begin(chores, &provider);
+    }
+    provider
 }
 
 /// Keys of one place are fetched once, whoever uses them.
