@@ -25,7 +25,9 @@ pub use bot_detection::BotDetectionPlan;
 pub use cors::{CorsPlan, OriginPattern};
 pub use csrf::CsrfPlan;
 pub use ip_restriction::IpRestrictionPlan;
-pub use jwt::{IssuerPlan, JwtPlan, KeyPlan, KeysPlan, MintPlan, RemoteKeysPlan, UpstreamTokenPlan};
+pub use jwt::{
+    ConsumerKeysPlan, IssuerPlan, JwtPlan, KeyPlan, KeysPlan, MintPlan, RemoteKeysPlan, UpstreamTokenPlan,
+};
 pub use key_auth::KeyAuthPlan;
 pub use oidc_login::{OidcLoginPlan, ProviderPlan};
 pub use rate_limit::{CostPlan, KeyPart, RateLimitPlan, SharingPlan, WindowPlan};

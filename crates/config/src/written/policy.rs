@@ -28,8 +28,8 @@ pub use cors::{CorsConfig, CorsForm};
 pub use csrf::CsrfConfig;
 pub use ip_restriction::IpRestrictionConfig;
 pub use jwt::{
-    Algorithm, JwtConfig, JwtIssuerConfig, JwtKeyConfig, RemoteKeysConfig, RemoteKeysForm,
-    TokenSourcesConfig, UpstreamToken, UpstreamTokenConfig, UpstreamTokenForm,
+    Algorithm, JwtConfig, JwtConsumersConfig, JwtIssuerConfig, JwtKeyConfig, RemoteKeysConfig,
+    RemoteKeysForm, TokenSourcesConfig, UpstreamToken, UpstreamTokenConfig, UpstreamTokenForm,
 };
 pub use key_auth::KeyAuthConfig;
 pub use oidc_login::{ClientAuthentication, LoginCookieConfig, OidcLoginConfig};

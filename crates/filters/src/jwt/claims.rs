@@ -5,7 +5,7 @@ use super::mint::Minted;
 use serde_json::{Map, Value};
 use std::sync::{Arc, Mutex};
 use torana_credential::jose::Token;
-use torana_filter::{Credential, CredentialKind, Identity};
+use torana_filter::{Consumer, Credential, CredentialKind, Identity};
 use torana_plan::JwtPlan;
 
 /// A token whose signature is right.
@@ -25,6 +25,42 @@ pub(crate) struct Verified {
     pub(super) minted: Mutex<Option<Minted>>,
 }
 
+/// Who vouches for a token.
+#[derive(Debug)]
+pub(crate) enum Vouched {
+    /// An issuer, by its place.
+    Issuer(usize),
+    /// A consumer, by its own key.
+    Consumer(Arc<Identity>),
+    /// The provider of a login.
+    Login,
+}
+
+impl Vouched {
+    const fn issuer(&self) -> usize {
+        match self {
+            Self::Issuer(place) => *place,
+            Self::Consumer(_) | Self::Login => 0,
+        }
+    }
+
+    fn record(&self) -> Option<Arc<Consumer>> {
+        match self {
+            Self::Consumer(known) => known.record.clone(),
+            Self::Issuer(_) | Self::Login => None,
+        }
+    }
+
+    fn credential(&self, issuer: &str) -> Credential {
+        let named = |kind| Credential { kind, id: issuer.into() };
+        match self {
+            Self::Consumer(known) => known.credential.clone().unwrap_or_else(|| named(CredentialKind::Jwt)),
+            Self::Issuer(_) => named(CredentialKind::Jwt),
+            Self::Login => named(CredentialKind::Oidc),
+        }
+    }
+}
+
 /// RFC 8725 section 3.11.
 pub(super) fn check_type(token: &Token<'_>, plan: &JwtPlan) -> Result<(), Invalid> {
     if plan.types.is_empty() {
@@ -40,8 +76,7 @@ impl Verified {
     pub(crate) fn new(
         claims: Map<String, Value>,
         plan: &JwtPlan,
-        kind: CredentialKind,
-        issuer: usize,
+        from: Vouched,
         generation: u64,
     ) -> Result<Self, Invalid> {
         if let Some(missing) = plan.required_claims.iter().find(|name| !claims.contains_key(*name)) {
@@ -61,14 +96,18 @@ impl Verified {
             issued,
             not_before: time(&claims, "nbf", f64::ceil)?,
             fields: fields(&claims, plan)?,
-            issuer,
+            issuer: from.issuer(),
             generation,
             minted: Mutex::default(),
             identity: Arc::new(Identity {
-                consumer: consumer(&claims, &plan.consumer_claim)?,
+                consumer: match &from {
+                    Vouched::Consumer(known) => known.consumer.clone(),
+                    Vouched::Issuer(_) | Vouched::Login => consumer(&claims, &plan.consumer_claim)?,
+                },
+                record: from.record(),
                 roles: texts(&claims, &plan.roles_claim)?,
                 authenticated_groups: texts(&claims, &plan.groups_claim)?,
-                credential: Some(Credential { kind, id: name.into() }),
+                credential: Some(from.credential(name)),
                 claims,
                 ..Identity::default()
             }),

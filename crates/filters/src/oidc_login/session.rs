@@ -1,13 +1,12 @@
 //! A session: what the browser keeps for the gateway, sealed, and what it means.
 
-use crate::jwt::Verified;
+use crate::jwt::{Verified, Vouched};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use torana_credential::jose::strict_object;
-use torana_filter::CredentialKind;
 use torana_plan::OidcLoginPlan;
 
 /// What is sealed in the browser. Times are seconds since 1970-01-01 UTC.
@@ -93,7 +92,7 @@ impl std::fmt::Debug for Opened {
 impl Opened {
     /// Reads what its ID token says; that was verified before it was sealed.
     pub(super) fn new(session: Session, plan: &OidcLoginPlan) -> Option<Self> {
-        let claims = Verified::new(claims(&session.id)?, &plan.id_token, CredentialKind::Oidc, 0, 0).ok()?;
+        let claims = Verified::new(claims(&session.id)?, &plan.id_token, Vouched::Login, 0).ok()?;
         Some(Self { session, claims: Arc::new(claims) })
     }
 }

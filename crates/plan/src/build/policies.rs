@@ -7,7 +7,7 @@ use std::sync::Arc;
 use torana_config::written::{PoliciesConfig, RateLimitForm, Switch};
 use torana_config::{Document, Finding, Path};
 
-use torana_credential::directory::Directory;
+use torana_credential::directory::Consumers;
 
 use crate::policy::{PlannedPolicy, PolicyPlan, Scope};
 use crate::policy::{
@@ -29,12 +29,12 @@ pub(super) struct Layer<'a> {
 /// once.
 pub(super) struct Planned {
     by_path: HashMap<Path, PlannedPolicy>,
-    consumers: Arc<Directory>,
+    consumers: Arc<Consumers>,
 }
 
 impl Planned {
     /// Nothing is planned yet; policies know these consumers.
-    pub(super) fn new(consumers: &Arc<Directory>) -> Self {
+    pub(super) fn new(consumers: &Arc<Consumers>) -> Self {
         Self { by_path: HashMap::new(), consumers: Arc::clone(consumers) }
     }
 
@@ -66,8 +66,8 @@ impl Planned {
         ));
         plan!(bot_detection, |layer, path, config| bot_detection::plan(document, path, config, findings));
         plan!(csrf, |layer, path, config| csrf::plan(document, path, config, findings));
-        plan!(jwt, |layer, path, config| jwt::plan(document, path, config, findings));
         let consumers = Arc::clone(&self.consumers);
+        plan!(jwt, |layer, path, config| jwt::plan(document, path, config, &consumers, findings));
         plan!(key_auth, |layer, path, config| key_auth::plan(document, path, config, &consumers, findings));
         plan!(basic_auth, |layer, path, config| {
             basic_auth::plan(document, path, config, &consumers, findings)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use torana_config::written::{AuthForm, AuthRequire};
 use torana_config::{Document, Finding, Path};
-use torana_credential::directory::Directory;
+use torana_credential::directory::Consumers;
 use torana_identity::Consumer;
 
 use super::{BasicAuthPlan, JwtPlan, KeyAuthPlan, OidcLoginPlan};
@@ -63,11 +63,11 @@ impl Default for AuthenticationGroup {
 }
 
 /// Plans how they go together.
-pub(crate) fn group(form: &AuthForm, consumers: &Directory) -> AuthenticationGroup {
+pub(crate) fn group(form: &AuthForm, consumers: &Consumers) -> AuthenticationGroup {
     let config = form.config();
     AuthenticationGroup {
         all: config.require == AuthRequire::All,
-        anonymous: config.anonymous.and_then(|name| consumers.consumer(&name).cloned()),
+        anonymous: config.anonymous.and_then(|name| consumers.planned().consumer(&name).cloned()),
         preflight: config.preflight,
     }
 }
@@ -76,10 +76,10 @@ pub(crate) fn group(form: &AuthForm, consumers: &Directory) -> AuthenticationGro
 pub(super) fn needs_consumers(
     document: &Document,
     path: &Path,
-    consumers: &Directory,
+    consumers: &Consumers,
     findings: &mut Vec<Finding>,
 ) {
-    if consumers.is_empty() {
+    if consumers.planned().is_empty() {
         let finding = Finding::warning("no-consumers", "there are no consumers: nobody could pass");
         findings.push(finding.at(document.key_span_at(path)).help("add `consumers`"));
     }

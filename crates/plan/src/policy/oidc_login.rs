@@ -136,6 +136,7 @@ fn id_token(config: &OidcLoginConfig, keys: RemoteKeysPlan) -> JwtPlan {
             audiences: vec![config.client_id.clone()],
             keys: KeysPlan::Remote(keys),
         }],
+        consumers: None,
         from: torana_config::written::TokenSourcesConfig::default(),
         leeway: config.leeway,
         max_age: None,
