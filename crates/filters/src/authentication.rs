@@ -164,6 +164,13 @@ impl OnRequest for AuthenticationFilter {
 
 impl OnResponse for AuthenticationFilter {
     async fn on_response(&self, exchange: &mut Exchange, response: &mut ResponseHead) -> Verdict {
+        if exchange.set_cookies.is_empty() {
+            return Verdict::Continue;
+        }
+        // No cache may give one caller's cookie to another, whatever the service says.
+        if let Err(invalid) = response.fields.insert(Known::CacheControl, b"no-store") {
+            return Verdict::Fail(invalid.into());
+        }
         for line in std::mem::take(&mut exchange.set_cookies) {
             if let Err(invalid) = response.fields.append(Known::SetCookie, line.as_bytes()) {
                 return Verdict::Fail(invalid.into());

@@ -164,7 +164,8 @@ impl OidcLoginFilter {
         let token = before.refresh.as_deref().unwrap_or_default();
         let places = self.provider.places().await?;
         let grant = [("grant_type", "refresh_token"), ("refresh_token", token)];
-        let pending = self.renewals.of(token, now, || self.provider.ask(&places, &grant));
+        let ask = || self.provider.ask(&places, &grant);
+        let (began, pending) = self.renewals.of(token, before.renewed, now, ask);
         let answer = self.provider.answer(pending).await;
         let tokens = match &*answer {
             Ok(tokens) => tokens,
@@ -172,7 +173,7 @@ impl OidcLoginFilter {
                 return Err(refused(Reason::CredentialsExpired, "the provider has ended the session"));
             }
             Err(Refusal::Unavailable(why)) => {
-                self.renewals.forget(token);
+                self.renewals.forget(token, before.renewed);
                 return Err(unavailable(why));
             }
         };
@@ -189,8 +190,8 @@ impl OidcLoginFilter {
         }
         next.access = self.plan.pass_access_token.then(|| tokens.access.clone());
         next.refresh = tokens.refresh.clone().or(next.refresh);
-        (next.seen, next.renewed) = (now, now);
-        next.expires = tokens.expires_in.map(|seconds| now.saturating_add(seconds));
+        (next.seen, next.renewed) = (now, began);
+        next.expires = tokens.expires_in.map(|seconds| began.saturating_add(seconds));
         Ok(next)
     }
 

@@ -15,7 +15,8 @@ fn token(arguments: &[&str]) -> String {
 
 #[test]
 fn the_page_about_protecting_an_api_keeps_its_word() {
-    let process = Process::run(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/protect.yaml")));
+    let process =
+        Process::run(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/protect.yaml")));
     let (alice, admin) = (token(&["--sub", "alice"]), token(&["--sub", "root", "--role", "admin"]));
     let gold = token(&["--sub", "carol", "--claim", "tier=gold"]);
     let expired = token(&["--sub", "alice", "--expires", "0s", "--claim", "exp=1000"]);

@@ -16,34 +16,46 @@ const MOST: usize = 50_000;
 
 type Name = [u8; 32];
 
-/// Renewals under way and of late, by the refresh token that was used.
+/// Renewals under way and of late with the second in which each began, by the refresh token that was used and
+/// the second of the renewal before: a provider may give the same token again.
 #[derive(Default)]
 pub(super) struct Renewals(Mutex<HashMap<Name, (u64, Pending)>>);
 
+fn name(token: &str, before: u64) -> Name {
+    let mut name = Name::default();
+    let text = format!("{before}\0{token}");
+    name.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
+    name
+}
+
 impl Renewals {
-    /// The renewal by this token; `ask` begins it if nobody has.
-    pub(super) fn of(&self, token: &str, now: u64, ask: impl FnOnce() -> Pending) -> Pending {
-        let mut name = Name::default();
-        name.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+    /// The renewal by this token, and when it began; `ask` begins it if nobody has.
+    pub(super) fn of(
+        &self,
+        token: &str,
+        before: u64,
+        now: u64,
+        ask: impl FnOnce() -> Pending,
+    ) -> (u64, Pending) {
+        let name = name(token, before);
+        let is_late = |began: &u64| now >= began.saturating_add(REMEMBERED);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, pending)) = known.get(&name).filter(|(until, _)| *until > now) {
-            return pending.clone();
+        if let Some((began, pending)) = known.get(&name).filter(|(began, _)| !is_late(began)) {
+            return (*began, pending.clone());
         }
         if known.len() >= MOST {
-            known.retain(|_, (until, _)| *until > now);
+            known.retain(|_, (began, _)| !is_late(began));
         }
         let pending = ask();
         if known.len() < MOST {
-            known.insert(name, (now.saturating_add(REMEMBERED), pending.clone()));
+            known.insert(name, (now, pending.clone()));
         }
-        pending
+        (now, pending)
     }
 
     /// Forgets a renewal that came to nothing, so that it may be tried again.
-    pub(super) fn forget(&self, token: &str) {
-        let mut name = Name::default();
-        name.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
+    pub(super) fn forget(&self, token: &str, before: u64) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&name(token, before));
     }
 }
 

@@ -582,6 +582,23 @@ async fn tokens_are_renewed_once_for_all_requests_of_a_session() {
 }
 
 #[tokio::test]
+async fn a_refresh_token_that_stays_the_same_is_asked_with_again_each_time() {
+    let given = json!({"refresh_token": "r1", "expires_in": 20});
+    let mut tested = Tested::new("");
+    let mut browser = Browser::log_in(&mut tested, &given).await;
+    for round in 1..5 {
+        browser.now = NOW + 20 * round;
+        let good = json!({"access_token": "a", "token_type": "Bearer", "expires_in": 20});
+        let answer = browser.finish(&mut tested, "/api", Ok((200, good))).await;
+        assert_eq!(answer.status, 200);
+        assert!(tested.questions.try_recv().is_err());
+        assert_eq!(answer.set.len(), 1, "it was renewed");
+    }
+    browser.now += 20;
+    assert_eq!(browser.finish(&mut tested, "/api", Err("refused")).await.status, 503, "it is asked again");
+}
+
+#[tokio::test]
 async fn a_provider_that_is_down_ends_a_session_only_once_its_tokens_expired() {
     let given = json!({"refresh_token": "r1", "expires_in": 50});
     let mut tested = Tested::new("");
