@@ -102,10 +102,10 @@ impl JwtFilter {
             }
         };
         let claims = parsed.claims().map_err(|why| fault(Invalid::Malformed(why)))?;
-        if let Vouched::Issuer(issuer) = from {
-            self.issuers.check_claims(issuer, &claims).map_err(fault)?;
+        if let Vouched::Issuer(issuer) = &from {
+            self.issuers.check_claims(*issuer, &claims).map_err(fault)?;
         }
-        let verified = Verified::new(claims, &self.plan, from, generation).map_err(fault)?;
+        let verified = Verified::new(claims, &self.plan, &from, generation).map_err(fault)?;
         let verified = Arc::new(verified);
         self.cache.insert(token, &verified, verified.forget_at(&self.plan), now);
         Ok(verified)

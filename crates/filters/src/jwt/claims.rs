@@ -76,7 +76,7 @@ impl Verified {
     pub(crate) fn new(
         claims: Map<String, Value>,
         plan: &JwtPlan,
-        from: Vouched,
+        from: &Vouched,
         generation: u64,
     ) -> Result<Self, Invalid> {
         if let Some(missing) = plan.required_claims.iter().find(|name| !claims.contains_key(*name)) {
@@ -100,7 +100,7 @@ impl Verified {
             generation,
             minted: Mutex::default(),
             identity: Arc::new(Identity {
-                consumer: match &from {
+                consumer: match from {
                     Vouched::Consumer(known) => known.consumer.clone(),
                     Vouched::Issuer(_) | Vouched::Login => consumer(&claims, &plan.consumer_claim)?,
                 },

@@ -92,7 +92,7 @@ impl std::fmt::Debug for Opened {
 impl Opened {
     /// Reads what its ID token says; that was verified before it was sealed.
     pub(super) fn new(session: Session, plan: &OidcLoginPlan) -> Option<Self> {
-        let claims = Verified::new(claims(&session.id)?, &plan.id_token, Vouched::Login, 0).ok()?;
+        let claims = Verified::new(claims(&session.id)?, &plan.id_token, &Vouched::Login, 0).ok()?;
         Some(Self { session, claims: Arc::new(claims) })
     }
 }
