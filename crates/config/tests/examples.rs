@@ -47,6 +47,14 @@ fn hosts() {
 }
 
 #[test]
+fn protect() {
+    let config = load("protect.yaml");
+    assert_eq!(config.consumers.inline().len(), 1);
+    assert!(config.policies.jwt.is_some() && config.policies.key_auth.is_some());
+    assert_eq!(config.routes.len(), 5);
+}
+
+#[test]
 fn places_are_found_by_path() {
     let text = "services: { a: { endpoints: [http://a] } }\nroutes:\n  - path: /x\n    service: a\n";
     let document = parse("p.yaml", text, &FixedResolver::default()).document.unwrap();

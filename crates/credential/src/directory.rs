@@ -5,15 +5,17 @@
 //! themselves, so they are kept once. The identity of a credential is made when it is first used and shared
 //! from then on.
 //!
-//! Built once from a configuration and never changed.
+//! Built once and never changed; [`Consumers`] exchanges one for another.
 
 mod build;
 mod certificate;
 mod password;
+mod swap;
 
 pub use build::{Builder, Duplicate};
 pub use certificate::{Ambiguous, NameKind};
 pub use password::{Password, PasswordError};
+pub use swap::Consumers;
 
 use crate::jose::VerifyingKey;
 use crate::signature::SignatureKey;

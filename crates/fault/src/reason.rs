@@ -111,6 +111,8 @@ reasons! {
     ForwardAuthUnavailable, "forward_auth_unavailable", Gateway, 503, "It cannot be decided at the moment whether you may do this; try again.";
     /// The server that says what tokens mean gave no usable answer.
     IntrospectionUnavailable, "introspection_unavailable", Gateway, 503, "Credentials cannot be verified at the moment; try again.";
+    /// The provider that logs callers in cannot be asked, or does not know the gateway.
+    LoginUnavailable, "login_unavailable", Gateway, 503, "Nobody can log in at the moment; try again.";
     /// Too many wrong credentials came from this address.
     AuthenticationLimited, "authentication_limited", Client, 429, "Too many requests; try again later.";
     /// The caller is known but may not do this.

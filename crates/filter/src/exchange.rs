@@ -92,6 +92,8 @@ pub struct Exchange {
     /// What the client gets in place of the gateway's own words when it is refused, where a service that
     /// was asked said it.
     pub answer: Option<Box<Response>>,
+    /// Values of `Set-Cookie` that the response carries, whatever it is.
+    pub set_cookies: Vec<String>,
     /// The certificate that the client has shown, verified when its connection was made.
     pub client_certificate: Option<Arc<ClientCertificate>>,
     /// The narrowest limit that was asked.
@@ -118,6 +120,7 @@ impl Default for Exchange {
             identity: None,
             refusal: None,
             answer: None,
+            set_cookies: Vec::new(),
             client_certificate: None,
             limit: None,
             limits: Vec::new(),

@@ -22,8 +22,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use torana_fault::{Fault, Reason};
-use torana_filter::{Exchange, Identity, Needs, OnRequest, Outside, Verdict};
-use torana_http::{Known, Method as HttpMethod, RequestHead};
+use torana_filter::{Exchange, Identity, Needs, OnRequest, OnResponse, Outside, Verdict};
+use torana_http::{Known, Method as HttpMethod, RequestHead, ResponseHead};
 
 /// A way to say who calls, on its place among the others of a route.
 #[derive(Clone, Debug)]
@@ -114,13 +114,18 @@ impl AuthenticationFilter {
         }
     }
 
-    /// Notes a refusal, and gives what becomes of the request.
-    fn refuse(&self, exchange: &mut Exchange, fault: Fault) -> Verdict {
+    /// Counts a wrong credential.
+    fn count(&self, exchange: &Exchange, fault: &Fault) {
         if fault.reason == Reason::CredentialsInvalid
             && let Some(failures) = &self.failures
         {
             failures.count(exchange.client_address, exchange.moment.since_start);
         }
+    }
+
+    /// Notes a refusal, and gives what becomes of the request.
+    fn refuse(&self, exchange: &mut Exchange, fault: Fault) -> Verdict {
+        self.count(exchange, &fault);
         // What an asked service said is given only where its refusal is the one that counts.
         let answer = exchange.answer.take();
         let (fault, is_own) = match exchange.refusal.take() {
@@ -147,14 +152,20 @@ impl AuthenticationFilter {
 
 impl OnRequest for AuthenticationFilter {
     async fn on_request(&self, exchange: &mut Exchange, outside: &dyn Outside) -> Verdict {
-        if self.is_answered(exchange) {
-            return Verdict::Continue;
-        }
         let guard = Guard {
             failures: self.failures.as_deref(),
             address: exchange.client_address,
             now: exchange.moment.since_start,
         };
+        if let Some(verdict) = self.method.answer(exchange, outside, guard).await {
+            if let Verdict::Fail(fault) = &verdict {
+                self.count(exchange, fault);
+            }
+            return verdict;
+        }
+        if self.is_answered(exchange) {
+            return Verdict::Continue;
+        }
         match self.method.authenticate(exchange, outside, guard).await {
             Ok(identity) => {
                 exchange.refusal = None;
@@ -162,6 +173,24 @@ impl OnRequest for AuthenticationFilter {
             }
             Err(fault) => self.refuse(exchange, fault),
         }
+    }
+}
+
+impl OnResponse for AuthenticationFilter {
+    async fn on_response(&self, exchange: &mut Exchange, response: &mut ResponseHead) -> Verdict {
+        if exchange.set_cookies.is_empty() {
+            return Verdict::Continue;
+        }
+        // No cache may give one caller's cookie to another, whatever the service says.
+        if let Err(invalid) = response.fields.insert(Known::CacheControl, b"no-store") {
+            return Verdict::Fail(invalid.into());
+        }
+        for line in std::mem::take(&mut exchange.set_cookies) {
+            if let Err(invalid) = response.fields.append(Known::SetCookie, line.as_bytes()) {
+                return Verdict::Fail(invalid.into());
+            }
+        }
+        Verdict::Continue
     }
 }
 

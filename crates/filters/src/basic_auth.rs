@@ -28,10 +28,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Callers show a user name and a password.
 pub struct BasicAuthFilter {
     plan: Arc<BasicAuthPlan>,
-    cache: Cache<Identity>,
+    cache: Cache<Remembered>,
     /// Of this filter alone, from random bytes.
     key: Box<hmac::Key>,
     turns: Semaphore,
+}
+
+/// A caller whose password was verified by one generation of consumers.
+#[derive(Debug)]
+struct Remembered {
+    identity: Arc<Identity>,
+    generation: u64,
 }
 
 impl BasicAuthFilter {
@@ -79,7 +86,7 @@ impl BasicAuthFilter {
         let (username, password) =
             split(shown, b':').ok_or_else(|| wrong("the credentials have no colon"))?;
         let username = std::str::from_utf8(username).map_err(|_| wrong("the user name is not UTF-8"))?;
-        let consumers = &self.plan.consumers;
+        let consumers = self.plan.consumers.load_full();
         let Some(known) = consumers.password(username) else {
             if let Some(decoy) = consumers.decoy() {
                 self.compute(decoy, password).await?;
@@ -119,13 +126,15 @@ impl Authenticate for BasicAuthFilter {
         let shown = self.find(&exchange.request)?;
         let digest = hmac::sign(&self.key, &shown);
         let now = exchange.moment.unix_seconds;
+        let generation = self.plan.consumers.generation();
         let identity = match self.cache.get(digest.as_ref(), now) {
-            Some(identity) => identity,
-            None => {
+            Some(known) if known.generation == generation => Arc::clone(&known.identity),
+            _ => {
                 guard.may_try()?;
                 let identity = self.verify(&shown).await?;
                 let until = now.saturating_add(self.plan.config.remember.as_duration().as_secs());
-                self.cache.insert(digest.as_ref(), &identity, until, now);
+                let known = Arc::new(Remembered { identity: Arc::clone(&identity), generation });
+                self.cache.insert(digest.as_ref(), &known, until, now);
                 identity
             }
         };

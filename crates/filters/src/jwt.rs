@@ -8,17 +8,18 @@
 //! what was verified by keys that have been replaced is verified anew.
 
 pub(crate) mod claims;
+mod consumers;
 pub(crate) mod invalid;
 mod issuers;
 mod mint;
 mod remote;
 pub(crate) mod source;
 
-pub use remote::RemoteKeys;
+pub(crate) use claims::{Verified, Vouched};
+pub use remote::{Discovered, Places, RemoteKeys};
 
 use crate::authentication::cache::Cache;
 use crate::authentication::{Authenticate, Guard};
-use claims::Verified;
 use invalid::Invalid;
 use issuers::Issuers;
 use mint::Mint;
@@ -57,6 +58,12 @@ impl JwtFilter {
     /// What it asks for.
     #[must_use]
     pub fn describe(&self) -> String {
+        if let Some(keys) = &self.plan.consumers {
+            return format!(
+                "a token signed with the key of a consumer that `{}` names, {} leeway",
+                keys.key_claim, self.plan.leeway
+            );
+        }
         format!(
             "a token {} that names the caller in `{}`, {} leeway",
             self.issuers.describe(),
@@ -65,10 +72,18 @@ impl JwtFilter {
         )
     }
 
+    /// Whether what was verified is so still: its keys have not been replaced.
+    fn is_current(&self, verified: &Verified) -> bool {
+        match &self.plan.consumers {
+            Some(keys) => keys.consumers.generation() == verified.generation,
+            None => self.issuers.is_current(verified),
+        }
+    }
+
     /// What a token says, by the cache or by verifying it.
     async fn verified(&self, token: &[u8], now: u64, guard: Guard<'_>) -> Result<Arc<Verified>, Fault> {
         if let Some(known) = self.cache.get(token, now)
-            && self.issuers.is_current(&known)
+            && self.is_current(&known)
         {
             return Ok(known);
         }
@@ -81,12 +96,35 @@ impl JwtFilter {
         let fault = |why: Invalid| self.fault(&why);
         let parsed = Token::parse(token).map_err(|why| fault(Invalid::Malformed(why)))?;
         claims::check_type(&parsed, &self.plan).map_err(fault)?;
-        let (issuer, generation) = self.issuers.verify(&parsed).await.map_err(fault)?;
+        let (from, generation) = match &self.plan.consumers {
+            Some(keys) => {
+                let (known, generation) = consumers::verify(keys, &parsed).map_err(fault)?;
+                (Vouched::Consumer(known), generation)
+            }
+            None => {
+                let (issuer, generation) = self.issuers.verify(&parsed).await.map_err(fault)?;
+                (Vouched::Issuer(issuer), generation)
+            }
+        };
         let claims = parsed.claims().map_err(|why| fault(Invalid::Malformed(why)))?;
-        self.issuers.check_claims(issuer, &claims).map_err(fault)?;
-        let verified = Verified::new(claims, &self.plan, issuer, generation).map_err(fault)?;
+        if let Vouched::Issuer(issuer) = &from {
+            self.issuers.check_claims(*issuer, &claims).map_err(fault)?;
+        }
+        let verified = Verified::new(claims, &self.plan, &from, generation).map_err(fault)?;
         let verified = Arc::new(verified);
         self.cache.insert(token, &verified, verified.forget_at(&self.plan), now);
+        Ok(verified)
+    }
+
+    /// What a token says, if it is good now.
+    pub(crate) async fn trusted(
+        &self,
+        token: &[u8],
+        now: u64,
+        guard: Guard<'_>,
+    ) -> Result<Arc<Verified>, Fault> {
+        let verified = self.verified(token, now, guard).await?;
+        verified.check_times(&self.plan, now).map_err(|why| self.fault(&why))?;
         Ok(verified)
     }
 

@@ -95,7 +95,7 @@ impl Authenticate for KeyAuthFilter {
                 return Err(self.fault(Reason::CredentialsInvalid, "the key is too long"));
             }
             guard.may_try()?;
-            let found = self.plan.consumers.by_key(&key, exchange.moment.unix_seconds);
+            let found = self.plan.consumers.load().by_key(&key, exchange.moment.unix_seconds);
             found.ok_or_else(|| self.fault(Reason::CredentialsInvalid, "nobody has this key"))?
         };
         if self.plan.config.hide_credentials {

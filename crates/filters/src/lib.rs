@@ -22,6 +22,7 @@ mod jwt;
 mod key_auth;
 mod mtls_auth;
 mod oauth2_introspection;
+mod oidc_login;
 mod origin;
 mod rate_limit;
 mod request_size;
@@ -43,11 +44,12 @@ pub use forward_auth::ForwardAuthFilter;
 pub use hmac_auth::HmacAuthFilter;
 pub use hygiene::ReservedFields;
 pub use ip_restriction::IpRestrictionFilter;
-pub use jwt::{JwtFilter, RemoteKeys};
+pub use jwt::{Discovered, JwtFilter, Places, RemoteKeys};
 pub use key_auth::KeyAuthFilter;
 pub use mtls_auth::MtlsAuthFilter;
 pub use oauth2_introspection::OAuth2IntrospectionFilter;
 pub use rate_limit::{LimiterState, LimiterUsage, RateLimitFilter, TopCaller};
+pub use oidc_login::{OidcLoginFilter, Provider, Question, strip_login_cookies};
 pub use request_size::RequestSizeFilter;
 pub use required_headers::RequiredHeadersFilter;
 pub use roles::RolesFilter;
@@ -171,6 +173,7 @@ impl OnRequest for Filter {
 impl OnResponse for Filter {
     async fn on_response(&self, exchange: &mut Exchange, response: &mut ResponseHead) -> Verdict {
         match self {
+            Self::Authentication(filter) => filter.on_response(exchange, response).await,
             Self::RateLimit(filter) => filter.on_response(exchange, response).await,
             Self::Dynamic(filter) => filter.on_response(exchange, response).await,
             Self::Cors(filter) => filter.on_response(exchange, response).await,

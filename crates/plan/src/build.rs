@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use torana_config::written::{Config, ServerTimeoutsConfig};
 use torana_config::{Document, Finding, Path, Resolver};
-use torana_credential::directory::Directory;
+use torana_credential::directory::Consumers;
 use torana_types::TimeSpan;
 
 use crate::plan::{Plan, Settings};
@@ -30,7 +30,7 @@ const SHORTEST_TOKEN: usize = 16;
 /// Builds the plan as far as possible, and says what is not.
 pub(crate) fn build(
     document: &Document,
-    consumers: &Arc<Directory>,
+    consumers: &Arc<Consumers>,
     resolver: &dyn Resolver,
     findings: &mut Vec<Finding>,
 ) -> Plan {

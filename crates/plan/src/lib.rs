@@ -25,19 +25,17 @@ pub use balance::{BalanceAlgorithm, BalancePlan, HashKeyPlan, StickyPlan, ZonePl
 pub use order::{ORDER, Phase};
 pub use plan::{Action, EndpointPlan, HostHeader, Plan, RoutePlan, ServicePlan, Settings, UpstreamTimeouts};
 pub use policy::{
-    AclPlan, AllowIfPlan, Asked, AskedPlan, AuthenticationGroup, AuthenticationPlan, BasicAuthPlan,
-    BotDetectionPlan, CorsPlan, CostPlan, CsrfPlan, ForwardAuthPlan, HmacAuthPlan, IpRestrictionPlan,
-    IssuerPlan, JwtPlan, KeyAuthPlan, KeyPart, KeyPlan, KeysPlan, MintPlan, MtlsAuthPlan,
-    OAuth2IntrospectionPlan, OriginPattern, PlannedPolicy, PolicyPlan, RateLimitPlan, RemoteKeysPlan,
-    RequestSizePlan, RequiredHeadersPlan, RequiredValue, RoleSource, RolesPlan, RulePlan, Scope,
-    SecurityHeadersPlan, SharingPlan, SigV4Plan, TargetPiece, TargetPlan, UpstreamTokenPlan, WindowPlan,
+    AclPlan, AllowIfPlan, Asked, AskedPlan, AuthenticationGroup, AuthenticationPlan, BasicAuthPlan, BotDetectionPlan, ConsumerKeysPlan, CorsPlan, CostPlan, CsrfPlan, ForwardAuthPlan, HmacAuthPlan, IpRestrictionPlan, IssuerPlan, JwtPlan, KeyAuthPlan, KeyPart, KeyPlan, KeysPlan, MintPlan, MtlsAuthPlan, OAuth2IntrospectionPlan, OidcLoginPlan, OriginPattern, PlannedPolicy, PolicyPlan, ProviderPlan, RateLimitPlan, RemoteKeysPlan, RequestSizePlan, RequiredHeadersPlan, RequiredValue, RoleSource, RolesPlan, RulePlan, Scope, SecurityHeadersPlan, SharingPlan, SigV4Plan, TargetPiece, TargetPlan, UpstreamTokenPlan, WindowPlan,
 };
 pub use resilience::{BreakerPlan, FallbackPlan, HealthPlan, ProbesPlan};
 pub use store::{StoreArrangement, StorePlace, StorePlan};
 pub use tls::{ClientAuthPlan, ListenerPlan, ListenerTlsPlan, UpstreamTlsPlan, VerificationPlan};
 pub use traffic::{MirrorPlan, SplitArmPlan, SplitPlan, TrafficPlan};
 
+use std::sync::Arc;
+
 use torana_config::{Document, Finding, Resolver, Severity, Source, has_errors};
+use torana_credential::directory::{Consumers, Directory};
 
 /// What loading a configuration gave.
 #[derive(Debug)]
@@ -57,11 +55,23 @@ pub struct Loaded {
 /// `name` is what findings call the source, usually the path of the file.
 #[must_use]
 pub fn load(name: &str, text: &str, resolver: &dyn Resolver) -> Loaded {
+    load_with(name, text, resolver, None)
+}
+
+/// The same as a change of what is in force: policies look consumers up where those of the plan before do.
+/// What is looked up there changes with [`Consumers::commit`], not before.
+#[must_use]
+pub fn load_with(
+    name: &str,
+    text: &str,
+    resolver: &dyn Resolver,
+    consumers: Option<&Arc<Consumers>>,
+) -> Loaded {
     let parsed = torana_config::parse(name, text, resolver);
     let mut findings = parsed.findings;
     let mut planned = None;
     if let Some(document) = &parsed.document {
-        let (made, more) = plan(document, resolver);
+        let (made, more) = plan_with(document, resolver, consumers);
         findings.extend(more);
         planned = made;
     } else if let Some(salvaged) = &parsed.salvaged {
@@ -93,10 +103,38 @@ fn holds_of_a_part(finding: &Finding) -> bool {
 /// Plans a document; files that it names are read by `resolver`. The plan is `None` exactly when a finding is an error.
 #[must_use]
 pub fn plan(document: &Document, resolver: &dyn Resolver) -> (Option<Plan>, Vec<Finding>) {
+    plan_with(document, resolver, None)
+}
+
+fn plan_with(
+    document: &Document,
+    resolver: &dyn Resolver,
+    before: Option<&Arc<Consumers>>,
+) -> (Option<Plan>, Vec<Finding>) {
     let mut findings = Vec::new();
-    let consumers = consumers::read(document, resolver, &mut findings);
+    let directory = consumers::read(document, resolver, &mut findings);
+    let consumers = match before {
+        Some(before) => {
+            before.plan(directory);
+            Arc::clone(before)
+        }
+        None => Arc::new(Consumers::new(directory)),
+    };
     let plan = build::build(document, &consumers, resolver, &mut findings);
     lint::lint(document, &plan, &mut findings);
     let plan = (!has_errors(&findings)).then_some(plan);
     (plan, findings)
+}
+
+/// Reads the consumers of a document and of the files that it names anew, and nothing else.
+///
+/// # Errors
+/// What is wrong with them, in words; nothing of them is to be used then.
+pub fn consumers(document: &Document, resolver: &dyn Resolver) -> Result<Arc<Directory>, Vec<String>> {
+    let mut findings = Vec::new();
+    let directory = consumers::read(document, resolver, &mut findings);
+    if has_errors(&findings) {
+        return Err(findings.into_iter().map(|finding| finding.message).collect());
+    }
+    Ok(directory)
 }

@@ -9,7 +9,7 @@ use torana_config::written::{
     PathsConfig, PoolConfig, ProxyProtocolVersion, RequestIdConfig, RetriesConfig, ServerTimeoutsConfig,
     UpstreamProtocol,
 };
-use torana_credential::directory::Directory;
+use torana_credential::directory::Consumers;
 use torana_route::RouteSpec;
 use torana_types::{EndpointUrl, ListenAddr, Network, Secret, ServiceId, TimeSpan};
 
@@ -26,8 +26,9 @@ use crate::traffic::TrafficPlan;
 pub struct Plan {
     /// What holds for the whole gateway.
     pub settings: Settings,
-    /// The consumers.
-    pub consumers: Arc<Directory>,
+    /// The consumers, where policies look them up. Those of a plan that changes another come in force by
+    /// [`Consumers::commit`].
+    pub consumers: Arc<Consumers>,
     /// The services; a [`ServiceId`] is a place in this list.
     pub services: Vec<ServicePlan>,
     /// The routes; a [`torana_types::RouteId`] is a place in this list. In the order of the file.

@@ -15,6 +15,7 @@ pub(crate) mod jwt;
 pub(crate) mod key_auth;
 pub(crate) mod mtls_auth;
 pub(crate) mod oauth2_introspection;
+pub(crate) mod oidc_login;
 pub(crate) mod rate_limit;
 pub(crate) mod request_size;
 pub(crate) mod required_headers;
@@ -33,10 +34,13 @@ pub use csrf::CsrfPlan;
 pub use forward_auth::ForwardAuthPlan;
 pub use hmac_auth::HmacAuthPlan;
 pub use ip_restriction::IpRestrictionPlan;
-pub use jwt::{IssuerPlan, JwtPlan, KeyPlan, KeysPlan, MintPlan, RemoteKeysPlan, UpstreamTokenPlan};
+pub use jwt::{
+    ConsumerKeysPlan, IssuerPlan, JwtPlan, KeyPlan, KeysPlan, MintPlan, RemoteKeysPlan, UpstreamTokenPlan,
+};
 pub use key_auth::KeyAuthPlan;
 pub use mtls_auth::MtlsAuthPlan;
 pub use oauth2_introspection::OAuth2IntrospectionPlan;
+pub use oidc_login::{OidcLoginPlan, ProviderPlan};
 pub use rate_limit::{CostPlan, KeyPart, RateLimitPlan, SharingPlan, WindowPlan};
 pub use request_size::RequestSizePlan;
 pub use required_headers::{RequiredHeadersPlan, RequiredValue};

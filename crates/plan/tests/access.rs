@@ -56,3 +56,49 @@ fn what_nobody_could_pass_is_an_error_and_what_everybody_may_pass_is_none() {
     let rules = public("{ roles: { rules: { /api/admin/*: [admin] } } }");
     assert_eq!(codes(&rules, "roles-without-authentication"), 0, "other paths are open to all");
 }
+
+#[test]
+fn a_login_that_could_not_work_is_found() {
+    let login = |more: &str, path: &str| {
+        format!(
+            "policies: {{ oidc_login: {{ issuer: 'https://login.test', client_id: shop, session_keys: '${{env:KEY}}', external_url: 'https://shop.test'{more} }} }}
+routes: [{{ path: {path}, respond: {{}} }}]\n"
+        )
+    };
+    for (more, path, code, count) in [
+        ("", "/app", "no-login-route", 2),
+        (", logout_path: /app", "/app", "no-login-route", 1),
+        ("", "/*", "no-login-route", 0),
+        (", callback_path: '/a?b'", "/*", "bad-path", 1),
+        (", callback_path: 'a//b'", "/*", "bad-path", 1),
+        (", callback_path: /oauth2/logout", "/*", "contradiction", 1),
+        (", post_logout_redirect: 'javascript:1'", "/*", "bad-value", 1),
+        (", post_logout_redirect: '//evil.test'", "/*", "bad-value", 1),
+        (", parameters: { state: x }", "/*", "reserved-parameter", 1),
+        (", idle: 0s", "/*", "zero-deadline", 1),
+        (", cookie: { name: 'a b' }", "/*", "bad-name", 1),
+        (", cookie: { secure: false }", "/*", "insecure-cookie", 1),
+        (", scopes: ['a b']", "/*", "bad-value", 1),
+        (", claims_to_headers: { sub: Host }", "/*", "reserved-field", 1),
+    ] {
+        assert_eq!(codes(&login(more, path), code), count, "{more} {path}");
+    }
+    let short = login("", "/*").replace("${env:KEY}", "short");
+    assert_eq!(codes(&short, "short-secret"), 1);
+    let plain = login("", "/*").replace("https://login.test", "http://login.test");
+    assert_eq!(codes(&plain, "insecure-issuer"), 1);
+}
+
+#[test]
+fn keys_of_tokens_are_those_of_consumers_or_of_issuers() {
+    let text = |jwt: &str, consumers: &str| {
+        format!("{consumers}policies: {{ jwt: {{ {jwt} }} }}\nroutes: [{{ path: /*, respond: {{}} }}]\n")
+    };
+    let bob = "consumers: [{ username: bob, jwt: [{ key: k, secret: '${env:KEY}' }] }]\n";
+    assert_eq!(codes(&text("consumers: on, secret: '${env:KEY}'", bob), "too-many-keys"), 1);
+    assert_eq!(codes(&text("consumers: { key_claim: '' }", bob), "bad-value"), 1);
+    assert_eq!(codes(&text("consumers: on", ""), "no-consumers"), 1);
+    for code in ["too-many-keys", "no-key", "no-consumers"] {
+        assert_eq!(codes(&text("consumers: on", bob), code), 0, "{code}");
+    }
+}

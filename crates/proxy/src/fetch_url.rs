@@ -1,5 +1,6 @@
 //! Fetching by URL on the chores' thread: one pool for each origin, closed when it was idle.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -20,7 +21,7 @@ const ORIGINS: usize = 8;
 /// Asks by URL. Lives on one thread.
 #[derive(Default)]
 pub(crate) struct UrlClient {
-    pools: HashMap<EndpointUrl, Rc<Pool>>,
+    pools: RefCell<HashMap<EndpointUrl, Rc<Pool>>>,
     timer: Timer,
 }
 
@@ -30,31 +31,66 @@ impl UrlClient {
     /// # Errors
     /// See [`fetch`].
     pub(crate) async fn get(
-        &mut self,
+        &self,
         url: &ResourceUrl,
         timeout: Duration,
         body_bytes: usize,
     ) -> Result<Fetched, Fault> {
+        self.ask(url, RequestHead::default(), b"", timeout, body_bytes).await
+    }
+
+    /// The answer to a form that is posted, bounded. `authorization` is the value of that field.
+    ///
+    /// # Errors
+    /// See [`fetch`].
+    pub(crate) async fn post_form(
+        &self,
+        url: &ResourceUrl,
+        form: &str,
+        authorization: Option<&str>,
+        timeout: Duration,
+        body_bytes: usize,
+    ) -> Result<Fetched, Fault> {
         let mut request = RequestHead::default();
-        request.set_method("GET");
+        request.set_method("POST");
+        request.fields.insert(Known::ContentType, b"application/x-www-form-urlencoded")?;
+        request.fields.insert(Known::ContentLength, form.len().to_string().as_bytes())?;
+        if let Some(authorization) = authorization {
+            request.fields.insert(Known::Authorization, authorization.as_bytes())?;
+        }
+        self.ask(url, request, form.as_bytes(), timeout, body_bytes).await
+    }
+
+    async fn ask(
+        &self,
+        url: &ResourceUrl,
+        mut request: RequestHead,
+        body: &[u8],
+        timeout: Duration,
+        body_bytes: usize,
+    ) -> Result<Fetched, Fault> {
+        if body.is_empty() {
+            request.set_method("GET");
+        }
         let valid =
             request.set_path(url.path().as_bytes()) && request.set_query(url.query().map(str::as_bytes));
         if !valid {
             return Err(Fault::new(Reason::Internal).because("the URL cannot be asked for"));
         }
         request.fields.insert(Known::Host, url.origin().authority().as_bytes())?;
-        request.fields.insert("Accept", b"application/json")?;
-        request.fields.insert("User-Agent", b"torana")?;
+        request.fields.insert(Known::Accept, b"application/json")?;
+        request.fields.insert(Known::UserAgent, b"torana")?;
         let limits = FetchLimits { timeout, body_bytes, head: HeadLimits::default() };
-        fetch(&self.pool(url.origin())?, &self.timer, &request, b"", &limits).await
+        fetch(&self.pool(url.origin())?, &self.timer, &request, body, &limits).await
     }
 
-    fn pool(&mut self, origin: &EndpointUrl) -> Result<Rc<Pool>, Fault> {
-        if let Some(pool) = self.pools.get(origin) {
+    fn pool(&self, origin: &EndpointUrl) -> Result<Rc<Pool>, Fault> {
+        let mut pools = self.pools.borrow_mut();
+        if let Some(pool) = pools.get(origin) {
             return Ok(Rc::clone(pool));
         }
-        if self.pools.len() >= ORIGINS {
-            self.pools.clear();
+        if pools.len() >= ORIGINS {
+            pools.clear();
         }
         let address = match origin.ip() {
             Some(ip) => Address::Socket(SocketAddr::new(ip, origin.port())),
@@ -62,7 +98,7 @@ impl UrlClient {
         };
         let tls = if origin.is_secure() { Some(verified(origin)?) } else { None };
         let pool = Pool::new(Endpoint::reached_by(address, EndpointSettings::default(), tls, None));
-        self.pools.insert(origin.clone(), Rc::clone(&pool));
+        pools.insert(origin.clone(), Rc::clone(&pool));
         Ok(pool)
     }
 }

@@ -5,10 +5,11 @@
 
 use crate::chores::Chores;
 use crate::fetch_url::{UrlClient, is_ok};
+use serde_json::{Map, Value};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use torana_credential::jose::{KeySet, strict_object};
-use torana_filters::RemoteKeys;
+use torana_filters::{Discovered, Places, RemoteKeys};
 use torana_plan::RemoteKeysPlan;
 use torana_types::ResourceUrl;
 
@@ -23,13 +24,13 @@ pub(crate) fn begin(chores: &Chores, keys: &Arc<RemoteKeys>) {
 }
 
 async fn fetch_on(keys: Weak<RemoteKeys>, wanted: Arc<tokio::sync::Notify>) {
-    let mut client = UrlClient::default();
+    let client = UrlClient::default();
     let mut retry = FIRST_RETRY;
     loop {
         let Some(held) = keys.upgrade() else { return };
         let plan = held.plan().clone();
         drop(held);
-        let outcome = fetch(&mut client, &plan).await;
+        let outcome = fetch(&client, &plan).await;
         let wait = match &outcome {
             Ok(_) => {
                 retry = FIRST_RETRY;
@@ -52,26 +53,26 @@ async fn fetch_on(keys: Weak<RemoteKeys>, wanted: Arc<tokio::sync::Notify>) {
     }
 }
 
-/// The keys, and the issuer that discovery found.
-async fn fetch(client: &mut UrlClient, plan: &RemoteKeysPlan) -> Result<(KeySet, Option<String>), String> {
+/// The keys, and what discovery found.
+async fn fetch(client: &UrlClient, plan: &RemoteKeysPlan) -> Result<(KeySet, Option<Discovered>), String> {
     let timeout = plan.timeout.as_duration();
     let all = async {
-        let (place, issuer) = if plan.discovery {
-            let (place, issuer) = discover(client, plan).await?;
-            (place, Some(issuer))
+        let (place, discovered) = if plan.discovery {
+            let (place, discovered) = discover(client, plan).await?;
+            (place, Some(discovered))
         } else {
             (plan.url.clone(), None)
         };
         let text = get(client, &place, plan).await?;
         let keys = KeySet::parse(&text, &plan.algorithms, true).map_err(|error| error.to_string())?;
-        Ok((keys, issuer))
+        Ok((keys, discovered))
     };
     tokio::time::timeout(timeout, all).await.unwrap_or_else(|_| Err("no answer in time".into()))
 }
 
 /// OpenID Connect Discovery 1.0 section 4: the configuration names the issuer that it was asked for, and the
 /// place of its keys.
-async fn discover(client: &mut UrlClient, plan: &RemoteKeysPlan) -> Result<(ResourceUrl, String), String> {
+async fn discover(client: &UrlClient, plan: &RemoteKeysPlan) -> Result<(ResourceUrl, Discovered), String> {
     let base = plan.url.as_str().trim_end_matches('/');
     let place = match base.strip_suffix("/.well-known/openid-configuration") {
         Some(_) => base.to_owned(),
@@ -88,10 +89,27 @@ async fn discover(client: &mut UrlClient, plan: &RemoteKeysPlan) -> Result<(Reso
     }
     let keys = member("jwks_uri").ok_or("the issuer's configuration names no keys")?;
     let keys: ResourceUrl = keys.parse().map_err(|_| "the place of the keys is not a URL".to_owned())?;
-    Ok((keys, issuer.to_owned()))
+    let issuer: Arc<str> = issuer.into();
+    Ok((keys, Discovered { places: places(&found, &issuer, plan), issuer }))
 }
 
-async fn get(client: &mut UrlClient, url: &ResourceUrl, plan: &RemoteKeysPlan) -> Result<Vec<u8>, String> {
+/// Where callers log in. A provider that is asked over TLS cannot send anybody elsewhere without.
+fn places(found: &Map<String, Value>, issuer: &Arc<str>, plan: &RemoteKeysPlan) -> Option<Arc<Places>> {
+    let place = |name: &str| {
+        let url: ResourceUrl = found.get(name)?.as_str()?.parse().ok()?;
+        (url.origin().is_secure() || !plan.url.origin().is_secure()).then_some(url)
+    };
+    let names_issuer = found.get("authorization_response_iss_parameter_supported");
+    Some(Arc::new(Places {
+        issuer: Arc::clone(issuer),
+        authorization: place("authorization_endpoint")?,
+        token: place("token_endpoint")?,
+        end_session: place("end_session_endpoint"),
+        names_issuer: names_issuer == Some(&Value::Bool(true)),
+    }))
+}
+
+async fn get(client: &UrlClient, url: &ResourceUrl, plan: &RemoteKeysPlan) -> Result<Vec<u8>, String> {
     let fetched = client
         .get(url, plan.timeout.as_duration(), plan.max_size.as_usize())
         .await

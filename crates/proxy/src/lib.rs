@@ -25,6 +25,7 @@ mod overload;
 mod pipeline;
 mod prepare;
 mod probing;
+mod provider_asking;
 mod registry;
 mod render;
 mod replay;

@@ -35,6 +35,8 @@ pub struct Pipeline {
     pub request_id: Option<RequestIdField>,
     /// Fields that only filters may set: removed from every request.
     pub reserved_fields: ReservedFields,
+    /// Cookies of logins, which no service may see.
+    pub login_cookies: Vec<String>,
     /// Finds the route.
     pub router: Router,
     /// The routes, by the router's numbers.

@@ -11,12 +11,12 @@ use torana_balance::{
     AdaptiveLimit, Alarm, Breaker, BreakerSettings, BudgetSettings, EndpointHealth, EndpointLoad,
     GradientSettings, RetryBudget,
 };
-use torana_filters::{FailureLimit, LimiterState, Method, RedisStore, RemoteKeys};
+use torana_filters::{FailureLimit, LimiterState, Method, Provider, RedisStore, RemoteKeys};
 use torana_http::proxy_protocol::ProxyVersion;
 use torana_observe::{AccessLog, AccessLogSettings};
 use torana_plan::{
-    AuthenticationPlan, ClientAuthPlan, ListenerTlsPlan, ProbesPlan, RateLimitPlan, RemoteKeysPlan,
-    StorePlan, UpstreamTlsPlan,
+    AuthenticationPlan, ClientAuthPlan, ListenerTlsPlan, ProbesPlan, ProviderPlan, RateLimitPlan,
+    RemoteKeysPlan, StorePlan, UpstreamTlsPlan,
 };
 use torana_transport::{Address, Endpoint, EndpointSettings, Protocol, Tickets, TlsClientContext, TlsServer};
 use torana_types::Rate;
@@ -81,6 +81,8 @@ pub struct Registry {
     pub(crate) authentication: Kept<AuthenticationPlan, Method>,
     /// Keys that are fetched, by where and how.
     pub(crate) remote_keys: Kept<RemoteKeysPlan, RemoteKeys>,
+    /// Providers of logins, by where they are and how they are asked.
+    pub(crate) providers: Kept<ProviderPlan, Provider>,
     /// Wrong credentials by address; they are remembered while the limit stays.
     pub(crate) failures: Option<(Rate, Arc<FailureLimit>)>,
     pub(crate) access_log: Option<(AccessLogSettings, AccessLog)>,
@@ -149,6 +151,7 @@ impl Registry {
         self.limiters.sweep();
         self.authentication.sweep();
         self.remote_keys.sweep();
+        self.providers.sweep();
         self.tls_servers.sweep();
         self.tickets.sweep();
         self.tls_clients.sweep();

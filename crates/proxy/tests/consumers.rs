@@ -10,8 +10,13 @@
 #[path = "yaml.rs"]
 mod yaml;
 
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+use torana_credential::jose::{Algorithm, SigningKey};
 use torana_testkit::{Client, Origin, Reply, Response};
 use yaml::Running;
 
@@ -170,4 +175,135 @@ fn a_key_that_was_taken_away_is_refused_after_the_reload() {
     assert_eq!(ask(&gateway, "/key", &["apikey: alice-key".into()]).status, 401);
     assert_eq!(ask(&gateway, "/key", &["apikey: new-key".into()]).status, 200);
     assert_eq!(ask(&gateway, "/basic", &[basic("kong:ab")]).status, 401);
+}
+
+/// A public key in PEM and what signs for it.
+fn curve_pair() -> (String, SigningKey) {
+    let kind = &ECDSA_P256_SHA256_FIXED_SIGNING;
+    let private = EcdsaKeyPair::generate_pkcs8(kind, &SystemRandom::new()).unwrap();
+    let pair = EcdsaKeyPair::from_pkcs8(kind, private.as_ref()).unwrap();
+    let der: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
+    let pem =
+        format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(der.as_ref()));
+    (pem, SigningKey::pkcs8(private.as_ref(), Algorithm::Es256).unwrap())
+}
+
+fn signed_by_secret(secret: &str, algorithm: Algorithm, claims: &Value) -> String {
+    SigningKey::secret(secret.as_bytes(), algorithm).unwrap().token(claims.as_object().unwrap()).unwrap()
+}
+
+fn bearer(token: &str) -> String {
+    format!("Authorization: Bearer {token}")
+}
+
+#[test]
+fn a_token_is_verified_by_the_key_of_the_consumer_that_it_names() {
+    let origin = Origin::always(Reply::ok("in"));
+    let (pem, curve) = curve_pair();
+    let (secret, binary) =
+        ("one secret of thirty-two bytes or more", "bytes\u{1} of thirty-two or more, binary");
+    let text = format!(
+        "access_log: off
+limits: {{ failed_credentials: off }}
+services: {{ a: {{ endpoints: [\"{}\"] }} }}
+consumers:
+- {{ username: alice, groups: [gold], jwt: [{{ key: alice-app, secret: \"{secret}\" }}] }}
+- {{ username: bob, jwt: [{{ key: bob-app, algorithm: ES256, public_key: {} }}] }}
+- {{ username: carol, jwt: [{{ key: carol-app, algorithm: HS384, secret: \"{}\", secret_base64: true }}] }}
+policies: {{ jwt: {{ consumers: on, roles_claim: scope }} }}
+routes:
+- {{ path: /a, service: a }}
+- {{ path: /gold, service: a, policies: {{ acl: [gold] }} }}
+- {{ path: /role, service: a, policies: {{ roles: [write] }} }}
+- {{ path: /kid, service: a, policies: {{ jwt: {{ consumers: {{ key_claim: kid }}, leeway: 0s, max_lifetime: 1h }} }} }}
+",
+        origin.url(),
+        serde_json::to_string(&pem).unwrap(),
+        STANDARD.encode(binary),
+    );
+    let mut gateway = Running::start(&text);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let hs = |claims: &Value| signed_by_secret(secret, Algorithm::Hs256, claims);
+    let es = |claims: &Value| curve.token(claims.as_object().unwrap()).unwrap();
+    let named = |id: &str, claims: Value| {
+        let key = SigningKey::secret(secret.as_bytes(), Algorithm::Hs256).unwrap().with_id(Some(id));
+        key.token(claims.as_object().unwrap()).unwrap()
+    };
+    let good = hs(&json!({"iss": "alice-app", "scope": "read write"}));
+    let soon = now + 60;
+    let cases: Vec<(&str, &str, String, u16)> = vec![
+        ("a secret", "/a", good.clone(), 200),
+        ("a curve", "/a", es(&json!({"iss": "bob-app"})), 200),
+        (
+            "a secret in base64",
+            "/a",
+            signed_by_secret(binary, Algorithm::Hs384, &json!({"iss": "carol-app"})),
+            200,
+        ),
+        ("a group of the consumer", "/gold", good.clone(), 200),
+        ("no group of the consumer", "/gold", es(&json!({"iss": "bob-app", "groups": []})), 403),
+        ("a role of the token", "/role", good.clone(), 200),
+        ("the key of another", "/a", hs(&json!({"iss": "bob-app"})), 401),
+        ("another's name", "/a", es(&json!({"iss": "alice-app"})), 401),
+        ("a key that nobody has", "/a", hs(&json!({"iss": "nobody"})), 401),
+        (
+            "a wrong secret",
+            "/a",
+            signed_by_secret(
+                "another secret of 32 bytes or more",
+                Algorithm::Hs256,
+                &json!({"iss": "alice-app"}),
+            ),
+            401,
+        ),
+        (
+            "another algorithm of the secret",
+            "/a",
+            signed_by_secret(secret, Algorithm::Hs512, &json!({"iss": "alice-app"})),
+            401,
+        ),
+        (
+            "the public key as a secret",
+            "/a",
+            signed_by_secret(&pem, Algorithm::Hs256, &json!({"iss": "bob-app"})),
+            401,
+        ),
+        ("no name", "/a", hs(&json!({"sub": "alice-app"})), 401),
+        ("an empty name", "/a", hs(&json!({"iss": ""})), 401),
+        ("a name that is no text", "/a", hs(&json!({"iss": ["alice-app"]})), 401),
+        ("a user name", "/a", hs(&json!({"iss": "alice"})), 401),
+        ("expired", "/a", hs(&json!({"iss": "alice-app", "exp": now - 3600})), 401),
+        ("too early", "/a", hs(&json!({"iss": "alice-app", "nbf": now + 3600})), 401),
+        ("exp that is no time", "/a", hs(&json!({"iss": "alice-app", "exp": "soon"})), 401),
+        (
+            "none",
+            "/a",
+            format!("{}.{}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#), good.split('.').nth(1).unwrap()),
+            401,
+        ),
+        ("cut", "/a", good[..good.len() - 2].to_owned(), 401),
+        ("no token", "/a", "x".into(), 401),
+        ("the header's name", "/kid", named("alice-app", json!({"exp": soon})), 200),
+        (
+            "the claim before the header",
+            "/kid",
+            named("alice-app", json!({"exp": soon, "kid": "nobody"})),
+            401,
+        ),
+        ("good for too long", "/kid", named("alice-app", json!({"exp": now + 7200})), 401),
+        ("good for ever", "/kid", named("alice-app", json!({})), 401),
+    ];
+    for (what, path, token, status) in &cases {
+        // The second time it would come from what is remembered.
+        for _ in 0..2 {
+            let answer = ask(&gateway, path, &[bearer(token), "X-Consumer-Username: root".into()]);
+            assert_eq!(answer.status, *status, "{what}");
+        }
+    }
+    ask(&gateway, "/a", &[bearer(&good), "X-Consumer-Username: root".into()]);
+    let seen = origin.requests().pop().unwrap();
+    assert_eq!(seen.header("X-Consumer-Username"), Some("alice"));
+    assert_eq!(seen.header("X-Credential-Identifier"), Some("alice-app"));
+    gateway.reload(&text.replace("key: alice-app", "key: other-app"));
+    assert_eq!(ask(&gateway, "/a", &[bearer(&good)]).status, 401);
 }

@@ -4,8 +4,10 @@ use anyhow::Context;
 use std::cell::RefCell;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use torana_config::{Finding, ResolveError, Resolver, Severity, render};
-use torana_plan::{Loaded, load};
+use std::sync::Arc;
+use torana_config::{Document, Finding, ResolveError, Resolver, Severity, render};
+use torana_credential::directory::{Consumers, Directory};
+use torana_plan::{Loaded, load_with};
 
 /// The largest file that is read, be it the configuration or one that it refers to.
 const LARGEST: u64 = 64 * 1024 * 1024;
@@ -18,6 +20,8 @@ pub(crate) struct Read {
     pub(crate) loaded: Loaded,
     /// The file itself first.
     pub(crate) files: Vec<PathBuf>,
+    /// Those of them that hold nothing but consumers.
+    pub(crate) consumer_files: Vec<PathBuf>,
 }
 
 /// Reads and plans a file.
@@ -25,11 +29,27 @@ pub(crate) struct Read {
 /// # Errors
 /// The file cannot be read as text.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Read> {
+    read_over(path, None)
+}
+
+/// The same as a change of what is in force, whose consumers are looked up in one place.
+///
+/// # Errors
+/// As above.
+pub(crate) fn read_over(path: &Path, consumers: Option<&Arc<Consumers>>) -> anyhow::Result<Read> {
     let text = read_text(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    let surroundings = Surroundings { folder, files: RefCell::new(vec![path.to_owned()]) };
-    let loaded = load(&path.display().to_string(), &text, &surroundings);
-    Ok(Read { loaded, files: surroundings.files.into_inner() })
+    let surroundings = Surroundings::of(path);
+    let loaded = load_with(&path.display().to_string(), &text, &surroundings, consumers);
+    let (files, consumer_files) = (surroundings.files.into_inner(), surroundings.consumer_files.into_inner());
+    Ok(Read { loaded, files, consumer_files })
+}
+
+/// Reads the consumers of a configuration anew, and nothing else.
+///
+/// # Errors
+/// What is wrong with them.
+pub(crate) fn read_consumers(path: &Path, document: &Document) -> Result<Arc<Directory>, Vec<String>> {
+    torana_plan::consumers(document, &Surroundings::of(path))
 }
 
 fn read_text(path: &Path) -> std::io::Result<String> {
@@ -56,6 +76,14 @@ pub(crate) fn grave(loaded: &Loaded) -> String {
 struct Surroundings {
     folder: PathBuf,
     files: RefCell<Vec<PathBuf>>,
+    consumer_files: RefCell<Vec<PathBuf>>,
+}
+
+impl Surroundings {
+    fn of(path: &Path) -> Self {
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        Self { folder, files: RefCell::new(vec![path.to_owned()]), consumer_files: RefCell::default() }
+    }
 }
 
 impl Resolver for Surroundings {
@@ -85,7 +113,8 @@ impl Resolver for Surroundings {
             length if length > LARGEST_OF_CONSUMERS => Err(std::io::Error::other("it is too large")),
             _ => std::fs::read_to_string(&path),
         });
-        self.files.borrow_mut().push(path);
+        self.files.borrow_mut().push(path.clone());
+        self.consumer_files.borrow_mut().push(path);
         text.map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => ResolveError::Missing,
             _ => ResolveError::Unreadable { reason: error.to_string() },

@@ -8,14 +8,15 @@ mod control;
 mod listeners;
 mod server;
 mod service_manager;
+mod source;
 mod upgrade;
 mod watch;
 
 use crate::arguments::RunArguments;
 use crate::file;
 use anyhow::Context;
-use control::Reload;
 pub(crate) use server::{Server, Settings};
+use source::Source;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -66,7 +67,9 @@ pub(crate) async fn serve(
         return Ok(ExitCode::FAILURE);
     };
     watch.follow(read.files);
-    let mut server = Server::start(plan, document.redacted(), settings, inherited)?;
+    let redacted = document.redacted();
+    let mut source = Source { path, document, consumer_files: read.consumer_files };
+    let mut server = Server::start(plan, redacted, settings, inherited)?;
     // Before anybody may think that it serves: a signal without a listener ends the process.
     let mut signals = Signals::new().context("cannot listen for signals")?;
     started(&server);
@@ -74,7 +77,7 @@ pub(crate) async fn serve(
     loop {
         let what = tokio::select! {
             signalled = signals.next() => signalled,
-            () = watch.changed() => Event::Changed,
+            changed = watch.changed() => Event::Changed(changed),
             outcome = outcome(&mut successor) => Event::Exchanged(outcome),
         };
         match what {
@@ -84,9 +87,9 @@ pub(crate) async fn serve(
             }
             Event::Hangup => {
                 server.reopen_access_log();
-                reload(path, &mut server, &mut watch);
+                source.reload(&mut server, &mut watch);
             }
-            Event::Changed => reload(path, &mut server, &mut watch),
+            Event::Changed(files) => source.changed(&files, &mut server, &mut watch),
             Event::Upgrade => start_successor(&mut successor, invocation, &server),
             Event::Exchanged(Ok(process)) => {
                 info!("process {process} has taken over");
@@ -147,7 +150,8 @@ async fn outcome(successor: &mut Option<Successor>) -> anyhow::Result<u32> {
 enum Event {
     Stop,
     Hangup,
-    Changed,
+    /// These files, and no more of them for a while.
+    Changed(Vec<PathBuf>),
     Upgrade,
     /// The successor serves, or will never.
     Exchanged(anyhow::Result<u32>),
@@ -184,45 +188,5 @@ impl Signals {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
-    }
-}
-
-/// Puts the file in force as it is now, or says why not and changes nothing.
-fn reload(path: &Path, server: &mut Server, watch: &mut Watch) {
-    service_manager::reloading();
-    exchange_configuration(path, server, watch);
-    // Whatever came of it, requests are served.
-    service_manager::ready();
-}
-
-fn exchange_configuration(path: &Path, server: &mut Server, watch: &mut Watch) {
-    watch.refresh();
-    let read = match file::read(path) {
-        Ok(read) => read,
-        Err(problem) => {
-            server.reload_failed();
-            return error!("not reloaded, the configuration before stays in force: {problem:#}");
-        }
-    };
-    let files: Vec<PathBuf> = read.files;
-    watch.follow(files);
-    let loaded = read.loaded;
-    let (Some(plan), Some(document)) = (&loaded.plan, &loaded.document) else {
-        server.reload_failed();
-        eprint!("{}", file::grave(&loaded));
-        return error!(
-            "not reloaded, the configuration before stays in force: {} has errors",
-            path.display()
-        );
-    };
-    match server.reload(plan.clone(), document.redacted()) {
-        Ok(Reload { needs_restart }) => {
-            eprint!("{}", file::grave(&loaded));
-            info!("reloaded {}", path.display());
-            for what in needs_restart {
-                warn!("`{what}` has changed, which takes effect with an upgrade (SIGUSR2) or a restart");
-            }
-        }
-        Err(problem) => error!("not reloaded, the configuration before stays in force: {problem:#}"),
     }
 }

@@ -16,6 +16,7 @@ mod jwt;
 mod key_auth;
 mod mtls_auth;
 mod oauth2_introspection;
+mod oidc_login;
 mod rate_limit;
 mod request_size;
 mod required_headers;
@@ -36,14 +37,15 @@ pub use forward_auth::{ForwardAuthCacheConfig, ForwardAuthConfig, ForwardAuthIde
 pub use hmac_auth::{BodyTie, HmacAuthConfig, HmacScheme, MacAlgorithm, MessageSignaturesConfig, Replay};
 pub use ip_restriction::IpRestrictionConfig;
 pub use jwt::{
-    Algorithm, JwtConfig, JwtIssuerConfig, JwtKeyConfig, RemoteKeysConfig, RemoteKeysForm,
-    TokenSourcesConfig, UpstreamToken, UpstreamTokenConfig, UpstreamTokenForm,
+    Algorithm, JwtConfig, JwtConsumersConfig, JwtIssuerConfig, JwtKeyConfig, RemoteKeysConfig,
+    RemoteKeysForm, TokenSourcesConfig, UpstreamToken, UpstreamTokenConfig, UpstreamTokenForm,
 };
 pub use key_auth::KeyAuthConfig;
 pub use mtls_auth::{CertificateConsumers, CertificateGroup, ConsumerName, MtlsAuthConfig};
 pub use oauth2_introspection::{
     OAuth2ClientAuth, OAuth2ClientConfig, OAuth2IntrospectionCacheConfig, OAuth2IntrospectionConfig,
 };
+pub use oidc_login::{ClientAuthentication, LoginCookieConfig, OidcLoginConfig};
 pub use rate_limit::{
     CostConfig, CostForm, LimitHeaders, LimitKey, LimitKeyForm, LimitMode, MissingKey, NamedKey,
     RateLimitConfig, RateLimitForm, RateLimitsConfig, StoreFailure, WindowConfig, WindowForm, WindowKind,
@@ -114,6 +116,9 @@ pub struct PoliciesConfig {
     /// A service is asked whether a request may pass.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub forward_auth: Option<Switch<ForwardAuthConfig>>,
+    /// Callers log in with a browser (OpenID Connect).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oidc_login: Option<Switch<OidcLoginConfig>>,
     /// Callers have a role: a list of which one is enough, or a mapping.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub roles: Option<Switch<RolesForm>>,
@@ -158,6 +163,7 @@ impl PoliciesConfig {
             mtls_auth,
             oauth2_introspection,
             forward_auth,
+            oidc_login,
             roles,
             acl,
             allow_if,

@@ -8,10 +8,11 @@ use crate::jwt::JwtFilter;
 use crate::key_auth::KeyAuthFilter;
 use crate::mtls_auth::MtlsAuthFilter;
 use crate::oauth2_introspection::OAuth2IntrospectionFilter;
+use crate::oidc_login::OidcLoginFilter;
 use crate::sigv4::SigV4Filter;
 use std::sync::Arc;
 use torana_fault::Fault;
-use torana_filter::{Exchange, Identity, Needs, Outside};
+use torana_filter::{Exchange, Identity, Needs, Outside, Verdict};
 
 /// A way to say who calls.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub enum Method {
     OAuth2Introspection(OAuth2IntrospectionFilter),
     /// A service that is asked.
     ForwardAuth(ForwardAuthFilter),
+    /// A login with a browser.
+    OidcLogin(Box<OidcLoginFilter>),
 }
 
 impl Method {
@@ -47,6 +50,7 @@ impl Method {
             Self::MtlsAuth(_) => "mtls_auth",
             Self::OAuth2Introspection(_) => "oauth2_introspection",
             Self::ForwardAuth(_) => "forward_auth",
+            Self::OidcLogin(_) => "oidc_login",
         }
     }
 
@@ -58,6 +62,7 @@ impl Method {
             | Self::KeyAuth(_)
             | Self::BasicAuth(_)
             | Self::MtlsAuth(_)
+            | Self::OidcLogin(_)
             | Self::OAuth2Introspection(_) => Needs::NOTHING,
             Self::HmacAuth(filter) => filter.needs(exchange),
             Self::SigV4(filter) => filter.needs(exchange),
@@ -77,6 +82,20 @@ impl Method {
             Self::MtlsAuth(filter) => filter.describe(),
             Self::OAuth2Introspection(filter) => filter.describe(),
             Self::ForwardAuth(filter) => filter.describe(),
+            Self::OidcLogin(filter) => filter.describe(),
+        }
+    }
+
+    /// What it answers itself, whoever calls: the paths of a login.
+    pub(super) async fn answer(
+        &self,
+        exchange: &mut Exchange,
+        outside: &dyn Outside,
+        guard: Guard<'_>,
+    ) -> Option<Verdict> {
+        match self {
+            Self::OidcLogin(filter) => Box::pin(filter.answer(exchange, outside, guard)).await,
+            _ => None,
         }
     }
 
@@ -98,6 +117,7 @@ impl Method {
             }
             Self::ForwardAuth(filter) => Box::pin(filter.authenticate(exchange, outside, guard)).await,
             Self::MtlsAuth(filter) => filter.authenticate(exchange, outside, guard).await,
+            Self::OidcLogin(filter) => Box::pin(filter.authenticate(exchange, outside, guard)).await,
         }
     }
 }

@@ -5,24 +5,60 @@ use super::mint::Minted;
 use serde_json::{Map, Value};
 use std::sync::{Arc, Mutex};
 use torana_credential::jose::Token;
-use torana_filter::{Credential, CredentialKind, Identity};
+use torana_filter::{Consumer, Credential, CredentialKind, Identity};
 use torana_plan::JwtPlan;
 
 /// A token whose signature is right.
 #[derive(Debug)]
-pub(super) struct Verified {
-    pub(super) identity: Arc<Identity>,
+pub(crate) struct Verified {
+    pub(crate) identity: Arc<Identity>,
     /// Seconds since 1970-01-01 UTC.
     pub(super) expires: Option<u64>,
     not_before: Option<u64>,
     issued: Option<u64>,
     /// Fields for the service.
-    pub(super) fields: Vec<(String, Vec<u8>)>,
+    pub(crate) fields: Vec<(String, Vec<u8>)>,
     /// Whose it is, and by which keys of theirs it was verified.
     pub(super) issuer: usize,
     pub(super) generation: u64,
     /// What the gateway signed in its place, and until when that is good.
     pub(super) minted: Mutex<Option<Minted>>,
+}
+
+/// Who vouches for a token.
+#[derive(Debug)]
+pub(crate) enum Vouched {
+    /// An issuer, by its place.
+    Issuer(usize),
+    /// A consumer, by its own key.
+    Consumer(Arc<Identity>),
+    /// The provider of a login.
+    Login,
+}
+
+impl Vouched {
+    const fn issuer(&self) -> usize {
+        match self {
+            Self::Issuer(place) => *place,
+            Self::Consumer(_) | Self::Login => 0,
+        }
+    }
+
+    fn record(&self) -> Option<Arc<Consumer>> {
+        match self {
+            Self::Consumer(known) => known.record.clone(),
+            Self::Issuer(_) | Self::Login => None,
+        }
+    }
+
+    fn credential(&self, issuer: &str) -> Credential {
+        let named = |kind| Credential { kind, id: issuer.into() };
+        match self {
+            Self::Consumer(known) => known.credential.clone().unwrap_or_else(|| named(CredentialKind::Jwt)),
+            Self::Issuer(_) => named(CredentialKind::Jwt),
+            Self::Login => named(CredentialKind::Oidc),
+        }
+    }
 }
 
 /// RFC 8725 section 3.11.
@@ -37,10 +73,10 @@ pub(super) fn check_type(token: &Token<'_>, plan: &JwtPlan) -> Result<(), Invali
 
 impl Verified {
     /// Reads the claims. Times are only read, not compared.
-    pub(super) fn new(
+    pub(crate) fn new(
         claims: Map<String, Value>,
         plan: &JwtPlan,
-        issuer: usize,
+        from: &Vouched,
         generation: u64,
     ) -> Result<Self, Invalid> {
         if let Some(missing) = plan.required_claims.iter().find(|name| !claims.contains_key(*name)) {
@@ -60,14 +96,18 @@ impl Verified {
             issued,
             not_before: time(&claims, "nbf", f64::ceil)?,
             fields: fields(&claims, &plan.claims_to_headers)?,
-            issuer,
+            issuer: from.issuer(),
             generation,
             minted: Mutex::default(),
             identity: Arc::new(Identity {
-                consumer: consumer(&claims, &plan.consumer_claim)?,
+                consumer: match from {
+                    Vouched::Consumer(known) => known.consumer.clone(),
+                    Vouched::Issuer(_) | Vouched::Login => consumer(&claims, &plan.consumer_claim)?,
+                },
+                record: from.record(),
                 roles: texts(&claims, &plan.roles_claim)?,
                 authenticated_groups: texts(&claims, &plan.groups_claim)?,
-                credential: Some(Credential { kind: CredentialKind::Jwt, id: name.into() }),
+                credential: Some(from.credential(name)),
                 claims,
                 ..Identity::default()
             }),

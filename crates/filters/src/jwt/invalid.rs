@@ -14,6 +14,12 @@ pub(crate) enum Invalid {
     Type,
     #[error("no issuer is trusted that the token could be from")]
     Issuer,
+    #[error("neither a claim nor the header says by `{0}` whose key it is")]
+    KeyName(String),
+    #[error("no consumer has the key that the token names")]
+    NoSuchKey,
+    #[error("the token's algorithm is not that of the consumer's key")]
+    Algorithm,
     #[error("no key of the issuer fits the token")]
     UnknownKey,
     #[error("the signature is wrong")]

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use torana_credential::jose::KeySet;
 use torana_plan::RemoteKeysPlan;
+use torana_types::ResourceUrl;
 
 /// Keys that are fetched.
 #[derive(Debug)]
@@ -28,9 +29,33 @@ pub struct RemoteKeys {
     last: Mutex<Last>,
 }
 
+/// What discovery found besides the keys.
+#[derive(Clone, Debug)]
+pub struct Discovered {
+    /// The issuer, as it calls itself.
+    pub issuer: Arc<str>,
+    /// Where callers log in; `None` where it offers no login.
+    pub places: Option<Arc<Places>>,
+}
+
+/// Where a provider has callers log in (OpenID Connect Discovery 1.0 section 3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// The issuer, as it calls itself.
+    pub issuer: Arc<str>,
+    /// Where browsers are sent to log in.
+    pub authorization: ResourceUrl,
+    /// Where tokens are asked for.
+    pub token: ResourceUrl,
+    /// Where browsers are sent to log out.
+    pub end_session: Option<ResourceUrl>,
+    /// Whether browsers always come back with its name (RFC 9207).
+    pub names_issuer: bool,
+}
+
 #[derive(Debug)]
 struct Fetched {
-    issuer: Option<Arc<str>>,
+    discovered: Option<Discovered>,
     keys: Arc<KeySet>,
 }
 
@@ -68,13 +93,13 @@ impl RemoteKeys {
     }
 
     /// Takes the outcome of an attempt: the keys with the issuer that they were found by, or why not.
-    pub fn store(&self, outcome: Result<(KeySet, Option<String>), String>) {
+    pub fn store(&self, outcome: Result<(KeySet, Option<Discovered>), String>) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.ended = Some(Instant::now());
         match outcome {
-            Ok((keys, issuer)) => {
+            Ok((keys, discovered)) => {
                 last.error = None;
-                let fetched = Fetched { issuer: issuer.map(Into::into), keys: Arc::new(keys) };
+                let fetched = Fetched { discovered, keys: Arc::new(keys) };
                 self.current.store(Some(Arc::new(fetched)));
                 self.generation.fetch_add(1, Ordering::AcqRel);
             }
@@ -91,7 +116,15 @@ impl RemoteKeys {
 
     /// The issuer that discovery found.
     pub(super) fn issuer(&self) -> Option<Arc<str>> {
-        self.current.load().as_ref().and_then(|fetched| fetched.issuer.clone())
+        self.current
+            .load()
+            .as_ref()
+            .and_then(|fetched| Some(Arc::clone(&fetched.discovered.as_ref()?.issuer)))
+    }
+
+    /// Where callers log in, if discovery found that.
+    pub(crate) fn places(&self) -> Option<Arc<Places>> {
+        self.current.load().as_ref().and_then(|fetched| fetched.discovered.as_ref()?.places.clone())
     }
 
     fn current(&self) -> Option<(u64, Arc<KeySet>)> {
@@ -101,7 +134,7 @@ impl RemoteKeys {
     }
 
     /// The keys in force; where none were ever fetched, those of the first attempt that ends now.
-    pub(super) async fn current_or_first(&self) -> Result<(u64, Arc<KeySet>), String> {
+    pub(crate) async fn current_or_first(&self) -> Result<(u64, Arc<KeySet>), String> {
         if let Some(current) = self.current() {
             return Ok(current);
         }

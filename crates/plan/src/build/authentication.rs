@@ -2,7 +2,7 @@
 
 use torana_config::{Document, Finding};
 
-use torana_credential::directory::Directory;
+use torana_credential::directory::Consumers;
 
 use super::policies::Layer;
 use crate::policy::{AuthenticationGroup, PlannedPolicy, PolicyPlan, authentication};
@@ -11,7 +11,7 @@ use crate::policy::{AuthenticationGroup, PlannedPolicy, PolicyPlan, authenticati
 pub(super) fn group(
     document: &Document,
     layers: &[Layer<'_>],
-    consumers: &Directory,
+    consumers: &Consumers,
     policies: &mut Vec<PlannedPolicy>,
     findings: &mut Vec<Finding>,
 ) -> AuthenticationGroup {

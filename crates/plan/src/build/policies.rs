@@ -7,16 +7,14 @@ use std::sync::Arc;
 use torana_config::written::{PoliciesConfig, RateLimitForm, Switch};
 use torana_config::{Document, Finding, Path, Resolver};
 
-use torana_credential::directory::Directory;
+use torana_credential::directory::Consumers;
 use torana_types::ServiceId;
 
 use crate::plan::ServicePlan;
 use crate::policy::asked::Services;
 use crate::policy::{PlannedPolicy, PolicyPlan, Scope};
 use crate::policy::{
-    acl, allow_if, basic_auth, bot_detection, cors, csrf, forward_auth, hmac_auth, ip_restriction, jwt,
-    key_auth, mtls_auth, oauth2_introspection, rate_limit, request_size, required_headers, roles,
-    security_headers, sigv4,
+    acl, allow_if, basic_auth, bot_detection, cors, csrf, forward_auth, hmac_auth, ip_restriction, jwt, key_auth, mtls_auth, oauth2_introspection, oidc_login, rate_limit, request_size, required_headers, roles, security_headers, sigv4,
 };
 
 /// A scope and what it says about policies.
@@ -33,7 +31,7 @@ pub(super) struct Layer<'a> {
 /// once.
 pub(super) struct Planned<'a> {
     by_path: HashMap<Path, PlannedPolicy>,
-    consumers: Arc<Directory>,
+    consumers: Arc<Consumers>,
     services: Arc<Services>,
     resolver: &'a dyn Resolver,
 }
@@ -41,7 +39,7 @@ pub(super) struct Planned<'a> {
 impl<'a> Planned<'a> {
     /// Nothing is planned yet; policies know these consumers and services, and read files by `resolver`.
     pub(super) fn new(
-        consumers: &Arc<Directory>,
+        consumers: &Arc<Consumers>,
         services: &[ServicePlan],
         resolver: &'a dyn Resolver,
     ) -> Self {
@@ -85,8 +83,8 @@ impl<'a> Planned<'a> {
         ));
         plan!(bot_detection, |layer, path, config| bot_detection::plan(document, path, config, findings));
         plan!(csrf, |layer, path, config| csrf::plan(document, path, config, findings));
-        plan!(jwt, |layer, path, config| jwt::plan(document, path, config, findings));
         let consumers = Arc::clone(&self.consumers);
+        plan!(jwt, |layer, path, config| jwt::plan(document, path, config, &consumers, findings));
         plan!(key_auth, |layer, path, config| key_auth::plan(document, path, config, &consumers, findings));
         plan!(basic_auth, |layer, path, config| {
             basic_auth::plan(document, path, config, &consumers, findings)
@@ -100,6 +98,8 @@ impl<'a> Planned<'a> {
         plan!(oauth2_introspection, |layer, path, config| {
             oauth2_introspection::plan(document, path, config, (&consumers, &services), findings)
         });
+        // After those by which a client shows something: who does is not sent to log in.
+        plan!(oidc_login, |layer, path, config| oidc_login::plan(document, path, config, findings));
         // After the others: it costs most, and its refusal says most to a browser.
         plan!(forward_auth, |layer, path, config| {
             forward_auth::plan(document, path, config, (&consumers, &services), findings)

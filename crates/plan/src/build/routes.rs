@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use torana_config::written::RouteConfig;
 use torana_config::{Document, Finding, Path, Resolver, did_you_mean};
-use torana_credential::directory::Directory;
+use torana_credential::directory::Consumers;
 use torana_types::ServiceId;
 
 use super::access;
@@ -27,7 +27,7 @@ type Services<'a> = HashMap<&'a str, ServiceId>;
 pub(super) fn routes(
     document: &Document,
     services: &[ServicePlan],
-    consumers: &Arc<Directory>,
+    consumers: &Arc<Consumers>,
     resolver: &dyn Resolver,
     findings: &mut Vec<Finding>,
 ) -> Vec<RoutePlan> {

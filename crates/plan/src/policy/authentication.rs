@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use torana_config::written::{AuthForm, AuthRequire};
 use torana_config::{Document, Finding, Path};
-use torana_credential::directory::Directory;
+use torana_credential::directory::Consumers;
 use torana_identity::Consumer;
 
 use super::{
     AskedPlan, BasicAuthPlan, ForwardAuthPlan, HmacAuthPlan, JwtPlan, KeyAuthPlan, MtlsAuthPlan,
-    OAuth2IntrospectionPlan, SigV4Plan,
+    OAuth2IntrospectionPlan, OidcLoginPlan, SigV4Plan,
 };
 
 /// A way to say who calls.
@@ -31,6 +31,8 @@ pub enum AuthenticationPlan {
     OAuth2Introspection(Arc<OAuth2IntrospectionPlan>),
     /// A service that is asked.
     ForwardAuth(Arc<ForwardAuthPlan>),
+    /// A login with a browser.
+    OidcLogin(Arc<OidcLoginPlan>),
 }
 
 impl AuthenticationPlan {
@@ -46,6 +48,7 @@ impl AuthenticationPlan {
             Self::MtlsAuth(_) => "mtls_auth",
             Self::OAuth2Introspection(_) => "oauth2_introspection",
             Self::ForwardAuth(_) => "forward_auth",
+            Self::OidcLogin(_) => "oidc_login",
         }
     }
 
@@ -53,6 +56,7 @@ impl AuthenticationPlan {
     pub fn identity_fields(&self) -> impl Iterator<Item = &str> {
         let claims = match self {
             Self::Jwt(plan) => plan.claims_to_headers.as_slice(),
+            Self::OidcLogin(plan) => plan.id_token.claims_to_headers.as_slice(),
             Self::OAuth2Introspection(plan) => plan.claims_to_headers.as_slice(),
             Self::KeyAuth(_)
             | Self::BasicAuth(_)
@@ -102,11 +106,11 @@ impl Default for AuthenticationGroup {
 }
 
 /// Plans how they go together.
-pub(crate) fn group(form: &AuthForm, consumers: &Directory) -> AuthenticationGroup {
+pub(crate) fn group(form: &AuthForm, consumers: &Consumers) -> AuthenticationGroup {
     let config = form.config();
     AuthenticationGroup {
         all: config.require == AuthRequire::All,
-        anonymous: config.anonymous.and_then(|name| consumers.consumer(&name).cloned()),
+        anonymous: config.anonymous.and_then(|name| consumers.planned().consumer(&name).cloned()),
         preflight: config.preflight,
     }
 }
@@ -115,10 +119,10 @@ pub(crate) fn group(form: &AuthForm, consumers: &Directory) -> AuthenticationGro
 pub(super) fn needs_consumers(
     document: &Document,
     path: &Path,
-    consumers: &Directory,
+    consumers: &Consumers,
     findings: &mut Vec<Finding>,
 ) {
-    if consumers.is_empty() {
+    if consumers.planned().is_empty() {
         let finding = Finding::warning("no-consumers", "there are no consumers: nobody could pass");
         findings.push(finding.at(document.key_span_at(path)).help("add `consumers`"));
     }

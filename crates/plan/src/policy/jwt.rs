@@ -9,12 +9,14 @@ use torana_config::written::{
     JwtConfig, JwtIssuerConfig, TokenSourcesConfig, UpstreamToken, UpstreamTokenForm,
 };
 use torana_config::{Document, Finding, Path};
+use torana_credential::directory::Consumers;
 use torana_credential::jose::{Algorithm, KeyError, SigningKey};
 use torana_types::{Secret, TimeSpan};
 
 use super::{AuthenticationPlan, PolicyPlan};
 use crate::text;
 
+pub(super) use issuer::remote as remote_keys;
 pub use issuer::{IssuerPlan, KeysPlan, RemoteKeysPlan};
 pub use keys::KeyPlan;
 pub(crate) use keys::decode_base64;
@@ -22,8 +24,10 @@ pub(crate) use keys::decode_base64;
 /// Callers show a JSON Web Token.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct JwtPlan {
-    /// Who may sign tokens; at least one.
+    /// Who may sign tokens; at least one, unless consumers sign them.
     pub issuers: Vec<IssuerPlan>,
+    /// Consumers whose keys verify tokens, in place of issuers.
+    pub consumers: Option<ConsumerKeysPlan>,
     /// Where tokens are looked for.
     pub from: TokenSourcesConfig,
     /// How far clocks may differ.
@@ -48,6 +52,15 @@ pub struct JwtPlan {
     pub upstream_token: UpstreamTokenPlan,
     /// The realm in `WWW-Authenticate`, free of quotes and control characters.
     pub realm: String,
+}
+
+/// Keys of consumers.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ConsumerKeysPlan {
+    /// The claim, else the parameter of the header, that names the key.
+    pub key_claim: String,
+    /// Whose keys there are.
+    pub consumers: Arc<Consumers>,
 }
 
 /// What the service sees of the token.
@@ -98,6 +111,7 @@ pub(crate) fn plan(
     document: &Document,
     path: &Path,
     config: &JwtConfig,
+    consumers: &Arc<Consumers>,
     findings: &mut Vec<Finding>,
 ) -> PolicyPlan {
     text::quotable(document, &path.key("realm"), &config.realm, "a realm", findings);
@@ -108,6 +122,7 @@ pub(crate) fn plan(
     let types = types.map(|one| one.trim_start_matches("application/").to_owned()).collect();
     PolicyPlan::Authentication(AuthenticationPlan::Jwt(Arc::new(JwtPlan {
         issuers: issuers(document, path, config, findings),
+        consumers: consumer_keys(document, path, config, consumers, findings),
         from: sources(document, path, config.from.as_ref(), findings),
         leeway: config.leeway,
         max_age: config.max_age,
@@ -128,6 +143,22 @@ pub(crate) fn plan(
     })))
 }
 
+fn consumer_keys(
+    document: &Document,
+    path: &Path,
+    config: &JwtConfig,
+    consumers: &Arc<Consumers>,
+    findings: &mut Vec<Finding>,
+) -> Option<ConsumerKeysPlan> {
+    let written = config.consumers.as_ref()?.config();
+    if written.key_claim.is_empty() {
+        let finding = Finding::error("bad-value", "a claim has a name");
+        findings.push(finding.at(document.span_at(&path.key("consumers").key("key_claim"))));
+    }
+    super::authentication::needs_consumers(document, path, consumers, findings);
+    Some(ConsumerKeysPlan { key_claim: written.key_claim, consumers: Arc::clone(consumers) })
+}
+
 fn issuers(
     document: &Document,
     path: &Path,
@@ -145,6 +176,13 @@ fn issuers(
         discovery: config.discovery.clone(),
     };
     let mut planned = Vec::new();
+    if config.consumers.is_some() {
+        if short != JwtIssuerConfig::default() || !config.issuers.is_empty() {
+            let message = "keys are those of consumers, or those of issuers: only one of these";
+            findings.push(Finding::error("too-many-keys", message).at(document.span_at(path)));
+        }
+        return planned;
+    }
     if short != JwtIssuerConfig::default() || config.issuers.is_empty() {
         planned.push(issuer::plan(document, path, &short, findings));
     }

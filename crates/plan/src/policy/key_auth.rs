@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use torana_config::written::KeyAuthConfig;
 use torana_config::{Document, Finding, Path};
-use torana_credential::directory::Directory;
+use torana_credential::directory::Consumers;
 
 use super::{AuthenticationPlan, PolicyPlan};
 use crate::text;
@@ -15,7 +15,7 @@ pub struct KeyAuthPlan {
     /// Where it is looked for and what becomes of it. At least one place.
     pub config: KeyAuthConfig,
     /// Whose keys there are.
-    pub consumers: Arc<Directory>,
+    pub consumers: Arc<Consumers>,
 }
 
 /// Plans the policy that is written at `path`.
@@ -23,7 +23,7 @@ pub(crate) fn plan(
     document: &Document,
     path: &Path,
     config: &KeyAuthConfig,
-    consumers: &Arc<Directory>,
+    consumers: &Arc<Consumers>,
     findings: &mut Vec<Finding>,
 ) -> PolicyPlan {
     for (index, name) in config.headers.iter().enumerate() {

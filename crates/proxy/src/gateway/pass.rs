@@ -11,6 +11,7 @@ use crate::resilience::Fallback;
 use std::net::SocketAddr;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, Response};
+use torana_filters::strip_login_cookies;
 use torana_http::proxy_protocol::Introduction;
 use torana_http::{Known, Method, ResponseHead, TargetForm};
 use torana_route::Outcome;
@@ -99,6 +100,9 @@ impl Gateway {
         };
         let direction = self.direct(passage, route, (upstream, timeouts), exchange, responder)?;
         let upstream = direction.upstream;
+        for name in &passage.pipeline.login_cookies {
+            strip_login_cookies(&mut exchange.request.fields, name);
+        }
         if let Some(prefix) = strip_prefix {
             admit::strip(&mut exchange.request, prefix)?;
         }

@@ -1,15 +1,14 @@
 //! Ways to say who calls: state that outlives a reload, and the place of each among the others.
 
 use crate::key_fetching;
+use crate::provider_asking;
 use crate::registry::Registry;
 use std::sync::Arc;
 use torana_filter::{Consumer, Identity};
 use torana_filters::{
-    AuthenticationFilter, BasicAuthFilter, FailureLimit, Filter, ForwardAuthFilter, HmacAuthFilter,
-    JwtFilter, KeyAuthFilter, Method, MtlsAuthFilter, OAuth2IntrospectionFilter, Place, RemoteKeys,
-    SigV4Filter,
+    AuthenticationFilter, BasicAuthFilter, FailureLimit, Filter, ForwardAuthFilter, HmacAuthFilter, JwtFilter, KeyAuthFilter, Method, MtlsAuthFilter, OAuth2IntrospectionFilter, OidcLoginFilter, Place, Provider, RemoteKeys, SigV4Filter,
 };
-use torana_plan::{AuthenticationPlan, PolicyPlan, RemoteKeysPlan, RoutePlan, Settings};
+use torana_plan::{AuthenticationPlan, PolicyPlan, ProviderPlan, RemoteKeysPlan, RoutePlan, Settings};
 
 /// A way on its place. `position` is the policy's place in the route's list.
 pub(super) fn filter(
@@ -64,6 +63,10 @@ fn method(plan: &AuthenticationPlan, registry: &mut Registry) -> Arc<Method> {
             Method::OAuth2Introspection(OAuth2IntrospectionFilter::prepare(plan))
         }
         AuthenticationPlan::ForwardAuth(plan) => Method::ForwardAuth(ForwardAuthFilter::prepare(plan)),
+        AuthenticationPlan::OidcLogin(plan) => {
+            let provider = provider(&plan.provider, registry);
+            Method::OidcLogin(Box::new(OidcLoginFilter::prepare(plan, provider)))
+        }
         AuthenticationPlan::Jwt(plan) => {
             Method::Jwt(JwtFilter::prepare(plan, |plan| remote_keys(plan, registry)))
         }
@@ -71,6 +74,19 @@ fn method(plan: &AuthenticationPlan, registry: &mut Registry) -> Arc<Method> {
     let made = Arc::new(made);
     registry.authentication.keep(plan.clone(), &made);
     made
+}
+
+/// A provider is asked by one, whichever policies send callers there.
+fn provider(plan: &ProviderPlan, registry: &mut Registry) -> Arc<Provider> {
+    if let Some(known) = registry.providers.get(plan) {
+        return known;
+    }
+    let provider = Arc::new(Provider::new(plan, remote_keys(&plan.keys, registry)));
+    registry.providers.keep(plan.clone(), &provider);
+    if let Some(chores) = registry.chores() {
+        provider_asking::begin(chores, &provider);
+    }
+    provider
 }
 
 /// Keys of one place are fetched once, whoever uses them.

@@ -68,6 +68,19 @@ pub(super) fn filter(
     }
 }
 
+/// The cookies of logins, on routes without one too: whoever has one is whom it says.
+pub(super) fn login_cookies(plan: &Plan) -> Vec<String> {
+    let mut names = Vec::new();
+    for planned in plan.routes.iter().flat_map(|route| &route.policies) {
+        if let PolicyPlan::Authentication(AuthenticationPlan::OidcLogin(login)) = &planned.policy
+            && !names.contains(&login.cookie)
+        {
+            names.push(login.cookie.clone());
+        }
+    }
+    names
+}
+
 /// The fields that carry identity to services, whichever route sets them: a service behind a public route
 /// must not see what a client made up.
 pub(super) fn reserved_fields(plan: &Plan) -> ReservedFields {

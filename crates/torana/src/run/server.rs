@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
+use torana_credential::directory::{Consumers, Directory};
 use torana_observe::Metrics;
 use torana_plan::{ListenerPlan, Plan};
 use torana_proxy::{
@@ -157,6 +158,7 @@ impl Server {
                 return Err(problem.into());
             }
         };
+        plan.consumers.commit();
         self.shared.replace(pipeline);
         self.metrics.sweep();
         let (old, new) = (&self.plan.settings, &plan.settings);
@@ -184,6 +186,22 @@ impl Server {
         let same = |old: &ListenerPlan| new.iter().find(|new| new.address == old.address);
         plan.settings.listen =
             self.plan.settings.listen.iter().map(|old| same(old).unwrap_or(old).clone()).collect();
+    }
+
+    /// Where policies look consumers up.
+    pub(super) const fn consumers(&self) -> &Arc<Consumers> {
+        &self.plan.consumers
+    }
+
+    /// Whether the plan itself holds a consumer: it must be made anew when consumers change.
+    pub(super) fn plans_with_a_consumer(&self) -> bool {
+        self.plan.routes.iter().any(|route| route.authentication.anonymous.is_some())
+    }
+
+    /// Brings other consumers in force; everything else stays.
+    pub(super) fn exchange_consumers(&self, directory: Arc<Directory>) {
+        self.plan.consumers.replace(directory);
+        self.metrics.reloads().succeeded();
     }
 
     /// A configuration was refused.

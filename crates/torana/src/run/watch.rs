@@ -49,25 +49,32 @@ impl Watch {
 
     /// Waits until one of the files has changed and then stayed the same for one interval, so that a file
     /// that is still being written is not read.
-    pub(super) async fn changed(&mut self) {
-        let mut pending = false;
+    /// Gives those that have changed. What is gone is said once, and waited for.
+    pub(super) async fn changed(&mut self) -> Vec<PathBuf> {
+        let mut pending = Vec::new();
         loop {
             tokio::time::sleep(INTERVAL).await;
             let mut changed = false;
             for (path, known) in &mut self.files {
                 let now = look(path);
-                changed |= now != *known;
-                if now.is_none() && known.is_some() {
-                    let path = path.display();
-                    warn!("{path} is gone; the configuration before stays in force until it is back");
+                if now != *known {
+                    changed = true;
+                    if now.is_none() {
+                        warn!(
+                            "{} is gone; what was read of it stays in force until it is back",
+                            path.display()
+                        );
+                    }
+                    if !pending.contains(path) {
+                        pending.push(path.clone());
+                    }
                 }
                 *known = now;
             }
             let whole = self.files.iter().all(|(_, look)| look.is_some());
-            if pending && !changed && whole {
-                return;
+            if !pending.is_empty() && !changed && whole {
+                return pending;
             }
-            pending |= changed;
         }
     }
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use torana_types::{ByteSize, ResourceUrl, Secret, TimeSpan};
 
-use crate::written::OneOrMany;
+use crate::written::{Defaulted, OneOrMany};
 
 /// Callers show a JSON Web Token (RFC 7519).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -28,6 +28,10 @@ pub struct JwtConfig {
     /// URL, or a mapping.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discovery: Option<RemoteKeysForm>,
+    /// Tokens are verified by keys of consumers (`jwt` of each): `on`, or a mapping. A key has one algorithm,
+    /// whatever a token asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consumers: Option<Defaulted<JwtConsumersConfig>>,
     /// Who may have issued a token (`iss`): one name or a list. Anybody who has the key when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer: Option<OneOrMany<String>>,
@@ -100,6 +104,21 @@ impl JwtConfig {
 
     fn default_realm() -> String {
         "torana".into()
+    }
+}
+
+/// How a token names the key of the consumer that verifies it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct JwtConsumersConfig {
+    /// The claim that names the key, such as `iss`; where a token has no such claim, the parameter of its
+    /// header, such as `kid`.
+    pub key_claim: String,
+}
+
+impl Default for JwtConsumersConfig {
+    fn default() -> Self {
+        Self { key_claim: "iss".into() }
     }
 }
 

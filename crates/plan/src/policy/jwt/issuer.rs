@@ -99,7 +99,8 @@ pub(super) fn plan(
     IssuerPlan { names: list(config.issuer.as_ref()), audiences: list(config.audience.as_ref()), keys }
 }
 
-fn remote(
+/// Plans keys that are fetched.
+pub(in crate::policy) fn remote(
     document: &Document,
     path: &Path,
     form: &RemoteKeysForm,
