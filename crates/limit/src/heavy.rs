@@ -9,7 +9,8 @@ use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, PoisonError};
 
-/// One in so many requests is counted, for all of them.
+/// One in so many requests is counted, for all of them: on average, because limits that are asked in turn would
+/// else have one counted and never the other.
 const SAMPLE: u64 = 16;
 /// Keys longer than this are replaced by a digest.
 const LONGEST_KEY: usize = 64;
@@ -17,8 +18,8 @@ const LONGEST_KEY: usize = 64;
 const PLACES: usize = 128;
 
 thread_local! {
-    /// Which request of this thread is counted next.
-    static TURN: Cell<u64> = const { Cell::new(0) };
+    /// How many requests of this thread are passed over, and what the next number is made of.
+    static SKIP: Cell<(u64, u64)> = const { Cell::new((0, 0x9e37_79b9_7f4a_7c15)) };
 }
 
 /// Who asks most, counted by all threads: a sample of the requests, so that most of them cost a thread's own
@@ -36,13 +37,18 @@ impl Default for TopKeys {
 }
 
 impl TopKeys {
-    /// Counts what a caller asked for. The first request of a thread is counted, and then one in sixteen.
+    /// Counts what a caller asked for. The first request of a thread is counted, and then one in sixteen, at the
+    /// latest the thirty-first after it.
     pub fn count(&self, key: Key<'_>, weight: u64, refused: bool) {
-        let turn = TURN.get();
-        TURN.set(turn.wrapping_add(1));
-        if !turn.is_multiple_of(SAMPLE) {
-            return;
+        let (left, mut word) = SKIP.get();
+        if left > 0 {
+            return SKIP.set((left.saturating_sub(1), word));
         }
+        // Marsaglia's xorshift; from none to twice the mean.
+        word ^= word << 13;
+        word ^= word >> 7;
+        word ^= word << 17;
+        SKIP.set(((word >> 32) % (2 * SAMPLE - 1), word));
         // Who holds it is counting or reading; one more in the sample makes no difference.
         let Ok(mut heavy) = self.heavy.try_lock() else { return };
         let weight = weight.saturating_mul(SAMPLE);
@@ -147,11 +153,23 @@ mod tests {
         }
         let shown = top.top(2);
         assert_eq!(&*shown[0].key, b"big");
-        assert!((25_000..31_000).contains(&shown[0].count), "{shown:?}");
+        // Of 28,000; a thousand and more are in the sample.
+        assert!((24_000..32_000).contains(&shown[0].count), "{shown:?}");
         assert!(shown.iter().all(|one| one.key.len() <= LONGEST_KEY));
         assert_ne!(top.name(1, b"big"), TopKeys::default().name(1, b"big"));
         top.clear();
         assert!(top.top(1).is_empty());
+    }
+
+    #[test]
+    fn limits_that_are_asked_in_turn_are_all_counted() {
+        let tops = [TopKeys::default(), TopKeys::default()];
+        for _ in 0..16_000 {
+            tops.iter().for_each(|top| top.count(Key { kind: 1, bytes: b"a" }, 1, false));
+        }
+        for top in &tops {
+            assert!((13_000..19_000).contains(&top.top(1)[0].count), "{:?}", top.top(1));
+        }
     }
 
     #[test]

@@ -247,7 +247,7 @@ async fn those_who_ask_most_are_shown_without_their_secrets_and_all_can_be_forgo
     assert!(open.state.top(5).is_empty());
     assert_eq!(left(&open).await, 2);
     let secret = filter(RateLimitPlan { by: vec![KeyPart::Credential], ..plan(&["2/hour"]) });
-    for _ in 0..16 {
+    for _ in 0..40 {
         passes(&secret, from("10.0.0.1", Some("ada"))).await;
     }
     let top = secret.state.top(5);
