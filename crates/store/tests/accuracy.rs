@@ -81,11 +81,12 @@ impl Measured {
         self.seconds.values().copied().max().unwrap_or(0)
     }
 
-    /// The share of the budget that was used in whole seconds.
+    /// The share of the budget that was used in whole seconds, those without any admission included.
     fn used(&self, limit: u64) -> f64 {
-        let whole: Vec<u64> = self.seconds.values().copied().skip(1).collect();
-        let whole = whole.get(..whole.len().saturating_sub(1)).unwrap_or_default();
-        whole.iter().sum::<u64>() as f64 / (limit as f64 * whole.len().max(1) as f64)
+        let mut ends = self.seconds.keys().copied();
+        let (Some(first), Some(last)) = (ends.next(), ends.next_back()) else { return 0.0 };
+        let whole = self.seconds.range(first + 1..last.max(first + 1)).map(|(_, count)| count).sum::<u64>();
+        whole as f64 / (limit as f64 * last.saturating_sub(first + 1).max(1) as f64)
     }
 }
 
