@@ -158,6 +158,7 @@ impl Exchange {
             would_refuse,
             under_way,
             taken,
+            set_cookies,
         } = self;
         request.clear();
         *body = None;
@@ -174,6 +175,7 @@ impl Exchange {
         would_refuse.clear();
         under_way.clear();
         taken.clear();
+        set_cookies.clear();
     }
 }
 

@@ -11,7 +11,6 @@ use crate::authentication::{Authenticate, Guard};
 use std::fmt;
 use std::sync::Arc;
 use torana_config::written::{BodyTie, HmacScheme, Replay};
-use torana_credential::directory::Known as KnownCredential;
 use torana_credential::signature::{
     KongSignature, MacAlgorithm, MessageSignature, Refusal, SignatureKey, SignedRequest,
 };
@@ -77,7 +76,7 @@ impl HmacAuthFilter {
         let Ok(Some(shown)) = self.find(&exchange.request, &request) else { return Needs::NOTHING };
         let ties = self.plan.config.body != BodyTie::Ignored
             || matches!(&shown, Shown::Message(signature) if signature.covers("content-digest"));
-        if ties && self.plan.consumers.signature_key(shown.name()).is_some() {
+        if ties && self.plan.consumers.load().signature_key(shown.name()).is_some() {
             Needs::body(self.plan.config.max_body.as_u64())
         } else {
             Needs::NOTHING
@@ -146,10 +145,6 @@ impl HmacAuthFilter {
             fields.remove(Known::Authorization);
         }
     }
-
-    fn key(&self, name: &str) -> Option<&KnownCredential<SignatureKey>> {
-        self.plan.consumers.signature_key(name)
-    }
 }
 
 impl Authenticate for HmacAuthFilter {
@@ -159,6 +154,7 @@ impl Authenticate for HmacAuthFilter {
         outside: &dyn Outside,
         guard: Guard<'_>,
     ) -> Result<Arc<Identity>, Fault> {
+        let consumers = self.plan.consumers.load_full();
         let (identity, by_message) = {
             let request = signed_request(exchange);
             let shown = self.find(&exchange.request, &request).map_err(|refusal| self.refused(refusal))?;
@@ -166,9 +162,10 @@ impl Authenticate for HmacAuthFilter {
             guard.may_try()?;
             let now = exchange.moment.unix_seconds;
             let body = exchange.body.as_deref();
+            let key = consumers.signature_key(shown.name());
             let judged = match &shown {
-                Shown::Kong(signature) => self.judge_kong(signature, &request, body, now),
-                Shown::Message(signature) => self.judge_message(signature, &request, body, now),
+                Shown::Kong(signature) => self.judge_kong(key, signature, &request, body, now),
+                Shown::Message(signature) => self.judge_message(key, signature, &request, body, now),
             };
             let good = judged.map_err(|refusal| self.refused(refusal))?;
             // What is only explained is not used up.
@@ -176,7 +173,7 @@ impl Authenticate for HmacAuthFilter {
                 let noted = once.note(good.print, good.end, now);
                 noted.map_err(|why| why.fault(|refusal| self.refused(refusal)))?;
             }
-            let identity = self.plan.consumers.identity_of(good.key, CredentialKind::Hmac, shown.name());
+            let identity = consumers.identity_of(good.key, CredentialKind::Hmac, shown.name());
             (identity, matches!(shown, Shown::Message(_)))
         };
         self.hide(exchange, by_message);

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 use torana_certificate::{Authorities, Certificate, ClientCertificate};
 use torana_config::written::{CertificateConsumers, CertificateGroup, ConsumerName};
-use torana_credential::directory::NameKind;
+use torana_credential::directory::{Directory, NameKind};
 use torana_fault::{Fault, Reason};
 use torana_filter::{Consumer, Credential, CredentialKind, Exchange, Identity, Outside};
 use torana_plan::MtlsAuthPlan;
@@ -88,7 +88,7 @@ impl MtlsAuthFilter {
     }
 
     fn consumer(&self, certificate: &ClientCertificate) -> Result<Option<Arc<Consumer>>, Fault> {
-        let consumers = &self.plan.consumers;
+        let consumers = &**self.plan.consumers.load();
         let by_print = digest(&certificate.fingerprint).and_then(|print| consumers.by_certificate(&print));
         if let Some(known) = by_print {
             return Ok(known.record.clone());
@@ -97,14 +97,17 @@ impl MtlsAuthFilter {
         let named = consumers.by_certificate_names(&names, &certificate.issuer, &certificate.fingerprint);
         match named {
             Ok(Some(known)) => Ok(known.record.clone()),
-            Ok(None) => self.by_own_name(&names),
+            Ok(None) => self.by_own_name(consumers, &names),
             Err(ambiguous) => Err(refused(ambiguous.to_string())),
         }
     }
 
     /// Kong's automatic matching: the alternative names, then the common name.
-    fn by_own_name(&self, names: &[(NameKind, &str)]) -> Result<Option<Arc<Consumer>>, Fault> {
-        let consumers = &self.plan.consumers;
+    fn by_own_name(
+        &self,
+        consumers: &Directory,
+        names: &[(NameKind, &str)],
+    ) -> Result<Option<Arc<Consumer>>, Fault> {
         let mut found: Option<&Arc<Consumer>> = None;
         for (kind, name) in names {
             if *kind != NameKind::Any {

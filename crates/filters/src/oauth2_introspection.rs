@@ -61,6 +61,8 @@ impl OAuth2IntrospectionFilter {
     async fn judged(&self, token: &[u8], now: u64, outside: &dyn Outside, guard: Guard<'_>) -> Judged {
         let mut print = Print::new();
         print.part(token);
+        // An answer names a consumer of those that were known then.
+        print.part(&self.plan.consumers.generation().to_le_bytes());
         let print = print.end();
         if let Some(known) = self.good.get(&print, now) {
             return Ok(known);

@@ -13,7 +13,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use std::fmt;
 use std::sync::Arc;
 use torana_config::written::{Replay, SigV4Path};
-use torana_credential::directory::{AccessSecret, Known as KnownCredential};
+use torana_credential::directory::{AccessSecret, Directory, Known as KnownCredential};
 use torana_credential::sigv4::{ALGORITHM, Claim, PathForm, Payload, Refusal, SignedRequest, SigningKey};
 use torana_fault::{Fault, Reason};
 use torana_filter::{CredentialKind, Exchange, Identity, Needs, Outside};
@@ -75,7 +75,7 @@ impl SigV4Filter {
     pub fn needs(&self, exchange: &Exchange) -> Needs {
         let Ok(Some(claim)) = Claim::find(&signed_request(exchange)) else { return Needs::NOTHING };
         let covered = claim.payload != Payload::Unsigned;
-        if covered && self.plan.consumers.sigv4_secret(&claim.access_key).is_some() {
+        if covered && self.plan.consumers.load().sigv4_secret(&claim.access_key).is_some() {
             Needs::body(self.plan.config.max_body.as_u64())
         } else {
             Needs::NOTHING
@@ -122,18 +122,19 @@ impl SigV4Filter {
         }
     }
 
-    fn judge(
+    fn judge<'d>(
         &self,
+        consumers: &'d Directory,
         claim: &Claim,
         request: &SignedRequest<'_>,
         exchange: &Exchange,
-    ) -> Result<Good<'_>, Refusal> {
+    ) -> Result<Good<'d>, Refusal> {
         self.is_accepted(claim, exchange)?;
         let config = &self.plan.config;
         let seconds = |span: torana_types::TimeSpan| span.as_duration().as_secs();
         let now = exchange.moment.unix_seconds;
         let end = claim.is_current(now, seconds(config.clock_skew), seconds(config.max_expires))?;
-        let known = self.plan.consumers.sigv4_secret(&claim.access_key);
+        let known = consumers.sigv4_secret(&claim.access_key);
         let key = claim.signing_key(known.map_or(&self.decoy, |known| &known.proof.secret).expose());
         let body = match (&claim.payload, &exchange.body) {
             (Payload::Unsigned, _) => &[][..],
@@ -185,12 +186,13 @@ impl Authenticate for SigV4Filter {
         guard: Guard<'_>,
     ) -> Result<Arc<Identity>, Fault> {
         let refused = |refusal| self.refused(refusal);
+        let consumers = self.plan.consumers.load_full();
         let (identity, claim, decoded) = {
             let request = signed_request(exchange);
             let claim = Claim::find(&request).map_err(refused)?;
             let claim = claim.ok_or_else(|| self.fault(Reason::CredentialsMissing, "no signature"))?;
             guard.may_try()?;
-            let good = self.judge(&claim, &request, exchange).map_err(refused)?;
+            let good = self.judge(&consumers, &claim, &request, exchange).map_err(refused)?;
             let decoded = match claim.payload {
                 Payload::Chunked => {
                     Some(chunked::decode(&request, exchange, &good.key, &claim).map_err(refused)?)
@@ -203,7 +205,7 @@ impl Authenticate for SigV4Filter {
                 noted.map_err(|why| why.fault(refused))?;
             }
             let kind = CredentialKind::SigV4;
-            (self.plan.consumers.identity_of(good.known, kind, &claim.access_key), claim, decoded)
+            (consumers.identity_of(good.known, kind, &claim.access_key), claim, decoded)
         };
         if let Some(decoded) = decoded {
             chunked::replace(exchange, decoded)?;

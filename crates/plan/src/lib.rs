@@ -25,7 +25,13 @@ pub use balance::{BalanceAlgorithm, BalancePlan, HashKeyPlan, StickyPlan, ZonePl
 pub use order::{ORDER, Phase};
 pub use plan::{Action, EndpointPlan, HostHeader, Plan, RoutePlan, ServicePlan, Settings, UpstreamTimeouts};
 pub use policy::{
-    AclPlan, AllowIfPlan, Asked, AskedPlan, AuthenticationGroup, AuthenticationPlan, BasicAuthPlan, BotDetectionPlan, ConsumerKeysPlan, CorsPlan, CostPlan, CsrfPlan, ForwardAuthPlan, HmacAuthPlan, IpRestrictionPlan, IssuerPlan, JwtPlan, KeyAuthPlan, KeyPart, KeyPlan, KeysPlan, MintPlan, MtlsAuthPlan, OAuth2IntrospectionPlan, OidcLoginPlan, OriginPattern, PlannedPolicy, PolicyPlan, ProviderPlan, RateLimitPlan, RemoteKeysPlan, RequestSizePlan, RequiredHeadersPlan, RequiredValue, RoleSource, RolesPlan, RulePlan, Scope, SecurityHeadersPlan, SharingPlan, SigV4Plan, TargetPiece, TargetPlan, UpstreamTokenPlan, WindowPlan,
+    AclPlan, AllowIfPlan, Asked, AskedPlan, AuthenticationGroup, AuthenticationPlan, BasicAuthPlan,
+    BotDetectionPlan, ConsumerKeysPlan, CorsPlan, CostPlan, CsrfPlan, ForwardAuthPlan, HmacAuthPlan,
+    IpRestrictionPlan, IssuerPlan, JwtPlan, KeyAuthPlan, KeyPart, KeyPlan, KeysPlan, MintPlan, MtlsAuthPlan,
+    OAuth2IntrospectionPlan, OidcLoginPlan, OriginPattern, PlannedPolicy, PolicyPlan, ProviderPlan,
+    RateLimitPlan, RemoteKeysPlan, RequestSizePlan, RequiredHeadersPlan, RequiredValue, RoleSource,
+    RolesPlan, RulePlan, Scope, SecurityHeadersPlan, SharingPlan, SigV4Plan, TargetPiece, TargetPlan,
+    UpstreamTokenPlan, WindowPlan,
 };
 pub use resilience::{BreakerPlan, FallbackPlan, HealthPlan, ProbesPlan};
 pub use store::{StoreArrangement, StorePlace, StorePlan};

@@ -35,7 +35,8 @@ async fn demo(arguments: &DemoArguments) -> anyhow::Result<ExitCode> {
         // Whoever reads this through a pipe waits for it.
         let _ = std::io::stdout().flush();
     };
-    serve(&file, &settings, Inherited::default(), None, show).await
+    // Boxed: it is large, and lives as long as the process.
+    Box::pin(serve(&file, &settings, Inherited::default(), None, show)).await
 }
 
 /// Thirty-two random bytes in hexadecimal.

@@ -59,7 +59,7 @@ fn identity(plan: &ForwardAuthPlan, answer: &Fields) -> Result<Identity, Fault> 
         Some(name) => one(answer, name)?.ok_or_else(|| unavailable("the answer does not say who calls"))?,
         None => plan.asked.name.to_string(),
     };
-    let record = lookup::consumer(&plan.consumers, says.consumers, &consumer)
+    let record = lookup::consumer(&plan.consumers.load(), says.consumers, &consumer)
         .map_err(|unknown| Fault::new(Reason::Forbidden).because(unknown.to_string()))?;
     let mut claims = Map::new();
     for (claim, name) in &says.claims {

@@ -134,6 +134,8 @@ pub(super) fn shows_credentials(plan: &ForwardAuthPlan, exchange: &Exchange) -> 
 pub(super) fn print(plan: &ForwardAuthPlan, cache: &ForwardAuthCacheConfig, exchange: &Exchange) -> Printed {
     let about = &exchange.request;
     let mut print = Print::new();
+    // An answer names a consumer of those that were known then.
+    print.part(&plan.consumers.generation().to_le_bytes());
     for part in &cache.request {
         match part {
             RequestPart::Method => print.part(about.method_bytes()),

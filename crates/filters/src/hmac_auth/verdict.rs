@@ -21,13 +21,14 @@ pub(super) struct Good<'f> {
 const WRONG: Refusal = Refusal::Invalid("nobody is known by this name, or the signature is wrong");
 
 impl HmacAuthFilter {
-    pub(super) fn judge_kong(
+    pub(super) fn judge_kong<'d>(
         &self,
+        known: Option<&'d Known<SignatureKey>>,
         signature: &KongSignature<'_>,
         request: &SignedRequest<'_>,
         body: Option<&[u8]>,
         now: u64,
-    ) -> Result<Good<'_>, Refusal> {
+    ) -> Result<Good<'d>, Refusal> {
         let config = &self.plan.config;
         if !self.algorithms.contains(&signature.algorithm) {
             return Err(Refusal::Invalid("the algorithm is not accepted"));
@@ -41,7 +42,6 @@ impl HmacAuthFilter {
         let skew = config.clock_skew.as_duration().as_secs();
         let made = signature.made_at(request, now, skew, config.signed_date)?;
         let text = signature.signed_text(request)?;
-        let known = self.key(signature.username);
         let key = known.map_or(&self.decoy, |known| &known.proof);
         let right = key.verifies_mac(signature.algorithm, &text, &signature.mac);
         let key = known.filter(|_| right).ok_or(WRONG)?;
@@ -54,13 +54,14 @@ impl HmacAuthFilter {
         Ok(Good { key, print: print(b'k', signature.username, &text), end })
     }
 
-    pub(super) fn judge_message(
+    pub(super) fn judge_message<'d>(
         &self,
+        known: Option<&'d Known<SignatureKey>>,
         signature: &MessageSignature,
         request: &SignedRequest<'_>,
         body: Option<&[u8]>,
         now: u64,
-    ) -> Result<Good<'_>, Refusal> {
+    ) -> Result<Good<'d>, Refusal> {
         let config = &self.plan.config;
         let age = config.messages.max_age.as_duration().as_secs();
         let end = signature.is_current(now, age, config.clock_skew.as_duration().as_secs())?;
@@ -71,7 +72,6 @@ impl HmacAuthFilter {
         if config.messages.nonce && signature.nonce.as_deref().is_none_or(str::is_empty) {
             return Err(Refusal::Invalid("a signature has no nonce"));
         }
-        let known = self.key(&signature.key_id);
         let key = known.map_or(&self.decoy, |known| &known.proof);
         if signature.algorithm.as_deref().is_some_and(|told| told != key.algorithm()) {
             return Err(Refusal::Invalid("the algorithm is not that of the key"));

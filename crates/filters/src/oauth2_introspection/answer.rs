@@ -70,7 +70,7 @@ fn active(plan: &OAuth2IntrospectionPlan, claims: Map<String, Value>) -> Result<
     let invalid = |why: String| challenge(plan, Reason::CredentialsInvalid, why);
     check(plan, &claims)?;
     let consumer = consumer_of(plan, &claims)?;
-    let record = lookup::consumer(&plan.consumers, plan.lookup, &consumer);
+    let record = lookup::consumer(&plan.consumers.load(), plan.lookup, &consumer);
     let record = record.map_err(|unknown| invalid(unknown.to_string()))?;
     let id = claims.get("client_id").or_else(|| claims.get("iss")).and_then(Value::as_str);
     let credential = Credential {

@@ -83,7 +83,8 @@ impl AuthenticationPlan {
             | Self::BasicAuth(_)
             | Self::HmacAuth(_)
             | Self::SigV4(_)
-            | Self::MtlsAuth(_) => None,
+            | Self::MtlsAuth(_)
+            | Self::OidcLogin(_) => None,
         }
     }
 }

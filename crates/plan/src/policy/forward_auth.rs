@@ -6,7 +6,7 @@ use torana_config::written::{
     AskFailure, AskMethod, ForwardAuthCacheConfig, ForwardAuthConfig, ForwardAuthIdentityConfig,
 };
 use torana_config::{Document, Finding, Path};
-use torana_credential::directory::Directory;
+use torana_credential::directory::Consumers;
 use torana_types::ByteSize;
 
 use super::asked::{self, AskedPlan, Services, Written};
@@ -37,7 +37,7 @@ pub struct ForwardAuthPlan {
     /// What an answer says of the caller.
     pub identity: ForwardAuthIdentityConfig,
     /// Who may be meant.
-    pub consumers: Arc<Directory>,
+    pub consumers: Arc<Consumers>,
 }
 
 impl ForwardAuthPlan {
@@ -63,7 +63,7 @@ pub(crate) fn plan(
     document: &Document,
     path: &Path,
     config: &ForwardAuthConfig,
-    (consumers, services): (&Arc<Directory>, &Services),
+    (consumers, services): (&Arc<Consumers>, &Services),
     findings: &mut Vec<Finding>,
 ) -> PolicyPlan {
     let written = Written {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use torana_config::written::{HmacAuthConfig, HmacScheme, MacAlgorithm, Replay};
 use torana_config::{Document, Finding, Path};
-use torana_credential::directory::Directory;
+use torana_credential::directory::Consumers;
 
 use super::{AuthenticationPlan, PolicyPlan};
 use crate::text;
@@ -15,7 +15,7 @@ pub struct HmacAuthPlan {
     /// What is accepted, and what becomes of it. At least one scheme.
     pub config: HmacAuthConfig,
     /// Whose secrets and keys there are.
-    pub consumers: Arc<Directory>,
+    pub consumers: Arc<Consumers>,
 }
 
 /// Derived components of requests (RFC 9421 section 2.2) that can be asked for.
@@ -27,7 +27,7 @@ pub(crate) fn plan(
     document: &Document,
     path: &Path,
     config: &HmacAuthConfig,
-    consumers: &Arc<Directory>,
+    consumers: &Arc<Consumers>,
     findings: &mut Vec<Finding>,
 ) -> PolicyPlan {
     let at = |key: &str| document.span_at(&path.key(key));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use torana_certificate::Certificate;
 use torana_config::written::{CertificateConsumers, Defaulted, MtlsAuthConfig};
 use torana_config::{Document, Finding, Path, Resolver};
-use torana_credential::directory::Directory;
+use torana_credential::directory::Consumers;
 
 use super::{AuthenticationPlan, PolicyPlan};
 use crate::build::pem::Reader;
@@ -18,7 +18,7 @@ pub struct MtlsAuthPlan {
     /// To one of which certificates must lead; any that the listener trusts when `None`.
     pub authorities: Option<Vec<Certificate>>,
     /// Whose certificates there are.
-    pub consumers: Arc<Directory>,
+    pub consumers: Arc<Consumers>,
 }
 
 /// Plans the policy that is written at `path`.
@@ -26,7 +26,7 @@ pub(crate) fn plan(
     document: &Document,
     path: &Path,
     form: &Defaulted<MtlsAuthConfig>,
-    (consumers, resolver): (&Arc<Directory>, &dyn Resolver),
+    (consumers, resolver): (&Arc<Consumers>, &dyn Resolver),
     findings: &mut Vec<Finding>,
 ) -> PolicyPlan {
     let config = form.config();

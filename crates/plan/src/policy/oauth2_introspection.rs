@@ -6,7 +6,7 @@ use torana_config::written::{
     ConsumerLookup, OAuth2ClientConfig, OAuth2IntrospectionConfig, OneOrMany, TokenSourcesConfig,
 };
 use torana_config::{Document, Finding, Path};
-use torana_credential::directory::Directory;
+use torana_credential::directory::Consumers;
 use torana_types::TimeSpan;
 
 use super::asked::{self, AskedPlan, Services, Written};
@@ -53,7 +53,7 @@ pub struct OAuth2IntrospectionPlan {
     /// The realm in `WWW-Authenticate`, free of quotes and control characters.
     pub realm: String,
     /// Who may be meant.
-    pub consumers: Arc<Directory>,
+    pub consumers: Arc<Consumers>,
 }
 
 /// Plans the policy that is written at `path`.
@@ -61,7 +61,7 @@ pub(crate) fn plan(
     document: &Document,
     path: &Path,
     config: &OAuth2IntrospectionConfig,
-    (consumers, services): (&Arc<Directory>, &Services),
+    (consumers, services): (&Arc<Consumers>, &Services),
     findings: &mut Vec<Finding>,
 ) -> PolicyPlan {
     let written = Written {

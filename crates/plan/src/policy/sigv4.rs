@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use torana_config::written::SigV4Config;
 use torana_config::{Document, Finding, Path};
-use torana_credential::directory::Directory;
+use torana_credential::directory::Consumers;
 
 use super::{AuthenticationPlan, PolicyPlan};
 
@@ -14,7 +14,7 @@ pub struct SigV4Plan {
     /// What is accepted, and what becomes of it.
     pub config: SigV4Config,
     /// Whose access keys there are.
-    pub consumers: Arc<Directory>,
+    pub consumers: Arc<Consumers>,
 }
 
 /// Plans the policy that is written at `path`.
@@ -22,7 +22,7 @@ pub(crate) fn plan(
     document: &Document,
     path: &Path,
     config: &SigV4Config,
-    consumers: &Arc<Directory>,
+    consumers: &Arc<Consumers>,
     findings: &mut Vec<Finding>,
 ) -> PolicyPlan {
     super::hmac_auth::remembers(document, path, config.replay, config.remember, findings);

@@ -6,7 +6,9 @@ use crate::registry::Registry;
 use std::sync::Arc;
 use torana_filter::{Consumer, Identity};
 use torana_filters::{
-    AuthenticationFilter, BasicAuthFilter, FailureLimit, Filter, ForwardAuthFilter, HmacAuthFilter, JwtFilter, KeyAuthFilter, Method, MtlsAuthFilter, OAuth2IntrospectionFilter, OidcLoginFilter, Place, Provider, RemoteKeys, SigV4Filter,
+    AuthenticationFilter, BasicAuthFilter, FailureLimit, Filter, ForwardAuthFilter, HmacAuthFilter,
+    JwtFilter, KeyAuthFilter, Method, MtlsAuthFilter, OAuth2IntrospectionFilter, OidcLoginFilter, Place,
+    Provider, RemoteKeys, SigV4Filter,
 };
 use torana_plan::{AuthenticationPlan, PolicyPlan, ProviderPlan, RemoteKeysPlan, RoutePlan, Settings};
 
