@@ -5,6 +5,7 @@
 //! decided whose it is: by its fingerprint, by a name that a consumer is written down with, and only where that
 //! was asked for by a consumer's own name.
 
+use crate::asking::{Print, Printed};
 use crate::authentication::cache::Cache;
 use crate::authentication::{Authenticate, Guard};
 use serde_json::{Map, Value};
@@ -22,7 +23,7 @@ pub struct MtlsAuthFilter {
     plan: Arc<MtlsAuthPlan>,
     /// Nobody, where authorities are given and none can be one.
     authorities: Option<Option<Authorities>>,
-    /// By the bytes of the certificate and those shown with it.
+    /// By what was judged, and the generation of consumers that it was judged by.
     known: Cache<Identity>,
 }
 
@@ -49,6 +50,18 @@ impl MtlsAuthFilter {
             names if names.is_empty() => whose.to_owned(),
             names => format!("{whose} that leads to {names}"),
         }
+    }
+
+    /// What is remembered of a certificate holds for the consumers of then, and for those shown with it where
+    /// they may lead to an authority.
+    fn print(&self, certificate: &ClientCertificate) -> Printed {
+        let mut print = Print::new();
+        print.part(&self.plan.consumers.generation().to_le_bytes());
+        print.part(certificate.fingerprint.as_bytes());
+        if self.authorities.is_some() {
+            print.parts(certificate.between.iter().map(Vec::as_slice));
+        }
+        print.end()
     }
 
     /// Whose the certificate is.
@@ -196,13 +209,15 @@ impl Authenticate for MtlsAuthFilter {
         if i64::try_from(now).map_or(true, |now| now > certificate.not_after) {
             return Err(fault(Reason::CredentialsExpired, "the certificate has expired"));
         }
-        if let Some(known) = self.known.get(certificate.fingerprint.as_bytes(), now) {
+        // Before the directory is looked at: it is never older than its generation says.
+        let print = self.print(certificate);
+        if let Some(known) = self.known.get(&print, now) {
             return Ok(known);
         }
         guard.may_try()?;
         let identity = Arc::new(self.identify(certificate, now)?);
         let until = u64::try_from(certificate.not_after).unwrap_or(0).saturating_add(1);
-        self.known.insert(certificate.fingerprint.as_bytes(), &identity, until, now);
+        self.known.insert(&print, &identity, until, now);
         Ok(identity)
     }
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::asking::scripted::{Scripted, alone, at};
 use crate::authentication::{AuthenticationFilter, Method};
+use torana_credential::directory::Builder;
 use torana_plan::AuthenticationPlan;
 
 fn filter(keys: &str) -> AuthenticationFilter {
@@ -35,4 +36,23 @@ async fn every_status_is_a_yes_a_chosen_no_or_nothing() {
         };
         assert_eq!(at(&filter, &outside, 1, "t").await, expected, "{status}");
     }
+}
+
+#[tokio::test]
+async fn what_was_said_of_a_removed_consumer_is_forgotten() {
+    let mut consumers = None;
+    let keys = "response_headers: [X-User], identity: { consumer: X-User, consumers: required }, cache: { ttl: 10s }";
+    let filter = alone(&format!("forward_auth: {{ service: a, {keys} }}"), |plan| match plan {
+        AuthenticationPlan::ForwardAuth(plan) => {
+            consumers = Some(Arc::clone(&plan.consumers));
+            Method::ForwardAuth(ForwardAuthFilter::prepare(plan))
+        }
+        other => panic!("{other:?}"),
+    });
+    let alice = [("X-User", "alice")];
+    let outside = Scripted::default().then(200, &alice, "").then(200, &alice, "");
+    assert_eq!(at(&filter, &outside, 100, "t").await, 200);
+    assert_eq!((at(&filter, &outside, 101, "t").await, outside.asked.get()), (200, 1));
+    consumers.unwrap().replace(Arc::new(Builder::default().build()));
+    assert_eq!((at(&filter, &outside, 101, "t").await, outside.asked.get()), (403, 2));
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::asking::scripted::alone;
 use crate::authentication::{AuthenticationFilter, Method};
+use torana_credential::directory::{Builder, Consumers};
 use torana_filter::{Moment, Offline, OnRequest, Verdict};
 use torana_plan::AuthenticationPlan;
 
@@ -9,6 +10,19 @@ fn filter(policy: &str) -> AuthenticationFilter {
         AuthenticationPlan::MtlsAuth(plan) => Method::MtlsAuth(MtlsAuthFilter::prepare(plan)),
         other => panic!("{other:?}"),
     })
+}
+
+/// With what its consumers are exchanged by.
+fn exchangeable(policy: &str) -> (AuthenticationFilter, Arc<Consumers>) {
+    let mut consumers = None;
+    let filter = alone(policy, |plan| match plan {
+        AuthenticationPlan::MtlsAuth(plan) => {
+            consumers = Some(Arc::clone(&plan.consumers));
+            Method::MtlsAuth(MtlsAuthFilter::prepare(plan))
+        }
+        other => panic!("{other:?}"),
+    });
+    (filter, consumers.unwrap())
 }
 
 fn certificate(name: &str, not_after: i64) -> ClientCertificate {
@@ -75,4 +89,36 @@ fn names_are_looked_up_as_what_they_are() {
     assert_eq!(digest("zz"), None);
     assert_eq!(digest(&"0f".repeat(32)), Some([15; 32]));
     assert_eq!(digest(&"0f".repeat(33)), None);
+}
+
+#[tokio::test]
+async fn a_removed_consumer_is_known_no_longer() {
+    let (filter, consumers) = exchangeable("mtls_auth: on");
+    let alice = || Some(certificate("alice", 200));
+    for _ in 0..2 {
+        assert_eq!(at(&filter, alice(), 100).await, Ok("alice".into()));
+    }
+    consumers.replace(Arc::new(Builder::default().build()));
+    assert_eq!(at(&filter, alice(), 100).await, Err(Reason::CredentialsInvalid));
+}
+
+#[test]
+fn what_is_remembered_of_a_chain_says_nothing_of_another() {
+    let loaded = torana_plan::load(
+        "t.yaml",
+        "policies: { mtls_auth: { consumers: optional } }\nroutes: [{ path: /*, respond: {} }]\n",
+        &torana_config::FixedResolver::default(),
+    );
+    let plan = loaded.plan.unwrap_or_else(|| panic!("{:?}", loaded.findings));
+    let torana_plan::PolicyPlan::Authentication(AuthenticationPlan::MtlsAuth(plan)) =
+        &plan.routes[0].policies[0].policy
+    else {
+        panic!("a way")
+    };
+    let mut filter = MtlsAuthFilter::prepare(plan);
+    let bare = certificate("alice", 200);
+    let whole = bare.clone().with_between([&b"middle"[..]]);
+    assert_eq!(filter.print(&bare), filter.print(&whole), "no authority is asked for");
+    filter.authorities = Some(None);
+    assert_ne!(filter.print(&bare), filter.print(&whole));
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::asking::scripted::{Scripted, alone, at};
 use crate::authentication::{AuthenticationFilter, Method};
+use torana_credential::directory::Builder;
 use torana_fault::Retry;
 use torana_plan::AuthenticationPlan;
 
@@ -72,4 +73,24 @@ async fn failures_are_not_remembered_and_made_up_tokens_drive_out_no_good_one() 
         assert_eq!(at(&filter, &flood, 2, &format!("made-up-{number}")).await, 401);
     }
     assert_eq!(at(&filter, &Scripted::default(), 3, "t").await, 200);
+}
+
+#[tokio::test]
+async fn what_was_said_of_a_removed_consumer_is_forgotten() {
+    let mut consumers = None;
+    let keys = "consumers: required, cache: { ttl: 10s }";
+    let filter = alone(&format!("oauth2_introspection: {{ service: a, {keys} }}"), |plan| match plan {
+        AuthenticationPlan::OAuth2Introspection(plan) => {
+            consumers = Some(Arc::clone(&plan.consumers));
+            Method::OAuth2Introspection(OAuth2IntrospectionFilter::prepare(plan))
+        }
+        other => panic!("{other:?}"),
+    });
+    let alice = r#"{"active":true,"sub":"alice"}"#;
+    let outside = Scripted::default().then(200, &[], alice).then(200, &[], alice);
+    assert_eq!(at(&filter, &outside, 100, "t").await, 200);
+    assert_eq!((at(&filter, &outside, 101, "t").await, outside.asked.get()), (200, 1));
+    consumers.unwrap().replace(Arc::new(Builder::default().build()));
+    assert_ne!(at(&filter, &outside, 101, "t").await, 200);
+    assert_eq!(outside.asked.get(), 2);
 }
