@@ -94,7 +94,19 @@ impl AuthenticationFilter {
     /// What must be there before it is asked about this request: nothing where it will not look.
     #[must_use]
     pub fn needs(&self, exchange: &Exchange) -> Needs {
-        if self.is_answered(exchange) { Needs::NOTHING } else { self.method.needs(exchange) }
+        if self.is_answered(exchange) {
+            Needs::NOTHING
+        } else {
+            self.method.needs(exchange, self.guard(exchange))
+        }
+    }
+
+    fn guard(&self, exchange: &Exchange) -> Guard<'_> {
+        Guard {
+            failures: self.failures.as_deref(),
+            address: exchange.client_address,
+            now: exchange.moment.since_start,
+        }
     }
 
     /// Whether nothing is asked: somebody else knows the caller already, or a preflight need not say.
@@ -152,11 +164,7 @@ impl AuthenticationFilter {
 
 impl OnRequest for AuthenticationFilter {
     async fn on_request(&self, exchange: &mut Exchange, outside: &dyn Outside) -> Verdict {
-        let guard = Guard {
-            failures: self.failures.as_deref(),
-            address: exchange.client_address,
-            now: exchange.moment.since_start,
-        };
+        let guard = self.guard(exchange);
         if let Some(verdict) = self.method.answer(exchange, outside, guard).await {
             if let Verdict::Fail(fault) = &verdict {
                 self.count(exchange, fault);

@@ -1,16 +1,16 @@
 //! Authentication by a signature over the request: Kong's `hmac` scheme and HTTP Message Signatures (RFC 9421).
 //!
 //! What is verified is what the client sent: the path before it was normalised, the query before anything was
-//! taken out. A body is read only for a caller who shows a signature of somebody who is known.
+//! taken out. A body is read only once the signature over the head has turned out good.
 
 mod verdict;
 
 use crate::authentication::once::Once;
-use crate::authentication::signed::signed_request;
+use crate::authentication::signed::{has_no_body, signed_request};
 use crate::authentication::{Authenticate, Guard};
 use std::fmt;
 use std::sync::Arc;
-use torana_config::written::{BodyTie, HmacScheme, Replay};
+use torana_config::written::{HmacScheme, Replay};
 use torana_credential::signature::{
     KongSignature, MacAlgorithm, MessageSignature, Refusal, SignatureKey, SignedRequest,
 };
@@ -69,18 +69,23 @@ impl HmacAuthFilter {
         format!("a signature of a consumer over the request ({})", schemes.collect::<Vec<_>>().join(" or "))
     }
 
-    /// The body, where the signature of somebody who is known may have to do with it.
+    /// The body, where it has to do with a signature that is good so far. Whoever has no good one learns nothing
+    /// from the bound of bodies, and fills no memory.
     #[must_use]
-    pub fn needs(&self, exchange: &Exchange) -> Needs {
+    pub(crate) fn needs(&self, exchange: &Exchange, guard: Guard<'_>) -> Needs {
+        let body = Needs::body(self.plan.config.max_body.as_u64());
+        if has_no_body(exchange) {
+            return body;
+        }
         let request = signed_request(exchange);
         let Ok(Some(shown)) = self.find(&exchange.request, &request) else { return Needs::NOTHING };
-        let ties = self.plan.config.body != BodyTie::Ignored
-            || matches!(&shown, Shown::Message(signature) if signature.covers("content-digest"));
-        if ties && self.plan.consumers.load().signature_key(shown.name()).is_some() {
-            Needs::body(self.plan.config.max_body.as_u64())
-        } else {
-            Needs::NOTHING
+        if !self.ties_body(&shown) || guard.may_try().is_err() {
+            return Needs::NOTHING;
         }
+        let consumers = self.plan.consumers.load();
+        let known = consumers.signature_key(shown.name());
+        let judged = self.judge_head(known, &shown, &request, exchange.moment.unix_seconds);
+        judged.map_or(Needs::NOTHING, |_| body)
     }
 
     fn fault(&self, reason: Reason, why: &'static str) -> Fault {
@@ -161,13 +166,11 @@ impl Authenticate for HmacAuthFilter {
             let shown = shown.ok_or_else(|| self.fault(Reason::CredentialsMissing, "no signature"))?;
             guard.may_try()?;
             let now = exchange.moment.unix_seconds;
-            let body = exchange.body.as_deref();
             let key = consumers.signature_key(shown.name());
-            let judged = match &shown {
-                Shown::Kong(signature) => self.judge_kong(key, signature, &request, body, now),
-                Shown::Message(signature) => self.judge_message(key, signature, &request, body, now),
-            };
-            let good = judged.map_err(|refusal| self.refused(refusal))?;
+            let good =
+                self.judge_head(key, &shown, &request, now).map_err(|refusal| self.refused(refusal))?;
+            let tied = self.judge_body(&shown, &request, exchange.body.as_deref());
+            tied.map_err(|refusal| self.refused(refusal))?;
             // What is only explained is not used up.
             if let Some(once) = self.once.as_ref().filter(|_| outside.is_there()) {
                 let noted = once.note(good.print, good.end, now);

@@ -1,7 +1,8 @@
 //! Authentication by AWS Signature Version 4, in `Authorization` or in the query.
 //!
-//! Verified is what the client sent. A body is read only for an access key that is known, and not at all where the
-//! signature leaves it out and that is allowed. A body in signed chunks is handed on without them.
+//! Verified is what the client sent. A body is read only once the signature over the head has turned out good, or
+//! where the head says no hash of it: then whoever signs, so that nobody learns which access keys there are. It is
+//! not read at all where the signature leaves it out and that is allowed. A body in signed chunks is handed on without them.
 
 mod chunked;
 
@@ -70,16 +71,25 @@ impl SigV4Filter {
         "an AWS signature (version 4) of a consumer over the request".into()
     }
 
-    /// The body, where the signature of somebody who is known covers it.
+    /// The body, where a signature covers it that is good so far.
     #[must_use]
-    pub fn needs(&self, exchange: &Exchange) -> Needs {
-        let Ok(Some(claim)) = Claim::find(&signed_request(exchange)) else { return Needs::NOTHING };
-        let covered = claim.payload != Payload::Unsigned;
-        if covered && self.plan.consumers.load().sigv4_secret(&claim.access_key).is_some() {
-            Needs::body(self.plan.config.max_body.as_u64())
-        } else {
-            Needs::NOTHING
+    pub(crate) fn needs(&self, exchange: &Exchange, guard: Guard<'_>) -> Needs {
+        let body = Needs::body(self.plan.config.max_body.as_u64());
+        if has_no_body(exchange) {
+            return body;
         }
+        let request = signed_request(exchange);
+        let Ok(Some(claim)) = Claim::find(&request) else { return Needs::NOTHING };
+        if claim.payload == Payload::Unsigned || guard.may_try().is_err() {
+            return Needs::NOTHING;
+        }
+        let consumers = self.plan.consumers.load();
+        let judged = match claim.payload {
+            // Nothing can be verified without the body: known keys and others are the same here.
+            Payload::Silent => self.is_current(&claim, exchange).map(|_| ()),
+            _ => self.judge_head(&consumers, &claim, &request, exchange, &[]).map(|_| ()),
+        };
+        judged.map_or(Needs::NOTHING, |()| body)
     }
 
     fn fault(&self, reason: Reason, why: &'static str) -> Fault {
@@ -122,33 +132,31 @@ impl SigV4Filter {
         }
     }
 
-    fn judge<'d>(
+    /// Whether what is claimed is accepted and of now, whoever claims it; the first second at which it is not.
+    fn is_current(&self, claim: &Claim, exchange: &Exchange) -> Result<u64, Refusal> {
+        self.is_accepted(claim, exchange)?;
+        let config = &self.plan.config;
+        let seconds = |span: torana_types::TimeSpan| span.as_duration().as_secs();
+        let now = exchange.moment.unix_seconds;
+        claim.is_current(now, seconds(config.clock_skew), seconds(config.max_expires))
+    }
+
+    /// Whether the signature is good, as far as it covers the head; all of it where the head says no hash of the
+    /// body.
+    fn judge_head<'d>(
         &self,
         consumers: &'d Directory,
         claim: &Claim,
         request: &SignedRequest<'_>,
         exchange: &Exchange,
+        body: &[u8],
     ) -> Result<Good<'d>, Refusal> {
-        self.is_accepted(claim, exchange)?;
-        let config = &self.plan.config;
-        let seconds = |span: torana_types::TimeSpan| span.as_duration().as_secs();
-        let now = exchange.moment.unix_seconds;
-        let end = claim.is_current(now, seconds(config.clock_skew), seconds(config.max_expires))?;
+        let end = self.is_current(claim, exchange)?;
         let known = consumers.sigv4_secret(&claim.access_key);
         let key = claim.signing_key(known.map_or(&self.decoy, |known| &known.proof.secret).expose());
-        let body = match (&claim.payload, &exchange.body) {
-            (Payload::Unsigned, _) => &[][..],
-            (_, Some(body)) => body,
-            // Nothing was read for somebody who is not known.
-            (_, None) if known.is_none() => &[][..],
-            (_, None) => return Err(Refusal::Invalid("the body was not read")),
-        };
         let text = claim.signed_text(request, body, self.form(claim))?;
         let right = claim.verifies(&key, &text);
         let known = known.filter(|_| right).ok_or(WRONG)?;
-        if !claim.is_of(body) {
-            return Err(Refusal::Invalid("the body is not the one that was signed"));
-        }
         let session = match (&known.proof.session_token, &claim.token) {
             (None, None) => true,
             (Some(own), Some(shown)) => *own == Secret::new(shown.as_str()),
@@ -161,6 +169,27 @@ impl SigV4Filter {
         let whole = digest(&SHA256, &[claim.access_key.as_bytes(), b"\0", &text].concat());
         print.iter_mut().zip(whole.as_ref()).for_each(|(to, from)| *to = *from);
         Ok(Good { known, key, print, end })
+    }
+
+    fn judge<'d>(
+        &self,
+        consumers: &'d Directory,
+        claim: &Claim,
+        request: &SignedRequest<'_>,
+        exchange: &Exchange,
+    ) -> Result<Good<'d>, Refusal> {
+        let body = match (&claim.payload, &exchange.body) {
+            (Payload::Unsigned, _) | (_, None) => &[][..],
+            (_, Some(body)) => body,
+        };
+        let good = self.judge_head(consumers, claim, request, exchange, body)?;
+        if claim.payload != Payload::Unsigned && exchange.body.is_none() {
+            return Err(Refusal::Invalid("the body was not read"));
+        }
+        if !claim.is_of(body) {
+            return Err(Refusal::Invalid("the body is not the one that was signed"));
+        }
+        Ok(good)
     }
 
     fn hide(&self, exchange: &mut Exchange, claim: &Claim) {

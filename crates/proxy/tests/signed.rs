@@ -614,3 +614,47 @@ fn a_body_is_read_only_for_who_may_have_signed_it() {
     assert_eq!(Request::new("POST", "/any/a", &large).field("apikey", "wrong").send(&gateway).status, 401);
     assert_eq!(kong("POST", "/any/a", "x").send(&gateway).status, 200);
 }
+
+/// Only a head that announces a long body: whoever waits for that body never answers.
+fn announced(request: &Request, gateway: &Running) -> Response {
+    let fields: String = request.fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let head =
+        format!("POST {} HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n{fields}\r\n", request.target);
+    Client::connect(gateway.address).exchange(head)
+}
+
+#[test]
+fn who_signs_wrongly_learns_nothing_from_the_bound_of_bodies() {
+    let origin = Origin::always(Reply::ok("hello"));
+    let gateway = Running::start(&file(&origin));
+    let signed = |user: &str, secret: &'static [u8]| {
+        let request = Request::new("POST", "/signed/a", "x").field("Date", date(now()));
+        request.digest().kong(user, secret, "date request-line digest")
+    };
+    let message = |keyid: &str, secret| message("/signed/a", "x", Key::Secret(secret), keyid, "");
+    assert_eq!(announced(&signed("alice", ALICE), &gateway).status, 413);
+    for (name, request) in [
+        ("a known name", signed("alice", BOB)),
+        ("a name that nobody has", signed("mallory", BOB)),
+        ("a known name of a message", message("alice", BOB)),
+        ("a public key", message("alice-key", BOB)),
+        ("a name of a message that nobody has", message("mallory", BOB)),
+    ] {
+        assert_eq!(announced(&request, &gateway).status, 401, "{name}");
+    }
+    assert_eq!(origin.count(), 0);
+}
+
+#[test]
+fn nothing_is_read_for_an_address_that_guesses() {
+    let origin = Origin::always(Reply::ok("hello"));
+    let text = file(&origin).replace("failed_credentials: off", "failed_credentials: 2/hour");
+    let gateway = Running::start(&text);
+    let good = kong("POST", "/signed/a", "x");
+    assert_eq!(announced(&good, &gateway).status, 413);
+    let wrong = good.clone().set("Authorization", |value| value.replace("alice", "mallory"));
+    for status in [401, 401, 429] {
+        assert_eq!(wrong.send(&gateway).status, status);
+    }
+    assert_eq!(announced(&good, &gateway).status, 429);
+}

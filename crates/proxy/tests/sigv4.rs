@@ -428,3 +428,36 @@ fn services_learn_who_calls_and_see_no_signature() {
     assert_eq!(shown.send(&gateway).status, 200);
     assert!(origin.requests().pop().unwrap().header("Authorization").is_some());
 }
+
+/// Only a head that announces a long body: whoever waits for that body never answers.
+fn announced(signed: &Signed, gateway: &Running) -> u16 {
+    let fields = signed.fields.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("content-length"));
+    let fields: String = fields.map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let head = format!(
+        "{} {} HTTP/1.1\r\nHost: gateway.example\r\nContent-Length: 2000000\r\n{fields}\r\n",
+        signed.method, signed.target
+    );
+    Client::connect(gateway.address).exchange(head).status
+}
+
+#[test]
+fn who_signs_wrongly_learns_nothing_from_the_bound_of_bodies() {
+    let origin = Origin::always(Reply::ok("hello"));
+    let gateway = Running::start(&file(&origin).replace("credentials: off", "credentials: 3/hour"));
+    let mut signer = Signer::start();
+    let mut sign = |form: &str, key: &str, secret: &str| {
+        signer.sign(form, "POST", "/signed/a", json!({ "key": key, "secret": secret, "body": "x" }))
+    };
+    // S3 says the hash of the body in the head, so that the signature is verified first.
+    let good = sign("s3", "AKIDALICE", "alice/secret+key");
+    assert_eq!(announced(&good, &gateway), 413);
+    assert_eq!(announced(&sign("s3", "AKIDALICE", "wrong"), &gateway), 401);
+    assert_eq!(announced(&sign("s3", "AKIDNOBODY", "wrong"), &gateway), 401);
+    // Others do not: known keys and others are the same before the body is there.
+    assert_eq!(announced(&sign("header", "AKIDALICE", "wrong"), &gateway), 413);
+    assert_eq!(announced(&sign("header", "AKIDNOBODY", "wrong"), &gateway), 413);
+    assert_eq!(sign("header", "AKIDNOBODY", "wrong").send(&gateway).status, 401);
+    for form in ["s3", "header"] {
+        assert_eq!(announced(&sign(form, "AKIDALICE", "alice/secret+key"), &gateway), 429, "{form}");
+    }
+}

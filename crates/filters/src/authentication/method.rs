@@ -55,8 +55,7 @@ impl Method {
     }
 
     /// What must be there before it is asked about this request.
-    #[must_use]
-    pub fn needs(&self, exchange: &Exchange) -> Needs {
+    pub(super) fn needs(&self, exchange: &Exchange, guard: Guard<'_>) -> Needs {
         match self {
             Self::Jwt(_)
             | Self::KeyAuth(_)
@@ -64,8 +63,8 @@ impl Method {
             | Self::MtlsAuth(_)
             | Self::OidcLogin(_)
             | Self::OAuth2Introspection(_) => Needs::NOTHING,
-            Self::HmacAuth(filter) => filter.needs(exchange),
-            Self::SigV4(filter) => filter.needs(exchange),
+            Self::HmacAuth(filter) => filter.needs(exchange, guard),
+            Self::SigV4(filter) => filter.needs(exchange, guard),
             Self::ForwardAuth(filter) => filter.needs(),
         }
     }

@@ -1,6 +1,6 @@
 //! Whether a signature is good: what it has to cover, when it was made, whose it is, and the body.
 
-use super::HmacAuthFilter;
+use super::{HmacAuthFilter, Shown};
 use crate::authentication::once::Print;
 use aws_lc_rs::digest::{Context, SHA256};
 use torana_config::written::BodyTie;
@@ -21,12 +21,49 @@ pub(super) struct Good<'f> {
 const WRONG: Refusal = Refusal::Invalid("nobody is known by this name, or the signature is wrong");
 
 impl HmacAuthFilter {
-    pub(super) fn judge_kong<'d>(
+    /// Whether a signature over the head is good. A name that nobody has costs the same as a known one.
+    pub(super) fn judge_head<'d>(
+        &self,
+        known: Option<&'d Known<SignatureKey>>,
+        shown: &Shown<'_>,
+        request: &SignedRequest<'_>,
+        now: u64,
+    ) -> Result<Good<'d>, Refusal> {
+        match shown {
+            Shown::Kong(signature) => self.judge_kong(known, signature, request, now),
+            Shown::Message(signature) => self.judge_message(known, signature, request, now),
+        }
+    }
+
+    /// Whether the body has to do with the signature.
+    pub(super) fn ties_body(&self, shown: &Shown<'_>) -> bool {
+        self.plan.config.body != BodyTie::Ignored
+            || matches!(shown, Shown::Message(signature) if signature.covers("content-digest"))
+    }
+
+    /// Whether the body is the one that a good signature is tied to.
+    pub(super) fn judge_body(
+        &self,
+        shown: &Shown<'_>,
+        request: &SignedRequest<'_>,
+        body: Option<&[u8]>,
+    ) -> Result<(), Refusal> {
+        if !self.ties_body(shown) {
+            return Ok(());
+        }
+        let body = body.ok_or(Refusal::Invalid("the body was not read"))?;
+        let (told, covered) = match shown {
+            Shown::Kong(signature) => (digest(request, body)?, signature.covers("digest")),
+            Shown::Message(signature) => (content_digest(request, body)?, signature.covers("content-digest")),
+        };
+        tied(self.plan.config.body, body, told, covered)
+    }
+
+    fn judge_kong<'d>(
         &self,
         known: Option<&'d Known<SignatureKey>>,
         signature: &KongSignature<'_>,
         request: &SignedRequest<'_>,
-        body: Option<&[u8]>,
         now: u64,
     ) -> Result<Good<'d>, Refusal> {
         let config = &self.plan.config;
@@ -45,21 +82,15 @@ impl HmacAuthFilter {
         let key = known.map_or(&self.decoy, |known| &known.proof);
         let right = key.verifies_mac(signature.algorithm, &text, &signature.mac);
         let key = known.filter(|_| right).ok_or(WRONG)?;
-        if config.body != BodyTie::Ignored {
-            let body = body.ok_or(Refusal::Invalid("the body was not read"))?;
-            let told = digest(request, body)?;
-            tied(config.body, body, told, signature.covers("digest"))?;
-        }
         let end = made.saturating_add(skew).saturating_add(1);
         Ok(Good { key, print: print(b'k', signature.username, &text), end })
     }
 
-    pub(super) fn judge_message<'d>(
+    fn judge_message<'d>(
         &self,
         known: Option<&'d Known<SignatureKey>>,
         signature: &MessageSignature,
         request: &SignedRequest<'_>,
-        body: Option<&[u8]>,
         now: u64,
     ) -> Result<Good<'d>, Refusal> {
         let config = &self.plan.config;
@@ -72,18 +103,13 @@ impl HmacAuthFilter {
         if config.messages.nonce && signature.nonce.as_deref().is_none_or(str::is_empty) {
             return Err(Refusal::Invalid("a signature has no nonce"));
         }
+        // What it says of itself is compared after: it would tell known names from others.
         let key = known.map_or(&self.decoy, |known| &known.proof);
-        if signature.algorithm.as_deref().is_some_and(|told| told != key.algorithm()) {
-            return Err(Refusal::Invalid("the algorithm is not that of the key"));
-        }
         let base = signature.base(request)?;
         let right = key.verifies(&base, &signature.signature);
         let key = known.filter(|_| right).ok_or(WRONG)?;
-        let covered = signature.covers("content-digest");
-        if config.body != BodyTie::Ignored || covered {
-            let body = body.ok_or(Refusal::Invalid("the body was not read"))?;
-            let told = content_digest(request, body)?;
-            tied(config.body, body, told, covered)?;
+        if signature.algorithm.as_deref().is_some_and(|told| told != key.proof.algorithm()) {
+            return Err(Refusal::Invalid("the algorithm is not that of the key"));
         }
         let once = signature.nonce.as_deref().map_or(&base[..], str::as_bytes);
         let kind = if signature.nonce.is_some() { b'n' } else { b'm' };
