@@ -18,6 +18,7 @@ pub use consumer_fields::CONSUMER_FIELDS;
 pub use failures::FailureLimit;
 pub use method::Method;
 
+use std::cmp::Ordering;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -219,10 +220,20 @@ fn weight(fault: &Fault) -> u8 {
     }
 }
 
+/// Whether a refusal sends a browser to log in. Only who opens a page gets such a one.
+fn leads_to_login(fault: &Fault) -> bool {
+    fault.status() == 302 && fault.fields().iter().any(|(name, _)| name.eq_ignore_ascii_case("Location"))
+}
+
 /// Of two refusals the one that says more, with the challenges of both. That something could not be decided
-/// says most: the other way might have been the caller's.
+/// says most: the other way might have been the caller's. Of two that say as much, one that leads to a login helps.
 fn joined(before: Fault, after: Fault) -> Fault {
-    let (mut told, other) = if weight(&after) > weight(&before) { (after, before) } else { (before, after) };
+    let later = match weight(&after).cmp(&weight(&before)) {
+        Ordering::Greater => true,
+        Ordering::Equal => leads_to_login(&after) && !leads_to_login(&before),
+        Ordering::Less => false,
+    };
+    let (mut told, other) = if later { (after, before) } else { (before, after) };
     if told.status() == 401 {
         for (name, value) in other.fields() {
             if !told.fields().iter().any(|(_, known)| known == value) {
