@@ -16,6 +16,8 @@ const LONGEST: usize = 4096;
 const MOST_NAMES: usize = 64;
 const REQUEST_LINE: &str = "request-line";
 const REQUEST_TARGET: &str = "@request-target";
+/// Names of no fields. In another case they would be taken for fields, and sign nothing.
+const SPECIAL: [&str; 2] = [REQUEST_LINE, REQUEST_TARGET];
 
 /// What a caller shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +54,11 @@ impl<'r> KongSignature<'r> {
         let good = |name: &&str| is_token(name.as_bytes()) || **name == *REQUEST_TARGET;
         if names.is_empty() || names.len() > MOST_NAMES || !names.iter().all(good) {
             return Err(Refusal::Invalid("the list of signed fields is empty, too long or malformed"));
+        }
+        let written_otherwise =
+            |name: &&str| SPECIAL.iter().any(|own| own.eq_ignore_ascii_case(name) && own != name);
+        if names.iter().any(written_otherwise) {
+            return Err(Refusal::Invalid("`request-line` and `@request-target` are written in lower case"));
         }
         Ok(Some(Self { username, algorithm, mac, names }))
     }
@@ -215,6 +222,9 @@ mod tests {
             format!("{good}, other=\"v\""),
             format!("{good},"),
             format!("{good} x"),
+            shown("date Request-Line"),
+            shown("date REQUEST-LINE request-line"),
+            shown("date @Request-Target"),
             shown(&"date ".repeat(65)),
             shown(&"d".repeat(5000)),
         ] {
