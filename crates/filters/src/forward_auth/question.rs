@@ -2,7 +2,9 @@
 
 use super::unavailable;
 use crate::asking::{Print, Printed, set_target, uri};
+use crate::hygiene::ReservedFields;
 use std::net::IpAddr;
+use std::sync::LazyLock;
 use torana_config::written::{AskMethod, ForwardAuthCacheConfig, RequestPart};
 use torana_fault::Fault;
 use torana_filter::Exchange;
@@ -11,7 +13,7 @@ use torana_plan::ForwardAuthPlan;
 
 /// Fields that are of no use in a question, or would make another one of it: those of the message itself,
 /// conditions (an answer of 304 would say nothing), and what the gateway says in its own words.
-const NEVER: [&str; 29] = [
+const NAMES: [&str; 29] = [
     "Host",
     "Connection",
     "Keep-Alive",
@@ -42,6 +44,9 @@ const NEVER: [&str; 29] = [
     "X-Forwarded-Uri",
     "X-Forwarded-Server",
 ];
+
+/// The same however they are written: a service may read `X_Forwarded_Uri` as the gateway's own.
+static NEVER: LazyLock<ReservedFields> = LazyLock::new(|| ReservedFields::only(NAMES));
 
 /// The head of the question about a request.
 pub(super) fn request(plan: &ForwardAuthPlan, exchange: &Exchange) -> Result<RequestHead, Fault> {
@@ -84,14 +89,14 @@ fn shown(
     if plan.shows_all() {
         for (name, value) in about.fields.named() {
             let name = name.as_str();
-            if !NEVER.iter().any(|never| never.eq_ignore_ascii_case(name)) {
+            if !NEVER.contains(name.as_bytes()) {
                 each(name, value)?;
             }
         }
         return Ok(());
     }
     for name in &plan.request_headers {
-        if NEVER.iter().any(|never| never.eq_ignore_ascii_case(name)) {
+        if NEVER.contains(name.as_bytes()) {
             continue;
         }
         for value in about.fields.get_all(name.as_str()) {
@@ -160,9 +165,12 @@ pub(super) fn print(plan: &ForwardAuthPlan, cache: &ForwardAuthCacheConfig, exch
             });
         }
     }
-    // An answer about one body says nothing of another.
-    if let (Some(_), Some(body)) = (plan.body, &exchange.body) {
-        print.part(body);
+    // An answer about one body says nothing of another, nor of one that is read otherwise.
+    if plan.body.is_some() {
+        for name in [Known::ContentType, Known::ContentEncoding] {
+            print.parts(about.fields.get_all(name));
+        }
+        print.parts(exchange.body.as_deref().into_iter());
     }
     print.end()
 }

@@ -2,6 +2,7 @@ use super::*;
 use crate::asking::scripted::{Scripted, alone, at};
 use crate::authentication::{AuthenticationFilter, Method};
 use torana_credential::directory::Builder;
+use torana_filter::{OnRequest, Verdict};
 use torana_plan::AuthenticationPlan;
 
 fn filter(keys: &str) -> AuthenticationFilter {
@@ -55,4 +56,44 @@ async fn what_was_said_of_a_removed_consumer_is_forgotten() {
     assert_eq!((at(&filter, &outside, 101, "t").await, outside.asked.get()), (200, 1));
     consumers.unwrap().replace(Arc::new(Builder::default().build()));
     assert_eq!((at(&filter, &outside, 101, "t").await, outside.asked.get()), (403, 2));
+}
+
+#[tokio::test]
+async fn a_body_that_is_read_otherwise_is_another_question() {
+    let filter = filter("body: 1KiB, cache: { ttl: 10s, headers: [Authorization, Cookie] }");
+    let outside = Scripted::default().then(200, &[], "").then(200, &[], "").then(200, &[], "");
+    for (name, value, asked) in [
+        ("Content-Type", "text/plain", 1),
+        ("Content-Type", "application/json", 2),
+        ("Content-Encoding", "gzip", 3),
+        ("Content-Type", "application/json", 3),
+    ] {
+        let mut exchange = Exchange::default();
+        assert!(exchange.request.set_path(b"/"));
+        exchange.request.fields.insert(name, value.as_bytes()).unwrap();
+        exchange.body = Some("same".into());
+        assert!(matches!(filter.on_request(&mut exchange, &outside).await, Verdict::Continue));
+        assert_eq!(outside.asked.get(), asked, "{name}: {value}");
+    }
+}
+
+#[test]
+fn what_only_the_gateway_says_is_not_shown_however_a_client_writes_it() {
+    let mut plan = None;
+    alone("forward_auth: { service: a, request_headers: [\"*\"] }", |way| match way {
+        AuthenticationPlan::ForwardAuth(own) => {
+            plan = Some(Arc::clone(own));
+            Method::ForwardAuth(ForwardAuthFilter::prepare(own))
+        }
+        other => panic!("{other:?}"),
+    });
+    let mut exchange = Exchange::default();
+    assert!(exchange.request.set_path(b"/asked"));
+    for name in ["X_Forwarded_Uri", "X.Forwarded.Method", "x-forwarded_for", "X-Forwarded-Uri", "X-Other"] {
+        exchange.request.fields.append(name, b"/made/up").unwrap();
+    }
+    let asked = question::request(&plan.unwrap(), &exchange).unwrap();
+    let made_up = asked.fields.named().filter(|(_, value)| *value == b"/made/up");
+    assert_eq!(made_up.map(|(name, _)| name.as_str().to_owned()).collect::<Vec<_>>(), ["X-Other"]);
+    assert_eq!(asked.fields.get_str("X-Forwarded-Uri"), Some("/asked"));
 }
