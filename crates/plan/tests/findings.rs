@@ -407,6 +407,14 @@ fn who_is_asked_must_be_there_and_asked_in_a_way_that_can_be() {
         |written: &str, found: &str| assert!(policy(written).contains(&found.to_owned()), "{written}");
     finds("forward_auth: { service: bb }", "7:30 error[unknown-service]");
     finds("forward_auth: {}", "7:19 error[who-is-asked]");
+    for good in ["headers: [Authorization, Cookie, X-Key]", "ttl: 5s"] {
+        assert_eq!(
+            policy(&format!("forward_auth: {{ service: b, cache: {{ {good} }} }}")),
+            Vec::<String>::new()
+        );
+    }
+    let chosen = "forward_auth: { service: b, request_headers: [X-Key], cache: { headers: [X-Key] } }";
+    assert_eq!(policy(chosen), Vec::<String>::new());
     finds("forward_auth: { service: b, url: \"http://c.test\" }", "7:19 error[who-is-asked]");
     for (rest, code) in [
         ("path: x", "error[bad-target]"),
@@ -422,6 +430,9 @@ fn who_is_asked_must_be_there_and_asked_in_a_way_that_can_be() {
         ("refusal_headers: [\"a b\"]", "error[bad-name]"),
         ("cache: { ttl: 500ms }", "error[no-ttl]"),
         ("request_headers: [\"*\"], cache: {}", "warning[cache-of-nothing]"),
+        ("cache: { headers: [Authorization] }", "error[cache-of-everybody]"),
+        ("cache: { headers: [cookie, X-Key] }", "error[cache-of-everybody]"),
+        ("request_headers: [\"*\"], cache: { headers: [authorization] }", "error[cache-of-everybody]"),
         ("on_failure: allow", "warning[fails-open]"),
     ] {
         let found = without_b(rest);

@@ -311,7 +311,8 @@ fn a_yes_is_remembered_for_the_same_question_only() {
 #[test]
 fn only_the_chosen_parts_make_two_questions_one_and_an_answer_may_forbid_it() {
     let (asked, origin) = (Origin::respond(decide), Origin::always(Reply::ok("in")));
-    let keys = "cache: { ttl: 1h, request: [method], headers: [Authorization] }";
+    let keys =
+        "request_headers: [Authorization], cache: { ttl: 1h, request: [method], headers: [Authorization] }";
     let gateway = Running::start(&file(&asked, &origin, keys, ""));
     for path in ["/api/x", "/api/y?z", "//api/x"] {
         let head =
@@ -410,4 +411,20 @@ fn a_credential_may_be_exchanged_for_another_or_taken_away() {
         assert_eq!(get(&gateway, &format!("Authorization: Bearer {shown}")).status, 200);
         assert_eq!(origin.requests().pop().unwrap().header_all("Authorization"), arrives);
     }
+}
+
+#[test]
+fn the_session_of_a_login_is_not_shown() {
+    let (asked, origin) = (Origin::respond(decide), Origin::always(Reply::ok("in")));
+    let login = "
+- path: /login/*
+  service: api
+  policies:
+    oidc_login: { issuer: \"https://login.test\", client_id: shop, session_keys: \"${env:KEY}\", cookie: { name: session } }
+";
+    let gateway = Running::start(&format!("{}{}", file(&asked, &origin, "", "").trim_end(), login));
+    // The service says yes to this cookie alone, so that none other has come along.
+    let answer = get(&gateway, "Cookie: session=1.x; s=1; session.1=y; session.login.z=1");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(asked.count(), 1);
 }

@@ -88,6 +88,7 @@ pub(crate) fn plan(
         let finding = Finding::warning("cache-of-nothing", message).at(document.span_at(&path.key("cache")));
         findings.push(finding.help("list the fields that matter under `headers`"));
     }
+    check_cache(document, path, config, findings);
     if config.on_failure == AskFailure::Allow {
         let message = "whoever can make the asked service fail gets in without being known";
         let finding = Finding::warning("fails-open", message);
@@ -141,6 +142,24 @@ fn check_names(document: &Document, path: &Path, config: &ForwardAuthConfig, fin
     for (claim, name) in &identity.claims {
         let place = place.key("claims").key(claim);
         text::token(document, &place, name, "the name of a field", findings);
+    }
+}
+
+/// Reports what a caller is known by, where it is shown and yet not looked at: one caller's yes would be another's.
+fn check_cache(document: &Document, path: &Path, config: &ForwardAuthConfig, findings: &mut Vec<Finding>) {
+    let Some(looked_at) = config.cache.as_ref().and_then(|cache| cache.headers.as_ref()) else { return };
+    let has = |names: &[String], wanted: &str| names.iter().any(|name| name.eq_ignore_ascii_case(wanted));
+    for credential in ["Authorization", "Cookie"] {
+        let shown = has(&config.request_headers, credential) || has(&config.request_headers, "*");
+        if shown && !has(looked_at, credential) {
+            let message =
+                format!("`{credential}` is shown and not looked at: one caller's yes would be everybody's");
+            let place = path.key("cache").key("headers");
+            let finding = Finding::error("cache-of-everybody", message).at(document.span_at(&place));
+            findings.push(finding.help(format!(
+                "list `{credential}` under `headers` too, or list `request_headers` without it"
+            )));
+        }
     }
 }
 

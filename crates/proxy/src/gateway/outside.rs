@@ -7,6 +7,7 @@ use std::time::Duration;
 use torana_balance::Tried;
 use torana_fault::{Fault, Reason, Retry};
 use torana_filter::{BoxFuture, FetchBounds, Outside, Response};
+use torana_filters::strip_login_cookies;
 use torana_http::{Known, RequestHead};
 use torana_transport::{FetchLimits, Timer, fetch, now};
 
@@ -40,6 +41,10 @@ impl Lent<'_> {
     ) -> Result<Response, Fault> {
         let gone = || Fault::new(Reason::Internal).because("the service is not in the pipeline");
         let upstream = self.pipeline.upstreams.get(service).ok_or_else(gone)?;
+        // Whoever is asked could be whom a session says, as could a service.
+        for name in &self.pipeline.login_cookies {
+            strip_login_cookies(&mut request.fields, name);
+        }
         let start = now();
         let mut tried = Tried::default();
         let mut random = self.gateway.ids.word();
