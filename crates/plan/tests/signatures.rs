@@ -15,7 +15,13 @@ fn file(credential: &str, policies: &str) -> String {
 
 #[test]
 fn policies_are_read_strictly() {
-    for policy in ["hmac_auth: {}", "sigv4: {}", "hmac_auth: { replay: refuse, schemes: [messages] }"] {
+    for policy in [
+        "hmac_auth: {}",
+        "sigv4: {}",
+        "hmac_auth: { replay: refuse, schemes: [messages] }",
+        "hmac_auth: { replay: refuse, schemes: [messages], signed_date: false }",
+        "hmac_auth: { signed_date: false }",
+    ] {
         let text = file(ALICE, &format!("{{ {policy} }}"));
         assert!(!has_errors(&findings(&text)), "{policy}: {:?}", findings(&text));
     }
@@ -27,6 +33,7 @@ fn policies_are_read_strictly() {
         ("hmac_auth: { messages: { components: ['@status'] } }", "unknown-component"),
         ("hmac_auth: { messages: { components: [Date] } }", "unknown-component"),
         ("hmac_auth: { replay: refuse, remember: 0 }", "no-memory"),
+        ("hmac_auth: { replay: refuse, signed_date: false }", "replay-of-unsigned-date"),
         ("hmac_auth: { realm: 'a\"b' }", "bad-value"),
         ("sigv4: { replay: refuse, remember: 0 }", "no-memory"),
         ("sigv4: { max_expires: 1ms }", "no-time"),

@@ -71,6 +71,11 @@ pub(crate) fn plan(
             None => text::token(document, &place, name, "a component", findings),
         }
     }
+    if kong && config.replay == Replay::Refuse && !config.signed_date {
+        let message = "with another date a signature that was used comes again once it is forgotten";
+        let finding = Finding::error("replay-of-unsigned-date", message).at(at("signed_date"));
+        findings.push(finding.help("leave `signed_date` out, or accept `schemes: [messages]` alone"));
+    }
     remembers(document, path, config.replay, config.remember, findings);
     text::quotable(document, &path.key("realm"), &config.realm, "a realm", findings);
     super::authentication::needs_consumers(document, path, consumers, findings);
