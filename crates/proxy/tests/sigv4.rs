@@ -190,6 +190,19 @@ fn what_botocore_signs_is_accepted() {
         ),
         ("S3", sign("s3", "PUT", "/signed/a%20b?acl", json!({"body": "some text"})), 200),
         ("S3 without a body", sign("s3", "GET", "/signed/a%2Bb", json!({})), 200),
+        ("S3 with a plus", sign("s3", "GET", "/signed/a+b@c", json!({})), 200),
+        ("a path that is left open", sign("header", "GET", "/signed/a/b/", json!({})), 200),
+        (
+            "S3 with a plus for its escape",
+            sign("s3", "GET", "/signed/a%2Bb", json!({})).target("%2B", "+"),
+            401,
+        ),
+        (
+            "an open path for a closed one",
+            sign("header", "GET", "/signed/a", json!({})).target("/a", "/a/."),
+            401,
+        ),
+        ("a space for a plus", sign("header", "GET", "/signed/a?b=%2B", json!({})).target("%2B", "+"), 401),
         ("presigned", sign("query", "GET", "/signed/a?b=1", json!({})), 200),
         (
             "presigned for a session",
