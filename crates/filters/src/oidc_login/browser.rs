@@ -4,8 +4,8 @@ use torana_filter::Exchange;
 use torana_http::{Known, Method, RequestHead};
 use torana_plan::OidcLoginPlan;
 
-/// The longest place that is come back to, in bytes; a longer one would not fit a cookie.
-const LONGEST: usize = 2048;
+/// The longest place that is come back to, in bytes as it is written for sealing; the cookie has to fit a request.
+const LONGEST: usize = 512;
 
 /// Whether a person is opening a page, which may be sent to log in. What a page's scripts ask for, and what
 /// programs ask for, may not: they would take the provider's page for the answer.
@@ -41,14 +41,32 @@ pub(super) fn place(request: &RequestHead) -> String {
         whole.extend_from_slice(query);
     }
     match String::from_utf8(whole) {
-        Ok(place) if place.len() <= LONGEST && place.starts_with('/') => place,
+        Ok(place) if place.starts_with('/') && written(&place) <= LONGEST => place,
         _ => "/".into(),
     }
+}
+
+/// How long it is as JSON, where a quotation mark counts twice and a control character six times.
+fn written(place: &str) -> usize {
+    serde_json::to_string(place).map_or(usize::MAX, |text| text.len())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_is_bounded_as_it_is_written() {
+        let long = |piece: &str, count: usize| {
+            let mut head = RequestHead::default();
+            assert!(head.set_path(b"/") && head.set_query(Some(piece.repeat(count).as_bytes())));
+            place(&head)
+        };
+        assert_eq!(long("x", 508), format!("/?{}", "x".repeat(508)));
+        assert_eq!(long("x", 509), "/");
+        assert_eq!(long("\"", 254), format!("/?{}", "\"".repeat(254)));
+        assert_eq!(long("\"", 255), "/");
+    }
 
     fn request(fields: &[(&'static str, &str)]) -> RequestHead {
         let mut head = RequestHead::default();

@@ -50,7 +50,7 @@ impl OidcLoginFilter {
     async fn login(&self, exchange: &mut Exchange) -> Result<(String, String), Fault> {
         let places = self.provider.places().await?;
         let state = text::random::<16>()?;
-        let login = Login {
+        let mut login = Login {
             nonce: text::random::<16>()?,
             verifier: text::random::<32>()?,
             to: browser::place(&exchange.request),
@@ -77,11 +77,23 @@ impl OidcLoginFilter {
         for old in known.iter().filter(|name| name.len() == STATE).take(too_many) {
             exchange.set_cookies.extend(self.login_cookie(old).clear(&exchange.request.fields));
         }
-        let sealed = self.seal(cookie.name(), &login)?;
-        let seconds = plan.login_timeout.as_duration().as_secs();
-        let line = cookie.write(&sealed, seconds, &torana_http::Fields::default());
-        let line = line.and_then(|lines| lines.into_iter().next());
-        Ok((location, line.ok_or_else(|| Fault::new(Reason::Internal).because("a login is too long"))?))
+        let line = match self.login_line(&cookie, &login)? {
+            Some(line) => line,
+            None => {
+                login.to = "/".into();
+                let line = self.login_line(&cookie, &login)?;
+                line.ok_or_else(|| Fault::new(Reason::Internal).because("a login is too long"))?
+            }
+        };
+        Ok((location, line))
+    }
+
+    /// The line that has the browser keep a login; nothing where it does not fit one cookie.
+    fn login_line(&self, cookie: &cookies::Cookie, login: &Login) -> Result<Option<String>, Fault> {
+        let sealed = self.seal(cookie.name(), login)?;
+        let seconds = self.plan.login_timeout.as_duration().as_secs();
+        let lines = cookie.write(&sealed, seconds, &torana_http::Fields::default()).unwrap_or_default();
+        Ok(<[String; 1]>::try_from(lines).ok().map(|[line]| line))
     }
 
     /// Takes a browser that comes back with a code.

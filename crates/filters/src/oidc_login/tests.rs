@@ -350,6 +350,21 @@ async fn what_comes_back_leads_nowhere_but_to_the_gateway() {
 }
 
 #[tokio::test]
+async fn whoever_was_on_a_page_with_a_long_address_comes_back_to_the_first_one() {
+    for (query, back_to) in
+        [("x".repeat(500), format!("/p?{}", "x".repeat(500))), ("x".repeat(5000), "/".into())]
+    {
+        let mut tested = Tested::new("");
+        let mut browser = Browser::new();
+        let sent = browser.begin(&tested, &format!("/p?{query}")).await;
+        assert_eq!(browser.jar.len(), 1);
+        let id = tested.id_token(&parameter(&sent, "nonce"), &json!({}));
+        let done = browser.finish(&mut tested, &back(&sent), Ok((200, tokens(&id)))).await;
+        assert_eq!(done.location, format!("https://shop.test{back_to}"));
+    }
+}
+
+#[tokio::test]
 async fn an_id_token_that_is_not_for_this_login_lets_nobody_in() {
     let cases = [
         json!({"nonce": "another"}),
