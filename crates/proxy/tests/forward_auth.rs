@@ -420,11 +420,12 @@ fn the_session_of_a_login_is_not_shown() {
 - path: /login/*
   service: api
   policies:
-    oidc_login: { issuer: \"https://login.test\", client_id: shop, session_keys: \"${env:KEY}\", cookie: { name: session } }
+    oidc_login: { issuer: \"https://login.test\", client_id: shop, session_keys: \"${env:KEY}\", cookie: { name: session }, callback_path: /login/back, logout_path: /login/out }
 ";
     let gateway = Running::start(&format!("{}{}", file(&asked, &origin, "", "").trim_end(), login));
     // The service says yes to this cookie alone, so that none other has come along.
-    let answer = get(&gateway, "Cookie: session=1.x; s=1; session.1=y; session.login.z=1");
+    let answer =
+        get(&gateway, "Cookie: __Host-session=1.x; s=1; __Host-session.1=y; __Host-session.login.z=1");
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(asked.count(), 1);
 }
