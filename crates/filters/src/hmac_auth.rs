@@ -5,7 +5,7 @@
 
 mod verdict;
 
-use crate::authentication::once::Once;
+use crate::authentication::once::{Once, holder};
 use crate::authentication::signed::{has_no_body, signed_request};
 use crate::authentication::{Authenticate, Guard};
 use std::fmt;
@@ -171,12 +171,12 @@ impl Authenticate for HmacAuthFilter {
                 self.judge_head(key, &shown, &request, now).map_err(|refusal| self.refused(refusal))?;
             let tied = self.judge_body(&shown, &request, exchange.body.as_deref());
             tied.map_err(|refusal| self.refused(refusal))?;
+            let identity = consumers.identity_of(good.key, CredentialKind::Hmac, shown.name());
             // What is only explained is not used up.
             if let Some(once) = self.once.as_ref().filter(|_| outside.is_there()) {
-                let noted = once.note(good.print, good.end, now);
+                let noted = once.note(good.print, holder(&identity), good.end, now);
                 noted.map_err(|why| why.fault(|refusal| self.refused(refusal)))?;
             }
-            let identity = consumers.identity_of(good.key, CredentialKind::Hmac, shown.name());
             (identity, matches!(shown, Shown::Message(_)))
         };
         self.hide(exchange, by_message);

@@ -7,7 +7,7 @@
 mod chunked;
 
 use crate::authentication::locations::remove_parameter;
-use crate::authentication::once::{Once, Print};
+use crate::authentication::once::{Once, Print, holder};
 use crate::authentication::signed::{has_no_body, signed_request};
 use crate::authentication::{Authenticate, Guard};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -228,13 +228,14 @@ impl Authenticate for SigV4Filter {
                 }
                 _ => None,
             };
+            let identity = consumers.identity_of(good.known, CredentialKind::SigV4, &claim.access_key);
             // What is only explained is not used up.
             if let Some(once) = self.once.as_ref().filter(|_| outside.is_there()) {
-                let noted = once.note(good.print, good.end, exchange.moment.unix_seconds);
+                let now = exchange.moment.unix_seconds;
+                let noted = once.note(good.print, holder(&identity), good.end, now);
                 noted.map_err(|why| why.fault(refused))?;
             }
-            let kind = CredentialKind::SigV4;
-            (consumers.identity_of(good.known, kind, &claim.access_key), claim, decoded)
+            (identity, claim, decoded)
         };
         if let Some(decoded) = decoded {
             chunked::replace(exchange, decoded)?;

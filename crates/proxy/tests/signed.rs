@@ -41,7 +41,7 @@ routes:
 - {{ path: /signed/*, service: a }}
 - {{ path: /kong/*, service: a, policies: {{ hmac_auth: {{ schemes: [hmac], enforce_headers: [], signed_date: false, body: digest, algorithms: [hmac-sha1, hmac-sha256], hide_credentials: false }} }} }}
 - {{ path: /plain/*, service: a, policies: {{ hmac_auth: {{ body: ignored }} }} }}
-- {{ path: /once/*, service: a, policies: {{ hmac_auth: {{ replay: refuse, remember: 4 }} }} }}
+- {{ path: /once/*, service: a, policies: {{ hmac_auth: {{ replay: refuse, remember: 8 }} }} }}
 - {{ path: /nonce/*, service: a, policies: {{ hmac_auth: {{ replay: refuse, messages: {{ nonce: true, tag: mine }} }} }} }}
 - {{ path: /any/*, service: a, policies: {{ key_auth: {{}}, auth: any }} }}
 ",
@@ -529,7 +529,7 @@ fn a_signature_is_good_once_where_it_is_said() {
     // A reload that changes nothing about it forgets nothing.
     gateway.reload(&file(&origin));
     assert_eq!(first.send(&gateway).status, 401);
-    // The third and fourth find a place, the fifth none; a wrong one takes none.
+    // The third and fourth find a place, the fifth none of those that are left for others; a wrong one takes none.
     for (number, status) in [(1, 200), (2, 200), (3, 429)] {
         assert_eq!(
             kong("GET", &format!("/once/{number}"), "")
@@ -541,6 +541,10 @@ fn a_signature_is_good_once_where_it_is_said() {
         assert_eq!(kong("GET", &format!("/once/{number}"), "").send(&gateway).status, status, "{number}");
     }
     assert_eq!(first.send(&gateway).status, 401);
+    // What one caller has used up is not the others'.
+    let bobs = Request::new("GET", "/once/b", "").field("Date", date(now()));
+    let bobs = bobs.kong("bob", BOB, "date @request-target host");
+    assert_eq!(bobs.send(&gateway).status, 200);
     let nonce = |target: &str, nonce: &str| {
         message(target, "x", Key::Secret(ALICE), "alice", &format!("{nonce};tag=\"mine\""))
     };

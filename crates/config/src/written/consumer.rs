@@ -231,7 +231,7 @@ pub struct ConsumerCertificateConfig {
     /// An alternative name that is a URI, such as `spiffe://example.org/billing`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uri: Option<String>,
-    /// The subject of the authority that signed it, so that no other can vouch for the name.
+    /// The subject of the authority that signed it. It is compared as a name: write `ca` in `mtls_auth` too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
 }

@@ -27,7 +27,8 @@ pub struct HmacAuthConfig {
     pub max_body: ByteSize,
     /// Whether the same signature is accepted again while it is current.
     pub replay: Replay,
-    /// How many signatures are remembered where none is accepted again; when all are current, new ones are refused.
+    /// How many signatures are remembered where none is accepted again. One caller has at most as many places as are
+    /// free for others; beyond, new ones are refused.
     pub remember: u32,
     /// Whether the signature is removed before the service sees the request.
     pub hide_credentials: bool,
