@@ -13,8 +13,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use torana_config::{FixedResolver, render};
+use torana_credential::directory::Consumers;
 use torana_observe::Metrics;
-use torana_plan::{Plan, load};
+use torana_plan::{Plan, load_with};
 use torana_proxy::{Chores, Ended, Registry, Report, Shared, WorkerHandle, prepare, start_worker};
 use torana_transport::bind;
 
@@ -27,13 +28,14 @@ pub struct Running {
     pub shared: Arc<Shared>,
     pub metrics: Arc<Metrics>,
     registry: Registry,
+    consumers: Arc<Consumers>,
     workers: Vec<WorkerHandle>,
     resolver: FixedResolver,
 }
 
 /// Plans a text, with `${env:KEY}` set.
 pub fn plan(text: &str) -> Plan {
-    planned(text, &resolver())
+    planned(text, &resolver(), None)
 }
 
 /// What every test's file may refer to.
@@ -41,8 +43,8 @@ pub fn resolver() -> FixedResolver {
     FixedResolver::default().with_environment("KEY", SECRET)
 }
 
-fn planned(text: &str, resolver: &FixedResolver) -> Plan {
-    let loaded = load("test.yaml", text, resolver);
+fn planned(text: &str, resolver: &FixedResolver, consumers: Option<&Arc<Consumers>>) -> Plan {
+    let loaded = load_with("test.yaml", text, resolver, consumers);
     let findings = render(&loaded.findings, &loaded.source, false);
     loaded.plan.unwrap_or_else(|| panic!("{findings}"))
 }
@@ -59,7 +61,8 @@ impl Running {
     pub fn with_resolver(text: &str, count: usize, resolver: FixedResolver) -> Self {
         let metrics = Metrics::new();
         let mut registry = Registry::with_chores(Chores::start().unwrap());
-        let plan = planned(text, &resolver);
+        let plan = planned(text, &resolver, None);
+        let consumers = Arc::clone(&plan.consumers);
         let pipeline = prepare(&plan, &mut registry, &metrics).unwrap();
         let shared = Shared::new(pipeline, Arc::clone(&metrics));
         metrics.set_source(Box::new(Report::new(Arc::downgrade(&shared))));
@@ -75,7 +78,7 @@ impl Running {
             let worker = start_worker(format!("w{number}"), listeners, Arc::clone(&shared), |_| {});
             workers.push(worker.unwrap());
         }
-        Self { address: addresses[0], addresses, shared, metrics, registry, workers, resolver }
+        Self { address: addresses[0], addresses, shared, metrics, registry, consumers, workers, resolver }
     }
 
     pub fn chores(&self) -> &Chores {
@@ -90,8 +93,9 @@ impl Running {
     }
 
     pub fn reload(&mut self, text: &str) {
-        let plan = planned(text, &self.resolver);
+        let plan = planned(text, &self.resolver, Some(&self.consumers));
         let pipeline = prepare(&plan, &mut self.registry, &self.metrics).unwrap();
+        plan.consumers.commit();
         self.shared.replace(pipeline);
     }
 
