@@ -76,6 +76,26 @@ impl AdaptiveLimit {
         }
     }
 
+    /// A place for a request that the service works on already, whatever else is under way.
+    #[must_use]
+    pub fn begin(&self, now_nanos: u64) -> Admitted<'_> {
+        let now = self.under_way.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        self.most.fetch_max(now, Ordering::Relaxed);
+        Admitted { limit: self, began: now_nanos }
+    }
+
+    /// Whether a request finds no place; counted as one that did not.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        let limit = self.limit();
+        let full = self.under_way() >= limit;
+        if full {
+            self.most.fetch_max(limit, Ordering::Relaxed);
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        full
+    }
+
     /// The limit now.
     #[must_use]
     pub fn limit(&self) -> u32 {
@@ -118,6 +138,11 @@ impl AdaptiveLimit {
 }
 
 impl Admitted<'_> {
+    /// The service has the request from here on: what it took until now is not its doing.
+    pub const fn begin(&mut self, now_nanos: u64) {
+        self.began = now_nanos;
+    }
+
     /// The answer has begun, or was waited for in vain. Requests that say nothing about the service's speed are
     /// only dropped.
     pub fn answered(self, now_nanos: u64) {
@@ -194,5 +219,22 @@ mod tests {
         });
         assert!(worst.into_inner() <= 4);
         assert_eq!(limit.under_way(), 0);
+    }
+
+    #[test]
+    fn who_only_waits_for_its_body_holds_no_place_and_teaches_nothing_of_that_time() {
+        let limit = AdaptiveLimit::new(settings(2));
+        assert!(!limit.is_full());
+        let first = limit.begin(0);
+        let (second, third) = (limit.begin(0), limit.begin(0));
+        assert_eq!((limit.under_way(), limit.is_full()), (3, true), "the service has them, bound or not");
+        drop((first, second, third));
+        let (limit, second) = (AdaptiveLimit::new(settings(20)), 1_000_000_000);
+        for turn in 1..=200 {
+            let mut admitted = limit.admit(turn).unwrap();
+            admitted.begin(turn * second);
+            admitted.answered(turn * second + 1_000_000);
+        }
+        assert!(limit.limit() >= 20, "what took a millisecond each is not slow: {}", limit.limit());
     }
 }

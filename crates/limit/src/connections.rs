@@ -53,8 +53,8 @@ struct Entry {
 #[derive(Debug, Default)]
 pub struct Seat {
     of: Option<Arc<Connections>>,
-    /// All zero while no address is counted.
-    address: [u8; 16],
+    /// Nothing while no address is counted.
+    address: Option<[u8; 16]>,
 }
 
 impl Default for Connections {
@@ -81,7 +81,7 @@ impl Connections {
             self.refused_all.fetch_add(1, Ordering::Relaxed);
             return Err(Crowded::All);
         }
-        Ok(Seat { of: Some(Arc::clone(self)), address: [0; 16] })
+        Ok(Seat { of: Some(Arc::clone(self)), address: None })
     }
 
     /// Connections at this moment.
@@ -147,12 +147,14 @@ impl Seat {
     /// The address has as many as it may.
     pub fn sit(&mut self, client: IpAddr, caps: &ConnectionCaps) -> Result<(), Crowded> {
         let (Some(connections), Some(most)) = (&self.of, caps.address) else { return Ok(()) };
-        let address = key(client, caps.ipv6_prefix);
-        if self.address == [0; 16] && connections.enter_address(address, most) {
-            self.address = address;
-            return Ok(());
+        if self.address.is_none() {
+            let address = key(client, caps.ipv6_prefix);
+            if !connections.enter_address(address, most) {
+                return Err(Crowded::Address);
+            }
+            self.address = Some(address);
         }
-        if self.address == [0; 16] { Err(Crowded::Address) } else { Ok(()) }
+        Ok(())
     }
 }
 
@@ -160,8 +162,8 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let Some(connections) = &self.of else { return };
         connections.open.fetch_sub(1, Ordering::Relaxed);
-        if self.address != [0; 16] {
-            connections.leave_address(self.address);
+        if let Some(address) = self.address {
+            connections.leave_address(address);
         }
     }
 }
@@ -211,6 +213,9 @@ mod tests {
     #[test]
     fn an_ipv6_client_is_its_prefix_and_a_changed_prefix_loses_no_count() {
         let (connections, mut caps) = (Arc::new(Connections::default()), caps(10, 1));
+        for _ in 0..10 {
+            assert!(sit(&connections, &caps, "::1").is_ok(), "the first of all prefixes is given back too");
+        }
         let first = sit(&connections, &caps, "2001:db8::1").unwrap();
         assert!(sit(&connections, &caps, "2001:db8::ffff").is_err());
         assert!(sit(&connections, &caps, "2001:db8:0:1::1").is_ok());

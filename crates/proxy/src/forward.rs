@@ -37,6 +37,9 @@ use torana_http::proxy_protocol::Introduction;
 use torana_http::{Known, ResponseHead};
 use torana_transport::{BodySource, RequestBody, ResponseSink, Timer, now, recently, within};
 
+/// The longest body of a request that is asked twice at once, in bytes: what fits into any window.
+const LARGEST_HEDGED: usize = 16 * 1024;
+
 /// What one exchange with a service needs besides the exchange itself.
 #[derive(Debug)]
 pub struct Call<'a> {
@@ -114,6 +117,8 @@ pub async fn forward(
         // Who has a home is not sent elsewhere for a moment's delay, and a switched connection is no answer.
         chances.is_repeatable()
             && body.is_whole()
+            // A large one may still be on its way when an answer begins, and then it stays there.
+            && body.held().is_none_or(|held| held.len() <= LARGEST_HEDGED)
             && call.preferred.is_none()
             && call.upstream.upgrade_for(&exchange.request).is_none()
     });
@@ -126,7 +131,7 @@ pub async fn forward(
         let by = Word { word, random: call.random, preferred: call.preferred };
         // Why a try has failed says more than that nobody is asked any more.
         let earlier = last.take();
-        let mut judge = match Judge::admit(call.upstream) {
+        let mut judge = match Judge::admit(call.upstream, body.is_whole()) {
             Ok(judge) => judge,
             Err(refused) => return Err(earlier.unwrap_or(refused)),
         };

@@ -104,11 +104,16 @@ impl Gateway {
     fn pipeline(&self) -> Rc<Held> {
         let mut current = self.current.borrow_mut();
         if let Some(latest) = self.shared.changed_from(&current.pipeline) {
-            let in_use = &latest.endpoint_numbers;
-            self.pools.retain(|number| in_use.binary_search(&number).is_ok());
+            self.let_go(&latest);
             *current = Rc::new(Held::new(latest));
         }
         Rc::clone(&current)
+    }
+
+    /// Lets go of the pools of endpoints that are gone.
+    fn let_go(&self, pipeline: &Pipeline) {
+        let in_use = &pipeline.endpoint_numbers;
+        self.pools.retain(|number| in_use.binary_search(&number).is_ok());
     }
 
     /// Measures how long work waits on this worker, for as long as that runs.
@@ -119,7 +124,8 @@ impl Gateway {
     /// Lets go of a pipeline that is no longer in force, also when no request comes.
     pub(crate) fn refresh(&self) {
         self.shared.look_at_the_wall();
-        drop(self.pipeline());
+        // A request that began before a change may have asked for a pool after it.
+        self.let_go(&self.pipeline().pipeline);
     }
 }
 

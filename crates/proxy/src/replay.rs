@@ -144,8 +144,14 @@ async fn read(
         if whole.len().saturating_add(data.len()) as u64 > limit {
             return Err(too_large());
         }
-        if let Some(reserved) = &mut reserved {
-            reserved.cover(whole.len().saturating_add(data.len())).map_err(|_| memory_full())?;
+        let needed = whole.len().saturating_add(data.len());
+        if needed > whole.capacity() {
+            // What is asked of the allocator is what is counted.
+            let room = whole.capacity().saturating_mul(2).max(needed);
+            if let Some(reserved) = &mut reserved {
+                reserved.cover(room).map_err(|_| memory_full())?;
+            }
+            whole.reserve_exact(room.saturating_sub(whole.len()));
         }
         whole.extend_from_slice(data);
         body.consume();
@@ -153,7 +159,7 @@ async fn read(
     if let Some(reserved) = reserved {
         reserved.trim(whole.len());
     }
-    Ok(whole.into())
+    Ok(whole.into_boxed_slice().into())
 }
 
 impl<B: RequestBody> BodySource for Replay<'_, B> {

@@ -161,9 +161,13 @@ impl Pools {
             upstream.endpoint.on_wanted(Arc::clone(&self.housekeeping));
             Pool::new(Arc::clone(&upstream.endpoint))
         };
-        match pools.get_mut(upstream.number) {
-            Some(place) => Rc::clone(place.get_or_insert_with(make)),
-            None => make(),
+        let Some(place) = pools.get_mut(upstream.number) else { return make() };
+        // A request that began before a change may have left the pool of an endpoint that is gone, whose number
+        // another one has now.
+        let known = place.as_ref().filter(|pool| Arc::ptr_eq(pool.endpoint(), &upstream.endpoint));
+        match known {
+            Some(pool) => Rc::clone(pool),
+            None => Rc::clone(place.insert(make())),
         }
     }
 
@@ -189,5 +193,26 @@ impl Pools {
                 pool.give_way();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use torana_transport::{Address, EndpointSettings};
+
+    #[test]
+    fn a_number_that_is_used_again_leads_to_no_other_endpoint() {
+        let endpoint = |port: u16| {
+            let address = Address::Socket(std::net::SocketAddr::from(([127, 0, 0, 1], port)));
+            let endpoint = Endpoint::new(address, EndpointSettings::default());
+            UpstreamEndpoint::new(0, endpoint, format!("127.0.0.1:{port}"))
+        };
+        let (pools, before, after) = (Pools::default(), endpoint(1), endpoint(2));
+        let old = pools.of(&before);
+        assert!(Rc::ptr_eq(&pools.of(&before), &old));
+        let new = pools.of(&after);
+        assert!(Arc::ptr_eq(new.endpoint(), &after.endpoint));
+        assert!(Rc::ptr_eq(&pools.of(&after), &new));
     }
 }

@@ -28,10 +28,9 @@ pub struct Running {
     pub shared: Arc<Shared>,
     pub metrics: Arc<Metrics>,
     registry: Registry,
+    consumers: Arc<Consumers>,
     workers: Vec<WorkerHandle>,
     resolver: FixedResolver,
-    /// What policies look up, across reloads.
-    consumers: Arc<Consumers>,
 }
 
 /// Plans a text, with `${env:KEY}` set.
@@ -63,6 +62,7 @@ impl Running {
         let metrics = Metrics::new();
         let mut registry = Registry::with_chores(Chores::start().unwrap());
         let plan = planned(text, &resolver, None);
+        let consumers = Arc::clone(&plan.consumers);
         let pipeline = prepare(&plan, &mut registry, &metrics).unwrap();
         let shared = Shared::new(pipeline, Arc::clone(&metrics));
         metrics.set_source(Box::new(Report::new(Arc::downgrade(&shared))));
@@ -78,16 +78,7 @@ impl Running {
             let worker = start_worker(format!("w{number}"), listeners, Arc::clone(&shared), |_| {});
             workers.push(worker.unwrap());
         }
-        Self {
-            address: addresses[0],
-            addresses,
-            shared,
-            metrics,
-            registry,
-            workers,
-            resolver,
-            consumers: plan.consumers,
-        }
+        Self { address: addresses[0], addresses, shared, metrics, registry, consumers, workers, resolver }
     }
 
     pub fn chores(&self) -> &Chores {
@@ -104,7 +95,7 @@ impl Running {
     pub fn reload(&mut self, text: &str) {
         let plan = planned(text, &self.resolver, Some(&self.consumers));
         let pipeline = prepare(&plan, &mut self.registry, &self.metrics).unwrap();
-        self.consumers.commit();
+        plan.consumers.commit();
         self.shared.replace(pipeline);
     }
 

@@ -37,8 +37,10 @@ impl Armed {
         if self.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
             return if self.sleep.is_elapsed() { Poll::Ready(()) } else { Poll::Pending };
         }
+        // A task that has used up its turn is sent away before anybody is told of it.
+        let is_heard = tokio::task::coop::has_budget_remaining();
         let polled = self.sleep.as_mut().poll(context);
-        self.waker = polled.is_pending().then(|| context.waker().clone());
+        self.waker = (is_heard && polled.is_pending()).then(|| context.waker().clone());
         polled
     }
 }

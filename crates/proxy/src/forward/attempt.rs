@@ -151,6 +151,9 @@ impl Once<'_> {
         writer.start(&exchange.request, exchange.request.framing, upgrade);
         let mut head = Recycled::take();
 
+        if whole {
+            trial.judge.sent();
+        }
         if body.is_done() {
             writer.finish(&Fields::default())?;
             poll_fn(|context| writer.poll_flush(context)).await.map_err(|fault| reader.blame(fault))?;
@@ -192,6 +195,9 @@ impl Once<'_> {
         }
         // A body that was sent may have taken long, and sending does not look at the clock.
         let begun = if body.bytes_read() > 0 { now() } else { recently() };
+        if !whole {
+            trial.judge.sent();
+        }
         let deadline = begun.checked_add(timeouts.first_byte).unwrap_or(begun);
         let deadline = self.by.map_or(deadline, |by| by.min(deadline));
         self.wait_for_head(&mut reader, &mut head, exchange, deadline, body, response).await?;

@@ -29,7 +29,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
 use torana_balance::Tried;
-use torana_fault::{Fault, Reason};
+use torana_fault::{Fault, Reason, Retry};
 use torana_filter::{Attempt, Exchange};
 use torana_transport::{BodySource, Relayed, RequestBody, ResponseSink, now, relay};
 
@@ -177,8 +177,8 @@ impl<'a> Race<'a> {
         let call = self.call;
         let index = choose::endpoint(call.upstream, self.by, tried)?;
         let endpoint = call.upstream.endpoints.get(index)?;
+        let mut judge = Judge::admit(call.upstream, true).ok()?;
         let place = chances.beside()?;
-        let mut judge = Judge::admit(call.upstream).ok()?;
         judge.at(call.upstream, index);
         chances.begun = chances.begun.saturating_add(1);
         tried.insert(index);
@@ -243,7 +243,10 @@ impl<'a> Round<'a, '_> {
                 Poll::Pending => place = place.saturating_add(1),
                 Poll::Ready(Err(fault)) => {
                     self.legs.remove(place).runner.judge.fault(&fault, true);
-                    self.last = Some(fault);
+                    // A try that reached nobody says less than one that did.
+                    if self.last.is_none() || fault.retry != Retry::Yes {
+                        self.last = Some(fault);
+                    }
                 }
                 Poll::Ready(Ok(headed)) => {
                     let mut runner = self.legs.remove(place).runner;

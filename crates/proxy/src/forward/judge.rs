@@ -9,13 +9,15 @@ use super::nanos_since_start;
 use crate::resilience::{UpstreamBreaker, UpstreamHealth};
 use crate::upstream::Upstream;
 use std::time::Duration;
-use torana_balance::{Admission, Admitted, Finding, Outcome};
+use torana_balance::{AdaptiveLimit, Admission, Admitted, Finding, Outcome};
 use torana_fault::{Fault, Reason, Retry};
 
 /// Judges one try.
 #[derive(Debug)]
 pub(crate) struct Judge<'a> {
     adaptive: Option<Admitted<'a>>,
+    /// The bound that begins to count once the client has sent its body: how slow that is says nothing.
+    awaited: Option<&'a AdaptiveLimit>,
     breaker: Option<(&'a UpstreamBreaker, Admission<'a>)>,
     health: Option<(&'a UpstreamHealth, usize)>,
     /// A good answer has begun.
@@ -35,27 +37,40 @@ impl<'a> Judge<'a> {
     /// # Errors
     /// It is open: [`Reason::BreakerOpen`] with `Retry-After`; or the bound is reached:
     /// [`Reason::ServiceSaturated`].
-    pub(crate) fn admit(upstream: &'a Upstream) -> Result<Self, Fault> {
+    pub(crate) fn admit(upstream: &'a Upstream, body_is_whole: bool) -> Result<Self, Fault> {
         let breaker = match &upstream.breaker {
             Some(rules) => Some((rules, rules.breaker.admit(nanos_since_start).map_err(refusal)?)),
             None => None,
         };
-        let adaptive = match &upstream.adaptive {
-            Some(limit) => Some(limit.admit(nanos_since_start()).ok_or_else(saturated)?),
-            None => None,
+        let (adaptive, awaited) = match &upstream.adaptive {
+            Some(limit) if body_is_whole => {
+                (Some(limit.admit(nanos_since_start()).ok_or_else(saturated)?), None)
+            }
+            Some(limit) if limit.is_full() => return Err(saturated()),
+            Some(limit) => (None, Some(&**limit)),
+            None => (None, None),
         };
-        Ok(Self { adaptive, breaker, health: None, well: false })
+        Ok(Self { adaptive, awaited, breaker, health: None, well: false })
     }
 
     /// One who has nothing to tell, in place of one that judges elsewhere.
     pub(super) const fn silent() -> Self {
-        Self { adaptive: None, breaker: None, health: None, well: false }
+        Self { adaptive: None, awaited: None, breaker: None, health: None, well: false }
     }
 
     /// The endpoint is chosen.
     pub(crate) const fn at(&mut self, upstream: &'a Upstream, index: usize) {
         if let Some(health) = &upstream.health {
             self.health = Some((health, index));
+        }
+    }
+
+    /// The service has, or gets now, the whole request.
+    pub(super) fn sent(&mut self) {
+        if let Some(limit) = self.awaited.take() {
+            self.adaptive = Some(limit.begin(nanos_since_start()));
+        } else if let Some(admitted) = &mut self.adaptive {
+            admitted.begin(nanos_since_start());
         }
     }
 

@@ -55,7 +55,7 @@ impl Lent<'_> {
                 return Err(Fault::new(Reason::TotalTimeout));
             }
             random = random.rotate_left(17);
-            let mut judge = match (Judge::admit(upstream), last.take()) {
+            let mut judge = match (Judge::admit(upstream, true), last.take()) {
                 (Ok(judge), earlier) => {
                     last = earlier;
                     judge

@@ -44,7 +44,7 @@ impl Record<'_> {
     }
 
     pub(super) fn attempt(&self, attempt: &Attempt<'_>) {
-        self.attempts.set(attempt.number);
+        self.attempts.set(self.attempts.get().max(attempt.number));
         self.endpoint.set(attempt.endpoint);
     }
 
