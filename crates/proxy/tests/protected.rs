@@ -327,7 +327,7 @@ fn what_is_asked_about_is_what_arrives() {
         "access_log: off
 limits: {{ failed_credentials: off }}
 services: {{ api: {{ endpoints: [{}] }}, door: {{ endpoints: [{}] }} }}
-routes: [{{ path: /*, service: api, policies: {{ forward_auth: {{ service: door, cache: {{ headers: [] }} }} }} }}]
+routes: [{{ path: /*, service: api, policies: {{ forward_auth: {{ service: door, request_headers: [], cache: {{ headers: [] }} }} }} }}]
 ",
         origin.url(),
         door.url()
