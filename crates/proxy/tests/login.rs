@@ -232,7 +232,7 @@ fn a_browser_logs_in_works_is_renewed_and_logs_out() {
     let back = browser.open(&format!("{SITE}/oauth2/callback?code=c&state={state}&iss={issuer}"));
     assert_eq!(back.status, 503, "{}", back.text());
     assert!(back.text().contains("login_unavailable"), "{}", back.text());
-    assert!(gateway.metrics.render().contains("reason=\"login_unavailable\""));
+    eventually(PATIENCE, || gateway.metrics.render().contains("reason=\"login_unavailable\""));
 }
 
 #[test]

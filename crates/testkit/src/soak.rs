@@ -60,7 +60,7 @@ pub fn soak(soak: Soak, site: Site, gateway: Gateway) -> Result<Soaked, Vec<Stri
     let (exchanges, answers) = (AtomicU64::new(0), AtomicU64::new(0));
     let (stop, wrong) = (AtomicBool::new(false), Mutex::new(Vec::new()));
     let (Gateway { admin, pid, .. }, doors) = (gateway, site.doors(gateway));
-    let descriptors = open_descriptors(pid);
+    let descriptors = descriptors_at_rest(admin, pid);
     let mut early = 0;
     std::thread::scope(|scope| {
         for number in 0..soak.clients {
@@ -166,6 +166,21 @@ fn not_zero(page: &str, name: &str) -> Vec<String> {
         return vec![format!("{name} is not on the metrics page")];
     }
     samples(page, name).filter(|(_, value)| *value != 0.0).map(|(line, _)| line.to_owned()).collect()
+}
+
+/// What the process has open before anything is asked of it. Its admin page is read first, because the thread
+/// that serves it takes what it keeps in reserve before it answers.
+fn descriptors_at_rest(admin: SocketAddr, pid: u32) -> usize {
+    let _ = until_empty(admin, |_| Vec::new());
+    let (started, mut before) = (Instant::now(), open_descriptors(pid));
+    loop {
+        std::thread::sleep(TIDY);
+        let now = open_descriptors(pid);
+        if now == before || started.elapsed() > PATIENCE {
+            return now;
+        }
+        before = now;
+    }
 }
 
 fn open_descriptors(pid: u32) -> usize {

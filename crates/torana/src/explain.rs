@@ -140,7 +140,7 @@ fn policies(text: &mut String, told: &Explanation, planned: &[PlannedPolicy]) {
         let from = format!("{} {}", planned.scope, planned.span);
         let name = planned.policy.name();
         let Some(step) = told.steps.get(index) else {
-            let _ = writeln!(text, "{label:<10}{name:<12}not reached   ({from})");
+            let _ = writeln!(text, "{label:<10}{name:<11} not reached   ({from})");
             continue;
         };
         let decision = match &step.decision {
@@ -148,7 +148,7 @@ fn policies(text: &mut String, told: &Explanation, planned: &[PlannedPolicy]) {
             Decision::Answer(status) => format!("answered {status}"),
             Decision::Refuse(fault) => format!("refused with {}: {fault}", fault.status()),
         };
-        let _ = writeln!(text, "{label:<10}{name:<12}{decision}   ({from})");
+        let _ = writeln!(text, "{label:<10}{name:<11} {decision}   ({from})");
         let _ = writeln!(text, "{:<10}{:<12}asks for {}", "", "", step.asks);
     }
 }
