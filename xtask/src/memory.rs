@@ -95,23 +95,25 @@ fn measure(program: &Path, connections: usize, certificate: Option<&Certificate>
     let idle = server.memory_kib("VmRSS")?;
     let client = tls::Client::new()?;
     let mut open = Vec::with_capacity(connections);
+    let ask = || match certificate {
+        None => ask(address),
+        Some(_) => client.ask(address),
+    };
     for number in 0..connections {
-        let asked = match certificate {
-            None => ask(address),
-            Some(_) => client.ask(address),
-        };
-        open.push(asked.with_context(|| format!("connection {number}"))?);
+        open.push(ask().with_context(|| format!("connection {number}"))?);
     }
-    let busy = settled(&server)?;
+    let busy = settled(&server, || ask().map(drop))?;
     let each_kib = busy.saturating_sub(idle) as f64 / connections as f64;
     Ok(Measured { connections: open.len(), idle_mib: idle as f64 / 1024.0, each_kib })
 }
 
-/// The memory once nothing is given back any more: a connection is idle only a while after its request.
-fn settled(server: &Server) -> Result<u64> {
+/// The memory once nothing is given back any more: a connection is idle only a while after its request, and the
+/// allocator gives back what is free when it is asked for something, which somebody else's requests see to.
+fn settled(server: &Server, ask: impl Fn() -> Result<()>) -> Result<u64> {
     let (mut last, mut since) = (server.memory_kib("VmRSS")?, Instant::now());
     while since.elapsed() < STILL {
         std::thread::sleep(Duration::from_millis(100));
+        ask()?;
         let now = server.memory_kib("VmRSS")?;
         if now != last {
             (last, since) = (now, Instant::now());

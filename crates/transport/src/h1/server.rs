@@ -35,8 +35,8 @@ const LINGER_IDLE: Duration = Duration::from_secs(2);
 const KEPT: usize = 64;
 /// In bytes.
 const KEPT_BYTES: usize = 64 * 1024;
-/// How long a connection counts as busy after a request.
-const BUSY: Duration = Duration::from_secs(1);
+/// How long a connection counts as busy after a request. A burst of clients that ask once each holds room for so long.
+const BUSY: Duration = Duration::from_millis(250);
 
 thread_local! {
     /// Output buffers between two requests.
