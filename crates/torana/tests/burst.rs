@@ -113,6 +113,8 @@ fn without_descriptors_it_waits_and_the_admin_pages_still_answer() {
     let mut shell = Command::new("sh");
     shell.args(["-c", "ulimit -n 128; exec \"$0\" run \"$1\" --listen 127.0.0.1:0 --admin 127.0.0.1:0"]);
     let process = Process::start(shell.arg(program.get_program()).arg(&file));
+    // The thread of the admin pages takes its reserve when it begins.
+    eventually(PATIENCE, || answers(process.admin, "/healthz", 1));
     let open: Vec<_> = (0..400).map(|_| TcpStream::connect(process.address).unwrap()).collect();
     eventually(PATIENCE, || process.log().contains("cannot accept connections"));
     eventually(PATIENCE, || answers(process.admin, "/healthz", 1));
