@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::release;
 use crate::server::{Server, free_address};
 use crate::workspace::{Metadata, cargo};
 use cases::{CASES, Case, Extras};
@@ -47,6 +48,9 @@ pub(crate) struct Arguments {
     /// Leave out system calls and allocations, which need runs of their own and a second build
     #[arg(long)]
     quick: bool,
+    /// Measure what `cargo build --release` gives instead of what `cargo xtask release` gives
+    #[arg(long)]
+    plain_build: bool,
 }
 
 /// What one run has cost, beside what the load generator says.
@@ -81,7 +85,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let runs: usize = cases.iter().map(|case| peers.iter().filter(|peer| peer.takes(case)).count()).sum();
     let seconds = runs * arguments.connections.len() * (arguments.rounds * arguments.seconds) as usize;
     println!("{runs} pairs of case and proxy: about {} minutes of load", seconds.div_ceil(60));
-    let stage = Stage::set(&cases, &peers, arguments.quick)?;
+    let program = match arguments.plain_build || !peers.contains(&Peer::Torana) {
+        true => build(&["-p", "torana"])?.join("torana"),
+        false => release::build()?,
+    };
+    let stage = Stage::set(&cases, &peers, &program, arguments.quick)?;
     let mut table = Table::default();
     for case in cases {
         for connections in &arguments.connections {
@@ -90,6 +98,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     table.print_bars();
     stage.print_memory()
+}
+
+/// Puts one program of Torana under the load of every case, for so many seconds each.
+pub(crate) fn exercise(program: &Path, seconds: u32) -> Result<()> {
+    let cases: Vec<&Case> = CASES.iter().collect();
+    let stage = Stage::set(&cases, &[Peer::Torana], program, true)?;
+    for case in cases {
+        for proxy in stage.proxies.iter().filter(|proxy| proxy.serves(case)) {
+            stage.load(proxy, case, 16, seconds).run()?;
+        }
+    }
+    Ok(())
 }
 
 /// Rounds over all proxies, in turns.
@@ -130,9 +150,9 @@ fn measure(server: &Server, load: &Load<'_>) -> Result<Measured> {
 }
 
 impl Stage {
-    fn set(cases: &[&Case], peers: &[Peer], quick: bool) -> Result<Self> {
+    fn set(cases: &[&Case], peers: &[Peer], program: &Path, quick: bool) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let programs = programs(folder.path())?;
+        let programs = programs(folder.path(), program)?;
         let address = free_address()?;
         let origin =
             Server::start(1, address, &programs.join("bench-origin"), &[&address.port().to_string()])?;
@@ -174,9 +194,10 @@ impl Stage {
 }
 
 /// Copies of the programs: another build does not change them while they run.
-fn programs(folder: &Path) -> Result<PathBuf> {
-    let built = build(&["-p", "torana", "-p", "torana-bench", "--bins"])?;
-    for program in ["torana", "bench-origin", "bench-copy"] {
+fn programs(folder: &Path, torana: &Path) -> Result<PathBuf> {
+    let built = build(&["-p", "torana-bench", "--bins"])?;
+    std::fs::copy(torana, folder.join("torana"))?;
+    for program in ["bench-origin", "bench-copy"] {
         std::fs::copy(built.join(program), folder.join(program))?;
     }
     Ok(folder.to_owned())

@@ -1,7 +1,7 @@
 //! The long forms of two tests: huge bodies, and minutes of mixed traffic with faults. Both start the built
 //! binary and share their code with the short forms (`torana-testkit`).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -71,13 +71,9 @@ pub(crate) fn soak(arguments: &SoakArguments) -> Result<()> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
     let seed = arguments.seed.unwrap_or(now.as_secs());
     println!("{} s of mixed traffic from {} clients, seed {seed}", arguments.seconds, arguments.clients);
-    let (site, folder) = (Site::start(), tempfile::tempdir()?);
-    let (plain, secure, admin) = (free_address()?, free_address()?, free_address()?);
-    let file = site.write(folder.path(), plain, secure)?.to_string_lossy().into_owned();
-    let server = Server::start_anywhere(plain, &program()?, &["run", &file, "--admin", &admin.to_string()])?;
     let started = Instant::now();
     let what = Soak { duration: Duration::from_secs(arguments.seconds), clients: arguments.clients, seed };
-    match soak::soak(what, site, soak::Gateway { plain, secure, admin, pid: server.measured }) {
+    match soak_with(&program()?, what)? {
         Ok(found) => {
             let (early, late) = (found.memory_kib.0 as f64 / 1024.0, found.memory_kib.1 as f64 / 1024.0);
             println!("{} exchanges, {} whole answers, all right", found.exchanges, found.answers);
@@ -90,7 +86,22 @@ pub(crate) fn soak(arguments: &SoakArguments) -> Result<()> {
     }
 }
 
-/// The binary as it is shipped.
+/// Puts a program under the same traffic; what it finds is not looked at.
+pub(crate) fn exercise(program: &Path, seconds: u64) -> Result<()> {
+    let what = Soak { duration: Duration::from_secs(seconds), clients: 16, seed: 1 };
+    soak_with(program, what)?.map_or_else(|problems| println!("{}", problems.join("\n")), |_| ());
+    Ok(())
+}
+
+fn soak_with(program: &Path, what: Soak) -> Result<Result<soak::Soaked, Vec<String>>> {
+    let (site, folder) = (Site::start(), tempfile::tempdir()?);
+    let (plain, secure, admin) = (free_address()?, free_address()?, free_address()?);
+    let file = site.write(folder.path(), plain, secure)?.to_string_lossy().into_owned();
+    let server = Server::start_anywhere(plain, program, &["run", &file, "--admin", &admin.to_string()])?;
+    Ok(soak::soak(what, site, soak::Gateway { plain, secure, admin, pid: server.measured }))
+}
+
+/// The binary as anybody builds it.
 fn program() -> Result<PathBuf> {
     let status = cargo().args(["build", "--release", "-p", "torana"]).status()?;
     ensure!(status.success(), "cargo build has failed");

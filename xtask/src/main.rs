@@ -23,6 +23,7 @@ mod limits;
 mod lines;
 mod memory;
 mod reference;
+mod release;
 mod schema;
 mod server;
 mod workspace;
@@ -48,6 +49,8 @@ enum Task {
     Schema(generated::Arguments),
     /// Are the committed reference pages what the code says?
     Reference(generated::Arguments),
+    /// Build the binary that is published: optimised by what it was seen doing under load
+    Release,
     /// Compare the cost of a request with other proxies on this machine
     Bench(bench::Arguments),
     /// Kill origins at random behind a gateway that is reloaded, for as long as asked
@@ -71,6 +74,7 @@ fn main() -> anyhow::Result<()> {
         Task::Files => files::run(),
         Task::Schema(arguments) => schema::run(&arguments),
         Task::Reference(arguments) => reference::run(&arguments),
+        Task::Release => release::run(),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Chaos(arguments) => chaos::run(&arguments),
         Task::Memory(arguments) => memory::run(&arguments),
