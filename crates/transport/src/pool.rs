@@ -240,7 +240,7 @@ impl Pool {
         connection.idle_since = now;
         let too_old =
             connection.opened.checked_add(self.endpoint.settings.max_age).is_some_and(|end| now >= end);
-        if self.waiters.get() == 0 && self.endpoint.is_waited_for() || too_old {
+        if self.waiters.get() == 0 && self.endpoint.is_waited_for() || too_old || connection.has_unsent() {
             return;
         }
         self.idle.borrow_mut().push(connection);

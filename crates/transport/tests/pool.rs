@@ -1,13 +1,17 @@
 //! Which connections a pool lends, keeps and gives up.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use torana_http::RequestHead;
+use torana_http::h1::{BodyFraming, HeadLimits};
 use torana_http::proxy_protocol::{Introduction, ProxyVersion};
-use torana_transport::{Address, Endpoint, EndpointSettings, Lease, Pool, Timer};
+use torana_transport::{Address, BodySink, Endpoint, EndpointSettings, Lease, Pool, RequestWriter, Timer};
 
 /// An endpoint that accepts and says nothing.
 struct Silent {
@@ -85,6 +89,31 @@ async fn a_connection_that_its_peer_has_closed_is_passed_over_for_the_next() {
     };
     assert!(lease.is_reused());
     assert_eq!((counters.usage.created(), counters.usage.open(), pool.idle()), (3, 1, 0));
+}
+
+#[tokio::test]
+async fn a_connection_on_which_a_part_of_a_request_never_left_is_not_kept() {
+    let mut endpoint = Silent::start().await;
+    let (counters, pool) = endpoint.pool(10, None);
+    let mut lease = lend(&pool, false).await;
+    endpoint.accept().await;
+    let timer = Timer::default();
+    let mut head = RequestHead::default();
+    head.framing = BodyFraming::Chunked;
+    let mut writer = lease.exchange(&timer, HeadLimits::default(), Duration::from_secs(60)).writer;
+    writer.start(&head, head.framing, None);
+    // Small pieces are taken into the buffer, also when the socket takes no more.
+    let blocked = |context: &mut Context<'_>, writer: &mut RequestWriter<'_>| {
+        assert!(writer.poll_write(context, &[b'x'; 1000]).is_ready());
+        writer.poll_flush(context).is_pending()
+    };
+    poll_fn(|context| {
+        while !blocked(context, &mut writer) {}
+        Poll::Ready(())
+    })
+    .await;
+    lease.give_back();
+    assert_eq!((pool.idle(), counters.usage.open()), (0, 0));
 }
 
 #[tokio::test]

@@ -150,6 +150,8 @@ impl Once<'_> {
         let upgrade = self.call.upstream.upgrade_for(&exchange.request);
         writer.start(&exchange.request, exchange.request.framing, upgrade);
         let mut head = Recycled::take();
+        // What was read of the body need not have left: the rest of it would be read as the next request.
+        let mut sent_whole = true;
 
         if whole {
             trial.judge.sent();
@@ -167,7 +169,8 @@ impl Once<'_> {
                     return Err(fault);
                 }
                 // The upstream stopped reading; it may have said why before it did.
-                First::Uploaded(Relayed::Complete | Relayed::SinkFailed(_)) => {}
+                First::Uploaded(Relayed::SinkFailed(_)) => sent_whole = false,
+                First::Uploaded(Relayed::Complete) => {}
                 First::Uploaded(Relayed::SourceFailed(fault)) => return Err(fault),
                 First::Head(received) => {
                     received?;
@@ -213,7 +216,7 @@ impl Once<'_> {
         if trial.chances.after_status(head.status, whole) {
             let mut source = reader.body(&head, timeouts.idle);
             let all = poll_fn(|context| Poll::Ready(skip(context, &mut source))).await;
-            let usable = all && source.leaves_connection_usable() && body.is_done();
+            let usable = all && source.leaves_connection_usable() && sent_whole;
             return Ok(Exchanged { end: End::Refused, usable });
         }
         let framing = prepare(&mut head, exchange, responder).await?;
@@ -229,7 +232,7 @@ impl Once<'_> {
             .await
         };
         finished(relayed)?;
-        let usable = source.leaves_connection_usable() && body.is_done();
+        let usable = source.leaves_connection_usable() && sent_whole;
         Ok(Exchanged { end: End::Delivered, usable })
     }
 

@@ -32,6 +32,11 @@ impl Connection {
         let now = now();
         Self { io, opened: now, idle_since: now, client, output: Vec::new(), _permit: permit }
     }
+
+    /// Whether a part of the last request never left: what is sent next would be read as the rest of it.
+    pub(super) const fn has_unsent(&self) -> bool {
+        !self.output.is_empty()
+    }
 }
 
 /// A connection in use, or a place on one. Dropped without [`Lease::give_back`] the connection is closed,
