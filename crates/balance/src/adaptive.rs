@@ -2,15 +2,18 @@
 //!
 //! A request costs a few atomics and no lock; the lock of what is learnt is taken once a window, by whoever ends
 //! it, and nobody waits for it. What a request teaches is the time until its answer began: from then on it does
-//! not count as under way any more, so that streams may last.
+//! not count as under way any more, so that streams may last. One that is no longer waited for, because its client
+//! left, another try was quicker or its time was over, teaches that it took at least so long: without that a service
+//! that hangs would look like one that is never asked. Less than the service takes without a queue says nothing, so
+//! that clients who leave at once neither widen nor narrow what others get.
 
 use crate::gradient::{Gradient, GradientSettings, WindowSample};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// A window with fewer answers says nothing yet.
-const LEAST_ANSWERS: u64 = 10;
+/// A window with fewer samples says nothing yet.
+const LEAST_SAMPLES: u64 = 10;
 
 /// See the module.
 #[derive(Debug)]
@@ -21,9 +24,12 @@ pub struct AdaptiveLimit {
     refused: AtomicU64,
     /// Of the window.
     most: AtomicU32,
-    answers: AtomicU64,
+    samples: AtomicU64,
+    in_vain: AtomicU64,
     taken_nanos: AtomicU64,
     ends_at: AtomicU64,
+    /// What the service takes without a queue; until that is known, a window.
+    base_nanos: AtomicU64,
     learnt: Mutex<Gradient>,
 }
 
@@ -39,15 +45,18 @@ impl AdaptiveLimit {
     #[must_use]
     pub fn new(settings: GradientSettings) -> Self {
         let gradient = Gradient::new(settings);
+        let window_nanos = nanos(settings.window);
         Self {
-            window_nanos: u64::try_from(settings.window.as_nanos()).unwrap_or(u64::MAX),
+            window_nanos,
             limit: AtomicU32::new(gradient.limit()),
             under_way: AtomicU32::new(0),
             refused: AtomicU64::new(0),
             most: AtomicU32::new(0),
-            answers: AtomicU64::new(0),
+            samples: AtomicU64::new(0),
+            in_vain: AtomicU64::new(0),
             taken_nanos: AtomicU64::new(0),
             ends_at: AtomicU64::new(0),
+            base_nanos: AtomicU64::new(window_nanos),
             learnt: Mutex::new(gradient),
         }
     }
@@ -114,10 +123,17 @@ impl AdaptiveLimit {
         self.refused.load(Ordering::Relaxed)
     }
 
-    fn answered(&self, taken: u64, now: u64) {
+    fn waited_in_vain(&self, taken: u64, now: u64) {
+        if taken >= self.base_nanos.load(Ordering::Relaxed) {
+            self.in_vain.fetch_add(1, Ordering::Relaxed);
+            self.count(taken, now);
+        }
+    }
+
+    fn count(&self, taken: u64, now: u64) {
         self.taken_nanos.fetch_add(taken, Ordering::Relaxed);
-        let answers = self.answers.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        if answers < LEAST_ANSWERS || now < self.ends_at.load(Ordering::Relaxed) {
+        let samples = self.samples.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        if samples < LEAST_SAMPLES || now < self.ends_at.load(Ordering::Relaxed) {
             return;
         }
         let Ok(mut learnt) = self.learnt.try_lock() else { return };
@@ -126,15 +142,23 @@ impl AdaptiveLimit {
             return;
         }
         let first = self.ends_at.swap(now.saturating_add(self.window_nanos), Ordering::Relaxed) == 0;
-        let (answers, taken) =
-            (self.answers.swap(0, Ordering::Relaxed), self.taken_nanos.swap(0, Ordering::Relaxed));
+        let (samples, taken) =
+            (self.samples.swap(0, Ordering::Relaxed), self.taken_nanos.swap(0, Ordering::Relaxed));
+        let in_vain = self.in_vain.swap(0, Ordering::Relaxed).saturating_mul(2) > samples;
         let most = self.most.swap(self.under_way(), Ordering::Relaxed);
-        let mean = taken.checked_div(answers).filter(|_| !first);
+        let mean = taken.checked_div(samples).filter(|_| !first);
         let Some(mean) = mean else { return };
-        let taken = Duration::from_nanos(mean);
-        learnt.learn(&WindowSample { taken, most_under_way: most, now: Duration::from_nanos(now) });
+        let (taken, now) = (Duration::from_nanos(mean), Duration::from_nanos(now));
+        learnt.learn(&WindowSample { taken, in_vain, most_under_way: most, now });
         self.limit.store(learnt.limit(), Ordering::Relaxed);
+        if let Some(base) = learnt.base() {
+            self.base_nanos.store(nanos(base), Ordering::Relaxed);
+        }
     }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Admitted<'_> {
@@ -143,10 +167,14 @@ impl Admitted<'_> {
         self.began = now_nanos;
     }
 
-    /// The answer has begun, or was waited for in vain. Requests that say nothing about the service's speed are
-    /// only dropped.
+    /// The answer has begun. Requests that say nothing about the service's speed are only dropped.
     pub fn answered(self, now_nanos: u64) {
-        self.limit.answered(now_nanos.saturating_sub(self.began), now_nanos);
+        self.limit.count(now_nanos.saturating_sub(self.began), now_nanos);
+    }
+
+    /// The answer is no longer waited for: it would have taken longer.
+    pub fn waited_in_vain(self, now_nanos: u64) {
+        self.limit.waited_in_vain(now_nanos.saturating_sub(self.began), now_nanos);
     }
 }
 
@@ -184,20 +212,67 @@ mod tests {
 
     #[test]
     fn answers_that_take_longer_shrink_it_to_its_least_and_quick_ones_let_it_grow() {
-        let limit = AdaptiveLimit::new(settings(50));
-        let mut now = 0_u64;
-        let mut round = |millis: u64, rounds: u32| {
-            for _ in 0..rounds {
-                let admitted: Vec<_> = std::iter::from_fn(|| limit.admit(now)).collect();
-                now += millis * 1_000_000;
-                admitted.into_iter().for_each(|one| one.answered(now));
-            }
-            limit.limit()
-        };
-        assert!(round(20, 200) > 90);
-        assert!(round(500, 60) < 10);
-        assert!(round(20, 400) > 90);
+        let (limit, mut now) = (AdaptiveLimit::new(settings(50)), 0);
+        assert!(answer_after(&limit, &mut now, 20, 200) > 90);
+        assert!(answer_after(&limit, &mut now, 500, 60) < 10);
+        assert!(answer_after(&limit, &mut now, 20, 400) > 90);
         assert_eq!(limit.under_way(), 0);
+    }
+
+    /// Clients take all the places there are, again and again, and leave after so long. Gives the limit afterwards.
+    fn leave_after(limit: &AdaptiveLimit, now: &mut u64, millis: u64, rounds: u32) -> u32 {
+        for _ in 0..rounds {
+            let admitted: Vec<_> = std::iter::from_fn(|| limit.admit(*now)).collect();
+            *now += millis * 1_000_000;
+            admitted.into_iter().for_each(|one| one.waited_in_vain(*now));
+        }
+        limit.limit()
+    }
+
+    fn answer_after(limit: &AdaptiveLimit, now: &mut u64, millis: u64, rounds: u32) -> u32 {
+        for _ in 0..rounds {
+            let admitted: Vec<_> = std::iter::from_fn(|| limit.admit(*now)).collect();
+            *now += millis * 1_000_000;
+            admitted.into_iter().for_each(|one| one.answered(*now));
+        }
+        limit.limit()
+    }
+
+    #[test]
+    fn a_service_that_hangs_until_its_clients_leave_gets_little_and_recovers() {
+        let (limit, mut now) = (AdaptiveLimit::new(settings(50)), 0);
+        assert!(answer_after(&limit, &mut now, 20, 200) > 90);
+        assert!(leave_after(&limit, &mut now, 2_000, 8) <= 5, "{}", limit.limit());
+        assert!(answer_after(&limit, &mut now, 20, 400) > 90, "{}", limit.limit());
+    }
+
+    #[test]
+    fn also_one_that_has_hung_since_the_start() {
+        let (limit, mut now) = (AdaptiveLimit::new(settings(50)), 0);
+        assert!(leave_after(&limit, &mut now, 2_000, 8) <= 5, "{}", limit.limit());
+    }
+
+    #[test]
+    fn clients_who_leave_before_an_answer_could_have_come_change_nothing() {
+        let (limit, mut now) = (AdaptiveLimit::new(settings(50)), 0);
+        leave_after(&limit, &mut now, 1, 500);
+        assert_eq!(limit.limit(), 50, "nothing is known yet");
+        let learnt = answer_after(&limit, &mut now, 20, 200);
+        assert_eq!(leave_after(&limit, &mut now, 10, 500), learnt);
+    }
+
+    #[test]
+    fn answers_outweigh_a_few_who_leave() {
+        let (limit, mut now) = (AdaptiveLimit::new(settings(50)), 0);
+        answer_after(&limit, &mut now, 20, 200);
+        for _ in 0..200 {
+            let mut admitted: Vec<_> = std::iter::from_fn(|| limit.admit(now)).collect();
+            now += 20_000_000;
+            let leaving = admitted.split_off(admitted.len() * 9 / 10);
+            admitted.into_iter().for_each(|one| one.answered(now));
+            leaving.into_iter().for_each(|one| one.waited_in_vain(now));
+        }
+        assert!(limit.limit() > 90, "{}", limit.limit());
     }
 
     #[test]

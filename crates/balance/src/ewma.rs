@@ -49,6 +49,13 @@ impl Ewma {
         });
     }
 
+    /// Adds what is only known to have taken so long or longer: nothing, if the average is above it.
+    pub(crate) fn record_at_least(&self, latency_nanos: u64, now_nanos: u64) {
+        if self.read(now_nanos).is_none_or(|average| as_float(latency_nanos) > average) {
+            self.record(latency_nanos, now_nanos);
+        }
+    }
+
     /// The average in nanoseconds, decayed to `now`; `None` without a sample, or when the last one is stale.
     pub(crate) fn read(&self, now_nanos: u64) -> Option<f64> {
         let bits = self.average.load(Ordering::Relaxed);
@@ -94,6 +101,19 @@ mod tests {
         }
         let average = ewma.read(20 * SECOND).unwrap();
         assert!((average - 5_000_000.0).abs() < 1_000.0, "{average}");
+    }
+
+    #[test]
+    fn what_took_at_least_so_long_only_raises_it() {
+        let ewma = Ewma::new(Duration::from_secs(10));
+        ewma.record(20_000_000, SECOND);
+        ewma.record_at_least(10_000_000, SECOND);
+        assert_eq!(ewma.read(SECOND), Some(20_000_000.0));
+        ewma.record_at_least(2 * SECOND, 2 * SECOND);
+        assert_eq!(ewma.read(2 * SECOND), Some(2_000_000_000.0));
+        let new = Ewma::new(Duration::from_secs(10));
+        new.record_at_least(7, SECOND);
+        assert_eq!(new.read(SECOND), Some(7.0));
     }
 
     #[test]

@@ -13,6 +13,9 @@
 //! windows, in which a queue that stood runs empty, and `base` is taken from the second: from this a limit also
 //! recovers when a service has become slower for good.
 //!
+//! Who is no longer waited for has taken at least so long. Where that is most of a window, the service hangs: the
+//! window says nothing about `base`, the gradient is 1/2, and counts once for each window that passed without a word.
+//!
 //! Sources: the gradient of Netflix's concurrency-limits and Envoy's adaptive concurrency. Trade-off against the
 //! latter: half of the limit in place of three requests costs less while it measures, and takes a few rounds after
 //! a service has lost more than half of what it could do.
@@ -36,11 +39,16 @@ pub struct GradientSettings {
     pub remeasure: Duration,
 }
 
+/// A silence counts as so many windows at most: enough to bring any limit down.
+const MOST_SILENT: u32 = 32;
+
 /// What was seen in a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WindowSample {
-    /// The mean time until an answer began.
+    /// The mean time until an answer began or was no longer waited for.
     pub taken: Duration,
+    /// More were waited for in vain than answered.
+    pub in_vain: bool,
     /// The most requests that were under way.
     pub most_under_way: u32,
     /// When it ended, by a clock that does not go back.
@@ -64,6 +72,7 @@ pub struct Gradient {
     /// In seconds.
     base: Option<f64>,
     measured_at: Duration,
+    learnt_at: Duration,
     phase: Phase,
 }
 
@@ -74,7 +83,8 @@ impl Gradient {
         let min = settings.min.max(1);
         let settings = GradientSettings { min, max: settings.max.max(min), ..settings };
         let limit = f64::from(settings.start.clamp(settings.min, settings.max));
-        Self { settings, limit, base: None, measured_at: Duration::ZERO, phase: Phase::Steady }
+        let (measured_at, learnt_at) = (Duration::ZERO, Duration::ZERO);
+        Self { settings, limit, base: None, measured_at, learnt_at, phase: Phase::Steady }
     }
 
     /// The limit now.
@@ -93,6 +103,13 @@ impl Gradient {
     /// Learns from a window.
     pub fn learn(&mut self, sample: &WindowSample) {
         let taken = sample.taken.as_secs_f64().max(1e-9);
+        let silent = sample.now.saturating_sub(std::mem::replace(&mut self.learnt_at, sample.now));
+        if sample.in_vain {
+            self.shrink(silent);
+            // What was being measured has to be measured again.
+            (self.phase, self.measured_at) = (Phase::Steady, sample.now);
+            return;
+        }
         match self.phase {
             Phase::Emptying(before) => self.phase = Phase::Measuring(before),
             Phase::Measuring(before) => {
@@ -129,6 +146,15 @@ impl Gradient {
         let wanted = gradient * self.limit + self.limit.sqrt();
         if wanted < self.limit || used {
             self.set(f64::midpoint(self.limit, wanted));
+        }
+    }
+
+    /// Nobody to speak of was answered for so long.
+    fn shrink(&mut self, silent: Duration) {
+        let windows = silent.as_nanos().checked_div(self.settings.window.as_nanos()).unwrap_or(1);
+        for _ in 0..u32::try_from(windows).unwrap_or(u32::MAX).clamp(1, MOST_SILENT) {
+            let wanted = 0.5 * self.limit + self.limit.sqrt();
+            self.set(f64::midpoint(self.limit, wanted).min(self.limit));
         }
     }
 
@@ -170,7 +196,7 @@ mod tests {
             let under_way = gradient.limit().min(wanted);
             let taken = takes * (f64::from(under_way) / capacity).max(1.0);
             let taken = Duration::from_secs_f64(taken);
-            gradient.learn(&WindowSample { taken, most_under_way: under_way, now: *now });
+            gradient.learn(&WindowSample { taken, in_vain: false, most_under_way: under_way, now: *now });
             limits.push(gradient.limit());
         }
         limits
@@ -216,16 +242,44 @@ mod tests {
         #[test]
         fn whatever_comes_it_stays_in_its_bounds(
             min in 0_u32..50, max in 0_u32..200,
-            samples in prop::collection::vec((0_u64..10_000_000, 0_u32..500, 0_u64..10_000), 1..300),
+            samples in prop::collection::vec(
+                (0_u64..10_000_000, any::<bool>(), 0_u32..500, 0_u64..10_000), 1..300,
+            ),
         ) {
             let mut gradient = Gradient::new(settings(min, max));
             let mut now = Duration::ZERO;
-            for (micros, most_under_way, later) in samples {
+            for (micros, in_vain, most_under_way, later) in samples {
                 now += Duration::from_millis(later);
-                gradient.learn(&WindowSample { taken: Duration::from_micros(micros), most_under_way, now });
+                let taken = Duration::from_micros(micros);
+                let before = gradient;
+                gradient.learn(&WindowSample { taken, in_vain, most_under_way, now });
                 let limit = gradient.limit();
                 prop_assert!(limit >= min.max(1) && limit <= max.max(min).max(1), "{limit}");
+                if in_vain {
+                    prop_assert!(limit <= before.limit() && gradient.base() == before.base());
+                }
             }
+        }
+
+        #[test]
+        fn a_service_that_hangs_is_given_little_until_it_answers_again(
+            capacity in 40_u32..300, millis in 1_u32..200, patience in 100_u64..5_000,
+        ) {
+            let (mut gradient, mut now) = (Gradient::new(settings(2, 10_000)), Duration::ZERO);
+            let service = (f64::from(capacity), f64::from(millis) / 1e3);
+            run(&mut gradient, &mut now, service, u32::MAX, 600);
+            let base = gradient.base();
+            let hung = now + Duration::from_secs(15);
+            while now < hung {
+                now += Duration::from_millis(patience);
+                let taken = Duration::from_millis(patience);
+                let most_under_way = gradient.limit();
+                gradient.learn(&WindowSample { taken, in_vain: true, most_under_way, now });
+            }
+            prop_assert!(gradient.limit() <= 5, "{} after 15 s of silence", gradient.limit());
+            prop_assert_eq!(gradient.base(), base, "silence is no measure of speed");
+            let limits = run(&mut gradient, &mut now, service, u32::MAX, 600);
+            prop_assert!(fits(limits[599], f64::from(capacity)), "{limits:?}");
         }
 
         #[test]

@@ -75,6 +75,11 @@ impl InFlight {
         self.load.record(latency_nanos, now_nanos);
     }
 
+    /// Records that nobody waits for the answer any more, which would have taken longer.
+    pub fn record_at_least(&self, latency_nanos: u64, now_nanos: u64) {
+        self.load.latency.record_at_least(latency_nanos, now_nanos);
+    }
+
     /// The endpoint that serves this request.
     #[must_use]
     pub const fn load(&self) -> &Arc<EndpointLoad> {

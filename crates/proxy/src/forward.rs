@@ -161,8 +161,7 @@ pub async fn forward(
             }
             deadline::tell(call, exchange, deadline)?;
             responder.on_attempt(exchange, &number)?;
-            let in_flight = call.upstream.balancer.begin(index);
-            attempt = attempt::Once { call, endpoint, in_flight, fresh: false, by: None };
+            attempt = attempt::Once { call, endpoint, fresh: false, by: None };
             let mut trial = Trial { judge: &mut judge, chances: &mut chances };
             // Pinned here, it is not moved again: it is the largest future of all.
             let trying = pin!(attempt.run(exchange, body, response, responder, &mut trial));
@@ -176,9 +175,10 @@ pub async fn forward(
             Ok(Ended::Refused) => Next::Again,
             Ok(Ended::Switched(lease)) => {
                 judge.delivered();
-                drop((judge, chances));
+                drop(chances);
                 // A tunnel ends when nobody uses it, not at a time set for an answer. The endpoint counts as
-                // in use for as long as it lasts.
+                // in use for as long as it lasts, and nothing is judged any more.
+                let _in_use = judge.into_in_use();
                 return tunnel::run(call, *lease, body, response).await;
             }
             Err(fault) => {

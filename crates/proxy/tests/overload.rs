@@ -4,6 +4,8 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     reason = "tests fail by panicking"
 )]
 
@@ -13,7 +15,7 @@ mod yaml;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use torana_testkit::{Client, Gate, Origin, Reply, Response, eventually};
 use yaml::Running;
 
@@ -162,6 +164,89 @@ fn a_service_is_asked_for_no_more_than_its_bound_at_once() {
     assert!(metric(&gateway, "torana_adaptive_refused_total{service=\"a\"}") >= 2.0);
     assert!((metric(&gateway, "torana_adaptive_limit{service=\"a\"}") - 2.0).abs() < 0.1);
     eventually(PATIENCE, || metric(&gateway, "torana_adaptive_under_way{service=\"a\"}") == 0.0);
+}
+
+/// A gateway that learns what `a` can do, from forty on; asked until that has begun.
+fn learning(urls: &[String], service: &str) -> Running {
+    let gateway = Running::start(&format!(
+        "access_log: off\nservices:\n  a:\n    endpoints: [{}]\n    {service}\n\
+         \x20   adaptive_concurrency: {{ min: 2, start: 40, max: 40, window: 20ms, headroom: 100%, remeasure: 1h }}\n\
+         routes: [{{ path: /*, service: a }}]\n",
+        urls.join(", ")
+    ));
+    let mut client = Client::connect(gateway.address);
+    let begun = Instant::now();
+    let mut asked = 0;
+    while asked < 50 || begun.elapsed() < Duration::from_millis(100) {
+        assert_eq!(client.exchange(GET).status, 200);
+        asked += 1;
+    }
+    gateway
+}
+
+/// Takes long enough that what the machine adds does not matter.
+fn unhurried() -> Reply {
+    Reply::ok("").delay(Duration::from_millis(10))
+}
+
+fn learnt(gateway: &Running) -> usize {
+    metric(gateway, "torana_adaptive_limit{service=\"a\"}") as usize
+}
+
+#[test]
+fn a_service_that_hangs_until_its_clients_leave_is_asked_for_little() {
+    let gate = Gate::new();
+    let (hangs, held) = (Arc::new(AtomicBool::new(false)), gate.clone());
+    let origin = Origin::respond({
+        let hangs = Arc::clone(&hangs);
+        move |_| {
+            if hangs.load(Ordering::Relaxed) { Reply::ok("late").after(&held) } else { unhurried() }
+        }
+    });
+    let gateway = learning(&[origin.url()], "timeouts: { first_byte: 1h, total: off }");
+    hangs.store(true, Ordering::Relaxed);
+    let mut clients: Vec<Client> = Vec::new();
+    eventually(PATIENCE, || {
+        let before = origin.count();
+        clients.extend((0..learnt(&gateway)).map(|_| Client::connect(gateway.address)));
+        clients.iter_mut().for_each(|client| {
+            client.send(GET);
+        });
+        origin.wait_for(before + clients.len(), PATIENCE);
+        // As long as they have patience.
+        std::thread::sleep(Duration::from_millis(300));
+        clients.clear();
+        eventually(PATIENCE, || metric(&gateway, "torana_adaptive_under_way{service=\"a\"}") == 0.0);
+        learnt(&gateway) <= 5
+    });
+    hangs.store(false, Ordering::Relaxed);
+    gate.open();
+    let mut clients: Vec<_> = (0..5).map(|_| Client::connect(gateway.address).deadline(PATIENCE)).collect();
+    eventually(PATIENCE, || {
+        clients.iter_mut().for_each(|client| {
+            client.send(GET);
+        });
+        clients.iter_mut().for_each(|client| assert!([200, 503].contains(&client.read_response().status)));
+        learnt(&gateway) >= 8
+    });
+}
+
+#[test]
+fn an_endpoint_that_others_always_outrun_makes_its_service_a_slow_one() {
+    let hangs = Arc::new(AtomicBool::new(false));
+    let slow = Origin::respond({
+        let hangs = Arc::clone(&hangs);
+        move |_| if hangs.load(Ordering::Relaxed) { Reply::hang() } else { unhurried() }
+    });
+    let quick = Origin::respond(|_| unhurried());
+    let retries = "retries: { hedge: { after: 300ms }, budget: { share: 100%, minimum: 100 } }";
+    let gateway = learning(&[slow.url(), quick.url()], retries);
+    hangs.store(true, Ordering::Relaxed);
+    let mut client = Client::connect(gateway.address);
+    eventually(PATIENCE, || {
+        assert_eq!(client.exchange(GET).status, 200);
+        learnt(&gateway) <= 6
+    });
 }
 
 /// Each asks for fifty answers at once, again and again.

@@ -9,7 +9,6 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use tokio::time::Instant;
-use torana_balance::InFlight;
 use torana_fault::{Fault, Reason, Retry};
 use torana_filter::Exchange;
 use torana_http::h1::{BodyFraming, remove_hop_by_hop};
@@ -23,7 +22,6 @@ use torana_transport::{
 pub(super) struct Once<'a> {
     pub(super) call: &'a Call<'a>,
     pub(super) endpoint: &'a UpstreamEndpoint,
-    pub(super) in_flight: Option<InFlight>,
     pub(super) fresh: bool,
     /// When this try must have an answer, where tries have a time of their own.
     pub(super) by: Option<Instant>,
@@ -175,7 +173,7 @@ impl Once<'_> {
                 First::Head(received) => {
                     received?;
                     refuse_switch(&head)?;
-                    self.note_latency(sent, head.status, responder, trial.judge);
+                    Self::note_latency(sent, head.status, responder, trial.judge);
                     if trial.chances.after_status(head.status, whole) {
                         return Ok(Exchanged { end: End::Refused, usable: false });
                     }
@@ -206,13 +204,13 @@ impl Once<'_> {
         self.wait_for_head(&mut reader, &mut head, exchange, deadline, body, response).await?;
         if head.status == 101 {
             let protocol = upgrade.filter(|asked| is_switch_to(&head, asked)).ok_or_else(unasked)?;
-            self.note_latency(sent, head.status, responder, trial.judge);
+            Self::note_latency(sent, head.status, responder, trial.judge);
             prepare(&mut head, exchange, responder).await?;
             response.switch(&head, protocol);
             responder.on_switch();
             return Ok(Exchanged { end: End::Switched, usable: false });
         }
-        self.note_latency(sent, head.status, responder, trial.judge);
+        Self::note_latency(sent, head.status, responder, trial.judge);
         if trial.chances.after_status(head.status, whole) {
             let mut source = reader.body(&head, timeouts.idle);
             let all = poll_fn(|context| Poll::Ready(skip(context, &mut source))).await;
@@ -270,21 +268,10 @@ impl Once<'_> {
         self.by.is_some_and(|by| self.call.timer.poll_deadline(context, by).is_ready())
     }
 
-    fn note_latency(
-        &self,
-        sent: Instant,
-        status: u16,
-        responder: &mut impl Responder,
-        judge: &mut Judge<'_>,
-    ) {
+    fn note_latency(sent: Instant, status: u16, responder: &mut impl Responder, judge: &mut Judge<'_>) {
         let latency = recently().duration_since(sent);
-        let clock = nanos_since_start();
         responder.on_first_byte(latency);
-        if let Some(in_flight) = &self.in_flight {
-            let nanos = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);
-            in_flight.record(nanos, clock);
-        }
-        judge.head(status, latency, clock);
+        judge.head(status, latency, nanos_since_start());
     }
 }
 

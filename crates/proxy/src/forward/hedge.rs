@@ -2,8 +2,8 @@
 //!
 //! The first head is taken, unless it has a status that is tried again while others are still asked. The other
 //! tries are dropped at that moment: over HTTP/1 their connections are closed, over HTTP/2 their streams are
-//! cancelled. That says nothing to the breaker and to the endpoint's health, for nobody failed; the balancer
-//! learns that the endpoint took at least so long, or a slow one would always look quick.
+//! cancelled. That says nothing to the breaker and to the endpoint's health, for nobody failed; balancer and bound
+//! learn that it took at least so long, or a slow one would always look quick.
 //!
 //! Only requests that are whole and may be sent twice get here. Each further try is one of the `attempts`, is
 //! asked of the breaker, and has a place in the retry budget. A round costs a few allocations, which is why it
@@ -111,7 +111,7 @@ impl<'a> Race<'a> {
                 Ok(Ended::Delivered)
             }
             Err(fault) => {
-                runner.judge.fault(&fault, true);
+                runner.fault(&fault);
                 Err(fault)
             }
         }
@@ -157,11 +157,7 @@ impl<'a> Race<'a> {
             }
             if body.is_received() { body.poll_closed(context).map(Err) } else { Poll::Pending }
         });
-        let taken = taken.await;
-        if taken.is_ok() {
-            round.legs.iter().for_each(|leg| leg.runner.lose());
-        }
-        taken
+        taken.await
     }
 
     /// Another try, if there is an endpoint for it and room.
@@ -242,7 +238,7 @@ impl<'a> Round<'a, '_> {
             match leg.trying.as_mut().poll(context) {
                 Poll::Pending => place = place.saturating_add(1),
                 Poll::Ready(Err(fault)) => {
-                    self.legs.remove(place).runner.judge.fault(&fault, true);
+                    self.legs.remove(place).runner.fault(&fault);
                     // A try that reached nobody says less than one that did.
                     if self.last.is_none() || fault.retry != Retry::Yes {
                         self.last = Some(fault);
@@ -272,7 +268,7 @@ impl<'a> Round<'a, '_> {
     fn too_late(&mut self) -> Fault {
         let fault = Fault::new(Reason::TotalTimeout);
         for leg in &mut self.legs {
-            leg.runner.judge.fault(&fault, true);
+            leg.runner.fault(&fault);
         }
         fault
     }

@@ -1,15 +1,19 @@
-//! What a try tells about its endpoint and its service: to the breaker, and to the endpoint's health.
+//! What a try tells about its endpoint and its service: to the breaker, to the endpoint's health, to the balancer
+//! and to the bound of what the service can work on.
 //!
 //! The breaker judges a try when the head of its answer comes, because a body may stream for hours; when it fails
 //! before, by why it failed. For the endpoint a good answer counts once all of it was delivered: one whose bodies
-//! break off after good heads does not work. A client that goes away, a full pool and a kept-alive connection that
-//! had just been closed say nothing.
+//! break off after good heads does not work. To both a client that goes away, a full pool and a kept-alive connection
+//! that had just been closed say nothing.
+//!
+//! Balancer and bound go by time, and to them a try that is given up, however that comes about, has taken at least so
+//! long since the service had the request. A service that hangs would otherwise look like one that is never asked.
 
 use super::nanos_since_start;
 use crate::resilience::{UpstreamBreaker, UpstreamHealth};
 use crate::upstream::Upstream;
 use std::time::Duration;
-use torana_balance::{AdaptiveLimit, Admission, Admitted, Finding, Outcome};
+use torana_balance::{AdaptiveLimit, Admission, Admitted, Finding, InFlight, Outcome};
 use torana_fault::{Fault, Reason, Retry};
 
 /// Judges one try.
@@ -18,6 +22,9 @@ pub(crate) struct Judge<'a> {
     adaptive: Option<Admitted<'a>>,
     /// The bound that begins to count once the client has sent its body: how slow that is says nothing.
     awaited: Option<&'a AdaptiveLimit>,
+    in_flight: Option<InFlight>,
+    /// Since when the service has had the whole request, until its answer begins.
+    sent: Option<u64>,
     breaker: Option<(&'a UpstreamBreaker, Admission<'a>)>,
     health: Option<(&'a UpstreamHealth, usize)>,
     /// A good answer has begun.
@@ -50,34 +57,54 @@ impl<'a> Judge<'a> {
             Some(limit) => (None, Some(&**limit)),
             None => (None, None),
         };
-        Ok(Self { adaptive, awaited, breaker, health: None, well: false })
+        let (in_flight, sent, health) = (None, None, None);
+        Ok(Self { adaptive, awaited, in_flight, sent, breaker, health, well: false })
     }
 
     /// One who has nothing to tell, in place of one that judges elsewhere.
     pub(super) const fn silent() -> Self {
-        Self { adaptive: None, awaited: None, breaker: None, health: None, well: false }
+        Self {
+            adaptive: None,
+            awaited: None,
+            in_flight: None,
+            sent: None,
+            breaker: None,
+            health: None,
+            well: false,
+        }
     }
 
-    /// The endpoint is chosen.
-    pub(crate) const fn at(&mut self, upstream: &'a Upstream, index: usize) {
+    /// The endpoint is chosen. It counts as in use until this is dropped.
+    pub(crate) fn at(&mut self, upstream: &'a Upstream, index: usize) {
+        self.in_flight = upstream.balancer.begin(index);
         if let Some(health) = &upstream.health {
             self.health = Some((health, index));
         }
     }
 
     /// The service has, or gets now, the whole request.
-    pub(super) fn sent(&mut self) {
+    pub(crate) fn sent(&mut self) {
+        self.sent_at(nanos_since_start());
+    }
+
+    /// As [`Judge::sent`], then.
+    pub(super) fn sent_at(&mut self, then: u64) {
         if let Some(limit) = self.awaited.take() {
-            self.adaptive = Some(limit.begin(nanos_since_start()));
+            self.adaptive = Some(limit.begin(then));
         } else if let Some(admitted) = &mut self.adaptive {
-            admitted.begin(nanos_since_start());
+            admitted.begin(then);
         }
+        self.sent = Some(then);
     }
 
     /// The head of an answer came, this long after the request began to be sent.
     pub(crate) fn head(&mut self, status: u16, latency: Duration, now_nanos: u64) {
+        self.sent = None;
         if let Some(admitted) = self.adaptive.take() {
-            admitted.answered(nanos_since_start());
+            admitted.answered(now_nanos);
+        }
+        if let Some(in_flight) = &self.in_flight {
+            in_flight.record(u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX), now_nanos);
         }
         if let Some((rules, admission)) = self.breaker.take() {
             let outcome = if rules.statuses.contains(status) {
@@ -98,6 +125,11 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// Nothing is judged any more, and the endpoint stays in use until this is dropped.
+    pub(super) fn into_in_use(mut self) -> Option<InFlight> {
+        self.in_flight.take()
+    }
+
     /// The whole answer was delivered, or its connection has left HTTP.
     pub(crate) fn delivered(&self) {
         if let Some((health, index)) = self.health.filter(|_| self.well) {
@@ -107,12 +139,19 @@ impl<'a> Judge<'a> {
 
     /// The try failed. `uploaded`: the whole request was sent, so that only the service can be late.
     pub(crate) fn fault(&mut self, fault: &Fault, uploaded: bool) {
-        let adaptive = self.adaptive.take();
-        let Some(kind) = kind(fault, uploaded) else { return };
-        // A connection that fails says nothing about how much the service can do.
-        if let (Some(admitted), Kind::Timeout) = (adaptive, kind) {
-            admitted.answered(nanos_since_start());
+        let kind = kind(fault, uploaded);
+        if kind == Some(Kind::Connection) || fault.retry == Retry::IfReused {
+            // A connection that fails says nothing about how much the service can do.
+            (self.adaptive, self.sent) = (None, None);
         }
+        if let Some(Kind::Timeout) = kind
+            && let Some(admitted) = self.adaptive.take()
+        {
+            // Also one that was still waiting for a connection.
+            admitted.waited_in_vain(nanos_since_start());
+        }
+        self.given_up();
+        let Some(kind) = kind else { return };
         if let Some((rules, admission)) = self.breaker.take() {
             let counts = match kind {
                 Kind::Connection => rules.connections,
@@ -129,6 +168,26 @@ impl<'a> Judge<'a> {
             };
             health.panel.asked(index, finding, nanos_since_start);
         }
+    }
+}
+
+impl Judge<'_> {
+    /// Nobody waits for an answer any more.
+    fn given_up(&mut self) {
+        let Some(sent) = self.sent.take() else { return };
+        let now = nanos_since_start();
+        if let Some(admitted) = self.adaptive.take() {
+            admitted.waited_in_vain(now);
+        }
+        if let Some(in_flight) = &self.in_flight {
+            in_flight.record_at_least(now.saturating_sub(sent), now);
+        }
+    }
+}
+
+impl Drop for Judge<'_> {
+    fn drop(&mut self) {
+        self.given_up();
     }
 }
 

@@ -66,12 +66,12 @@ impl Lent<'_> {
             let Some(index) = choose_endpoint(upstream, by, &tried) else { break };
             let Some(endpoint) = upstream.endpoints.get(index) else { break };
             judge.at(upstream, index);
-            let _in_flight = upstream.balancer.begin(index);
             request.fields.insert(Known::Host, endpoint.authority.as_bytes())?;
             let pool = self.gateway.pools.of(endpoint);
             let limits =
                 FetchLimits { timeout: left, body_bytes: bounds.body_bytes, head: upstream.head_limits };
             let sent = now();
+            judge.sent();
             match fetch(&pool, self.timer, request, body, &limits).await {
                 Ok(fetched) => {
                     let latency = now().duration_since(sent);

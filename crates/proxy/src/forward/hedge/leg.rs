@@ -7,14 +7,15 @@ use super::HedgeCounts;
 use crate::replay::{Content, NoBody};
 use crate::upstream::UpstreamEndpoint;
 use bytes::Bytes;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::time::Instant;
-use torana_balance::{InFlight, Retrying};
+use torana_balance::Retrying;
 use torana_fault::{Fault, Retry};
 use torana_filter::{Attempt, Exchange};
 use torana_http::{Known, Method, ResponseHead};
@@ -58,32 +59,35 @@ pub(super) struct Runner<'a> {
     pub(super) counts: Option<Arc<HedgeCounts>>,
     /// Whether its answer is the one.
     pub(super) taken: bool,
-    in_flight: Option<InFlight>,
-    begun: Instant,
+    /// When the service has it, by [`nanos_since_start`]: the try itself says so.
+    sent: Rc<Cell<Option<u64>>>,
     _place: Option<Retrying>,
 }
 
 impl Runner<'_> {
     /// A head came.
     pub(super) fn answered(&mut self, headed: &Headed) {
-        self.note(headed.latency);
+        self.note_sent();
         self.judge.head(headed.head.status, headed.latency, nanos_since_start());
     }
 
-    /// Another one's answer is taken. This one took at least so long.
-    pub(super) fn lose(&self) {
-        self.note(now().duration_since(self.begun));
+    /// The try failed.
+    pub(super) fn fault(&mut self, fault: &Fault) {
+        self.note_sent();
+        self.judge.fault(fault, true);
     }
 
-    fn note(&self, latency: Duration) {
-        if let Some(in_flight) = &self.in_flight {
-            in_flight.record(u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX), nanos_since_start());
+    fn note_sent(&mut self) {
+        if let Some(then) = self.sent.take() {
+            self.judge.sent_at(then);
         }
     }
 }
 
 impl Drop for Runner<'_> {
     fn drop(&mut self) {
+        // Where another one's answer is taken, or nobody waits any more, the judge learns how long this one took.
+        self.note_sent();
         if let Some(counts) = &self.counts {
             counts.count(self.taken);
         }
@@ -102,17 +106,16 @@ impl<'a, S: ResponseSink, R: Responder> Means<'_, 'a, S, R> {
     where
         'a: 'l,
     {
-        let begun = now();
+        let sent = Rc::new(Cell::new(None));
         let runner = Runner {
             index: attempt.endpoint,
             judge,
             counts: None,
             taken: false,
-            in_flight: self.call.upstream.balancer.begin(attempt.endpoint),
-            begun,
+            sent: Rc::clone(&sent),
             _place: place,
         };
-        Leg { runner, trying: Box::pin(self.run(attempt, endpoint, begun)) }
+        Leg { runner, trying: Box::pin(self.run(attempt, endpoint, sent)) }
     }
 
     /// Asks; once more on a fresh connection when a kept-alive one turns out to be closed.
@@ -120,14 +123,14 @@ impl<'a, S: ResponseSink, R: Responder> Means<'_, 'a, S, R> {
         &self,
         attempt: Attempt<'_>,
         endpoint: &UpstreamEndpoint,
-        begun: Instant,
+        sent: Rc<Cell<Option<u64>>>,
     ) -> Result<Headed, Fault> {
-        let by = self.call.upstream.retries.per_try.and_then(|time| begun.checked_add(time));
-        let mut once = Once { call: self.call, endpoint, in_flight: None, fresh: false, by };
-        match self.ask(&once, &attempt).await {
+        let by = self.call.upstream.retries.per_try.and_then(|time| now().checked_add(time));
+        let mut once = Once { call: self.call, endpoint, fresh: false, by };
+        match self.ask(&once, &attempt, &sent).await {
             Err(fault) if fault.retry == Retry::IfReused && self.method().is_idempotent() => {
                 once.fresh = true;
-                self.ask(&once, &attempt).await
+                self.ask(&once, &attempt, &sent).await
             }
             headed => headed,
         }
@@ -146,8 +149,14 @@ impl<'a, S: ResponseSink, R: Responder> Means<'_, 'a, S, R> {
         self.responder.borrow_mut().on_attempt(exchange, attempt)
     }
 
-    async fn ask(&self, once: &Once<'_>, attempt: &Attempt<'_>) -> Result<Headed, Fault> {
+    async fn ask(
+        &self,
+        once: &Once<'_>,
+        attempt: &Attempt<'_>,
+        service_has_it: &Cell<Option<u64>>,
+    ) -> Result<Headed, Fault> {
         let mut lease = once.lease(&mut NoBody).await?;
+        service_has_it.set(Some(nanos_since_start()));
         let sent = recently();
         let mut head = Recycled::take();
         let until = once.by.unwrap_or_else(|| far_future(sent));
