@@ -6,7 +6,9 @@
 //!                          +-------------(one trial bad)----------------+
 //! ```
 //! While it is half open exactly `trials` requests are let through until their outcome is known; all others
-//! are refused at once. A trial that ends without an outcome (its client went away) gives its place back.
+//! are refused at once. A trial that ends without an outcome (its client went away) gives its place back, and one
+//! whose client is slow to send its body loses it after a second to the next who asks: how long a client takes
+//! must not decide when all others are served again.
 //!
 //! One breaker is shared by all workers and all routes that use the service. A closed breaker costs one
 //! atomic load for a request and no clock; the lock is taken only by transitions and by trials.
@@ -18,6 +20,7 @@
 mod window;
 
 use crate::change::{BreakerCause, BreakerChange, Changes};
+use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -26,6 +29,8 @@ use window::Window;
 
 /// What a half-open breaker tells those whom it refuses.
 const TRYING: Duration = Duration::from_secs(1);
+/// For how long a trial keeps its place while its client sends the body.
+const UPLOADING: Duration = Duration::from_secs(1);
 
 /// What shapes a breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -118,6 +123,34 @@ pub struct Breaker {
 struct Trials {
     begun: u32,
     succeeded: u32,
+    /// Those whose clients still send their bodies, the oldest first: their numbers, and when they began.
+    uploading: VecDeque<(u64, u64)>,
+    /// The number of the last upload.
+    number: u64,
+}
+
+impl Trials {
+    /// Takes a place; one whose client takes too long gives way.
+    fn take_place(&mut self, most: NonZeroU32, now: u64) -> bool {
+        if self.begun < most.get() {
+            self.begun = self.begun.saturating_add(1);
+            return true;
+        }
+        let patience = u64::try_from(UPLOADING.as_nanos()).unwrap_or(u64::MAX);
+        self.uploading.pop_front_if(|(_, began)| began.saturating_add(patience) <= now).is_some()
+    }
+
+    fn begin_upload(&mut self, now: u64) -> u64 {
+        self.number = self.number.wrapping_add(1);
+        self.uploading.push_back((self.number, now));
+        self.number
+    }
+
+    /// Whether it still had its place.
+    fn end_upload(&mut self, number: u64) -> bool {
+        let place = self.uploading.iter().position(|(uploading, _)| *uploading == number);
+        place.is_some_and(|place| self.uploading.remove(place).is_some())
+    }
 }
 
 /// A phase: which state, and how many transitions led to it.
@@ -165,25 +198,25 @@ impl Breaker {
         }
     }
 
-    /// Lets a request through, or not. `now_nanos` is asked for the clock only when the breaker is not
-    /// closed.
+    /// Lets a request through, or not. `whole`: all of it has come from the client, else [`Admission::sent`] tells
+    /// when the service has it. `now_nanos` is asked for the clock only when the breaker is not closed.
     ///
     /// # Errors
     /// The breaker is open, or half open and its trials are under way.
-    pub fn admit(&self, now_nanos: impl FnOnce() -> u64) -> Result<Admission<'_>, Refused> {
+    pub fn admit(&self, whole: bool, now_nanos: impl FnOnce() -> u64) -> Result<Admission<'_>, Refused> {
         let phase = self.phase();
         if phase.state() == BreakerState::Closed {
-            return Ok(Admission { breaker: self, phase, open: true });
+            return Ok(Admission { breaker: self, phase, open: true, upload: None });
         }
         let now = now_nanos();
-        let admitted = self.try_trial(phase, now);
+        let admitted = self.try_trial(phase, whole, now);
         if admitted.is_err() {
             self.refused.fetch_add(1, Ordering::Relaxed);
         }
         admitted
     }
 
-    fn try_trial(&self, phase: Phase, now: u64) -> Result<Admission<'_>, Refused> {
+    fn try_trial(&self, phase: Phase, whole: bool, now: u64) -> Result<Admission<'_>, Refused> {
         if phase.state() == BreakerState::Open {
             let left = self.open_until.load(Ordering::Acquire).saturating_sub(now);
             if left > 0 {
@@ -192,16 +225,16 @@ impl Breaker {
         }
         let mut trials = self.trials.lock().unwrap_or_else(PoisonError::into_inner);
         let mut phase = self.phase();
-        let mut changed = None;
+        let (mut changed, mut upload) = (None, None);
         if phase.state() == BreakerState::Open && self.open_until.load(Ordering::Acquire) <= now {
-            *trials = Trials::default();
+            *trials = Trials { number: trials.number, ..Trials::default() };
             changed = Some(phase.change(BreakerState::HalfOpen, BreakerCause::TimeOver, now));
             phase = self.enter(phase, BreakerState::HalfOpen);
         }
         match phase.state() {
             BreakerState::Closed => {}
-            BreakerState::HalfOpen if trials.begun < self.settings.trials.get() => {
-                trials.begun = trials.begun.saturating_add(1);
+            BreakerState::HalfOpen if trials.take_place(self.settings.trials, now) => {
+                upload = (!whole).then(|| trials.begin_upload(now));
             }
             BreakerState::HalfOpen => return Err(Refused { retry_after: TRYING }),
             BreakerState::Open => {
@@ -211,7 +244,7 @@ impl Breaker {
         }
         drop(trials);
         changed.into_iter().for_each(|change| self.changes.note(change));
-        Ok(Admission { breaker: self, phase, open: true })
+        Ok(Admission { breaker: self, phase, open: true, upload })
     }
 
     /// The last change of its state, if there was one.
@@ -332,13 +365,27 @@ fn reaches(part: u64, whole: u64, percent: Option<u32>) -> bool {
 pub struct Admission<'a> {
     breaker: &'a Breaker,
     phase: Phase,
+    /// It may still count.
     open: bool,
+    /// The number of a trial whose client has not sent everything.
+    upload: Option<u64>,
 }
 
 impl Admission<'_> {
+    /// The service has the whole request.
+    pub fn sent(&mut self) {
+        let Some(number) = self.upload.take() else { return };
+        let mut trials = self.breaker.trials.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that has lost its place is no trial any more.
+        self.open = self.breaker.phase() == self.phase && trials.end_upload(number);
+    }
+
     /// Tells how the call went.
     pub fn record(mut self, outcome: Outcome, now_nanos: u64) {
-        self.open = false;
+        self.sent();
+        if !std::mem::replace(&mut self.open, false) {
+            return;
+        }
         if self.breaker.phase() != self.phase {
             return;
         }
@@ -352,6 +399,7 @@ impl Admission<'_> {
 
 impl Drop for Admission<'_> {
     fn drop(&mut self) {
+        self.sent();
         if !self.open || self.phase.state() != BreakerState::HalfOpen {
             return;
         }

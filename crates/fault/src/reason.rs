@@ -53,6 +53,12 @@ macro_rules! reasons {
 }
 
 impl Reason {
+    /// Whether all connections to an endpoint were in use: nothing was sent, and nothing is known of the endpoint.
+    #[must_use]
+    pub const fn is_full_pool(self) -> bool {
+        matches!(self, Self::PoolTimeout | Self::PoolQueueFull)
+    }
+
     /// A dense number from zero, for arrays of counters.
     #[must_use]
     pub const fn index(self) -> usize {
@@ -169,6 +175,8 @@ reasons! {
     UpstreamIdleTimeout, "upstream_idle_timeout", Upstream, 504, "The service did not answer in time.";
     /// The whole exchange took longer than allowed.
     TotalTimeout, "total_timeout", Upstream, 504, "The service did not answer in time.";
+    /// The client wanted an answer sooner than it came.
+    ClientDeadline, "client_deadline", Client, 504, "The answer did not come within the time that the client set.";
     /// Neither side of a switched connection has sent anything for too long.
     TunnelIdle, "tunnel_idle", Upstream, 504, "The connection was idle for too long.";
     /// The endpoint closed the connection before its answer was complete.

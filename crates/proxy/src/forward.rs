@@ -23,19 +23,19 @@ pub use retry::RetryPolicy;
 use crate::replay::Replay;
 use crate::upstream::{Pools, Upstream, UpstreamTimeouts};
 use attempt::{Ended, Trial};
+use deadline::{Deadline, bounded};
 use retry::{Chances, Next};
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
-use tokio::time::Instant;
 use torana_balance::Tried;
-use torana_fault::{Fault, Reason};
+use torana_fault::Fault;
 use torana_filter::{Attempt, Exchange};
 use torana_http::h1::BodyFraming;
 use torana_http::proxy_protocol::Introduction;
 use torana_http::{Known, ResponseHead};
-use torana_transport::{BodySource, RequestBody, ResponseSink, Timer, now, recently, within};
+use torana_transport::{BodySource, RequestBody, ResponseSink, Timer, now};
 
 /// The longest body of a request that is asked twice at once, in bytes: what fits into any window.
 const LARGEST_HEDGED: usize = 16 * 1024;
@@ -97,11 +97,7 @@ pub async fn forward(
     response: &mut impl ResponseSink,
     responder: &mut impl Responder,
 ) -> Result<(), Fault> {
-    let total = deadline::total(call, &exchange.request);
-    let deadline = total.map(|total| {
-        let start = recently();
-        start.checked_add(total).unwrap_or(start)
-    });
+    let deadline = Deadline::of(call, &exchange.request);
     let mut chances = Chances::new(call, &exchange.request);
     let policy = &call.upstream.retries;
     if let BodyFraming::Length(length) = exchange.request.framing
@@ -199,6 +195,10 @@ pub async fn forward(
         body.rewind();
         let elsewhere = next == Next::Elsewhere && choose::endpoint(call.upstream, by, &tried).is_some();
         if !elsewhere {
+            // Who has waited in a queue in vain does not join it anew.
+            if let Some(fault) = last.take_if(|fault| fault.reason.is_full_pool()) {
+                return Err(fault);
+            }
             let retry = chances.begun.saturating_sub(1);
             let wait = policy.backoff.delay(retry, call.random.rotate_left(retry));
             bounded(call, deadline, pause(call, body, wait)).await?;
@@ -213,17 +213,6 @@ fn again(upstream: &Upstream, by: Word, tried: &mut Tried) -> Option<usize> {
     }
     *tried = Tried::default();
     choose::endpoint(upstream, by, tried)
-}
-
-async fn bounded<T>(
-    call: &Call<'_>,
-    deadline: Option<Instant>,
-    future: impl Future<Output = Result<T, Fault>>,
-) -> Result<T, Fault> {
-    match deadline {
-        Some(deadline) => within(call.timer, deadline, Reason::TotalTimeout, future).await?,
-        None => future.await,
-    }
 }
 
 /// Waits, unless the client goes away.

@@ -80,18 +80,20 @@ fn bodies_of_every_framing_go_both_ways() {
 fn what_has_no_body_has_none() {
     let origin = Origin::respond(|request| match request.target.as_str() {
         "/204" => Reply::status(204).without_length(),
+        "/204-with-length" => Reply::raw("HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n"),
         "/304" => Reply::status(304).without_length().header("ETag", "\"a\""),
         _ => Reply::raw("HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n"),
     });
     let gateway = Gateway::in_front_of(&[origin.addr()]);
     let mut client = Client::connect(gateway.address);
-    for (method, path, status) in [("GET", "/204", 204), ("GET", "/304", 304), ("HEAD", "/", 200)] {
+    let cases =
+        [("GET", "/204", 204), ("GET", "/204-with-length", 204), ("GET", "/304", 304), ("HEAD", "/", 200)];
+    for (method, path, status) in cases {
         client.send(format!("{method} {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
         let response = client.read_response_to_head();
         assert_eq!(response.status, status, "{path}");
-        if method == "HEAD" {
-            assert_eq!(response.header("Content-Length"), Some("1234"));
-        }
+        let length = (method == "HEAD").then_some("1234");
+        assert_eq!(response.header("Content-Length"), length, "{path}");
     }
 }
 

@@ -115,7 +115,10 @@ routes: [{{ path: /*, service: slow }}]
     let answer = Http2Client::connect(gateway.address).request("POST", "/a.B/C", &fields, b"\0\0\0\0\0");
     assert_eq!((answer.status, answer.header("grpc-status")), (200, Some("4")));
     assert_eq!(answer.header("content-type"), Some("application/grpc"));
-    assert_eq!(answer.header("grpc-message"), Some("total_timeout: The service did not answer in time."));
+    assert_eq!(
+        answer.header("grpc-message"),
+        Some("client_deadline: The answer did not come within the time that the client set.")
+    );
     assert!(answer.body.is_empty() && answer.trailers.is_none(), "one head is all: {answer:?}");
     let received = &origin.requests()[0];
     assert_eq!(received.headers.get("te").unwrap(), "trailers", "servers ask for it");

@@ -12,7 +12,7 @@ mod yaml;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use torana_testkit::{Client, Origin, Reply, Response, eventually};
 use yaml::Running;
 
@@ -110,6 +110,74 @@ fn a_client_that_goes_away_is_no_failure() {
 }
 
 #[test]
+fn a_client_that_wants_an_answer_too_soon_shows_no_failure() {
+    let origin = Origin::respond(|request| match &*request.target {
+        "/hang" => Reply::hang(),
+        _ => Reply::ok("fine"),
+    });
+    let keys = "deadline_header: X-Time-Left, breaker: { failures: 1, open_for: 1h }";
+    let gateway = before(&[&origin], &format!("timeouts: {{ total: 1h }}, {keys}"));
+    for field in ["X-Time-Left: 50", "Content-Type: application/grpc\r\nGrpc-Timeout: 50m"] {
+        let answer = Client::connect(gateway.address)
+            .exchange(format!("POST /hang HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n{field}\r\n\r\n"));
+        let message = answer.header("grpc-message").map_or_else(|| answer.text(), str::to_owned);
+        assert!(message.contains("client_deadline"), "{field}: {message}");
+        assert_eq!(get(&gateway, "/").status, 200, "{field}");
+    }
+    let gateway = before(&[&origin], &format!("timeouts: {{ total: 50ms }}, {keys}"));
+    assert_eq!(get(&gateway, "/hang").status, 504);
+    assert_eq!(get(&gateway, "/").status, 503, "the time that the service has is another matter");
+}
+
+#[test]
+fn waiting_for_a_connection_that_others_use_shows_no_failure() {
+    let origin = Origin::respond(|request| match &*request.target {
+        "/long" => Reply::ok(vec![b'x'; 10_000]).hang_after_bytes(5_000),
+        _ => Reply::ok("fine"),
+    });
+    for (keys, reason) in [("", "total_timeout"), (", per_try_timeout: 100ms", "pool_timeout")] {
+        let total = if keys.is_empty() { "100ms" } else { "1h" };
+        let gateway = Running::start(&format!(
+            "access_log: off
+services:
+  a:
+    endpoints: [{}]
+    pool: {{ max_connections: 1 }}
+    breaker: {{ failures: 1, open_for: 1h }}
+    retries: {{ attempts: 3{keys} }}
+routes:
+- {{ path: /*, service: a }}
+- {{ path: /soon, service: a, timeouts: {{ total: {total} }} }}
+",
+            origin.url()
+        ));
+        let mut long = Client::connect(gateway.address);
+        long.send("GET /long HTTP/1.1\r\nHost: a\r\n\r\n");
+        long.read_response_to_head();
+        let refused = get(&gateway, "/soon");
+        assert!(refused.text().contains(reason), "{}", refused.text());
+        drop(long);
+        eventually(PATIENCE, || get(&gateway, "/").status == 200);
+        let page = gateway.metrics.render();
+        assert!(page.contains("torana_breaker_transitions_total{service=\"a\",to=\"open\"} 0"), "{page}");
+    }
+}
+
+#[test]
+fn who_has_waited_in_a_full_pool_in_vain_does_not_wait_again() {
+    let origin = Origin::always(Reply::ok(vec![b'x'; 10_000]).hang_after_bytes(5_000));
+    let wait = Duration::from_secs(3);
+    let gateway =
+        before(&[&origin], "pool: { max_connections: 1, queue_timeout: 3s }, retries: { attempts: 5 }");
+    let mut long = Client::connect(gateway.address);
+    long.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    long.read_response_to_head();
+    let begun = Instant::now();
+    assert_eq!(get(&gateway, "/").status, 503);
+    assert!(begun.elapsed() < 3 * wait, "{:?}", begun.elapsed());
+}
+
+#[test]
 fn an_endpoint_that_fails_requests_is_left_out_and_comes_back() {
     let failing = Arc::new(AtomicBool::new(true));
     let (bad, good) = (fickle(&failing, Reply::status(500)), Origin::always(Reply::ok("good")));
@@ -181,10 +249,10 @@ fn probes_take_endpoints_out_and_bring_them_back_one_prober_each() {
 fn kongs_rules_hold_what_requests_eject_only_probes_bring_back() {
     let failing = Arc::new(AtomicBool::new(true));
     let told = Arc::clone(&failing);
-    let origin = Origin::respond(move |request| match (&*request.target, told.load(Ordering::Relaxed)) {
-        ("/status", _) | (_, false) => Reply::ok("up"),
-        (_, true) => Reply::status(500),
-    });
+    let origin =
+        Origin::respond(
+            move |_| if told.load(Ordering::Relaxed) { Reply::status(500) } else { Reply::ok("up") },
+        );
     // healthchecks: active.unhealthy.interval 1 alone, passive.unhealthy.http_failures 1
     let keys = "health: { probes: { path: /status, interval: off, unhealthy_interval: 300ms, healthy_after: 1, \
                 good: [200, 302], bad: [429, 500-505], unhealthy_after: { statuses: 1 } }, \

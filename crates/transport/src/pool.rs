@@ -71,11 +71,11 @@ impl Pool {
     /// The endpoint cannot be reached, or all its connections stay in use. Nothing of a request has been
     /// sent then, so every such fault may be retried elsewhere.
     pub async fn acquire(self: &Rc<Self>, timer: &Timer, fresh: bool) -> Result<Lease, Fault> {
-        self.acquire_for(None, timer, fresh).await
+        self.acquire_for(None, timer, fresh, &Cell::new(false)).await
     }
 
     /// The same for a client, where the endpoint is told whom connections are for: the connection was opened
-    /// for this client.
+    /// for this client. `queued` is true while it waits for a connection that others use.
     ///
     /// # Errors
     /// As above.
@@ -84,6 +84,7 @@ impl Pool {
         client: Option<&Introduction>,
         timer: &Timer,
         fresh: bool,
+        queued: &Cell<bool>,
     ) -> Result<Lease, Fault> {
         let client = client.filter(|_| self.endpoint.introduces.is_some());
         if let Some(lease) = self.take(client, fresh) {
@@ -92,7 +93,7 @@ impl Pool {
         if let Some(permit) = self.try_open().or_else(|| self.make_room()) {
             return self.connect(client, permit, timer).await;
         }
-        self.wait(client, timer, fresh).await
+        self.wait(client, timer, fresh, queued).await
     }
 
     /// Takes a place under the cap, unless a connection is being opened that will have room.
@@ -202,6 +203,7 @@ impl Pool {
         client: Option<&Introduction>,
         timer: &Timer,
         fresh: bool,
+        queued: &Cell<bool>,
     ) -> Result<Lease, Fault> {
         let settings = &self.endpoint.settings;
         let Some(_turn) = self.endpoint.queue(settings.max_queue) else {
@@ -210,6 +212,7 @@ impl Pool {
         self.waiters.set(self.waiters.get().saturating_add(1));
         let _here = Waiting(&self.waiters);
         let deadline = deadline(settings.queue_timeout);
+        queued.set(true);
         loop {
             let mut returned = pin!(self.returned.notified());
             let mut freed = pin!(self.endpoint.freed.notified());
@@ -217,9 +220,11 @@ impl Pool {
             returned.as_mut().enable();
             freed.as_mut().enable();
             if let Some(lease) = self.take(client, fresh) {
+                queued.set(false);
                 return Ok(lease);
             }
             if let Some(permit) = self.try_open().or_else(|| self.make_room()) {
+                queued.set(false);
                 return self.connect(client, permit, timer).await;
             }
             self.endpoint.ask_for_room();

@@ -26,7 +26,36 @@ fn shares(failure_percent: u32, slow_percent: u32, minimum_calls: u32) -> Breake
 }
 
 fn call(breaker: &Breaker, outcome: Outcome, now: u64) -> bool {
-    breaker.admit(|| now).map(|admission| admission.record(outcome, now)).is_ok()
+    breaker.admit(true, || now).map(|admission| admission.record(outcome, now)).is_ok()
+}
+
+#[test]
+fn a_trial_whose_client_is_slow_to_send_it_gives_way_after_a_second() {
+    let breaker = Breaker::new(consecutive(1, 10, 1));
+    assert!(call(&breaker, Outcome::Failure, 0));
+    let mut slow = breaker.admit(false, || 10 * SECOND).unwrap();
+    assert!(breaker.admit(true, || 11 * SECOND - 1).is_err(), "it still has its place");
+    let next = breaker.admit(true, || 11 * SECOND).unwrap();
+    assert!(breaker.admit(true, || 20 * SECOND).is_err(), "one place, one trial");
+    // The slow one is no trial any more, however it ends.
+    slow.sent();
+    slow.record(Outcome::Failure, 20 * SECOND);
+    assert_eq!(breaker.state(), BreakerState::HalfOpen);
+    next.record(Outcome::Success, 20 * SECOND);
+    assert_eq!(breaker.state(), BreakerState::Closed);
+}
+
+#[test]
+fn a_trial_that_was_sent_in_time_keeps_its_place() {
+    let breaker = Breaker::new(consecutive(1, 10, 1));
+    assert!(call(&breaker, Outcome::Failure, 0));
+    let mut trial = breaker.admit(false, || 10 * SECOND).unwrap();
+    trial.sent();
+    assert!(breaker.admit(true, || 19 * SECOND).is_err());
+    drop(trial);
+    drop(breaker.admit(false, || 20 * SECOND).unwrap());
+    assert!(breaker.admit(false, || 20 * SECOND).is_ok(), "both places were given back once");
+    assert!(breaker.admit(true, || 20 * SECOND).is_ok());
 }
 
 #[test]
@@ -40,15 +69,15 @@ fn five_failures_open_it_for_thirty_seconds_and_the_trials_close_it() {
         assert!(call(&breaker, Outcome::Failure, SECOND));
     }
     assert_eq!(breaker.state(), BreakerState::Open);
-    let refused = breaker.admit(|| 11 * SECOND).unwrap_err();
+    let refused = breaker.admit(true, || 11 * SECOND).unwrap_err();
     assert_eq!(refused.retry_after, Duration::from_secs(20));
-    assert!(breaker.admit(|| 31 * SECOND - 1).is_err());
-    let first = breaker.admit(|| 31 * SECOND).unwrap();
+    assert!(breaker.admit(true, || 31 * SECOND - 1).is_err());
+    let first = breaker.admit(true, || 31 * SECOND).unwrap();
     assert_eq!(breaker.state(), BreakerState::HalfOpen);
-    let second = breaker.admit(|| 31 * SECOND).unwrap();
-    assert_eq!(breaker.admit(|| 31 * SECOND).unwrap_err().retry_after, TRYING, "no third trial");
+    let second = breaker.admit(true, || 31 * SECOND).unwrap();
+    assert_eq!(breaker.admit(true, || 31 * SECOND).unwrap_err().retry_after, TRYING, "no third trial");
     first.record(Outcome::Success, 31 * SECOND);
-    assert!(breaker.admit(|| 31 * SECOND).is_err(), "the trials are counted out, not in flight");
+    assert!(breaker.admit(true, || 31 * SECOND).is_err(), "the trials are counted out, not in flight");
     second.record(Outcome::Success, 31 * SECOND);
     assert_eq!(breaker.state(), BreakerState::Closed);
     assert_eq!(BreakerState::ALL.map(|state| breaker.entered(state)), [1, 1, 1]);
@@ -59,21 +88,21 @@ fn five_failures_open_it_for_thirty_seconds_and_the_trials_close_it() {
 fn one_bad_trial_opens_it_again_and_a_cancelled_one_gives_its_place_back() {
     let breaker = Breaker::new(consecutive(1, 10, 1));
     call(&breaker, Outcome::Failure, 0);
-    let cancelled = breaker.admit(|| 10 * SECOND).unwrap();
-    assert!(breaker.admit(|| 10 * SECOND).is_err());
+    let cancelled = breaker.admit(true, || 10 * SECOND).unwrap();
+    assert!(breaker.admit(true, || 10 * SECOND).is_err());
     drop(cancelled);
     assert!(call(&breaker, Outcome::Failure, 12 * SECOND));
     assert_eq!(breaker.state(), BreakerState::Open);
-    assert!(breaker.admit(|| 21 * SECOND).is_err());
-    assert!(breaker.admit(|| 22 * SECOND).is_ok());
+    assert!(breaker.admit(true, || 21 * SECOND).is_err());
+    assert!(breaker.admit(true, || 22 * SECOND).is_ok());
 }
 
 #[test]
 fn what_was_sent_before_it_opened_says_nothing_about_the_trials() {
     let breaker = Breaker::new(consecutive(1, 10, 1));
-    let (late_good, late_bad) = (breaker.admit(|| 0).unwrap(), breaker.admit(|| 0).unwrap());
+    let (late_good, late_bad) = (breaker.admit(true, || 0).unwrap(), breaker.admit(true, || 0).unwrap());
     call(&breaker, Outcome::Failure, 0);
-    let trial = breaker.admit(|| 10 * SECOND).unwrap();
+    let trial = breaker.admit(true, || 10 * SECOND).unwrap();
     late_good.record(Outcome::Success, 10 * SECOND);
     assert_eq!(breaker.state(), BreakerState::HalfOpen);
     trial.record(Outcome::Success, 10 * SECOND);
@@ -109,7 +138,7 @@ fn four_threads_never_get_more_trials_than_there_are() {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..3 {
-                        if let Ok(admission) = breaker.admit(|| 2 * SECOND + round) {
+                        if let Ok(admission) = breaker.admit(true, || 2 * SECOND + round) {
                             admitted.fetch_add(1, Ordering::Relaxed);
                             // Without an end: held for good, as if it still ran.
                             std::mem::forget(admission);
@@ -207,7 +236,7 @@ proptest! {
         for (pause, begin, which, outcome) in steps {
             now += pause;
             if begin || under_way.is_empty() {
-                let (real, expected) = (breaker.admit(|| now), model.admit(now));
+                let (real, expected) = (breaker.admit(true, || now), model.admit(now));
                 prop_assert_eq!(real.is_ok(), expected.is_some());
                 under_way.extend(real.ok().zip(expected));
             } else {
@@ -231,10 +260,10 @@ proptest! {
         let mut now = 0;
         for (pause, outcome) in steps {
             now += pause;
-            if let (Ok(admission), Some(outcome)) = (breaker.admit(|| now), outcome) {
+            if let (Ok(admission), Some(outcome)) = (breaker.admit(true, || now), outcome) {
                 admission.record(outcome, now);
             }
         }
-        prop_assert!(breaker.admit(|| now + 31 * SECOND).is_ok());
+        prop_assert!(breaker.admit(true, || now + 31 * SECOND).is_ok());
     }
 }

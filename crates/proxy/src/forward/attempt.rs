@@ -5,6 +5,7 @@ use super::retry::Chances;
 use super::{Call, Responder};
 use crate::replay::Replay;
 use crate::upstream::UpstreamEndpoint;
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
@@ -100,7 +101,7 @@ impl Once<'_> {
         responder: &mut impl Responder,
         trial: &mut Trial<'_, '_>,
     ) -> Result<Ended, Fault> {
-        let mut lease = self.lease(body).await?;
+        let mut lease = self.lease(body, &trial.judge.queued).await?;
         let exchanged = self.exchange(&mut lease, exchange, body, response, responder, trial).await?;
         let ended = match exchanged.end {
             End::Delivered => Ended::Delivered,
@@ -114,13 +115,21 @@ impl Once<'_> {
     }
 
     /// Gets a connection, unless the client goes away meanwhile.
-    pub(super) async fn lease(&self, body: &mut impl RequestBody) -> Result<Lease, Fault> {
+    pub(super) async fn lease(
+        &self,
+        body: &mut impl RequestBody,
+        queued: &Cell<bool>,
+    ) -> Result<Lease, Fault> {
         let pool = self.call.pools.of(self.endpoint);
-        let mut acquiring = pin!(pool.acquire_for(self.call.client.as_ref(), self.call.timer, self.fresh));
+        let client = self.call.client.as_ref();
+        let mut acquiring = pin!(pool.acquire_for(client, self.call.timer, self.fresh, queued));
         poll_fn(|context| match acquiring.as_mut().poll(context) {
             Poll::Ready(lease) => Poll::Ready(lease),
             Poll::Pending if self.is_late(context) => {
-                Poll::Ready(Err(Fault::new(Reason::UpstreamConnectTimeout).retry(Retry::Yes)))
+                let waited_for_others = queued.get();
+                let reason =
+                    if waited_for_others { Reason::PoolTimeout } else { Reason::UpstreamConnectTimeout };
+                Poll::Ready(Err(Fault::new(reason).retry(Retry::Yes)))
             }
             Poll::Pending if body.is_done() => body.poll_closed(context).map(Err),
             Poll::Pending => Poll::Pending,
@@ -353,6 +362,10 @@ pub(super) async fn prepare(
 ) -> Result<BodyFraming, Fault> {
     let framing = head.framing;
     remove_hop_by_hop(&mut head.fields, head.connection.names_fields);
+    if head.status == 204 {
+        // Whoever believed it would wait for a body (RFC 9110 section 8.6).
+        head.fields.remove(Known::ContentLength);
+    }
     responder.on_response(exchange, head).await?;
     Ok(framing)
 }

@@ -6,20 +6,51 @@
 
 use super::Call;
 use crate::text::ShortText;
+use std::future::Future;
 use std::time::Duration;
 use tokio::time::Instant;
+use torana_fault::{Fault, Reason};
 use torana_filter::Exchange;
 use torana_http::{InvalidField, Known, Method, RequestHead};
-use torana_transport::now;
+use torana_transport::{now, recently, within};
 
 const GRPC_TIMEOUT: &str = "grpc-timeout";
 
-/// How long the whole exchange may take, if there is a bound.
-pub(super) fn total(call: &Call<'_>, request: &RequestHead) -> Option<Duration> {
-    let own = call.upstream.deadline_field.as_ref().and_then(|field| request.fields.get_str(&**field));
-    let own = own.and_then(|text| text.parse().ok()).map(Duration::from_millis);
-    let grpc = is_grpc(request).then(|| request.fields.get_str(GRPC_TIMEOUT).and_then(read)).flatten();
-    [call.timeouts.total, own, grpc].into_iter().flatten().min()
+/// When an exchange must be over, and what it means that it is not.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadline {
+    pub(super) at: Instant,
+    /// [`Reason::ClientDeadline`] says nothing about the service, or whoever asks for a millisecond could open
+    /// the breaker for all others.
+    pub(super) reason: Reason,
+}
+
+impl Deadline {
+    /// The bound of the whole exchange, if there is one.
+    pub(super) fn of(call: &Call<'_>, request: &RequestHead) -> Option<Self> {
+        let own = call.upstream.deadline_field.as_ref().and_then(|field| request.fields.get_str(&**field));
+        let own = own.and_then(|text| text.parse().ok()).map(Duration::from_millis);
+        let grpc = is_grpc(request).then(|| request.fields.get_str(GRPC_TIMEOUT).and_then(read)).flatten();
+        let asked = [own, grpc].into_iter().flatten().min();
+        let (total, reason) = match (call.timeouts.total, asked) {
+            (Some(total), asked) if asked.is_none_or(|asked| total <= asked) => (total, Reason::TotalTimeout),
+            (_, asked) => (asked?, Reason::ClientDeadline),
+        };
+        let start = recently();
+        Some(Self { at: start.checked_add(total).unwrap_or(start), reason })
+    }
+}
+
+/// Waits for the future until then.
+pub(super) async fn bounded<T>(
+    call: &Call<'_>,
+    deadline: Option<Deadline>,
+    future: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    match deadline {
+        Some(deadline) => within(call.timer, deadline.at, deadline.reason, future).await?,
+        None => future.await,
+    }
 }
 
 /// Tells the service how long it has.
@@ -29,9 +60,9 @@ pub(super) fn total(call: &Call<'_>, request: &RequestHead) -> Option<Duration> 
 pub(super) fn tell(
     call: &Call<'_>,
     exchange: &mut Exchange,
-    deadline: Option<Instant>,
+    deadline: Option<Deadline>,
 ) -> Result<(), InvalidField> {
-    let Some(deadline) = deadline else { return Ok(()) };
+    let Some(Deadline { at: deadline, .. }) = deadline else { return Ok(()) };
     let fields = &mut exchange.request.fields;
     if let Some(field) = &call.upstream.deadline_field {
         let left = deadline.saturating_duration_since(now());

@@ -14,6 +14,7 @@
 mod leg;
 
 use super::attempt::{Ended, finished, prepare, skip};
+use super::deadline::Deadline;
 use super::judge::Judge;
 use super::retry::Chances;
 use super::{Call, Responder, Word, choose};
@@ -27,7 +28,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::time::Instant;
 use torana_balance::Tried;
 use torana_fault::{Fault, Reason, Retry};
 use torana_filter::{Attempt, Exchange};
@@ -69,7 +69,7 @@ pub(super) struct Race<'a> {
     pub(super) call: &'a Call<'a>,
     pub(super) hedge: &'a Hedge,
     pub(super) by: Word,
-    pub(super) deadline: Option<Instant>,
+    pub(super) deadline: Option<Deadline>,
     pub(super) without_host: bool,
 }
 
@@ -149,8 +149,8 @@ impl<'a> Race<'a> {
                 round.legs.push(another);
                 next = now().checked_add(self.hedge.after);
             }
-            if self.deadline.is_some_and(|end| timer.poll_deadline(context, end).is_ready()) {
-                return Poll::Ready(Err(round.too_late()));
+            if let Some(over) = self.deadline.filter(|end| timer.poll_deadline(context, end.at).is_ready()) {
+                return Poll::Ready(Err(round.too_late(over.reason)));
             }
             if let Poll::Ready(Err(fault)) = means.response.borrow_mut().poll_flush(context) {
                 return Poll::Ready(Err(fault));
@@ -265,8 +265,8 @@ impl<'a> Round<'a, '_> {
     }
 
     /// The time for all tries together is over: whoever is asked was too slow.
-    fn too_late(&mut self) -> Fault {
-        let fault = Fault::new(Reason::TotalTimeout);
+    fn too_late(&mut self, reason: Reason) -> Fault {
+        let fault = Fault::new(reason);
         for leg in &mut self.legs {
             leg.runner.fault(&fault);
         }

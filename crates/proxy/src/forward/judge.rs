@@ -12,6 +12,7 @@
 use super::nanos_since_start;
 use crate::resilience::{UpstreamBreaker, UpstreamHealth};
 use crate::upstream::Upstream;
+use std::cell::Cell;
 use std::time::Duration;
 use torana_balance::{AdaptiveLimit, Admission, Admitted, Finding, InFlight, Outcome};
 use torana_fault::{Fault, Reason, Retry};
@@ -23,6 +24,8 @@ pub(crate) struct Judge<'a> {
     /// The bound that begins to count once the client has sent its body: how slow that is says nothing.
     awaited: Option<&'a AdaptiveLimit>,
     in_flight: Option<InFlight>,
+    /// It waits for a connection that others use: how long that takes says nothing about the service.
+    pub(super) queued: Cell<bool>,
     /// Since when the service has had the whole request, until its answer begins.
     sent: Option<u64>,
     breaker: Option<(&'a UpstreamBreaker, Admission<'a>)>,
@@ -46,7 +49,9 @@ impl<'a> Judge<'a> {
     /// [`Reason::ServiceSaturated`].
     pub(crate) fn admit(upstream: &'a Upstream, body_is_whole: bool) -> Result<Self, Fault> {
         let breaker = match &upstream.breaker {
-            Some(rules) => Some((rules, rules.breaker.admit(nanos_since_start).map_err(refusal)?)),
+            Some(rules) => {
+                Some((rules, rules.breaker.admit(body_is_whole, nanos_since_start).map_err(refusal)?))
+            }
             None => None,
         };
         let (adaptive, awaited) = match &upstream.adaptive {
@@ -57,8 +62,9 @@ impl<'a> Judge<'a> {
             Some(limit) => (None, Some(&**limit)),
             None => (None, None),
         };
-        let (in_flight, sent, health) = (None, None, None);
-        Ok(Self { adaptive, awaited, in_flight, sent, breaker, health, well: false })
+        let mut judge = Self::silent();
+        (judge.adaptive, judge.awaited, judge.breaker) = (adaptive, awaited, breaker);
+        Ok(judge)
     }
 
     /// One who has nothing to tell, in place of one that judges elsewhere.
@@ -67,6 +73,7 @@ impl<'a> Judge<'a> {
             adaptive: None,
             awaited: None,
             in_flight: None,
+            queued: Cell::new(false),
             sent: None,
             breaker: None,
             health: None,
@@ -93,6 +100,9 @@ impl<'a> Judge<'a> {
             self.adaptive = Some(limit.begin(then));
         } else if let Some(admitted) = &mut self.adaptive {
             admitted.begin(then);
+        }
+        if let Some((_, admission)) = &mut self.breaker {
+            admission.sent();
         }
         self.sent = Some(then);
     }
@@ -137,9 +147,9 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// The try failed. `uploaded`: the whole request was sent, so that only the service can be late.
+    /// The try failed. `uploaded`: the client has sent the whole request, so that only the service can be late.
     pub(crate) fn fault(&mut self, fault: &Fault, uploaded: bool) {
-        let kind = kind(fault, uploaded);
+        let kind = kind(fault, uploaded && !self.queued.get());
         if kind == Some(Kind::Connection) || fault.retry == Retry::IfReused {
             // A connection that fails says nothing about how much the service can do.
             (self.adaptive, self.sent) = (None, None);

@@ -1,6 +1,7 @@
 //! One of the tries that are made side by side, until its head.
 
 use super::super::attempt::{Once, pass_on, refuse_switch};
+use super::super::deadline::Deadline;
 use super::super::judge::Judge;
 use super::super::{Call, Responder, deadline, nanos_since_start};
 use super::HedgeCounts;
@@ -26,7 +27,7 @@ use torana_transport::{
 /// What all tries of a request share. Each borrows for a moment, between two waits.
 pub(super) struct Means<'m, 'a, S, R> {
     pub(super) call: &'a Call<'a>,
-    pub(super) deadline: Option<Instant>,
+    pub(super) deadline: Option<Deadline>,
     pub(super) without_host: bool,
     /// The whole body.
     pub(super) content: Bytes,
@@ -59,9 +60,17 @@ pub(super) struct Runner<'a> {
     pub(super) counts: Option<Arc<HedgeCounts>>,
     /// Whether its answer is the one.
     pub(super) taken: bool,
-    /// When the service has it, by [`nanos_since_start`]: the try itself says so.
-    sent: Rc<Cell<Option<u64>>>,
+    progress: Rc<Progress>,
     _place: Option<Retrying>,
+}
+
+/// How far a try has come, as it says itself.
+#[derive(Debug, Default)]
+struct Progress {
+    /// When the service has it, by [`nanos_since_start`].
+    sent: Cell<Option<u64>>,
+    /// It waits for a connection that others use.
+    queued: Cell<bool>,
 }
 
 impl Runner<'_> {
@@ -78,7 +87,8 @@ impl Runner<'_> {
     }
 
     fn note_sent(&mut self) {
-        if let Some(then) = self.sent.take() {
+        self.judge.queued.set(self.progress.queued.get());
+        if let Some(then) = self.progress.sent.take() {
             self.judge.sent_at(then);
         }
     }
@@ -106,16 +116,16 @@ impl<'a, S: ResponseSink, R: Responder> Means<'_, 'a, S, R> {
     where
         'a: 'l,
     {
-        let sent = Rc::new(Cell::new(None));
+        let progress = Rc::new(Progress::default());
         let runner = Runner {
             index: attempt.endpoint,
             judge,
             counts: None,
             taken: false,
-            sent: Rc::clone(&sent),
+            progress: Rc::clone(&progress),
             _place: place,
         };
-        Leg { runner, trying: Box::pin(self.run(attempt, endpoint, sent)) }
+        Leg { runner, trying: Box::pin(self.run(attempt, endpoint, progress)) }
     }
 
     /// Asks; once more on a fresh connection when a kept-alive one turns out to be closed.
@@ -123,14 +133,14 @@ impl<'a, S: ResponseSink, R: Responder> Means<'_, 'a, S, R> {
         &self,
         attempt: Attempt<'_>,
         endpoint: &UpstreamEndpoint,
-        sent: Rc<Cell<Option<u64>>>,
+        progress: Rc<Progress>,
     ) -> Result<Headed, Fault> {
         let by = self.call.upstream.retries.per_try.and_then(|time| now().checked_add(time));
         let mut once = Once { call: self.call, endpoint, fresh: false, by };
-        match self.ask(&once, &attempt, &sent).await {
+        match self.ask(&once, &attempt, &progress).await {
             Err(fault) if fault.retry == Retry::IfReused && self.method().is_idempotent() => {
                 once.fresh = true;
-                self.ask(&once, &attempt, &sent).await
+                self.ask(&once, &attempt, &progress).await
             }
             headed => headed,
         }
@@ -153,10 +163,10 @@ impl<'a, S: ResponseSink, R: Responder> Means<'_, 'a, S, R> {
         &self,
         once: &Once<'_>,
         attempt: &Attempt<'_>,
-        service_has_it: &Cell<Option<u64>>,
+        progress: &Progress,
     ) -> Result<Headed, Fault> {
-        let mut lease = once.lease(&mut NoBody).await?;
-        service_has_it.set(Some(nanos_since_start()));
+        let mut lease = once.lease(&mut NoBody, &progress.queued).await?;
+        progress.sent.set(Some(nanos_since_start()));
         let sent = recently();
         let mut head = Recycled::take();
         let until = once.by.unwrap_or_else(|| far_future(sent));
