@@ -1,7 +1,6 @@
 //! Consumers and their credentials, found in constant time however many there are.
 //!
-//! Keys are not kept: only the first 16 bytes of their SHA-256, by which they are found. That an attacker who
-//! measures times learns about digests tells nothing of keys. Names are found through the consumers
+//! Keys are not kept: only the first 16 bytes of their SHA-256 ([`keys`]). Names are found through the consumers
 //! themselves, so they are kept once. The identity of a credential is made when it is first used and shared
 //! from then on.
 //!
@@ -9,6 +8,7 @@
 
 mod build;
 mod certificate;
+mod keys;
 mod password;
 mod swap;
 
@@ -19,7 +19,6 @@ pub use swap::Consumers;
 
 use crate::jose::VerifyingKey;
 use crate::signature::SignatureKey;
-use aws_lc_rs::digest::{SHA256, digest};
 use hashbrown::HashTable;
 use std::collections::HashMap;
 use std::fmt;
@@ -28,9 +27,6 @@ use std::sync::{Arc, OnceLock};
 use torana_identity::{Consumer, Credential, CredentialKind, Identity};
 use torana_types::Secret;
 
-/// The digest of a key.
-type KeyDigest = [u8; 16];
-
 /// Consumers and their credentials.
 pub struct Directory {
     consumers: Vec<Arc<Consumer>>,
@@ -38,7 +34,7 @@ pub struct Directory {
     ids: HashTable<u32>,
     usernames: HashTable<u32>,
     custom_ids: HashTable<u32>,
-    keys: HashTable<ApiKey>,
+    keys: keys::Keys,
     basic: HashMap<Box<str>, Known<Password>>,
     hmac: HashMap<Box<str>, Known<SignatureKey>>,
     jwt: HashMap<Box<str>, Known<VerifyingKey>>,
@@ -68,27 +64,13 @@ pub struct AccessSecret {
     pub session_token: Option<Secret>,
 }
 
-#[derive(Debug)]
-struct ApiKey {
-    digest: KeyDigest,
-    consumer: u32,
-    /// The first second at which it is no longer good, since 1970-01-01 UTC.
-    expires: u64,
-    id: Option<Box<str>>,
-    identity: OnceLock<Arc<Identity>>,
-}
-
 impl Directory {
     /// The consumer that a key belongs to, at `now` in seconds since 1970-01-01 UTC.
     #[must_use]
     pub fn by_key(&self, key: &[u8], now: u64) -> Option<Arc<Identity>> {
-        let wanted = key_digest(key);
-        let found = self.keys.find(self.hasher.hash_one(wanted), |entry| entry.digest == wanted)?;
-        if found.expires <= now {
-            return None;
-        }
-        let id = || found.id.clone().unwrap_or_else(|| short_name(&wanted));
-        Some(self.identity(&found.identity, found.consumer, CredentialKind::Key, id))
+        let found = self.keys.find(key, now)?;
+        let id = || self.keys.name(found);
+        Some(identity(&found.identity, || Some(&found.consumer), CredentialKind::Key, id))
     }
 
     /// What verifies the password of a user.
@@ -184,26 +166,28 @@ impl Directory {
         kind: CredentialKind,
         id: impl FnOnce() -> Box<str>,
     ) -> Arc<Identity> {
-        let make = || {
-            let record = self.at(consumer).cloned();
-            let name = record.as_ref().map_or("", |record| record.name());
-            Arc::new(Identity {
-                consumer: name.to_owned(),
-                record,
-                credential: Some(Credential { kind, id: id() }),
-                ..Identity::default()
-            })
-        };
-        Arc::clone(made.get_or_init(make))
+        identity(made, || self.at(consumer), kind, id)
     }
 }
 
-/// What a key is found by.
-fn key_digest(key: &[u8]) -> KeyDigest {
-    let whole = digest(&SHA256, key);
-    let mut short = KeyDigest::default();
-    short.iter_mut().zip(whole.as_ref()).for_each(|(to, from)| *to = *from);
-    short
+/// The identity behind a credential, made where it was not yet.
+fn identity<'d>(
+    made: &OnceLock<Arc<Identity>>,
+    consumer: impl FnOnce() -> Option<&'d Arc<Consumer>>,
+    kind: CredentialKind,
+    id: impl FnOnce() -> Box<str>,
+) -> Arc<Identity> {
+    let make = || {
+        let record = consumer().cloned();
+        let name = record.as_ref().map_or("", |record| record.name());
+        Arc::new(Identity {
+            consumer: name.to_owned(),
+            record,
+            credential: Some(Credential { kind, id: id() }),
+            ..Identity::default()
+        })
+    };
+    Arc::clone(made.get_or_init(make))
 }
 
 /// A name for something that has only a digest: enough to find it again, too little to use it.

@@ -18,18 +18,7 @@ mod sigv4;
 #[path = "fuzzed/token.rs"]
 mod token;
 
-fn replay(target: &str, check: fn(&[u8])) {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
-    let mut count = 0;
-    for entry in std::fs::read_dir(&folder).unwrap() {
-        let path = entry.unwrap().path();
-        let input = std::fs::read(&path).unwrap();
-        let outcome = std::panic::catch_unwind(|| check(&input));
-        assert!(outcome.is_ok(), "{} fails: {:?}", path.display(), String::from_utf8_lossy(&input));
-        count += 1;
-    }
-    assert!(count >= 20, "{count} inputs in {}", folder.display());
-}
+use torana_testkit::replay;
 
 #[test]
 fn no_token_is_accepted_that_was_not_made_by_the_key() {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::rc::Rc;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 /// A value.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub enum Value<'v> {
     Duration(i64),
     /// Texts, such as roles.
     Texts(&'v [String]),
+    /// Texts from two places, the shared ones first, such as groups.
+    Joined(&'v [Arc<str>], &'v [String]),
     /// A list within a claim.
     Array(&'v [Json]),
     /// A map within a claim.
@@ -74,7 +76,7 @@ impl<'v> Value<'v> {
             Self::Text(_) => "a string",
             Self::Timestamp(_) => "a timestamp",
             Self::Duration(_) => "a duration",
-            Self::Texts(_) | Self::Array(_) | Self::List(_) => "a list",
+            Self::Texts(_) | Self::Joined(..) | Self::Array(_) | Self::List(_) => "a list",
             Self::Object(_) => "a map",
         }
     }
@@ -103,6 +105,7 @@ impl<'v> Value<'v> {
     pub(crate) fn list_len(&self) -> Option<usize> {
         match self {
             Self::Texts(list) => Some(list.len()),
+            Self::Joined(shared, more) => Some(shared.len().saturating_add(more.len())),
             Self::Array(list) => Some(list.len()),
             Self::List(list) => Some(list.len()),
             _ => None,
@@ -113,6 +116,10 @@ impl<'v> Value<'v> {
     pub(crate) fn element(&self, place: usize) -> Option<Self> {
         match self {
             Self::Texts(list) => list.get(place).map(|text| Self::text(text)),
+            Self::Joined(shared, more) => match place.checked_sub(shared.len()) {
+                None => shared.get(place).map(|text| Self::text(text)),
+                Some(place) => more.get(place).map(|text| Self::text(text)),
+            },
             Self::Array(list) => list.get(place).map(Self::of_json),
             Self::List(list) => list.get(place).cloned(),
             _ => None,

@@ -1,6 +1,9 @@
 //! What expressions may ask of a request on its way.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::fmt::Write;
+use std::net::IpAddr;
 use torana_expression::{Fact, Facts, Value};
 use torana_filter::Exchange;
 use torana_http::h1::BodyFraming;
@@ -9,13 +12,43 @@ use torana_http::h1::BodyFraming;
 #[derive(Debug)]
 pub struct ExchangeFacts<'e> {
     exchange: &'e Exchange,
+    address: OnceCell<AddressText>,
+}
+
+/// An address as text, without an allocation: at most 39 characters (RFC 5952), 45 where it maps IPv4.
+#[derive(Debug)]
+struct AddressText {
+    bytes: [u8; 45],
+    length: usize,
+}
+
+impl AddressText {
+    fn new(address: IpAddr) -> Self {
+        let mut text = Self { bytes: [0; 45], length: 0 };
+        // It cannot be longer.
+        let _ = write!(text, "{address}");
+        text
+    }
+
+    fn as_str(&self) -> &str {
+        self.bytes.get(..self.length).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
+    }
+}
+
+impl Write for AddressText {
+    fn write_str(&mut self, part: &str) -> std::fmt::Result {
+        let end = self.length.saturating_add(part.len());
+        self.bytes.get_mut(self.length..end).ok_or(std::fmt::Error)?.copy_from_slice(part.as_bytes());
+        self.length = end;
+        Ok(())
+    }
 }
 
 impl<'e> ExchangeFacts<'e> {
     /// Answers about this one.
     #[must_use]
     pub const fn new(exchange: &'e Exchange) -> Self {
-        Self { exchange }
+        Self { exchange, address: OnceCell::new() }
     }
 
     fn host(&self) -> Cow<'_, str> {
@@ -59,13 +92,17 @@ impl Facts for ExchangeFacts<'_> {
             Fact::Scheme => Value::text(if self.exchange.secure { "https" } else { "http" }),
             Fact::Query => text(request.query().unwrap_or_default()),
             Fact::Size => Value::Int(self.size()),
-            Fact::ClientAddress => Value::Text(Cow::Owned(self.exchange.client_address.to_string())),
+            Fact::ClientAddress => {
+                let text = || AddressText::new(self.exchange.client_address);
+                Value::text(self.address.get_or_init(text).as_str())
+            }
             Fact::Authenticated => Value::Bool(identity.is_some_and(|identity| !identity.anonymous)),
             Fact::Consumer => Value::text(identity.map_or("", |identity| &identity.consumer)),
             Fact::Roles => Value::Texts(identity.map_or(&[], |identity| &identity.roles)),
             Fact::Groups => {
-                let groups = identity.into_iter().flat_map(torana_filter::Identity::groups);
-                Value::List(groups.map(Value::text).collect())
+                let record = identity.and_then(|identity| identity.record.as_deref());
+                let vouched = identity.map_or(&[][..], |identity| &identity.authenticated_groups);
+                Value::Joined(record.map_or(&[][..], |record| &record.groups), vouched)
             }
             Fact::Claims => match identity {
                 Some(identity) => Value::Object(&identity.claims),
@@ -133,7 +170,7 @@ mod tests {
     use super::*;
     use std::sync::Arc;
     use torana_expression::Expression;
-    use torana_filter::{Identity, Moment};
+    use torana_filter::{Consumer, Identity, Moment};
     use torana_http::h1::{HeadLimits, parse_request};
 
     fn exchange(head: &str) -> Exchange {
@@ -172,6 +209,41 @@ mod tests {
         ] {
             let expression = Expression::condition(source).unwrap();
             assert_eq!(expression.holds(&ExchangeFacts::new(&exchange)), Ok(true), "{source}");
+        }
+    }
+
+    #[test]
+    fn groups_are_those_of_the_consumer_then_those_that_are_vouched_for() {
+        let mut exchange = exchange("GET / HTTP/1.1\nHost: a");
+        let record = Consumer { groups: ["gold".into(), "eu".into()].into(), ..Consumer::default() };
+        exchange.identity = Some(Arc::new(Identity {
+            record: Some(Arc::new(record)),
+            authenticated_groups: vec!["staff".into()],
+            ..Identity::default()
+        }));
+        for source in [
+            r#"size(groups) == 3 && groups[0] == "gold" && groups[1] == "eu" && groups[2] == "staff""#,
+            r#"groups == ["gold", "eu", "staff"] && "staff" in groups && !("x" in groups)"#,
+            r#"groups.exists(one, one == "eu") && groups.all(one, size(one) > 1)"#,
+        ] {
+            let expression = Expression::condition(source).unwrap();
+            assert_eq!(expression.holds(&ExchangeFacts::new(&exchange)), Ok(true), "{source}");
+        }
+        let beyond = Expression::condition(r#"groups[3] == """#).unwrap();
+        assert!(beyond.holds(&ExchangeFacts::new(&exchange)).is_err());
+    }
+
+    #[test]
+    fn every_address_has_room_for_its_text() {
+        for text in [
+            "0.0.0.0",
+            "255.255.255.255",
+            "::",
+            "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+            "::ffff:255.255.255.255",
+        ] {
+            let address: IpAddr = text.parse().unwrap();
+            assert_eq!(AddressText::new(address).as_str(), address.to_string());
         }
     }
 

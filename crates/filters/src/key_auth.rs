@@ -3,13 +3,13 @@
 //! Keys are found by their digest in one look-up, however many there are; nothing is remembered here. A
 //! request with two different keys is refused, because two readers could take different ones.
 
-use crate::authentication::locations::{cookies, parameters, remove_cookie, remove_parameter};
+use crate::authentication::locations::{parameters, remove_parameter};
 use crate::authentication::{Authenticate, Guard};
 use std::borrow::Cow;
 use std::sync::Arc;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, Identity, Outside};
-use torana_http::RequestHead;
+use torana_http::{RequestHead, cookie};
 use torana_plan::KeyAuthPlan;
 
 /// The longest key that is looked at, in bytes.
@@ -60,7 +60,8 @@ impl KeyAuthFilter {
             request.fields.get_all(name.as_str()).try_for_each(|value| note(Cow::Borrowed(value)))?;
         }
         for name in &config.cookies {
-            cookies(&request.fields, name).try_for_each(|value| note(Cow::Borrowed(value)))?;
+            cookie::values(&request.fields, name.as_bytes())
+                .try_for_each(|value| note(Cow::Borrowed(value)))?;
         }
         for name in &config.query {
             parameters(request.query().unwrap_or_default(), name).try_for_each(&mut note)?;
@@ -74,7 +75,7 @@ impl KeyAuthFilter {
             request.fields.remove(name.as_str());
         }
         for name in &config.cookies {
-            remove_cookie(&mut request.fields, name);
+            cookie::remove(&mut request.fields, |own| own == name.as_bytes());
         }
         for name in &config.query {
             remove_parameter(request, name);

@@ -48,11 +48,11 @@ pub use jwt::{Discovered, JwtFilter, Places, RemoteKeys};
 pub use key_auth::KeyAuthFilter;
 pub use mtls_auth::MtlsAuthFilter;
 pub use oauth2_introspection::OAuth2IntrospectionFilter;
-pub use oidc_login::{OidcLoginFilter, Provider, Question, strip_login_cookies};
+pub use oidc_login::{OidcLoginFilter, Provider, Question, SealedCookie, strip_login_cookies};
 pub use rate_limit::{LimiterState, LimiterUsage, RateLimitFilter, TopCaller};
 pub use request_size::RequestSizeFilter;
 pub use required_headers::RequiredHeadersFilter;
-pub use roles::RolesFilter;
+pub use roles::{METHOD_OVERRIDES, RolesFilter};
 pub use security_headers::SecurityHeadersFilter;
 pub use sigv4::SigV4Filter;
 

@@ -15,13 +15,13 @@ mod renewal;
 mod session;
 mod text;
 
-pub use cookies::strip_login_cookies;
+pub use cookies::{SealedCookie, strip_login_cookies};
 pub use provider::{Provider, Question};
 
 use crate::authentication::cache::Cache;
 use crate::authentication::{Authenticate, Guard};
 use crate::jwt::JwtFilter;
-use cookies::Cookie;
+
 use flow::refused;
 use once::Once;
 use provider::{Refusal, unavailable};
@@ -44,8 +44,8 @@ pub struct OidcLoginFilter {
     tokens: JwtFilter,
     sealer: Sealer,
     /// The session's cookie, and what those of logins begin with.
-    cookie: Cookie,
-    logins: Cookie,
+    cookie: SealedCookie,
+    logins: SealedCookie,
     /// Sessions that were opened, by what the browser brings.
     sessions: Cache<Opened>,
     renewals: Renewals,
@@ -59,7 +59,7 @@ impl OidcLoginFilter {
     /// Prepares the filter.
     #[must_use]
     pub fn prepare(plan: &Arc<OidcLoginPlan>, provider: Arc<Provider>) -> Self {
-        let cookie = Cookie::new(&plan.cookie, plan.secure);
+        let cookie = SealedCookie::new(&plan.cookie, plan.secure);
         let keys = Arc::clone(provider.keys());
         Self {
             tokens: JwtFilter::prepare(&plan.id_token, |_| Arc::clone(&keys)),

@@ -21,7 +21,7 @@ use torana_route::Router;
 const TOLD: usize = 8;
 
 /// Fields by which some services take another method than the request has: a rule for it must hold too.
-const OVERRIDES: [&str; 3] = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"];
+pub const METHOD_OVERRIDES: [&str; 3] = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"];
 
 /// Callers have a role.
 #[derive(Clone, Debug)]
@@ -184,7 +184,7 @@ impl OnRequest for RolesFilter {
         let request = &exchange.request;
         let mut fault = self.inner.refusal(identity, request.method_bytes(), request.path());
         if fault.is_none() && self.inner.by_method {
-            for method in OVERRIDES.iter().flat_map(|name| request.fields.get_all(*name)) {
+            for method in METHOD_OVERRIDES.iter().flat_map(|name| request.fields.get_all(*name)) {
                 let method = method.trim_ascii().to_ascii_uppercase();
                 fault = fault.or_else(|| self.inner.refusal(identity, &method, request.path()));
             }

@@ -3,6 +3,7 @@
 //! - [`RequestHead`] and [`ResponseHead`]: what filters see. Method, target, status and an ordered
 //!   multi-map of fields ([`Fields`]) that is an index over the received bytes plus an overlay of edits.
 //!   Forwarding unchanged fields is a copy of byte ranges.
+//! - [`cookie`]: the cookies of a request.
 //! - [`h1`]: the HTTP/1.x codec. Heads are parsed on `httparse` and checked more strictly than it does;
 //!   bodies are decoded and encoded by small state machines; heads are written back.
 //! - [`h2`]: what HTTP/2 messages must hold beyond their framing, and how many frames a peer may spend.
@@ -11,6 +12,7 @@
 //! nothing downstream can inject a line.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly"))]
 
+pub mod cookie;
 mod fields;
 pub mod h1;
 pub mod h2;

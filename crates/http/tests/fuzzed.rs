@@ -20,18 +20,7 @@ mod response;
 #[path = "fuzzed/split.rs"]
 mod split;
 
-fn replay(target: &str, check: fn(&[u8])) {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
-    let mut count = 0;
-    for entry in std::fs::read_dir(&folder).unwrap() {
-        let path = entry.unwrap().path();
-        let input = std::fs::read(&path).unwrap();
-        let outcome = std::panic::catch_unwind(|| check(&input));
-        assert!(outcome.is_ok(), "{} fails: {:?}", path.display(), String::from_utf8_lossy(&input));
-        count += 1;
-    }
-    assert!(count >= 20, "{count} inputs in {}", folder.display());
-}
+use torana_testkit::replay;
 
 #[test]
 fn requests_that_hyper_refuses_are_refused() {

@@ -114,6 +114,24 @@ fn what_a_narrower_scope_removes_is_told() {
 }
 
 #[test]
+fn a_protected_path_is_told_whose_lower_part_is_public() {
+    let found = |routes: &str| -> Vec<String> {
+        let found =
+            with(&format!("routes:\n- {{ path: /*, service: a, policies: {{ access: public }} }}\n{routes}"));
+        found.into_iter().filter(|finding| !finding.contains("public-route")).collect()
+    };
+    let closed = "service: a, policies: { jwt: { secret: \"${env:KEY}\" } }";
+    assert_eq!(found(&format!("- {{ path: /admin, {closed} }}")), ["4:11 note[public-below]"]);
+    assert_eq!(
+        found(&format!("- {{ path: \"/users/{{id}}\", host: a.test, {closed} }}")),
+        ["4:11 note[public-below]"]
+    );
+    assert!(found(&format!("- {{ path: /admin/*, {closed} }}")).is_empty());
+    assert!(found(&format!("- {{ path: /admin, {closed} }}\n- {{ path: /admin/*, {closed} }}")).is_empty());
+    assert!(found(&format!("- {{ path: /admin/, {closed} }}")).is_empty());
+}
+
+#[test]
 fn secrets_are_judged_without_being_shown() {
     let clear = |secret: &str| {
         with(&format!("policies: {{ jwt: {{ secret: {secret} }} }}\nroutes: [{{ service: a }}]"))

@@ -7,7 +7,7 @@ pub use sticky::Sticky;
 use crate::request_id::RequestId;
 use torana_balance::hash;
 use torana_filter::Exchange;
-use torana_http::{Fields, Known};
+use torana_http::cookie;
 
 /// Something of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,14 +63,16 @@ pub(crate) fn key(sources: &[KeySource], exchange: &Exchange, fresh: impl FnOnce
                 let segment = request.path().split(|byte| *byte == b'/').nth(*number);
                 segment.filter(|segment| !segment.is_empty()).map(hash)
             }
-            KeySource::Cookie { name, attributes } => match cookie(&request.fields, name.as_bytes()) {
-                Some(value) => Some(hash(value)),
-                None => {
-                    let id = fresh();
-                    let set_cookie = Some(format!("{name}={}{attributes}", id.as_str()));
-                    return Key { hash: Some(hash(id.as_bytes())), set_cookie };
+            KeySource::Cookie { name, attributes } => {
+                match cookie::values(&request.fields, name.as_bytes()).next() {
+                    Some(value) => Some(hash(value)),
+                    None => {
+                        let id = fresh();
+                        let set_cookie = Some(format!("{name}={}{attributes}", id.as_str()));
+                        return Key { hash: Some(hash(id.as_bytes())), set_cookie };
+                    }
                 }
-            },
+            }
         };
         if found.is_some() {
             return Key { hash: found, set_cookie: None };
@@ -99,15 +101,6 @@ fn argument(query: &[u8], name: &[u8]) -> Option<u64> {
     }
 }
 
-/// The value of a cookie (RFC 6265 section 4.2.1); the first of that name.
-pub(crate) fn cookie<'a>(fields: &'a Fields, name: &[u8]) -> Option<&'a [u8]> {
-    let pairs = fields.get_all(Known::Cookie).flat_map(|value| value.split(|byte| *byte == b';'));
-    pairs.map(<[u8]>::trim_ascii).find_map(|pair| {
-        let value = pair.strip_prefix(name)?.strip_prefix(b"=")?;
-        Some(value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,8 +124,9 @@ mod tests {
     fn each_source_is_found_and_only_there() {
         let request =
             exchange(&[("X-User", "ann"), ("Cookie", "a=1; b=\"2\""), ("Cookie", "c=3")], Some("x=2&y&x=1"));
-        let cookie = |name: &str| cookie(&request.request.fields, name.as_bytes()).map(<[u8]>::to_vec);
-        assert_eq!((cookie("b"), cookie("c"), cookie("d")), (Some(b"2".to_vec()), Some(b"3".to_vec()), None));
+        let cookie =
+            |name: &str| found(KeySource::Cookie { name: name.into(), attributes: "".into() }, &request);
+        assert_eq!((cookie("b"), cookie("c")), (Some(hash(b"2")), Some(hash(b"3"))));
         assert_eq!(found(KeySource::Header("x-user".into()), &request), Some(hash(b"ann")));
         assert_eq!(found(KeySource::Header("x-other".into()), &request), None);
         assert_eq!(found(KeySource::Segment(2), &request), Some(hash(b"7")));

@@ -39,6 +39,10 @@ pub struct Pipeline {
     pub login_cookies: Vec<String>,
     /// Finds the route.
     pub router: Router,
+    /// Whether a route asks who calls: then what others take is looked at twice.
+    pub guarded: bool,
+    /// Whether the path of such a route ends with a slash.
+    pub guards_slashes: bool,
     /// The routes, by the router's numbers.
     pub routes: Vec<Route>,
     /// The services, by the plan's numbers.
@@ -82,6 +86,10 @@ pub struct Route {
     pub metrics: Arc<RouteMetrics>,
     /// Whether its requests are served when the gateway has more than it can do.
     pub importance: Importance,
+    /// Whether it asks who calls, or lets nobody pass.
+    pub guarded: bool,
+    /// Whether it takes one path only.
+    pub exact: bool,
     /// What is asked of a request, in order.
     pub filters: Vec<Filter>,
     /// What else happens to it.

@@ -75,6 +75,8 @@ pub fn prepare(
         .iter()
         .map(|route| routes::route(route, plan, registry, metrics, &mut limiters))
         .collect();
+    let guarded = || plan.routes.iter().filter(|route| routes::is_guarded(route));
+    let ends_with_slash = |route: &torana_plan::RoutePlan| route.matching.path.as_str().ends_with('/');
     let listeners = settings.listen.iter().map(|listener| listeners::listener(listener, registry));
     let mut pipeline = Pipeline {
         listeners: listeners.collect::<Result<_, _>>()?,
@@ -87,6 +89,8 @@ pub fn prepare(
         reserved_fields: filters::reserved_fields(plan),
         login_cookies: filters::login_cookies(plan),
         router,
+        guarded: guarded().next().is_some(),
+        guards_slashes: guarded().any(ends_with_slash),
         routes,
         upstreams,
         endpoint_numbers: Vec::new(),

@@ -108,6 +108,8 @@ fn fields() -> impl Strategy<Value = Vec<String>> {
             "X-User-Id: root",
             "X-Authenticated-Userid: root",
             "X-HTTP-Method-Override: OPTIONS",
+            "X-HTTP-Method-Override: POST",
+            "x-method-override: post",
             "X-HTTP-Method: GET",
             "X-Method-Override: HEAD",
             "X-Forwarded-Method: OPTIONS",
@@ -251,6 +253,38 @@ routes:
         let target = request.head_text().split(' ').nth(1).unwrap_or_default().to_owned();
         let read = lenient(&target);
         assert_ne!(read.first().map(String::as_str), Some("admin"), "{target} is read as {read:?}");
+    }
+}
+
+/// The same where what is protected is written as single paths, for a service that ignores case and a last slash
+/// besides, and takes another method when a field says so.
+#[test]
+fn a_service_that_ignores_case_slashes_and_methods_is_not_led_to_protected_paths() {
+    let origin = Origin::always(Reply::ok("in"));
+    let closed = "service: api, policies: { jwt: { secret: \"${env:KEY}\" } }";
+    let gateway = Running::start(&format!(
+        "access_log: off
+limits: {{ failed_credentials: off }}
+services: {{ api: {{ endpoints: [{}] }} }}
+routes:
+- {{ path: /*, service: api, policies: {{ access: public }} }}
+- {{ path: /admin, {closed} }}
+- {{ path: /x/, {closed} }}
+- {{ path: \"/public/{{id}}\", methods: [POST], {closed} }}
+",
+        origin.url()
+    ));
+    send(&gateway, 1_500);
+    let requests = origin.requests();
+    assert!(requests.len() > 50, "{} requests went through", requests.len());
+    for request in requests {
+        let head = request.head_text();
+        let target = head.split(' ').nth(1).unwrap_or_default().to_owned();
+        let read: Vec<String> = lenient(&target).iter().map(|segment| segment.to_lowercase()).collect();
+        let read: Vec<&str> = read.iter().map(String::as_str).collect();
+        assert!(!matches!(read[..], ["admin"] | ["x"]), "{target} is read as {read:?}");
+        let posts = head.starts_with("POST") || head.to_lowercase().contains("override: post");
+        assert!(!(posts && matches!(read[..], ["public", _])), "{head}");
     }
 }
 

@@ -6,7 +6,7 @@
 //! reported on suspicion: two conditions with different regular expressions, of which nobody can say whether
 //! one value satisfies both, are no finding.
 
-mod example;
+pub(crate) mod example;
 
 use crate::hash::FixedMap;
 use crate::pattern::{Ending, HostPattern, Segment};

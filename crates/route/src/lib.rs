@@ -35,6 +35,7 @@
 mod analyze;
 mod condition;
 mod hash;
+mod looser;
 mod mismatch;
 mod normalize;
 mod parameters;
@@ -46,6 +47,7 @@ mod spec;
 
 pub use analyze::{RouteConflict, RouteFinding, analyze};
 pub use condition::{HeaderCondition, QueryCondition, ValueTest};
+pub use looser::looser;
 pub use mismatch::Mismatch;
 pub use normalize::{EncodedSlashes, NormalizeOptions, PathError, normalize};
 pub use parameters::without_parameters;

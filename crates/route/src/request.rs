@@ -34,6 +34,42 @@ pub struct ExampleRequest {
     pub headers: Vec<(String, String)>,
 }
 
+impl RequestView for ExampleRequest {
+    fn host(&self) -> &[u8] {
+        self.split_host().0.as_bytes()
+    }
+
+    fn port(&self) -> Option<u16> {
+        self.split_host().1
+    }
+
+    fn method(&self) -> &[u8] {
+        self.method.as_bytes()
+    }
+
+    fn path(&self) -> &[u8] {
+        self.path.as_bytes()
+    }
+
+    /// Nothing: no route is found by a query that was not encoded.
+    fn query(&self) -> Option<&[u8]> {
+        None
+    }
+
+    fn header(&self, name: &str) -> (usize, Option<&[u8]>) {
+        let mut values = self.headers.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name));
+        let first = values.next().map(|(_, value)| value.as_bytes());
+        (usize::from(first.is_some()).saturating_add(values.count()), first)
+    }
+}
+
+impl ExampleRequest {
+    fn split_host(&self) -> (&str, Option<u16>) {
+        let cut = self.host.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+        cut.map_or((&self.host, None), |(host, port)| (host, Some(port)))
+    }
+}
+
 impl fmt::Display for ExampleRequest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = if self.host.is_empty() { "gateway" } else { &self.host };

@@ -1,9 +1,10 @@
 //! What a route asks for.
 
+use crate::analyze::example;
 use crate::condition::{HeaderCondition, QueryCondition};
 use crate::mismatch::Mismatch;
 use crate::pattern::{HostPattern, LowerHost, PathPattern};
-use crate::request::RequestView;
+use crate::request::{ExampleRequest, RequestView};
 
 /// All that a route asks for; every part must hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +43,12 @@ impl RouteSpec {
             query: Vec::new(),
             priority: 0,
         }
+    }
+
+    /// A request that the route takes; nothing where none can be made up, as for some regular expressions.
+    #[must_use]
+    pub fn example(&self) -> Option<ExampleRequest> {
+        example::of(&[self])
     }
 
     /// How many conditions there are beside host, path and method.

@@ -8,6 +8,7 @@
 //! - [`Authority`], [`TlsOptions`], [`TlsFront`]: certificates of the test's own, and TLS around client and origin.
 //! - [`eventually`], [`Gate`]: wait for a state, or hold a reply until the test says go.
 //! - [`large`], [`soak`]: traffic for a whole gateway as a process, for tests and for longer runs.
+//! - [`replay`]: the inputs that fuzzers have found, again.
 //! - [`temp_dir`]: a directory that is removed at the end of the test.
 //!
 //! It deliberately shares no code with the gateway: an error in the gateway's codec must not hide behind the
@@ -23,6 +24,7 @@
 
 mod certificates;
 mod client;
+mod fuzzed;
 mod gate;
 pub mod http2;
 pub mod large;
@@ -36,6 +38,7 @@ mod wire;
 
 pub use certificates::{Authority, Issued, pem};
 pub use client::{Client, ClientError, Response, get, request};
+pub use fuzzed::replay;
 pub use gate::Gate;
 pub use origin::{Origin, ReceivedRequest, Reply, UponHead};
 pub use redis::{RedisCluster, RedisSentinel, RedisServer};

@@ -1,6 +1,6 @@
 //! Building a directory, one consumer after the other, so that a large file needs no second copy in memory.
 
-use super::{AccessSecret, ApiKey, Directory, Known, NameKind, Password, key_digest};
+use super::{AccessSecret, Directory, Known, NameKind, Password};
 use crate::jose::VerifyingKey;
 use crate::signature::SignatureKey;
 use hashbrown::HashTable;
@@ -31,7 +31,7 @@ impl Default for Builder {
                 ids: HashTable::new(),
                 usernames: HashTable::new(),
                 custom_ids: HashTable::new(),
-                keys: HashTable::new(),
+                keys: super::keys::Keys::default(),
                 basic: HashMap::new(),
                 hmac: HashMap::new(),
                 jwt: HashMap::new(),
@@ -110,19 +110,8 @@ impl Builder {
     /// # Errors
     /// Another consumer has it.
     pub fn key(&mut self, key: &[u8], expires: u64, id: Option<&str>) -> Result<(), Duplicate> {
-        let digest = key_digest(key);
-        let consumer = self.last();
-        let hasher = &self.made.hasher;
-        let hash = |entry: &ApiKey| hasher.hash_one(entry.digest);
-        let keys = &mut self.made.keys;
-        match keys.entry(hasher.hash_one(digest), |entry| entry.digest == digest, hash) {
-            hashbrown::hash_table::Entry::Occupied(_) => Err(Duplicate("key")),
-            hashbrown::hash_table::Entry::Vacant(free) => {
-                let id = id.map(Into::into);
-                free.insert(ApiKey { digest, consumer, expires, id, identity: OnceLock::new() });
-                Ok(())
-            }
-        }
+        let consumer = self.made.consumers.last().ok_or(Duplicate("place: there is no consumer"))?;
+        self.made.keys.add(key, expires, id, consumer)
     }
 
     /// Adds a user name with its password.

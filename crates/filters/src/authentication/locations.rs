@@ -1,40 +1,7 @@
 //! Where in a request a credential may stand, and how it is taken out again.
 
 use std::borrow::Cow;
-use torana_http::{Fields, Known, RequestHead};
-
-/// The values of a cookie, in order (RFC 6265 section 5.4). Double quotes around a value are taken off.
-pub(crate) fn cookies<'f>(fields: &'f Fields, name: &'f str) -> impl Iterator<Item = &'f [u8]> {
-    fields.get_all(Known::Cookie).flat_map(|line| line.split(|byte| *byte == b';')).filter_map(move |pair| {
-        let (own, value) = split(pair.trim_ascii(), b'=')?;
-        (own == name.as_bytes()).then(|| unquoted(value))
-    })
-}
-
-fn unquoted(value: &[u8]) -> &[u8] {
-    value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(value)
-}
-
-/// Takes a cookie out; the others stay as they were written.
-pub(crate) fn remove_cookie(fields: &mut Fields, name: &str) {
-    if cookies(fields, name).next().is_none() {
-        return;
-    }
-    let is_other =
-        |pair: &&[u8]| !pair.is_empty() && split(pair, b'=').is_none_or(|(own, _)| own != name.as_bytes());
-    let lines: Vec<Vec<u8>> = fields
-        .get_all(Known::Cookie)
-        .map(|line| {
-            let pairs = line.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
-            pairs.filter(is_other).collect::<Vec<_>>().join(&b"; "[..])
-        })
-        .collect();
-    fields.remove(Known::Cookie);
-    for line in lines.iter().filter(|line| !line.is_empty()) {
-        // What is left of a valid value is valid.
-        let _ = fields.append(Known::Cookie, line);
-    }
-}
+use torana_http::RequestHead;
 
 /// The values of a query parameter, decoded (`+` is a space), in order.
 pub(crate) fn parameters<'q>(query: &'q [u8], name: &'q str) -> impl Iterator<Item = Cow<'q, [u8]>> {
@@ -97,19 +64,6 @@ mod tests {
         let mut request = RequestHead::default();
         assert!(request.set_query(Some(query.as_bytes())));
         request
-    }
-
-    #[test]
-    fn a_cookie_is_found_among_others_and_taken_out_alone() {
-        let mut fields = Fields::default();
-        fields.append("Cookie", b"a=1; session=\"x.y\";b=2").unwrap();
-        fields.append("cookie", b"session=z").unwrap();
-        assert_eq!(cookies(&fields, "session").collect::<Vec<_>>(), [&b"x.y"[..], b"z"]);
-        assert_eq!(cookies(&fields, "Session").count(), 0);
-        remove_cookie(&mut fields, "session");
-        assert_eq!(fields.get_all("Cookie").collect::<Vec<_>>(), [b"a=1; b=2"]);
-        remove_cookie(&mut fields, "none");
-        assert_eq!(fields.get_str("Cookie"), Some("a=1; b=2"));
     }
 
     #[test]

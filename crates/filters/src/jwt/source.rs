@@ -2,10 +2,10 @@
 //! different ones, so it is refused; the same token twice is fine.
 
 use super::invalid::Invalid;
-use crate::authentication::locations::{cookies, parameters, remove_cookie, remove_parameter, split};
+use crate::authentication::locations::{parameters, remove_parameter, split};
 use std::borrow::Cow;
 use torana_config::written::TokenSourcesConfig;
-use torana_http::{Known, RequestHead};
+use torana_http::{Known, RequestHead, cookie};
 
 /// Where it was found: everywhere that it is looked for, it is taken out again if at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(crate) fn find<'r>(
         }
     }
     for name in &from.cookies {
-        cookies(&request.fields, name).try_for_each(|value| note(Cow::Borrowed(value)))?;
+        cookie::values(&request.fields, name.as_bytes()).try_for_each(|value| note(Cow::Borrowed(value)))?;
     }
     for name in &from.query {
         parameters(request.query().unwrap_or_default(), name).try_for_each(&mut note)?;
@@ -63,7 +63,7 @@ pub(crate) fn remove(request: &mut RequestHead, from: &TokenSourcesConfig, _: Fo
         }
     }
     for name in &from.cookies {
-        remove_cookie(&mut request.fields, name);
+        cookie::remove(&mut request.fields, |own| own == name.as_bytes());
     }
     for name in &from.query {
         remove_parameter(request, name);

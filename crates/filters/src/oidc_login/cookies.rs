@@ -3,8 +3,8 @@
 //! The first piece says how many there are, so that pieces of an earlier, longer value are never joined to a
 //! shorter one. A name that stands twice is believed in neither value.
 
-use crate::authentication::locations::{cookies, split};
-use torana_http::{Fields, Known};
+use crate::authentication::locations::split;
+use torana_http::{Fields, cookie};
 
 /// Characters in one cookie: with name and attributes below the 4096 bytes that browsers keep.
 const PIECE: usize = 3800;
@@ -13,13 +13,15 @@ const PIECES: usize = 6;
 
 /// A cookie of the gateway, by its name, and how it is set.
 #[derive(Clone, Debug)]
-pub(super) struct Cookie {
+pub struct SealedCookie {
     name: String,
     secure: bool,
 }
 
-impl Cookie {
-    pub(super) fn new(name: &str, secure: bool) -> Self {
+impl SealedCookie {
+    /// Of this name; `secure` cookies come by TLS alone.
+    #[must_use]
+    pub fn new(name: &str, secure: bool) -> Self {
         Self { name: name.to_owned(), secure }
     }
 
@@ -33,7 +35,8 @@ impl Cookie {
     }
 
     /// The whole value; nothing where there is none, or a piece is missing or stands twice.
-    pub(super) fn read(&self, fields: &Fields) -> Option<Vec<u8>> {
+    #[must_use]
+    pub fn read(&self, fields: &Fields) -> Option<Vec<u8>> {
         let first = once(fields, &self.name)?;
         let (count, first) = split(first, b'.')?;
         let count: usize = std::str::from_utf8(count).ok()?.parse().ok().filter(|count| *count <= PIECES)?;
@@ -46,12 +49,13 @@ impl Cookie {
 
     /// Whether anything of it came along.
     pub(super) fn is_there(&self, fields: &Fields) -> bool {
-        cookies(fields, &self.name).next().is_some()
+        cookie::values(fields, self.name.as_bytes()).next().is_some()
     }
 
     /// The values of `Set-Cookie` that keep a value for so many seconds, and take away what is left of a
     /// longer one in the request; nothing where the value is too long.
-    pub(super) fn write(&self, value: &str, seconds: u64, fields: &Fields) -> Option<Vec<String>> {
+    #[must_use]
+    pub fn write(&self, value: &str, seconds: u64, fields: &Fields) -> Option<Vec<String>> {
         let count = value.len().div_ceil(PIECE).max(1);
         if count > PIECES {
             return None;
@@ -74,7 +78,8 @@ impl Cookie {
     }
 
     fn cleared<'c>(&'c self, fields: &'c Fields, from: usize) -> impl Iterator<Item = String> + 'c {
-        let there = move |number: &usize| cookies(fields, &self.piece(*number)).next().is_some();
+        let there =
+            move |number: &usize| cookie::values(fields, self.piece(*number).as_bytes()).next().is_some();
         (from..PIECES).filter(there).map(|number| self.line(number, "", 0))
     }
 
@@ -89,47 +94,31 @@ impl Cookie {
 }
 
 fn once<'f>(fields: &'f Fields, name: &'f str) -> Option<&'f [u8]> {
-    let mut values = cookies(fields, name);
+    let mut values = cookie::values(fields, name.as_bytes());
     let value = values.next()?;
     values.next().is_none().then_some(value)
 }
 
 /// What follows `prefix.` in the names of cookies, in the order of the request.
 pub(super) fn names_after(fields: &Fields, prefix: &str) -> Vec<String> {
-    let pairs = fields.get_all(Known::Cookie).flat_map(|line| line.split(|byte| *byte == b';'));
-    let names = pairs.filter_map(|pair| std::str::from_utf8(split(pair.trim_ascii(), b'=')?.0).ok());
+    let names = cookie::names(fields).filter_map(|name| std::str::from_utf8(name).ok());
     names.filter_map(|name| name.strip_prefix(prefix)?.strip_prefix('.').map(str::to_owned)).collect()
 }
 
 /// Takes a cookie of the gateway and all that belongs to it (`NAME` and `NAME.…`) out of a request: no service
 /// may see it. The others stay as they were written.
 pub fn strip_login_cookies(fields: &mut Fields, name: &str) {
-    let own = |pair: &[u8]| {
-        let cookie = split(pair, b'=').map_or(pair, |(cookie, _)| cookie);
-        cookie
-            .strip_prefix(name.as_bytes())
-            .is_some_and(|rest| rest.is_empty() || rest.first() == Some(&b'.'))
+    let own = |cookie: &[u8]| {
+        let rest = cookie.strip_prefix(name.as_bytes());
+        rest.is_some_and(|rest| rest.is_empty() || rest.first() == Some(&b'.'))
     };
-    let pairs = |line: &'_ [u8]| -> Vec<Vec<u8>> {
-        line.split(|byte| *byte == b';').map(|pair| pair.trim_ascii().to_vec()).collect()
-    };
-    let lines: Vec<_> = fields.get_all(Known::Cookie).map(pairs).collect();
-    if !lines.iter().flatten().any(|pair| own(pair)) {
-        return;
-    }
-    fields.remove(Known::Cookie);
-    for line in lines {
-        let kept: Vec<_> = line.into_iter().filter(|pair| !pair.is_empty() && !own(pair)).collect();
-        if !kept.is_empty() {
-            // What is left of a valid value is valid.
-            let _ = fields.append(Known::Cookie, &kept.join(&b"; "[..]));
-        }
-    }
+    cookie::remove(fields, own);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use torana_http::Known;
 
     fn request(lines: &[&str]) -> Fields {
         let mut fields = Fields::default();
@@ -145,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_long_value_comes_in_pieces_that_browsers_keep() {
-        let cookie = Cookie::new("__Host-s", true);
+        let cookie = SealedCookie::new("__Host-s", true);
         for length in [0, 1, PIECE, PIECE + 1, 3 * PIECE, PIECES * PIECE] {
             let value = "x".repeat(length);
             let set = cookie.write(&value, 60, &Fields::default()).unwrap();
@@ -158,7 +147,7 @@ mod tests {
 
     #[test]
     fn pieces_of_a_longer_value_are_taken_away_and_never_joined() {
-        let cookie = Cookie::new("s", false);
+        let cookie = SealedCookie::new("s", false);
         let long = cookie.write(&"x".repeat(2 * PIECE + 1), 60, &Fields::default()).unwrap();
         let before = request(&[&kept(&long)]);
         let short = cookie.write("y", 60, &before).unwrap();
@@ -170,7 +159,7 @@ mod tests {
 
     #[test]
     fn what_is_not_whole_or_stands_twice_is_nothing() {
-        let cookie = Cookie::new("s", false);
+        let cookie = SealedCookie::new("s", false);
         for line in ["", "s", "s=", "s=y", "s=2.y", "s=7.y", "s=x.y", "s=1.y; s=1.z", "s=2.y; s.1=a; s.1=b"] {
             assert_eq!(cookie.read(&request(&[line])), None, "{line}");
         }

@@ -89,7 +89,7 @@ impl OidcLoginFilter {
     }
 
     /// The line that has the browser keep a login; nothing where it does not fit one cookie.
-    fn login_line(&self, cookie: &cookies::Cookie, login: &Login) -> Result<Option<String>, Fault> {
+    fn login_line(&self, cookie: &cookies::SealedCookie, login: &Login) -> Result<Option<String>, Fault> {
         let sealed = self.seal(cookie.name(), login)?;
         let seconds = self.plan.login_timeout.as_duration().as_secs();
         let lines = cookie.write(&sealed, seconds, &torana_http::Fields::default()).unwrap_or_default();
@@ -273,7 +273,7 @@ impl OidcLoginFilter {
         Ok(Response { head, body: bytes::Bytes::new() })
     }
 
-    fn login_cookie(&self, state: &str) -> cookies::Cookie {
+    fn login_cookie(&self, state: &str) -> cookies::SealedCookie {
         self.logins.sub(state)
     }
 

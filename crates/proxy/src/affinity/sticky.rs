@@ -9,7 +9,7 @@ use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::sync::Arc;
-use torana_http::Fields;
+use torana_http::{Fields, cookie};
 use torana_types::Secret;
 
 /// How clients of a service stay with their endpoints.
@@ -31,7 +31,7 @@ impl Sticky {
 
     /// The identity of the endpoint that the client has had, if its cookie is ours.
     pub(crate) fn read(&self, fields: &Fields) -> Option<u64> {
-        let value = super::cookie(fields, self.cookie.as_bytes())?;
+        let value = cookie::values(fields, self.cookie.as_bytes()).next()?;
         let bytes = URL_SAFE_NO_PAD.decode(value).ok()?;
         let (identity, signature) = bytes.split_first_chunk::<8>()?;
         verify_slices_are_equal(self.sign(identity).as_ref(), signature).ok()?;

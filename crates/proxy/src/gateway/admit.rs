@@ -9,10 +9,10 @@ use crate::request_id::RequestId;
 use std::sync::Arc;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, OnRequest, Outside, Response, Verdict};
-use torana_filters::{Filter, preflight_method};
+use torana_filters::{Filter, METHOD_OVERRIDES, preflight_method};
 use torana_http::h1::{BodyFraming, HOP_BY_HOP, remove_named};
 use torana_http::{Known, RequestHead};
-use torana_route::{Outcome, normalize, without_parameters};
+use torana_route::{Outcome, RequestView, looser, normalize, without_parameters};
 use torana_transport::{ConnectionInfo, RequestBody};
 
 /// The longest identifier that is taken over from a client.
@@ -101,8 +101,49 @@ pub(crate) fn find(pipeline: &Pipeline, request: &RequestHead) -> Result<Outcome
             let detail = "without the parameters of its segments it is the path of another route";
             return Err(Fault::new(Reason::InvalidPath).because(detail));
         }
+        check_other_readings(pipeline, request, &view.with_path(&plain), &found)?;
+    } else {
+        check_other_readings(pipeline, request, &view, &found)?;
     }
     Ok(found)
+}
+
+/// What a route takes that asks nobody who calls must not be, for a service that is less strict, what another
+/// route takes that does: `/admin/`, `/ADMIN` or `/x%2Fadmin` beside `/admin`, or another method by
+/// `X-HTTP-Method-Override`. A route that is written for just this path is meant for it.
+fn check_other_readings(
+    pipeline: &Pipeline,
+    request: &RequestHead,
+    view: &View<'_>,
+    found: &Outcome,
+) -> Result<(), Fault> {
+    let Outcome::Matched { route } = found else { return Ok(()) };
+    let Some(route) = pipeline.routes.get(*route).filter(|route| pipeline.guarded && !route.guarded) else {
+        return Ok(());
+    };
+    let is_guarded = |view: &View<'_>| match find_view(pipeline, request, view) {
+        Outcome::Matched { route } => pipeline.routes.get(route).is_some_and(|route| route.guarded),
+        _ => false,
+    };
+    for value in METHOD_OVERRIDES.iter().flat_map(|name| request.fields.get_all(*name)) {
+        let method = value.trim_ascii().to_ascii_uppercase();
+        if is_guarded(&view.with_method(&method)) {
+            let detail = "by the method that a field asks for instead it is for a route that asks who calls";
+            let fault = Fault::new(Reason::CredentialsMissing).because(detail);
+            return Err(fault.with_field("WWW-Authenticate", "Bearer".into()));
+        }
+    }
+    if route.exact {
+        return Ok(());
+    }
+    for path in looser(view.path(), pipeline.guards_slashes) {
+        if is_guarded(&view.with_path(&path)) {
+            let detail =
+                "a service that ignores case or a last slash reads the path of a route that asks who calls";
+            return Err(Fault::new(Reason::InvalidPath).because(detail));
+        }
+    }
+    Ok(())
 }
 
 fn find_view(pipeline: &Pipeline, request: &RequestHead, view: &View<'_>) -> Outcome {

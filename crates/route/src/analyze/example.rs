@@ -5,7 +5,7 @@ use crate::spec::RouteSpec;
 
 /// A request that each of the routes matches. They share a host pattern and the path's shape. `None` when
 /// none can be made up, as for some regular expressions.
-pub(super) fn of(specs: &[&RouteSpec]) -> Option<ExampleRequest> {
+pub(crate) fn of(specs: &[&RouteSpec]) -> Option<ExampleRequest> {
     let first = specs.first()?;
     let shared = |host: &&crate::HostPattern| specs.iter().all(|spec| spec.hosts.contains(host));
     let mut example = ExampleRequest {

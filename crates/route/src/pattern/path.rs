@@ -153,6 +153,12 @@ impl PathPattern {
         }))
     }
 
+    /// Whether it matches one path only.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        self.kinds().all(|kind| matches!(kind, SegmentKind::Literal | SegmentKind::End))
+    }
+
     /// Whether a normalised path matches. The plain definition, independent of the tree.
     #[must_use]
     pub fn matches(&self, path: &[u8]) -> bool {

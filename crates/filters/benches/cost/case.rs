@@ -1,0 +1,159 @@
+//! A filter as people write it, and the requests that meet it.
+
+use std::sync::Arc;
+use torana_config::Resolver;
+use torana_filter::{Exchange, Identity, Moment};
+use torana_filters::{
+    AccessFilter, AclFilter, AllowIfFilter, AuthenticationFilter, BasicAuthFilter, BotDetectionFilter,
+    CorsFilter, CsrfFilter, Filter, HmacAuthFilter, IpRestrictionFilter, JwtFilter, KeyAuthFilter, Method,
+    MtlsAuthFilter, Place, RemoteKeys, RequestSizeFilter, RequiredHeadersFilter, RolesFilter,
+    SecurityHeadersFilter, SigV4Filter,
+};
+use torana_http::h1::{HeadLimits, parse_request};
+use torana_plan::{AuthenticationPlan, Plan, PolicyPlan, load};
+
+/// The second at which everything happens, since 1970-01-01 UTC.
+pub const NOW: u64 = 1_800_000_000;
+
+/// A name, and what makes the case once it is wanted.
+pub type Named = (&'static str, Box<dyn Fn() -> Case>);
+
+pub struct Case {
+    pub name: String,
+    /// The most that it may add, in nanoseconds.
+    pub bar: Option<u64>,
+    pub plan: Plan,
+    /// Whether each round meets a filter that remembers nobody.
+    pub forgetful: bool,
+    /// Whether it is the response that counts.
+    pub on_response: bool,
+    /// The heads of requests, one after the other.
+    pub heads: Box<dyn Fn(usize) -> String>,
+    /// What else is known of a request.
+    pub known: Box<dyn Fn(&mut Exchange)>,
+}
+
+impl Case {
+    /// A policy on a route without anything else.
+    pub fn new(name: &str, policies: &str) -> Self {
+        Self::from(name, &format!("policies: {{ {policies} }}\n"), &torana_config::FixedResolver::default())
+    }
+
+    /// A file without its routes.
+    pub fn from(name: &str, text: &str, resolver: &dyn Resolver) -> Self {
+        let text = format!("{text}routes: [{{ path: \"/*\", respond: {{ status: 204 }} }}]\n");
+        let loaded = load("cost.yaml", &text, resolver);
+        let plan = loaded.plan.unwrap_or_else(|| panic!("{name}: {:?}", loaded.findings));
+        Self {
+            name: name.to_owned(),
+            bar: None,
+            plan,
+            forgetful: false,
+            on_response: false,
+            heads: Box::new(|_| head("")),
+            known: Box::new(|_| {}),
+        }
+    }
+
+    pub fn bar(mut self, nanoseconds: u64) -> Self {
+        self.bar = Some(nanoseconds);
+        self
+    }
+
+    /// Lines that every request has besides the usual ones.
+    pub fn lines(self, lines: &str) -> Self {
+        let whole = head(lines);
+        self.heads(move |_| whole.clone())
+    }
+
+    pub fn heads(mut self, heads: impl Fn(usize) -> String + 'static) -> Self {
+        self.heads = Box::new(heads);
+        self
+    }
+
+    pub fn known(mut self, known: impl Fn(&mut Exchange) + 'static) -> Self {
+        self.known = Box::new(known);
+        self
+    }
+
+    pub fn caller(self, identity: Identity) -> Self {
+        let identity = Arc::new(identity);
+        self.known(move |exchange| exchange.identity = Some(Arc::clone(&identity)))
+    }
+
+    /// Forgets who called after each round.
+    pub fn forgetful(mut self) -> Self {
+        self.forgetful = true;
+        self
+    }
+
+    pub fn on_response(mut self) -> Self {
+        self.on_response = true;
+        self
+    }
+
+    /// Brings a request before the filter.
+    pub fn receive(&self, number: usize, exchange: &mut Exchange) {
+        exchange.clear();
+        let head = (self.heads)(number);
+        parse_request(head.as_bytes(), 0, &HeadLimits::default(), &mut exchange.request).unwrap().unwrap();
+        exchange.moment = Moment { unix_seconds: NOW, ..Moment::default() };
+        exchange.client_address = "10.1.2.3".parse().unwrap();
+        (self.known)(exchange);
+    }
+
+    /// The filter under measurement: the last one of the route that is of a kind that is measured.
+    pub fn filter(&self) -> Filter {
+        let policies = self.plan.routes[0].policies.iter().map(|planned| &planned.policy);
+        let filters: Vec<Filter> = policies.map(filter).collect();
+        let is_access = |filter: &&Filter| !matches!(filter, Filter::Access(_));
+        filters.iter().rfind(is_access).or(filters.last()).cloned().expect("a policy")
+    }
+}
+
+/// A head such as programs send, with these lines in it.
+pub fn head(lines: &str) -> String {
+    request("GET /api/orders/17?page=2", lines)
+}
+
+pub fn request(line: &str, lines: &str) -> String {
+    let lines: String = lines.lines().map(|line| format!("{line}\r\n")).collect();
+    format!(
+        "{line} HTTP/1.1\r\nHost: api.example.com\r\nUser-Agent: orders/3.1 (linux)\r\nAccept: application/json\r\nAccept-Encoding: gzip\r\n{lines}\r\n"
+    )
+}
+
+fn filter(policy: &PolicyPlan) -> Filter {
+    match policy {
+        PolicyPlan::Authentication(plan) => {
+            let place = Place { all: true, last: true, anonymous: None, preflight: true };
+            Filter::Authentication(AuthenticationFilter::new(Arc::new(method(plan)), place, None))
+        }
+        PolicyPlan::Roles(plan) => Filter::Roles(RolesFilter::prepare(plan)),
+        PolicyPlan::Acl(plan) => Filter::Acl(AclFilter::prepare(plan)),
+        PolicyPlan::AllowIf(plan) => Filter::AllowIf(AllowIfFilter::prepare(plan)),
+        PolicyPlan::SecurityHeaders(plan) => Filter::SecurityHeaders(SecurityHeadersFilter::prepare(plan)),
+        PolicyPlan::Cors(plan) => Filter::Cors(CorsFilter::prepare(plan)),
+        PolicyPlan::IpRestriction(plan) => Filter::IpRestriction(IpRestrictionFilter::prepare(plan)),
+        PolicyPlan::RequestSize(plan) => Filter::RequestSize(RequestSizeFilter::prepare(plan)),
+        PolicyPlan::RequiredHeaders(plan) => Filter::RequiredHeaders(RequiredHeadersFilter::prepare(plan)),
+        PolicyPlan::BotDetection(plan) => Filter::BotDetection(BotDetectionFilter::prepare(plan)),
+        PolicyPlan::Csrf(plan) => Filter::Csrf(CsrfFilter::prepare(plan)),
+        PolicyPlan::Access => Filter::Access(AccessFilter),
+        PolicyPlan::RateLimit(_) => panic!("limits have a bench of their own"),
+    }
+}
+
+fn method(plan: &AuthenticationPlan) -> Method {
+    match plan {
+        AuthenticationPlan::KeyAuth(plan) => Method::KeyAuth(KeyAuthFilter::prepare(plan)),
+        AuthenticationPlan::BasicAuth(plan) => Method::BasicAuth(BasicAuthFilter::prepare(plan)),
+        AuthenticationPlan::HmacAuth(plan) => Method::HmacAuth(HmacAuthFilter::prepare(plan)),
+        AuthenticationPlan::SigV4(plan) => Method::SigV4(SigV4Filter::prepare(plan)),
+        AuthenticationPlan::MtlsAuth(plan) => Method::MtlsAuth(MtlsAuthFilter::prepare(plan)),
+        AuthenticationPlan::Jwt(plan) => {
+            Method::Jwt(JwtFilter::prepare(plan, |plan| Arc::new(RemoteKeys::new(plan))))
+        }
+        other => panic!("{other:?} asks another service"),
+    }
+}

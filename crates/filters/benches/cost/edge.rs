@@ -1,0 +1,61 @@
+//! What guards the edge.
+
+use crate::case::{Case, Named, request};
+
+fn case(name: &'static str, policy: &'static str, lines: &'static str) -> Named {
+    (name, Box::new(move || Case::new(name, policy).lines(lines)))
+}
+
+pub fn cases() -> impl Iterator<Item = Named> {
+    let cors =
+        "cors: { origins: [\"https://app.example.com\", \"https://*.dev.example.com\"], credentials: true }";
+    let origin = "Origin: https://app.example.com";
+    let networks: Named = (
+        "ip_restriction, 10,000 networks",
+        Box::new(|| {
+            let networks: Vec<String> = (0..10_000_u32)
+                .map(|number| {
+                    let bits = number.wrapping_mul(2_654_435_761);
+                    format!("\"{}.{}.{}.0/24\"", 11 + bits % 200, bits >> 8 & 255, bits >> 16 & 255)
+                })
+                .collect();
+            Case::new(
+                "ip_restriction, 10,000 networks",
+                &format!("ip_restriction: {{ deny: [{}] }}", networks.join(", ")),
+            )
+        }),
+    );
+    let size: Named = (
+        "request_size",
+        Box::new(|| {
+            Case::new("request_size", "request_size: 1MiB")
+                .heads(|_| request("POST /api/orders", "Content-Length: 1000"))
+        }),
+    );
+    let back = |(name, case): Named| -> Named { (name, Box::new(move || case().on_response())) };
+    [
+        case("cors, request", cors, origin),
+        back(case("cors, response", cors, origin)),
+        (
+            "csrf",
+            Box::new(|| {
+                Case::new("csrf", "csrf: on").heads(|_| {
+                    request(
+                        "POST /api/orders",
+                        "Sec-Fetch-Site: same-origin\nOrigin: https://api.example.com\nCookie: a=b",
+                    )
+                })
+            }),
+        ),
+        networks,
+        size,
+        case(
+            "required_headers",
+            "required_headers: { X-Tenant: { regex: \"[a-z]{2,20}\" } }",
+            "X-Tenant: blue",
+        ),
+        case("bot_detection", "bot_detection: on", ""),
+        back(case("security_headers, response", "security_headers: on", "")),
+    ]
+    .into_iter()
+}

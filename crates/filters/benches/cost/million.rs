@@ -1,0 +1,69 @@
+//! A million consumers with a key each, from a file as people write it; callers come in no order.
+
+use crate::case::{Case, head};
+use std::time::Instant;
+use torana_config::{ResolveError, Resolver, parse};
+
+pub const NAME: &str = "key_auth, 1,000,000 consumers in no order";
+
+/// A file of consumers, and nothing else.
+struct File(String);
+
+impl Resolver for File {
+    fn environment(&self, _: &str) -> Result<String, ResolveError> {
+        Err(ResolveError::Missing)
+    }
+
+    fn file(&self, _: &str) -> Result<String, ResolveError> {
+        Ok(self.0.clone())
+    }
+}
+
+/// Of any number another one; each once in 2^32.
+fn scattered(number: u32) -> u32 {
+    let mut bits = number.wrapping_mul(2_654_435_761);
+    bits ^= bits >> 15;
+    bits = bits.wrapping_mul(0x85eb_ca6b);
+    bits ^ bits >> 13
+}
+
+fn key(number: u32) -> String {
+    format!("{:08x}{:08x}{number:08x}", scattered(number), scattered(!number))
+}
+
+/// Bytes of memory that the process holds.
+pub fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0) * 1024
+}
+
+pub fn case(consumers: u32) -> (Case, String) {
+    let lines: String = (0..consumers)
+        .map(|number| {
+            format!(
+                "{{\"id\":\"00000000-0000-4000-8000-{number:012x}\",\"username\":\"user-{number}\",\"groups\":[\"gold\"],\"keys\":[\"{}\"]}}\n",
+                key(number)
+            )
+        })
+        .collect();
+    let file = File(lines);
+    let text = "consumers: { files: [consumers.jsonl] }\npolicies: { key_auth: { headers: [apikey] } }\n";
+    let before = resident();
+    let case = Case::from(NAME, text, &file);
+    let each = resident().saturating_sub(before) / u64::from(consumers);
+    let document = parse("cost.yaml", &format!("{text}routes: [{{ respond: {{ status: 204 }} }}]\n"), &file);
+    let start = Instant::now();
+    let anew = torana_plan::consumers(&document.document.unwrap(), &file).unwrap();
+    let told = format!(
+        "{} consumers: {each} bytes of memory each, read anew in {} ms",
+        anew.len(),
+        start.elapsed().as_millis()
+    );
+    let case = case.heads(move |number| {
+        // Every one once before one comes again.
+        let caller = u32::try_from(number as u64 * 7_368_787 % u64::from(consumers)).unwrap();
+        head(&format!("apikey: {}", key(caller)))
+    });
+    (case, told)
+}

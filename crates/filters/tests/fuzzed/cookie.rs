@@ -1,0 +1,81 @@
+//! Cookies: nothing panics; what is taken out is gone and nothing else is; what was kept in pieces comes back whole,
+//! whatever stands beside it; what was not sealed here does not open.
+
+use torana_credential::sealed::Sealer;
+use torana_filters::{SealedCookie, strip_login_cookies};
+use torana_http::{Fields, Known, cookie};
+
+const NAME: &str = "__Host-s";
+
+/// Any bytes: the lines of `Cookie`.
+pub fn check(input: &[u8]) {
+    let mut fields = Fields::default();
+    for line in input.split(|byte| *byte == b'\n').take(16) {
+        // What no parser lets through is no field.
+        let _ = fields.append(Known::Cookie, line);
+    }
+    let sealer = Sealer::new([&b"a secret that no fuzzer knows"[..]]);
+    let kept = SealedCookie::new(NAME, true);
+    if let Some(whole) = kept.read(&fields) {
+        assert_eq!(sealer.open(b"session", &whole), None);
+    }
+    taken_out(&fields);
+    kept_whole(&fields, &kept, &sealer, input);
+}
+
+fn lines(fields: &Fields) -> Vec<Vec<u8>> {
+    fields.get_all(Known::Cookie).map(<[u8]>::to_vec).collect()
+}
+
+fn taken_out(fields: &Fields) {
+    let owned = |fields: &Fields| -> Vec<Vec<u8>> { cookie::names(fields).map(<[u8]>::to_vec).collect() };
+    for gone in owned(fields).iter().take(4) {
+        let mut left = copy(fields);
+        cookie::remove(&mut left, |name| name == gone.as_slice());
+        assert_eq!(cookie::values(&left, gone).count(), 0);
+        let others: Vec<Vec<u8>> = owned(fields).into_iter().filter(|name| name != gone).collect();
+        assert_eq!(owned(&left), others);
+        for other in &others {
+            let values = |fields: &Fields| -> Vec<Vec<u8>> {
+                cookie::values(fields, other).map(<[u8]>::to_vec).collect()
+            };
+            assert_eq!(values(&left), values(fields));
+        }
+    }
+    let mut left = copy(fields);
+    strip_login_cookies(&mut left, NAME);
+    let own = |name: &[u8]| name == NAME.as_bytes() || name.starts_with(b"__Host-s.");
+    assert!(!cookie::names(&left).any(own));
+    let once = lines(&left);
+    strip_login_cookies(&mut left, NAME);
+    assert_eq!(lines(&left), once);
+}
+
+/// A session that is set anew is read back, beside what the browser has already.
+fn kept_whole(fields: &Fields, kept: &SealedCookie, sealer: &Sealer, text: &[u8]) {
+    let sealed = sealer.seal(b"session", text).expect("the system has randomness");
+    let Some(set) = kept.write(&sealed, 60, fields) else { return };
+    let mut after = copy(fields);
+    strip_login_cookies(&mut after, NAME);
+    for line in &set {
+        assert!(line.len() < 4096 && line.ends_with("; HttpOnly; SameSite=Lax; Secure"));
+        if !line.contains("; Max-Age=0;") {
+            let pair = line.split(';').next().unwrap_or_default();
+            assert!(after.append(Known::Cookie, pair.as_bytes()).is_ok());
+        }
+    }
+    let whole = kept.read(&after).expect("every piece is there");
+    assert_eq!(sealer.open(b"session", &whole).as_deref(), Some(text));
+    assert_eq!(sealer.open(b"login", &whole), None);
+    let mut changed = whole;
+    if let Some(last) = changed.last_mut() {
+        *last = if *last == b'A' { b'B' } else { b'A' };
+    }
+    assert_ne!(sealer.open(b"session", &changed).as_deref(), Some(text));
+}
+
+fn copy(fields: &Fields) -> Fields {
+    let mut copied = Fields::default();
+    copied.extend(fields);
+    copied
+}

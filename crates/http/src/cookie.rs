@@ -1,0 +1,86 @@
+//! Cookies of a request (RFC 6265 section 4.2.1), read and taken out without an allocation where there is nothing
+//! to take out. Names are compared byte by byte.
+
+use crate::{Fields, Known};
+
+/// The values of a cookie, in order. Double quotes around a value are taken off.
+pub fn values<'f>(fields: &'f Fields, name: &'f [u8]) -> impl Iterator<Item = &'f [u8]> {
+    pairs(fields).filter_map(move |pair| {
+        let value = pair.strip_prefix(name)?.strip_prefix(b"=")?;
+        Some(unquoted(value))
+    })
+}
+
+/// The names of all cookies, in order.
+pub fn names(fields: &Fields) -> impl Iterator<Item = &[u8]> {
+    pairs(fields).map(name)
+}
+
+/// Takes out the cookies whose name `goes` is true of; the others stay as they were written.
+pub fn remove(fields: &mut Fields, goes: impl Fn(&[u8]) -> bool) {
+    if !names(fields).any(&goes) {
+        return;
+    }
+    let kept = |line: &[u8]| -> Vec<u8> {
+        let stay = split(line).filter(|pair| !goes(name(pair)));
+        stay.collect::<Vec<_>>().join(&b"; "[..])
+    };
+    let lines: Vec<Vec<u8>> = fields.get_all(Known::Cookie).map(kept).collect();
+    fields.remove(Known::Cookie);
+    for line in lines.iter().filter(|line| !line.is_empty()) {
+        // What is left of a valid value is valid.
+        let _ = fields.append(Known::Cookie, line);
+    }
+}
+
+fn pairs(fields: &Fields) -> impl Iterator<Item = &[u8]> {
+    fields.get_all(Known::Cookie).flat_map(split)
+}
+
+fn split(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(|byte| *byte == b';').map(<[u8]>::trim_ascii).filter(|pair| !pair.is_empty())
+}
+
+fn name(pair: &[u8]) -> &[u8] {
+    let end = memchr::memchr(b'=', pair).unwrap_or(pair.len());
+    pair.get(..end).unwrap_or(pair)
+}
+
+fn unquoted(value: &[u8]) -> &[u8] {
+    value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(lines: &[&str]) -> Fields {
+        let mut fields = Fields::default();
+        lines.iter().for_each(|line| fields.append(Known::Cookie, line.as_bytes()).unwrap());
+        fields
+    }
+
+    #[test]
+    fn a_cookie_is_found_among_others_and_taken_out_alone() {
+        let mut fields = request(&["a=1; session=\"x.y\";b=2", "session=z"]);
+        assert_eq!(values(&fields, b"session").collect::<Vec<_>>(), [&b"x.y"[..], b"z"]);
+        assert_eq!(values(&fields, b"Session").count(), 0);
+        assert_eq!(names(&fields).collect::<Vec<_>>(), [&b"a"[..], b"session", b"b", b"session"]);
+        remove(&mut fields, |name| name == b"session");
+        assert_eq!(fields.get_all("Cookie").collect::<Vec<_>>(), [b"a=1; b=2"]);
+        remove(&mut fields, |name| name == b"none");
+        assert_eq!(fields.get_str("Cookie"), Some("a=1; b=2"));
+    }
+
+    #[test]
+    fn odd_pairs_are_read_as_they_stand() {
+        let mut fields = request(&[";; a ;=b; c=; d==\"e\"; f=\"", " ; "]);
+        assert_eq!(names(&fields).collect::<Vec<_>>(), [&b"a"[..], b"", b"c", b"d", b"f"]);
+        assert_eq!(values(&fields, b"a").count(), 0);
+        for (name, value) in [(&b""[..], &b"b"[..]), (b"c", b""), (b"d", b"=\"e\""), (b"f", b"\"")] {
+            assert_eq!(values(&fields, name).collect::<Vec<_>>(), [value]);
+        }
+        remove(&mut fields, |name| name == b"a");
+        assert_eq!(fields.get_all("Cookie").collect::<Vec<_>>(), [&b"=b; c=; d==\"e\"; f=\""[..]]);
+    }
+}

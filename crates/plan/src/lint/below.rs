@@ -1,0 +1,49 @@
+//! A route that asks who calls and takes one path only, where what lies below that path is public: people who come
+//! from prefixes expect `/admin` to hold `/admin/users`.
+
+use torana_config::{Document, Finding, Path};
+use torana_route::{Outcome, Router, SegmentKind};
+
+use crate::plan::{Plan, RoutePlan};
+use crate::policy::PolicyPlan;
+
+fn is_guarded(route: &RoutePlan) -> bool {
+    route.protected || route.policies.iter().any(|planned| planned.policy == PolicyPlan::Access)
+}
+
+pub(super) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>) {
+    let ends = |route: &&RoutePlan| {
+        let path = &route.matching.path;
+        is_guarded(route) && path.kinds().last() == Some(SegmentKind::End) && !path.as_str().ends_with('/')
+    };
+    let mut guarded = plan.routes.iter().filter(ends).peekable();
+    if guarded.peek().is_none() || plan.routes.iter().all(is_guarded) {
+        return;
+    }
+    // Routes that cannot be told apart are a finding of their own.
+    let Ok(router) = Router::build(plan.routes.iter().map(|route| route.matching.clone()).collect()) else {
+        return;
+    };
+    let place =
+        |route: &RoutePlan| document.span_at(&Path::root().key("routes").index(route.index).key("path"));
+    for route in guarded {
+        let Some(mut below) = route.matching.example() else { continue };
+        below.path.push_str("/x");
+        let Outcome::Matched { route: other } = router.find(&below) else { continue };
+        let Some(other) = plan.routes.get(other).filter(|other| !is_guarded(other)) else { continue };
+        let message = format!(
+            "`{}` asks who calls, but what lies below it (`{}`) is public: `{}` takes it",
+            route.name, below.path, other.name
+        );
+        let help = format!(
+            "write the path as `{}/*` if what lies below it is to be protected too",
+            route.matching.path.as_str()
+        );
+        findings.push(
+            Finding::note("public-below", message)
+                .at(place(route))
+                .help(help)
+                .related("the public route", Some(place(other))),
+        );
+    }
+}

@@ -1,0 +1,133 @@
+//! A public route beside protected ones takes nothing that a service could read as one of theirs.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
+
+#[path = "support/guard.rs"]
+mod guard;
+#[path = "yaml.rs"]
+mod yaml;
+
+use torana_testkit::{Origin, Reply};
+use yaml::Running;
+
+/// The line of the request without its version, fields, and the status: 200 is public.
+const CASES: &[(&str, &str, u16)] = &[
+    ("GET /", "", 200),
+    ("GET /anything", "", 200),
+    ("GET /Anything/", "", 200),
+    ("GET /admin", "", 401),
+    ("GET //admin", "", 401),
+    ("GET /%61dmin", "", 401),
+    ("GET /./admin", "", 401),
+    ("GET /x/../admin", "", 401),
+    ("GET /admin?x=/", "", 401),
+    ("GET http://api.test/admin", "", 401),
+    ("GET /admin/", "", 400),
+    ("GET /admin//", "", 400),
+    ("GET /admin/.", "", 400),
+    ("GET /admin/x/..", "", 400),
+    ("GET /ADMIN", "", 400),
+    ("GET /aDmin/", "", 400),
+    ("GET /%41dmin", "", 400),
+    ("GET /admin;x", "", 400),
+    ("GET /admin;x/", "", 400),
+    ("GET /ADMIN;x", "", 400),
+    ("GET /;x/admin", "", 400),
+    ("GET /admin%3Bx", "", 400),
+    ("GET /admin%2F", "", 400),
+    ("GET /x%2F..%2Fadmin", "", 400),
+    ("GET /%2Fadmin", "", 400),
+    ("GET /admin%5C", "", 400),
+    ("GET http://api.test/Admin", "", 400),
+    // What lies below or beside is another thing; `check` tells of it.
+    ("GET /admin/x", "", 200),
+    ("GET /adminx", "", 200),
+    ("GET /admin.", "", 200),
+    // What is protected with a slash is protected without.
+    ("GET /panel/", "", 401),
+    ("GET /panel", "", 400),
+    ("GET /Panel", "", 400),
+    // Written with capitals.
+    ("GET /Reports/7", "", 401),
+    ("GET /Reports/7/", "", 400),
+    // Below a protected one all is protected, and what is written as public in it is meant so.
+    ("GET /api", "", 401),
+    ("GET /api/", "", 401),
+    ("GET /api/x", "", 401),
+    ("GET /API/x", "", 400),
+    ("GET /api/login", "", 200),
+    ("GET /api/login/", "", 401),
+    ("GET /api/LOGIN", "", 401),
+    ("GET /Status", "", 200),
+    ("GET /status", "", 401),
+    ("GET /STATUS", "", 400),
+    // Another method.
+    ("GET /things/7", "", 200),
+    ("POST /things/7", "", 200),
+    ("DELETE /things/7", "", 401),
+    ("POST /things/7", "X-HTTP-Method-Override: DELETE", 401),
+    ("POST /things/7", "x-method-override: delete", 401),
+    ("GET /things/7", "X-HTTP-Method:  Delete ", 401),
+    ("POST /things/7", "X-HTTP-Method-Override: PATCH\nX-HTTP-Method-Override: DELETE", 401),
+    ("POST /things/7", "X-HTTP-Method-Override: PATCH", 200),
+    ("POST /things/7", "X-HTTP-Method-Override: POST", 200),
+    ("POST /THINGS/7", "X-HTTP-Method-Override: DELETE", 200),
+    ("DELETE /things/7/", "", 400),
+    ("DELETE /Things/7", "", 400),
+];
+
+fn file(origin: &Origin, paths: &str) -> String {
+    let closed = "policies: { jwt: { secret: \"${env:KEY}\" } }";
+    format!(
+        "access_log: off
+limits: {{ failed_credentials: off }}
+{paths}services: {{ api: {{ endpoints: [{}] }} }}
+routes:
+- {{ path: /*, service: api }}
+- {{ path: /admin, service: api, {closed} }}
+- {{ path: /panel/, service: api, {closed} }}
+- {{ path: \"/Reports/{{id}}\", service: api, {closed} }}
+- {{ path: /api/*, service: api, {closed} }}
+- {{ path: /api/login, service: api, policies: {{ access: public }} }}
+- {{ path: /Status, service: api, policies: {{ access: public }} }}
+- {{ path: /status, service: api, {closed} }}
+- {{ path: /things/*, methods: [GET, POST], service: api, policies: {{ access: public }} }}
+- {{ path: \"/things/{{id}}\", methods: [DELETE], service: api, {closed} }}
+",
+        origin.url()
+    )
+    .replace("path: /*, service: api }", "path: /*, service: api, policies: { access: public } }")
+}
+
+#[test]
+fn other_spellings_of_protected_paths_are_not_public() {
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&file(&origin, ""));
+    let mut wrong = Vec::new();
+    for (line, fields, status) in CASES {
+        let got = guard::ask(&gateway, &format!("{line} HTTP/1.1\nHost: api.test\n{fields}")).status;
+        if got != *status {
+            wrong.push(format!("{line} {fields}: {got}, not {status}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(origin.count(), CASES.iter().filter(|(_, _, status)| *status == 200).count());
+}
+
+#[test]
+fn slashes_that_are_kept_encoded_hide_no_protected_path() {
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&file(&origin, "paths: { encoded_slashes: keep }\n"));
+    for (path, status) in [
+        ("/x%2Fy", 200),
+        ("/admin%2F", 400),
+        ("/%2Fadmin", 400),
+        ("/x/%2F/admin", 200),
+        ("/Reports%2F7", 400),
+        ("/API%5Cx", 400),
+        ("/api%2Fx", 400),
+        ("/api/a%2Fb", 401),
+    ] {
+        let got = guard::ask(&gateway, &format!("GET {path} HTTP/1.1\nHost: api.test")).status;
+        assert_eq!(got, status, "{path}");
+    }
+}
