@@ -30,7 +30,8 @@ pub(crate) fn build() -> Result<PathBuf> {
     let tool = merger()?;
     let (folder, host) = (Metadata::load()?.target_directory.join("guided"), host()?);
     let raw = folder.join("raw");
-    let counting = compile(&folder.join("counting"), &host, &format!("-Cprofile-generate={}", raw.display()))?;
+    let counting =
+        compile(&folder.join("counting"), &host, &format!("-Cprofile-generate={}", raw.display()))?;
     // A profile belongs to one build: named by its time, a newer build asks for a newer profile, and cargo, which
     // does not look into the file, for a newer binary.
     let built = counting.metadata()?.modified()?.duration_since(UNIX_EPOCH)?.as_secs();
@@ -75,7 +76,8 @@ fn merger() -> Result<PathBuf> {
     let own = output("rustc", &["--print", "target-libdir"])?;
     let own = Path::new(own.trim()).with_file_name("bin").join("llvm-profdata");
     let named = (OLDEST_TOOLS..NEWEST_TOOLS).rev().map(|version| format!("llvm-profdata-{version}").into());
-    let works = |tool: &PathBuf| Command::new(tool).arg("--version").output().is_ok_and(|it| it.status.success());
+    let works =
+        |tool: &PathBuf| Command::new(tool).arg("--version").output().is_ok_and(|it| it.status.success());
     std::iter::once(own).chain(named).find(works).with_context(|| {
         format!(
             "there is no llvm-profdata of version {OLDEST_TOOLS} or later: `scripts/bench-tools` installs one, \
@@ -91,6 +93,7 @@ fn host() -> Result<String> {
 }
 
 fn output(program: &str, arguments: &[&str]) -> Result<String> {
-    let output = Command::new(program).args(arguments).output().with_context(|| format!("starting {program}"))?;
+    let output =
+        Command::new(program).args(arguments).output().with_context(|| format!("starting {program}"))?;
     Ok(String::from_utf8(output.stdout)?)
 }

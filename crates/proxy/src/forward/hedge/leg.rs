@@ -7,7 +7,7 @@ use super::HedgeCounts;
 use crate::replay::{Content, NoBody};
 use crate::upstream::UpstreamEndpoint;
 use bytes::Bytes;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -27,6 +27,9 @@ pub(super) struct Means<'m, 'a, S, R> {
     pub(super) call: &'a Call<'a>,
     pub(super) deadline: Option<Instant>,
     pub(super) without_host: bool,
+    /// The number of the try whose interim responses the client gets: the first that had one. Those of several
+    /// would contradict each other.
+    pub(super) informer: Cell<Option<u32>>,
     /// The whole body.
     pub(super) content: Bytes,
     pub(super) exchange: RefCell<&'m mut Exchange>,
@@ -203,7 +206,11 @@ impl<'a, S: ResponseSink, R: Responder> Means<'_, 'a, S, R> {
             if !head.is_interim() {
                 return Ok(sent_whole);
             }
-            pass_on(head, &mut **self.response.borrow_mut());
+            let informer = self.informer.get().unwrap_or(attempt.number);
+            self.informer.set(Some(informer));
+            if informer == attempt.number {
+                pass_on(head, &mut **self.response.borrow_mut());
+            }
         }
     }
 }
