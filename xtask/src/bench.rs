@@ -68,6 +68,9 @@ impl Measured {
     }
 }
 
+/// A path of the routes that the cases with policies have.
+const ROUTED: &str = "/api/v1/group42/item420";
+
 /// Everything that runs during the comparison.
 struct Stage {
     proxies: Vec<Proxy>,
@@ -167,20 +170,42 @@ impl Stage {
             true => Examined::default(),
             false => Examined::start(cases, &around)?,
         };
-        Ok(Self { proxies, examined, token, _origin: origin, _folder: folder })
+        let stage = Self { proxies, examined, token, _origin: origin, _folder: folder };
+        stage.check_policies(cases)?;
+        Ok(stage)
     }
 
     fn load<'a>(&'a self, proxy: &Proxy, case: &'a Case, connections: u32, seconds: u32) -> Load<'a> {
         let policies = case.extras != Extras::None;
         Load {
             address: proxy.address(case),
-            path: if policies && proxy.peer == Peer::Torana { "/api/v1/group42/item420" } else { case.path },
+            path: if policies && proxy.peer.has_policies() { ROUTED } else { case.path },
             case,
-            // The others ask nobody for a token; it is sent to all so that all read the same request.
+            // It is sent to those too that ask for none, so that all read the same request.
             token: policies.then_some(self.token.as_str()),
             connections,
             seconds,
         }
+    }
+
+    /// What would be compared otherwise is a proxy that lets everybody through.
+    fn check_policies(&self, cases: &[&Case]) -> Result<()> {
+        for case in cases.iter().filter(|case| case.extras != Extras::None) {
+            for proxy in self.proxies.iter().filter(|proxy| proxy.peer.has_policies() && proxy.serves(case)) {
+                let ask = |path: &str, token: &str| {
+                    let fields = [("Host", "bench.test"), ("Authorization", token)];
+                    torana_testkit::request(proxy.address(case), "GET", path, &fields, b"").status
+                };
+                let right = format!("Bearer {}", self.token);
+                let (signed, signature) = right.rsplit_once('.').unwrap_or_default();
+                let flipped = if signature.starts_with('A') { "B" } else { "A" };
+                let wrong = format!("{signed}.{flipped}{}", signature.get(1..).unwrap_or_default());
+                let asked = [ask(ROUTED, &right), ask(ROUTED, &wrong), ask("/api/v1/none", &right)];
+                let name = proxy.peer.name();
+                ensure!(asked == [200, 401, 404], "{name} is to answer 200, 401 and 404: {asked:?}");
+            }
+        }
+        Ok(())
     }
 
     fn print_memory(&self) -> Result<()> {

@@ -22,9 +22,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
-/// Largest head of a request; the library takes no less than 8 KiB.
-const HEAD_BYTES: usize = 16 * 1024;
-const HEADER_COUNT: usize = 64;
+/// Largest head that the library reads. What is beyond our own bounds and within these is told so; what is
+/// beyond these too gets a status alone.
+const READ_BYTES: usize = 64 * 1024;
+const READ_COUNT: usize = 1_024;
 /// How long to wait when the process is out of file descriptors.
 const PAUSE_AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(50);
 
@@ -49,12 +50,11 @@ pub(crate) async fn serve(
     listener: TcpListener,
     routes: Router,
     bounds: Bounds,
+    Reserve(mut spare): Reserve,
     shutdown: impl Future<Output = ()>,
 ) {
     let mut shutdown = pin!(shutdown);
     let mut open = Open::default();
-    let mut spare = Vec::new();
-    refill(&mut spare);
     loop {
         let accepted = tokio::select! {
             () = &mut shutdown => break,
@@ -82,6 +82,21 @@ pub(crate) async fn serve(
 
 /// File descriptors to let go of, one by one, when there is none for a connection.
 const SPARE: usize = 8;
+
+/// Descriptors for the admin pages alone. To be taken before anybody serves clients, who may use up all others
+/// within milliseconds.
+#[derive(Debug)]
+pub struct Reserve(Vec<File>);
+
+impl Reserve {
+    /// Opens them, as far as there are any.
+    #[must_use]
+    pub fn take() -> Self {
+        let mut spare = Vec::with_capacity(SPARE);
+        refill(&mut spare);
+        Self(spare)
+    }
+}
 
 /// Some more spare descriptors, as far as there are any.
 fn refill(spare: &mut Vec<File>) {
@@ -138,8 +153,8 @@ async fn serve_connection(stream: TcpStream, routes: Router, bounds: Bounds, ask
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(bounds.head_timeout)
-        .max_buf_size(HEAD_BYTES)
-        .max_headers(HEADER_COUNT)
+        .max_buf_size(READ_BYTES)
+        .max_headers(READ_COUNT)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
     // An end by a deadline or a mistake of the client is nobody's concern here.

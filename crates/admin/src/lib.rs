@@ -14,7 +14,7 @@ use axum::http::{Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
-pub use connections::Bounds;
+pub use connections::{Bounds, Reserve};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -88,6 +88,7 @@ pub async fn serve(
     listener: TcpListener,
     control: Arc<dyn Control>,
     bounds: Bounds,
+    reserve: Reserve,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
     let routes = Router::new()
@@ -99,22 +100,27 @@ pub async fn serve(
         .route("/services", any(services))
         .route("/overload", any(overload))
         .route("/limits", get(limits))
+        .route("/limits/", get(limits))
         .route("/limits/{*id}", get(limit).post(reset_limit).delete(reset_limit))
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "There is no such page; see /.") })
         .layer(from_fn_with_state(Arc::clone(&control), guard))
         .with_state(control);
-    connections::serve(listener, routes, bounds, shutdown).await;
+    connections::serve(listener, routes, bounds, reserve, shutdown).await;
 }
 
 /// What holds for every page: only for whom it is meant, and changes only with the token.
 async fn guard(State(control): State<Arc<dyn Control>>, request: Request, next: Next) -> Response {
+    if is_too_large(&request) {
+        let detail = format!("A head may have {HEAD_BYTES} bytes and {HEADER_COUNT} fields.");
+        return problem(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, &detail);
+    }
     let host = request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or("?"));
     if !host.is_none_or(host_is_local) {
         return problem(StatusCode::FORBIDDEN, "Use an address or localhost as the host.");
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let changes = matches!(*request.method(), Method::POST | Method::DELETE);
-        if !changes || !request.uri().path().starts_with("/limits/") {
+        if !changes || !request.uri().path().strip_prefix("/limits/").is_some_and(|id| !id.is_empty()) {
             let refused = problem(StatusCode::METHOD_NOT_ALLOWED, "This is only for reading.");
             return ([(header::ALLOW, "GET, HEAD")], refused).into_response();
         }
@@ -123,6 +129,16 @@ async fn guard(State(control): State<Arc<dyn Control>>, request: Request, next: 
         }
     }
     next.run(request).await
+}
+
+/// Largest head of a request, in bytes and fields.
+const HEAD_BYTES: usize = 16 * 1024;
+const HEADER_COUNT: usize = 64;
+
+fn is_too_large(request: &Request) -> bool {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let sizes = request.headers().iter().map(|(name, value)| name.as_str().len().saturating_add(value.len()));
+    request.headers().len() > HEADER_COUNT || sizes.fold(target, usize::saturating_add) > HEAD_BYTES
 }
 
 async fn ready(State(control): State<Arc<dyn Control>>) -> Response {

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use torana_admin::{Bounds, Changed, Control, Permission, Readiness, serve};
+use torana_admin::{Bounds, Changed, Control, Permission, Readiness, Reserve, serve};
 use torana_testkit::{Client, eventually};
 
 struct Fixed(AtomicBool);
@@ -65,12 +65,13 @@ impl Control for Fixed {
 fn start(control: Arc<Fixed>, bounds: Bounds) -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
+    let reserve = Reserve::take();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            serve(listener, control, bounds, std::future::pending()).await;
+            serve(listener, control, bounds, reserve, std::future::pending()).await;
         });
     });
     address
@@ -124,10 +125,16 @@ fn a_head_must_arrive_in_time_and_be_small() {
     assert!(started.elapsed() >= SHORT.head_timeout);
     let mut large = Client::connect(address);
     let request = format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(20_000));
-    assert_eq!(large.exchange(request).status, 431);
+    let answer = large.exchange(request);
+    assert_eq!((answer.status, answer.text().contains("16384 bytes")), (431, true), "{}", answer.text());
     let mut many = Client::connect(address);
     let request = format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "X: x\r\n".repeat(100));
-    assert_eq!(many.exchange(request).status, 431);
+    let answer = many.exchange(request);
+    assert_eq!((answer.status, answer.text().contains("64 fields")), (431, true), "{}", answer.text());
+    // Beyond what is read at all.
+    let mut huge = Client::connect(address);
+    let request = format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(60_000));
+    assert_eq!(huge.exchange(request).status, 431);
     assert_eq!(ask(address, "GET", "/healthz", "localhost").0, 200);
 }
 

@@ -15,6 +15,8 @@ pub enum Version {
     Http11,
     /// HTTP/2
     Http2,
+    /// A version that is refused, in a head that was only looked at for the log.
+    Unsupported,
 }
 
 /// The form of a request target (RFC 9112 section 3.2). CONNECT's authority form is refused earlier.

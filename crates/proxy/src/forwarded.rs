@@ -52,7 +52,8 @@ impl ViaName {
         let [http10, http11, http2] = &self.entries;
         match received {
             Version::Http10 => http10,
-            Version::Http11 => http11,
+            // What is refused is not passed on.
+            Version::Http11 | Version::Unsupported => http11,
             Version::Http2 => http2,
         }
     }

@@ -42,6 +42,7 @@ impl Source for Report {
                 samples.add(names::POOL_WAITING, &labels, usage.waiting() as f64);
                 samples.add(names::POOL_CREATED, &labels, usage.created() as f64);
                 samples.add(names::POOL_REUSED, &labels, usage.reused() as f64);
+                samples.add(names::POOL_LOST, &labels, number(usage.lost()));
                 samples.add(names::ENDPOINT_IN_FLIGHT, &labels, f64::from(balanced.load.in_flight()));
             }
         }

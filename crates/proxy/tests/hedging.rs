@@ -245,3 +245,17 @@ routes: [{{ service: a }}]
     assert_eq!(ask(&gateway, "GET", "").status, 503, "both tries were failures, and the breaker is open");
     eventually(PATIENCE, || origins.iter().all(|origin| origin.connections_open() == 0));
 }
+
+#[test]
+fn of_tries_side_by_side_one_has_its_interim_responses_passed_on() {
+    let hint = |name: &str| format!("HTTP/1.1 103 Early Hints\r\nLink: </{name}>\r\n\r\n");
+    let hangs = Origin::always(Reply::ok("never").interim(hint("a")).hang_after_bytes(hint("a").len()));
+    let quick = Origin::always(Reply::ok("quick").interim(hint("b")));
+    let gateway = before(&[hangs.url(), quick.url()], SOON);
+    for _ in 0..4 {
+        let answer = ask(&gateway, "GET", "");
+        assert_eq!((answer.status, answer.text(), answer.interim.len()), (200, "quick".into(), 1));
+    }
+    assert!(hangs.count() >= 1, "its turn comes");
+    is_calm(&gateway);
+}

@@ -351,3 +351,104 @@ fn an_upload_in_tiny_chunks_does_not_become_a_flood_of_tiny_frames() {
     let frames = frames_of_data.load(Ordering::SeqCst);
     assert!(frames < 3_000, "{frames} frames");
 }
+
+/// Answers the first request of each connection and then says nothing any more, not even to PING, and closes
+/// nothing: a peer whose packets are lost. Later connections answer all. Counts the PINGs of the first one.
+fn mute_after_one() -> (SocketAddr, Arc<AtomicUsize>, Arc<AtomicUsize>) {
+    let pings = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&pings);
+    let (address, connections) = frames(move |number, peer| {
+        if number > 1 {
+            return answer_all(peer);
+        }
+        let stream = next_request(peer).unwrap();
+        peer.frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, stream, OK);
+        while let Some(frame) = peer.read() {
+            counted.fetch_add(usize::from(frame.kind == kind::PING), Ordering::SeqCst);
+        }
+    });
+    (address, connections, pings)
+}
+
+#[test]
+fn an_idle_connection_whose_peer_has_vanished_is_found_and_retired_without_a_request() {
+    let (address, connections, pings) = mute_after_one();
+    let mut options = options();
+    options.endpoint.http2.ping_after = Duration::from_millis(50);
+    options.endpoint.http2.ping_timeout = Duration::from_millis(100);
+    let gateway = Gateway::with(&[address], options);
+    assert_eq!(get(gateway.address, "/").status, 200);
+    let usage = &gateway.endpoints[0].usage;
+    eventually(PATIENCE, || usage.open() == 0);
+    assert_eq!((usage.lost(), pings.load(Ordering::SeqCst)), (1, 1));
+    // A request that may not be sent twice finds nothing of it.
+    assert_eq!(request(gateway.address, "POST", "/", &[], b"body").status, 200);
+    assert_eq!((connections.load(Ordering::SeqCst), usage.lost()), (2, 1));
+}
+
+#[test]
+fn an_idle_connection_that_answers_is_asked_again_and_kept_and_a_grpc_server_is_asked_once() {
+    for (content_type, asked_often) in [("text/plain", true), ("application/grpc", false)] {
+        let pings = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&pings);
+        let (address, connections) = frames(move |_, peer| {
+            while let Some(frame) = peer.read() {
+                peer.answer(&frame);
+                counted
+                    .fetch_add(usize::from(frame.kind == kind::PING && frame.flags == 0), Ordering::SeqCst);
+                if frame.kind == kind::HEADERS {
+                    peer.frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, frame.stream, OK);
+                }
+            }
+        });
+        let mut options = options();
+        options.endpoint.http2.ping_after = Duration::from_millis(20);
+        let gateway = Gateway::with(&[address], options);
+        let ask = || request(gateway.address, "POST", "/", &[("Content-Type", content_type)], b"").status;
+        assert_eq!(ask(), 200);
+        if asked_often {
+            eventually(PATIENCE, || pings.load(Ordering::SeqCst) >= 5);
+        } else {
+            eventually(PATIENCE, || pings.load(Ordering::SeqCst) == 1);
+            std::thread::sleep(Duration::from_millis(200));
+            assert_eq!(pings.load(Ordering::SeqCst), 1, "a server of gRPC counts them");
+        }
+        assert_eq!(ask(), 200);
+        assert_eq!((connections.load(Ordering::SeqCst), gateway.endpoints[0].usage.lost()), (1, 0));
+    }
+}
+
+#[test]
+fn requests_on_a_connection_whose_peer_vanishes_fail_as_ones_that_may_be_sent_again() {
+    let (address, _, _) = mute_after_one();
+    let mut options = options();
+    options.endpoint.http2.ping_after = Duration::from_millis(1_500);
+    options.endpoint.http2.ping_timeout = Duration::from_millis(100);
+    let gateway = Gateway::with(&[address], options);
+    assert_eq!(get(gateway.address, "/").status, 200);
+    // Both are on the dead connection. What may be sent twice is, what may not is told what has happened.
+    let (status, text) = std::thread::scope(|scope| {
+        let post = scope.spawn(|| request(gateway.address, "POST", "/", &[], b"body"));
+        assert_eq!(get(gateway.address, "/").status, 200);
+        let post = post.join().unwrap();
+        (post.status, post.text())
+    });
+    assert_eq!((status, text.contains("upstream_closed")), (502, true), "{text}");
+    assert_eq!(gateway.endpoints[0].usage.lost(), 1);
+}
+
+#[test]
+fn while_a_peer_owes_an_answer_to_a_ping_new_requests_go_elsewhere() {
+    let (address, connections, pings) = mute_after_one();
+    let mut options = options();
+    options.endpoint.http2.ping_after = Duration::from_millis(50);
+    options.endpoint.http2.ping_timeout = Duration::from_secs(60);
+    options.timeouts.first_byte = Duration::from_millis(200);
+    let gateway = Gateway::with(&[address], options);
+    assert_eq!(get(gateway.address, "/").status, 200);
+    eventually(PATIENCE, || pings.load(Ordering::SeqCst) == 1);
+    // Far from the end of `ping_timeout`.
+    eventually(PATIENCE, || request(gateway.address, "POST", "/", &[], b"body").status == 200);
+    let usage = &gateway.endpoints[0].usage;
+    assert_eq!((connections.load(Ordering::SeqCst), usage.open(), usage.lost()), (2, 2, 0));
+}

@@ -81,6 +81,7 @@ fn refused_heads_are_logged_with_method_and_path_as_far_as_they_were_read() {
             (&status.into(), &reason.into(), &method.into()),
             "{line}"
         );
+        assert_eq!(line["protocol"] == "HTTP/?", status == 505, "{line}");
         assert!(line["request_id"].as_str().is_some_and(|id| !id.is_empty()), "{line}");
         assert!(!line.to_string().contains("hunter2"), "{line}");
     }

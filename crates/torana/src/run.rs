@@ -110,11 +110,14 @@ pub(crate) async fn serve(
 async fn drain(server: &mut Server, signals: &mut Signals) -> anyhow::Result<ExitCode> {
     info!("stopping: no new connections, requests under way may end");
     let all_ended = tokio::select! {
-        ended = server.drain() => ended,
-        () = signals.next_stop() => {
-            warn!("a second signal: ending at once");
-            return Ok(ExitCode::FAILURE);
-        }
+        ended = server.drain() => Some(ended),
+        () = signals.next_stop() => None,
+    };
+    let Some(all_ended) = all_ended else {
+        warn!("a second signal: ending at once");
+        // What was answered until now is told of; what is under way is not waited for.
+        server.write_last_lines().await;
+        return Ok(ExitCode::FAILURE);
     };
     if !all_ended {
         warn!("the drain deadline passed; what was left was cut off");

@@ -12,6 +12,7 @@ mod endpoint;
 mod streams;
 
 pub use connection::Lease;
+pub(crate) use endpoint::Permit;
 pub(crate) use streams::IdleCount;
 
 pub use endpoint::{Address, Endpoint, EndpointSettings, EndpointUsage};
@@ -22,7 +23,6 @@ use crate::io::Io;
 use crate::timer::{Timer, within};
 use crate::tls::Protocol;
 use connection::Connection;
-use endpoint::Permit;
 use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::rc::Rc;

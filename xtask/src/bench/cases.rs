@@ -11,8 +11,7 @@ pub(super) enum Protocol {
     Http2,
 }
 
-/// What Torana does beside forwarding. The others forward only: their modules for the same would be another
-/// comparison.
+/// What is done beside forwarding, by all that can: nginx and the floor forward only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Extras {
     None,
@@ -58,7 +57,13 @@ pub(super) const BARS: &[(&str, (&str, &str, f64))] = &[
     ("policies", ("nginx", "plain 128 B", 0.95)),
     ("policies, log", ("nginx", "policies, log", 1.0)),
     ("plain 128 B", ("envoy", "plain 128 B", 0.35)),
+    ("browser", ("envoy", "browser", 0.35)),
+    ("plain 10 KiB", ("envoy", "plain 10 KiB", 0.35)),
+    ("POST 1 KiB", ("envoy", "POST 1 KiB", 0.35)),
     ("policies", ("envoy", "policies", 0.35)),
+    ("policies, log", ("envoy", "policies, log", 0.35)),
+    ("TLS 1.3", ("envoy", "TLS 1.3", 0.35)),
+    ("HTTP/2", ("envoy", "HTTP/2", 0.35)),
     ("plain 128 B", ("floor", "plain 128 B", 1.25)),
     ("TLS 1.3", ("nginx", "TLS 1.3", 1.0)),
     ("HTTP/2", ("nginx", "HTTP/2", 1.0)),

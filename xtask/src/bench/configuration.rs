@@ -1,9 +1,12 @@
 //! The configurations of the proxies: what each would be given in earnest. All set the same forwarding fields
-//! and a request identifier, keep connections to the origin, and log nothing unless the case says so.
+//! and a request identifier, keep connections to the origin, and log nothing unless the case says so. Where the
+//! case asks for policies HAProxy and Envoy do the same as Torana: a verified token that has not expired, a role
+//! of its claims, a limit that nobody reaches, one of a thousand routes. nginx has none of it and forwards only.
 
 mod envoy;
 mod haproxy;
 mod nginx;
+mod routes;
 mod torana;
 
 pub(super) use envoy::envoy;
@@ -22,13 +25,18 @@ use crate::server::free_address;
 /// Where a proxy that serves all cases from one process listens.
 pub(super) struct Doors {
     pub(super) plain: SocketAddr,
+    /// With the policies, by whom that can.
+    pub(super) policies: SocketAddr,
+    /// With a log, and with the policies by whom that can.
     pub(super) logged: SocketAddr,
     pub(super) tls: SocketAddr,
 }
 
 impl Doors {
     pub(super) fn free() -> Result<Self> {
-        Ok(Self { plain: free_address()?, logged: free_address()?, tls: free_address()? })
+        let [plain, policies, logged, tls] =
+            [free_address()?, free_address()?, free_address()?, free_address()?];
+        Ok(Self { plain, policies, logged, tls })
     }
 }
 

@@ -34,6 +34,14 @@ impl Peer {
         }
     }
 
+    /// Whether it does itself what the cases with policies ask for.
+    pub(super) const fn has_policies(self) -> bool {
+        match self {
+            Self::Floor | Self::Nginx => false,
+            Self::Haproxy | Self::Envoy | Self::Torana => true,
+        }
+    }
+
     /// Whether it can do at all what the case asks.
     pub(super) fn takes(self, case: &Case) -> bool {
         match self {
@@ -66,6 +74,7 @@ impl Proxy {
             _ if self.only.is_some() || self.peer == Peer::Floor => self.server.address,
             (Protocol::Https | Protocol::Http2, _) => self.doors.tls,
             (Protocol::Http1, Extras::PoliciesAndLog) => self.doors.logged,
+            (Protocol::Http1, Extras::Policies) if self.peer.has_policies() => self.doors.policies,
             (Protocol::Http1, Extras::None | Extras::Policies) => self.doors.plain,
         }
     }

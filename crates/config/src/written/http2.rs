@@ -4,7 +4,7 @@ use std::num::NonZeroU16;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use torana_types::ByteSize;
+use torana_types::{ByteSize, TimeSpan};
 
 /// What is spoken with the endpoints of a service. `h2://` in an endpoint's URL is HTTP/2 whatever stands here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, Default)]
@@ -29,6 +29,14 @@ pub struct Http2Config {
     pub stream_window: ByteSize,
     /// Bytes of all bodies of a connection that may.
     pub connection_window: ByteSize,
+    /// After how long a silence the peer is asked by PING whether it is there: 30 seconds for clients whose
+    /// requests are under way, 10 for endpoints, idle or not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ping_after: Option<TimeSpan>,
+    /// How long it may take to answer before the connection is given up: 15 seconds for clients, 5 for
+    /// endpoints.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ping_timeout: Option<TimeSpan>,
 }
 
 impl Default for Http2Config {
@@ -37,6 +45,8 @@ impl Default for Http2Config {
             max_streams: const { NonZeroU16::new(128).expect("128 is not 0") },
             stream_window: ByteSize::from_kib(256),
             connection_window: ByteSize::from_mib(1),
+            ping_after: None,
+            ping_timeout: None,
         }
     }
 }

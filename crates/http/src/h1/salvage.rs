@@ -8,7 +8,13 @@ pub fn salvage_request(input: &[u8], head: &mut RequestHead) {
     let line = input.get(..end).unwrap_or_default();
     let mut words = line.split(|byte| *byte == b' ');
     let (method, target) = (words.next().unwrap_or_default(), words.next());
-    let version = if words.next() == Some(b"HTTP/1.0") { Version::Http10 } else { Version::Http11 };
+    let version = match words.next() {
+        Some(b"HTTP/1.0") => Version::Http10,
+        Some(other) if other.strip_prefix(b"HTTP/").is_some_and(|number| number != b"1.1") => {
+            Version::Unsupported
+        }
+        _ => Version::Http11,
+    };
     // Without a space after it, it may be half a method.
     head.salvage(version, if target.is_some() { method } else { b"" }, target.unwrap_or_default());
 }
@@ -33,6 +39,15 @@ mod tests {
             salvage_request(input, &mut head);
             let said = (head.received_method(), head.received_path());
             assert_eq!(said, (method.as_bytes(), path.as_bytes()), "{input:?}");
+        }
+        for (line, version) in [
+            ("GET / HTTP/3.0\r\n", Version::Unsupported),
+            ("GET / HTTP/1.0\r\n", Version::Http10),
+            ("GET / HTTP/1.1\r\n", Version::Http11),
+            ("GET /", Version::Http11),
+        ] {
+            salvage_request(line.as_bytes(), &mut head);
+            assert_eq!(head.version, version, "{line}");
         }
         salvage_request(&[b"GET /".as_slice(), &[b'a'; 100_000]].concat(), &mut head);
         assert_eq!(head.received_path().len(), 4_096);

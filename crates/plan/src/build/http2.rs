@@ -1,5 +1,6 @@
 //! Bounds of HTTP/2 connections.
 
+use std::time::Duration;
 use torana_config::written::{Http2Config, ServiceConfig, UpstreamProtocol};
 use torana_config::{Document, Finding, Path};
 
@@ -8,8 +9,18 @@ const LARGEST: u64 = (1 << 31) - 1;
 /// What every connection begins with (section 6.9.2); less would have to be taken back.
 const SMALLEST_OF_CONNECTION: u64 = 65_535;
 
-/// Reports windows that cannot be, or that would let little through.
+/// Shorter ones would ask peers that are only slow, and cost more than they find.
+const SHORTEST: Duration = Duration::from_millis(100);
+
+/// Reports windows that cannot be, or that would let little through, and PINGs without a pause.
 pub(super) fn check(document: &Document, path: &Path, config: &Http2Config, findings: &mut Vec<Finding>) {
+    for (key, written) in [("ping_after", config.ping_after), ("ping_timeout", config.ping_timeout)] {
+        if written.is_some_and(|time| time.as_duration() < SHORTEST) {
+            let finding =
+                Finding::error("http2-ping", "this is at least 100ms").at(document.span_at(&path.key(key)));
+            findings.push(finding.help("write `10s`"));
+        }
+    }
     let mut report = |key: &str, message: &str, help: &str| {
         let place = document.span_at(&path.key(key));
         findings.push(Finding::error("http2-window", message).at(place).help(help));

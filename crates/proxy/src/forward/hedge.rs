@@ -21,7 +21,7 @@ use super::{Call, Responder, Word, choose};
 use crate::replay::Replay;
 use crate::upstream::UpstreamEndpoint;
 use leg::{Headed, Leg, Means, Runner};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -89,6 +89,7 @@ impl<'a> Race<'a> {
             call,
             deadline: self.deadline,
             without_host: self.without_host,
+            informer: Cell::default(),
             content: body.held().cloned().unwrap_or_default(),
             exchange: RefCell::new(&mut *exchange),
             responder: RefCell::new(&mut *responder),

@@ -110,6 +110,7 @@ pub(super) fn observe(passage: &Passage<'_>, exchange: &Exchange, unrouted: &Rou
             Version::Http10 => "HTTP/1.0",
             Version::Http11 => "HTTP/1.1",
             Version::Http2 => "HTTP/2",
+            Version::Unsupported => "HTTP/?",
         },
         status,
         reason,

@@ -13,9 +13,10 @@ use torana_plan::Settings;
 use torana_route::{EncodedSlashes, NormalizeOptions};
 use torana_transport::ServerSettings;
 use torana_transport::h2::Http2Settings;
-use torana_types::ByteSize;
+use torana_types::{ByteSize, TimeSpan};
 
 pub(super) fn server(settings: &Settings) -> ServerSettings {
+    let http2 = Http2Settings::default();
     let (limits, timeouts) = (&settings.limits, &settings.timeouts);
     ServerSettings {
         head_limits: HeadLimits {
@@ -30,10 +31,11 @@ pub(super) fn server(settings: &Settings) -> ServerSettings {
         keep_alive_timeout: timeouts.keep_alive.as_duration(),
         write_timeout: timeouts.write.as_duration(),
         http2: Http2Settings {
+            ping_after: settings.http2.ping_after.map_or(http2.ping_after, TimeSpan::as_duration),
+            ping_timeout: settings.http2.ping_timeout.map_or(http2.ping_timeout, TimeSpan::as_duration),
             max_streams: u32::from(settings.http2.max_streams.get()),
             stream_window: window(settings.http2.stream_window),
             connection_window: window(settings.http2.connection_window),
-            ..Http2Settings::default()
         },
         min_rate: limits.min_rate.on().map_or(0, |rate| rate.as_u64()),
         half_close_timeout: timeouts.half_close.as_duration(),

@@ -21,7 +21,7 @@ use torana_config::written::{Balance, UpstreamProtocol};
 use torana_plan::{BalanceAlgorithm, HostHeader, ServicePlan};
 use torana_transport::h2::UpstreamHttp2;
 use torana_transport::{Address, Endpoint, EndpointSettings, Protocol};
-use torana_types::EndpointUrl;
+use torana_types::{EndpointUrl, TimeSpan};
 
 /// How long a connection is kept where its age does not matter.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
@@ -104,7 +104,7 @@ fn adaptive(service: &ServicePlan, registry: &mut Registry) -> Option<Arc<Adapti
 }
 
 fn endpoint_settings(service: &ServicePlan) -> EndpointSettings {
-    let pool = &service.pool;
+    let (pool, http2) = (&service.pool, UpstreamHttp2::default());
     let size = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
     EndpointSettings {
         max_connections: size(pool.max_connections.get()),
@@ -122,7 +122,8 @@ fn endpoint_settings(service: &ServicePlan) -> EndpointSettings {
             max_streams: u32::from(service.http2.max_streams.get()),
             stream_window: window(service.http2.stream_window),
             connection_window: window(service.http2.connection_window),
-            ..UpstreamHttp2::default()
+            ping_after: service.http2.ping_after.map_or(http2.ping_after, TimeSpan::as_duration),
+            ping_timeout: service.http2.ping_timeout.map_or(http2.ping_timeout, TimeSpan::as_duration),
         },
     }
 }

@@ -6,7 +6,7 @@ use anyhow::Context;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use tokio::sync::oneshot;
-use torana_admin::Bounds;
+use torana_admin::{Bounds, Reserve};
 use tracing::error;
 
 /// The running admin pages; they end when this is dropped.
@@ -23,6 +23,8 @@ impl Admin {
     /// The thread or its runtime cannot be made.
     pub(super) fn start(listener: TcpListener, state: &Arc<State>) -> anyhow::Result<Self> {
         let address = listener.local_addr()?;
+        // Here and not on the thread: the workers that start next may have clients who use up all others.
+        let reserve = Reserve::take();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let control: Arc<dyn torana_admin::Control> = Arc::clone(state) as _;
         let (stop, stopped) = oneshot::channel();
@@ -33,7 +35,9 @@ impl Admin {
         let serve = move || {
             runtime.block_on(async move {
                 match tokio::net::TcpListener::from_std(listener) {
-                    Ok(listener) => torana_admin::serve(listener, control, Bounds::default(), until).await,
+                    Ok(listener) => {
+                        torana_admin::serve(listener, control, Bounds::default(), reserve, until).await;
+                    }
                     Err(problem) => error!("there are no admin pages: {problem}"),
                 }
             });

@@ -9,7 +9,7 @@ use torana_admin::{Changed, Control, Permission, Readiness};
 use torana_observe::Metrics;
 use torana_proxy::{Chores, Reset, Shared, limits, one_limit, overload, reset_limit, services};
 use torana_types::Secret;
-use tracing::info;
+use tracing::{info, warn};
 
 /// What a reload did not change although the file did.
 #[derive(Debug)]
@@ -148,11 +148,19 @@ impl Control for State {
         Box::pin(async move {
             let Some(shared) = self.shared.upgrade() else { return Changed::Unknown };
             let reset = reset_limit(&shared, &self.chores, id).await;
-            info!("the limit {id} was reset by an administrator: {reset:?}");
             match reset {
-                Reset::Done => Changed::Done,
-                Reset::Unknown => Changed::Unknown,
-                Reset::StoreAway => Changed::StoreAway,
+                Reset::Done => {
+                    info!("an administrator has reset the limit {id}");
+                    Changed::Done
+                }
+                Reset::Unknown => {
+                    info!("an administrator wanted to reset the limit {id}, which there is not");
+                    Changed::Unknown
+                }
+                Reset::StoreAway => {
+                    warn!("an administrator has reset the limit {id} here, but the store did not answer");
+                    Changed::StoreAway
+                }
             }
         })
     }

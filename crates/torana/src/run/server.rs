@@ -248,6 +248,12 @@ impl Server {
                 info!("returned {returned} leased permits to the store");
             }
         }
+        self.write_last_lines().await;
+        ended.iter().all(|ended| *ended == Ended::Whole)
+    }
+
+    /// Has everything written that the access log has taken.
+    pub(crate) async fn write_last_lines(&self) {
         let log = self.registry.access_log().cloned();
         let written = match log {
             Some(log) => tokio::task::spawn_blocking(move || log.finish(LAST_LINES)).await.unwrap_or(false),
@@ -256,7 +262,6 @@ impl Server {
         if !written {
             error!("the last lines of the access log could not be written");
         }
-        ended.iter().all(|ended| *ended == Ended::Whole)
     }
 }
 

@@ -39,7 +39,8 @@ pub struct UpstreamHttp2 {
     pub stream_window: u32,
     /// Bytes of all response bodies that may wait here.
     pub connection_window: u32,
-    /// After this time without a byte from a peer with requests under way it is asked by PING.
+    /// After this time without a byte from the peer it is asked by PING, and again after each further one; a
+    /// server of gRPC once, and then every five minutes while calls wait.
     pub ping_after: Duration,
     /// How long it may take to answer.
     pub ping_timeout: Duration,

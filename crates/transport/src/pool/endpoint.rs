@@ -88,6 +88,7 @@ pub struct EndpointUsage {
     waiting: AtomicUsize,
     created: AtomicU64,
     reused: AtomicU64,
+    lost: AtomicU64,
 }
 
 impl EndpointUsage {
@@ -114,6 +115,11 @@ impl EndpointUsage {
     /// Requests that found a kept-alive connection.
     pub fn reused(&self) -> u64 {
         self.reused.load(Ordering::Relaxed)
+    }
+
+    /// Connections that were given up because the endpoint answered no PING, or took nothing for too long.
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
     }
 
     pub(super) fn reuse(&self) {
@@ -263,7 +269,14 @@ impl Endpoint {
 
 /// A place under the cap; given back when dropped.
 #[derive(Debug)]
-pub(super) struct Permit(Arc<Endpoint>);
+pub(crate) struct Permit(Arc<Endpoint>);
+
+impl Permit {
+    /// Counts the connection as given up.
+    pub(crate) fn lose(&self) {
+        self.0.usage.lost.fetch_add(1, Ordering::Relaxed);
+    }
+}
 
 impl Drop for Permit {
     fn drop(&mut self) {

@@ -2,6 +2,7 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 
 use super::Surroundings;
+use super::routes::{Pattern, routes};
 use crate::bench::cases::{Extras, Protocol};
 
 /// Beside the configuration.
@@ -40,11 +41,11 @@ fn policies(text: &mut String) {
         text,
         "policies:\n  jwt: {{ secret: \"${{file:{SECRET_FILE}}}\" }}\n  roles: [user]\n  rate_limit: 100000000/second\nroutes:"
     );
-    for number in 0..1_000 {
-        let path = match number % 3 {
-            0 => format!("/api/v1/group{}/item{number}", number / 10),
-            1 => format!("/api/v1/group{}/{{id}}/part{number}", number / 10),
-            _ => format!("/static/group{}/set{number}/*", number / 10),
+    for route in routes() {
+        let path = match route {
+            Pattern::Exact(path) => path,
+            Pattern::Segment(before, after) => format!("{before}{{id}}{after}"),
+            Pattern::Below(path) => format!("{path}*"),
         };
         let _ = writeln!(text, "- {{ path: \"{path}\", service: origin }}");
     }

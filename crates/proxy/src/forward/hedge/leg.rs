@@ -29,6 +29,9 @@ pub(super) struct Means<'m, 'a, S, R> {
     pub(super) call: &'a Call<'a>,
     pub(super) deadline: Option<Deadline>,
     pub(super) without_host: bool,
+    /// The number of the try whose interim responses the client gets: the first that had one. Those of several
+    /// would contradict each other.
+    pub(super) informer: Cell<Option<u32>>,
     /// The whole body.
     pub(super) content: Bytes,
     pub(super) exchange: RefCell<&'m mut Exchange>,
@@ -222,7 +225,11 @@ impl<'a, S: ResponseSink, R: Responder> Means<'_, 'a, S, R> {
             if !head.is_interim() {
                 return Ok(sent_whole);
             }
-            pass_on(head, &mut **self.response.borrow_mut());
+            let informer = self.informer.get().unwrap_or(attempt.number);
+            self.informer.set(Some(informer));
+            if informer == attempt.number {
+                pass_on(head, &mut **self.response.borrow_mut());
+            }
         }
     }
 }

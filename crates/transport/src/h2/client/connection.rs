@@ -6,7 +6,7 @@ use crate::h2::settings::UpstreamHttp2;
 use crate::h2::socket::Socket;
 use crate::io::Io;
 use crate::patience::Patience;
-use crate::pool::IdleCount;
+use crate::pool::{IdleCount, Permit};
 use bytes::Bytes;
 use h2::client::SendRequest;
 use std::cell::{Cell, RefCell};
@@ -45,7 +45,7 @@ impl fmt::Debug for Multiplexed {
 }
 
 /// Speaks first and waits until the peer has spoken: then its bounds are known, and that it speaks HTTP/2.
-/// `kept` lives as long as the connection does, `idle` is told whether it is idle, `freed` when a stream or the connection ends.
+/// `permit` lives as long as the connection does, `idle` is told whether it is idle, `freed` when a stream or the connection ends.
 ///
 /// # Errors
 /// The peer does not speak HTTP/2 or is gone.
@@ -53,7 +53,7 @@ pub(crate) async fn connect(
     io: Io,
     secure: bool,
     settings: UpstreamHttp2,
-    kept: impl fmt::Debug + 'static,
+    permit: Permit,
     idle: IdleCount,
     freed: Rc<Notify>,
 ) -> Result<Rc<Multiplexed>, h2::Error> {
@@ -70,12 +70,14 @@ pub(crate) async fn connect(
         .handshake::<_, Bytes>(socket)
         .await?;
     let state = Rc::new(State::default());
-    let driver = Driver::new(frames, io, watch, Rc::clone(&state), settings);
+    let driver = Driver::new(frames, io, watch, Rc::clone(&state), settings, Rc::clone(&freed));
     let told = Rc::clone(&freed);
     tokio::task::spawn_local(async move {
-        driver.run().await;
+        if driver.run().await {
+            permit.lose();
+        }
         // The place under the cap is given back before anybody looks for it.
-        drop(kept);
+        drop(permit);
         told.notify_waiters();
     });
     poll_fn(|context| state.poll_greeted(context)).await?;
@@ -107,7 +109,7 @@ impl Multiplexed {
     /// Whether a request can be sent on it now.
     pub(crate) fn has_room(&self) -> bool {
         let theirs = self.send.borrow().current_max_send_streams();
-        self.state.streams() < theirs.min(self.settings.max_streams as usize)
+        self.state.streams() < theirs.min(self.settings.max_streams as usize) && !self.state.is_doubted()
     }
 
     /// Whether nothing is under way on it.
@@ -130,6 +132,11 @@ impl Multiplexed {
         let mut context = Context::from_waker(Waker::noop());
         self.state.is_closed()
             || matches!(self.send.borrow_mut().poll_ready(&mut context), Poll::Ready(Err(_)))
+    }
+
+    /// What its driver knows.
+    pub(super) const fn state(&self) -> &Rc<State> {
+        &self.state
     }
 
     /// A handle for one request.

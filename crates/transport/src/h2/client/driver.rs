@@ -1,8 +1,11 @@
 //! The task that moves a connection's frames and finds out when the peer is gone.
 //!
-//! A connection that dies without a word would swallow every request that is sent on it. So a silence while
-//! requests wait is ended by a PING, and an unanswered PING ends the connection. Servers of gRPC count PINGs
-//! that come without need, so a silence that was asked about once is then left alone for five minutes.
+//! A connection that dies without a word would swallow every request that is sent on it. So a silence is ended
+//! by a PING, whether requests wait or none is under way, and an unanswered PING ends the connection. While one
+//! is unanswered for a while already, new requests go elsewhere.
+//!
+//! Servers of gRPC count PINGs that come without need and end connections over the third (gRFC A8). So a
+//! connection that has carried gRPC is asked once in a silence, and then every five minutes while calls wait.
 
 use crate::clock::now;
 use crate::h2::settings::UpstreamHttp2;
@@ -17,10 +20,13 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// Between two questions into one silence.
+/// Between two questions into one silence of a server of gRPC.
 const ASK_AGAIN: Duration = Duration::from_secs(5 * 60);
+/// A PING that is unanswered for so long makes a connection one to avoid, if `ping_timeout` is not even longer.
+const DOUBT: Duration = Duration::from_secs(1);
 
 /// What the driver and those who send requests tell each other.
 #[derive(Debug, Default)]
@@ -28,6 +34,11 @@ pub(super) struct State {
     streams: Cell<usize>,
     closed: Cell<bool>,
     greeted: Cell<bool>,
+    /// Since when a PING is unanswered.
+    asked: Cell<Option<Instant>>,
+    /// Whether the peer was given up.
+    lost: Cell<bool>,
+    grpc: Cell<bool>,
     failure: RefCell<Option<h2::Error>>,
     driver: RefCell<Option<Waker>>,
     waiting: RefCell<Option<Waker>>,
@@ -40,6 +51,22 @@ impl State {
 
     pub(super) fn is_closed(&self) -> bool {
         self.closed.get()
+    }
+
+    /// Whether the peer was given up because it did not answer, or took nothing.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.get()
+    }
+
+    /// Whether the peer has been silent for so long after a question that requests should go elsewhere.
+    pub(super) fn is_doubted(&self) -> bool {
+        let asked = self.asked.get();
+        asked.is_some_and(|asked| now().checked_duration_since(asked).is_some_and(|passed| passed >= DOUBT))
+    }
+
+    /// The peer is a server of gRPC.
+    pub(super) fn speaks_grpc(&self) {
+        self.grpc.set(true);
     }
 
     /// A request begins; the driver watches over it.
@@ -84,12 +111,12 @@ pub(super) struct Driver {
     state: Rc<State>,
     settings: UpstreamHttp2,
     timer: Timer,
-    /// Since when a PING is unanswered.
-    asked: Option<Instant>,
-    /// When the last one was sent.
+    /// When the last PING was sent.
     last_asked: Option<Instant>,
     /// Since when requests wait.
     busy_since: Option<Instant>,
+    /// Told when a connection that was doubted can be used again.
+    freed: Rc<Notify>,
 }
 
 impl Driver {
@@ -99,6 +126,7 @@ impl Driver {
         watch: Rc<Watch>,
         state: Rc<State>,
         settings: UpstreamHttp2,
+        freed: Rc<Notify>,
     ) -> Self {
         Self {
             pings: frames.ping_pong(),
@@ -108,20 +136,23 @@ impl Driver {
             state,
             settings,
             timer: Timer::default(),
-            asked: None,
             last_asked: None,
             busy_since: None,
+            freed,
         }
     }
 
-    /// Ends with the connection.
-    pub(super) async fn run(mut self) {
-        let lost = poll_fn(|context| self.poll(context)).await;
-        if lost {
+    /// Ends with the connection; gives whether the peer was given up because it was silent.
+    pub(super) async fn run(mut self) -> bool {
+        let given_up = poll_fn(|context| self.poll(context)).await;
+        let lost = given_up && self.watch.violation().is_none();
+        if given_up {
             self.io.reset();
         }
+        self.state.lost.set(lost);
         self.state.closed.set(true);
         self.state.wake();
+        lost
     }
 
     /// Ready with whether the peer was given up.
@@ -160,33 +191,37 @@ impl Driver {
             deadline.is_some_and(|deadline| self.timer.poll_deadline(context, deadline).is_ready())
         };
         let heard = self.watch.last_read();
-        if let Some(asked) = self.asked {
+        if let Some(asked) = self.state.asked.get() {
             if heard <= asked {
-                return if passed(self.asked, self.settings.ping_timeout) {
+                return if passed(Some(asked), self.settings.ping_timeout) {
                     Poll::Ready(true)
                 } else {
                     Poll::Pending
                 };
             }
-            self.asked = None;
+            if self.state.is_doubted() {
+                self.freed.notify_waiters();
+            }
+            self.state.asked.set(None);
         }
-        if self.state.streams() == 0 {
-            self.busy_since = None;
+        let busy = self.state.streams() > 0;
+        self.busy_since = busy.then(|| self.busy_since.unwrap_or_else(now));
+        // A new request on a connection that was silent for long asks at once.
+        if !passed(Some(heard), self.settings.ping_after) {
             return Poll::Pending;
         }
-        let busy = *self.busy_since.get_or_insert_with(now);
-        // A new request on a connection that was silent for long asks at once.
-        let silent = passed(Some(heard), self.settings.ping_after);
         let message = self.watch.last_message().unwrap_or(heard);
-        let allowed = match self.last_asked {
-            Some(last) if message.max(busy) <= last => passed(Some(last), ASK_AGAIN),
-            _ => true,
-        };
-        if !(silent && allowed) {
+        let began = self.busy_since.map_or(message, |busy| busy.max(message));
+        let asked_already = self.last_asked.filter(|last| began <= *last);
+        if self.state.grpc.get()
+            && let Some(last) = asked_already
+            && !(busy && passed(Some(last), ASK_AGAIN))
+        {
             return Poll::Pending;
         }
         let now = now();
-        (self.asked, self.last_asked) = (Some(now), Some(now));
+        self.state.asked.set(Some(now));
+        self.last_asked = Some(now);
         if let Some(pings) = &mut self.pings {
             // Only its state matters; whatever came since is an answer to the one before.
             let _ = pings.poll_pong(context);

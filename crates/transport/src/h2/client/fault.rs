@@ -2,6 +2,9 @@
 
 use torana_fault::{Fault, Reason, Retry};
 
+/// Why a connection was given up.
+const SILENT: &str = "the endpoint did not answer a PING in time, or took no more bytes";
+
 /// What has happened to the request before the error.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SoFar {
@@ -9,6 +12,8 @@ pub(super) struct SoFar {
     pub(super) reused: bool,
     /// Whether something of the response has come.
     pub(super) answered: bool,
+    /// Whether the peer was given up for its silence.
+    pub(super) lost: bool,
 }
 
 /// A fault of the upstream. A stream that the peer refused, or that is beyond the last one of its GOAWAY, was
@@ -27,5 +32,6 @@ pub(super) fn fault_of(error: &h2::Error, so_far: SoFar) -> Fault {
         Reason::UpstreamClosed if so_far.reused => Retry::IfReused,
         _ => Retry::No,
     };
-    Fault::new(reason).because(error.to_string()).retry(retry)
+    let fault = Fault::new(reason).retry(retry);
+    if so_far.lost { fault.because(SILENT) } else { fault.because(error.to_string()) }
 }

@@ -72,7 +72,11 @@ impl<'a> RequestWriter<'a> {
             BodyFraming::Length(length) => Some(length),
             BodyFraming::Chunked | BodyFraming::UntilClose => None,
         };
-        match request_of(head, framing, self.halves.secure) {
+        let connection = &self.halves.place.0;
+        if is_grpc(&head.fields) {
+            connection.state().speaks_grpc();
+        }
+        match request_of(head, framing, connection.secure) {
             Ok(request) => self.head = Some(Box::new(request)),
             Err(fault) => self.failed = Some(fault),
         }

@@ -19,8 +19,6 @@ use torana_http::h1::HeadLimits;
 /// The right to send one request on a connection. Dropped before the end it cancels the request.
 pub(crate) struct StreamLease {
     halves: Halves,
-    place: Place,
-    reused: bool,
 }
 
 /// What the two directions share.
@@ -34,18 +32,20 @@ pub(super) struct Halves {
     pub(super) reader: Cell<Option<Waker>>,
     pub(super) answered: Cell<bool>,
     pub(super) reused: bool,
-    pub(super) secure: bool,
+    /// Dropped after everything of the stream.
+    pub(super) place: Place,
 }
 
 impl Halves {
     pub(super) fn so_far(&self) -> SoFar {
-        SoFar { reused: self.reused, answered: self.answered.get() }
+        let lost = self.place.0.state().is_lost();
+        SoFar { reused: self.reused, answered: self.answered.get(), lost }
     }
 }
 
 impl fmt::Debug for StreamLease {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("StreamLease").field("place", &self.place).finish_non_exhaustive()
+        formatter.debug_struct("StreamLease").field("place", &self.halves.place).finish_non_exhaustive()
     }
 }
 
@@ -60,14 +60,14 @@ impl StreamLease {
             reader: Cell::default(),
             answered: Cell::new(false),
             reused,
-            secure: connection.secure,
+            place: connection.take_place(),
         };
-        Self { halves, place: connection.take_place(), reused }
+        Self { halves }
     }
 
     /// Whether the connection has carried requests before.
     pub(crate) const fn is_reused(&self) -> bool {
-        self.reused
+        self.halves.reused
     }
 
     /// Both directions.
