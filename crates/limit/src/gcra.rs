@@ -10,6 +10,11 @@
 //! **Leases.** Permits that are taken now and used up to `hold` later would let `L·hold/P` more through in
 //! some window. So a schedule made with [`Gcra::leased`] tolerates `hold` less: what is used in a time `t`
 //! was taken in `t + hold`, at most `B - L·hold/P + L·(t + hold)/P`, which is the same bound.
+//!
+//! **Giving back.** Without the permits that come back, those who took later would have found the schedule
+//! further behind, and what it is behind the clock is lost. That is at most the time from when the permits were
+//! taken to when others last took some, so they are worth what they moved the schedule less that time: nothing is
+//! admitted twice, and what comes back before anybody else has taken is worth all of it.
 
 use crate::view::View;
 use std::time::Duration;
@@ -22,9 +27,8 @@ const FEW: u128 = 100;
 pub struct State {
     /// The theoretical arrival time, in units.
     scheduled: u128,
-    /// When the schedule was last found whole, in nanoseconds: what was taken before that cannot be given
-    /// back, because it has grown again already.
-    whole_at: u128,
+    /// When permits were last taken, in nanoseconds.
+    last: u128,
 }
 
 /// A limit.
@@ -112,12 +116,9 @@ impl Gcra {
 
     /// Takes `permits`, which the caller knows to be available. A clock that goes back only delays.
     pub fn commit(&self, state: &mut State, now: Duration, permits: u64) {
-        let units = self.units(now);
-        if state.scheduled <= units {
-            state.whole_at = state.whole_at.max(now.as_nanos());
-        }
+        state.last = state.last.max(now.as_nanos());
         let step = u128::from(permits).saturating_mul(self.period);
-        state.scheduled = state.scheduled.max(units).saturating_add(step);
+        state.scheduled = state.scheduled.max(self.units(now)).saturating_add(step);
     }
 
     /// Charges a refused request, but never further than nothing being left.
@@ -128,12 +129,11 @@ impl Gcra {
         state.scheduled = state.scheduled.min(worst).max(before);
     }
 
-    /// Takes back `permits` that were taken at `taken` and never used.
+    /// Takes back `permits` that were taken at `taken` and never used, but for what may have grown again.
     pub fn give_back(&self, state: &mut State, taken: Duration, permits: u64) {
-        if state.whole_at <= taken.as_nanos() {
-            let step = u128::from(permits).saturating_mul(self.period);
-            state.scheduled = state.scheduled.saturating_sub(step);
-        }
+        let step = u128::from(permits).saturating_mul(self.period);
+        let grown = state.last.saturating_sub(taken.as_nanos()).saturating_mul(self.limit);
+        state.scheduled = state.scheduled.saturating_sub(step.saturating_sub(grown));
     }
 
     /// What a caller may be told; `cost` is what the next request would take.
@@ -246,6 +246,25 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_back_late_is_worth_no_more_than_what_has_not_grown_again() {
+        let gcra = Gcra::new(10, Duration::from_secs(1), 10);
+        let at = Duration::from_millis;
+        let mut state = State::default();
+        gcra.commit(&mut state, at(10_000), 10);
+        gcra.commit(&mut state, at(10_800), 8);
+        for _ in 0..10 {
+            gcra.give_back(&mut state, at(10_000), 1);
+        }
+        // Had nobody taken the ten, there would be two beside the eight.
+        assert!(gcra.available(state, at(10_800)) <= 2);
+        let mut state = State::default();
+        gcra.commit(&mut state, at(10_000), 10);
+        gcra.commit(&mut state, at(10_200), 2);
+        gcra.give_back(&mut state, at(10_000), 10);
+        assert_eq!(gcra.available(state, at(10_200)), 8, "all but two have not grown again");
+    }
+
+    #[test]
     fn a_refused_request_is_charged_no_further_than_nothing_left() {
         let gcra = Gcra::new(10, Duration::from_secs(1), 10);
         let mut state = State::default();
@@ -284,6 +303,41 @@ mod tests {
                     // count + 1 requests in to - from: at most burst + limit * t / period.
                     let allowed = u128::from(burst) * period.as_nanos() + u128::from(limit) * (to - from);
                     prop_assert!((count as u128 + 1) * period.as_nanos() <= allowed);
+                }
+            }
+        }
+
+        #[test]
+        fn permits_that_come_back_late_let_no_more_through(
+            limit in 1_u64..200, burst in 1_u64..50,
+            steps in prop::collection::vec((0_u64..200, 1_u64..6, prop::option::of(1_usize..12)), 1..80),
+        ) {
+            let second = Duration::from_secs(1);
+            let gcra = Gcra::new(limit, second, burst);
+            let mut state = State::default();
+            let mut now = Duration::from_secs(100);
+            let mut used: Vec<u128> = Vec::new();
+            let mut coming_back: Vec<(usize, Duration, u64)> = Vec::new();
+            for (step, (gap, want, back)) in steps.into_iter().enumerate() {
+                now += Duration::from_millis(gap);
+                coming_back.retain(|(due, taken, permits)| {
+                    if *due <= step {
+                        gcra.give_back(&mut state, *taken, *permits);
+                    }
+                    *due > step
+                });
+                let permits = want.min(gcra.available(state, now));
+                gcra.commit(&mut state, now, permits);
+                match back {
+                    // One by one, as the requests that took them are refused elsewhere.
+                    Some(later) => coming_back.extend((0..permits).map(|_| (step + later, now, 1))),
+                    None => used.extend((0..permits).map(|_| now.as_nanos())),
+                }
+            }
+            for (index, from) in used.iter().enumerate() {
+                for (count, to) in used.iter().skip(index).enumerate() {
+                    let allowed = u128::from(burst) * second.as_nanos() + u128::from(limit) * (to - from);
+                    prop_assert!((count as u128 + 1) * second.as_nanos() <= allowed);
                 }
             }
         }

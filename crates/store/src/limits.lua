@@ -62,13 +62,13 @@ function steady.new(numbers)
   local window = {
     step = tonumber(numbers[1]), step_part = tonumber(numbers[2]), tolerance = tonumber(numbers[3]),
     tolerance_part = tonumber(numbers[4]), parts = tonumber(numbers[5]), hold = tonumber(numbers[6]),
-    at = 0, part = 0, whole = 0,
+    at = 0, part = 0, last = 0,
   }
   return window
 end
 
 function steady.read(window, cell)
-  window.at, window.part, window.whole = tonumber(cell[1]), tonumber(cell[2]), tonumber(cell[3])
+  window.at, window.part, window.last = tonumber(cell[1]), tonumber(cell[2]), tonumber(cell[3])
 end
 
 local function times(window, count)
@@ -98,10 +98,8 @@ function steady.available(window)
 end
 
 function steady.commit(window, count)
-  if window.at < now or (window.at == now and window.part == 0) then
-    window.whole = math.max(window.whole, now)
-    window.at, window.part = now, 0
-  end
+  window.last = math.max(window.last, now)
+  if window.at < now then window.at, window.part = now, 0 end
   local whole, part = times(window, count)
   window.at, window.part = window.at + whole, window.part + part
   if window.part >= window.parts then window.at, window.part = window.at + 1, window.part - window.parts end
@@ -129,13 +127,15 @@ function steady.spend(window)
   if length > 60000000 or doubt >= length then return false end
   local at, part = exhaust(window)
   if window.at < at then window.at, window.part = at, part end
-  window.whole = now
+  window.last = now
   return true
 end
 
 function steady.back(window, count, taken)
-  if window.whole > taken then return end
   local whole, part = times(window, count)
+  -- Without these permits, those who took later would have lost up to the time since.
+  whole = whole - math.max(window.last - taken, 0)
+  if whole < 0 then return end
   window.at, window.part = window.at - whole, window.part - part
   if window.part < 0 then window.at, window.part = window.at - 1, window.part + window.parts end
 end
@@ -152,7 +152,7 @@ end
 
 function steady.holds(window) return window.hold end
 function steady.cell(window)
-  return string.format('%.0f %.0f %.0f', window.at, window.part, window.whole)
+  return string.format('%.0f %.0f %.0f', window.at, window.part, window.last)
 end
 
 -- Windows aligned to the clock.

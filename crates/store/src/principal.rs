@@ -8,6 +8,8 @@ use torana_limit::Key;
 /// What principals are hashed with where nothing is configured. It keeps names short and of one form, but
 /// guesses of a principal can be tried by whoever reads the names; `check` warns of that.
 const PUBLIC_KEY: &[u8] = b"torana limit keys";
+/// Keys longer than this are replaced by a digest, so that memory is bounded by their number.
+const LONGEST_KEY: usize = 64;
 
 /// A keyed hash.
 #[derive(Clone)]
@@ -45,8 +47,19 @@ impl Hasher {
         name
     }
 
-    /// The name of a caller's ledger. The braces keep whatever belongs to one caller in one slot of a cluster.
-    pub(crate) fn key(&self, prefix: &str, limit: &str, key: &Key<'_>) -> Vec<u8> {
+    /// The key itself, or a digest of a long one, the same on every gateway. What is short already stays.
+    pub(crate) fn short<'k>(&self, key: Key<'k>, room: &'k mut Option<[u8; 32]>) -> Key<'k> {
+        if key.bytes.len() <= LONGEST_KEY {
+            return key;
+        }
+        Key { kind: key.kind ^ 0x80, bytes: room.insert(self.name(&[key.bytes])) }
+    }
+
+    /// The name of a caller's ledger, whether the key was made short before or not. The braces keep whatever
+    /// belongs to one caller in one slot of a cluster.
+    pub(crate) fn key(&self, prefix: &str, limit: &str, key: Key<'_>) -> Vec<u8> {
+        let mut room = None;
+        let key = self.short(key, &mut room);
         let name = self.name(&[limit.as_bytes(), &[key.kind], key.bytes]);
         let mut full = Vec::with_capacity(prefix.len().saturating_add(34));
         full.extend_from_slice(prefix.as_bytes());
@@ -64,7 +77,7 @@ mod tests {
     #[test]
     fn names_show_nothing_and_parts_never_run_together() {
         let hasher = Hasher::new(Some(b"secret"));
-        let key = hasher.key("torana:limit:1:", "global", &Key { kind: 1, bytes: b"alice" });
+        let key = hasher.key("torana:limit:1:", "global", Key { kind: 1, bytes: b"alice" });
         let text = String::from_utf8(key).unwrap();
         assert!(
             text.starts_with("torana:limit:1:{") && text.len() == 49 && !text.contains("alice"),
@@ -73,5 +86,18 @@ mod tests {
         assert_ne!(hasher.name(&[b"ab", b"c"]), hasher.name(&[b"a", b"bc"]));
         assert_ne!(hasher.name(&[b"a"]), Hasher::new(Some(b"other")).name(&[b"a"]));
         assert_eq!(format!("{hasher:?}"), "Hasher(***)");
+    }
+
+    #[test]
+    fn a_long_key_has_one_name_whoever_makes_it_short() {
+        let hasher = Hasher::new(Some(b"secret"));
+        for length in [64, 65, 5_000] {
+            let bytes = vec![b'x'; length];
+            let long = Key { kind: 1, bytes: &bytes };
+            let mut room = None;
+            let short = hasher.short(long, &mut room);
+            assert!(short.bytes.len() <= LONGEST_KEY);
+            assert_eq!(hasher.key("p", "limit", long), hasher.key("p", "limit", short));
+        }
     }
 }

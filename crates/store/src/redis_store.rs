@@ -131,9 +131,9 @@ impl RedisStore {
         let _ = Link::of(&self.0).connection(&self.0).await;
     }
 
-    /// A digest of a long key, the same on every gateway.
-    pub(crate) fn digest(&self, bytes: &[u8]) -> [u8; 32] {
-        self.0.hasher.name(&[bytes])
+    /// The key itself, or a digest of a long one; the store has one ledger for both.
+    pub(crate) fn short<'k>(&self, key: Key<'k>, room: &'k mut Option<[u8; 32]>) -> Key<'k> {
+        self.0.hasher.short(key, room)
     }
 
     fn prefix(&self, limit: &StoredLimit) -> String {
@@ -146,7 +146,7 @@ impl RedisStore {
         let inner = &self.0;
         let link = Link::of(inner);
         let (mut connection, life) = link.connection(inner).await?;
-        let key = inner.hasher.key(&self.prefix(limit), &limit.id, &key);
+        let key = inner.hasher.key(&self.prefix(limit), &limit.id, key);
         let (least, details) = match &question {
             Question::Take(ask) => (ask.least, ask.details),
             Question::Back(_) | Question::Look => (1, true),

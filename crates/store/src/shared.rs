@@ -18,8 +18,6 @@ use torana_limit::{Ask, Budget, Grant, IDLE, Key, KeyedLimiter, Returned, Step, 
 
 /// The longest that leased permits of a steady pace are kept.
 const LONGEST_HOLD: Duration = Duration::from_millis(100);
-/// Keys longer than this are replaced by a digest, so that memory is bounded by their number.
-const LONGEST_KEY: usize = 64;
 /// Leases that are returned at the same time.
 const RETURNED_AT_ONCE: usize = 128;
 
@@ -169,7 +167,7 @@ impl SharedLimit {
     /// Decides about a request, and says where its permits came from.
     pub async fn decide_from(self: &Arc<Self>, key: Key<'_>, ask: Ask) -> (Decided, Source) {
         let mut room = None;
-        let key = self.short(key, &mut room);
+        let key = self.store.short(key, &mut room);
         let decided = match self.mode {
             Mode::Exact => self.exact(key, ask).await,
             Mode::Leased => self.leased(key, ask).await,
@@ -184,19 +182,11 @@ impl SharedLimit {
         (decided, source)
     }
 
-    /// The key itself, or a digest of a long one.
-    fn short<'k>(&self, key: Key<'k>, room: &'k mut Option<[u8; 32]>) -> Key<'k> {
-        if key.bytes.len() <= LONGEST_KEY {
-            return key;
-        }
-        Key { kind: key.kind ^ 0x80, bytes: room.insert(self.store.digest(key.bytes)) }
-    }
-
     /// Gives back what a request has taken that another limit refused; no request waits for it. A store that
     /// does not answer keeps it: what is lost is not used.
     pub fn refund(self: &Arc<Self>, key: Key<'_>, permits: u64, source: Source) {
         let mut room = None;
-        let key = self.short(key, &mut room);
+        let key = self.store.short(key, &mut room);
         let taken = match source {
             Source::Share(at) => return self.share.give_back(key, utc(), at, permits),
             Source::Lease(lot) if self.leases.put_back(key, self.now(), lot, permits) => return,

@@ -1,12 +1,18 @@
 //! One suite for every store, and what is asked of a server beyond it.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::panic,
+    reason = "a test"
+)]
 
 mod common;
 
-use common::{daily, hourly, key, on_worker, settings, store};
+use common::{PATIENCE, daily, hourly, key, on_worker, settings, store};
 use std::time::Duration;
 use torana_limit::{Ask, Budget, FixedWindow, Gcra, Period, Returned, SlidingWindow, Window};
-use torana_store::{LimitStore, MemoryStore, RedisStore, StoredLimit};
+use torana_store::{Decided, LimitStore, MemoryStore, Mode, OnFailure, RedisStore, SharedLimit, StoredLimit};
 use torana_testkit::{RedisCluster, RedisServer};
 use torana_types::Secret;
 
@@ -146,6 +152,31 @@ fn a_user_with_only_the_rights_that_are_documented_is_enough() {
         let refused = RedisStore::new(wrong).take(&limit, key("a"), Ask::exactly(1)).await;
         assert!(refused.is_err(), "{refused:?}");
     });
+}
+
+#[test]
+fn what_a_response_cost_is_charged_to_the_ledger_that_the_request_took_from_however_long_its_key_is() {
+    // More than are asked for one by one while the test waits; none grows again meanwhile.
+    const MANY: u64 = 1_000_000;
+    let server = RedisServer::start();
+    let budget = Budget::new(Window::Gcra(Gcra::new(1, Duration::from_secs(60), MANY)), Vec::new());
+    let share = budget.clone();
+    let limit = SharedLimit::new(store(&server), "costs", budget, share, Mode::Exact, OnFailure::Closed, 100);
+    let granted = async |caller: &str| match limit.decide(key(caller), Ask::exactly(1)).await {
+        Decided::Granted(grant) => grant.granted,
+        other => panic!("{other:?}"),
+    };
+    on_worker(async {
+        for length in [20, 64, 65, 5_000] {
+            let caller = "x".repeat(length);
+            assert_eq!(granted(&caller).await, 1);
+            limit.charge(key(&caller), MANY);
+            let charged = async { while granted(&caller).await == 1 {} };
+            let charged = tokio::time::timeout(PATIENCE, charged).await;
+            assert!(charged.is_ok(), "a key of {length} bytes was not charged");
+        }
+    });
+    assert_eq!(server.command(&["DBSIZE"]).trim(), ":4");
 }
 
 #[test]
