@@ -1,7 +1,14 @@
 //! How long work waits for its turn on a worker.
 //!
-//! A task asks to be woken every few milliseconds. By how much it is late is how long anything waits that becomes
-//! ready on this worker: connections to accept, heads to read, answers to relay.
+//! A task asks to be woken every few milliseconds. By how much it is late is how long anything waited that became
+//! ready on this worker when it did: connections to accept, heads to read, answers to relay.
+//!
+//! That is the wait of requests, and not an estimate of it. A worker is one thread with one queue, first come first
+//! served: the event loop tells at the same time of sockets and of timers, timers last, and puts what is ready at the
+//! queue's end; the listener takes at once all who have connected, so nobody waits elsewhere. So the task waits as long
+//! as a request that arrived at that moment, a hundred moments a second are looked at instead of every request, and
+//! requests pay nothing. What is added is a millisecond at most, by which timers are rounded up. What is not
+//! in it is the wait of a request behind earlier ones of its own connection, which is not the worker's.
 
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::time::Duration;
