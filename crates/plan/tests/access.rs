@@ -102,3 +102,30 @@ fn keys_of_tokens_are_those_of_consumers_or_of_issuers() {
         assert_eq!(codes(&text("consumers: on", bob), code), 0, "{code}");
     }
 }
+
+#[test]
+fn an_off_that_is_wider_leaves_what_a_narrower_scope_asks_for() {
+    let load = |text: &str| common::loaded(text).plan.unwrap();
+    let text = |global: &str, service: &str, route: &str| {
+        format!(
+            "policies: {global}\nservices: {{ a: {{ endpoints: [http://a], policies: {service} }} }}\nroutes:\n- {{ path: /x, service: a, policies: {route} }}\n- {{ path: /y, service: a }}\n"
+        )
+    };
+    let jwt = "{ jwt: { secret: '${env:KEY}' } }";
+    for (global, service, route, protected) in [
+        (jwt, "{ auth: off }", jwt, [true, false]),
+        ("{ auth: off }", "{}", jwt, [true, false]),
+        ("{ auth: off }", jwt, "{}", [true, true]),
+        (jwt, "{ auth: off }", "{}", [false, false]),
+        (jwt, "{}", "{ auth: off }", [false, true]),
+        (jwt, jwt, "{ auth: off }", [false, true]),
+    ] {
+        let plan = load(&text(global, service, route));
+        let found: Vec<bool> = plan.routes.iter().map(|route| route.protected).collect();
+        assert_eq!(found, protected, "{global} {service} {route}");
+    }
+    let both = "{ auth: off, jwt: { secret: '${env:KEY}' } }";
+    for (global, service, route) in [(both, "{}", "{}"), ("{}", both, "{}"), ("{}", "{}", both)] {
+        assert_eq!(codes(&text(global, service, route), "contradiction"), 1, "{global} {service} {route}");
+    }
+}
