@@ -4,6 +4,7 @@ mod addresses;
 mod login;
 mod routes;
 mod scopes;
+mod self_made;
 
 use std::collections::HashSet;
 
@@ -19,6 +20,7 @@ pub(crate) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
     unused_services(document, plan, findings);
     login::lint(document, plan, findings);
     scopes::lint(document, findings);
+    self_made::lint(plan, findings);
     identity(document, plan, findings);
     certificates(plan, findings);
     parameters(plan, findings);
