@@ -5,6 +5,7 @@ mod below;
 mod login;
 mod routes;
 mod scopes;
+mod self_made;
 
 use std::collections::HashSet;
 
@@ -21,6 +22,7 @@ pub(crate) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
     unused_services(document, plan, findings);
     login::lint(document, plan, findings);
     scopes::lint(document, findings);
+    self_made::lint(plan, findings);
     identity(document, plan, findings);
     certificates(plan, findings);
     parameters(plan, findings);

@@ -102,3 +102,53 @@ fn keys_of_tokens_are_those_of_consumers_or_of_issuers() {
         assert_eq!(codes(&text("consumers: on", bob), code), 0, "{code}");
     }
 }
+
+#[test]
+fn an_off_that_is_wider_leaves_what_a_narrower_scope_asks_for() {
+    let load = |text: &str| common::loaded(text).plan.unwrap();
+    let text = |global: &str, service: &str, route: &str| {
+        format!(
+            "policies: {global}\nservices: {{ a: {{ endpoints: [http://a], policies: {service} }} }}\nroutes:\n- {{ path: /x, service: a, policies: {route} }}\n- {{ path: /y, service: a }}\n"
+        )
+    };
+    let jwt = "{ jwt: { secret: '${env:KEY}' } }";
+    for (global, service, route, protected) in [
+        (jwt, "{ auth: off }", jwt, [true, false]),
+        ("{ auth: off }", "{}", jwt, [true, false]),
+        ("{ auth: off }", jwt, "{}", [true, true]),
+        (jwt, "{ auth: off }", "{}", [false, false]),
+        (jwt, "{}", "{ auth: off }", [false, true]),
+        (jwt, jwt, "{ auth: off }", [false, true]),
+    ] {
+        let plan = load(&text(global, service, route));
+        let found: Vec<bool> = plan.routes.iter().map(|route| route.protected).collect();
+        assert_eq!(found, protected, "{global} {service} {route}");
+    }
+    let both = "{ auth: off, jwt: { secret: '${env:KEY}' } }";
+    for (global, service, route) in [(both, "{}", "{}"), ("{}", both, "{}"), ("{}", "{}", both)] {
+        assert_eq!(codes(&text(global, service, route), "contradiction"), 1, "{global} {service} {route}");
+    }
+}
+
+#[test]
+fn claims_that_consumers_make_themselves_are_warned_of_and_grant_nothing_unless_asked_to() {
+    let text = |jwt: &str, policies: &str| {
+        format!(
+            "consumers: [{{ username: bob, jwt: [{{ key: k, secret: '${{env:KEY}}' }}] }}]\npolicies: {{ jwt: {{ {jwt} }}{policies} }}\nroutes: [{{ path: /*, respond: {{}} }}]\n"
+        )
+    };
+    for (jwt, policies, count) in [
+        ("consumers: on", ", acl: [gold], allow_if: '\"gold\" in groups', roles: [a]", 0),
+        ("consumers: on, roles_claim: scope", "", 1),
+        ("consumers: on, roles_claim: roles, groups_claim: groups", "", 2),
+        ("consumers: on, claims_to_headers: { sub: X-User }", "", 1),
+        ("consumers: on, upstream_token: { secret: '${env:KEY}', issuer: gateway }", "", 1),
+        ("consumers: on, upstream_token: strip", "", 0),
+        ("consumers: on", ", allow_if: 'claims.tier == \"gold\"'", 1),
+        ("consumers: on", ", roles: { any: [a], from: claims.scope }", 1),
+        ("consumers: on", ", rate_limit: { limit: 1/minute, by: { claim: sub } }", 1),
+        ("secret: '${env:KEY}', roles_claim: scope", ", allow_if: 'claims.tier == \"gold\"'", 0),
+    ] {
+        assert_eq!(codes(&text(jwt, policies), "self-made-claims"), count, "{jwt}{policies}");
+    }
+}

@@ -2,11 +2,15 @@
 #![allow(dead_code, unreachable_pub, missing_docs, clippy::panic, reason = "shared by test binaries")]
 
 use torana_config::{Finding, FixedResolver};
-use torana_plan::load;
+use torana_plan::{Loaded, load};
+
+pub fn loaded(text: &str) -> Loaded {
+    let secret = "a secret of at least thirty-two bytes";
+    load("test.yaml", text, &FixedResolver::default().with_environment("KEY", secret))
+}
 
 pub fn findings(text: &str) -> Vec<Finding> {
-    let secret = "a secret of at least thirty-two bytes";
-    load("test.yaml", text, &FixedResolver::default().with_environment("KEY", secret)).findings
+    loaded(text).findings
 }
 
 /// How many findings have the code.

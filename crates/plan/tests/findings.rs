@@ -510,3 +510,59 @@ fn certificates_are_asked_for_and_each_is_one_thing() {
         assert_eq!(consumer(&bad), ["2:13 error[bad-consumer]"], "{bad}");
     }
 }
+
+#[test]
+fn a_split_or_a_mirror_goes_round_no_policy_of_the_other_service() {
+    let codes = |global: &str, other: &str, route: &str, to: &str| {
+        let text = format!(
+            "consumers: [{{ username: a, keys: [\"${{env:KEY}}\"] }}]
+policies: {global}
+services:
+  site: {{ endpoints: [http://a], policies: {{ access: public }} }}
+  internal: {{ endpoints: [http://b], policies: {other} }}
+routes:
+- {{ path: /x, service: site, policies: {route}, {to} }}
+- {{ path: /y, service: internal }}
+"
+        );
+        let found = findings(&text);
+        found.iter().filter(|line| line.ends_with("[policy-bypassed]")).cloned().collect::<Vec<_>>()
+    };
+    let (split, mirror) = ("split: { to: { internal: 100% } }", "mirror: { service: internal }");
+    assert_eq!(codes("{}", "{ key_auth: {} }", "{}", split), ["7:59 error[policy-bypassed]"]);
+    assert_eq!(codes("{}", "{ key_auth: {} }", "{}", mirror), ["7:63 error[policy-bypassed]"]);
+    for (global, other, route, count) in [
+        // It asks for nothing, or for what cannot refuse.
+        ("{}", "{}", "{}", 0),
+        ("{}", "{ security_headers: on, cors: { origins: ['https://a.test'] } }", "{}", 0),
+        // The route says it itself, either way.
+        ("{}", "{ key_auth: {} }", "{ key_auth: {} }", 0),
+        ("{}", "{ key_auth: {} }", "{ key_auth: off }", 0),
+        ("{}", "{ key_auth: {} }", "{ access: public }", 0),
+        ("{}", "{ key_auth: {} }", "{ auth: off }", 0),
+        ("{}", "{ key_auth: {}, acl: [a] }", "{ key_auth: {} }", 1),
+        // What the route's own service has switched off.
+        ("{ key_auth: {} }", "{}", "{}", 1),
+        ("{ key_auth: {} }", "{ access: public }", "{}", 0),
+        ("{}", "{ access: protected, key_auth: {} }", "{ key_auth: {} }", 0),
+        ("{}", "{ ip_restriction: [10.0.0.0/8] }", "{}", 1),
+        (
+            "{}",
+            "{ ip_restriction: { allow: [10.0.0.0/8] } }",
+            "{ ip_restriction: { allow: [10.0.0.0/8] } }",
+            0,
+        ),
+        ("{}", "{ rate_limit: 10/minute }", "{}", 1),
+        ("{}", "{ rate_limit: 10/minute }", "{ rate_limit: 20/minute }", 0),
+        // The same ways, and fewer of them asked for.
+        ("{}", "{ key_auth: {}, basic_auth: {} }", "{ key_auth: {}, basic_auth: {} }", 0),
+        (
+            "{ auth: any }",
+            "{ auth: all, key_auth: {}, basic_auth: {} }",
+            "{ key_auth: {}, basic_auth: {} }",
+            1,
+        ),
+    ] {
+        assert_eq!(codes(global, other, route, split).len(), count, "{global} {other} {route}");
+    }
+}

@@ -307,3 +307,41 @@ routes:
     gateway.reload(&text.replace("key: alice-app", "key: other-app"));
     assert_eq!(ask(&gateway, "/a", &[bearer(&good)]).status, 401);
 }
+
+#[test]
+fn nobody_grants_itself_groups_or_roles_by_signing_them() {
+    let origin = Origin::always(Reply::ok("in"));
+    let secret = "one secret of thirty-two bytes or more";
+    let gateway = Running::start(&format!(
+        "access_log: off
+services: {{ a: {{ endpoints: [\"{}\"] }} }}
+consumers:
+- {{ username: alice, groups: [gold], jwt: [{{ key: alice-app, secret: \"{secret}\" }}] }}
+- {{ username: bob, jwt: [{{ key: bob-app, secret: \"{secret}\" }}] }}
+policies: {{ jwt: {{ consumers: on }} }}
+routes:
+- {{ path: /gold, service: a, policies: {{ acl: [gold] }} }}
+- {{ path: /authenticated, service: a, policies: {{ acl: {{ allow: [gold], groups: authenticated }} }} }}
+- {{ path: /group, service: a, policies: {{ allow_if: '\"gold\" in groups' }} }}
+- {{ path: /role, service: a, policies: {{ roles: [admin] }} }}
+- {{ path: /asked, service: a, policies: {{ jwt: {{ consumers: on, groups_claim: groups, roles_claim: roles }}, acl: [gold], roles: [admin] }} }}
+",
+        origin.url(),
+    ));
+    let signed = |key: &str| {
+        let claims = json!({"iss": key, "groups": ["gold"], "roles": ["admin"]});
+        bearer(&signed_by_secret(secret, Algorithm::Hs256, &claims))
+    };
+    for (key, path, status) in [
+        ("bob-app", "/gold", 403),
+        ("bob-app", "/authenticated", 403),
+        ("bob-app", "/group", 403),
+        ("bob-app", "/role", 403),
+        ("bob-app", "/asked", 200),
+        ("alice-app", "/gold", 200),
+        ("alice-app", "/group", 200),
+        ("alice-app", "/role", 403),
+    ] {
+        assert_eq!(ask(&gateway, path, &[signed(key)]).status, status, "{key} {path}");
+    }
+}

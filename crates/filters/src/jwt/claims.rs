@@ -91,6 +91,7 @@ impl Verified {
             return Err(Invalid::ClaimMissing("iat".into()));
         }
         let name = claims.get("iss").and_then(Value::as_str).unwrap_or_default();
+        let listed = |name: Option<&str>| name.map_or(Ok(Vec::new()), |name| texts(&claims, name));
         Ok(Self {
             expires,
             issued,
@@ -105,8 +106,8 @@ impl Verified {
                     Vouched::Issuer(_) | Vouched::Login => consumer(&claims, &plan.consumer_claim)?,
                 },
                 record: from.record(),
-                roles: texts(&claims, &plan.roles_claim)?,
-                authenticated_groups: texts(&claims, &plan.groups_claim)?,
+                roles: listed(plan.roles_claim.as_deref())?,
+                authenticated_groups: listed(plan.groups_claim.as_deref())?,
                 credential: Some(from.credential(name)),
                 claims,
                 ..Identity::default()

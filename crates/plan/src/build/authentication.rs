@@ -7,7 +7,8 @@ use torana_credential::directory::Consumers;
 use super::policies::Layer;
 use crate::policy::{AuthenticationGroup, PlannedPolicy, PolicyPlan, authentication};
 
-/// The group in force: the narrowest scope that speaks wins. `off` removes every way.
+/// The group in force: the narrowest scope that speaks wins. `off` removes every way of a wider scope; one that
+/// a narrower scope asks for stays, and one beside it is a contradiction.
 pub(super) fn group(
     document: &Document,
     layers: &[Layer<'_>],
@@ -18,7 +19,18 @@ pub(super) fn group(
     let said = layers.iter().rev().find_map(|layer| Some((layer, layer.config.auth.as_ref()?)));
     let Some((layer, switch)) = said else { return AuthenticationGroup::default() };
     let Some(form) = switch.on() else {
-        policies.retain(|planned| !matches!(planned.policy, PolicyPlan::Authentication(_)));
+        let is_way = |planned: &PlannedPolicy| matches!(planned.policy, PolicyPlan::Authentication(_));
+        policies.retain(|planned| !is_way(planned) || planned.scope >= layer.scope);
+        for planned in policies.iter().filter(|planned| is_way(planned) && planned.scope == layer.scope) {
+            let message = format!("`auth: off` beside `{}`: one of them is not meant", planned.policy.name());
+            let finding =
+                Finding::error("contradiction", message).at(document.span_at(&layer.path.key("auth")));
+            let finding = finding.related("asks who calls", Some(planned.span.clone()));
+            // A scope that many routes share says it once.
+            if !findings.contains(&finding) {
+                findings.push(finding);
+            }
+        }
         return AuthenticationGroup::default();
     };
     let group = authentication::group(form, consumers);

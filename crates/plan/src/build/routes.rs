@@ -1,6 +1,7 @@
 //! Routes: names, conditions, what happens in the end, policies in force.
 
 mod action;
+mod elsewhere;
 mod matching;
 mod names;
 mod traffic;
@@ -47,9 +48,13 @@ pub(super) fn routes(
         let service = service(document, &path, config, &ids, findings);
         let action = action::action(document, &path, config, service, findings);
         let traffic = traffic::traffic(document, &path, config, &ids, findings);
-        let layers = layers(document, &path, config, service.is_some(), &name);
+        let layers =
+            layers(document, &path, config, config.service.as_ref().filter(|_| service.is_some()), &name);
         let mut policies = planned.in_force(document, &layers, findings);
         let authentication = authentication::group(document, &layers, consumers, &mut policies, findings);
+        let here =
+            elsewhere::Here { path: &path, config, name: &name, policies: &policies, group: &authentication };
+        elsewhere::check(document, &here, &mut planned, consumers, findings);
         let says_who = |planned: &PlannedPolicy| matches!(planned.policy, PolicyPlan::Authentication(_));
         let protected = policies.iter().any(says_who);
         let span = document.span_at(&path);
@@ -73,11 +78,12 @@ pub(super) fn routes(
     plans
 }
 
+/// The scopes of a route that leads to the service, the widest first.
 fn layers<'a>(
     document: &'a Document,
     path: &Path,
     config: &'a RouteConfig,
-    known: bool,
+    service: Option<&String>,
     name: &Arc<str>,
 ) -> Vec<Layer<'a>> {
     let root = document.config();
@@ -87,9 +93,7 @@ fn layers<'a>(
         id: "global".into(),
         config: &root.policies,
     }];
-    if let Some((service, service_config)) =
-        config.service.as_ref().filter(|_| known).and_then(|name| root.services.get_key_value(name))
-    {
+    if let Some((service, service_config)) = service.and_then(|name| root.services.get_key_value(name)) {
         layers.push(Layer {
             scope: Scope::Service,
             path: Path::root().key("services").key(service).key("policies"),

@@ -44,10 +44,10 @@ pub struct JwtPlan {
     pub claims_to_headers: Vec<(String, String)>,
     /// The claim that says who calls.
     pub consumer_claim: String,
-    /// The claim that lists roles.
-    pub roles_claim: String,
-    /// The claim that lists groups.
-    pub groups_claim: String,
+    /// The claim that lists roles; `None`: a token says nothing of them.
+    pub roles_claim: Option<String>,
+    /// The claim that lists groups; `None`: a token says nothing of them.
+    pub groups_claim: Option<String>,
     /// What the service sees of the token.
     pub upstream_token: UpstreamTokenPlan,
     /// The realm in `WWW-Authenticate`, free of quotes and control characters.
@@ -131,8 +131,8 @@ pub(crate) fn plan(
         types,
         claims_to_headers: config.claims_to_headers.clone().into_iter().collect(),
         consumer_claim: config.consumer_claim.clone(),
-        roles_claim: config.roles_claim.clone(),
-        groups_claim: config.groups_claim.clone(),
+        roles_claim: vouched_claim(config, config.roles_claim.as_deref(), "roles"),
+        groups_claim: vouched_claim(config, config.groups_claim.as_deref(), "groups"),
         upstream_token: upstream_token(
             document,
             &path.key("upstream_token"),
@@ -141,6 +141,11 @@ pub(crate) fn plan(
         ),
         realm: config.realm.clone(),
     })))
+}
+
+/// The claim that is believed: a consumer that signs its tokens itself would grant itself what it lists.
+fn vouched_claim(config: &JwtConfig, written: Option<&str>, default: &str) -> Option<String> {
+    written.or_else(|| config.consumers.is_none().then_some(default)).map(str::to_owned)
 }
 
 fn consumer_keys(
@@ -156,7 +161,31 @@ fn consumer_keys(
         findings.push(finding.at(document.span_at(&path.key("consumers").key("key_claim"))));
     }
     super::authentication::needs_consumers(document, path, consumers, findings);
+    self_made(document, path, config, findings);
     Some(ConsumerKeysPlan { key_claim: written.key_claim, consumers: Arc::clone(consumers) })
+}
+
+/// What a consumer's own token is believed, where that was asked for.
+fn self_made(document: &Document, path: &Path, config: &JwtConfig, findings: &mut Vec<Finding>) {
+    let mints = matches!(config.upstream_token, UpstreamTokenForm::Replace(_));
+    for (key, written, what) in [
+        ("roles_claim", config.roles_claim.is_some(), "gives itself roles"),
+        ("groups_claim", config.groups_claim.is_some(), "gives itself groups"),
+        (
+            "claims_to_headers",
+            !config.claims_to_headers.is_empty(),
+            "chooses what services read in these fields",
+        ),
+        ("upstream_token", mints, "chooses what the gateway signs for services"),
+    ] {
+        if written {
+            let message = format!("a consumer signs its token itself, and so {what}");
+            let finding = Finding::warning("self-made-claims", message);
+            let help =
+                "keep it only if the keys are in the hands of somebody who vouches for their consumers";
+            findings.push(finding.at(document.key_span_at(&path.key(key))).help(help));
+        }
+    }
 }
 
 fn issuers(

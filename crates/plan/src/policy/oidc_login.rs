@@ -145,8 +145,8 @@ fn id_token(config: &OidcLoginConfig, keys: RemoteKeysPlan) -> JwtPlan {
         types: Vec::new(),
         claims_to_headers: config.claims_to_headers.clone().into_iter().collect(),
         consumer_claim: config.consumer_claim.clone(),
-        roles_claim: config.roles_claim.clone(),
-        groups_claim: config.groups_claim.clone(),
+        roles_claim: Some(config.roles_claim.clone()),
+        groups_claim: Some(config.groups_claim.clone()),
         upstream_token: UpstreamTokenPlan::Forward,
         realm: "torana".into(),
     }

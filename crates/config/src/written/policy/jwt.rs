@@ -71,12 +71,14 @@ pub struct JwtConfig {
     /// The claim that says who the caller is. Names with dots between them lead into objects.
     #[serde(default = "JwtConfig::default_consumer_claim")]
     pub consumer_claim: String,
-    /// The claim that lists the caller's roles.
-    #[serde(default = "JwtConfig::default_roles_claim")]
-    pub roles_claim: String,
-    /// The claim that lists the caller's groups.
-    #[serde(default = "JwtConfig::default_groups_claim")]
-    pub groups_claim: String,
+    /// The claim that lists the caller's roles. `roles` of an issuer's tokens when not given; none of tokens
+    /// that consumers sign themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roles_claim: Option<String>,
+    /// The claim that lists the caller's groups. `groups` of an issuer's tokens when not given; none of tokens
+    /// that consumers sign themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups_claim: Option<String>,
     /// What the service sees of the token.
     #[serde(default)]
     pub upstream_token: UpstreamTokenForm,
@@ -92,14 +94,6 @@ impl JwtConfig {
 
     fn default_consumer_claim() -> String {
         "sub".into()
-    }
-
-    fn default_roles_claim() -> String {
-        "roles".into()
-    }
-
-    fn default_groups_claim() -> String {
-        "groups".into()
     }
 
     fn default_realm() -> String {
