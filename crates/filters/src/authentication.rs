@@ -18,6 +18,8 @@ pub use consumer_fields::CONSUMER_FIELDS;
 pub use failures::FailureLimit;
 pub use method::Method;
 
+use failures::UnderWay;
+use std::cell::OnceCell;
 use std::cmp::Ordering;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -50,9 +52,11 @@ pub struct Place {
 /// What a way may do while it verifies: only the slow part asks, so callers that are known never do.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Guard<'a> {
-    failures: Option<&'a FailureLimit>,
+    failures: Option<&'a Arc<FailureLimit>>,
     address: IpAddr,
     now: Duration,
+    /// What is awaited while the way judges; given up when its verdict was counted.
+    under_way: &'a OnceCell<UnderWay>,
 }
 
 impl Guard<'_> {
@@ -62,6 +66,20 @@ impl Guard<'_> {
     /// Too many were wrong.
     pub(crate) fn may_try(&self) -> Result<(), Fault> {
         self.failures.map_or(Ok(()), |failures| failures.check(self.address, self.now))
+    }
+
+    /// Waits until somebody at this address may begin what takes time until the verdict, such as asking another
+    /// service. Whoever leaves meanwhile is counted as wrong where `leaving_counts`.
+    ///
+    /// # Errors
+    /// Too many were wrong, or the verdicts on others are not there in time.
+    pub(crate) async fn begin(&self, leaving_counts: bool) -> Result<(), Fault> {
+        if let (Some(failures), None) = (self.failures, self.under_way.get()) {
+            let begun = failures.begin(self.address, self.now, leaving_counts).await?;
+            // The way is alone with its cell: nothing was set meanwhile.
+            let _ = self.under_way.set(begun);
+        }
+        Ok(())
     }
 }
 
@@ -98,15 +116,16 @@ impl AuthenticationFilter {
         if self.is_answered(exchange) {
             Needs::NOTHING
         } else {
-            self.method.needs(exchange, self.guard(exchange))
+            self.method.needs(exchange, self.guard(exchange, &OnceCell::new()))
         }
     }
 
-    fn guard(&self, exchange: &Exchange) -> Guard<'_> {
+    fn guard<'a>(&'a self, exchange: &Exchange, under_way: &'a OnceCell<UnderWay>) -> Guard<'a> {
         Guard {
-            failures: self.failures.as_deref(),
+            failures: self.failures.as_ref(),
             address: exchange.client_address,
             now: exchange.moment.since_start,
+            under_way,
         }
     }
 
@@ -124,6 +143,32 @@ impl AuthenticationFilter {
             (true, _) => asks,
             (false, true) => format!("{asks}, unless a way before it succeeded"),
             (false, false) => format!("{asks}, or what a later way asks for"),
+        }
+    }
+
+    /// Judges, counts a wrong credential, and gives what becomes of the request.
+    async fn judge(
+        &self,
+        exchange: &mut Exchange,
+        outside: &dyn Outside,
+        under_way: &OnceCell<UnderWay>,
+    ) -> Verdict {
+        let guard = self.guard(exchange, under_way);
+        if let Some(verdict) = self.method.answer(exchange, outside, guard).await {
+            if let Verdict::Fail(fault) = &verdict {
+                self.count(exchange, fault);
+            }
+            return verdict;
+        }
+        if self.is_answered(exchange) {
+            return Verdict::Continue;
+        }
+        match self.method.authenticate(exchange, outside, guard).await {
+            Ok(identity) => {
+                exchange.refusal = None;
+                accept(exchange, &identity)
+            }
+            Err(fault) => self.refuse(exchange, fault),
         }
     }
 
@@ -165,23 +210,12 @@ impl AuthenticationFilter {
 
 impl OnRequest for AuthenticationFilter {
     async fn on_request(&self, exchange: &mut Exchange, outside: &dyn Outside) -> Verdict {
-        let guard = self.guard(exchange);
-        if let Some(verdict) = self.method.answer(exchange, outside, guard).await {
-            if let Verdict::Fail(fault) = &verdict {
-                self.count(exchange, fault);
-            }
-            return verdict;
+        let mut under_way = OnceCell::new();
+        let verdict = self.judge(exchange, outside, &under_way).await;
+        if let Some(judged) = under_way.get_mut() {
+            judged.settle();
         }
-        if self.is_answered(exchange) {
-            return Verdict::Continue;
-        }
-        match self.method.authenticate(exchange, outside, guard).await {
-            Ok(identity) => {
-                exchange.refusal = None;
-                accept(exchange, &identity)
-            }
-            Err(fault) => self.refuse(exchange, fault),
-        }
+        verdict
     }
 }
 

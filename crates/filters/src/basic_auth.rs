@@ -13,7 +13,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use torana_credential::directory::Password;
 use torana_fault::{Fault, Reason};
 use torana_filter::{CredentialKind, Exchange, Identity, Outside};
@@ -31,7 +31,7 @@ pub struct BasicAuthFilter {
     cache: Cache<Remembered>,
     /// Of this filter alone, from random bytes.
     key: Box<hmac::Key>,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
 }
 
 /// A caller whose password was verified by one generation of consumers.
@@ -48,7 +48,12 @@ impl BasicAuthFilter {
         let mut random = [0; 32];
         aws_lc_rs::rand::fill(&mut random).expect("the system's source of randomness does not fail");
         let key = Box::new(hmac::Key::new(hmac::HMAC_SHA256, &random));
-        Self { plan: Arc::clone(plan), cache: Cache::default(), key, turns: Semaphore::new(AT_ONCE) }
+        Self {
+            plan: Arc::clone(plan),
+            cache: Cache::default(),
+            key,
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+        }
     }
 
     /// What it asks for.
@@ -81,39 +86,78 @@ impl BasicAuthFilter {
         decoded.map_err(|_| self.fault(Reason::CredentialsInvalid, "the credentials are not base64"))
     }
 
-    async fn verify(&self, shown: &[u8]) -> Result<Arc<Identity>, Fault> {
+    /// Who was verified with what has this digest, if that still holds.
+    fn remembered(&self, digest: &[u8], now: u64) -> Option<Arc<Identity>> {
+        let generation = self.plan.consumers.generation();
+        let known = self.cache.get(digest, now).filter(|known| known.generation == generation)?;
+        Some(Arc::clone(&known.identity))
+    }
+
+    async fn verify(
+        &self,
+        shown: &[u8],
+        digest: &[u8],
+        now: u64,
+        guard: Guard<'_>,
+    ) -> Result<Arc<Identity>, Fault> {
         let wrong = |why| self.fault(Reason::CredentialsInvalid, why);
         let (username, password) =
             split(shown, b':').ok_or_else(|| wrong("the credentials have no colon"))?;
         let username = std::str::from_utf8(username).map_err(|_| wrong("the user name is not UTF-8"))?;
+        // Read before the consumers: who was verified is then never taken for verified by newer ones.
+        let generation = self.plan.consumers.generation();
         let consumers = self.plan.consumers.load_full();
-        let Some(known) = consumers.password(username) else {
-            if let Some(decoy) = consumers.decoy() {
-                self.compute(decoy, password).await?;
+        let known = consumers.password(username);
+        // Its turn is held until what it found is remembered: who waits with the same password finds that.
+        let mut turn = None;
+        let right = match known.map(|known| &known.proof).or_else(|| consumers.decoy()) {
+            Some(proof) if proof.is_costly() => {
+                let own = self.turn(guard).await?;
+                if let Some(identity) = self.remembered(digest, now) {
+                    return Ok(identity);
+                }
+                let (right, own) = compute(own, proof, password).await?;
+                turn = Some(own);
+                right
             }
-            return Err(wrong("nobody has this user name"));
+            Some(proof) => proof.verifies(password),
+            None => false,
         };
-        let right = if known.proof.is_costly() {
-            self.compute(&known.proof, password).await?
-        } else {
-            known.proof.verifies(password)
-        };
+        let known = known.ok_or_else(|| wrong("nobody has this user name"))?;
         if !right {
             return Err(wrong("the password is wrong"));
         }
-        Ok(consumers.identity_of(known, CredentialKind::Basic, username))
+        let identity = consumers.identity_of(known, CredentialKind::Basic, username);
+        let until = now.saturating_add(self.plan.config.remember.as_duration().as_secs());
+        let remembered = Arc::new(Remembered { identity: Arc::clone(&identity), generation });
+        self.cache.insert(digest, &remembered, until, now);
+        drop(turn);
+        Ok(identity)
     }
 
-    /// Verifies a slow hash on a thread beside those that serve.
-    async fn compute(&self, hash: &Password, password: &[u8]) -> Result<bool, Fault> {
+    /// Waits for a turn to compute a slow hash.
+    async fn turn(&self, guard: Guard<'_>) -> Result<OwnedSemaphorePermit, Fault> {
         let busy =
             || Fault::new(Reason::AuthenticationLimited).because("too many passwords are being verified");
-        let turn = tokio::time::timeout(PATIENCE, self.turns.acquire()).await;
-        let _turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
-        let (hash, password) = (hash.clone(), password.to_vec());
-        let computed = tokio::task::spawn_blocking(move || hash.verifies(&password)).await;
-        computed.map_err(|_| Fault::new(Reason::Internal).because("verifying a password ended early"))
+        guard.begin(true).await?;
+        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await;
+        let turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
+        // Meanwhile other ways may have counted what was wrong.
+        guard.may_try()?;
+        Ok(turn)
     }
+}
+
+/// Verifies a slow hash on a thread beside those that serve. Once begun it goes on to its end, whether or not the
+/// caller stays, and has its turn for so long.
+async fn compute(
+    turn: OwnedSemaphorePermit,
+    hash: &Password,
+    password: &[u8],
+) -> Result<(bool, OwnedSemaphorePermit), Fault> {
+    let (hash, password) = (hash.clone(), password.to_vec());
+    let computed = tokio::task::spawn_blocking(move || (hash.verifies(&password), turn)).await;
+    computed.map_err(|_| Fault::new(Reason::Internal).because("verifying a password ended early"))
 }
 
 impl Authenticate for BasicAuthFilter {
@@ -126,16 +170,11 @@ impl Authenticate for BasicAuthFilter {
         let shown = self.find(&exchange.request)?;
         let digest = hmac::sign(&self.key, &shown);
         let now = exchange.moment.unix_seconds;
-        let generation = self.plan.consumers.generation();
-        let identity = match self.cache.get(digest.as_ref(), now) {
-            Some(known) if known.generation == generation => Arc::clone(&known.identity),
-            _ => {
+        let identity = match self.remembered(digest.as_ref(), now) {
+            Some(known) => known,
+            None => {
                 guard.may_try()?;
-                let identity = self.verify(&shown).await?;
-                let until = now.saturating_add(self.plan.config.remember.as_duration().as_secs());
-                let known = Arc::new(Remembered { identity: Arc::clone(&identity), generation });
-                self.cache.insert(digest.as_ref(), &known, until, now);
-                identity
+                self.verify(&shown, digest.as_ref(), now, guard).await?
             }
         };
         if self.plan.config.hide_credentials {

@@ -22,6 +22,8 @@ use yaml::Running;
 
 /// SHA-1 of `abc`: the password `ab` of the consumer whose identifier is `c` (FIPS 180-2 appendix A.1).
 const KONG: &str = "a9993e364706816aba3e25717850c26c9cd0d89d";
+/// A bcrypt hash at the lowest cost.
+const BCRYPT: &str = "$2b$04$......................LAtw7/ohmmBAhnXqmkuIz83Rl5Qdjhm";
 
 fn file(origin: &Origin) -> String {
     format!(
@@ -162,6 +164,27 @@ fn services_are_told_who_calls_and_see_no_credential() {
     assert_eq!(seen.header("X-Credential-Identifier"), None);
     ask(&gateway, "/open", &[spoofed("X-Consumer-Username")]);
     assert_eq!(origin.requests().pop().unwrap().header("X-Consumer-Username"), None);
+}
+
+#[test]
+fn passwords_guessed_side_by_side_are_as_few_as_one_after_the_other() {
+    let text = format!(
+        "limits: {{ failed_credentials: 5/hour }}
+consumers: [{{ username: bob, basic: [{{ username: bob, hash: \"{BCRYPT}\" }}] }}]
+routes: [{{ policies: {{ basic_auth: {{}} }}, respond: {{ body: in }} }}]
+"
+    );
+    let gateway = Running::start(&text);
+    let send = |number: usize| {
+        let mut client = Client::connect(gateway.address);
+        let guess = basic(&format!("bob:guess-{number}"));
+        client.send(format!("GET / HTTP/1.1\r\nHost: a\r\n{guess}\r\n\r\n"));
+        client
+    };
+    let mut clients: Vec<Client> = (0..30).map(send).collect();
+    let told: Vec<u16> = clients.iter_mut().map(|client| client.read_response().status).collect();
+    let count = |status| told.iter().filter(|told| **told == status).count();
+    assert_eq!((count(401), count(429)), (5, 25), "{told:?}");
 }
 
 #[test]

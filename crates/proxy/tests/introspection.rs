@@ -344,6 +344,38 @@ fn made_up_tokens_from_one_address_are_limited_and_hold_nobody_up_who_is_known()
 }
 
 #[test]
+fn guessing_side_by_side_gains_nothing_and_good_tokens_side_by_side_are_only_taken_in_turn() {
+    let gate = Gate::default();
+    let behind = gate.clone();
+    let asked = Origin::respond(move |request| {
+        let token = token_of(request);
+        let known = if token.starts_with("good") { "plain" } else { "made-up" };
+        Reply::ok(claims(known).to_string()).after(&behind)
+    });
+    let origin = Origin::always(Reply::ok("in"));
+    let text = file(&asked, &origin, "", "").replace("failed_credentials: off", "failed_credentials: 5/hour");
+    let gateway = Running::start(&text);
+    let side_by_side = |token: &str| {
+        let clients = (0..30).map(|number| {
+            let mut client = Client::connect(gateway.address);
+            client.send(format!(
+                "GET /api/x HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}-{number}\r\n\r\n"
+            ));
+            client
+        });
+        clients.collect::<Vec<_>>()
+    };
+    let mut good = side_by_side("good");
+    asked.wait_for(5, PATIENCE);
+    gate.open();
+    assert!(good.iter_mut().all(|client| client.read_response().status == 200));
+    let mut wrong = side_by_side("made-up");
+    let told: Vec<u16> = wrong.iter_mut().map(|client| client.read_response().status).collect();
+    let count = |status| told.iter().filter(|told| **told == status).count();
+    assert_eq!((count(401), count(429), asked.count()), (5, 25, 35));
+}
+
+#[test]
 fn a_place_by_url_is_a_service_of_its_own() {
     let (asked, origin) = (server(), Origin::always(Reply::ok("in")));
     let text = file(&asked, &origin, "", "");

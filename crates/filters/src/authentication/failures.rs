@@ -1,11 +1,17 @@
 //! A limit on wrong credentials from one address.
 //!
 //! Only failures count, and only credentials that are not known yet are held up: a caller whose credential
-//! was verified before is served even from an address that others guess from.
+//! was verified before is served even from an address that others guess from. Where a verdict takes time, no
+//! more are awaited at once than may still be wrong; the others wait for their turn, so that guessing side by
+//! side gains nothing and nobody is refused for what others may yet do.
 
 use crate::rate_limit::address_key;
+use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::Instant;
 use torana_fault::{Fault, Reason};
 use torana_limit::{Ask, Budget, Gcra, Key, KeyedLimiter, Window};
 use torana_types::Rate;
@@ -13,11 +19,99 @@ use torana_types::Rate;
 /// Addresses that are remembered.
 const ADDRESSES: u32 = 100_000;
 const ADDRESS: u8 = 1;
+/// How long somebody waits for the verdicts on others from the same address.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+type AddressKey = [u8; 8];
 
 /// Counts wrong credentials by client address, in a bounded table.
 #[derive(Debug)]
 pub struct FailureLimit {
     limiter: KeyedLimiter,
+    /// Only addresses of requests that are here: their number is bounded with that of connections.
+    awaited: Mutex<HashMap<AddressKey, Awaited>>,
+}
+
+/// Verdicts of one address that are not there yet.
+#[derive(Debug, Default)]
+struct Awaited {
+    under_way: u64,
+    /// Who waits for a turn, and how they are told; made for the first.
+    waiting: u64,
+    turn: Option<Arc<Notify>>,
+}
+
+/// A credential whose verdict is awaited: it takes one of what may still be wrong until the verdict is counted.
+#[derive(Debug)]
+pub(crate) struct UnderWay {
+    place: Place,
+    /// When it began, where nobody may leave uncounted before the verdict.
+    leaving_counts: Option<Duration>,
+}
+
+impl UnderWay {
+    /// The verdict is there and was counted.
+    pub(super) const fn settle(&mut self) {
+        self.leaving_counts = None;
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if let Some(now) = self.leaving_counts {
+            self.place.limit.count_key(self.place.key, now);
+        }
+    }
+}
+
+/// A place among those of an address; given up when it is dropped, and the next one is told.
+#[derive(Debug)]
+struct Place {
+    limit: Arc<FailureLimit>,
+    key: AddressKey,
+    waits: bool,
+}
+
+impl Place {
+    fn waiting(limit: &Arc<FailureLimit>, key: AddressKey) -> Self {
+        let mut awaited = limit.awaited();
+        let own = awaited.entry(key).or_default();
+        own.waiting = own.waiting.saturating_add(1);
+        Self { limit: Arc::clone(limit), key, waits: true }
+    }
+
+    /// Goes from waiting to being under way if there is room; what tells that there may be, if not.
+    fn enter(&mut self, now: Duration) -> Result<Option<Arc<Notify>>, Fault> {
+        let mut awaited = self.limit.awaited();
+        // Under the lock: whoever left it before has counted its verdict.
+        let left = self.limit.left(self.key, now)?;
+        let own = awaited.entry(self.key).or_default();
+        let free = left.saturating_sub(own.under_way);
+        if free == 0 {
+            return Ok(Some(Arc::clone(own.turn.get_or_insert_default())));
+        }
+        own.waiting = own.waiting.saturating_sub(1);
+        own.under_way = own.under_way.saturating_add(1);
+        self.waits = false;
+        if let Some(turn) = own.turn.as_ref().filter(|_| free > 1 && own.waiting > 0) {
+            turn.notify_one();
+        }
+        Ok(None)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut awaited = self.limit.awaited();
+        let Some(own) = awaited.get_mut(&self.key) else { return };
+        let count = if self.waits { &mut own.waiting } else { &mut own.under_way };
+        *count = count.saturating_sub(1);
+        if own.under_way == 0 && own.waiting == 0 {
+            awaited.remove(&self.key);
+        } else if let Some(turn) = &own.turn {
+            turn.notify_one();
+        }
+    }
 }
 
 impl FailureLimit {
@@ -26,15 +120,22 @@ impl FailureLimit {
     pub fn new(rate: &Rate) -> Self {
         let limit = u64::from(rate.limit().get());
         let gcra = Gcra::new(limit, rate.period().at_least().as_duration(), limit);
-        Self { limiter: KeyedLimiter::new(Budget::new(Window::Gcra(gcra), Vec::new()), ADDRESSES) }
+        Self {
+            limiter: KeyedLimiter::new(Budget::new(Window::Gcra(gcra), Vec::new()), ADDRESSES),
+            awaited: Mutex::default(),
+        }
     }
 
     /// Whether the address may try another credential.
     pub(super) fn check(&self, address: IpAddr, now: Duration) -> Result<(), Fault> {
-        let key = address_key(address);
+        self.left(address_key(address), now).map(|_| ())
+    }
+
+    /// How many more may be wrong.
+    fn left(&self, key: AddressKey, now: Duration) -> Result<u64, Fault> {
         let view = self.limiter.look(Key { kind: ADDRESS, bytes: &key }, now).view;
         if view.remaining > 0 {
-            return Ok(());
+            return Ok(view.remaining);
         }
         let wait = view.retry_after.as_secs().saturating_add(1);
         Err(Fault::new(Reason::AuthenticationLimited)
@@ -42,9 +143,43 @@ impl FailureLimit {
             .with_field("Retry-After", wait.to_string()))
     }
 
+    /// Waits until one more credential of the address may be verified. `leaving_counts`: one who leaves before
+    /// the verdict is counted as wrong, because verifying goes on without.
+    ///
+    /// # Errors
+    /// Too many were wrong, or the verdicts on others are not there in time.
+    pub(super) async fn begin(
+        self: &Arc<Self>,
+        address: IpAddr,
+        now: Duration,
+        leaving_counts: bool,
+    ) -> Result<UnderWay, Fault> {
+        let began = Instant::now();
+        let mut place = Place::waiting(self, address_key(address));
+        loop {
+            let waited = began.elapsed();
+            let now = now.saturating_add(waited);
+            let Some(turn) = place.enter(now)? else {
+                return Ok(UnderWay { place, leaving_counts: leaving_counts.then_some(now) });
+            };
+            let told = tokio::time::timeout(PATIENCE.saturating_sub(waited), turn.notified()).await;
+            told.map_err(|_| {
+                Fault::new(Reason::AuthenticationLimited)
+                    .because("too many credentials from this address are being verified")
+            })?;
+        }
+    }
+
     /// Counts a wrong credential.
     pub(super) fn count(&self, address: IpAddr, now: Duration) {
-        let key = address_key(address);
+        self.count_key(address_key(address), now);
+    }
+
+    fn count_key(&self, key: AddressKey, now: Duration) {
         self.limiter.take(Key { kind: ADDRESS, bytes: &key }, now, Ask::exactly(1));
+    }
+
+    fn awaited(&self) -> MutexGuard<'_, HashMap<AddressKey, Awaited>> {
+        self.awaited.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
