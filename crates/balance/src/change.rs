@@ -80,11 +80,13 @@ pub enum BreakerCause {
 impl fmt::Display for BreakerCause {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Row(1) => formatter.write_str("a failure"),
             Self::Row(count) => write!(formatter, "{count} failures in a row"),
             Self::Failures(count, calls) => write!(formatter, "{count} of {calls} calls failed"),
             Self::Slow(count, calls) => write!(formatter, "{count} of {calls} calls were slow"),
             Self::TimeOver => formatter.write_str("it was open for its time"),
             Self::TrialFailed => formatter.write_str("a trial failed"),
+            Self::TrialsWell(1) => formatter.write_str("a trial went well"),
             Self::TrialsWell(count) => write!(formatter, "{count} of {count} trials went well"),
         }
     }

@@ -193,7 +193,8 @@ impl fmt::Display for Problem {
             Self::ExpiresSoon { line, subject, at, days } => {
                 write!(
                     formatter,
-                    "line {line}: the certificate of `{subject}` expires in {days} days, on {}",
+                    "line {line}: the certificate of `{subject}` expires in {days} day{}, on {}",
+                    if *days == 1 { "" } else { "s" },
                     date(*at)
                 )
             }

@@ -70,6 +70,12 @@ impl Fault {
         self
     }
 
+    /// The same without what the response must carry: why, and what exactly happened.
+    #[must_use]
+    pub fn cause(&self) -> Self {
+        Self { fields: Vec::new(), detail: self.detail.clone(), ..*self }
+    }
+
     /// Whose fault it is.
     #[must_use]
     pub const fn side(&self) -> Side {

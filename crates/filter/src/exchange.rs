@@ -69,6 +69,15 @@ pub struct Attempt<'a> {
     pub authority: &'a str,
 }
 
+/// What ways to say who calls have refused, while another may still succeed.
+#[derive(Debug)]
+pub struct Refusal {
+    /// What the caller is told if none succeeds: the one that says most.
+    pub fault: Fault,
+    /// Why the last of them did not know the caller.
+    pub last: Fault,
+}
+
 /// One request on its way through the gateway.
 #[derive(Debug)]
 pub struct Exchange {
@@ -88,7 +97,7 @@ pub struct Exchange {
     /// Who is calling, once a filter has verified it.
     pub identity: Option<Arc<Identity>>,
     /// What ways to say who calls have refused so far, while another may still succeed.
-    pub refusal: Option<Box<Fault>>,
+    pub refusal: Option<Box<Refusal>>,
     /// What the client gets in place of the gateway's own words when it is refused, where a service that
     /// was asked said it.
     pub answer: Option<Box<Response>>,

@@ -25,7 +25,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use torana_fault::{Fault, Reason};
-use torana_filter::{Exchange, Identity, Needs, OnRequest, OnResponse, Outside, Verdict};
+use torana_filter::{Exchange, Identity, Needs, OnRequest, OnResponse, Outside, Refusal, Verdict};
 use torana_http::{Known, Method as HttpMethod, RequestHead, ResponseHead};
 
 /// A way to say who calls, on its place among the others of a route.
@@ -47,6 +47,19 @@ pub struct Place {
     pub anonymous: Option<Arc<Identity>>,
     /// Whether a CORS preflight must say who calls too.
     pub preflight: bool,
+}
+
+/// What a way did with a request that it let pass.
+#[derive(Clone, Debug)]
+pub enum LetPass {
+    /// It knows the caller.
+    Known,
+    /// No way knows the caller, who is taken for somebody.
+    Assumed,
+    /// It does not know the caller, for this reason; the next way is asked.
+    LeftToNext(Fault),
+    /// It did not look: a way before it knows the caller, or a preflight need not say.
+    NotAsked,
 }
 
 /// What a way may do while it verifies: only the slow part asks, so callers that are known never do.
@@ -172,6 +185,18 @@ impl AuthenticationFilter {
         }
     }
 
+    /// What it did with a request that it let pass; `known` says whether the caller was known before.
+    #[must_use]
+    pub fn passed(&self, exchange: &Exchange, known: bool) -> LetPass {
+        match (&exchange.refusal, &exchange.identity) {
+            (Some(refusal), _) => LetPass::LeftToNext(refusal.last.clone()),
+            (None, Some(_)) if known && !self.place.all => LetPass::NotAsked,
+            (None, Some(identity)) if identity.anonymous => LetPass::Assumed,
+            (None, Some(_)) => LetPass::Known,
+            (None, None) => LetPass::NotAsked,
+        }
+    }
+
     /// Counts a wrong credential.
     fn count(&self, exchange: &Exchange, fault: &Fault) {
         if fault.reason == Reason::CredentialsInvalid
@@ -186,13 +211,14 @@ impl AuthenticationFilter {
         self.count(exchange, &fault);
         // What an asked service said is given only where its refusal is the one that counts.
         let answer = exchange.answer.take();
+        let own = fault.cause();
         let (fault, is_own) = match exchange.refusal.take() {
-            Some(before) if answer.is_some() && weight(&fault) >= weight(&before) => (fault, true),
-            Some(before) => (joined(*before, fault), false),
+            Some(before) if answer.is_some() && weight(&fault) >= weight(&before.fault) => (fault, true),
+            Some(before) => (joined(before.fault, fault), false),
             None => (fault, true),
         };
         if !self.place.all && !self.place.last {
-            exchange.refusal = Some(Box::new(fault));
+            exchange.refusal = Some(Box::new(Refusal { fault, last: own }));
             return Verdict::Continue;
         }
         match &self.place.anonymous {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, OnRequest, Outside, Verdict};
 use torana_plan::IpRestrictionPlan;
+use torana_types::counted;
 
 /// Which addresses may call.
 #[derive(Clone, Debug)]
@@ -26,9 +27,11 @@ impl IpRestrictionFilter {
     pub fn describe(&self) -> String {
         let (allow, deny) = &*self.sets;
         match (allow.networks(), deny.networks()) {
-            (allow, 0) => format!("a client in one of {allow} networks"),
-            (0, deny) => format!("a client in none of {deny} networks"),
-            (allow, deny) => format!("a client in one of {allow} networks and in none of {deny}"),
+            (allow, 0) => format!("a client in one of {}", counted(allow, "network")),
+            (0, deny) => format!("a client in none of {}", counted(deny, "network")),
+            (allow, deny) => {
+                format!("a client in one of {} and in none of {deny}", counted(allow, "network"))
+            }
         }
     }
 }

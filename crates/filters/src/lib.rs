@@ -34,7 +34,7 @@ mod sigv4;
 pub use access::AccessFilter;
 pub use acl::{AclFilter, GROUP_FIELDS};
 pub use allow_if::AllowIfFilter;
-pub use authentication::{AuthenticationFilter, CONSUMER_FIELDS, FailureLimit, Method, Place};
+pub use authentication::{AuthenticationFilter, CONSUMER_FIELDS, FailureLimit, LetPass, Method, Place};
 pub use basic_auth::BasicAuthFilter;
 pub use bot_detection::BotDetectionFilter;
 pub use cors::{CorsFilter, preflight_method};

@@ -79,7 +79,9 @@ impl OidcLoginFilter {
     #[must_use]
     pub fn describe(&self) -> String {
         let plan = &self.plan;
-        format!("a session of a browser that logged in at {}, {} long", plan.provider.keys.url, plan.lifetime)
+        let url = &plan.provider.keys.url;
+        let session = format!("a session of a browser that logged in at {url}, {} long", plan.lifetime);
+        format!("{session}; without one, a browser that opens a page is sent there")
     }
 
     /// The paths that the gateway itself answers.
@@ -247,7 +249,7 @@ impl Authenticate for OidcLoginFilter {
             Ok(opened) => opened,
             Err(fault) if fault.status() == 401 => {
                 let lines = self.cookie.clear(&exchange.request.fields);
-                let fault = self.send_to_login(exchange, fault).await;
+                let fault = self.send_to_login(exchange, outside, fault).await;
                 if fault.status() < 500 {
                     exchange.set_cookies.extend(lines);
                 }

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use std::sync::Arc;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Attempt, Exchange, Identity, Moment, Offline, OnAttempt, Verdict};
+use torana_filters::{Filter, LetPass};
 use torana_http::h1::{BodyFraming, HeadLimits, parse_request};
 use torana_http::{Method, RequestHead, TargetForm};
 use torana_route::{Candidate, Outcome};
@@ -55,6 +56,8 @@ pub struct Step {
 pub enum Decision {
     /// Go on.
     Continue,
+    /// Go on: this way to say who calls let it pass, in its manner.
+    LetPass(LetPass),
     /// Answer with this status.
     Answer(u16),
     /// Refuse.
@@ -179,12 +182,17 @@ async fn walk(
     let mut body = Replay::new(&mut nothing);
     // Filters that need the body see what was given as such.
     body.replace(Bytes::copy_from_slice(content));
-    let made = ask(route, exchange, &mut body, &outside, &mut reached, |filter, verdict| {
-        let decision = match verdict {
-            Verdict::Continue => Decision::Continue,
-            Verdict::Respond(response) => Decision::Answer(response.head.status),
-            Verdict::Fail(fault) => Decision::Refuse(fault.clone()),
+    let mut known = false;
+    let made = ask(route, exchange, &mut body, &outside, &mut reached, |filter, verdict, exchange| {
+        let decision = match (verdict, filter) {
+            (Verdict::Continue, Filter::Authentication(way)) => {
+                Decision::LetPass(way.passed(exchange, known))
+            }
+            (Verdict::Continue, _) => Decision::Continue,
+            (Verdict::Respond(response), _) => Decision::Answer(response.head.status),
+            (Verdict::Fail(fault), _) => Decision::Refuse(fault.clone()),
         };
+        known = exchange.identity.is_some();
         steps.push(Step { name: filter.name().to_owned(), asks: filter.describe(), decision });
     });
     if let Some(made) = made.await? {

@@ -62,6 +62,7 @@ pub use resilience::{Fallback, UpstreamBreaker, UpstreamHealth, Zones};
 pub use services::services;
 pub use shared::Shared;
 pub use statuses::Statuses;
+pub use torana_filters::LetPass;
 pub use traffic::{Arm, Faults, Mirror, MirrorCounts, Split, Traffic};
 pub use upstream::{Pools, Upstream, UpstreamEndpoint, UpstreamHost, UpstreamTimeouts};
 pub use worker::{Ended, WorkerHandle, start_worker};

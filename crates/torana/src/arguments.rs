@@ -27,6 +27,11 @@ pub(crate) enum Task {
     /// Say everything that is wrong or odd in a file
     Check(CheckArguments),
     /// Say what would become of a request, and why, without sending it
+    #[command(
+        after_help = "Exit codes: 0 it would be served, 1 the configuration is wrong, 2 wrong arguments, 3 the gateway \
+                            would refuse it or send the caller to log in, 4 no route takes it, 5 it depends on a service \
+                            that would be asked: nobody is asked for an explanation."
+    )]
     Explain(ExplainArguments),
     /// List the routes of a file in the order in which they are matched
     Routes(RoutesArguments),

@@ -5,6 +5,7 @@ use crate::file;
 use std::path::Path;
 use std::process::ExitCode;
 use torana_plan::Plan;
+use torana_types::counted;
 
 pub(crate) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
     let read = file::read(&arguments.file)?;
@@ -17,7 +18,7 @@ pub(crate) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
     let Some(plan) = &loaded.plan else {
         if !arguments.json {
             let errors = loaded.findings.iter().filter(|finding| finding.is_error()).count();
-            eprintln!("{}: {errors} error(s); it would not be served", arguments.file.display());
+            eprintln!("{}: {}; it would not be served", arguments.file.display(), counted(errors, "error"));
         }
         return Ok(ExitCode::FAILURE);
     };
@@ -26,8 +27,9 @@ pub(crate) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     if !arguments.json {
-        let (routes, services) = (plan.routes.len(), plan.services.len());
-        println!("{}: good, {routes} routes and {services} services", arguments.file.display());
+        let (routes, services) =
+            (counted(plan.routes.len(), "route"), counted(plan.services.len(), "service"));
+        println!("{}: good, {routes} and {services}", arguments.file.display());
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,12 +7,21 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use torana_fault::{Fault, Reason};
 use torana_filter::Moment;
+
 use torana_observe::Metrics;
 use torana_plan::{Plan, PlannedPolicy};
-use torana_proxy::{Decision, End, Explanation, Pipeline, Registry, explain, prepare, read_head};
+use torana_proxy::{Decision, End, Explanation, LetPass, Pipeline, Registry, explain, prepare, read_head};
 use torana_route::{Mismatch, Verdict};
 use torana_transport::ConnectionInfo;
+
+/// The gateway refuses the request.
+const REFUSED: u8 = 3;
+/// No route takes the request.
+const NO_ROUTE: u8 = 4;
+/// Another service would be asked, which an explanation does not do.
+const UNDECIDED: u8 = 5;
 
 /// What is never shown, although whoever asks has typed it.
 const SECRET_FIELDS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
@@ -32,7 +41,7 @@ pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
         Ok(head) => head,
         Err(fault) => {
             println!("answer    {} {fault}", fault.status());
-            return Ok(ExitCode::SUCCESS);
+            return Ok(ExitCode::from(REFUSED));
         }
     };
     let ports = plan.settings.listen.iter().map(|listener| listener.address.socket_addr().port());
@@ -50,7 +59,31 @@ pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let told = runtime.block_on(explain(&pipeline, head, &connection, moment, body.as_bytes()));
     print!("{}", text(&plan, &pipeline, &told, arguments.all));
-    Ok(ExitCode::SUCCESS)
+    Ok(code(&told.end))
+}
+
+/// What a script sees of the end.
+fn code(end: &End) -> ExitCode {
+    match end {
+        End::Refuse(fault) if is_undecided(fault) => ExitCode::from(UNDECIDED),
+        End::Refuse(Fault { reason: Reason::NoRoute | Reason::MethodNotAllowed, .. }) => {
+            ExitCode::from(NO_ROUTE)
+        }
+        End::Refuse(_) => ExitCode::from(REFUSED),
+        End::Answer { .. } | End::Forward { .. } => ExitCode::SUCCESS,
+    }
+}
+
+/// Whether it was refused only because nobody is asked for an explanation.
+const fn is_undecided(fault: &Fault) -> bool {
+    matches!(
+        fault.reason,
+        Reason::KeysUnavailable
+            | Reason::ForwardAuthUnavailable
+            | Reason::IntrospectionUnavailable
+            | Reason::LoginUnavailable
+            | Reason::LimitStoreUnavailable
+    )
 }
 
 /// The port that a URL names.
@@ -145,7 +178,21 @@ fn policies(text: &mut String, told: &Explanation, planned: &[PlannedPolicy]) {
         };
         let decision = match &step.decision {
             Decision::Continue => "passed".to_owned(),
+            Decision::LetPass(LetPass::Known) => "passed: it knows the caller".to_owned(),
+            Decision::LetPass(LetPass::Assumed) => {
+                "passed: no way knows the caller, who is taken for the one below".to_owned()
+            }
+            Decision::LetPass(LetPass::LeftToNext(fault)) => format!("left to the next way: {fault}"),
+            Decision::LetPass(LetPass::NotAsked) => {
+                "not asked: the caller is known, or need not be".to_owned()
+            }
             Decision::Answer(status) => format!("answered {status}"),
+            Decision::Refuse(fault) if is_undecided(fault) => {
+                "not decided: it depends on somebody who is not asked for an explanation".to_owned()
+            }
+            Decision::Refuse(fault) if fault.status() < 400 => {
+                format!("answered {}: {fault}", fault.status())
+            }
             Decision::Refuse(fault) => format!("refused with {}: {fault}", fault.status()),
         };
         let _ = writeln!(text, "{label:<10}{name:<11} {decision}   ({from})");
@@ -155,6 +202,10 @@ fn policies(text: &mut String, told: &Explanation, planned: &[PlannedPolicy]) {
 
 fn end(text: &mut String, pipeline: &Pipeline, end: &End) {
     let (label, rest, fields) = match end {
+        End::Refuse(fault) if is_undecided(fault) => {
+            let rest = format!("not decided; {} {} without an answer", fault.status(), fault.reason.label());
+            ("answer", rest, Vec::new())
+        }
         End::Refuse(fault) => {
             let fields = fault.fields().iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
             ("answer", format!("{} {}", fault.status(), fault.reason.label()), fields.collect())

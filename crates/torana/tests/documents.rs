@@ -64,7 +64,9 @@ fn every_command_succeeds() {
             let words = line.split_ascii_whitespace();
             let done = torana().args(words).current_dir(root()).output().expect("torana runs");
             let said = String::from_utf8_lossy(&done.stderr).into_owned();
-            assert!(done.status.success(), "{}: {line}\n{said}", path.display());
+            // That a request would be refused, or that another service decides, is an explanation too.
+            let explained = line.starts_with("explain ") && matches!(done.status.code(), Some(3..=5));
+            assert!(done.status.success() || explained, "{}: {line}\n{said}", path.display());
         }
     }
     assert!(count >= 4, "{count} commands");

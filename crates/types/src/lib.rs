@@ -11,6 +11,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly"))]
 
 mod byte_size;
+mod count;
 mod endpoint_url;
 mod error;
 pub mod format;
@@ -26,6 +27,7 @@ mod text_form;
 mod time_span;
 
 pub use byte_size::ByteSize;
+pub use count::counted;
 pub use endpoint_url::EndpointUrl;
 pub use error::ParseError;
 pub use ids::{RouteId, ServiceId};

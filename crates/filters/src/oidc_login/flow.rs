@@ -31,10 +31,22 @@ struct Login {
 }
 
 impl OidcLoginFilter {
-    /// Sends a browser that opens a page to log in; tells everybody else to.
-    pub(super) async fn send_to_login(&self, exchange: &mut Exchange, why: Fault) -> Fault {
+    /// Sends a browser that opens a page to log in; tells everybody else to. Where nothing is asked, as in an
+    /// explanation, it stays open where exactly.
+    pub(super) async fn send_to_login(
+        &self,
+        exchange: &mut Exchange,
+        outside: &dyn Outside,
+        why: Fault,
+    ) -> Fault {
         if !browser::opens_a_page(&exchange.request) {
             return why;
+        }
+        if !outside.is_there() && self.provider.keys().places().is_none() {
+            let detail = why.detail().unwrap_or_default();
+            let detail =
+                format!("{detail}; the browser is sent to log in at {}", self.plan.provider.keys.url);
+            return why.because(detail).with_status(302);
         }
         match self.login(exchange).await {
             Ok((location, cookie)) => Fault::new(why.reason)

@@ -4,6 +4,7 @@ use super::nanos_since_start;
 use crate::upstream::Upstream;
 use torana_balance::{Survey, Tried};
 use torana_fault::{Fault, Reason};
+use torana_types::counted;
 
 /// By what an endpoint is chosen.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +58,8 @@ pub(crate) fn nobody(upstream: &Upstream) -> Fault {
         upstream.health.as_ref().map_or((0, 0), |health| health.panel.out(nanos_since_start()));
     let all = endpoints.len();
     let mut why = format!(
-        "of {all} endpoints {failing} fail their probes, {ejected} are ejected and {drained} have weight 0"
+        "of {}: {failing} with failing probes, {ejected} ejected, {drained} of weight 0",
+        counted(all, "endpoint")
     );
     let probers = upstream.health.iter().flat_map(|health| &health.probers);
     if let Some(last) = probers.filter_map(|prober| prober.last_failure()).next() {

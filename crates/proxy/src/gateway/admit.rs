@@ -162,7 +162,7 @@ fn answers_preflights(route: &Route) -> bool {
 }
 
 /// Runs the request filters in order, until one decides. `reached` counts those that were asked;
-/// `witness` sees each with its verdict.
+/// `witness` sees each with its verdict and what it has left.
 ///
 /// # Errors
 /// A filter refuses the request.
@@ -172,7 +172,7 @@ pub(crate) async fn ask(
     body: &mut Replay<'_, impl RequestBody>,
     outside: &dyn Outside,
     reached: &mut usize,
-    mut witness: impl FnMut(&Filter, &Verdict),
+    mut witness: impl FnMut(&Filter, &Verdict, &Exchange),
 ) -> Result<Option<Box<Response>>, Fault> {
     for filter in &route.filters {
         if let Some(limit) = filter.needs(exchange).request_body {
@@ -180,7 +180,7 @@ pub(crate) async fn ask(
         }
         *reached = reached.saturating_add(1);
         let verdict = filter.on_request(exchange, outside).await;
-        witness(filter, &verdict);
+        witness(filter, &verdict, exchange);
         match verdict {
             Verdict::Continue => {}
             Verdict::Respond(response) => return Ok(Some(response)),

@@ -62,7 +62,7 @@ impl Gateway {
         }
         let mut responder = RouteResponder::new(passage, route);
         let outside = Lent { gateway: self, pipeline, timer: passage.timer };
-        let asked = admit::ask(route, exchange, body, &outside, &mut responder.reached, |_, _| {}).await;
+        let asked = admit::ask(route, exchange, body, &outside, &mut responder.reached, |_, _, _| {}).await;
         let made = match asked {
             Ok(None) => return self.act(passage, route, exchange, body, response, &mut responder).await,
             Ok(Some(made)) => *made,

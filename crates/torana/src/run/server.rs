@@ -16,7 +16,7 @@ use torana_proxy::{
     Chores, Ended, Registry, Report, Shared, WorkerHandle, prepare, return_leases, start_worker,
 };
 use torana_transport::handover::Inherited;
-use torana_types::ListenAddr;
+use torana_types::{ListenAddr, counted};
 use tracing::{error, info};
 
 /// How long the last lines of the access log may take.
@@ -105,7 +105,7 @@ impl Server {
             );
         }
         for url in urls(&sockets.addresses, &plan) {
-            info!("listening on {url} with {count} worker(s)");
+            info!("listening on {url} with {}", counted(count, "worker"));
         }
         if let Some(Admin { address, .. }) = &admin {
             info!("admin pages on http://{address}");
@@ -245,7 +245,7 @@ impl Server {
             // Others may use at once what this gateway does not need any more.
             let returned = return_leases(&self.shared, chores, RETURNING).await;
             if returned > 0 {
-                info!("returned {returned} leased permits to the store");
+                info!("returned {} to the store", counted(returned, "leased permit"));
             }
         }
         self.write_last_lines().await;

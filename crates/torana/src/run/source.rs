@@ -11,6 +11,7 @@ use crate::file;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use torana_config::Document;
+use torana_types::counted;
 use tracing::{error, info, warn};
 
 /// The configuration that is in force, and where it came from.
@@ -35,7 +36,7 @@ impl Source<'_> {
             Ok(directory) => {
                 let count = directory.len();
                 server.exchange_consumers(directory);
-                info!("took over {count} consumers in {} ms", start.elapsed().as_millis());
+                info!("took over {} in {} ms", counted(count, "consumer"), start.elapsed().as_millis());
             }
             Err(mistakes) => {
                 server.reload_failed();
