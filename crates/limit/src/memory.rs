@@ -100,9 +100,29 @@ impl Reserved {
         Ok(())
     }
 
+    /// Holds exactly so many, beyond the ceiling too: they are there already, and count so that nothing more
+    /// is begun.
+    pub fn follow(&mut self, bytes: usize) {
+        if bytes > self.bytes {
+            self.memory.used.fetch_add(bytes.saturating_sub(self.bytes), Ordering::Relaxed);
+            self.bytes = bytes;
+        } else {
+            self.trim(bytes);
+        }
+    }
+
+    /// Whether there is no room for anything.
+    #[must_use]
+    pub fn is_at_the_ceiling(&self) -> bool {
+        self.memory.used() >= self.memory.ceiling()
+    }
+
     /// Gives back what is held beyond `bytes`.
     pub fn trim(&mut self, bytes: usize) {
         let less = self.bytes.saturating_sub(bytes);
+        if less == 0 {
+            return;
+        }
         self.memory.used.fetch_sub(less, Ordering::Relaxed);
         self.bytes = self.bytes.saturating_sub(less);
     }
@@ -133,6 +153,10 @@ mod tests {
         assert_eq!((memory.used(), memory.refused()), (10 + 2 * STEP, 2));
         first.trim(11);
         assert_eq!(memory.used(), 11 + STEP);
+        first.follow(4 * STEP);
+        assert_eq!((memory.used(), first.is_at_the_ceiling()), (5 * STEP, true), "what is there counts");
+        first.follow(11);
+        assert_eq!((memory.used(), first.is_at_the_ceiling()), (11 + STEP, false));
         memory.set_ceiling(0);
         assert!(memory.reserve(1).is_err() && memory.reserve(0).is_ok());
         drop((first, second));

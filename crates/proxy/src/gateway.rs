@@ -30,7 +30,7 @@ use tokio::time::Instant;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, Response};
 use torana_http::RequestHead;
-use torana_limit::Seat;
+use torana_limit::{Memory, Seat};
 use torana_observe::Metrics;
 use torana_transport::h2::ConnectionEnd;
 use torana_transport::{
@@ -222,6 +222,10 @@ impl Service for Gateway {
         passage.record.incomplete.set(told.is_err());
         let traffic = Traffic { received: 0, sent: response.bytes_sent() };
         observe(&passage, exchange, &self.shared.unrouted, traffic);
+    }
+
+    fn memory(&self) -> Option<Arc<Memory>> {
+        Some(Arc::clone(&self.shared.overload.memory))
     }
 
     fn settings(&self) -> Rc<ServerSettings> {

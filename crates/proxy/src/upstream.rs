@@ -13,6 +13,7 @@ use torana_balance::{AdaptiveLimit, Balancer};
 use torana_filter::{Attempt, Exchange, OnAttempt, Verdict};
 use torana_http::h1::HeadLimits;
 use torana_http::{Known, RequestHead};
+use torana_limit::Memory;
 use torana_transport::{Endpoint, Pool};
 
 /// One endpoint of a service.
@@ -147,10 +148,18 @@ pub struct UpstreamTimeouts {
 #[derive(Debug, Default)]
 pub struct Pools {
     pools: RefCell<Vec<Option<Rc<Pool>>>>,
+    /// Where bytes of bodies that wait in connections are counted.
+    memory: Option<Arc<Memory>>,
     housekeeping: Arc<Notify>,
 }
 
 impl Pools {
+    /// None yet; the bytes of bodies that wait in their connections are counted there.
+    #[must_use]
+    pub fn within(memory: Arc<Memory>) -> Self {
+        Self { memory: Some(memory), ..Self::default() }
+    }
+
     /// The pool of an endpoint, made when it is first asked for.
     pub fn of(&self, upstream: &UpstreamEndpoint) -> Rc<Pool> {
         let mut pools = self.pools.borrow_mut();
@@ -159,7 +168,7 @@ impl Pools {
         }
         let make = || {
             upstream.endpoint.on_wanted(Arc::clone(&self.housekeeping));
-            Pool::new(Arc::clone(&upstream.endpoint))
+            Pool::within(Arc::clone(&upstream.endpoint), self.memory.clone())
         };
         let Some(place) = pools.get_mut(upstream.number) else { return make() };
         // A request that began before a change may have left the pool of an endpoint that is gone, whose number

@@ -90,7 +90,7 @@ async fn work(
     report: impl Fn(AcceptError) + Clone + 'static,
     mut stopped: watch::Receiver<Option<Duration>>,
 ) -> bool {
-    let pools = Rc::new(Pools::default());
+    let pools = Rc::new(Pools::within(Arc::clone(&shared.overload.memory)));
     let gateway = Rc::new(Gateway::new(shared, Rc::clone(&pools)));
     let drain = Rc::new(Drain::default());
     let refreshed = Rc::clone(&gateway);

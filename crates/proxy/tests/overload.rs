@@ -16,7 +16,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use torana_testkit::{Client, Gate, Origin, Reply, Response, eventually};
+use torana_testkit::http2::{Http2Client, Http2Origin, Http2Reply};
+use torana_testkit::{Client, Gate, Origin, Reply, Response, UponHead, eventually};
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -100,6 +101,66 @@ fn with_a_proxy_header_the_address_that_it_names_counts() {
     assert!(metric(&gateway, "torana_tls_handshake_errors_total{reason=\"crowded\"}") >= 1.0);
     drop(first);
     eventually(PATIENCE, || introduced(1).is_some_and(|mut again| served(&mut again)));
+}
+
+/// `torana_buffered_bytes`
+fn buffered(gateway: &Running) -> f64 {
+    metric(gateway, "torana_buffered_bytes ")
+}
+
+#[test]
+fn an_upload_that_waits_in_an_http_2_connection_counts_and_at_the_ceiling_no_body_is_begun() {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let origin = Origin::respond_upon_head(
+        move |request| match &*request.target {
+            "/upload" => UponHead::ReadBodyAfter(held.clone()),
+            _ => UponHead::ReadBody,
+        },
+        |request| Reply::ok(request.body.len().to_string()),
+    );
+    let gateway = Running::start(&format!(
+        "access_log: off\nlimits: {{ buffered_bytes: 128KiB }}\n\
+         services: {{ a: {{ endpoints: [{}] }} }}\nroutes: [{{ path: /*, service: a }}]\n",
+        origin.url()
+    ));
+    let mut other = Http2Client::connect(gateway.address);
+    assert_eq!(other.request("POST", "/other", &[], b"12345").text(), "5");
+    // More than what the sockets take for an origin that does not read.
+    const SIZE: usize = 16 * 1024 * 1024;
+    let mut client = Http2Client::connect(gateway.address);
+    let (response, mut body) = client.begin("POST", "/upload", &[], false).unwrap();
+    body.send_data(vec![b'x'; SIZE].into(), true).unwrap();
+    eventually(PATIENCE, || {
+        client.pause(Duration::ZERO);
+        buffered(&gateway) >= 128.0 * 1024.0
+    });
+    let refused = other.request("POST", "/other", &[], b"12345");
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+    assert!(refused.text().contains("memory_full"), "{}", refused.text());
+    assert_eq!(other.request("GET", "/other", &[], b"").status, 200, "what has no body needs no room");
+    gate.open();
+    assert_eq!(client.read(response).unwrap().text(), SIZE.to_string());
+    eventually(PATIENCE, || buffered(&gateway) == 0.0);
+    assert_eq!(other.request("POST", "/other", &[], b"12345").text(), "5");
+}
+
+#[test]
+fn an_answer_over_http_2_that_nobody_takes_counts_until_its_client_is_gone() {
+    let origin = Http2Origin::respond(|_| Http2Reply::ok(vec![b'x'; 4 * 1024 * 1024]));
+    let gateway = Running::start(&format!(
+        "access_log: off\nservices: {{ a: {{ endpoints: [\"h2://{}\"] }} }}\nroutes: [{{ path: /*, service: a }}]\n",
+        origin.addr()
+    ));
+    let mut client = Http2Client::connect(gateway.address);
+    let answer = client.begin("GET", "/", &[], true).unwrap();
+    eventually(PATIENCE, || {
+        client.pause(Duration::ZERO);
+        buffered(&gateway) >= 128.0 * 1024.0
+    });
+    assert!(buffered(&gateway) <= 512.0 * 1024.0, "{}", buffered(&gateway));
+    drop((answer, client));
+    eventually(PATIENCE, || buffered(&gateway) == 0.0);
 }
 
 #[test]

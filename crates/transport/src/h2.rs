@@ -6,6 +6,8 @@
 
 pub(crate) mod client;
 mod convert;
+mod ledger;
+mod room;
 mod server;
 mod settings;
 mod socket;

@@ -33,6 +33,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use torana_fault::{Fault, Reason, Retry};
 use torana_http::proxy_protocol::Introduction;
+use torana_limit::Memory;
 
 /// The connections of one worker to one endpoint.
 #[derive(Debug)]
@@ -41,6 +42,7 @@ pub struct Pool {
     #[expect(clippy::vec_box, reason = "what is lent and given back is a pointer")]
     idle: RefCell<Vec<Box<Connection>>>,
     streams: Streams,
+    memory: Option<Arc<Memory>>,
     waiters: Cell<usize>,
     returned: Rc<Notify>,
 }
@@ -49,10 +51,17 @@ impl Pool {
     /// An empty pool for this endpoint.
     #[must_use]
     pub fn new(endpoint: Arc<Endpoint>) -> Rc<Self> {
+        Self::within(endpoint, None)
+    }
+
+    /// An empty pool, whose connections count the bytes of bodies that wait in them.
+    #[must_use]
+    pub fn within(endpoint: Arc<Endpoint>, memory: Option<Arc<Memory>>) -> Rc<Self> {
         Rc::new(Self {
             endpoint,
             idle: RefCell::default(),
             streams: Streams::default(),
+            memory,
             waiters: Cell::new(0),
             returned: Rc::default(),
         })
@@ -189,7 +198,7 @@ impl Pool {
         let idle = IdleCount::new(Arc::clone(&self.endpoint));
         let freed = Rc::clone(&self.returned);
         let settings = self.endpoint.settings.http2;
-        match h2::client::connect(io, secure, settings, permit, idle, freed).await {
+        match h2::client::connect(io, secure, settings, self.memory.as_ref(), permit, idle, freed).await {
             Ok(connection) => Ok(Lease::of_stream(self.streams.add(connection))),
             Err(error) => {
                 let detail = format!("{}: HTTP/2: {error}", self.endpoint.address);

@@ -13,7 +13,7 @@ use std::time::Duration;
 use torana_fault::Fault;
 use torana_http::h1::{BodyFraming, HeadLimits};
 use torana_http::{RequestHead, ResponseHead};
-use torana_limit::Seat;
+use torana_limit::{Memory, Seat};
 
 /// What is known of a client's connection.
 #[derive(Clone, Debug)]
@@ -104,6 +104,11 @@ pub trait Service {
         fault: Fault,
         response: &mut impl ResponseSink,
     ) -> impl Future<Output = ()>;
+
+    /// Where bytes of bodies that wait in the drivers are counted, if anywhere.
+    fn memory(&self) -> Option<Arc<Memory>> {
+        None
+    }
 
     /// The settings in force for connections and requests.
     fn settings(&self) -> Rc<ServerSettings>;

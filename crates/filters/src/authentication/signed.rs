@@ -17,7 +17,7 @@ pub(crate) fn signed_request(exchange: &Exchange) -> SignedRequest<'_> {
         query: request.received_query(),
         version: match request.version {
             Version::Http10 => "1.0",
-            Version::Http11 => "1.1",
+            Version::Http11 | Version::Unsupported => "1.1",
             Version::Http2 => "2",
         },
         fields: request.fields.iter().collect(),

@@ -115,6 +115,7 @@ pub struct FrameGuard {
     continuations: u32,
     section_since: Option<Duration>,
     last_message: Option<Duration>,
+    data: u64,
     /// Bytes that have not yet earned anything.
     spare_data: u32,
     spare_sent: u32,
@@ -147,6 +148,7 @@ impl FrameGuard {
             continuations: 0,
             section_since: None,
             last_message: None,
+            data: 0,
             spare_data: 0,
             spare_sent: 0,
         }
@@ -184,6 +186,12 @@ impl FrameGuard {
         self.last_message
     }
 
+    /// Bytes of DATA whose frames have begun.
+    #[must_use]
+    pub const fn data(&self) -> u64 {
+        self.data
+    }
+
     fn moved(&mut self, count: usize) {
         const A_PING: u32 = 16 * 1024;
         let total = self.spare_data.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
@@ -200,6 +208,7 @@ impl FrameGuard {
         match kind {
             DATA => {
                 self.moved(length as usize);
+                self.data = self.data.saturating_add(u64::from(length));
                 let ends = flags & END_STREAM != 0;
                 allowed(length > 0 || ends || self.empty.spend(1, now), Violation::EmptyFrames)
             }

@@ -163,7 +163,7 @@ impl<'a> ResponseReader<'a> {
     pub fn body(self, head: &ResponseHead, idle_timeout: Duration) -> ResponseBody<'a> {
         let framing = head.framing;
         let persistent = match head.version {
-            Version::Http11 | Version::Http2 => !head.connection.close,
+            Version::Http11 | Version::Http2 | Version::Unsupported => !head.connection.close,
             Version::Http10 => head.connection.keep_alive && !head.connection.close,
         };
         let patience = Patience::new(idle_timeout, 0);

@@ -5,6 +5,7 @@ mod connection;
 mod response;
 mod stream;
 
+use super::ledger::Piece;
 use super::settings::ConnectionEnd;
 use super::socket::Socket;
 use crate::buffer::Buffer;
@@ -14,7 +15,6 @@ use crate::io::Io;
 use crate::patience::Patience;
 use crate::service::{ConnectionInfo, ServerSettings, Service};
 use crate::timer::{Timer, within};
-use bytes::Bytes;
 use connection::Connection;
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -38,7 +38,7 @@ pub async fn serve_connection<S: Service + 'static>(
     let (socket, watch) = Socket::from_client(Rc::clone(&io), received, patience);
     let now = now();
     let deadline = now.checked_add(settings.head_timeout).unwrap_or(now);
-    let handshake = builder(&settings).handshake::<_, Bytes>(socket);
+    let handshake = builder(&settings).handshake::<_, Piece>(socket);
     let end = match within(&timer, deadline, Reason::ClientHeadTimeout, handshake).await {
         Ok(Ok(frames)) => {
             Connection::new(frames, watch, settings, info, Rc::clone(&service)).run(&timer, &drain).await

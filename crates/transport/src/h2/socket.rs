@@ -57,6 +57,11 @@ impl Watch {
         self.has_read.get()
     }
 
+    /// Bytes of messages' bodies that the peer has sent or announced, in frames, since the connection began.
+    pub(super) fn data(&self) -> u64 {
+        self.guard.borrow().data()
+    }
+
     /// When the peer last sent something of a message.
     pub(super) fn last_message(&self) -> Option<Instant> {
         let last = self.guard.borrow().last_message()?;

@@ -41,8 +41,6 @@ fn policies(around: &Surroundings) -> anyhow::Result<String> {
     }
     let (exact, below) = (around.write("exact.map", &exact)?, around.write("below.map", &below)?);
     let segment = around.write("segment.map", &segment)?;
-    // Commas and spaces end arguments.
-    let secret = SECRET.replace(' ', "\\ ").replace(',', "\\,");
     Ok(format!(
         "  stick-table type ip size 100k expire 10s store http_req_rate(1s)\n\
          \x20 http-request track-sc0 src\n\
@@ -51,7 +49,7 @@ fn policies(around: &Surroundings) -> anyhow::Result<String> {
          \x20 http-request set-var(txn.exp) var(txn.token),jwt_payload_query('$.exp','int')\n\
          \x20 http-request set-var(txn.now) date()\n\
          \x20 http-request deny deny_status 401 unless {{ var(txn.token),jwt_header_query('$.alg') -m str HS256 }}\n\
-         \x20 http-request deny deny_status 401 unless {{ var(txn.token),jwt_verify(HS256,\"{secret}\") -m int 1 }}\n\
+         \x20 http-request deny deny_status 401 unless {{ \"var(txn.token),jwt_verify(HS256,'{SECRET}')\" -m int 1 }}\n\
          \x20 http-request deny deny_status 401 if {{ var(txn.exp),sub(txn.now) -m int lt 0 }}\n\
          \x20 http-request deny deny_status 403 unless {{ var(txn.token),jwt_payload_query('$.roles[0]') -m str user }}\n\
          \x20 http-request set-var(txn.route) path,map({exact})\n\

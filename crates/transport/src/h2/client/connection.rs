@@ -2,22 +2,24 @@
 
 use super::driver::{Driver, State};
 use crate::clock::now;
+use crate::h2::ledger::{Ledger, Piece};
 use crate::h2::settings::UpstreamHttp2;
 use crate::h2::socket::Socket;
 use crate::io::Io;
 use crate::patience::Patience;
 use crate::pool::{IdleCount, Permit};
-use bytes::Bytes;
 use h2::client::SendRequest;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::poll_fn;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use torana_http::h1::HeadLimits;
+use torana_limit::Memory;
 
 /// How long the peer may take no byte.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -26,7 +28,7 @@ const SEND_BUFFER: usize = 128 * 1024;
 
 /// An open connection.
 pub(crate) struct Multiplexed {
-    send: RefCell<SendRequest<Bytes>>,
+    send: RefCell<SendRequest<Piece>>,
     state: Rc<State>,
     settings: UpstreamHttp2,
     opened: Instant,
@@ -45,7 +47,7 @@ impl fmt::Debug for Multiplexed {
 }
 
 /// Speaks first and waits until the peer has spoken: then its bounds are known, and that it speaks HTTP/2.
-/// `permit` lives as long as the connection does, `idle` is told whether it is idle, `freed` when a stream or the connection ends.
+/// `memory` counts what its streams hold, `permit` lives as long as the connection does, `idle` is told whether it is idle, `freed` when a stream or the connection ends.
 ///
 /// # Errors
 /// The peer does not speak HTTP/2 or is gone.
@@ -53,6 +55,7 @@ pub(crate) async fn connect(
     io: Io,
     secure: bool,
     settings: UpstreamHttp2,
+    memory: Option<&Arc<Memory>>,
     permit: Permit,
     idle: IdleCount,
     freed: Rc<Notify>,
@@ -67,9 +70,9 @@ pub(crate) async fn connect(
         .initial_connection_window_size(settings.connection_window)
         .max_header_list_size(u32::try_from(list).unwrap_or(u32::MAX))
         .max_send_buffer_size(SEND_BUFFER)
-        .handshake::<_, Bytes>(socket)
+        .handshake::<_, Piece>(socket)
         .await?;
-    let state = Rc::new(State::default());
+    let state = Rc::new(State::new(Ledger::new(memory)));
     let driver = Driver::new(frames, io, watch, Rc::clone(&state), settings, Rc::clone(&freed));
     let told = Rc::clone(&freed);
     tokio::task::spawn_local(async move {
@@ -140,7 +143,7 @@ impl Multiplexed {
     }
 
     /// A handle for one request.
-    pub(super) fn sender(&self) -> SendRequest<Bytes> {
+    pub(super) fn sender(&self) -> SendRequest<Piece> {
         self.send.borrow().clone()
     }
 }

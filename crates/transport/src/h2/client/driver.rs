@@ -8,11 +8,11 @@
 //! connection that has carried gRPC is asked once in a silence, and then every five minutes while calls wait.
 
 use crate::clock::now;
+use crate::h2::ledger::{Ledger, Piece};
 use crate::h2::settings::UpstreamHttp2;
 use crate::h2::socket::{Socket, Watch};
 use crate::io::Io;
 use crate::timer::Timer;
-use bytes::Bytes;
 use h2::{Ping, PingPong};
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -39,12 +39,18 @@ pub(super) struct State {
     /// Whether the peer was given up.
     lost: Cell<bool>,
     grpc: Cell<bool>,
+    /// What its streams hold.
+    pub(super) ledger: Rc<Ledger>,
     failure: RefCell<Option<h2::Error>>,
     driver: RefCell<Option<Waker>>,
     waiting: RefCell<Option<Waker>>,
 }
 
 impl State {
+    pub(super) fn new(ledger: Rc<Ledger>) -> Self {
+        Self { ledger, ..Self::default() }
+    }
+
     pub(super) fn streams(&self) -> usize {
         self.streams.get()
     }
@@ -104,7 +110,7 @@ impl State {
 
 /// Owns the connection.
 pub(super) struct Driver {
-    frames: h2::client::Connection<Socket, Bytes>,
+    frames: h2::client::Connection<Socket, Piece>,
     pings: Option<PingPong>,
     io: Rc<Io>,
     watch: Rc<Watch>,
@@ -121,7 +127,7 @@ pub(super) struct Driver {
 
 impl Driver {
     pub(super) fn new(
-        mut frames: h2::client::Connection<Socket, Bytes>,
+        mut frames: h2::client::Connection<Socket, Piece>,
         io: Rc<Io>,
         watch: Rc<Watch>,
         state: Rc<State>,
@@ -166,6 +172,7 @@ impl Driver {
                 }
                 Poll::Pending => {}
             }
+            self.state.ledger.arrived(self.watch.data());
             if self.watch.violation().is_some() {
                 return Poll::Ready(true);
             }

@@ -6,6 +6,8 @@ use crate::body::BodySink;
 use crate::clock::now;
 use crate::h2::GATHERED;
 use crate::h2::convert::{header_map, trailer_map};
+use crate::h2::ledger::Piece;
+use crate::h2::room;
 use crate::timer::Timer;
 use bytes::{Bytes, BytesMut};
 use http::header::{HeaderValue, TE};
@@ -124,8 +126,9 @@ impl<'a> RequestWriter<'a> {
 
     fn send(&mut self, data: Bytes, ends: bool) -> Result<(), Fault> {
         self.ended = ends;
+        let ledger = &self.halves.place.0.state().ledger;
         match &mut *self.halves.body.borrow_mut() {
-            Some(body) => body.send_data(data, ends).map_err(|error| self.fault(&error)),
+            Some(body) => body.send_data(Piece::new(data, ledger), ends).map_err(|error| self.fault(&error)),
             None => Err(Fault::new(Reason::Internal).because("a body before its head")),
         }
     }
@@ -169,13 +172,7 @@ impl<'a> RequestWriter<'a> {
     /// Waits until the peer takes some of `wanted` more bytes.
     fn poll_room(&mut self, context: &mut Context<'_>, wanted: usize) -> Poll<Result<usize, Fault>> {
         let room = match &mut *self.halves.body.borrow_mut() {
-            Some(body) => {
-                body.reserve_capacity(wanted);
-                match body.capacity() {
-                    0 => body.poll_capacity(context),
-                    room => Poll::Ready(Some(Ok(room))),
-                }
-            }
+            Some(body) => room::poll_room(body, context, wanted),
             None => Poll::Ready(None),
         };
         match room {

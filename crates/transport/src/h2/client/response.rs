@@ -5,6 +5,7 @@ use super::stream::Halves;
 use crate::body::BodySource;
 use crate::clock::now;
 use crate::h2::convert::received_fields;
+use crate::h2::ledger::Arriving;
 use crate::timer::Timer;
 use bytes::Bytes;
 use h2::RecvStream;
@@ -12,6 +13,7 @@ use http::{HeaderMap, StatusCode};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -120,10 +122,15 @@ impl<'a> ResponseReader<'a> {
             _ => None,
         };
         // What follows a head that has no body, as to HEAD, is not waited for.
-        let stream = self.halves.arriving.take().filter(|_| head.framing != BodyFraming::None);
+        let mut stream = self.halves.arriving.take().filter(|_| head.framing != BodyFraming::None);
         let ended = stream.as_ref().is_none_or(RecvStream::is_end_stream);
+        let arriving = match &mut stream {
+            Some(stream) if !ended => Some(self.halves.place.0.state().ledger.watch(stream)),
+            _ => None,
+        };
         ResponseBody {
             stream,
+            arriving,
             timer: self.timer,
             data: Bytes::new(),
             held: false,
@@ -153,6 +160,8 @@ fn malformed(error: HeadError) -> Fault {
 /// of HTTP/1 takes the response for whole with that piece, and the upstream could still say more.
 pub struct ResponseBody<'a> {
     stream: Option<RecvStream>,
+    /// Counts what waits on the stream.
+    arriving: Option<Rc<Arriving>>,
     timer: &'a Timer,
     data: Bytes,
     /// Whether the data is not to be shown yet.
@@ -250,6 +259,9 @@ impl BodySource for ResponseBody<'_> {
 
     fn consume(&mut self) {
         let used = std::mem::take(&mut self.data).len();
+        if let Some(arriving) = &self.arriving {
+            arriving.passed_on(used);
+        }
         if let Some(stream) = &mut self.stream {
             // The upstream may send as much again. It fails only when the stream is gone.
             let _ = stream.flow_control().release_capacity(used);

@@ -5,8 +5,8 @@ use super::fault::SoFar;
 use super::request::RequestWriter;
 use super::response::ResponseReader;
 use crate::exchange::{self, ClientExchange};
+use crate::h2::ledger::Piece;
 use crate::timer::Timer;
-use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
 use h2::{RecvStream, SendStream};
 use std::cell::{Cell, RefCell};
@@ -23,8 +23,8 @@ pub(crate) struct StreamLease {
 
 /// What the two directions share.
 pub(super) struct Halves {
-    pub(super) sender: RefCell<SendRequest<Bytes>>,
-    pub(super) body: RefCell<Option<SendStream<Bytes>>>,
+    pub(super) sender: RefCell<SendRequest<Piece>>,
+    pub(super) body: RefCell<Option<SendStream<Piece>>>,
     pub(super) response: RefCell<Option<ResponseFuture>>,
     /// The body of the response, once its head is there.
     pub(super) arriving: RefCell<Option<RecvStream>>,

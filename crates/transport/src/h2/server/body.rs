@@ -3,6 +3,7 @@
 use super::response::Respond;
 use crate::body::BodySource;
 use crate::h2::convert::received_fields;
+use crate::h2::ledger::{Arriving, Ledger};
 use crate::patience::Patience;
 use crate::service::{RequestBody, ServerSettings};
 use crate::timer::Timer;
@@ -10,6 +11,7 @@ use bytes::Bytes;
 use h2::RecvStream;
 use http::HeaderMap;
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use torana_fault::{Fault, Reason};
 use torana_http::h1::BodyFraming;
@@ -22,6 +24,8 @@ use torana_http::{Fields, RequestHead};
 /// HTTP/1 service would take the request for whole with that piece, and the client could still say more.
 pub(super) struct RequestStream<'a> {
     stream: RecvStream,
+    /// Counts what waits on the stream.
+    arriving: Option<Rc<Arriving>>,
     timer: &'a Timer,
     respond: &'a RefCell<Respond>,
     /// The data at hand.
@@ -39,18 +43,21 @@ pub(super) struct RequestStream<'a> {
 
 impl<'a> RequestStream<'a> {
     pub(super) fn new(
-        stream: RecvStream,
+        mut stream: RecvStream,
         head: &RequestHead,
         timer: &'a Timer,
         settings: &ServerSettings,
         respond: &'a RefCell<Respond>,
+        ledger: &Rc<Ledger>,
     ) -> Self {
+        let arriving = (head.framing != BodyFraming::None).then(|| ledger.watch(&mut stream));
         let announced = match head.framing {
             BodyFraming::Length(length) => Some(length),
             _ => None,
         };
         Self {
             stream,
+            arriving,
             timer,
             respond,
             data: Bytes::new(),
@@ -140,6 +147,9 @@ impl BodySource for RequestStream<'_> {
 
     fn consume(&mut self) {
         let used = std::mem::take(&mut self.data).len();
+        if let Some(arriving) = &self.arriving {
+            arriving.passed_on(used);
+        }
         // The client may send as much again. It fails only when the stream is gone.
         let _ = self.stream.flow_control().release_capacity(used);
         if !self.ended

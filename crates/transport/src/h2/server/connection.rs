@@ -3,11 +3,11 @@
 use super::stream::{Client, serve_stream};
 use crate::clock::now;
 use crate::drain::Drain;
+use crate::h2::ledger::{Ledger, Piece};
 use crate::h2::settings::ConnectionEnd;
 use crate::h2::socket::{Socket, Watch};
 use crate::service::{ConnectionInfo, ServerSettings, Service};
 use crate::timer::Timer;
-use bytes::Bytes;
 use h2::{Ping, PingPong};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -49,7 +49,7 @@ impl Drop for Place {
 
 /// A client's connection after the preface.
 pub(super) struct Connection<S: Service> {
-    frames: h2::server::Connection<Socket, Bytes>,
+    frames: h2::server::Connection<Socket, Piece>,
     pings: Option<PingPong>,
     watch: Rc<Watch>,
     settings: Rc<ServerSettings>,
@@ -66,18 +66,19 @@ pub(super) struct Connection<S: Service> {
 
 impl<S: Service + 'static> Connection<S> {
     pub(super) fn new(
-        mut frames: h2::server::Connection<Socket, Bytes>,
+        mut frames: h2::server::Connection<Socket, Piece>,
         watch: Rc<Watch>,
         settings: Rc<ServerSettings>,
         info: ConnectionInfo,
         service: Rc<S>,
     ) -> Self {
+        let ledger = Ledger::new(service.memory().as_ref());
         Self {
             pings: frames.ping_pong(),
             frames,
             watch,
             settings,
-            client: Rc::new(Client { info, memory: S::Memory::default(), service }),
+            client: Rc::new(Client { info, memory: S::Memory::default(), service, ledger }),
             running: Rc::default(),
             idle_until: None,
             pinged: None,
@@ -100,6 +101,7 @@ impl<S: Service + 'static> Connection<S> {
             if let Poll::Ready(end) = self.poll_frames(context) {
                 return Poll::Ready(end);
             }
+            self.client.ledger.arrived(self.watch.data());
             if let Some(violation) = self.watch.violation()
                 && self.throw_out(violation)
             {

@@ -3,6 +3,8 @@
 use crate::body::BodySink;
 use crate::h2::GATHERED;
 use crate::h2::convert::{header_map, trailer_map};
+use crate::h2::ledger::{Ledger, Piece};
+use crate::h2::room;
 use crate::patience::Patience;
 use crate::service::ResponseSink;
 use crate::timer::Timer;
@@ -11,6 +13,7 @@ use h2::SendStream;
 use h2::server::SendResponse;
 use http::{HeaderMap, Response, StatusCode};
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use torana_fault::{Fault, Reason};
 use torana_http::h1::BodyFraming;
@@ -18,13 +21,14 @@ use torana_http::{Fields, ResponseHead};
 
 /// The sending half of a stream. The request's body looks at it too: it knows when the client is gone.
 pub(super) struct Respond {
-    head: SendResponse<Bytes>,
-    body: Option<SendStream<Bytes>>,
+    head: SendResponse<Piece>,
+    body: Option<SendStream<Piece>>,
+    ledger: Rc<Ledger>,
 }
 
 impl Respond {
-    pub(super) const fn new(head: SendResponse<Bytes>) -> Self {
-        Self { head, body: None }
+    pub(super) const fn new(head: SendResponse<Piece>, ledger: Rc<Ledger>) -> Self {
+        Self { head, body: None, ledger }
     }
 
     /// Ready once the client has cancelled the request or its connection has ended.
@@ -70,7 +74,7 @@ impl Respond {
 
     fn send(&mut self, data: Bytes, ends: bool) -> Result<(), Fault> {
         match &mut self.body {
-            Some(body) => body.send_data(data, ends).map_err(|error| gone(&error)),
+            Some(body) => body.send_data(Piece::new(data, &self.ledger), ends).map_err(|error| gone(&error)),
             None => Err(Fault::new(Reason::Internal).because("a body before its head")),
         }
     }
@@ -87,12 +91,7 @@ impl Respond {
         let Some(body) = &mut self.body else {
             return Poll::Ready(Err(Fault::new(Reason::Internal).because("a body before its head")));
         };
-        body.reserve_capacity(wanted);
-        let room = body.capacity();
-        if room > 0 {
-            return Poll::Ready(Ok(room));
-        }
-        body.poll_capacity(context).map(|room| match room {
+        room::poll_room(body, context, wanted).map(|room| match room {
             Some(Ok(room)) => Ok(room),
             Some(Err(error)) => Err(gone(&error)),
             None => Err(Fault::new(Reason::ClientClosed)),

@@ -4,10 +4,10 @@ use super::body::RequestStream;
 use super::connection::Place;
 use super::response::{Respond, ResponseStream};
 use crate::h2::convert::received_fields;
+use crate::h2::ledger::{Ledger, Piece};
 use crate::patience::Patience;
 use crate::service::{ConnectionInfo, RequestBody, Service};
 use crate::timer::Timer;
-use bytes::Bytes;
 use h2::RecvStream;
 use h2::server::SendResponse;
 use http::Request;
@@ -24,6 +24,7 @@ pub(super) struct Client<S: Service> {
     pub(super) info: ConnectionInfo,
     pub(super) memory: S::Memory,
     pub(super) service: Rc<S>,
+    pub(super) ledger: Rc<Ledger>,
 }
 
 /// What is kept between two requests.
@@ -37,10 +38,10 @@ thread_local! {
 pub(super) async fn serve_stream<S: Service>(
     client: Rc<Client<S>>,
     request: Request<RecvStream>,
-    respond: SendResponse<Bytes>,
+    respond: SendResponse<Piece>,
     _place: Place,
 ) {
-    let Client { info, memory, service } = &*client;
+    let Client { info, memory, service, ledger } = &*client;
     let settings = service.settings();
     let (parts, stream) = request.into_parts();
     let timer = SPARE.with(|spare| spare.borrow_mut().pop()).unwrap_or_default();
@@ -52,12 +53,13 @@ pub(super) async fn serve_stream<S: Service>(
     }
     drop(parts);
     let read = read.and_then(|()| check_request(head, settings.body_bytes));
-    let respond = RefCell::new(Respond::new(respond));
+    let read = read.and_then(|()| check_memory(head, ledger));
+    let respond = RefCell::new(Respond::new(respond, Rc::clone(ledger)));
     let patience = Patience::new(settings.write_timeout, settings.min_rate);
     let mut response = ResponseStream::new(&respond, &timer, patience, head.method() == Method::Head);
     match read {
         Ok(()) => {
-            let mut body = RequestStream::new(stream, head, &timer, &settings, &respond);
+            let mut body = RequestStream::new(stream, head, &timer, &settings, &respond, ledger);
             service.serve(info, memory, &timer, &mut room, &mut body, &mut response).await;
             debug_assert!(body.bytes_read() <= settings.body_bytes || !response.is_complete());
         }
@@ -98,4 +100,13 @@ fn check_request(head: &RequestHead, body_bytes: u64) -> Result<(), Fault> {
         BodyFraming::Length(length) if length > body_bytes => Err(Fault::new(Reason::BodyTooLarge)),
         _ => Ok(()),
     }
+}
+
+/// At the ceiling no body is begun: what has begun fills memory enough.
+fn check_memory(head: &RequestHead, ledger: &Ledger) -> Result<(), Fault> {
+    if head.framing != BodyFraming::None && ledger.is_full() {
+        let fault = Fault::new(Reason::MemoryFull).because("`limits.buffered_bytes` is reached");
+        return Err(fault.with_field("Retry-After", "1".into()));
+    }
+    Ok(())
 }

@@ -1,0 +1,163 @@
+//! What the streams of one connection hold in memory: data that came and was not passed on yet, and data that
+//! waits for the socket.
+//!
+//! It counts among the bytes that the process holds for bodies, beyond their ceiling too, because it is there
+//! already: at the ceiling no further body is begun. Shared counters are touched once for many bytes; what is
+//! less than [`STEP`] on a connection is not told of, so that small messages cost next to nothing.
+
+use bytes::{Buf, Bytes};
+use h2::{FlowControl, RecvStream};
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use torana_limit::{Memory, Reserved};
+
+/// What is told of at once, in bytes.
+const STEP: usize = 16 * 1024;
+
+/// The bytes of one connection.
+#[derive(Default)]
+pub(super) struct Ledger {
+    reserved: RefCell<Option<Reserved>>,
+    held: Cell<usize>,
+    arriving: RefCell<Vec<Weak<Arriving>>>,
+    /// How much data had come when the streams were last looked at.
+    looked_at: Cell<u64>,
+}
+
+impl fmt::Debug for Ledger {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Ledger").field("held", &self.held).finish_non_exhaustive()
+    }
+}
+
+impl Ledger {
+    /// Nothing is held. Without `memory` nobody is told.
+    pub(super) fn new(memory: Option<&Arc<Memory>>) -> Rc<Self> {
+        let reserved = memory.and_then(|memory| memory.reserve(0).ok());
+        Rc::new(Self { reserved: RefCell::new(reserved), ..Self::default() })
+    }
+
+    /// Whether the process holds as much as it may.
+    pub(super) fn is_full(&self) -> bool {
+        self.reserved.borrow().as_ref().is_some_and(Reserved::is_at_the_ceiling)
+    }
+
+    /// Counts what waits on this stream, until that is dropped.
+    pub(super) fn watch(self: &Rc<Self>, stream: &mut RecvStream) -> Rc<Arriving> {
+        let flow = stream.flow_control().clone();
+        let watched = Rc::new(Arriving { ledger: Rc::clone(self), flow, counted: Cell::new(0) });
+        let mut arriving = self.arriving.borrow_mut();
+        if arriving.len() == arriving.capacity() {
+            arriving.retain(|stream| stream.strong_count() > 0);
+        }
+        arriving.push(Rc::downgrade(&watched));
+        watched
+    }
+
+    /// So much data has come since the connection began. The streams are looked at when that is much more than
+    /// the last time.
+    pub(super) fn arrived(&self, data: u64) {
+        if data.saturating_sub(self.looked_at.get()) < STEP as u64 {
+            return;
+        }
+        self.looked_at.set(data);
+        for stream in self.arriving.borrow().iter().filter_map(Weak::upgrade) {
+            stream.count(stream.flow.used_capacity());
+        }
+    }
+
+    fn change(&self, more: usize, less: usize) {
+        let held = self.held.get().saturating_add(more).saturating_sub(less);
+        self.held.set(held);
+        if let Some(reserved) = &mut *self.reserved.borrow_mut() {
+            reserved.follow(held.saturating_sub(held % STEP));
+        }
+    }
+}
+
+/// What waits on one stream to be passed on.
+pub(super) struct Arriving {
+    ledger: Rc<Ledger>,
+    flow: FlowControl,
+    counted: Cell<usize>,
+}
+
+impl Arriving {
+    fn count(&self, bytes: usize) {
+        self.ledger.change(bytes, self.counted.replace(bytes));
+    }
+
+    /// So many bytes were passed on.
+    pub(super) fn passed_on(&self, bytes: usize) {
+        if self.counted.get() > 0 {
+            self.count(self.counted.get().saturating_sub(bytes));
+        }
+    }
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        self.count(0);
+    }
+}
+
+/// Data on its way to the socket; counts until the socket has it.
+pub(super) struct Piece {
+    bytes: Bytes,
+    counted: Option<(Rc<Ledger>, usize)>,
+}
+
+impl Piece {
+    pub(super) fn new(bytes: Bytes, ledger: &Rc<Ledger>) -> Self {
+        let size = bytes.len();
+        ledger.change(size, 0);
+        Self { bytes, counted: (size > 0).then(|| (Rc::clone(ledger), size)) }
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        if let Some((ledger, size)) = &self.counted {
+            ledger.change(0, *size);
+        }
+    }
+}
+
+impl Buf for Piece {
+    fn remaining(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.bytes.advance(count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_for_the_socket_counts_in_steps_and_until_it_has_left() {
+        let memory = Memory::new(4 * STEP);
+        let ledger = Ledger::new(Some(&memory));
+        let small = Piece::new(Bytes::from(vec![0; STEP - 1]), &ledger);
+        assert_eq!(memory.used(), 0);
+        let mut large = Piece::new(Bytes::from(vec![0; 2 * STEP]), &ledger);
+        assert_eq!((memory.used(), ledger.is_full()), (2 * STEP, false));
+        large.advance(2 * STEP);
+        let beyond = Piece::new(Bytes::from(vec![0; 2 * STEP]), &ledger);
+        assert_eq!((memory.used(), ledger.is_full()), (4 * STEP, true));
+        assert!(memory.reserve(1).is_err(), "nothing more is begun");
+        drop((small, large));
+        assert_eq!(memory.used(), 2 * STEP);
+        drop(beyond);
+        assert_eq!((memory.used(), ledger.held.get()), (0, 0));
+    }
+}
