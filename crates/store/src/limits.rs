@@ -3,6 +3,7 @@
 use crate::StoreError;
 use crate::wire;
 use std::future::Future;
+use std::sync::OnceLock;
 use torana_limit::{Ask, Budget, Grant, Key, Returned};
 
 /// A limit that lies in a store.
@@ -16,6 +17,8 @@ pub struct StoredLimit {
     pub(crate) arguments: Box<[String]>,
     /// Changes with the budget: a limit that changed begins anew.
     pub(crate) shape: Box<str>,
+    /// What the names of its ledgers begin with, in the store of that number.
+    pub(crate) prefix: OnceLock<(u64, Box<str>)>,
 }
 
 impl StoredLimit {
@@ -24,7 +27,7 @@ impl StoredLimit {
     pub fn new(id: &str, budget: Budget) -> Self {
         let arguments: Box<[String]> = wire::arguments(&budget).into();
         let shape = arguments.join(" ").into();
-        Self { id: id.into(), budget, arguments, shape }
+        Self { id: id.into(), budget, arguments, shape, prefix: OnceLock::new() }
     }
 }
 

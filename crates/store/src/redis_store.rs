@@ -14,7 +14,8 @@ use crate::principal::Hasher;
 use crate::settings::StoreSettings;
 use crate::wire;
 use redis::{Cmd, ErrorKind, ServerErrorKind, Value};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -23,6 +24,8 @@ use torana_limit::{Ask, Grant, Key, Returned};
 const SCRIPT: &str = include_str!("limits.lua");
 /// How long a server that has started anew is doubted: longer than any window that is affected.
 const DOUBT: Duration = Duration::from_secs(120);
+/// What a question takes for one window.
+const COMMAND_BYTES: usize = 256;
 /// Keys that one step of a reset looks at.
 const SCAN: usize = 500;
 
@@ -37,6 +40,8 @@ pub(crate) struct Inner {
     hasher: Hasher,
     script: redis::Script,
     life: Mutex<Life>,
+    /// Whether the server has changed its life, of which only `life` knows when.
+    doubted: AtomicBool,
     questions: AtomicU64,
     failures: AtomicU64,
 }
@@ -70,11 +75,16 @@ impl Inner {
         if known.known.as_deref() != Some(life) {
             let first = known.known.replace(life.to_owned()).is_none();
             known.changed = (!first).then(Instant::now);
+            self.doubted.store(!first, Ordering::Release);
         }
     }
 
     /// For how many microseconds the server may have lost its memory; -1 when it has not.
     fn doubt(&self) -> i64 {
+        // Nearly always, and then workers wait for no lock.
+        if !self.doubted.load(Ordering::Acquire) {
+            return -1;
+        }
         let known = self.life.lock().unwrap_or_else(PoisonError::into_inner);
         let since = known.changed.map(|changed| changed.elapsed()).filter(|since| *since < DOUBT);
         since.map_or(-1, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
@@ -105,6 +115,7 @@ impl RedisStore {
             hasher,
             script: redis::Script::new(SCRIPT),
             life: Mutex::default(),
+            doubted: AtomicBool::new(false),
             questions: AtomicU64::new(0),
             failures: AtomicU64::new(0),
         }))
@@ -136,10 +147,15 @@ impl RedisStore {
         self.0.hasher.short(key, room)
     }
 
-    fn prefix(&self, limit: &StoredLimit) -> String {
-        let name = self.0.hasher.name(&[limit.id.as_bytes(), limit.shape.as_bytes()]);
-        let name = name.get(..16).unwrap_or_default();
-        format!("torana:limit:{}:", String::from_utf8_lossy(name))
+    /// Computed once for a limit: it belongs to one store.
+    fn prefix<'l>(&self, limit: &'l StoredLimit) -> Cow<'l, str> {
+        let compute = || {
+            let name = self.0.hasher.name(&[limit.id.as_bytes(), limit.shape.as_bytes()]);
+            let name = name.get(..16).unwrap_or_default();
+            format!("torana:limit:{}:", String::from_utf8_lossy(name))
+        };
+        let (number, prefix) = limit.prefix.get_or_init(|| (self.0.number, compute().into()));
+        if *number == self.0.number { Cow::Borrowed(prefix) } else { Cow::Owned(compute()) }
     }
 
     async fn ask(&self, limit: &StoredLimit, key: Key<'_>, question: Question) -> Result<Grant, StoreError> {
@@ -172,7 +188,8 @@ impl RedisStore {
                 command.arg(argument);
             }
         };
-        let mut by_hash = redis::cmd("EVALSHA");
+        let mut by_hash = Cmd::with_capacity(limit.arguments.len().saturating_add(10), COMMAND_BYTES);
+        by_hash.arg("EVALSHA");
         fill(by_hash.arg(inner.script.get_hash()));
         let sent = async {
             match connection.send(&by_hash).await {
