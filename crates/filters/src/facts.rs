@@ -9,13 +9,22 @@ use torana_http::h1::BodyFraming;
 #[derive(Debug)]
 pub struct ExchangeFacts<'e> {
     exchange: &'e Exchange,
+    /// Another reading of the path.
+    path: Option<&'e [u8]>,
 }
 
 impl<'e> ExchangeFacts<'e> {
     /// Answers about this one.
     #[must_use]
     pub const fn new(exchange: &'e Exchange) -> Self {
-        Self { exchange }
+        Self { exchange, path: None }
+    }
+
+    /// Answers with this path in place of the request's own.
+    #[must_use]
+    pub const fn with_path(mut self, path: &'e [u8]) -> Self {
+        self.path = Some(path);
+        self
     }
 
     fn host(&self) -> Cow<'_, str> {
@@ -54,7 +63,7 @@ impl Facts for ExchangeFacts<'_> {
         let identity = self.exchange.identity.as_deref();
         match fact {
             Fact::Method => text(request.method_bytes()),
-            Fact::Path => text(request.path()),
+            Fact::Path => text(self.path.unwrap_or_else(|| request.path())),
             Fact::Host => Value::Text(self.host()),
             Fact::Scheme => Value::text(if self.exchange.secure { "https" } else { "http" }),
             Fact::Query => text(request.query().unwrap_or_default()),
