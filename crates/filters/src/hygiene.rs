@@ -23,6 +23,9 @@ const ALWAYS: [&str; 13] = [
     "X-Rewrite-Url",
 ];
 
+/// Fields by which some services take another method than the request has.
+pub const METHOD_OVERRIDES: [&str; 3] = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"];
+
 /// The longest name that has a place by its length; the few that are longer stand in one list.
 const LONGEST: usize = 63;
 
