@@ -50,6 +50,16 @@ impl ReservedFields {
         Self::only(ALWAYS.into_iter().chain(names))
     }
 
+    /// These, and every well-known field but those that have no bearing on how a request is taken: what no
+    /// trailer may be, however it is written.
+    pub fn of_trailers<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
+        let harmless = KnownSet::of(&[Known::Etag, Known::Date, Known::Expires]);
+        let known = Known::all()
+            .filter(|known| !harmless.contains(*known))
+            .map(|known| -> &'n str { known.as_str() });
+        Self::new(METHOD_OVERRIDES.into_iter().chain(known).chain(names))
+    }
+
     /// These alone.
     pub fn only<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
         let mut by_length: Vec<Vec<Box<[u8]>>> = vec![Vec::new(); LONGEST.saturating_add(1)];

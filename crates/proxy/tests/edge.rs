@@ -191,6 +191,30 @@ routes: [{{ path: /*, service: api }}]
 }
 
 #[test]
+fn no_client_claims_an_identity_in_a_trailer() {
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&format!(
+        "access_log: off
+services: {{ api: {{ endpoints: [{}] }} }}
+reserved_headers: [X-Internal]
+routes:
+- {{ path: /*, service: api, policies: {{ access: public }} }}
+- {{ path: /in, service: api, policies: {{ jwt: {{ secret: \"${{env:KEY}}\", claims_to_headers: {{ sub: X-User-Id }} }} }} }}
+",
+        origin.url()
+    ));
+    let trailers = "X-Consumer-Username: root\r\nx.consumer.username: root\r\nX-User-Id: root\r\nX-Internal: 1\r\n\
+                    X-Forwarded-For: 6.6.6.6\r\nX.Forwarded.For: 6.6.6.6\r\nX-HTTP-Method-Override: DELETE\r\n\
+                    Authorization: Bearer x\r\nX.Original.URL: /admin\r\nX-Sum: 5\r\n";
+    let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n";
+    let answer = torana_testkit::Client::connect(gateway.address).exchange(format!("{head}{trailers}\r\n"));
+    assert_eq!(answer.status, 200);
+    let seen = origin.only_request();
+    let names: Vec<&str> = seen.trailers.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!((seen.body_text().as_str(), names), ("hi", vec!["X-Sum"]));
+}
+
+#[test]
 fn another_method_than_the_requests_reaches_no_service_unless_it_may() {
     let origin = Origin::always(Reply::ok("in"));
     let text = |more: &str| {

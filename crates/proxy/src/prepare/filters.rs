@@ -90,6 +90,11 @@ pub(super) fn reserved_fields(plan: &Plan) -> ReservedFields {
     ReservedFields::new(reserved_names(plan).into_iter().chain(overrides))
 }
 
+/// The trailers that no client may send.
+pub(super) fn reserved_trailers(plan: &Plan) -> ReservedFields {
+    ReservedFields::of_trailers(reserved_names(plan))
+}
+
 fn reserved_names(plan: &Plan) -> Vec<&str> {
     let policies = plan.routes.iter().flat_map(|route| &route.policies);
     let ways = policies.filter_map(|planned| match &planned.policy {
