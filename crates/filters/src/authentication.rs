@@ -13,6 +13,7 @@ pub(crate) mod lookup;
 mod method;
 pub(crate) mod once;
 pub(crate) mod signed;
+pub(crate) mod unverified;
 
 pub use consumer_fields::CONSUMER_FIELDS;
 pub use failures::FailureLimit;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, Identity, Needs, OnRequest, OnResponse, Outside, Verdict};
+use torana_http::h1::BodyFraming;
 use torana_http::{Known, Method as HttpMethod, RequestHead, ResponseHead};
 
 /// A way to say who calls, on its place among the others of a route.
@@ -45,6 +47,8 @@ pub struct Place {
     pub anonymous: Option<Arc<Identity>>,
     /// Whether a CORS preflight must say who calls too.
     pub preflight: bool,
+    /// The other ways of the route, where one of them is enough.
+    pub others: Arc<[Arc<Method>]>,
 }
 
 /// What a way may do while it verifies: only the slow part asks, so callers that are known never do.
@@ -113,7 +117,21 @@ impl AuthenticationFilter {
     /// Whether nothing is asked: somebody else knows the caller already, or a preflight need not say.
     fn is_answered(&self, exchange: &Exchange) -> bool {
         let someone_else_did = !self.place.all && exchange.identity.is_some();
-        someone_else_did || (!self.place.preflight && is_preflight(&exchange.request))
+        someone_else_did || self.lets_pass(&exchange.request)
+    }
+
+    fn lets_pass(&self, request: &RequestHead) -> bool {
+        !self.place.preflight && is_preflight(request)
+    }
+
+    /// Takes out what callers show to the ways that did not accept them.
+    fn remove_unverified(&self, request: &mut RequestHead, accepted: bool) {
+        for other in &*self.place.others {
+            unverified::remove(request, other, accepted.then_some(&*self.method));
+        }
+        if !accepted {
+            unverified::remove(request, &self.method, None);
+        }
     }
 
     /// What it asks for, in one line without secrets.
@@ -153,6 +171,7 @@ impl AuthenticationFilter {
         match &self.place.anonymous {
             // What cannot be decided is not decided by assuming somebody.
             Some(anonymous) if fault.status() < 500 && fault.reason != Reason::AuthenticationLimited => {
+                self.remove_unverified(&mut exchange.request, false);
                 accept(exchange, anonymous)
             }
             _ => {
@@ -173,11 +192,15 @@ impl OnRequest for AuthenticationFilter {
             return verdict;
         }
         if self.is_answered(exchange) {
+            if self.lets_pass(&exchange.request) {
+                unverified::remove(&mut exchange.request, &self.method, None);
+            }
             return Verdict::Continue;
         }
         match self.method.authenticate(exchange, outside, guard).await {
             Ok(identity) => {
                 exchange.refusal = None;
+                self.remove_unverified(&mut exchange.request, !identity.anonymous);
                 accept(exchange, &identity)
             }
             Err(fault) => self.refuse(exchange, fault),
@@ -244,9 +267,10 @@ fn joined(before: Fault, after: Fault) -> Fault {
     told
 }
 
-/// The Fetch standard's CORS preflight.
+/// The Fetch standard's CORS preflight. It has no body, which a service could take for a request.
 fn is_preflight(request: &RequestHead) -> bool {
     request.method() == HttpMethod::Options
+        && matches!(request.framing, BodyFraming::None | BodyFraming::Length(0))
         && request.fields.contains(Known::Origin)
         && request.fields.contains("Access-Control-Request-Method")
 }

@@ -82,6 +82,11 @@ impl OidcLoginFilter {
         format!("a session of a browser that logged in at {}, {} long", plan.provider.keys.url, plan.lifetime)
     }
 
+    /// Whether it sets the field itself where it accepts a caller. Without an access token there is none.
+    pub(crate) fn answers_for(&self, field: &str) -> bool {
+        self.plan.pass_access_token && field.eq_ignore_ascii_case(Known::Authorization.as_str())
+    }
+
     /// The paths that the gateway itself answers.
     pub(crate) async fn answer(
         &self,

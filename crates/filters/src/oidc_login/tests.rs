@@ -100,7 +100,7 @@ impl Tested {
         let provider = Arc::new(Provider::new(&plan.provider, keys));
         let questions = provider.begin().unwrap();
         let method = Method::OidcLogin(Box::new(OidcLoginFilter::prepare(plan, provider)));
-        let alone = Place { all: true, last: true, anonymous: None, preflight: true };
+        let alone = Place { all: true, last: true, preflight: true, ..Place::default() };
         Self { filter: AuthenticationFilter::new(Arc::new(method), alone, None), questions, key }
     }
 
@@ -716,7 +716,7 @@ fn documented(reversed: bool) -> Vec<AuthenticationFilter> {
             }
             other => panic!("{other:?}"),
         };
-        let place = Place { all: false, last: index + 1 == count, anonymous: None, preflight: true };
+        let place = Place { last: index + 1 == count, preflight: true, ..Place::default() };
         AuthenticationFilter::new(Arc::new(method), place, None)
     });
     filters.collect()
