@@ -134,6 +134,27 @@ impl AuthenticationFilter {
         }
     }
 
+    /// Takes the fields of an earlier way's consumer back where this one knows the caller as no consumer: the
+    /// last way says who calls. A service that is asked may be shown them, and gives fields of its own.
+    fn forget_consumer(&self, exchange: &mut Exchange, accepted: Option<&Identity>) {
+        let earlier = exchange.identity.as_ref().is_some_and(|earlier| earlier.record.is_some());
+        let asks = matches!(*self.method, Method::ForwardAuth(_));
+        match accepted {
+            None if earlier && !asks => consumer_fields::clear(&mut exchange.request.fields, |_| false),
+            Some(identity) if earlier && asks && identity.record.is_none() => {
+                let sets = |name: &str| match &*self.method {
+                    Method::ForwardAuth(filter) => filter.sets(name),
+                    _ => false,
+                };
+                let says_anonymous = |name: &str| identity.anonymous && name == consumer_fields::ANONYMOUS;
+                consumer_fields::clear(&mut exchange.request.fields, |name| {
+                    sets(name) || says_anonymous(name)
+                });
+            }
+            _ => {}
+        }
+    }
+
     /// What it asks for, in one line without secrets.
     #[must_use]
     pub fn describe(&self) -> String {
@@ -197,10 +218,12 @@ impl OnRequest for AuthenticationFilter {
             }
             return Verdict::Continue;
         }
+        self.forget_consumer(exchange, None);
         match self.method.authenticate(exchange, outside, guard).await {
             Ok(identity) => {
                 exchange.refusal = None;
                 self.remove_unverified(&mut exchange.request, !identity.anonymous);
+                self.forget_consumer(exchange, Some(&identity));
                 accept(exchange, &identity)
             }
             Err(fault) => self.refuse(exchange, fault),

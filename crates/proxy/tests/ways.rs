@@ -292,3 +292,27 @@ routes:
     );
     assert_eq!(Client::connect(gateway.address).exchange(body).status, 401, "a preflight has no body");
 }
+
+#[test]
+fn of_several_callers_the_service_is_told_of_the_last_alone() {
+    let (origin, door, login) = (Origin::always(Reply::ok("in")), door(), login());
+    let gateway = Running::start(&format!(
+        "{}- {{ path: /tokens, service: api, policies: {{ key_auth: {{ headers: [apikey] }}, oauth2_introspection: {{ service: login, consumers: optional }} }} }}\n",
+        file(&origin, &door, &login)
+    ));
+    for (path, token, user, consumer) in [
+        ("/both/x", "reader", Some("reader"), None),
+        ("/both/x", "good", Some("alice"), None),
+        ("/tokens", "stranger", None, None),
+        ("/tokens", "reader", None, Some("bob")),
+    ] {
+        let fields = format!("apikey: k-1\nAuthorization: Bearer {token}");
+        let seen = arrived(&gateway, &origin, &format!("GET {path}"), &fields);
+        assert_eq!(
+            (seen.header("X-User"), seen.header("X-Consumer-Username")),
+            (user, consumer),
+            "{path} {token}"
+        );
+        assert_eq!(seen.header("X-Consumer-ID").is_some(), consumer.is_some(), "{path} {token}");
+    }
+}
