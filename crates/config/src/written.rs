@@ -31,7 +31,7 @@ pub use policy::*;
 pub use route::{Importance, RespondConfig, RouteConfig, ValueCondition, ValueConditionConfig};
 pub use server::{
     AccessLogConfig, AccessLogForm, AccessLogFormat, EncodedSlashes, ForwardedConfig, LimitsConfig,
-    PathsConfig, QueueDelayConfig, QueueDelayForm, RequestIdConfig, ServerTimeoutsConfig,
+    MethodOverrides, PathsConfig, QueueDelayConfig, QueueDelayForm, RequestIdConfig, ServerTimeoutsConfig,
 };
 pub use service::*;
 pub use store::{SentinelConfig, StoreConfig, StoreForm};

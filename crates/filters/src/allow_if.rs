@@ -2,13 +2,17 @@
 //!
 //! A condition that has no value for a request (a claim that is not there, a text where a number is needed,
 //! more work than it may make) does not hold; in `deny` it counts as if it did. So a mistake never opens.
+//!
+//! Services disagree on parameters of segments (`/admin;v=1/users`, RFC 3986 section 3.3): a path that has some is
+//! judged with them and without, and has to pass both ways.
 
 use crate::facts::ExchangeFacts;
 use std::sync::Arc;
-use torana_expression::Expression;
+use torana_expression::{Expression, Fact};
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, OnRequest, Outside, Verdict};
 use torana_plan::AllowIfPlan;
+use torana_route::without_parameters;
 
 /// Conditions over the request, the caller and the time.
 #[derive(Clone, Debug)]
@@ -45,8 +49,23 @@ impl AllowIfFilter {
 
     /// Why the request is refused, if it is.
     fn refusal(&self, exchange: &Exchange) -> Option<String> {
-        let facts = ExchangeFacts::new(exchange);
-        let holds = |expression: &Expression| expression.holds(&facts);
+        let path = exchange.request.path();
+        self.judge(&ExchangeFacts::new(exchange)).or_else(|| {
+            let plain = without_parameters(path).filter(|_| self.asks_for_path())?;
+            let detail = self.judge(&ExchangeFacts::new(exchange).with_path(&plain))?;
+            Some(format!("{detail} for the path `{}`", String::from_utf8_lossy(&plain)))
+        })
+    }
+
+    fn asks_for_path(&self) -> bool {
+        let plan = &self.plan;
+        let mut all = plan.all.iter().chain(&plan.any).chain(&plan.deny);
+        all.any(|expression| expression.facts().contains(&Fact::Path))
+    }
+
+    /// Why these facts do not pass, if they do not.
+    fn judge(&self, facts: &ExchangeFacts<'_>) -> Option<String> {
+        let holds = |expression: &Expression| expression.holds(facts);
         for expression in &self.plan.deny {
             match holds(expression) {
                 Ok(false) => {}

@@ -13,6 +13,7 @@ pub(crate) mod lookup;
 mod method;
 pub(crate) mod once;
 pub(crate) mod signed;
+pub(crate) mod unverified;
 
 pub use consumer_fields::CONSUMER_FIELDS;
 pub use failures::FailureLimit;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, Identity, Needs, OnRequest, OnResponse, Outside, Refusal, Verdict};
+use torana_http::h1::BodyFraming;
 use torana_http::{Known, Method as HttpMethod, RequestHead, ResponseHead};
 
 /// A way to say who calls, on its place among the others of a route.
@@ -47,6 +49,8 @@ pub struct Place {
     pub anonymous: Option<Arc<Identity>>,
     /// Whether a CORS preflight must say who calls too.
     pub preflight: bool,
+    /// The other ways of the route, where one of them is enough.
+    pub others: Arc<[Arc<Method>]>,
 }
 
 /// What a way did with a request that it let pass.
@@ -145,7 +149,42 @@ impl AuthenticationFilter {
     /// Whether nothing is asked: somebody else knows the caller already, or a preflight need not say.
     fn is_answered(&self, exchange: &Exchange) -> bool {
         let someone_else_did = !self.place.all && exchange.identity.is_some();
-        someone_else_did || (!self.place.preflight && is_preflight(&exchange.request))
+        someone_else_did || self.lets_pass(&exchange.request)
+    }
+
+    fn lets_pass(&self, request: &RequestHead) -> bool {
+        !self.place.preflight && is_preflight(request)
+    }
+
+    /// Takes out what callers show to the ways that did not accept them.
+    fn remove_unverified(&self, request: &mut RequestHead, accepted: bool) {
+        for other in &*self.place.others {
+            unverified::remove(request, other, accepted.then_some(&*self.method));
+        }
+        if !accepted {
+            unverified::remove(request, &self.method, None);
+        }
+    }
+
+    /// Takes the fields of an earlier way's consumer back where this one knows the caller as no consumer: the
+    /// last way says who calls. A service that is asked may be shown them, and gives fields of its own.
+    fn forget_consumer(&self, exchange: &mut Exchange, accepted: Option<&Identity>) {
+        let earlier = exchange.identity.as_ref().is_some_and(|earlier| earlier.record.is_some());
+        let asks = matches!(*self.method, Method::ForwardAuth(_));
+        match accepted {
+            None if earlier && !asks => consumer_fields::clear(&mut exchange.request.fields, |_| false),
+            Some(identity) if earlier && asks && identity.record.is_none() => {
+                let sets = |name: &str| match &*self.method {
+                    Method::ForwardAuth(filter) => filter.sets(name),
+                    _ => false,
+                };
+                let says_anonymous = |name: &str| identity.anonymous && name == consumer_fields::ANONYMOUS;
+                consumer_fields::clear(&mut exchange.request.fields, |name| {
+                    sets(name) || says_anonymous(name)
+                });
+            }
+            _ => {}
+        }
     }
 
     /// What it asks for, in one line without secrets.
@@ -174,11 +213,17 @@ impl AuthenticationFilter {
             return verdict;
         }
         if self.is_answered(exchange) {
+            if self.lets_pass(&exchange.request) {
+                unverified::remove(&mut exchange.request, &self.method, None);
+            }
             return Verdict::Continue;
         }
+        self.forget_consumer(exchange, None);
         match self.method.authenticate(exchange, outside, guard).await {
             Ok(identity) => {
                 exchange.refusal = None;
+                self.remove_unverified(&mut exchange.request, !identity.anonymous);
+                self.forget_consumer(exchange, Some(&identity));
                 accept(exchange, &identity)
             }
             Err(fault) => self.refuse(exchange, fault),
@@ -224,6 +269,7 @@ impl AuthenticationFilter {
         match &self.place.anonymous {
             // What cannot be decided is not decided by assuming somebody.
             Some(anonymous) if fault.status() < 500 && fault.reason != Reason::AuthenticationLimited => {
+                self.remove_unverified(&mut exchange.request, false);
                 accept(exchange, anonymous)
             }
             _ => {
@@ -304,9 +350,10 @@ fn joined(before: Fault, after: Fault) -> Fault {
     told
 }
 
-/// The Fetch standard's CORS preflight.
+/// The Fetch standard's CORS preflight. It has no body, which a service could take for a request.
 fn is_preflight(request: &RequestHead) -> bool {
     request.method() == HttpMethod::Options
+        && matches!(request.framing, BodyFraming::None | BodyFraming::Length(0))
         && request.fields.contains(Known::Origin)
         && request.fields.contains("Access-Control-Request-Method")
 }

@@ -35,7 +35,9 @@ impl CsrfFilter {
     /// Why the request is refused, if it is.
     fn refusal(&self, request: &RequestHead) -> Option<&'static str> {
         let method = request.method_bytes();
-        if self.plan.safe_methods.iter().any(|safe| safe.as_bytes() == method) {
+        // A page may open a WebSocket anywhere, with cookies and by GET, and then read and write as it likes.
+        if request.upgrade().is_none() && self.plan.safe_methods.iter().any(|safe| safe.as_bytes() == method)
+        {
             return None;
         }
         let fields = &request.fields;
@@ -95,6 +97,15 @@ mod tests {
             ("POST", "\nSec-Fetch-Site: new-word", true),
             ("POST", "\nSec-Fetch-Site: same-origin\nSec-Fetch-Site: cross-site", true),
             ("GET", "\nSec-Fetch-Site: cross-site", false),
+            ("GET", "\nConnection: Upgrade\nUpgrade: websocket\nSec-Fetch-Site: cross-site", true),
+            ("GET", "\nConnection: Upgrade\nUpgrade: websocket\nOrigin: https://evil.test", true),
+            ("GET", "\nConnection: Upgrade\nUpgrade: websocket\nSec-Fetch-Site: same-origin", false),
+            (
+                "GET",
+                "\nConnection: Upgrade\nUpgrade: websocket\nSec-Fetch-Site: cross-site\nOrigin: https://app.test",
+                false,
+            ),
+            ("GET", "\nConnection: Upgrade\nUpgrade: websocket", false),
             ("get", "\nSec-Fetch-Site: cross-site", true),
             ("DELETE", "\nSec-Fetch-Site: cross-site\nOrigin: https://app.test", false),
             ("DELETE", "\nSec-Fetch-Site: cross-site\nOrigin: https://evil.test", true),

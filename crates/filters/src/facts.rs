@@ -13,6 +13,8 @@ use torana_http::h1::BodyFraming;
 pub struct ExchangeFacts<'e> {
     exchange: &'e Exchange,
     address: OnceCell<AddressText>,
+    /// Another reading of the path.
+    path: Option<&'e [u8]>,
 }
 
 /// An address as text, without an allocation: at most 39 characters (RFC 5952), 45 where it maps IPv4.
@@ -48,7 +50,14 @@ impl<'e> ExchangeFacts<'e> {
     /// Answers about this one.
     #[must_use]
     pub const fn new(exchange: &'e Exchange) -> Self {
-        Self { exchange, address: OnceCell::new() }
+        Self { exchange, address: OnceCell::new(), path: None }
+    }
+
+    /// Answers with this path in place of the request's own.
+    #[must_use]
+    pub const fn with_path(mut self, path: &'e [u8]) -> Self {
+        self.path = Some(path);
+        self
     }
 
     fn host(&self) -> Cow<'_, str> {
@@ -87,7 +96,7 @@ impl Facts for ExchangeFacts<'_> {
         let identity = self.exchange.identity.as_deref();
         match fact {
             Fact::Method => text(request.method_bytes()),
-            Fact::Path => text(request.path()),
+            Fact::Path => text(self.path.unwrap_or_else(|| request.path())),
             Fact::Host => Value::Text(self.host()),
             Fact::Scheme => Value::text(if self.exchange.secure { "https" } else { "http" }),
             Fact::Query => text(request.query().unwrap_or_default()),

@@ -46,6 +46,17 @@ impl ForwardAuthFilter {
         self.plan.body.map_or(Needs::NOTHING, |limit| Needs::body(limit.as_u64()))
     }
 
+    /// Whether it sets the field itself where it accepts a caller, or has shown it to the service that is asked.
+    pub(crate) fn answers_for(&self, field: &str) -> bool {
+        let shown = || self.plan.request_headers.iter().any(|name| name.eq_ignore_ascii_case(field));
+        self.sets(field) || self.plan.shows_all() || shown()
+    }
+
+    /// Whether it sets or removes the field where it accepts a caller.
+    pub(crate) fn sets(&self, field: &str) -> bool {
+        self.answered.contains(field.as_bytes())
+    }
+
     /// What it asks for.
     #[must_use]
     pub fn describe(&self) -> String {

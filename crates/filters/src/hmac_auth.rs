@@ -7,6 +7,7 @@ mod verdict;
 
 use crate::authentication::once::{Once, holder};
 use crate::authentication::signed::{has_no_body, signed_request};
+use crate::authentication::unverified::Looks;
 use crate::authentication::{Authenticate, Guard};
 use std::fmt;
 use std::sync::Arc;
@@ -86,6 +87,17 @@ impl HmacAuthFilter {
         let known = consumers.signature_key(shown.name());
         let judged = self.judge_head(known, &shown, &request, exchange.moment.unix_seconds);
         judged.map_or(Needs::NOTHING, |_| body)
+    }
+
+    pub(crate) fn looks(&self) -> Looks<'_> {
+        let schemes = &self.plan.config.schemes;
+        let fixed: &'static [&'static str] =
+            match (schemes.contains(&HmacScheme::Hmac), schemes.contains(&HmacScheme::Messages)) {
+                (true, true) => &["Authorization", "Signature", "Signature-Input"],
+                (true, false) => &["Authorization"],
+                (false, _) => &["Signature", "Signature-Input"],
+            };
+        Looks { fixed, scheme: Some("hmac"), ..Looks::default() }
     }
 
     fn fault(&self, reason: Reason, why: &'static str) -> Fault {

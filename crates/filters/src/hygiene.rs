@@ -23,7 +23,10 @@ const ALWAYS: [&str; 13] = [
     "X-Rewrite-Url",
 ];
 
-/// The longest name that is kept; no service asks for more.
+/// Fields by which some services take another method than the request has.
+pub const METHOD_OVERRIDES: [&str; 3] = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"];
+
+/// The longest name that has a place by its length; the few that are longer stand in one list.
 const LONGEST: usize = 63;
 
 /// Names that are removed from every request before anything else looks at it.
@@ -31,6 +34,8 @@ const LONGEST: usize = 63;
 pub struct ReservedFields {
     /// In lower case, with `-` for what is neither letter nor digit, by their length.
     by_length: Vec<Vec<Box<[u8]>>>,
+    /// Those that are longer.
+    longer: Vec<Box<[u8]>>,
     /// Those of them that are well-known.
     known: KnownSet,
 }
@@ -45,16 +50,28 @@ impl ReservedFields {
         Self::only(ALWAYS.into_iter().chain(names))
     }
 
+    /// These, and every well-known field but those that have no bearing on how a request is taken: what no
+    /// trailer may be, however it is written.
+    pub fn of_trailers<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
+        let harmless = KnownSet::of(&[Known::Etag, Known::Date, Known::Expires]);
+        let known = Known::all()
+            .filter(|known| !harmless.contains(*known))
+            .map(|known| -> &'n str { known.as_str() });
+        Self::new(METHOD_OVERRIDES.into_iter().chain(known).chain(names))
+    }
+
     /// These alone.
     pub fn only<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
         let mut by_length: Vec<Vec<Box<[u8]>>> = vec![Vec::new(); LONGEST.saturating_add(1)];
+        let mut longer = Vec::new();
         for name in names {
             let name: Box<[u8]> = name.bytes().map(folded).collect();
-            if let Some(known) = by_length.get_mut(name.len()).filter(|known| !known.contains(&name)) {
+            let known = by_length.get_mut(name.len()).unwrap_or(&mut longer);
+            if !known.contains(&name) {
                 known.push(name);
             }
         }
-        let mut reserved = Self { by_length, known: KnownSet::of(&[]) };
+        let mut reserved = Self { by_length, longer, known: KnownSet::of(&[]) };
         reserved.known = Known::all().filter(|known| reserved.contains(known.as_str().as_bytes())).collect();
         reserved
     }
@@ -62,8 +79,10 @@ impl ReservedFields {
     /// Whether a name is reserved.
     #[must_use]
     pub fn contains(&self, name: &[u8]) -> bool {
-        let same = |known: &[u8]| known.iter().zip(name).all(|(known, byte)| *known == folded(*byte));
-        self.by_length.get(name.len()).is_some_and(|known| known.iter().any(|known| same(known)))
+        let same = |known: &[u8]| {
+            known.len() == name.len() && known.iter().zip(name).all(|(known, byte)| *known == folded(*byte))
+        };
+        self.by_length.get(name.len()).unwrap_or(&self.longer).iter().any(|known| same(known))
     }
 
     /// Removes them.
@@ -83,7 +102,8 @@ mod tests {
 
     #[test]
     fn a_claimed_identity_is_removed_however_it_is_written() {
-        let reserved = ReservedFields::new(["X-User-Id", "X-Internal"]);
+        let long = format!("X-{}-b", "a".repeat(70));
+        let reserved = ReservedFields::new(["X-User-Id", "X-Internal", &long]);
         let mut fields = Fields::default();
         for name in [
             "X-User-Id",
@@ -95,14 +115,17 @@ mod tests {
             "X.User.Id",
             "X-User~Id",
             "te",
+            &long,
+            &long.replace('-', "_"),
         ] {
             fields.append(name, b"admin").unwrap();
         }
-        for name in ["X-Other", "X-User-Idx", "X-User-I", "User-Id"] {
+        let other = format!("{long}x");
+        for name in ["X-Other", "X-User-Idx", "X-User-I", "User-Id", &other] {
             fields.append(name, b"kept").unwrap();
         }
         reserved.strip_with(&mut fields, KnownSet::of(&[Known::Te]));
         let left: Vec<&[u8]> = fields.iter().map(|(name, _)| name).collect();
-        assert_eq!(left, [&b"X-Other"[..], b"X-User-Idx", b"X-User-I", b"User-Id"]);
+        assert_eq!(left, [&b"X-Other"[..], b"X-User-Idx", b"X-User-I", b"User-Id", other.as_bytes()]);
     }
 }

@@ -19,6 +19,7 @@ pub(crate) use claims::{Verified, Vouched};
 pub use remote::{Discovered, Places, RemoteKeys};
 
 use crate::authentication::cache::Cache;
+use crate::authentication::unverified::Looks;
 use crate::authentication::{Authenticate, Guard};
 use invalid::Invalid;
 use issuers::Issuers;
@@ -70,6 +71,15 @@ impl JwtFilter {
             self.plan.consumer_claim,
             self.plan.leeway
         )
+    }
+
+    pub(crate) fn looks(&self) -> Looks<'_> {
+        source::looks(&self.plan.from)
+    }
+
+    /// Whether it sets the field itself where it accepts a caller.
+    pub(crate) fn answers_for(&self, field: &str) -> bool {
+        self.mint.is_some() && field.eq_ignore_ascii_case(torana_http::Known::Authorization.as_str())
     }
 
     /// Whether what was verified is so still: its keys have not been replaced.

@@ -4,9 +4,11 @@
 //! request with two different keys is refused, because two readers could take different ones.
 
 use crate::authentication::locations::{parameters, remove_parameter};
+use crate::authentication::unverified::Looks;
 use crate::authentication::{Authenticate, Guard};
 use std::borrow::Cow;
 use std::sync::Arc;
+use torana_config::written::KeyAuthConfig;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, Identity, Outside};
 use torana_http::{RequestHead, cookie};
@@ -36,6 +38,11 @@ impl KeyAuthFilter {
         let places =
             places.iter().flat_map(|(kind, names)| names.iter().map(move |name| format!("{kind} {name}")));
         format!("a key in {}", places.collect::<Vec<_>>().join(" or "))
+    }
+
+    pub(crate) fn looks(&self) -> Looks<'_> {
+        let KeyAuthConfig { headers, cookies, query, .. } = &self.plan.config;
+        Looks { headers, cookies, query, ..Looks::default() }
     }
 
     fn fault(&self, reason: Reason, why: &'static str) -> Fault {

@@ -42,7 +42,7 @@ pub use csrf::CsrfFilter;
 pub use facts::ExchangeFacts;
 pub use forward_auth::ForwardAuthFilter;
 pub use hmac_auth::HmacAuthFilter;
-pub use hygiene::ReservedFields;
+pub use hygiene::{METHOD_OVERRIDES, ReservedFields};
 pub use ip_restriction::IpRestrictionFilter;
 pub use jwt::{Discovered, JwtFilter, Places, RemoteKeys};
 pub use key_auth::KeyAuthFilter;
@@ -52,7 +52,7 @@ pub use oidc_login::{OidcLoginFilter, Provider, Question, SealedCookie, strip_lo
 pub use rate_limit::{LimiterState, LimiterUsage, RateLimitFilter, TopCaller};
 pub use request_size::RequestSizeFilter;
 pub use required_headers::RequiredHeadersFilter;
-pub use roles::{METHOD_OVERRIDES, RolesFilter};
+pub use roles::RolesFilter;
 pub use security_headers::SecurityHeadersFilter;
 pub use sigv4::SigV4Filter;
 

@@ -11,6 +11,7 @@ mod question;
 
 use crate::asking::{self, Print, Printed, Together};
 use crate::authentication::cache::Cache;
+use crate::authentication::unverified::Looks;
 use crate::authentication::{Authenticate, Guard};
 use crate::jwt::invalid::Invalid;
 use crate::jwt::source;
@@ -103,6 +104,10 @@ impl OAuth2IntrospectionFilter {
             Err(_) => {}
         }
         judged
+    }
+
+    pub(crate) fn looks(&self) -> Looks<'_> {
+        source::looks(&self.plan.from)
     }
 
     fn invalid(&self, why: &'static str) -> Fault {

@@ -84,6 +84,11 @@ impl OidcLoginFilter {
         format!("{session}; without one, a browser that opens a page is sent there")
     }
 
+    /// Whether it sets the field itself where it accepts a caller. Without an access token there is none.
+    pub(crate) fn answers_for(&self, field: &str) -> bool {
+        self.plan.pass_access_token && field.eq_ignore_ascii_case(Known::Authorization.as_str())
+    }
+
     /// The paths that the gateway itself answers.
     pub(crate) async fn answer(
         &self,

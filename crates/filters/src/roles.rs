@@ -9,9 +9,10 @@
 
 mod readings;
 
+use crate::hygiene::{METHOD_OVERRIDES, ReservedFields};
 use readings::{Reading, readings};
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, Identity, OnRequest, Outside, Verdict};
 use torana_plan::{Asked, RoleSource, RolesPlan, RulePlan};
@@ -20,8 +21,8 @@ use torana_route::Router;
 /// How many rules are told when the filter describes itself.
 const TOLD: usize = 8;
 
-/// Fields by which some services take another method than the request has: a rule for it must hold too.
-pub const METHOD_OVERRIDES: [&str; 3] = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"];
+/// Where they are let through, a rule for the method that they name must hold too.
+static OVERRIDES: LazyLock<ReservedFields> = LazyLock::new(|| ReservedFields::only(METHOD_OVERRIDES));
 
 /// Callers have a role.
 #[derive(Clone, Debug)]
@@ -184,7 +185,8 @@ impl OnRequest for RolesFilter {
         let request = &exchange.request;
         let mut fault = self.inner.refusal(identity, request.method_bytes(), request.path());
         if fault.is_none() && self.inner.by_method {
-            for method in METHOD_OVERRIDES.iter().flat_map(|name| request.fields.get_all(*name)) {
+            let overrides = request.fields.iter().filter(|(name, _)| OVERRIDES.contains(name));
+            for (_, method) in overrides {
                 let method = method.trim_ascii().to_ascii_uppercase();
                 fault = fault.or_else(|| self.inner.refusal(identity, &method, request.path()));
             }

@@ -9,6 +9,7 @@ mod chunked;
 use crate::authentication::locations::remove_parameter;
 use crate::authentication::once::{Once, Print, holder};
 use crate::authentication::signed::{has_no_body, signed_request};
+use crate::authentication::unverified::Looks;
 use crate::authentication::{Authenticate, Guard};
 use aws_lc_rs::digest::{SHA256, digest};
 use std::fmt;
@@ -90,6 +91,13 @@ impl SigV4Filter {
             _ => self.judge_head(&consumers, &claim, &request, exchange, &[]).map(|_| ()),
         };
         judged.map_or(Needs::NOTHING, |()| body)
+    }
+
+    /// The scheme is the algorithm.
+    #[allow(clippy::unused_self, reason = "as with the other ways")]
+    pub(crate) fn looks(&self) -> Looks<'_> {
+        let fixed = &["Authorization", "X-Amz-Security-Token"];
+        Looks { fixed, scheme: Some(ALGORITHM), parameters: &PARAMETERS, ..Looks::default() }
     }
 
     fn fault(&self, reason: Reason, why: &'static str) -> Fault {

@@ -70,6 +70,7 @@ fn settings(document: &Document, resolver: &dyn Resolver, findings: &mut Vec<Fin
         access_log: config.access_log.on().map(torana_config::written::AccessLogForm::config),
         drain_timeout: config.drain_timeout,
         reserved_headers: config.reserved_headers.clone(),
+        method_overrides: config.method_overrides,
         paths: config.paths.clone(),
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use torana_config::Span;
 use torana_config::written::{
     AccessLogConfig, AdaptiveConcurrencyConfig, ForwardedConfig, Http2Config, Importance, LimitsConfig,
-    PathsConfig, PoolConfig, ProxyProtocolVersion, RequestIdConfig, RetriesConfig, ServerTimeoutsConfig,
-    UpstreamProtocol,
+    MethodOverrides, PathsConfig, PoolConfig, ProxyProtocolVersion, RequestIdConfig, RetriesConfig,
+    ServerTimeoutsConfig, UpstreamProtocol,
 };
 use torana_credential::directory::Consumers;
 use torana_route::RouteSpec;
@@ -74,6 +74,8 @@ pub struct Settings {
     pub drain_timeout: TimeSpan,
     /// Fields that no client may send.
     pub reserved_headers: Vec<String>,
+    /// What becomes of fields that name another method.
+    pub method_overrides: MethodOverrides,
     /// How paths are read.
     pub paths: PathsConfig,
 }

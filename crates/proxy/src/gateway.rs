@@ -182,7 +182,8 @@ impl Service for Gateway {
         let metrics = &*self.shared.metrics;
         let passage = Passage { connection, told, timer, pipeline, metrics, own_id, started, record };
         admit::identify(pipeline, &mut exchange.request, own_id);
-        let body = Replay::new(body).within(&self.shared.overload.memory);
+        let body =
+            Replay::new(body).within(&self.shared.overload.memory).without(&pipeline.reserved_trailers);
         let mut served =
             Served { passage: &passage, exchange, body, response, unrouted: &self.shared.unrouted };
         if let Err(fault) = self.pass(&passage, served.exchange, &mut served.body, served.response).await {

@@ -87,6 +87,7 @@ pub fn prepare(
         forwarded: settings::forwarded(settings),
         request_id: settings::request_id(settings),
         reserved_fields: filters::reserved_fields(plan),
+        reserved_trailers: filters::reserved_trailers(plan),
         login_cookies: filters::login_cookies(plan),
         router,
         guarded: guarded().next().is_some(),

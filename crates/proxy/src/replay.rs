@@ -8,6 +8,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use torana_fault::{Fault, Reason};
+use torana_filters::ReservedFields;
 use torana_http::Fields;
 use torana_limit::{Memory, NoRoom, Reserved};
 use torana_transport::{BodySource, RequestBody};
@@ -20,6 +21,8 @@ pub struct Replay<'a, B> {
     /// How many bytes of a streaming body pass.
     limit: u64,
     memory: Option<&'a Arc<Memory>>,
+    /// Trailers that are not passed on.
+    reserved_trailers: Option<&'a ReservedFields>,
     /// What is held counts for as long as this lives.
     reserved: Option<Reserved>,
 }
@@ -33,7 +36,13 @@ struct Held {
 impl<'a, B: RequestBody> Replay<'a, B> {
     /// Streams `inner`.
     pub const fn new(inner: &'a mut B) -> Self {
-        Self { inner, held: None, limit: u64::MAX, memory: None, reserved: None }
+        Self { inner, held: None, limit: u64::MAX, memory: None, reserved_trailers: None, reserved: None }
+    }
+
+    /// Passes these on in no trailer.
+    pub const fn without(mut self, trailers: &'a ReservedFields) -> Self {
+        self.reserved_trailers = Some(trailers);
+        self
     }
 
     /// Counts what is held among all that the process holds.
@@ -193,7 +202,13 @@ impl<B: RequestBody> BodySource for Replay<'_, B> {
     fn trailers(&mut self, into: &mut Fields) -> Result<(), Fault> {
         match &self.held {
             Some(_) => Ok(()),
-            None => self.inner.trailers(into),
+            None => {
+                self.inner.trailers(into)?;
+                if let Some(reserved) = self.reserved_trailers {
+                    reserved.strip(into);
+                }
+                Ok(())
+            }
         }
     }
 

@@ -189,3 +189,60 @@ routes: [{{ path: /*, service: api }}]
     let seen = ask(&gateway, &format!("GET / HTTP/1.1\nHost: a\n{fields}")).text();
     assert!(!seen.contains("mark1") && seen.contains("kept"), "{seen}");
 }
+
+#[test]
+fn no_client_claims_an_identity_in_a_trailer() {
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&format!(
+        "access_log: off
+services: {{ api: {{ endpoints: [{}] }} }}
+reserved_headers: [X-Internal]
+routes:
+- {{ path: /*, service: api, policies: {{ access: public }} }}
+- {{ path: /in, service: api, policies: {{ jwt: {{ secret: \"${{env:KEY}}\", claims_to_headers: {{ sub: X-User-Id }} }} }} }}
+",
+        origin.url()
+    ));
+    let trailers = "X-Consumer-Username: root\r\nx.consumer.username: root\r\nX-User-Id: root\r\nX-Internal: 1\r\n\
+                    X-Forwarded-For: 6.6.6.6\r\nX.Forwarded.For: 6.6.6.6\r\nX-HTTP-Method-Override: DELETE\r\n\
+                    Authorization: Bearer x\r\nX.Original.URL: /admin\r\nX-Sum: 5\r\n";
+    let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n";
+    let answer = torana_testkit::Client::connect(gateway.address).exchange(format!("{head}{trailers}\r\n"));
+    assert_eq!(answer.status, 200);
+    let seen = origin.only_request();
+    let names: Vec<&str> = seen.trailers.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!((seen.body_text().as_str(), names), ("hi", vec!["X-Sum"]));
+}
+
+#[test]
+fn another_method_than_the_requests_reaches_no_service_unless_it_may() {
+    let origin = Origin::always(Reply::ok("in"));
+    let text = |more: &str| {
+        format!(
+            "access_log: off
+{more}services: {{ api: {{ endpoints: [{}] }} }}
+routes:
+- {{ path: /o, methods: [GET], service: api, policies: {{ access: public }} }}
+- {{ path: /o, methods: [DELETE], service: api, policies: {{ jwt: {{ secret: \"${{env:KEY}}\" }} }} }}
+- {{ path: /m/*, service: api, policies: {{ jwt: {{ secret: \"${{env:KEY}}\" }}, roles: {{ rules: {{ /m/*: anyone, \"DELETE /m/*\": [admin] }} }} }} }}
+",
+            origin.url()
+        )
+    };
+    let spelled = ["X-HTTP-Method-Override", "X_HTTP_Method_Override", "x.http.method", "X-Method_Override"];
+    let mut gateway = Running::start(&text(""));
+    for field in spelled {
+        assert_eq!(ask(&gateway, &format!("GET /o HTTP/1.1\nHost: a\n{field}: DELETE")).status, 200);
+        assert_eq!(origin.requests().pop().unwrap().header(field), None, "{field}");
+    }
+    gateway.reload(&text("method_overrides: forward\n"));
+    let token = guard::token(r#"{"sub":"u"}"#);
+    for field in spelled {
+        let head = |path, method| {
+            format!("GET {path} HTTP/1.1\nHost: a\nAuthorization: Bearer {token}\n{field}: {method}")
+        };
+        assert_eq!(ask(&gateway, &head("/m/x", "PUT")).status, 200, "{field}");
+        assert_eq!(origin.requests().pop().unwrap().header(field), Some("PUT"), "{field}");
+        assert_eq!(ask(&gateway, &head("/m/x", "DELETE")).status, 403, "{field}");
+    }
+}

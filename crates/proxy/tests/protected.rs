@@ -374,3 +374,35 @@ routes: [{{ path: /*, service: api, policies: {{ forward_auth: {{ service: door,
         assert!(may(&request.method, &request.target), "{} {}", request.method, request.target);
     }
 }
+
+#[test]
+fn an_expression_holds_in_every_reading_of_a_path() {
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&format!(
+        "access_log: off
+services: {{ api: {{ endpoints: [{}] }} }}
+routes:
+- {{ path: /*, service: api, policies: {{ allow_if: {{ deny: ['request.path.startsWith(\"/admin/\")'] }} }} }}
+- {{ path: /open/*, service: api, policies: {{ allow_if: 'request.path.startsWith(\"/open/a\")' }} }}
+- {{ path: /other/*, service: api, policies: {{ allow_if: 'request.query != \"x\"' }} }}
+",
+        origin.url()
+    ));
+    for (path, status) in [
+        ("/admin/users", 403),
+        ("/admin;v=1/users", 403),
+        ("/admin%3Bv/users", 403),
+        ("/;/admin/users", 403),
+        ("/;x/;y/admin;z/users", 403),
+        ("/administration", 200),
+        ("/shop;v=1/users", 200),
+        ("/open/a", 200),
+        ("/open/a;v=1", 200),
+        ("/open/;a", 403),
+        ("/open/;x/a", 403),
+        ("/other/;x", 200),
+    ] {
+        let answer = guard::ask(&gateway, &format!("GET {path} HTTP/1.1\nHost: a"));
+        assert_eq!(answer.status, status, "{path}: {}", answer.text());
+    }
+}

@@ -12,7 +12,7 @@ mod guard;
 #[path = "yaml.rs"]
 mod yaml;
 
-use torana_testkit::{Client, Origin, Reply};
+use torana_testkit::{Client, Origin, ReceivedRequest, Reply};
 use yaml::Running;
 
 /// Lets `Bearer good` and the cookie `s=1` pass, and `Bearer reader` read.
@@ -218,4 +218,101 @@ fn what_is_shown_decides_who_passes_whichever_way_is_asked() {
     assert_eq!(guard::as_caller(&gateway, claims, "GET /jwt/x").status, 200);
     assert_eq!(guard::as_caller(&gateway, claims, "GET /opaque/x").status, 401);
     assert!(CASES.len() >= 90, "{} cases", CASES.len());
+}
+
+/// Asks, and gives what the service has received.
+fn arrived(gateway: &Running, origin: &Origin, line: &str, fields: &str) -> ReceivedRequest {
+    let answer = guard::ask(gateway, &format!("{line} HTTP/1.1\nHost: a\n{fields}"));
+    assert_eq!(answer.status, 200, "{line} {fields}: {}", answer.text());
+    origin.requests().pop().unwrap()
+}
+
+#[test]
+fn nothing_arrives_of_what_was_shown_to_a_way_that_did_not_accept_it() {
+    let (origin, door) = (Origin::always(Reply::ok("in")), door());
+    let key = "key_auth: { headers: [apikey], query: [key], cookies: [key] }";
+    let jwt = |more: &str| format!("jwt: {{ secret: \"${{env:KEY}}\"{more} }}");
+    let mint = jwt(", upstream_token: { secret: \"${env:KEY}\", issuer: gateway }");
+    let gateway = Running::start(&format!(
+        "access_log: off
+limits: {{ failed_credentials: off }}
+services:
+  api: {{ endpoints: [\"{}\"] }}
+  door: {{ endpoints: [\"{}\"] }}
+consumers:
+- {{ username: alice, keys: [k-1], basic: [{{ username: alice, password: secret }}] }}
+- {{ username: guest }}
+routes:
+- {{ path: /any, service: api, policies: {{ auth: any, {}, {key}, basic_auth: {{}} }} }}
+- {{ path: /mint, service: api, policies: {{ auth: any, {mint}, {key} }} }}
+- {{ path: /guest, service: api, policies: {{ auth: {{ require: any, anonymous: guest }}, {}, {key} }} }}
+- {{ path: /alone, service: api, policies: {{ auth: {{ anonymous: guest }}, {} }} }}
+- {{ path: /door, service: api, policies: {{ auth: any, {}, forward_auth: {{ service: door, identity: {{ consumer: X-User }} }} }} }}
+- {{ path: /preflight, service: api, policies: {{ auth: {{ preflight: false }}, {key} }} }}
+",
+        origin.url(),
+        door.url(),
+        jwt(""),
+        jwt(""),
+        jwt(""),
+        jwt(""),
+    ));
+    let good = format!("Bearer {}", guard::token(r#"{"sub":"u"}"#));
+    let forged = format!("{}x", good.trim_end_matches(|last: char| last.is_ascii_alphanumeric()));
+    let basic = "Basic YWxpY2U6c2VjcmV0";
+    let see = |line: &str, fields: &str| arrived(&gateway, &origin, line, fields);
+    for path in ["/any", "/mint"] {
+        let seen = see(&format!("GET {path}"), &format!("Authorization: {forged}\napikey: k-1"));
+        let shown = [seen.header("Authorization"), seen.header("apikey"), seen.header("X-Consumer-Username")];
+        assert_eq!(shown, [None, None, Some("alice")], "{path}");
+        let others = "apikey: wrong\nCookie: key=wrong; a=1";
+        let seen = see(&format!("GET {path}?key=wrong&a=1"), &format!("Authorization: {good}\n{others}"));
+        assert_eq!((seen.header("apikey"), seen.header("Cookie")), (None, Some("a=1")), "{path}");
+        assert_eq!(seen.target, format!("{path}?a=1"));
+        let token = seen.header("Authorization").unwrap();
+        assert_eq!((token == good, token.starts_with("Bearer ")), (path == "/any", true), "{path}");
+    }
+    let seen = see("GET /any", &format!("Authorization: {basic}\napikey: wrong"));
+    assert_eq!((seen.header("apikey"), seen.header("X-Consumer-Username")), (None, Some("alice")));
+    let seen = see("GET /any", "Authorization: Other x\napikey: k-1");
+    assert_eq!(seen.header("Authorization"), Some("Other x"), "nobody looks for it");
+    for path in ["/guest", "/alone"] {
+        let seen = see(&format!("GET {path}"), &format!("Authorization: {forged}"));
+        assert_eq!((seen.header("Authorization"), seen.header("X-Anonymous-Consumer")), (None, Some("true")));
+    }
+    let seen = see("GET /guest", "apikey: wrong");
+    assert_eq!(seen.header("apikey"), None);
+    let seen = see("GET /door", "Authorization: Bearer good");
+    assert_eq!(seen.header("Authorization"), Some("Bearer good"), "the service that was asked has judged it");
+    let preflight = "Origin: https://a.test\nAccess-Control-Request-Method: GET\napikey: wrong";
+    assert_eq!(see("OPTIONS /preflight", preflight).header("apikey"), None);
+    let body = format!(
+        "OPTIONS /preflight HTTP/1.1\r\nHost: a\r\n{}\r\nContent-Length: 2\r\n\r\nhi",
+        preflight.replace('\n', "\r\n")
+    );
+    assert_eq!(Client::connect(gateway.address).exchange(body).status, 401, "a preflight has no body");
+}
+
+#[test]
+fn of_several_callers_the_service_is_told_of_the_last_alone() {
+    let (origin, door, login) = (Origin::always(Reply::ok("in")), door(), login());
+    let gateway = Running::start(&format!(
+        "{}- {{ path: /tokens, service: api, policies: {{ key_auth: {{ headers: [apikey] }}, oauth2_introspection: {{ service: login, consumers: optional }} }} }}\n",
+        file(&origin, &door, &login)
+    ));
+    for (path, token, user, consumer) in [
+        ("/both/x", "reader", Some("reader"), None),
+        ("/both/x", "good", Some("alice"), None),
+        ("/tokens", "stranger", None, None),
+        ("/tokens", "reader", None, Some("bob")),
+    ] {
+        let fields = format!("apikey: k-1\nAuthorization: Bearer {token}");
+        let seen = arrived(&gateway, &origin, &format!("GET {path}"), &fields);
+        assert_eq!(
+            (seen.header("X-User"), seen.header("X-Consumer-Username")),
+            (user, consumer),
+            "{path} {token}"
+        );
+        assert_eq!(seen.header("X-Consumer-ID").is_some(), consumer.is_some(), "{path} {token}");
+    }
 }

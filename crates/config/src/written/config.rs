@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use torana_types::{ListenAddr, Network, Secret, TimeSpan};
 
 use super::{
-    AccessLogForm, ConsumersForm, ForwardedConfig, Http2Config, LimitsConfig, ListenForm, OneOrMany,
-    PathsConfig, PoliciesConfig, RequestIdConfig, RouteConfig, ServerTimeoutsConfig, ServiceConfig,
-    StoreForm, Switch,
+    AccessLogForm, ConsumersForm, ForwardedConfig, Http2Config, LimitsConfig, ListenForm, MethodOverrides,
+    OneOrMany, PathsConfig, PoliciesConfig, RequestIdConfig, RouteConfig, ServerTimeoutsConfig,
+    ServiceConfig, StoreForm, Switch,
 };
 
 /// Configuration of the Torana API gateway.
@@ -74,6 +74,9 @@ pub struct Config {
     /// every request before anything looks at it, however they are written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reserved_headers: Vec<String>,
+    /// What to do with fields that ask a service to take another method than the request has.
+    #[serde(default)]
+    pub method_overrides: MethodOverrides,
     /// How request paths are read.
     #[serde(default)]
     pub paths: PathsConfig,

@@ -239,6 +239,18 @@ pub struct PathsConfig {
     pub encoded_slashes: EncodedSlashes,
 }
 
+/// What to do with `X-HTTP-Method-Override`, `X-HTTP-Method` and `X-Method-Override`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum MethodOverrides {
+    /// Remove them. The safe choice: a request is routed and authorised by the method that it has.
+    #[default]
+    Remove,
+    /// Let them through. Rules of `roles` must then hold for the method that they name too; routes and other
+    /// policies look at the request's own.
+    Forward,
+}
+
 /// What to do with an encoded slash in a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, Default)]
 #[serde(rename_all = "lowercase")]

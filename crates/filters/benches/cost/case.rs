@@ -126,7 +126,7 @@ pub fn request(line: &str, lines: &str) -> String {
 fn filter(policy: &PolicyPlan) -> Filter {
     match policy {
         PolicyPlan::Authentication(plan) => {
-            let place = Place { all: true, last: true, anonymous: None, preflight: true };
+            let place = Place { all: true, last: true, preflight: true, ..Place::default() };
             Filter::Authentication(AuthenticationFilter::new(Arc::new(method(plan)), place, None))
         }
         PolicyPlan::Roles(plan) => Filter::Roles(RolesFilter::prepare(plan)),

@@ -4,13 +4,18 @@ use torana_filter::Identity;
 use torana_http::{Fields, InvalidField};
 
 /// The fields. No client may send them where consumers are configured.
-pub const CONSUMER_FIELDS: [&str; 5] = [
-    "X-Consumer-ID",
-    "X-Consumer-Custom-ID",
-    "X-Consumer-Username",
-    "X-Credential-Identifier",
-    "X-Anonymous-Consumer",
-];
+pub const CONSUMER_FIELDS: [&str; 5] =
+    ["X-Consumer-ID", "X-Consumer-Custom-ID", "X-Consumer-Username", "X-Credential-Identifier", ANONYMOUS];
+
+/// Says that nobody was recognised.
+pub(super) const ANONYMOUS: &str = "X-Anonymous-Consumer";
+
+/// Removes the fields, but those that somebody else has set.
+pub(super) fn clear(fields: &mut Fields, is_others: impl Fn(&str) -> bool) {
+    for name in CONSUMER_FIELDS.into_iter().filter(|name| !is_others(name)) {
+        fields.remove(name);
+    }
+}
 
 /// Sets the fields of a consumer that the configuration knows; those that it lacks stay away, as they were
 /// removed from what the client sent.

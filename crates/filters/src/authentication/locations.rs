@@ -18,6 +18,9 @@ pub(crate) fn remove_parameter(request: &mut RequestHead, name: &str) {
         let (own, _) = split(pair, b'=').unwrap_or((pair, &[]));
         *decoded(own) != *name.as_bytes()
     };
+    if query.split(|byte| *byte == b'&').all(|pair| is_other(&pair)) {
+        return;
+    }
     let kept: Vec<&[u8]> = query.split(|byte| *byte == b'&').filter(is_other).collect();
     let kept = kept.join(&b"&"[..]);
     if kept.len() < query.len() {

@@ -1,5 +1,6 @@
 //! The ways to say who calls, as variants of one enum.
 
+use super::unverified::Looks;
 use super::{Authenticate, Guard};
 use crate::basic_auth::BasicAuthFilter;
 use crate::forward_auth::ForwardAuthFilter;
@@ -66,6 +67,37 @@ impl Method {
             Self::HmacAuth(filter) => filter.needs(exchange, guard),
             Self::SigV4(filter) => filter.needs(exchange, guard),
             Self::ForwardAuth(filter) => filter.needs(),
+        }
+    }
+
+    /// Where it looks for what callers show. Logins take their cookies out themselves; a service that is asked
+    /// has no place of its own.
+    pub(super) fn looks(&self) -> Looks<'_> {
+        match self {
+            Self::Jwt(filter) => filter.looks(),
+            Self::KeyAuth(filter) => filter.looks(),
+            Self::BasicAuth(_) => {
+                Looks { fixed: &["Authorization"], scheme: Some("Basic"), ..Looks::default() }
+            }
+            Self::HmacAuth(filter) => filter.looks(),
+            Self::SigV4(filter) => filter.looks(),
+            Self::OAuth2Introspection(filter) => filter.looks(),
+            Self::MtlsAuth(_) | Self::ForwardAuth(_) | Self::OidcLogin(_) => Looks::default(),
+        }
+    }
+
+    /// Whether, of a caller whom it has accepted, it has set the field or had it judged by others.
+    pub(super) fn answers_for(&self, field: &str) -> bool {
+        match self {
+            Self::Jwt(filter) => filter.answers_for(field),
+            Self::ForwardAuth(filter) => filter.answers_for(field),
+            Self::OidcLogin(filter) => filter.answers_for(field),
+            Self::KeyAuth(_)
+            | Self::BasicAuth(_)
+            | Self::HmacAuth(_)
+            | Self::SigV4(_)
+            | Self::MtlsAuth(_)
+            | Self::OAuth2Introspection(_) => false,
         }
     }
 

@@ -3,6 +3,7 @@
 
 use super::invalid::Invalid;
 use crate::authentication::locations::{parameters, remove_parameter, split};
+use crate::authentication::unverified::Looks;
 use std::borrow::Cow;
 use torana_config::written::TokenSourcesConfig;
 use torana_http::{Known, RequestHead, cookie};
@@ -10,6 +11,12 @@ use torana_http::{Known, RequestHead, cookie};
 /// Where it was found: everywhere that it is looked for, it is taken out again if at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Found;
+
+/// All the places where it may stand.
+pub(crate) fn looks(from: &TokenSourcesConfig) -> Looks<'_> {
+    let TokenSourcesConfig { headers, cookies, query } = from;
+    Looks { headers, scheme: Some("Bearer"), cookies, query, ..Looks::default() }
+}
 
 /// Finds the token.
 pub(crate) fn find<'r>(

@@ -36,7 +36,7 @@ impl Tested {
     fn with(keys: &str, failures: Option<Arc<FailureLimit>>) -> Self {
         let jwt = JwtFilter::prepare(&plan(keys), |plan| Arc::new(RemoteKeys::new(plan)));
         let method = Arc::new(Method::Jwt(jwt));
-        let place = Place { all: true, last: true, anonymous: None, preflight: true };
+        let place = Place { all: true, last: true, preflight: true, ..Place::default() };
         Self { filter: AuthenticationFilter::new(Arc::clone(&method), place, failures), method }
     }
 

@@ -189,6 +189,8 @@ async fn a_method_that_a_service_may_take_instead_is_judged_too() {
         ("X-HTTP-Method-Override", "DELETE", true),
         ("x-http-method", "delete", true),
         ("X-Method-Override", " Delete ", true),
+        ("X_HTTP_Method_Override", "DELETE", true),
+        ("x.http-method_override", "delete", true),
         ("X-HTTP-Method-Override", "PUT", false),
         ("X-Other", "DELETE", false),
     ] {

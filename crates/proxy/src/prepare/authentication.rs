@@ -22,11 +22,18 @@ pub(super) fn filter(
     let is_way = |policy: &PolicyPlan| matches!(policy, PolicyPlan::Authentication(_));
     let after = route.policies.iter().skip(position.saturating_add(1));
     let group = &route.authentication;
+    let others = route.policies.iter().enumerate().filter(|(other, _)| !group.all && *other != position);
+    let others = others.filter_map(|(_, planned)| match &planned.policy {
+        PolicyPlan::Authentication(plan) => Some(method(plan, registry)),
+        _ => None,
+    });
+    let others = others.collect();
     let place = Place {
         all: group.all,
         last: !after.map(|planned| &planned.policy).any(is_way),
         anonymous: group.anonymous.as_ref().map(anonymous),
         preflight: group.preflight,
+        others,
     };
     let method = method(plan, registry);
     Filter::Authentication(AuthenticationFilter::new(

@@ -5,10 +5,11 @@ use crate::pipeline::Limiter;
 use crate::registry::Registry;
 use std::collections::HashSet;
 use std::sync::Arc;
+use torana_config::written::MethodOverrides;
 use torana_filters::{
     AccessFilter, AclFilter, AllowIfFilter, BotDetectionFilter, CONSUMER_FIELDS, CorsFilter, CsrfFilter,
-    Filter, IpRestrictionFilter, LimiterState, RateLimitFilter, RedisStore, RequestSizeFilter,
-    RequiredHeadersFilter, ReservedFields, RolesFilter, SecurityHeadersFilter,
+    Filter, IpRestrictionFilter, LimiterState, METHOD_OVERRIDES, RateLimitFilter, RedisStore,
+    RequestSizeFilter, RequiredHeadersFilter, ReservedFields, RolesFilter, SecurityHeadersFilter,
 };
 use torana_plan::{AuthenticationPlan, Plan, PolicyPlan, RateLimitPlan, RoutePlan};
 
@@ -84,6 +85,17 @@ pub(super) fn login_cookies(plan: &Plan) -> Vec<String> {
 /// The fields that carry identity to services, whichever route sets them: a service behind a public route
 /// must not see what a client made up.
 pub(super) fn reserved_fields(plan: &Plan) -> ReservedFields {
+    let removes = plan.settings.method_overrides == MethodOverrides::Remove;
+    let overrides = METHOD_OVERRIDES.into_iter().filter(|_| removes);
+    ReservedFields::new(reserved_names(plan).into_iter().chain(overrides))
+}
+
+/// The trailers that no client may send.
+pub(super) fn reserved_trailers(plan: &Plan) -> ReservedFields {
+    ReservedFields::of_trailers(reserved_names(plan))
+}
+
+fn reserved_names(plan: &Plan) -> Vec<&str> {
     let policies = plan.routes.iter().flat_map(|route| &route.policies);
     let ways = policies.filter_map(|planned| match &planned.policy {
         PolicyPlan::Authentication(way) => Some(way),
@@ -94,5 +106,5 @@ pub(super) fn reserved_fields(plan: &Plan) -> ReservedFields {
         plan.settings.listen.iter().filter_map(|listener| listener.tls.as_ref()?.client_auth.as_ref());
     let certificates = clients.flat_map(|clients| clients.headers.given()).map(|(_, field)| field);
     let written = plan.settings.reserved_headers.iter().map(String::as_str);
-    ReservedFields::new(CONSUMER_FIELDS.into_iter().chain(carried).chain(certificates).chain(written))
+    CONSUMER_FIELDS.into_iter().chain(carried).chain(certificates).chain(written).collect()
 }

@@ -1,0 +1,72 @@
+//! What was shown to ways that have not accepted it. A service behind the gateway takes a credential that
+//! arrives for one that was verified, so of these nothing arrives, whatever a way does with its own.
+
+use super::locations::{remove_parameter, split};
+use super::method::Method;
+use torana_http::{Known, RequestHead, cookie};
+
+/// Where a way looks for what callers show.
+#[derive(Debug, Default)]
+pub(crate) struct Looks<'m> {
+    /// Fields.
+    pub(crate) headers: &'m [String],
+    /// Fields that are always the same.
+    pub(crate) fixed: &'static [&'static str],
+    /// The one scheme that it reads in `Authorization`; everything there is its own when `None`.
+    pub(crate) scheme: Option<&'static str>,
+    /// Cookies.
+    pub(crate) cookies: &'m [String],
+    /// Parameters.
+    pub(crate) query: &'m [String],
+    /// Parameters that are always the same.
+    pub(crate) parameters: &'static [&'static str],
+}
+
+impl Looks<'_> {
+    fn fields(&self) -> impl Iterator<Item = &str> {
+        self.headers.iter().map(String::as_str).chain(self.fixed.iter().copied())
+    }
+
+    /// Whether it reads this value of the field.
+    fn reads(&self, name: &str, value: &[u8]) -> bool {
+        let known = self.fields().any(|own| own.eq_ignore_ascii_case(name));
+        known && (!is_authorization(name) || self.scheme.is_none_or(|scheme| has_scheme(value, scheme)))
+    }
+}
+
+fn is_authorization(name: &str) -> bool {
+    name.eq_ignore_ascii_case(Known::Authorization.as_str())
+}
+
+fn has_scheme(value: &[u8], scheme: &str) -> bool {
+    let value = value.trim_ascii();
+    split(value, b' ').map_or(value, |(scheme, _)| scheme).eq_ignore_ascii_case(scheme.as_bytes())
+}
+
+/// Takes out what `way` would have looked at, but not what the way that `accepted` the caller has verified or set.
+pub(super) fn remove(request: &mut RequestHead, way: &Method, accepted: Option<&Method>) {
+    let (looks, own) = (way.looks(), accepted.map(Method::looks).unwrap_or_default());
+    for name in looks.fields() {
+        let verified =
+            |value: &[u8]| own.reads(name, value) || accepted.is_some_and(|way| way.answers_for(name));
+        let mut values = request.fields.get_all(name);
+        if values.any(|value| looks.reads(name, value) && !verified(value)) {
+            drop(values);
+            request.fields.remove(name);
+        }
+    }
+    let cookies_verified = accepted.is_some_and(|way| way.answers_for(Known::Cookie.as_str()));
+    for name in looks.cookies.iter().filter(|name| !cookies_verified && !own.cookies.contains(name)) {
+        cookie::remove(&mut request.fields, |own| own == name.as_bytes());
+    }
+    if request.query().is_none() {
+        return;
+    }
+    let parameters = looks.query.iter().map(String::as_str).chain(looks.parameters.iter().copied());
+    for name in parameters {
+        let is_own = own.query.iter().any(|known| known == name) || own.parameters.contains(&name);
+        if !is_own {
+            remove_parameter(request, name);
+        }
+    }
+}
