@@ -95,9 +95,17 @@ impl Checker<'_> {
                 _ => None,
             },
             (Kind::Scalar(scalar), Shape::Choice(_))
-                if scalar.core() == Core::Boolean(false) && offers_off(shape) =>
+                if scalar.core() == Core::Boolean(false) && offers(shape, "off") =>
             {
                 Some("write `off`".to_owned())
+            }
+            (Kind::Scalar(scalar), Shape::Choice(_))
+                if scalar.core() == Core::Boolean(true) && offers(shape, "on") =>
+            {
+                Some("write `on`".to_owned())
+            }
+            (Kind::Scalar(scalar), Shape::Choice(_)) if scalar.text == "on" && offers(shape, "off") => {
+                Some("it has no defaults for everything; say what is meant".to_owned())
             }
             (Kind::Scalar(_), Shape::List { .. }) => Some("a list is written `[one, two]`".to_owned()),
             (Kind::Scalar(_), Shape::Record(fields)) => fields
@@ -233,8 +241,15 @@ impl Checker<'_> {
                 failed = Some((attempt.findings, shape));
             }
         }
+        let words_alone = |shape: &Shape| matches!(shape, Shape::Word(_)) && shapes.len() > fitting.len();
         match failed {
             None => drop(self.wrong_kind(node, &Shape::Choice(shapes.to_vec()), key)),
+            // A word where also something else could stand: what that is helps more than the words.
+            Some((findings, shape))
+                if words_alone(shape) && is_from_file(node) && !findings.iter().any(is_slip) =>
+            {
+                drop(self.wrong_kind(node, &Shape::Choice(shapes.to_vec()), key));
+            }
             Some((mut findings, shape)) => {
                 if let ([finding], true, false) =
                     (findings.as_mut_slice(), fitting.len() > 1, matches!(shape, Shape::Word(_)))
@@ -281,6 +296,15 @@ pub(crate) fn plain_value(scalar: &Scalar) -> Value {
     }
 }
 
+fn is_from_file(node: &Node) -> bool {
+    matches!(&node.kind, Kind::Scalar(Scalar { origin: Origin::File, .. }))
+}
+
+/// Whether a finding takes a word for another one that was meant.
+fn is_slip(finding: &Finding) -> bool {
+    finding.help.as_ref().is_some_and(|help| help.starts_with("did you mean"))
+}
+
 fn as_words(shape: &Shape) -> Option<&Vec<String>> {
     match shape {
         Shape::Word(words) => Some(words),
@@ -288,9 +312,9 @@ fn as_words(shape: &Shape) -> Option<&Vec<String>> {
     }
 }
 
-fn offers_off(shape: &Shape) -> bool {
+fn offers(shape: &Shape, wanted: &str) -> bool {
     match shape {
-        Shape::Choice(shapes) => shapes.iter().filter_map(as_words).flatten().any(|word| word == "off"),
+        Shape::Choice(shapes) => shapes.iter().filter_map(as_words).flatten().any(|word| word == wanted),
         _ => false,
     }
 }
@@ -334,7 +358,12 @@ fn describe(shape: &Shape) -> String {
         Shape::Choice(shapes) => {
             let mut phrases: Vec<String> = shapes.iter().map(describe).collect();
             phrases.dedup();
-            phrases.join(" or ")
+            match phrases.split_last() {
+                Some((last, first)) if first.len() > 1 => {
+                    format!("{} or {last}", first.join(", ").replace(" or ", ", "))
+                }
+                _ => phrases.join(" or "),
+            }
         }
     }
 }

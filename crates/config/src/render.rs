@@ -22,6 +22,16 @@ pub fn render(findings: &[Finding], source: &Source, color: bool) -> String {
     let named = Named { source };
     let mut text = String::new();
     for finding in findings {
+        if finding.span.as_ref().is_some_and(|span| *span.file != *source.name()) {
+            // Of another file, whose text is not here.
+            text.push_str(&plain(finding));
+            if let Some(help) = &finding.help {
+                text.push_str("\n  help: ");
+                text.push_str(help);
+            }
+            text.push_str("\n\n");
+            continue;
+        }
         let report = Report { finding, source: &named };
         if handler.render_report(&mut text, &report).is_err() {
             text.push_str(&plain(finding));

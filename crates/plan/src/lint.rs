@@ -1,6 +1,7 @@
 //! What looks at the plan as a whole: what is unused, unwise, or says less than it seems to.
 
 mod addresses;
+mod contradictions;
 mod login;
 mod routes;
 mod scopes;
@@ -16,6 +17,7 @@ use crate::tls::ListenerPlan;
 pub(crate) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>) {
     addresses::lint(document, plan, findings);
     routes::lint(document, plan, findings);
+    contradictions::lint(document, plan, findings);
     unused_services(document, plan, findings);
     login::lint(document, plan, findings);
     scopes::lint(document, findings);

@@ -45,11 +45,7 @@ impl<F: AsRef<Path>> Secured<F> {
     }
 
     fn trusting(&self, host: &str, authority: Option<&Authority>) -> StoreSettings {
-        let ca = authority.map(|authority| {
-            let path = self.folder.as_ref().join(format!("{}.pem", authority.pem.len()));
-            std::fs::write(&path, &authority.pem).unwrap();
-            path
-        });
+        let ca = authority.map(|authority| authority.pem.clone());
         let place = Place { host: host.into(), port: self.port };
         StoreSettings { topology: Topology::Single(place), tls: true, ca, ..settings(&self.server) }
     }

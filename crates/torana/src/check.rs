@@ -13,7 +13,7 @@ pub(crate) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&loaded.findings)?);
     } else {
-        eprint!("{}", file::for_people(loaded, &loaded.findings));
+        eprint!("{}", file::for_people(&loaded.source, &loaded.findings));
     }
     let Some(plan) = &loaded.plan else {
         if !arguments.json {

@@ -29,7 +29,7 @@ const SECRET_FIELDS: [&str; 3] = ["authorization", "cookie", "proxy-authorizatio
 pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
     let read = file::read(&arguments.file)?;
     let Some(plan) = read.loaded.plan.clone() else {
-        eprint!("{}", file::for_people(&read.loaded, &read.loaded.findings));
+        eprint!("{}", file::for_people(&read.loaded.source, &read.loaded.findings));
         return Ok(ExitCode::FAILURE);
     };
     let mut plan = plan;
