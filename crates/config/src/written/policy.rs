@@ -68,7 +68,7 @@ pub struct PoliciesConfig {
     /// Browsers are told to be careful: `on`, or a mapping.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub security_headers: Option<Switch<Defaulted<SecurityHeadersConfig>>>,
-    /// Pages of other origins may read answers: an origin, a list, or a mapping.
+    /// Pages of other origins may read answers: an origin, a list, a mapping, or `on` for every origin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cors: Option<Switch<CorsForm>>,
     /// Only some addresses may call.

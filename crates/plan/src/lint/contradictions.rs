@@ -122,7 +122,8 @@ fn retries(odd: &mut Odd<'_>, path: &Path, service: &ServicePlan) {
         let help = "give `share` or `minimum` a value, or write `attempts: 1`";
         odd.find(&path.key("budget"), "nothing is ever tried again: the budget is nothing", help);
     }
-    if retries.hedge.is_some() && service.endpoints.iter().filter(|one| one.weight > 0).count() < 2 {
+    let hedges = retries.hedge.as_ref().is_some_and(|hedge| !hedge.after.is_zero());
+    if hedges && service.endpoints.iter().filter(|one| one.weight > 0).count() < 2 {
         let message = "no other endpoint is ever asked: the service has no second one";
         odd.find(&path.key("hedge"), message, "add endpoints, or remove `hedge`");
     }
