@@ -12,7 +12,7 @@ use crate::finding::Finding;
 use crate::node::{Core, Entry, Kind, Node, Origin, Scalar};
 use crate::shape::{Field, Shape};
 use crate::source::Source;
-use crate::suggest::{did_you_mean, list};
+use crate::suggest::{did_you_mean, list, nearest};
 
 /// More findings than this help nobody; the rest is left out.
 const MAX_FINDINGS: usize = 100;
@@ -121,6 +121,7 @@ impl Checker<'_> {
     fn record(&mut self, node: &Node, entries: &[Entry], fields: &[Field]) -> Option<Value> {
         let mut map = Map::new();
         let mut sound = true;
+        let mut meant = Vec::new();
         for entry in entries {
             let Some(field) = fields.iter().find(|field| field.name == entry.key) else {
                 let known = fields.iter().map(|field| field.name.as_str());
@@ -129,6 +130,8 @@ impl Checker<'_> {
                 } else {
                     did_you_mean(&entry.key, known)
                 };
+                // What was misspelled is not missing too.
+                meant.extend(nearest(&entry.key, fields.iter().map(|field| field.name.as_str())));
                 let message = format!("unknown key `{}`", quoted(&entry.key));
                 self.report(Finding::error("unknown-key", message).maybe_help(help), &entry.key_span);
                 sound = false;
@@ -141,10 +144,13 @@ impl Checker<'_> {
         }
         for field in fields.iter().filter(|field| field.required) {
             if !entries.iter().any(|entry| entry.key == field.name) {
+                sound = false;
+                if meant.contains(&field.name.as_str()) {
+                    continue;
+                }
                 let message = format!("the key `{}` is missing", field.name);
                 let help = format!("`{}` is {}", field.name, describe(&field.shape));
                 self.report(Finding::error("missing-key", message).help(help), &node.span);
-                sound = false;
             }
         }
         sound.then_some(Value::Object(map))
@@ -356,13 +362,17 @@ fn describe(shape: &Shape) -> String {
             None => "a mapping".into(),
         },
         Shape::Choice(shapes) => {
-            let mut phrases: Vec<String> = shapes.iter().map(describe).collect();
+            let mut phrases: Vec<String> = Vec::new();
+            for shape in shapes {
+                match shape {
+                    Shape::Word(words) => phrases.extend(words.iter().map(|word| format!("`{word}`"))),
+                    other => phrases.push(describe(other)),
+                }
+            }
             phrases.dedup();
             match phrases.split_last() {
-                Some((last, first)) if first.len() > 1 => {
-                    format!("{} or {last}", first.join(", ").replace(" or ", ", "))
-                }
-                _ => phrases.join(" or "),
+                Some((last, first)) if !first.is_empty() => format!("{} or {last}", first.join(", ")),
+                _ => phrases.concat(),
             }
         }
     }

@@ -8,7 +8,7 @@ mod scopes;
 
 use std::collections::HashSet;
 
-use torana_config::{Document, Finding, Path};
+use torana_config::{Document, Finding, Path, has_errors};
 
 use crate::plan::{Action, Plan};
 use crate::policy::{AuthenticationPlan, KeyPart, PolicyPlan, Scope};
@@ -17,7 +17,15 @@ use crate::tls::ListenerPlan;
 pub(crate) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>) {
     addresses::lint(document, plan, findings);
     routes::lint(document, plan, findings);
-    contradictions::lint(document, plan, findings);
+    // What is wrong may be why something never happens.
+    if !has_errors(findings) {
+        contradictions::lint(document, plan, findings);
+    }
+    if document.config().routes.is_empty() {
+        let finding = Finding::warning("no-route", "there is no route: every request is answered 404");
+        let place = document.span_at(&Path::root().key("routes"));
+        findings.push(finding.at(place).help("add one, such as `{ path: /, respond: { body: hello } }`"));
+    }
     unused_services(document, plan, findings);
     login::lint(document, plan, findings);
     scopes::lint(document, findings);

@@ -74,6 +74,9 @@ fn a_mistake_is_told_once_and_not_by_what_follows_from_it() {
         let found = findings(&format!("{base}{policy}"));
         assert_eq!(found.len(), 1, "{policy}: {found:?}");
     }
+    let found = findings("routs: [{ path: /, respond: {} }]\n");
+    assert_eq!(found.len(), 1, "a misspelled key is not missing too: {found:?}");
+    assert_eq!(codes("routes: []\n", "no-route"), 1);
 }
 
 #[test]
