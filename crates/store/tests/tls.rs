@@ -19,7 +19,8 @@ use torana_types::Secret;
 struct Secured<F> {
     server: RedisServer,
     port: u16,
-    folder: F,
+    /// Kept until the server is gone.
+    _folder: F,
 }
 
 impl<F: AsRef<Path>> Secured<F> {
@@ -41,7 +42,7 @@ impl<F: AsRef<Path>> Secured<F> {
             "--tls-auth-clients",
             "no",
         ]);
-        Self { server, port, folder }
+        Self { server, port, _folder: folder }
     }
 
     fn trusting(&self, host: &str, authority: Option<&Authority>) -> StoreSettings {
