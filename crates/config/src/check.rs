@@ -12,7 +12,7 @@ use crate::finding::Finding;
 use crate::node::{Core, Entry, Kind, Node, Origin, Scalar};
 use crate::shape::{Field, Shape};
 use crate::source::Source;
-use crate::suggest::{did_you_mean, list};
+use crate::suggest::{did_you_mean, list, nearest};
 
 /// More findings than this help nobody; the rest is left out.
 const MAX_FINDINGS: usize = 100;
@@ -95,9 +95,17 @@ impl Checker<'_> {
                 _ => None,
             },
             (Kind::Scalar(scalar), Shape::Choice(_))
-                if scalar.core() == Core::Boolean(false) && offers_off(shape) =>
+                if scalar.core() == Core::Boolean(false) && offers(shape, "off") =>
             {
                 Some("write `off`".to_owned())
+            }
+            (Kind::Scalar(scalar), Shape::Choice(_))
+                if scalar.core() == Core::Boolean(true) && offers(shape, "on") =>
+            {
+                Some("write `on`".to_owned())
+            }
+            (Kind::Scalar(scalar), Shape::Choice(_)) if scalar.text == "on" && offers(shape, "off") => {
+                Some("it has no defaults for everything; say what is meant".to_owned())
             }
             (Kind::Scalar(_), Shape::List { .. }) => Some("a list is written `[one, two]`".to_owned()),
             (Kind::Scalar(_), Shape::Record(fields)) => fields
@@ -113,6 +121,7 @@ impl Checker<'_> {
     fn record(&mut self, node: &Node, entries: &[Entry], fields: &[Field]) -> Option<Value> {
         let mut map = Map::new();
         let mut sound = true;
+        let mut meant = Vec::new();
         for entry in entries {
             let Some(field) = fields.iter().find(|field| field.name == entry.key) else {
                 let known = fields.iter().map(|field| field.name.as_str());
@@ -121,6 +130,8 @@ impl Checker<'_> {
                 } else {
                     did_you_mean(&entry.key, known)
                 };
+                // What was misspelled is not missing too.
+                meant.extend(nearest(&entry.key, fields.iter().map(|field| field.name.as_str())));
                 let message = format!("unknown key `{}`", quoted(&entry.key));
                 self.report(Finding::error("unknown-key", message).maybe_help(help), &entry.key_span);
                 sound = false;
@@ -133,10 +144,13 @@ impl Checker<'_> {
         }
         for field in fields.iter().filter(|field| field.required) {
             if !entries.iter().any(|entry| entry.key == field.name) {
+                sound = false;
+                if meant.contains(&field.name.as_str()) {
+                    continue;
+                }
                 let message = format!("the key `{}` is missing", field.name);
                 let help = format!("`{}` is {}", field.name, describe(&field.shape));
                 self.report(Finding::error("missing-key", message).help(help), &node.span);
-                sound = false;
             }
         }
         sound.then_some(Value::Object(map))
@@ -233,8 +247,15 @@ impl Checker<'_> {
                 failed = Some((attempt.findings, shape));
             }
         }
+        let words_alone = |shape: &Shape| matches!(shape, Shape::Word(_)) && shapes.len() > fitting.len();
         match failed {
             None => drop(self.wrong_kind(node, &Shape::Choice(shapes.to_vec()), key)),
+            // A word where also something else could stand: what that is helps more than the words.
+            Some((findings, shape))
+                if words_alone(shape) && is_from_file(node) && !findings.iter().any(is_slip) =>
+            {
+                drop(self.wrong_kind(node, &Shape::Choice(shapes.to_vec()), key));
+            }
             Some((mut findings, shape)) => {
                 if let ([finding], true, false) =
                     (findings.as_mut_slice(), fitting.len() > 1, matches!(shape, Shape::Word(_)))
@@ -281,6 +302,15 @@ pub(crate) fn plain_value(scalar: &Scalar) -> Value {
     }
 }
 
+fn is_from_file(node: &Node) -> bool {
+    matches!(&node.kind, Kind::Scalar(Scalar { origin: Origin::File, .. }))
+}
+
+/// Whether a finding takes a word for another one that was meant.
+fn is_slip(finding: &Finding) -> bool {
+    finding.help.as_ref().is_some_and(|help| help.starts_with("did you mean"))
+}
+
 fn as_words(shape: &Shape) -> Option<&Vec<String>> {
     match shape {
         Shape::Word(words) => Some(words),
@@ -288,9 +318,9 @@ fn as_words(shape: &Shape) -> Option<&Vec<String>> {
     }
 }
 
-fn offers_off(shape: &Shape) -> bool {
+fn offers(shape: &Shape, wanted: &str) -> bool {
     match shape {
-        Shape::Choice(shapes) => shapes.iter().filter_map(as_words).flatten().any(|word| word == "off"),
+        Shape::Choice(shapes) => shapes.iter().filter_map(as_words).flatten().any(|word| word == wanted),
         _ => false,
     }
 }
@@ -332,9 +362,18 @@ fn describe(shape: &Shape) -> String {
             None => "a mapping".into(),
         },
         Shape::Choice(shapes) => {
-            let mut phrases: Vec<String> = shapes.iter().map(describe).collect();
+            let mut phrases: Vec<String> = Vec::new();
+            for shape in shapes {
+                match shape {
+                    Shape::Word(words) => phrases.extend(words.iter().map(|word| format!("`{word}`"))),
+                    other => phrases.push(describe(other)),
+                }
+            }
             phrases.dedup();
-            phrases.join(" or ")
+            match phrases.split_last() {
+                Some((last, first)) if !first.is_empty() => format!("{} or {last}", first.join(", ")),
+                _ => phrases.concat(),
+            }
         }
     }
 }

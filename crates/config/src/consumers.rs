@@ -5,15 +5,16 @@ use std::sync::LazyLock;
 use crate::check;
 use crate::finding::{Finding, has_errors};
 use crate::reference::{self, Resolver};
-use crate::render::plain;
 use crate::schema::schema_of;
 use crate::shape::{self, Shape};
-use crate::source::Source;
+use crate::source::{Source, Span};
 use crate::written::ConsumerConfig;
 use crate::yaml;
 
 /// More than this many mistakes of one file help nobody.
 const MOST_MISTAKES: usize = 20;
+
+const NO_CONSUMERS: &str = "write `[]` if there are none";
 
 /// The shape of a whole file of consumers.
 static CONSUMERS: LazyLock<Shape> = LazyLock::new(|| {
@@ -21,8 +22,8 @@ static CONSUMERS: LazyLock<Shape> = LazyLock::new(|| {
     shape::compile(&schema, &schema).expect("the generated schema has only known keywords; a test holds it")
 });
 
-/// Reads a file of consumers and gives each to `each`, with its place in words. Gives what is wrong, each
-/// with its place in the file, in words without any content that could be secret.
+/// Reads a file of consumers and gives each to `each`, with its place. Gives what is wrong, each with its
+/// place in the file, in words without any content that could be secret.
 ///
 /// A name that ends with `.jsonl` is one consumer in JSON a line, without references; everything else is a
 /// list in YAML, of which JSON is a part.
@@ -30,18 +31,28 @@ pub fn parse_consumers(
     name: &str,
     text: &str,
     resolver: &dyn Resolver,
-    mut each: impl FnMut(ConsumerConfig, &dyn Fn() -> String),
-) -> Vec<String> {
+    mut each: impl FnMut(ConsumerConfig, &dyn Fn() -> Span),
+) -> Vec<Finding> {
     if !name.ends_with(".jsonl") {
         return list(name, text, resolver, each);
     }
+    if text.trim().is_empty() {
+        // As in YAML: a file that was emptied is nearly always an accident.
+        let finding = Finding::error("empty", "the file holds no consumer").at(at_start(name));
+        return vec![finding.help(NO_CONSUMERS)];
+    }
+    if text.trim() == "[]" {
+        return Vec::new();
+    }
     let mut mistakes = Vec::new();
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let number = number.saturating_add(1);
+        let place = |column| Span { line: number.saturating_add(1), column, ..at_start(name) };
         match serde_json::from_str::<ConsumerConfig>(line) {
-            Ok(consumer) => each(consumer, &|| format!("{name}:{number}")),
+            Ok(consumer) => each(consumer, &|| place(1)),
             Err(error) if mistakes.len() < MOST_MISTAKES => {
-                mistakes.push(format!("{name}:{number}:{}: this is not a consumer in JSON", error.column()));
+                let finding = Finding::error("bad-consumer", "this is not a consumer in JSON");
+                mistakes.push(finding.at(place(error.column())));
             }
             Err(_) => {}
         }
@@ -49,28 +60,45 @@ pub fn parse_consumers(
     mistakes
 }
 
+/// The beginning of a file whose text is not kept.
+fn at_start(name: &str) -> Span {
+    Span { file: name.into(), line: 1, column: 1, start: 0, end: 0 }
+}
+
 fn list(
     name: &str,
     text: &str,
     resolver: &dyn Resolver,
-    mut each: impl FnMut(ConsumerConfig, &dyn Fn() -> String),
-) -> Vec<String> {
+    mut each: impl FnMut(ConsumerConfig, &dyn Fn() -> Span),
+) -> Vec<Finding> {
     let source = Source::new(name, text);
     let mut findings: Vec<Finding> = Vec::new();
-    let value = yaml::read(&source, &mut findings).and_then(|mut root| {
+    if text.trim().is_empty() {
+        let finding = Finding::error("empty", "the file holds no consumer").at(at_start(name));
+        return vec![finding.help(NO_CONSUMERS)];
+    }
+    let root = yaml::read(&source, &mut findings).map(|mut root| {
         reference::resolve(&mut root, &source, resolver, &mut findings);
-        check::check(&root, &CONSUMERS, &source, &mut findings).value
+        root
     });
+    let value = root.as_ref().and_then(|root| check::check(root, &CONSUMERS, &source, &mut findings).value);
     let read = value.filter(|_| !has_errors(&findings)).map(serde_json::from_value::<Vec<ConsumerConfig>>);
-    match read {
-        Some(Ok(consumers)) => {
+    match (read, &root) {
+        (Some(Ok(consumers)), Some(root)) => {
             for (index, consumer) in consumers.into_iter().enumerate() {
-                each(consumer, &|| format!("{name}, number {}", index.saturating_add(1)));
+                let place = || root.item(index).map_or(0..0, |item| item.span.clone());
+                each(consumer, &|| source.span(place()));
             }
             Vec::new()
         }
-        Some(Err(_)) => vec![format!("{name}: it does not have the form that its schema describes")],
-        None => findings.iter().take(MOST_MISTAKES).map(plain).collect(),
+        (Some(_), _) => {
+            let message = "it does not have the form that its schema describes";
+            vec![Finding::error("bad-consumer", message).at(source.span(0..0))]
+        }
+        (None, _) => {
+            findings.truncate(MOST_MISTAKES);
+            findings
+        }
     }
 }
 
@@ -78,12 +106,13 @@ fn list(
 mod tests {
     use super::*;
     use crate::reference::FixedResolver;
+    use crate::render::plain;
 
     fn read(name: &str, text: &str) -> (Vec<ConsumerConfig>, Vec<String>) {
         let resolver = FixedResolver::default().with_environment("KEY", "k-1");
         let mut consumers = Vec::new();
         let mistakes = parse_consumers(name, text, &resolver, |consumer, _| consumers.push(consumer));
-        (consumers, mistakes)
+        (consumers, mistakes.iter().map(plain).collect())
     }
 
     #[test]
@@ -93,6 +122,18 @@ mod tests {
         assert!(none.is_empty(), "{none:?}");
         let lines = "{\"username\":\"a\",\"groups\":[\"g\"],\"keys\":[\"k-1\"]}\n\n{\"id\":\"b\"}\n";
         assert_eq!(read("c.jsonl", lines), (list, Vec::new()));
+    }
+
+    #[test]
+    fn a_file_that_was_emptied_is_a_mistake_and_one_that_says_so_is_none() {
+        for name in ["c.yaml", "c.jsonl"] {
+            for empty in ["", " \n\n"] {
+                let (none, mistakes) = read(name, empty);
+                assert!(none.is_empty() && mistakes.len() == 1, "{mistakes:?}");
+                assert!(mistakes[0].starts_with(&format!("{name}:1:1: error[empty]")), "{mistakes:?}");
+            }
+            assert_eq!(read(name, "[]\n"), (Vec::new(), Vec::new()));
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A configuration file after reading: the typed form, and the way back to every place in the text.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde_json::{Map, Value};
@@ -21,6 +22,7 @@ pub struct Document {
     source: Source,
     root: Node,
     secrets: Vec<(std::ops::Range<usize>, bool)>,
+    gaps: BTreeSet<usize>,
 }
 
 /// What reading a file gave.
@@ -52,7 +54,10 @@ pub fn parse(name: &str, text: &str, resolver: &dyn Resolver) -> Parsed {
         }
         if has_errors(&findings) {
             let left = salvage(&root, &shape::CONFIG, &source, &findings);
-            salvaged = left.and_then(|(root, checked)| typed(root, checked, &source));
+            salvaged = left.and_then(|left| {
+                let document = typed(left.root, left.checked, &source)?;
+                Some(Document { gaps: left.gaps, ..document })
+            });
         } else {
             let place = source.span(root.span.clone());
             document = typed(root, checked, &source);
@@ -71,7 +76,7 @@ pub fn parse(name: &str, text: &str, resolver: &dyn Resolver) -> Parsed {
 
 fn typed(root: Node, checked: Checked, source: &Source) -> Option<Document> {
     let config = serde_json::from_value(checked.value?).ok()?;
-    Some(Document { config, source: source.clone(), root, secrets: checked.secrets })
+    Some(Document { config, source: source.clone(), root, secrets: checked.secrets, gaps: BTreeSet::new() })
 }
 
 impl Document {
@@ -119,6 +124,13 @@ impl Document {
             (node, key) = (next, next_key);
         }
         (key, node.span.clone())
+    }
+
+    /// Whether something that had a wrong form was taken out of what stands at this place: that it lacks
+    /// something says nothing then.
+    #[must_use]
+    pub fn lacks_parts(&self, place: &Span) -> bool {
+        self.gaps.contains(&place.start)
     }
 
     /// Places of secrets that stand in the file in clear text, at least in part.

@@ -109,6 +109,15 @@ impl Node {
         }
     }
 
+    /// Entries or items; none for a scalar.
+    pub(crate) fn length(&self) -> usize {
+        match &self.kind {
+            Kind::Scalar(_) => 0,
+            Kind::Sequence(items) => items.len(),
+            Kind::Mapping(entries) => entries.len(),
+        }
+    }
+
     pub(crate) fn is_null(&self) -> bool {
         matches!(&self.kind, Kind::Scalar(scalar) if scalar.core() == Core::Null)
     }

@@ -10,6 +10,9 @@ use miette::{
 use crate::finding::{Finding, Severity};
 use crate::source::{Source, Span};
 
+/// A line with more bytes than this is not shown.
+const LONGEST_LINE: usize = 1_000;
+
 /// Renders the findings one after the other, each with the line it points at.
 ///
 /// `source` must be the one that the findings are about. `color` adds ANSI colours.
@@ -22,6 +25,16 @@ pub fn render(findings: &[Finding], source: &Source, color: bool) -> String {
     let named = Named { source };
     let mut text = String::new();
     for finding in findings {
+        if finding.span.as_ref().is_some_and(|span| !is_shown(span, source)) {
+            // Of another file, whose text is not here, or on lines that nobody could read.
+            text.push_str(&plain(finding));
+            if let Some(help) = &finding.help {
+                text.push_str("\n  help: ");
+                text.push_str(help);
+            }
+            text.push_str("\n\n");
+            continue;
+        }
         let report = Report { finding, source: &named };
         if handler.render_report(&mut text, &report).is_err() {
             text.push_str(&plain(finding));
@@ -29,6 +42,13 @@ pub fn render(findings: &[Finding], source: &Source, color: bool) -> String {
         text.push('\n');
     }
     text
+}
+
+/// Whether the line of a place and those beside it can be shown.
+fn is_shown(span: &Span, source: &Source) -> bool {
+    let first = span.line.saturating_sub(2);
+    let lines = || source.shown().split('\n').skip(first).take(3);
+    *span.file == *source.name() && lines().all(|line| line.len() <= LONGEST_LINE)
 }
 
 /// One finding on one line: `file:line:column: error[code]: message`.
@@ -137,5 +157,12 @@ mod tests {
         assert!(!text.contains('\u{1b}'), "{text}");
         assert!(render(std::slice::from_ref(&finding), &source, true).contains('\u{1b}'));
         assert_eq!(plain(&finding), "torana.yaml:2:1: error[unknown-key]: unknown key `routs`");
+        let long =
+            Source::new("torana.yaml", &format!("listen: 0.0.0.0:8000\nrouts: [{}]\n", "x, ".repeat(1000)));
+        let text = render(&[finding], &long, false);
+        assert_eq!(
+            text,
+            "torana.yaml:2:1: error[unknown-key]: unknown key `routs`\n  help: did you mean `routes`?\n\n"
+        );
     }
 }

@@ -88,7 +88,15 @@ fn merged(shapes: Vec<Shape>) -> Shape {
     for shape in shapes {
         match shape {
             Shape::Word(more) => words.extend(more),
-            Shape::Choice(more) => others.extend(more),
+            // What was merged has its words first.
+            Shape::Choice(more) => {
+                for shape in more {
+                    match shape {
+                        Shape::Word(more) => words.extend(more),
+                        other => others.push(other),
+                    }
+                }
+            }
             other => others.push(other),
         }
     }

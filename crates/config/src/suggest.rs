@@ -3,6 +3,10 @@
 /// The candidate with the fewest edits from `word`, if it is near enough to be a slip of the hand:
 /// at most a third of the longer word's letters, and at least one edit is always allowed.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // A word of many letters is compared with none: the comparison costs the product of the lengths.
+    if word.len() > 64 {
+        return None;
+    }
     let lower = word.to_lowercase();
     candidates
         .into_iter()
@@ -19,9 +23,7 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
 #[must_use]
 pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let candidates: Vec<&str> = candidates.into_iter().collect();
-    // A word of many letters is compared with none: the comparison costs the product of the lengths.
-    let near = (word.len() <= 64).then(|| nearest(word, candidates.iter().copied())).flatten();
-    match near {
+    match nearest(word, candidates.iter().copied()) {
         Some(near) => Some(format!("did you mean `{near}`?")),
         None if candidates.is_empty() || candidates.len() > 24 => None,
         None => Some(format!("known here: {}", list(&candidates))),

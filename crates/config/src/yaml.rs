@@ -51,7 +51,9 @@ pub(crate) fn read(source: &Source, findings: &mut Vec<Finding>) -> Option<Node>
     }
     if builder.root.is_none() {
         let finding = Finding::error("empty", "the file holds no configuration").at(source.span(0..0));
-        builder.findings.push(finding.help("the smallest one has a `services` and a `routes` key"));
+        builder
+            .findings
+            .push(finding.help("the smallest one is `routes: [{ path: /, respond: { body: hello } }]`"));
     }
     builder.root
 }

@@ -60,7 +60,7 @@ fn settings(document: &Document, resolver: &dyn Resolver, findings: &mut Vec<Fin
         admin: config.admin.on().copied(),
         admin_token: config.admin_token.clone(),
         workers: config.workers,
-        store: crate::store::plan(document, findings),
+        store: crate::store::plan(document, resolver, findings),
         trusted_proxies: config.trusted_proxies.clone(),
         forwarded: config.forwarded.clone(),
         request_id: config.request_id.clone(),

@@ -1,5 +1,7 @@
 //! Consumers of the configuration and of its files become one directory.
 
+mod weak;
+
 use std::sync::Arc;
 
 use torana_config::written::{
@@ -13,11 +15,12 @@ use torana_credential::signature::SignatureKey;
 use torana_identity::Consumer;
 
 use crate::policy::jwt::decode_base64;
+use weak::Weaknesses;
 
 /// More findings than this about consumers help nobody.
 const MOST_FINDINGS: usize = 50;
 
-/// Reads every consumer. What is wrong with one leaves it out and is a finding.
+/// Reads every consumer. What is wrong with one leaves it out and is a finding; so is what of one can be guessed.
 pub(crate) fn read(
     document: &Document,
     resolver: &dyn Resolver,
@@ -26,33 +29,41 @@ pub(crate) fn read(
     let form = &document.config().consumers;
     let mut builder = Builder::default();
     let mut mistakes = Vec::new();
+    let mut weak = Weaknesses::default();
     let whole = Path::root().key("consumers");
     let list = if form.files().is_empty() { whole.clone() } else { whole.key("inline") };
     for (index, consumer) in form.inline().iter().enumerate() {
+        let place = list.index(index);
+        weak.look(consumer, |part| document.span_at(&part.within(&place)));
         if let Err(message) = add(&mut builder, consumer) {
-            mistakes.push((list.index(index), message));
+            mistakes.push(Finding::error("bad-consumer", message).at(document.span_at(&place)));
         }
     }
     for (index, name) in form.files().iter().enumerate() {
-        let place = whole.key("files").index(index);
+        let place = || document.span_at(&whole.key("files").index(index));
         match resolver.large_file(name) {
             Ok(text) => {
                 let mut wrong = Vec::new();
                 let said = parse_consumers(name, &text, resolver, |consumer, at| {
+                    weak.look(&consumer, |_| at());
                     if wrong.len() < MOST_FINDINGS
                         && let Err(message) = add(&mut builder, &consumer)
                     {
-                        wrong.push(format!("{}: {message}", at()));
+                        wrong.push(Finding::error("bad-consumer", message).at(at()));
                     }
                 });
-                mistakes.extend(said.into_iter().chain(wrong).map(|message| (place.clone(), message)));
+                mistakes.extend(said.into_iter().chain(wrong));
             }
-            Err(error) => mistakes.push((place, format!("the file gives no consumers: {error}"))),
+            Err(error) => {
+                let finding = Finding::error("bad-consumer", format!("the file gives no consumers: {error}"));
+                let help = "a relative path is meant from the folder of this file";
+                mistakes.push(finding.at(place()).help(help));
+            }
         }
     }
-    for (place, message) in mistakes.into_iter().take(MOST_FINDINGS) {
-        findings.push(Finding::error("bad-consumer", message).at(document.span_at(&place)));
-    }
+    mistakes.truncate(MOST_FINDINGS);
+    findings.extend(mistakes);
+    findings.extend(weak.findings());
     Arc::new(builder.build())
 }
 

@@ -82,9 +82,15 @@ pub fn load_with(
         planned = made;
     } else if let Some(salvaged) = &parsed.salvaged {
         let (_, more) = plan(salvaged, resolver);
-        findings.extend(more.into_iter().filter(holds_of_a_part));
+        let whole = |finding: &Finding| !finding.span.as_ref().is_some_and(|span| salvaged.lacks_parts(span));
+        findings.extend(more.into_iter().filter(holds_of_a_part).filter(whole));
     }
-    findings.sort_by_key(|finding| finding.span.as_ref().map(|span| span.start));
+    // Those of other files come last, each file for itself.
+    findings.sort_by_key(|finding| {
+        let span = finding.span.as_ref()?;
+        let other = (*span.file != *name).then(|| (Arc::clone(&span.file), span.line));
+        Some((other, span.start))
+    });
     Loaded { source: parsed.source, document: parsed.document, plan: planned, findings }
 }
 
@@ -134,13 +140,10 @@ fn plan_with(
 
 /// Reads the consumers of a document and of the files that it names anew, and nothing else.
 ///
-/// # Errors
-/// What is wrong with them, in words; nothing of them is to be used then.
-pub fn consumers(document: &Document, resolver: &dyn Resolver) -> Result<Arc<Directory>, Vec<String>> {
+/// Beside them stands what is wrong or odd about them; when an error is among it, nothing of them is to be used.
+#[must_use]
+pub fn consumers(document: &Document, resolver: &dyn Resolver) -> (Option<Arc<Directory>>, Vec<Finding>) {
     let mut findings = Vec::new();
     let directory = consumers::read(document, resolver, &mut findings);
-    if has_errors(&findings) {
-        return Err(findings.into_iter().map(|finding| finding.message).collect());
-    }
-    Ok(directory)
+    ((!has_errors(&findings)).then_some(directory), findings)
 }

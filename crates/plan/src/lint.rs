@@ -2,6 +2,7 @@
 
 mod addresses;
 mod below;
+mod contradictions;
 mod login;
 mod routes;
 mod scopes;
@@ -9,7 +10,7 @@ mod self_made;
 
 use std::collections::HashSet;
 
-use torana_config::{Document, Finding, Path};
+use torana_config::{Document, Finding, Path, has_errors};
 
 use crate::plan::{Action, Plan};
 use crate::policy::{AuthenticationPlan, KeyPart, PolicyPlan, Scope};
@@ -19,6 +20,15 @@ pub(crate) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
     addresses::lint(document, plan, findings);
     routes::lint(document, plan, findings);
     below::lint(document, plan, findings);
+    // What is wrong may be why something never happens.
+    if !has_errors(findings) {
+        contradictions::lint(document, plan, findings);
+    }
+    if document.config().routes.is_empty() {
+        let finding = Finding::warning("no-route", "there is no route: every request is answered 404");
+        let place = document.span_at(&Path::root().key("routes"));
+        findings.push(finding.at(place).help("add one, such as `{ path: /, respond: { body: hello } }`"));
+    }
     unused_services(document, plan, findings);
     login::lint(document, plan, findings);
     scopes::lint(document, findings);

@@ -3,9 +3,10 @@
 use std::num::NonZeroU32;
 
 use torana_config::written::StoreConfig;
-use torana_config::{Document, Finding, Path};
+use torana_config::{Document, Finding, Path, Resolver};
 use torana_types::{Secret, TimeSpan};
 
+use crate::build::pem::Reader;
 use crate::fingerprint;
 
 /// A Redis or Valkey store.
@@ -23,7 +24,7 @@ pub struct StorePlan {
     pub username: Option<String>,
     /// The password.
     pub password: Option<Secret>,
-    /// A file of authorities.
+    /// The authorities that are trusted instead of the system's, in PEM.
     pub ca: Option<String>,
     /// How long one answer may take; never zero.
     pub timeout: TimeSpan,
@@ -64,7 +65,11 @@ impl StorePlan {
 }
 
 /// Plans the store, if there is one beside this gateway's memory.
-pub(crate) fn plan(document: &Document, findings: &mut Vec<Finding>) -> Option<StorePlan> {
+pub(crate) fn plan(
+    document: &Document,
+    resolver: &dyn Resolver,
+    findings: &mut Vec<Finding>,
+) -> Option<StorePlan> {
     let form = &document.config().store;
     let config = form.config()?;
     let path = Path::root().key("store");
@@ -115,6 +120,8 @@ pub(crate) fn plan(document: &Document, findings: &mut Vec<Finding>) -> Option<S
         let finding = Finding::note("store-without-key", message).at(document.key_span_at(&path));
         findings.push(finding.help("add `key: \"${env:STORE_KEY}\"`, the same on every gateway"));
     }
+    let ca =
+        config.ca.and_then(|ca| Reader { document, resolver, findings }.authority_text(&path.key("ca"), &ca));
     Some(StorePlan {
         places: read.into_iter().map(|url| url.place).collect(),
         arrangement,
@@ -122,7 +129,7 @@ pub(crate) fn plan(document: &Document, findings: &mut Vec<Finding>) -> Option<S
         tls: first.tls,
         username: config.username.or(first.username),
         password: config.password,
-        ca: config.ca,
+        ca,
         timeout: config.timeout,
         connect_timeout: config.connect_timeout,
         gateways: config.gateways,

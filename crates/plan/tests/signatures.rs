@@ -28,7 +28,7 @@ fn policies_are_read_strictly() {
     for (policy, code) in [
         ("hmac_auth: { schemes: [] }", "no-scheme"),
         ("hmac_auth: { algorithms: [] }", "no-algorithm"),
-        ("hmac_auth: { algorithms: [hmac-sha1] }", "weak-algorithm"),
+        ("hmac_auth: { algorithms: [hmac-sha1] }", "weak-signatures"),
         ("hmac_auth: { clock_skew: 0s }", "no-time"),
         ("hmac_auth: { messages: { components: ['@status'] } }", "unknown-component"),
         ("hmac_auth: { messages: { components: [Date] } }", "unknown-component"),

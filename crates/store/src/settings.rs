@@ -1,6 +1,5 @@
 //! Where a store is and how it is spoken to.
 
-use std::path::PathBuf;
 use std::time::Duration;
 use torana_types::Secret;
 
@@ -43,7 +42,7 @@ pub struct StoreSettings {
     /// Whether the connection is by TLS. The server's certificate and name are always verified.
     pub tls: bool,
     /// Authorities to trust instead of the system's, in PEM.
-    pub ca: Option<PathBuf>,
+    pub ca: Option<String>,
     /// How long one answer may take.
     pub timeout: Duration,
     /// How long a connection may take to be made.

@@ -6,8 +6,8 @@ use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisConnectionInfo,
-    RedisError, RedisResult, TlsCertificates, TlsMode, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, RedisResult,
+    TlsCertificates, TlsMode, Value,
 };
 
 /// A connection on which questions are pipelined. Cloning it is cheap.
@@ -47,7 +47,7 @@ pub(crate) async fn open(settings: &StoreSettings) -> RedisResult<(Connection, S
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(settings.connect_timeout))
         .set_response_timeout(Some(settings.connect_timeout));
-    let certificates = certificates(settings)?;
+    let certificates = certificates(settings);
     match &settings.topology {
         Topology::Single(place) => {
             let info =
@@ -137,14 +137,7 @@ fn login(settings: &StoreSettings) -> RedisConnectionInfo {
     login
 }
 
-fn certificates(settings: &StoreSettings) -> RedisResult<Option<TlsCertificates>> {
-    let Some(file) = &settings.ca else { return Ok(None) };
-    let root = std::fs::read(file).map_err(|error| {
-        RedisError::from((
-            ErrorKind::InvalidClientConfig,
-            "the authorities cannot be read",
-            error.to_string(),
-        ))
-    })?;
-    Ok(Some(TlsCertificates { client_tls: None, root_cert: Some(root) }))
+fn certificates(settings: &StoreSettings) -> Option<TlsCertificates> {
+    let root_cert = Some(settings.ca.as_ref()?.clone().into_bytes());
+    Some(TlsCertificates { client_tls: None, root_cert })
 }

@@ -19,7 +19,8 @@ use torana_types::Secret;
 struct Secured<F> {
     server: RedisServer,
     port: u16,
-    folder: F,
+    /// Kept until the server is gone.
+    _folder: F,
 }
 
 impl<F: AsRef<Path>> Secured<F> {
@@ -41,15 +42,11 @@ impl<F: AsRef<Path>> Secured<F> {
             "--tls-auth-clients",
             "no",
         ]);
-        Self { server, port, folder }
+        Self { server, port, _folder: folder }
     }
 
     fn trusting(&self, host: &str, authority: Option<&Authority>) -> StoreSettings {
-        let ca = authority.map(|authority| {
-            let path = self.folder.as_ref().join(format!("{}.pem", authority.pem.len()));
-            std::fs::write(&path, &authority.pem).unwrap();
-            path
-        });
+        let ca = authority.map(|authority| authority.pem.clone());
         let place = Place { host: host.into(), port: self.port };
         StoreSettings { topology: Topology::Single(place), tls: true, ca, ..settings(&self.server) }
     }

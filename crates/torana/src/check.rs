@@ -4,38 +4,41 @@ use crate::arguments::CheckArguments;
 use crate::file;
 use std::path::Path;
 use std::process::ExitCode;
-use torana_plan::Plan;
+use torana_config::{Document, Finding, Path as Place};
+use torana_plan::{Loaded, Plan};
 use torana_types::counted;
 
 pub(crate) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
-    let read = file::read(&arguments.file)?;
-    let loaded = &read.loaded;
+    let Loaded { source, document, plan, mut findings } = file::read(&arguments.file)?.loaded;
+    if let (Some(plan), Some(document)) = (&plan, &document) {
+        findings.extend(unwritable(plan, document));
+    }
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&loaded.findings)?);
+        println!("{}", serde_json::to_string_pretty(&findings)?);
     } else {
-        eprint!("{}", file::for_people(loaded, &loaded.findings));
+        eprint!("{}", file::for_people(&source, &findings));
     }
-    let Some(plan) = &loaded.plan else {
-        if !arguments.json {
-            let errors = loaded.findings.iter().filter(|finding| finding.is_error()).count();
-            eprintln!("{}: {}; it would not be served", arguments.file.display(), counted(errors, "error"));
+    let errors = findings.iter().filter(|finding| finding.is_error()).count();
+    let name = arguments.file.display();
+    match plan.filter(|_| errors == 0) {
+        Some(plan) => {
+            if !arguments.json {
+                let (routes, services) = (plan.routes.len(), plan.services.len());
+                println!("{name}: good, {} and {}", counted(routes, "route"), counted(services, "service"));
+            }
+            Ok(ExitCode::SUCCESS)
         }
-        return Ok(ExitCode::FAILURE);
-    };
-    if let Some(problem) = unwritable(plan) {
-        eprintln!("{}: {problem}; it would not be served", arguments.file.display());
-        return Ok(ExitCode::FAILURE);
+        None => {
+            if !arguments.json {
+                eprintln!("{name}: {}; it would not be served", counted(errors, "error"));
+            }
+            Ok(ExitCode::FAILURE)
+        }
     }
-    if !arguments.json {
-        let (routes, services) =
-            (counted(plan.routes.len(), "route"), counted(plan.services.len(), "service"));
-        println!("{}: good, {routes} and {services}", arguments.file.display());
-    }
-    Ok(ExitCode::SUCCESS)
 }
 
-/// Why the access log cannot be written, as far as that shows without writing it.
-fn unwritable(plan: &Plan) -> Option<String> {
+/// That the access log cannot be written, as far as that shows without writing it.
+fn unwritable(plan: &Plan, document: &Document) -> Option<Finding> {
     let log = plan.settings.access_log.as_ref()?;
     if log.to == "stdout" {
         return None;
@@ -49,5 +52,7 @@ fn unwritable(plan: &Plan) -> Option<String> {
     } else {
         return None;
     };
-    Some(format!("the access log cannot be written to {}: {wrong}", file.display()))
+    let message = format!("the access log cannot be written to {}: {wrong}", file.display());
+    let place = document.span_at(&Place::root().key("access_log").key("to"));
+    Some(Finding::error("unwritable-log", message).at(place).help("name a file in a folder that is there"))
 }

@@ -16,6 +16,8 @@ use torana_proxy::{Decision, End, Explanation, LetPass, Pipeline, Registry, expl
 use torana_route::{Mismatch, Verdict};
 use torana_transport::ConnectionInfo;
 
+/// As for arguments that the command line does not know.
+const WRONG_ARGUMENTS: u8 = 2;
 /// The gateway refuses the request.
 const REFUSED: u8 = 3;
 /// No route takes the request.
@@ -27,15 +29,21 @@ const UNDECIDED: u8 = 5;
 const SECRET_FIELDS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
 
 pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
+    let request = match head_text(arguments) {
+        Ok(request) => request,
+        Err(wrong) => {
+            eprintln!("torana: {wrong}");
+            return Ok(ExitCode::from(WRONG_ARGUMENTS));
+        }
+    };
     let read = file::read(&arguments.file)?;
     let Some(plan) = read.loaded.plan.clone() else {
-        eprint!("{}", file::for_people(&read.loaded, &read.loaded.findings));
+        eprint!("{}", file::for_people(&read.loaded.source, &read.loaded.findings));
         return Ok(ExitCode::FAILURE);
     };
     let mut plan = plan;
     plan.settings.access_log = None;
     let pipeline = prepare(&plan, &mut Registry::default(), &Metrics::new())?;
-    let request = head_text(arguments)?;
     let body = arguments.body.as_deref().unwrap_or_default();
     let head = match read_head(request.as_bytes(), &pipeline.server.head_limits) {
         Ok(head) => head,
@@ -101,6 +109,9 @@ fn head_text(arguments: &ExplainArguments) -> anyhow::Result<String> {
             let cut = rest.find(['/', '?']).unwrap_or(rest.len());
             let (host, target) = rest.split_at_checked(cut).unwrap_or((rest, ""));
             (host, if target.starts_with('/') { target.to_owned() } else { format!("/{target}") })
+        }
+        None if !url.starts_with('/') && url != "*" => {
+            bail!("'{url}' is neither a URL nor a path: write `http://host/path` or `/path`")
         }
         None => ("localhost", url.clone()),
     };

@@ -1,15 +1,17 @@
 //! Reading a configuration file with what it refers to. Every command loads by this one way.
 
+mod bounded;
+
 use anyhow::Context;
 use std::cell::RefCell;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use torana_config::{Document, Finding, ResolveError, Resolver, Severity, render};
+use torana_config::{Document, Finding, ResolveError, Resolver, Source, render};
 use torana_credential::directory::{Consumers, Directory};
 use torana_plan::{Loaded, load_with};
 
-/// The largest file that is read, be it the configuration or one that it refers to.
+/// The largest file that is read, be it the configuration or one that it refers to, in bytes.
 const LARGEST: u64 = 64 * 1024 * 1024;
 /// The largest file of consumers: some millions of them.
 const LARGEST_OF_CONSUMERS: u64 = 1024 * 1024 * 1024;
@@ -37,39 +39,21 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Read> {
 /// # Errors
 /// As above.
 pub(crate) fn read_over(path: &Path, consumers: Option<&Arc<Consumers>>) -> anyhow::Result<Read> {
-    let text = read_text(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = bounded::read(path, LARGEST).with_context(|| format!("cannot read {}", path.display()))?;
     let surroundings = Surroundings::of(path);
     let loaded = load_with(&path.display().to_string(), &text, &surroundings, consumers);
     let (files, consumer_files) = (surroundings.files.into_inner(), surroundings.consumer_files.into_inner());
     Ok(Read { loaded, files, consumer_files })
 }
 
-/// Reads the consumers of a configuration anew, and nothing else.
-///
-/// # Errors
-/// What is wrong with them.
-pub(crate) fn read_consumers(path: &Path, document: &Document) -> Result<Arc<Directory>, Vec<String>> {
+/// Reads the consumers of a configuration anew, and nothing else; with an error among the findings there are none.
+pub(crate) fn read_consumers(path: &Path, document: &Document) -> (Option<Arc<Directory>>, Vec<Finding>) {
     torana_plan::consumers(document, &Surroundings::of(path))
 }
 
-fn read_text(path: &Path) -> std::io::Result<String> {
-    let length = std::fs::metadata(path)?.len();
-    if length > LARGEST {
-        return Err(std::io::Error::other(format!("it has {length} bytes; at most {LARGEST} are read")));
-    }
-    std::fs::read_to_string(path)
-}
-
 /// The findings as text for a person at the standard error.
-pub(crate) fn for_people(loaded: &Loaded, findings: &[Finding]) -> String {
-    render(findings, &loaded.source, std::io::stderr().is_terminal())
-}
-
-/// What keeps a file from being served or is probably not meant; notes are for `check`.
-pub(crate) fn grave(loaded: &Loaded) -> String {
-    let grave: Vec<Finding> =
-        loaded.findings.iter().filter(|finding| finding.severity > Severity::Note).cloned().collect();
-    for_people(loaded, &grave)
+pub(crate) fn for_people(source: &Source, findings: &[Finding]) -> String {
+    render(findings, source, std::io::stderr().is_terminal())
 }
 
 /// The environment and the files around the configuration.
@@ -99,25 +83,23 @@ impl Resolver for Surroundings {
 
     fn file(&self, path: &str) -> Result<String, ResolveError> {
         let path = self.folder.join(path);
-        let text = read_text(&path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => ResolveError::Missing,
-            _ => ResolveError::Unreadable { reason: error.to_string() },
-        });
+        let text = bounded::read(&path, LARGEST).map_err(unresolved);
         self.files.borrow_mut().push(path);
         text
     }
 
     fn large_file(&self, path: &str) -> Result<String, ResolveError> {
         let path = self.folder.join(path);
-        let text = std::fs::metadata(&path).and_then(|data| match data.len() {
-            length if length > LARGEST_OF_CONSUMERS => Err(std::io::Error::other("it is too large")),
-            _ => std::fs::read_to_string(&path),
-        });
+        let text = bounded::read(&path, LARGEST_OF_CONSUMERS).map_err(unresolved);
         self.files.borrow_mut().push(path.clone());
         self.consumer_files.borrow_mut().push(path);
-        text.map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => ResolveError::Missing,
-            _ => ResolveError::Unreadable { reason: error.to_string() },
-        })
+        text
+    }
+}
+
+fn unresolved(error: std::io::Error) -> ResolveError {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => ResolveError::Missing,
+        _ => ResolveError::Unreadable { reason: error.to_string() },
     }
 }

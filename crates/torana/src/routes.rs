@@ -10,7 +10,7 @@ use torana_route::Router;
 pub(crate) fn run(arguments: &RoutesArguments) -> anyhow::Result<ExitCode> {
     let read = file::read(&arguments.file)?;
     let Some(plan) = &read.loaded.plan else {
-        eprint!("{}", file::for_people(&read.loaded, &read.loaded.findings));
+        eprint!("{}", file::for_people(&read.loaded.source, &read.loaded.findings));
         return Ok(ExitCode::FAILURE);
     };
     let specs = plan.routes.iter().map(|route| route.matching.clone()).collect();

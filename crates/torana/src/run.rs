@@ -9,6 +9,7 @@ mod listeners;
 mod server;
 mod service_manager;
 mod source;
+mod told;
 mod upgrade;
 mod watch;
 
@@ -20,6 +21,7 @@ use source::Source;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use told::Told;
 use torana_transport::handover::{Inherited, Predecessor};
 use tracing::{error, info, warn};
 use upgrade::{Invocation, Successor};
@@ -61,14 +63,15 @@ pub(crate) async fn serve(
 ) -> anyhow::Result<ExitCode> {
     let mut watch = Watch::new(vec![path.to_owned()]);
     let read = file::read(path)?;
-    eprint!("{}", file::grave(&read.loaded));
+    let mut told = Told::default();
+    told.tell(&read.loaded.source, &read.loaded.findings);
     let (Some(plan), Some(document)) = (read.loaded.plan, read.loaded.document) else {
         eprintln!("torana: {} cannot be served", path.display());
         return Ok(ExitCode::FAILURE);
     };
     watch.follow(read.files);
     let redacted = document.redacted();
-    let mut source = Source { path, document, consumer_files: read.consumer_files };
+    let mut source = Source { path, document, consumer_files: read.consumer_files, told };
     let mut server = Server::start(plan, redacted, settings, inherited)?;
     // Before anybody may think that it serves: a signal without a listener ends the process.
     let mut signals = Signals::new().context("cannot listen for signals")?;

@@ -19,8 +19,9 @@ pub(crate) fn run(arguments: &TokenArguments) -> anyhow::Result<ExitCode> {
         bail!("--expires {} is too short: a token has to be good for a second at least", arguments.expires);
     }
     let name = &arguments.secret_env;
-    let secret = std::env::var(name)
-        .with_context(|| format!("the secret is read from the environment variable {name}"))?;
+    let secret = std::env::var(name).with_context(|| {
+        format!("the secret is read from the environment variable {name}; `--secret-env` names another")
+    })?;
     let mut claims = claims(&arguments.sub, &arguments.role, seconds);
     for claim in &arguments.claim {
         let Some((name, value)) = claim.split_once('=') else {
@@ -49,7 +50,7 @@ pub(crate) fn claims(sub: &str, roles: &[String], seconds: u64) -> Map<String, V
 /// The secret is empty.
 pub(crate) fn mint(secret: &str, claims: &Map<String, Value>) -> anyhow::Result<String> {
     if secret.is_empty() {
-        bail!("the secret is empty");
+        bail!("the secret is empty: nothing can be signed with it");
     }
     let payload = serde_json::to_string(claims)?;
     let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT"}"#);

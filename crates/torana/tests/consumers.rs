@@ -84,6 +84,30 @@ fn consumers_are_exchanged_and_nothing_else_is() {
 }
 
 #[test]
+fn a_file_that_was_emptied_changes_nothing_and_one_that_lost_most_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let line =
+        |number: u32| format!("{{\"username\":\"u{number}\",\"keys\":[\"a-key-of-user-{number:04}\"]}}\n");
+    let all: String = (0..9).map(line).collect();
+    let (process, file) = started(&folder, GATEWAY, &all);
+    assert_eq!(key(&process, "a-key-of-user-0008"), 200);
+    assert!(process.log().contains("short-secret"), "{}", process.log());
+    replace(&file, "");
+    eventually(PATIENCE, || process.log().contains("the consumers before stay in force"));
+    assert!(process.log().contains("write `[]` if there are none"), "{}", process.log());
+    assert_eq!(key(&process, "a-key-of-user-0008"), 200);
+    replace(&file, &line(3));
+    eventually(PATIENCE, || process.log().contains("2 of 10 consumers are left"));
+    assert_eq!((key(&process, "a-key-of-user-0003"), key(&process, "a-key-of-user-0008")), (200, 401));
+    replace(&file, "[]\n");
+    eventually(PATIENCE, || process.log().contains("took over 1 consumer in"));
+    assert_eq!((key(&process, "a-key-of-user-0003"), key(&process, "fixed-key")), (401, 200));
+    // What was odd from the start was said once.
+    assert_eq!(process.log().matches("short-secret").count(), 1, "{}", process.log());
+    assert!(process.log().contains("1 warning as before"), "{}", process.log());
+}
+
+#[test]
 fn a_plan_that_holds_a_consumer_is_made_anew() {
     let folder = tempfile::tempdir().unwrap();
     let text = GATEWAY.replace("auth: any", "auth: { require: any, anonymous: guest }");

@@ -103,6 +103,8 @@ fn the_exit_code_says_what_becomes_of_the_request() {
         (&["POST", "/open"], Some(4)),
         (&["GET", "/asked"], Some(5)),
         (&["GET"], Some(2)),
+        (&["GET", "open"], Some(2)),
+        (&["GET", "/open", "-H", "no colon"], Some(2)),
     ] {
         let (code, said) = explain(WAYS, arguments);
         assert_eq!(code, expected, "{arguments:?}: {said}");

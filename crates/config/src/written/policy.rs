@@ -68,7 +68,7 @@ pub struct PoliciesConfig {
     /// Browsers are told to be careful: `on`, or a mapping.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub security_headers: Option<Switch<Defaulted<SecurityHeadersConfig>>>,
-    /// Pages of other origins may read answers: an origin, a list, or a mapping.
+    /// Pages of other origins may read answers: an origin, a list, a mapping, or `on` for every origin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cors: Option<Switch<CorsForm>>,
     /// Only some addresses may call.
@@ -95,18 +95,18 @@ pub struct PoliciesConfig {
     /// Callers show a JSON Web Token (RFC 7519).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwt: Option<Switch<JwtConfig>>,
-    /// Callers show a key of a consumer.
+    /// Callers show a key of a consumer: `on`, or a mapping.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub key_auth: Option<Switch<KeyAuthConfig>>,
-    /// Callers show a user name and a password (RFC 7617).
+    pub key_auth: Option<Switch<Defaulted<KeyAuthConfig>>>,
+    /// Callers show a user name and a password (RFC 7617): `on`, or a mapping.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub basic_auth: Option<Switch<BasicAuthConfig>>,
-    /// Callers sign requests: Kong's `hmac` scheme, or HTTP Message Signatures (RFC 9421).
+    pub basic_auth: Option<Switch<Defaulted<BasicAuthConfig>>>,
+    /// Callers sign requests by Kong's `hmac` scheme, or HTTP Message Signatures (RFC 9421): `on`, or a mapping.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub hmac_auth: Option<Switch<HmacAuthConfig>>,
-    /// Callers sign requests as AWS clients do (Signature Version 4).
+    pub hmac_auth: Option<Switch<Defaulted<HmacAuthConfig>>>,
+    /// Callers sign requests as AWS clients do (Signature Version 4): `on`, or a mapping.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sigv4: Option<Switch<SigV4Config>>,
+    pub sigv4: Option<Switch<Defaulted<SigV4Config>>>,
     /// Callers show a certificate: `on`, or a mapping.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mtls_auth: Option<Switch<Defaulted<MtlsAuthConfig>>>,

@@ -47,7 +47,7 @@ pub struct StoreConfig {
     /// The user's password.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<Secret>,
-    /// A file of authorities, in PEM, to trust instead of the system's.
+    /// A file of authorities, or the text itself, in PEM, to trust instead of the system's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca: Option<String>,
     /// How long one answer may take before a request is decided without it.

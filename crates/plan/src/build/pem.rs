@@ -41,15 +41,22 @@ impl Reader<'_> {
 
     /// The authorities of a file; empty when they cannot be read.
     pub(crate) fn authorities(&mut self, path: &Path, written: &str) -> Vec<Certificate> {
-        let Some(text) = self.text(path, written) else { return Vec::new() };
+        self.authorities_with_text(path, written).map(|(authorities, _)| authorities).unwrap_or_default()
+    }
+
+    /// The text of a file of authorities, when they can be used.
+    pub(crate) fn authority_text(&mut self, path: &Path, written: &str) -> Option<String> {
+        self.authorities_with_text(path, written).map(|(_, text)| text)
+    }
+
+    fn authorities_with_text(&mut self, path: &Path, written: &str) -> Option<(Vec<Certificate>, String)> {
+        let text = self.text(path, written)?;
         let read = authorities(&text, now()).map_err(|error| error.to_string());
-        let Some((authorities, problems)) = self.sound(path, written, "bad-certificate", read) else {
-            return Vec::new();
-        };
+        let (authorities, problems) = self.sound(path, written, "bad-certificate", read)?;
         for problem in problems {
             self.problem(path, written, &problem, Severity::Warning);
         }
-        authorities
+        Some((authorities, text))
     }
 
     /// The text itself, where it was written or referred to, else that of the file.

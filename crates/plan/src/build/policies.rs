@@ -87,12 +87,30 @@ impl<'a> Planned<'a> {
         plan!(csrf, |layer, path, config| csrf::plan(document, path, config, findings));
         let consumers = Arc::clone(&self.consumers);
         plan!(jwt, |layer, path, config| jwt::plan(document, path, config, &consumers, findings));
-        plan!(key_auth, |layer, path, config| key_auth::plan(document, path, config, &consumers, findings));
+        plan!(key_auth, |layer, path, config| key_auth::plan(
+            document,
+            path,
+            &config.config(),
+            &consumers,
+            findings
+        ));
         plan!(basic_auth, |layer, path, config| {
-            basic_auth::plan(document, path, config, &consumers, findings)
+            basic_auth::plan(document, path, &config.config(), &consumers, findings)
         });
-        plan!(hmac_auth, |layer, path, config| hmac_auth::plan(document, path, config, &consumers, findings));
-        plan!(sigv4, |layer, path, config| sigv4::plan(document, path, config, &consumers, findings));
+        plan!(hmac_auth, |layer, path, config| hmac_auth::plan(
+            document,
+            path,
+            &config.config(),
+            &consumers,
+            findings
+        ));
+        plan!(sigv4, |layer, path, config| sigv4::plan(
+            document,
+            path,
+            &config.config(),
+            &consumers,
+            findings
+        ));
         let (services, resolver) = (Arc::clone(&self.services), self.resolver);
         plan!(mtls_auth, |layer, path, config| {
             mtls_auth::plan(document, path, config, (&consumers, resolver), findings)
@@ -110,12 +128,12 @@ impl<'a> Planned<'a> {
         plan!(acl, |layer, path, config| acl::plan(document, path, config, findings));
         plan!(allow_if, |layer, path, config| allow_if::plan(document, path, config, findings));
         plan!(rate_limit, |layer, path, config| rate_limit::plan(
-            document, path, &layer.id, config, findings
+            document, path, &layer.id, config, resolver, findings
         ));
         for name in limit_names(layers) {
             if let Some((layer, path, form)) = named_limit(layers, name) {
                 let id = format!("{}#{name}", layer.id);
-                let plan = |path: &Path| rate_limit::plan(document, path, &id, form, findings);
+                let plan = |path: &Path| rate_limit::plan(document, path, &id, form, resolver, findings);
                 policies.push(self.once(document, layer, path, plan));
             }
         }

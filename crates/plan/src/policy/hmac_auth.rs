@@ -5,6 +5,7 @@ use std::sync::Arc;
 use torana_config::written::{HmacAuthConfig, HmacScheme, MacAlgorithm, Replay};
 use torana_config::{Document, Finding, Path};
 use torana_credential::directory::Consumers;
+use torana_types::TimeSpan;
 
 use super::{AuthenticationPlan, PolicyPlan};
 use crate::text;
@@ -21,6 +22,9 @@ pub struct HmacAuthPlan {
 /// Derived components of requests (RFC 9421 section 2.2) that can be asked for.
 const DERIVED: [&str; 7] =
     ["@method", "@target-uri", "@authority", "@scheme", "@request-target", "@path", "@query"];
+
+/// A signature that is good for longer is nearly a password.
+const LONGEST: TimeSpan = TimeSpan::from_secs(3600);
 
 /// Plans the policy that is written at `path`.
 pub(crate) fn plan(
@@ -40,9 +44,13 @@ pub(crate) fn plan(
         let finding = Finding::error("no-algorithm", "no algorithm is accepted").at(at("algorithms"));
         findings.push(finding.help("name `hmac-sha256`"));
     }
-    if config.algorithms.contains(&MacAlgorithm::Sha1) {
-        let finding = Finding::warning("weak-algorithm", "SHA-1 is accepted").at(at("algorithms"));
-        findings.push(finding.help("leave it out once no client needs it"));
+    let loose = loose(config);
+    if !loose.is_empty() {
+        // One finding, however much of it was asked for: whoever needs Kong's ways needs all of them.
+        let message = format!("signatures are weak: {}", loose.join("; "));
+        let finding = Finding::warning("weak-signatures", message).at(document.key_span_at(path));
+        findings
+            .push(finding.help("leave these options out once no client needs them: the defaults are strict"));
     }
     for (index, name) in config.enforce_headers.iter().enumerate() {
         if !matches!(name.as_str(), "@request-target" | "request-line") {
@@ -81,6 +89,41 @@ pub(crate) fn plan(
     super::authentication::needs_consumers(document, path, consumers, findings);
     let plan = HmacAuthPlan { config: config.clone(), consumers: Arc::clone(consumers) };
     PolicyPlan::Authentication(AuthenticationPlan::HmacAuth(Arc::new(plan)))
+}
+
+/// What makes signatures weak.
+fn loose(config: &HmacAuthConfig) -> Vec<String> {
+    let mut loose = Vec::new();
+    if config.schemes.contains(&HmacScheme::Hmac) {
+        let enforces = |names: &[&str]| {
+            let wanted = |name: &String| names.iter().any(|wanted| name.eq_ignore_ascii_case(wanted));
+            config.enforce_headers.iter().any(wanted)
+        };
+        if config.algorithms.contains(&MacAlgorithm::Sha1) {
+            loose.push("SHA-1 is accepted".to_owned());
+        }
+        if !config.signed_date && !enforces(&["date", "x-date"]) {
+            loose.push("the date need not be signed, so that one is good for ever".to_owned());
+        }
+        if !enforces(&["request-line", "@request-target"]) {
+            loose.push("the target need not be signed, so that one is good for every path".to_owned());
+        }
+        if config.clock_skew > LONGEST {
+            loose.push(format!("`clock_skew` has one be good for {} around its date", config.clock_skew));
+        }
+    }
+    if config.schemes.contains(&HmacScheme::Messages) {
+        let covers = |names: &[&str]| {
+            config.messages.components.iter().any(|component| names.contains(&component.as_str()))
+        };
+        if !covers(&["@path", "@request-target", "@target-uri"]) {
+            loose.push("`components` has no path, so that one is good for every path".to_owned());
+        }
+        if config.messages.max_age > LONGEST {
+            loose.push(format!("`max_age` has one be good for {}", config.messages.max_age));
+        }
+    }
+    loose
 }
 
 /// Reports a memory of signatures that holds none.

@@ -9,7 +9,7 @@ use torana_config::written::{
     CostForm, LimitHeaders, LimitKey, LimitKeyForm, LimitMode, MissingKey, RateLimitConfig, RateLimitForm,
     StoreFailure, WindowConfig, WindowKind,
 };
-use torana_config::{Document, Finding, Path};
+use torana_config::{Document, Finding, Path, Resolver};
 use torana_expression::Expression;
 use torana_types::{Rate, RatePeriod, TimeSpan};
 
@@ -146,6 +146,7 @@ pub(crate) fn plan(
     path: &Path,
     id: &str,
     form: &RateLimitForm,
+    resolver: &dyn Resolver,
     findings: &mut Vec<Finding>,
 ) -> PolicyPlan {
     let config = form.config();
@@ -197,7 +198,7 @@ pub(crate) fn plan(
         max_keys: config.max_keys,
     };
     plan.expects_caller = !plan.needs_no_caller() && !config.by.as_slice().iter().any(or_address);
-    share(document, path, &config, &mut plan, findings);
+    share(document, path, &config, &mut plan, resolver, findings);
     PolicyPlan::RateLimit(Arc::new(plan))
 }
 
@@ -207,26 +208,25 @@ fn share(
     path: &Path,
     config: &RateLimitConfig,
     plan: &mut RateLimitPlan,
+    resolver: &dyn Resolver,
     findings: &mut Vec<Finding>,
 ) {
     let mut find = |key: &str, code: &'static str, message: &str, help: &str| {
         let place = document.span_at(&path.key(key));
         findings.push(Finding::error(code, message.to_owned()).at(place).help(help.to_owned()));
     };
-    // What is wrong with the store itself is told where it stands.
-    let store = crate::store::plan(document, &mut Vec::new());
     let help = "write `store: redis://...` at the top, or leave this out";
-    let Some(store) = store else {
-        if document.config().store.config().is_none() {
-            if matches!(config.mode, Some(LimitMode::Exact | LimitMode::Leased)) {
-                find("mode", "no-store", "limits are counted in the memory of this gateway alone", help);
-            }
-            if config.when_store_fails.is_some() {
-                find("when_store_fails", "no-store", "the memory of this gateway does not fail", help);
-            }
+    if document.config().store.config().is_none() {
+        if matches!(config.mode, Some(LimitMode::Exact | LimitMode::Leased)) {
+            find("mode", "no-store", "limits are counted in the memory of this gateway alone", help);
+        }
+        if config.when_store_fails.is_some() {
+            find("when_store_fails", "no-store", "the memory of this gateway does not fail", help);
         }
         return;
-    };
+    }
+    // What is wrong with the store itself is told where it stands.
+    let Some(store) = crate::store::plan(document, resolver, &mut Vec::new()) else { return };
     plan.parts = store.gateways;
     if config.mode == Some(LimitMode::Local) || plan.windows.is_empty() {
         if config.when_store_fails.is_some() {

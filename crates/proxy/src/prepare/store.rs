@@ -30,7 +30,7 @@ fn store_settings(plan: &StorePlan) -> StoreSettings {
         password: plan.password.clone(),
         database: plan.database,
         tls: plan.tls,
-        ca: plan.ca.as_ref().map(Into::into),
+        ca: plan.ca.clone(),
         timeout: plan.timeout.as_duration(),
         connect_timeout: plan.connect_timeout.as_duration(),
         gateways: plan.gateways.get(),

@@ -6,6 +6,7 @@
 use super::control::Reload;
 use super::server::Server;
 use super::service_manager;
+use super::told::Told;
 use super::watch::Watch;
 use crate::file;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,8 @@ pub(super) struct Source<'p> {
     pub(super) document: Document,
     /// Files that hold nothing but consumers.
     pub(super) consumer_files: Vec<PathBuf>,
+    /// What was said of it.
+    pub(super) told: Told,
 }
 
 impl Source<'_> {
@@ -32,20 +35,16 @@ impl Source<'_> {
         }
         watch.refresh();
         let start = Instant::now();
-        match file::read_consumers(self.path, &self.document) {
-            Ok(directory) => {
-                let count = directory.len();
-                server.exchange_consumers(directory);
-                info!("took over {} in {} ms", counted(count, "consumer"), start.elapsed().as_millis());
-            }
-            Err(mistakes) => {
-                server.reload_failed();
-                for mistake in mistakes {
-                    error!("{mistake}");
-                }
-                error!("the consumers before stay in force: a file of them has errors");
-            }
-        }
+        let (directory, findings) = file::read_consumers(self.path, &self.document);
+        self.told.tell(self.document.source(), &findings);
+        let Some(directory) = directory else {
+            server.reload_failed();
+            return error!("the consumers before stay in force: a file of them has errors");
+        };
+        let (before, count) = (server.consumers().load().len(), directory.len());
+        server.exchange_consumers(directory);
+        info!("took over {} in {} ms", counted(count, "consumer"), start.elapsed().as_millis());
+        warn_of_loss(before, count);
     }
 
     /// Puts the file in force as it is now, or says why not and changes nothing.
@@ -70,23 +69,34 @@ impl Source<'_> {
         let mut loaded = read.loaded;
         let (Some(plan), Some(document)) = (loaded.plan.take(), loaded.document.take()) else {
             server.reload_failed();
-            eprint!("{}", file::grave(&loaded));
+            self.told.tell(&loaded.source, &loaded.findings);
             return error!(
                 "not reloaded, the configuration before stays in force: {} has errors",
                 path.display()
             );
         };
+        let before = server.consumers().load().len();
         match server.reload(plan, document.redacted()) {
             Ok(Reload { needs_restart }) => {
                 self.document = document;
                 self.consumer_files = read.consumer_files;
-                eprint!("{}", file::grave(&loaded));
+                self.told.tell_only(&loaded.source, &loaded.findings);
                 info!("reloaded {}", path.display());
+                warn_of_loss(before, server.consumers().load().len());
                 for what in needs_restart {
                     warn!("`{what}` has changed, which takes effect with an upgrade (SIGUSR2) or a restart");
                 }
             }
             Err(problem) => error!("not reloaded, the configuration before stays in force: {problem:#}"),
         }
+    }
+}
+
+/// Says that most consumers are gone: that is what was asked for, but perhaps not what was meant.
+fn warn_of_loss(before: usize, now: usize) {
+    if now < before.div_ceil(2) {
+        warn!(
+            "{now} of {before} consumers are left; if that is not meant, bring the files back as they were"
+        );
     }
 }

@@ -4,12 +4,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use torana_types::TimeSpan;
 
-use crate::written::OneOrMany;
+use crate::written::{On, OneOrMany};
 
 /// Origins whose pages may read answers: one, a list, or a mapping.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum CorsForm {
+    /// Every default: the pages of every origin.
+    On(On),
     /// These origins, and every default.
     Origins(OneOrMany<String>),
     /// Written out.
@@ -70,6 +72,7 @@ impl CorsForm {
     #[must_use]
     pub fn config(&self) -> CorsConfig {
         match self {
+            Self::On(_) => CorsConfig::default(),
             Self::Origins(origins) => CorsConfig { origins: origins.clone(), ..CorsConfig::default() },
             Self::Full(config) => config.clone(),
         }
