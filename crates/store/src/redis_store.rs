@@ -12,9 +12,11 @@ use crate::limits::{LimitStore, StoredLimit};
 use crate::link::Link;
 use crate::principal::Hasher;
 use crate::settings::StoreSettings;
+use crate::topology::{Connection, Server};
 use crate::wire;
-use redis::{Cmd, ErrorKind, ServerErrorKind, Value};
+use redis::{Cmd, ErrorKind, ServerErrorKind};
 use std::borrow::Cow;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -208,11 +210,11 @@ impl RedisStore {
     }
 
     /// Waits for an answer as long as is allowed, and notes on the link what came of it.
-    async fn send(
+    async fn send<T>(
         &self,
-        link: &std::rc::Rc<Link>,
-        sent: impl Future<Output = redis::RedisResult<Value>>,
-    ) -> Result<Value, StoreError> {
+        link: &Rc<Link>,
+        sent: impl Future<Output = redis::RedisResult<T>>,
+    ) -> Result<T, StoreError> {
         let inner = &self.0;
         inner.questions.fetch_add(1, Ordering::Relaxed);
         match timeout(inner.settings.timeout, sent).await {
@@ -235,6 +237,33 @@ impl RedisStore {
             }
         }
     }
+
+    /// Removes the keys of one server that match. A cursor means nothing to any other.
+    async fn remove(
+        &self,
+        link: &Rc<Link>,
+        connection: &mut Connection,
+        server: &Server,
+        pattern: &str,
+    ) -> Result<(), StoreError> {
+        let mut cursor: u64 = 0;
+        loop {
+            let mut scan = redis::cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(SCAN);
+            let answer = self.send(link, connection.send_to(server, &scan)).await?;
+            let (next, keys): (u64, Vec<Vec<u8>>) =
+                redis::from_redis_value(answer).map_err(|_| unexpected())?;
+            for key in keys {
+                let mut unlink = redis::cmd("UNLINK");
+                unlink.arg(key);
+                self.send(link, connection.send(&unlink)).await?;
+            }
+            if next == 0 {
+                return Ok(());
+            }
+            cursor = next;
+        }
+    }
 }
 
 fn unexpected() -> StoreError {
@@ -254,29 +283,15 @@ impl LimitStore for RedisStore {
         self.ask(limit, key, Question::Look).await
     }
 
-    /// Removes the ledgers a few at a time, so that the server is never held up. In a cluster only what the
-    /// server that is asked first holds is removed; the rest ends by itself.
+    /// Removes the ledgers a few at a time, so that no server is held up; in a cluster on each server.
     async fn reset(&self, limit: &StoredLimit) -> Result<(), StoreError> {
         let link = Link::of(&self.0);
         let (mut connection, _) = link.connection(&self.0).await?;
         let pattern = format!("{}*", self.prefix(limit));
-        let mut cursor: u64 = 0;
-        loop {
-            let mut scan = redis::cmd("SCAN");
-            scan.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(SCAN);
-            let answer = self.send(&link, connection.send(&scan)).await?;
-            let (next, keys): (u64, Vec<Vec<u8>>) =
-                redis::from_redis_value(answer).map_err(|_| unexpected())?;
-            for key in keys {
-                let mut unlink = redis::cmd("UNLINK");
-                unlink.arg(key);
-                self.send(&link, connection.send(&unlink)).await?;
-            }
-            if next == 0 {
-                return Ok(());
-            }
-            cursor = next;
+        for server in self.send(&link, connection.servers()).await? {
+            self.remove(&link, &mut connection, &server, &pattern).await?;
         }
+        Ok(())
     }
 }
 

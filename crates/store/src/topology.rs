@@ -4,6 +4,7 @@ use crate::settings::{Place, StoreSettings, Topology};
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
+use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo, SingleNodeRoutingInfo};
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, RedisResult,
@@ -24,7 +25,37 @@ impl Connection {
             Self::Cluster(connection) => connection.req_packed_command(command).await?.extract_error_of(),
         }
     }
+
+    /// The servers that hold keys: each primary of a cluster, as far as it answers.
+    pub(crate) async fn servers(&mut self) -> RedisResult<Vec<Server>> {
+        let Self::Cluster(connection) = self else { return Ok(vec![Server(None)]) };
+        let all = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
+        let answers: Vec<(String, Value)> =
+            redis::from_redis_value(connection.route_command(redis::cmd("PING"), all).await?)?;
+        let server = |(address, answer): (String, Value)| {
+            answer.extract_error_of()?;
+            let (host, port) = address.rsplit_once(':').unwrap_or_default();
+            let port =
+                port.parse().map_err(|_| (ErrorKind::UnexpectedReturnType, "an address without a port"))?;
+            Ok(Server(Some(SingleNodeRoutingInfo::ByAddress { host: host.into(), port })))
+        };
+        answers.into_iter().map(server).collect()
+    }
+
+    /// Sends a command to one of the servers, wherever its keys would lie.
+    pub(crate) async fn send_to(&mut self, server: &Server, command: &Cmd) -> RedisResult<Value> {
+        match (self, &server.0) {
+            (Self::Cluster(connection), Some(server)) => {
+                let there = RoutingInfo::SingleNode(server.clone());
+                connection.route_command(command.clone(), there).await?.extract_error_of()
+            }
+            (connection, _) => connection.send(command).await,
+        }
+    }
 }
+
+/// One of the servers behind a connection.
+pub(crate) struct Server(Option<SingleNodeRoutingInfo>);
 
 /// A server's error is a value at first.
 trait Extract {

@@ -89,9 +89,7 @@ fn a_server_counts_as_every_store_does() {
     assert!(keys.contains("torana:limit:"), "{keys}");
 }
 
-#[test]
-fn a_cluster_counts_as_every_store_does_wherever_a_key_lies() {
-    let cluster = RedisCluster::start();
+fn cluster_store(cluster: &RedisCluster) -> RedisStore {
     let mut settings = settings(&cluster.servers[0]);
     settings.topology = torana_store::Topology::Cluster(
         cluster
@@ -100,7 +98,21 @@ fn a_cluster_counts_as_every_store_does_wherever_a_key_lies() {
             .map(|s| torana_store::Place { host: "127.0.0.1".into(), port: s.port() })
             .collect(),
     );
-    let store = RedisStore::new(settings);
+    RedisStore::new(settings)
+}
+
+fn sizes(cluster: &RedisCluster) -> Vec<u64> {
+    let size = |server: &RedisServer| {
+        let size = server.command(&["DBSIZE"]);
+        size.trim_start_matches(':').trim().parse::<u64>().unwrap()
+    };
+    cluster.servers.iter().map(size).collect()
+}
+
+#[test]
+fn a_cluster_counts_as_every_store_does_wherever_a_key_lies() {
+    let cluster = RedisCluster::start();
+    let store = cluster_store(&cluster);
     on_worker(async {
         let limit = StoredLimit::new("spread", hourly(2));
         for number in 0..60 {
@@ -108,12 +120,26 @@ fn a_cluster_counts_as_every_store_does_wherever_a_key_lies() {
             assert_eq!(store.take(&limit, key(&name), Ask::exactly(2)).await.unwrap().granted, 2);
             assert_eq!(store.take(&limit, key(&name), Ask::exactly(1)).await.unwrap().granted, 0);
         }
+        assert!(sizes(&cluster).iter().all(|size| *size > 0), "{:?}", sizes(&cluster));
+        suite(&store).await;
     });
-    for server in &cluster.servers {
-        let size = server.command(&["DBSIZE"]);
-        let size: u64 = size.trim_start_matches(':').trim().parse().unwrap();
-        assert!(size > 0, "no key is on {}", server.port());
-    }
+}
+
+#[test]
+fn a_limit_that_is_reset_is_forgotten_by_every_server_of_a_cluster() {
+    let cluster = RedisCluster::start();
+    let store = cluster_store(&cluster);
+    on_worker(async {
+        let (limit, other) = (StoredLimit::new("spread", hourly(2)), StoredLimit::new("other", hourly(2)));
+        store.take(&other, key("caller"), Ask::exactly(1)).await.unwrap();
+        // More on each server than one step of a scan looks at.
+        for number in 0..1_800 {
+            store.take(&limit, key(&format!("caller {number}")), Ask::exactly(1)).await.unwrap();
+        }
+        assert!(sizes(&cluster).iter().all(|size| *size > 500), "{:?}", sizes(&cluster));
+        store.reset(&limit).await.unwrap();
+        assert_eq!(sizes(&cluster).iter().sum::<u64>(), 1, "all but that of the other limit");
+    });
 }
 
 #[test]

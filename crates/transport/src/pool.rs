@@ -1,14 +1,19 @@
 //! Upstream connections: pooled per worker and endpoint, capped per endpoint over all workers.
 //!
 //! The cap is one atomic counter, so it is exact; the idle connections belong to their worker, so taking
-//! one needs no lock. At the cap, requests wait in turn. A worker that holds idle connections while another
-//! waits gives them up ([`Pool::give_way`]).
+//! one needs no lock. A worker that holds idle connections while another waits gives them up
+//! ([`Pool::give_way`]).
+//!
+//! At the cap, requests wait in turn: who comes finds nothing while others of the worker wait, and under the cap
+//! only what is left when all who wait have a place. Without that a client that sends its next request at once
+//! would take the connection that its last has just given back, before those who were told of it.
 //!
 //! An HTTP/2 connection carries many requests: it counts once against the cap, is filled before another one
 //! is opened, and while one is being opened requests wait for it.
 
 mod connection;
 mod endpoint;
+mod line;
 mod streams;
 
 pub use connection::Lease;
@@ -23,6 +28,7 @@ use crate::io::Io;
 use crate::timer::{Timer, within};
 use crate::tls::Protocol;
 use connection::Connection;
+use line::Line;
 use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::rc::Rc;
@@ -35,6 +41,9 @@ use torana_fault::{Fault, Reason, Retry};
 use torana_http::proxy_protocol::Introduction;
 use torana_limit::Memory;
 
+/// How often in a row a connection goes to who waits here while others wait at another worker.
+const KEPT_HERE: u32 = 8;
+
 /// The connections of one worker to one endpoint.
 #[derive(Debug)]
 pub struct Pool {
@@ -43,8 +52,11 @@ pub struct Pool {
     idle: RefCell<Vec<Box<Connection>>>,
     streams: Streams,
     memory: Option<Arc<Memory>>,
-    waiters: Cell<usize>,
+    line: Line,
+    /// Tells the first in line to look again.
     returned: Rc<Notify>,
+    /// How often in a row a connection was kept here although others wait elsewhere.
+    kept_here: Cell<u32>,
 }
 
 impl Pool {
@@ -62,8 +74,9 @@ impl Pool {
             idle: RefCell::default(),
             streams: Streams::default(),
             memory,
-            waiters: Cell::new(0),
+            line: Line::default(),
             returned: Rc::default(),
+            kept_here: Cell::new(0),
         })
     }
 
@@ -96,18 +109,21 @@ impl Pool {
         queued: &Cell<bool>,
     ) -> Result<Lease, Fault> {
         let client = client.filter(|_| self.endpoint.introduces.is_some());
-        if let Some(lease) = self.take(client, fresh) {
-            return Ok(lease);
-        }
-        if let Some(permit) = self.try_open().or_else(|| self.make_room()) {
-            return self.connect(client, permit, timer).await;
+        if self.line.len() == 0 {
+            if let Some(lease) = self.take(client, fresh) {
+                return Ok(lease);
+            }
+            if let Some(permit) = self.try_open(self.endpoint.usage.waiting()).or_else(|| self.make_room()) {
+                return self.connect(client, permit, timer).await;
+            }
         }
         self.wait(client, timer, fresh, queued).await
     }
 
-    /// Takes a place under the cap, unless a connection is being opened that will have room.
-    fn try_open(&self) -> Option<Permit> {
-        if self.streams.is_connecting() { None } else { Endpoint::try_open(&self.endpoint) }
+    /// Takes a place under the cap, if so many are left for those who waited before, unless a connection is
+    /// being opened that will have room.
+    fn try_open(&self, before: usize) -> Option<Permit> {
+        if self.streams.is_connecting() { None } else { Endpoint::try_open(&self.endpoint, before) }
     }
 
     /// Closes the connection that was idle for longest to take its place. Those that are idle when none could
@@ -119,7 +135,7 @@ impl Pool {
         }
         drop(idle.remove(0));
         self.endpoint.usage.left_idle();
-        self.try_open()
+        self.try_open(0)
     }
 
     fn take(self: &Rc<Self>, client: Option<&Introduction>, fresh: bool) -> Option<Lease> {
@@ -215,13 +231,20 @@ impl Pool {
         queued: &Cell<bool>,
     ) -> Result<Lease, Fault> {
         let settings = &self.endpoint.settings;
-        let Some(_turn) = self.endpoint.queue(settings.max_queue) else {
+        let Some(turn) = self.endpoint.queue(settings.max_queue) else {
             return Err(Fault::new(Reason::PoolQueueFull).retry(Retry::Yes));
         };
-        self.waiters.set(self.waiters.get().saturating_add(1));
-        let _here = Waiting(&self.waiters);
+        let here = self.line.join();
         let deadline = deadline(settings.queue_timeout);
         queued.set(true);
+        // What is free at first is for those who came before; later whoever was told looks.
+        let mut before = turn.before;
+        if !here.is_first() {
+            within(timer, deadline, Reason::PoolTimeout, here.until_first())
+                .await
+                .map_err(|fault| fault.retry(Retry::Yes))?;
+            before = 0;
+        }
         loop {
             let mut returned = pin!(self.returned.notified());
             let mut freed = pin!(self.endpoint.freed.notified());
@@ -232,10 +255,13 @@ impl Pool {
                 queued.set(false);
                 return Ok(lease);
             }
-            if let Some(permit) = self.try_open().or_else(|| self.make_room()) {
+            if let Some(permit) = self.try_open(before).or_else(|| self.make_room()) {
+                // Nobody waits for what takes time from here on.
+                drop((here, turn));
                 queued.set(false);
                 return self.connect(client, permit, timer).await;
             }
+            before = 0;
             self.endpoint.ask_for_room();
             let either = async {
                 tokio::select! { () = returned => {}, () = freed => {} }
@@ -248,18 +274,28 @@ impl Pool {
         }
     }
 
-    /// Puts a connection back; a waiter of this worker gets it, else one of another worker its place.
+    /// Whether a connection that is not in use is for who waits at another worker. Those who wait here are first,
+    /// because they need not open one, but not for ever.
+    fn is_for_others(&self) -> bool {
+        let (here, all) = (self.line.len(), self.endpoint.usage.waiting());
+        let kept = if all > here && here > 0 { self.kept_here.get().saturating_add(1) } else { 0 };
+        let given = all > here && (here == 0 || kept > KEPT_HERE);
+        self.kept_here.set(if given { 0 } else { kept });
+        given
+    }
+
+    /// Puts a connection back; who waits here gets it, or one at another worker its place.
     fn give_back(&self, mut connection: Box<Connection>) {
         let now = recently();
         connection.idle_since = now;
         let too_old =
             connection.opened.checked_add(self.endpoint.settings.max_age).is_some_and(|end| now >= end);
-        if self.waiters.get() == 0 && self.endpoint.is_waited_for() || too_old || connection.has_unsent() {
+        if too_old || connection.has_unsent() || self.is_for_others() {
             return;
         }
         self.idle.borrow_mut().push(connection);
         self.endpoint.usage.became_idle();
-        if self.waiters.get() > 0 {
+        if self.line.len() > 0 {
             self.returned.notify_one();
         }
     }
@@ -268,11 +304,12 @@ impl Pool {
     /// waits for. To be called from time to time, and when [`Endpoint::ask_for_room`] says so.
     pub fn give_way(&self) {
         let now = now();
-        self.streams.give_way(&self.endpoint, self.waiters.get() == 0 && self.endpoint.is_waited_for());
+        let wanted = self.line.len() == 0 && self.endpoint.is_waited_for();
+        self.streams.give_way(&self.endpoint, wanted);
         let mut idle = self.idle.borrow_mut();
         let before = idle.len();
         idle.retain(|connection| self.is_usable(connection, now));
-        if self.waiters.get() == 0 && self.endpoint.is_waited_for() {
+        if wanted {
             idle.pop();
         }
         for _ in idle.len()..before {
@@ -292,14 +329,6 @@ impl Drop for Pool {
         for _ in self.idle.borrow().iter() {
             self.endpoint.usage.left_idle();
         }
-    }
-}
-
-struct Waiting<'a>(&'a Cell<usize>);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.set(self.0.get().saturating_sub(1));
     }
 }
 

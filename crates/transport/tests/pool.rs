@@ -5,13 +5,19 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use torana_http::RequestHead;
 use torana_http::h1::{BodyFraming, HeadLimits};
 use torana_http::proxy_protocol::{Introduction, ProxyVersion};
-use torana_transport::{Address, BodySink, Endpoint, EndpointSettings, Lease, Pool, RequestWriter, Timer};
+use torana_transport::{
+    Address, BodySink, Endpoint, EndpointSettings, Lease, Pool, Protocol, RequestWriter, Timer,
+};
+
+/// Longer than a busy machine is likely to need.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An endpoint that accepts and says nothing.
 struct Silent {
@@ -146,4 +152,136 @@ async fn at_the_cap_a_new_client_gets_the_place_of_one_that_is_idle() {
     let lease = pool.acquire_for(Some(&client(20)), &timer, false).await.unwrap();
     assert!(lease.is_reused());
     assert_eq!(counters.usage.created(), 20);
+}
+
+#[tokio::test]
+async fn who_sends_the_next_request_at_once_stands_behind_those_who_wait() {
+    let endpoint = Silent::start().await;
+    let (counters, pool) = endpoint.pool(1, None);
+    let held = lend(&pool, false).await;
+    let served = std::cell::RefCell::new(Vec::new());
+    let waits = async |name: &'static str| {
+        let lease = lend(&pool, false).await;
+        served.borrow_mut().push(name);
+        lease.give_back();
+    };
+    let pipelines = async {
+        held.give_back();
+        for _ in 0..2 {
+            waits("next").await;
+        }
+    };
+    // In the order in which they are first polled, which is that in which they come.
+    let all = async { tokio::join!(biased; waits("first"), waits("second"), waits("third"), pipelines) };
+    tokio::time::timeout(PATIENCE, all).await.unwrap();
+    assert_eq!(*served.borrow(), ["first", "second", "third", "next", "next"]);
+    assert_eq!((counters.usage.waiting(), counters.usage.created(), pool.idle()), (0, 1, 1));
+}
+
+#[tokio::test]
+async fn whoever_leaves_the_line_leaves_it_to_the_next() {
+    let endpoint = Silent::start().await;
+    let (counters, pool) = endpoint.pool(1, None);
+    let held = lend(&pool, false).await;
+    let (mut first, mut second) = (Box::pin(lend(&pool, false)), Box::pin(lend(&pool, false)));
+    for waiting in [&mut first, &mut second] {
+        assert!(poll_once(waiting.as_mut()).await.is_none());
+    }
+    // The first is told, and goes away without having looked.
+    held.give_back();
+    drop(first);
+    drop(tokio::time::timeout(PATIENCE, second).await.unwrap());
+    assert_eq!((counters.usage.waiting(), counters.usage.created()), (0, 1));
+}
+
+/// Polls once.
+async fn poll_once<T>(mut future: std::pin::Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    std::future::poll_fn(|context| match future.as_mut().poll(context) {
+        std::task::Poll::Ready(value) => std::task::Poll::Ready(Some(value)),
+        std::task::Poll::Pending => std::task::Poll::Ready(None),
+    })
+    .await
+}
+
+fn on_a_worker<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    tokio::task::LocalSet::new().block_on(&runtime, work)
+}
+
+/// Takes and gives back on a worker of its own, `clients` at a time, until told to stop.
+fn busy(endpoint: &Arc<Endpoint>, clients: usize, rounds: &AtomicU32, stop: &AtomicBool) {
+    on_a_worker(async {
+        let pool = Pool::new(Arc::clone(endpoint));
+        let client = async || {
+            while !stop.load(Ordering::Relaxed) {
+                let lease = lend(&pool, false).await;
+                rounds.fetch_add(1, Ordering::Relaxed);
+                // As long as a request takes to be answered.
+                tokio::task::yield_now().await;
+                lease.give_back();
+            }
+        };
+        match clients {
+            1 => client().await,
+            _ => {
+                tokio::join!(client(), client(), client());
+            }
+        }
+    });
+}
+
+#[test]
+fn a_busy_worker_leaves_the_place_to_one_that_waits_elsewhere() {
+    for clients in [1, 3] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let settings = EndpointSettings {
+            max_connections: 1,
+            queue_timeout: Duration::from_secs(30),
+            ..EndpointSettings::default()
+        };
+        let endpoint = Endpoint::new(Address::Socket(listener.local_addr().unwrap()), settings);
+        let (rounds, stop) = (AtomicU32::new(0), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            // Whoever connects must not wait for being accepted.
+            scope.spawn(|| {
+                let mut accepted = Vec::new();
+                while !stop.load(Ordering::Relaxed) {
+                    accepted.push(listener.accept().unwrap());
+                }
+            });
+            scope.spawn(|| busy(&endpoint, clients, &rounds, &stop));
+            let begun = std::time::Instant::now();
+            while rounds.load(Ordering::Relaxed) < 100 && begun.elapsed() < PATIENCE {
+                std::thread::yield_now();
+            }
+            let served = on_a_worker(async {
+                let pool = Pool::new(Arc::clone(&endpoint));
+                let all = async {
+                    for _ in 0..3 {
+                        drop(lend(&pool, false).await);
+                    }
+                };
+                tokio::time::timeout(PATIENCE, all).await
+            });
+            stop.store(true, Ordering::Relaxed);
+            std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            assert!(served.is_ok(), "{clients}: {} rounds meanwhile", rounds.load(Ordering::Relaxed));
+        });
+    }
+}
+
+#[tokio::test]
+async fn those_who_wait_for_a_connection_that_is_being_opened_keep_no_other_worker_from_opening_one() {
+    let silent = Silent::start().await;
+    let (endpoint, _) = silent.pool(4, None);
+    let settings = EndpointSettings { protocol: Protocol::Http2, ..endpoint.settings };
+    let endpoint = Endpoint::new(endpoint.address.clone(), settings);
+    let (one, other) = (Pool::new(Arc::clone(&endpoint)), Pool::new(Arc::clone(&endpoint)));
+    let mut opens = Box::pin(lend(&one, false));
+    let mut waits = Box::pin(lend(&one, false));
+    let mut opens_too = Box::pin(lend(&other, false));
+    assert!(poll_once(opens.as_mut()).await.is_none());
+    assert!(poll_once(waits.as_mut()).await.is_none());
+    assert!(poll_once(opens_too.as_mut()).await.is_none());
+    assert_eq!((endpoint.usage.open(), endpoint.usage.waiting()), (2, 1));
 }

@@ -241,9 +241,9 @@ impl Endpoint {
         self.usage.waiting() > 0
     }
 
-    /// Takes a place under the cap.
-    pub(super) fn try_open(endpoint: &Arc<Self>) -> Option<Permit> {
-        let cap = endpoint.settings.max_connections;
+    /// Takes a place under the cap, if so many more are left then.
+    pub(super) fn try_open(endpoint: &Arc<Self>, left: usize) -> Option<Permit> {
+        let cap = endpoint.settings.max_connections.saturating_sub(left);
         endpoint
             .usage
             .open
@@ -263,7 +263,7 @@ impl Endpoint {
                 (waiting < limit).then(|| waiting.saturating_add(1))
             })
             .ok()
-            .map(|_| Turn(self))
+            .map(|before| Turn { endpoint: self, before })
     }
 }
 
@@ -290,10 +290,17 @@ impl Drop for Permit {
 
 /// A place in the queue; given back when dropped.
 #[derive(Debug)]
-pub(super) struct Turn<'a>(&'a Endpoint);
+pub(super) struct Turn<'a> {
+    endpoint: &'a Endpoint,
+    /// How many waited before, at all workers.
+    pub(super) before: usize,
+}
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.0.usage.waiting.fetch_sub(1, Ordering::AcqRel);
+        // One who held back for this one looks again: it may not have used what it was told of.
+        if self.endpoint.usage.waiting.fetch_sub(1, Ordering::SeqCst) > 1 {
+            self.endpoint.freed.notify_one();
+        }
     }
 }
