@@ -1,6 +1,6 @@
 //! Consumers and their credentials, found in constant time however many there are.
 //!
-//! Keys are not kept: only the first 16 bytes of their SHA-256 ([`keys`]). Names are found through the consumers
+//! Keys are not kept: only the first 16 bytes of their SHA-256 (`keys.rs`). Names are found through the consumers
 //! themselves, so they are kept once. The identity of a credential is made when it is first used and shared
 //! from then on.
 //!

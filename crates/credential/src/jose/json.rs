@@ -18,11 +18,17 @@ struct Strict(Value);
 
 impl<'de> Deserialize<'de> for Strict {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Any.deserialize(deserializer).map(Strict)
+        Any { room: TOP }.deserialize(deserializer).map(Strict)
     }
 }
 
-struct Any;
+/// Names that the outermost object has room for at once: a token has about as many claims.
+const TOP: usize = 10;
+
+/// Any value; an object begins with room for so many names.
+struct Any {
+    room: usize,
+}
 
 impl<'de> DeserializeSeed<'de> for Any {
     type Value = Value;
@@ -69,16 +75,16 @@ impl<'de> Visitor<'de> for Any {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(Any)? {
+        while let Some(item) = items.next_element_seed(Any { room: 0 })? {
             list.push(item);
         }
         Ok(Value::Array(list))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut object = Map::new();
+        let mut object = Map::with_capacity(self.room);
         while let Some(name) = entries.next_key::<String>()? {
-            let value = entries.next_value_seed(Any)?;
+            let value = entries.next_value_seed(Any { room: 0 })?;
             if object.insert(name, value).is_some() {
                 return Err(A::Error::custom("a name occurs twice"));
             }

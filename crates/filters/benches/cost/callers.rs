@@ -130,7 +130,7 @@ fn bcrypt_hash() -> String {
 }
 
 fn basic_auth(name: &str, proof: &str) -> Case {
-    with_alice(name, &format!("basic: [{{ username: alice, {proof} }}]"), "basic_auth: on")
+    with_alice(name, &format!("basic: [{{ username: alice, {proof} }}]"), "basic_auth: {}")
         .lines(&format!("Authorization: Basic {}", STANDARD.encode("alice:secret")))
 }
 

@@ -5,9 +5,9 @@ use torana_config::Resolver;
 use torana_filter::{Exchange, Identity, Moment};
 use torana_filters::{
     AccessFilter, AclFilter, AllowIfFilter, AuthenticationFilter, BasicAuthFilter, BotDetectionFilter,
-    CorsFilter, CsrfFilter, Filter, HmacAuthFilter, IpRestrictionFilter, JwtFilter, KeyAuthFilter, Method,
-    MtlsAuthFilter, Place, RemoteKeys, RequestSizeFilter, RequiredHeadersFilter, RolesFilter,
-    SecurityHeadersFilter, SigV4Filter,
+    CorsFilter, CsrfFilter, FailureLimit, Filter, HmacAuthFilter, IpRestrictionFilter, JwtFilter,
+    KeyAuthFilter, Method, MtlsAuthFilter, Place, RemoteKeys, RequestSizeFilter, RequiredHeadersFilter,
+    RolesFilter, SecurityHeadersFilter, SigV4Filter,
 };
 use torana_http::h1::{HeadLimits, parse_request};
 use torana_plan::{AuthenticationPlan, Plan, PolicyPlan, load};
@@ -105,7 +105,9 @@ impl Case {
     /// The filter under measurement: the last one of the route that is of a kind that is measured.
     pub fn filter(&self) -> Filter {
         let policies = self.plan.routes[0].policies.iter().map(|planned| &planned.policy);
-        let filters: Vec<Filter> = policies.map(filter).collect();
+        let failures = self.plan.settings.limits.failed_credentials.on();
+        let failures = failures.map(|rate| Arc::new(FailureLimit::new(rate)));
+        let filters: Vec<Filter> = policies.map(|policy| filter(policy, failures.as_ref())).collect();
         let is_access = |filter: &&Filter| !matches!(filter, Filter::Access(_));
         filters.iter().rfind(is_access).or(filters.last()).cloned().expect("a policy")
     }
@@ -123,11 +125,12 @@ pub fn request(line: &str, lines: &str) -> String {
     )
 }
 
-fn filter(policy: &PolicyPlan) -> Filter {
+fn filter(policy: &PolicyPlan, failures: Option<&Arc<FailureLimit>>) -> Filter {
     match policy {
         PolicyPlan::Authentication(plan) => {
             let place = Place { all: true, last: true, preflight: true, ..Place::default() };
-            Filter::Authentication(AuthenticationFilter::new(Arc::new(method(plan)), place, None))
+            let failures = failures.map(Arc::clone);
+            Filter::Authentication(AuthenticationFilter::new(Arc::new(method(plan)), place, failures))
         }
         PolicyPlan::Roles(plan) => Filter::Roles(RolesFilter::prepare(plan)),
         PolicyPlan::Acl(plan) => Filter::Acl(AclFilter::prepare(plan)),

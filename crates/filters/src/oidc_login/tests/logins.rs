@@ -175,7 +175,9 @@ async fn who_did_not_begin_a_login_cannot_finish_it() {
     let mut wrong_state = browser.clone();
     wrong_state.jar = [(format!("__Host-torana_session.login.{other_state}"), sealed.clone())].into();
     let mut tampered = browser.clone();
-    tampered.jar.insert(cookie.clone(), format!("{}A", &sealed[..sealed.len() - 1]));
+    let (start, last) = sealed.split_at(sealed.len() - 1);
+    let changed = if last == "A" { "Q" } else { "A" };
+    tampered.jar.insert(cookie.clone(), format!("{start}{changed}"));
     let mut late = browser.clone();
     late.now += 60;
     let cases: Vec<(&str, Browser, String)> = vec![
