@@ -120,7 +120,7 @@ async fn guard(State(control): State<Arc<dyn Control>>, request: Request, next: 
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let changes = matches!(*request.method(), Method::POST | Method::DELETE);
-        if !changes || !request.uri().path().strip_prefix("/limits/").is_some_and(|id| !id.is_empty()) {
+        if !changes || request.uri().path().strip_prefix("/limits/").is_none_or(str::is_empty) {
             let refused = problem(StatusCode::METHOD_NOT_ALLOWED, "This is only for reading.");
             return ([(header::ALLOW, "GET, HEAD")], refused).into_response();
         }

@@ -72,11 +72,17 @@ fn stopping_lets_requests_under_way_end() {
 fn a_second_signal_ends_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let origin = Origin::always(Reply::hang());
+    let log = folder.path().join("access.log");
     let text = format!(
-        "access_log: off\ndrain_timeout: 10m\nservices: {{ s: {{ endpoints: [{}] }} }}\nroutes: [{{ path: /, service: s }}]\n",
+        "access_log: {{ to: {} }}\ndrain_timeout: 10m\nservices: {{ s: {{ endpoints: [{}] }} }}\n\
+         routes: [{{ path: /, service: s }}]\n",
+        log.display(),
         origin.url()
     );
     let mut process = Process::run(&file(&folder, &text));
+    for number in 0..20 {
+        assert_eq!(get(process.address, &format!("/missing/{number}")).status, 404);
+    }
     let mut client = Client::connect(process.address);
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     eventually(PATIENCE, || origin.count() == 1);
@@ -85,6 +91,8 @@ fn a_second_signal_ends_at_once() {
     process.signal(Signal::TERM);
     // The wait is bounded far below the drain.
     assert_eq!(process.wait().code(), Some(1), "{}", process.log());
+    let written = std::fs::read_to_string(&log).unwrap();
+    assert_eq!(written.lines().count(), 20, "what was answered before is told of: {written}");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 pub(crate) mod client;
 mod convert;
 mod ledger;
+mod pieces;
 mod room;
 mod server;
 mod settings;
@@ -15,7 +16,3 @@ mod socket;
 pub use client::{RequestWriter, ResponseBody, ResponseReader};
 pub use server::serve_connection;
 pub use settings::{ConnectionEnd, Http2Settings, UpstreamHttp2};
-
-/// Small pieces are sent as one up to this size. A frame for each would cost nine bytes and some work at both
-/// ends, and peers end connections over a flood of tiny frames.
-const GATHERED: usize = 8 * 1024;

@@ -4,12 +4,12 @@ use super::fault::fault_of;
 use super::stream::Halves;
 use crate::body::BodySink;
 use crate::clock::now;
-use crate::h2::GATHERED;
 use crate::h2::convert::{header_map, trailer_map};
 use crate::h2::ledger::Piece;
+use crate::h2::pieces::{Outlet, Pieces};
 use crate::h2::room;
 use crate::timer::Timer;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{HeaderValue, TE};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, Uri, Version};
@@ -24,8 +24,7 @@ use torana_http::{Fields, Known, RequestHead, TargetForm};
 
 /// Sends a request's head and body.
 ///
-/// Head and newest piece of data are held until more comes or the source has to be waited for, so that the
-/// end of the stream can be said with them.
+/// The head too is held until data comes or the source has to be waited for.
 pub struct RequestWriter<'a> {
     halves: &'a Halves,
     timer: &'a Timer,
@@ -33,43 +32,37 @@ pub struct RequestWriter<'a> {
     deadline: Option<Instant>,
     /// Boxed, as is the end: what a request over HTTP/1 holds room for must not grow by it.
     head: Option<Box<Request<()>>>,
-    held: Bytes,
-    data_sent: usize,
-    remaining: Option<u64>,
+    pieces: Pieces,
     /// The end, once it was said; with trailers or without.
     end: Option<Box<HeaderMap>>,
     ended: bool,
     failed: Option<Fault>,
-    bytes: u64,
 }
 
 impl fmt::Debug for RequestWriter<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("RequestWriter").field("bytes", &self.bytes).finish_non_exhaustive()
+        formatter.debug_struct("RequestWriter").field("bytes", &self.pieces.bytes()).finish_non_exhaustive()
     }
 }
 
 impl<'a> RequestWriter<'a> {
-    pub(super) const fn new(halves: &'a Halves, timer: &'a Timer, timeout: Duration) -> Self {
+    pub(super) fn new(halves: &'a Halves, timer: &'a Timer, timeout: Duration) -> Self {
         Self {
             halves,
             timer,
             timeout,
             deadline: None,
             head: None,
-            held: Bytes::new(),
-            data_sent: 0,
-            remaining: None,
+            pieces: Pieces::default(),
             end: None,
             ended: false,
             failed: None,
-            bytes: 0,
         }
     }
 
     /// Holds the head; it leaves with the first data, or when it is flushed.
     pub fn start(&mut self, head: &RequestHead, framing: BodyFraming) {
-        self.remaining = match framing {
+        self.pieces.remaining = match framing {
             BodyFraming::None => Some(0),
             BodyFraming::Length(length) => Some(length),
             BodyFraming::Chunked | BodyFraming::UntilClose => None,
@@ -87,7 +80,7 @@ impl<'a> RequestWriter<'a> {
     /// Bytes of the body that were handed over so far.
     #[must_use]
     pub const fn bytes_sent(&self) -> u64 {
-        self.bytes
+        self.pieces.bytes()
     }
 
     fn fault(&self, error: &h2::Error) -> Fault {
@@ -109,7 +102,7 @@ impl<'a> RequestWriter<'a> {
             Poll::Ready(Err(error)) => return Poll::Ready(Err(self.fault(&error).retry(Retry::Yes))),
             Poll::Pending => {
                 drop(sender);
-                return self.poll_stalled(context);
+                return self.poll_late(context).map(Err);
             }
         }
         let Some(head) = self.head.take() else { return Poll::Ready(Ok(())) };
@@ -133,94 +126,65 @@ impl<'a> RequestWriter<'a> {
         }
     }
 
-    /// Puts a piece to the one that is held, when both are small and the peer has room for both.
-    fn gather(&mut self, context: &mut Context<'_>, data: &[u8]) -> Result<bool, Fault> {
-        let both = self.held.len().saturating_add(data.len());
-        if self.held.is_empty() || self.data_sent > 0 || both > GATHERED {
-            return Ok(false);
-        }
-        match self.poll_room(context, both) {
-            Poll::Ready(Ok(room)) if room >= both => {}
-            Poll::Ready(Err(fault)) => return Err(fault),
-            Poll::Ready(Ok(_)) | Poll::Pending => return Ok(false),
-        }
-        self.count(data.len())?;
-        let mut joined = BytesMut::from(std::mem::take(&mut self.held));
-        joined.extend_from_slice(data);
-        self.held = joined.freeze();
-        Ok(true)
-    }
-
-    fn count(&mut self, length: usize) -> Result<(), Fault> {
-        self.bytes = self.bytes.saturating_add(length as u64);
-        if let Some(remaining) = &mut self.remaining {
-            *remaining = remaining
-                .checked_sub(length as u64)
-                .ok_or(Fault::new(Reason::Internal).because("the body is longer than announced"))?;
-        }
-        Ok(())
-    }
-
     fn send_held(&mut self) -> Result<(), Fault> {
-        if self.held.is_empty() {
+        if self.pieces.is_empty() {
             return Ok(());
         }
-        let held = std::mem::take(&mut self.held);
+        let held = self.pieces.take();
         self.send(held, false)
     }
 
-    /// Waits until the peer takes some of `wanted` more bytes.
+    fn poll_late(&mut self, context: &mut Context<'_>) -> Poll<Fault> {
+        let now = now();
+        let deadline = *self.deadline.get_or_insert(now.checked_add(self.timeout).unwrap_or(now));
+        self.timer.poll_deadline(context, deadline).map(|()| Fault::new(Reason::UpstreamIdleTimeout))
+    }
+}
+
+impl Outlet for RequestWriter<'_> {
     fn poll_room(&mut self, context: &mut Context<'_>, wanted: usize) -> Poll<Result<usize, Fault>> {
         let room = match &mut *self.halves.body.borrow_mut() {
             Some(body) => room::poll_room(body, context, wanted),
             None => Poll::Ready(None),
         };
-        match room {
-            Poll::Ready(Some(Ok(room))) => Poll::Ready(Ok(room)),
-            Poll::Ready(Some(Err(error))) => Poll::Ready(Err(self.fault(&error))),
+        room.map(|room| match room {
+            Some(Ok(room)) => Ok(room),
+            Some(Err(error)) => Err(self.fault(&error)),
             // The peer wants no more; it may have said why.
-            Poll::Ready(None) => Poll::Ready(Err(Fault::new(Reason::UpstreamReset))),
-            Poll::Pending => self.poll_stalled(context).map(|stalled| stalled.map(|()| 0)),
-        }
+            None => Err(Fault::new(Reason::UpstreamReset)),
+        })
     }
 
-    fn poll_stalled(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
-        let now = now();
-        let deadline = *self.deadline.get_or_insert(now.checked_add(self.timeout).unwrap_or(now));
-        self.timer.poll_deadline(context, deadline).map(|()| Err(Fault::new(Reason::UpstreamIdleTimeout)))
+    fn poll_stalled(&mut self, context: &mut Context<'_>) -> Poll<Fault> {
+        self.poll_late(context)
+    }
+
+    fn progress(&mut self, _: usize) {
+        self.deadline = None;
+    }
+
+    fn send(&mut self, data: Bytes) -> Result<(), Fault> {
+        Self::send(self, data, false)
+    }
+
+    /// The head has left before any data is written.
+    fn begin(&mut self) -> Result<(), Fault> {
+        Ok(())
     }
 }
 
 impl BodySink for RequestWriter<'_> {
     fn poll_write(&mut self, context: &mut Context<'_>, data: &[u8]) -> Poll<Result<(), Fault>> {
         ready!(self.poll_head(context, false))?;
-        if self.gather(context, data)? {
-            return Poll::Ready(Ok(()));
-        }
-        self.send_held()?;
-        loop {
-            let rest = data.get(self.data_sent..).unwrap_or_default();
-            if rest.is_empty() {
-                break;
-            }
-            let room = ready!(self.poll_room(context, rest.len()))?;
-            self.deadline = None;
-            let piece = rest.get(..room.min(rest.len())).unwrap_or_default();
-            self.count(piece.len())?;
-            self.data_sent = self.data_sent.saturating_add(piece.len());
-            if piece.len() == rest.len() {
-                self.held = Bytes::copy_from_slice(piece);
-            } else {
-                self.send(Bytes::copy_from_slice(piece), false)?;
-            }
-        }
-        self.data_sent = 0;
-        Poll::Ready(Ok(()))
+        let mut pieces = std::mem::take(&mut self.pieces);
+        let written = pieces.poll_write(self, context, data);
+        self.pieces = pieces;
+        written
     }
 
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
         let bare_end = self.end.as_ref().is_some_and(|trailers| trailers.is_empty());
-        let ends_with_head = bare_end && self.held.is_empty();
+        let ends_with_head = bare_end && self.pieces.is_empty();
         ready!(self.poll_head(context, ends_with_head))?;
         if self.ended {
             return Poll::Ready(Ok(()));
@@ -228,7 +192,7 @@ impl BodySink for RequestWriter<'_> {
         match self.end.take() {
             None => Poll::Ready(self.send_held()),
             Some(trailers) if trailers.is_empty() => {
-                let held = std::mem::take(&mut self.held);
+                let held = self.pieces.take();
                 Poll::Ready(self.send(held, true))
             }
             Some(trailers) => {
@@ -244,9 +208,7 @@ impl BodySink for RequestWriter<'_> {
     }
 
     fn finish(&mut self, trailers: &Fields) -> Result<(), Fault> {
-        if self.remaining.is_some_and(|remaining| remaining > 0) {
-            return Err(Fault::new(Reason::Internal).because("the body is shorter than announced"));
-        }
+        self.pieces.finish()?;
         self.end = Some(Box::new(trailer_map(trailers)?));
         Ok(())
     }

@@ -1,14 +1,14 @@
 //! A response on its stream.
 
 use crate::body::BodySink;
-use crate::h2::GATHERED;
 use crate::h2::convert::{header_map, trailer_map};
 use crate::h2::ledger::{Ledger, Piece};
+use crate::h2::pieces::{Outlet, Pieces};
 use crate::h2::room;
 use crate::patience::Patience;
 use crate::service::ResponseSink;
 use crate::timer::Timer;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use h2::SendStream;
 use h2::server::SendResponse;
 use http::{HeaderMap, Response, StatusCode};
@@ -105,28 +105,24 @@ fn gone(error: &h2::Error) -> Fault {
 
 /// A response on its way to the client.
 ///
-/// Head and newest piece of data are held until more comes or the source has to be waited for, so that the
-/// end of the stream can be said with them instead of in a frame of its own.
+/// The head too is held until data comes or the source has to be waited for.
 pub(super) struct ResponseStream<'a> {
     respond: &'a RefCell<Respond>,
     timer: &'a Timer,
     patience: Patience,
     head: Option<Response<()>>,
-    held: Bytes,
-    /// How much of the data in hand is gone, while `poll_write` returns pending.
-    data_sent: usize,
-    /// What is left of an announced length.
-    remaining: Option<u64>,
+    pieces: Pieces,
     head_request: bool,
     wants_body: bool,
     started: bool,
     finished: bool,
     failed: Option<Fault>,
-    bytes: u64,
+    /// Bytes of the head.
+    head_bytes: u64,
 }
 
 impl<'a> ResponseStream<'a> {
-    pub(super) const fn new(
+    pub(super) fn new(
         respond: &'a RefCell<Respond>,
         timer: &'a Timer,
         patience: Patience,
@@ -137,15 +133,13 @@ impl<'a> ResponseStream<'a> {
             timer,
             patience,
             head: None,
-            held: Bytes::new(),
-            data_sent: 0,
-            remaining: None,
+            pieces: Pieces::default(),
             head_request,
             wants_body: true,
             started: false,
             finished: false,
             failed: None,
-            bytes: 0,
+            head_bytes: 0,
         }
     }
 
@@ -154,51 +148,42 @@ impl<'a> ResponseStream<'a> {
         self.finished
     }
 
-    /// Puts a piece to the one that is held, when both are small and the client has room for both.
-    fn gather(&mut self, context: &mut Context<'_>, data: &[u8]) -> Result<bool, Fault> {
-        let both = self.held.len().saturating_add(data.len());
-        if self.held.is_empty() || self.data_sent > 0 || both > GATHERED {
-            return Ok(false);
-        }
-        match self.respond.borrow_mut().poll_room(context, both) {
-            Poll::Ready(Ok(room)) if room >= both => {}
-            Poll::Ready(Err(fault)) => return Err(fault),
-            Poll::Ready(Ok(_)) | Poll::Pending => return Ok(false),
-        }
-        self.count(data.len())?;
-        let mut joined = BytesMut::from(std::mem::take(&mut self.held));
-        joined.extend_from_slice(data);
-        self.held = joined.freeze();
-        Ok(true)
-    }
-
     /// Sends what is held; more will follow.
     fn send_held(&mut self) -> Result<(), Fault> {
+        self.begin()?;
+        if self.pieces.is_empty() {
+            return Ok(());
+        }
+        let held = self.pieces.take();
+        self.send(held)
+    }
+}
+
+impl Outlet for ResponseStream<'_> {
+    fn poll_room(&mut self, context: &mut Context<'_>, wanted: usize) -> Poll<Result<usize, Fault>> {
+        self.respond.borrow_mut().poll_room(context, wanted)
+    }
+
+    fn poll_stalled(&mut self, context: &mut Context<'_>) -> Poll<Fault> {
+        self.patience.poll(self.timer, context).map(|()| Fault::new(Reason::ClientWriteTimeout))
+    }
+
+    fn progress(&mut self, bytes: usize) {
+        self.patience.progress(bytes);
+    }
+
+    fn send(&mut self, data: Bytes) -> Result<(), Fault> {
+        self.respond.borrow_mut().send(data, false)
+    }
+
+    fn begin(&mut self) -> Result<(), Fault> {
         if let Some(fault) = self.failed.take() {
             return Err(fault);
         }
-        let mut respond = self.respond.borrow_mut();
-        if let Some(head) = self.head.take() {
-            respond.start(head, false)?;
+        match self.head.take() {
+            Some(head) => self.respond.borrow_mut().start(head, false),
+            None => Ok(()),
         }
-        if !self.held.is_empty() {
-            respond.send(std::mem::take(&mut self.held), false)?;
-        }
-        Ok(())
-    }
-
-    fn poll_stalled(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
-        self.patience.poll(self.timer, context).map(|()| Err(Fault::new(Reason::ClientWriteTimeout)))
-    }
-
-    fn count(&mut self, length: usize) -> Result<(), Fault> {
-        self.bytes = self.bytes.saturating_add(length as u64);
-        if let Some(remaining) = &mut self.remaining {
-            *remaining = remaining
-                .checked_sub(length as u64)
-                .ok_or(Fault::new(Reason::Internal).because("the body is longer than announced"))?;
-        }
-        Ok(())
     }
 }
 
@@ -206,7 +191,7 @@ impl ResponseSink for ResponseStream<'_> {
     fn start(&mut self, head: &ResponseHead, framing: BodyFraming, _close: bool) {
         self.wants_body = !(self.head_request || matches!(head.status, 100..=199 | 204 | 304));
         let framing = if self.wants_body { framing } else { BodyFraming::None };
-        self.remaining = match framing {
+        self.pieces.remaining = match framing {
             BodyFraming::Length(length) => Some(length),
             BodyFraming::None => Some(0),
             BodyFraming::Chunked | BodyFraming::UntilClose => None,
@@ -216,7 +201,7 @@ impl ResponseSink for ResponseStream<'_> {
             Ok(fields) => {
                 let sizes =
                     fields.iter().map(|(name, value)| name.as_str().len().saturating_add(value.len()));
-                self.bytes = sizes.fold(self.bytes, |sum, size| sum.saturating_add(size as u64));
+                self.head_bytes = sizes.fold(0, |sum, size| sum.saturating_add(size as u64));
                 let mut response = Response::new(());
                 // Statuses are from 100 to 999 wherever heads are made.
                 *response.status_mut() =
@@ -255,37 +240,16 @@ impl ResponseSink for ResponseStream<'_> {
     }
 
     fn bytes_sent(&self) -> u64 {
-        self.bytes
+        self.head_bytes.saturating_add(self.pieces.bytes())
     }
 }
 
 impl BodySink for ResponseStream<'_> {
     fn poll_write(&mut self, context: &mut Context<'_>, data: &[u8]) -> Poll<Result<(), Fault>> {
-        if self.gather(context, data)? {
-            return Poll::Ready(Ok(()));
-        }
-        self.send_held()?;
-        loop {
-            let rest = data.get(self.data_sent..).unwrap_or_default();
-            if rest.is_empty() {
-                break;
-            }
-            let room = match self.respond.borrow_mut().poll_room(context, rest.len()) {
-                Poll::Ready(room) => room?,
-                Poll::Pending => return self.poll_stalled(context),
-            };
-            let piece = rest.get(..room.min(rest.len())).unwrap_or_default();
-            self.patience.progress(piece.len());
-            self.count(piece.len())?;
-            self.data_sent = self.data_sent.saturating_add(piece.len());
-            if piece.len() == rest.len() {
-                self.held = Bytes::copy_from_slice(piece);
-            } else {
-                self.respond.borrow_mut().send(Bytes::copy_from_slice(piece), false)?;
-            }
-        }
-        self.data_sent = 0;
-        Poll::Ready(Ok(()))
+        let mut pieces = std::mem::take(&mut self.pieces);
+        let written = pieces.poll_write(self, context, data);
+        self.pieces = pieces;
+        written
     }
 
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
@@ -304,13 +268,11 @@ impl BodySink for ResponseStream<'_> {
         if let Some(fault) = self.failed.take() {
             return Err(fault);
         }
-        if self.remaining.is_some_and(|remaining| remaining > 0) {
-            return Err(Fault::new(Reason::Internal).because("the body is shorter than announced"));
-        }
+        self.pieces.finish()?;
         let trailers = if self.wants_body { trailer_map(trailers)? } else { HeaderMap::new() };
         let ends = trailers.is_empty();
         let mut respond = self.respond.borrow_mut();
-        let held = std::mem::take(&mut self.held);
+        let held = self.pieces.take();
         match self.head.take() {
             Some(head) if held.is_empty() => respond.start(head, ends)?,
             Some(head) => {
