@@ -84,7 +84,7 @@ impl OidcLoginFilter {
         format!("{session}; without one, a browser that opens a page is sent there")
     }
 
-    /// Whether it sets the field itself where it accepts a caller. Without an access token there is none.
+    /// Whether it sets the field itself where it accepts a caller.
     pub(crate) fn answers_for(&self, field: &str) -> bool {
         self.plan.pass_access_token && field.eq_ignore_ascii_case(Known::Authorization.as_str())
     }
@@ -232,8 +232,14 @@ impl OidcLoginFilter {
         for (name, value) in &opened.claims.fields {
             fields.insert(name.as_str(), value)?;
         }
-        if let Some(access) = opened.session.access.as_ref().filter(|_| self.plan.pass_access_token) {
-            fields.insert(Known::Authorization, format!("Bearer {access}").as_bytes())?;
+        if self.plan.pass_access_token {
+            match &opened.session.access {
+                Some(access) => fields.insert(Known::Authorization, format!("Bearer {access}").as_bytes())?,
+                // What the client sent would be taken for it.
+                None => {
+                    fields.remove(Known::Authorization);
+                }
+            }
         }
         Ok(())
     }

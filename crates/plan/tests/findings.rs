@@ -525,8 +525,9 @@ routes:
 - {{ path: /y, service: internal }}
 "
         );
-        let found = findings(&text);
-        found.iter().filter(|line| line.ends_with("[policy-bypassed]")).cloned().collect::<Vec<_>>()
+        let mut found = findings(&text);
+        found.retain(|line| line.contains(" error["));
+        found
     };
     let (split, mirror) = ("split: { to: { internal: 100% } }", "mirror: { service: internal }");
     assert_eq!(codes("{}", "{ key_auth: {} }", "{}", split), ["7:59 error[policy-bypassed]"]);
@@ -545,7 +546,7 @@ routes:
         ("{ key_auth: {} }", "{}", "{}", 1),
         ("{ key_auth: {} }", "{ access: public }", "{}", 0),
         ("{}", "{ access: protected, key_auth: {} }", "{ key_auth: {} }", 0),
-        ("{}", "{ ip_restriction: [10.0.0.0/8] }", "{}", 1),
+        ("{}", "{ ip_restriction: { allow: [10.0.0.0/8] } }", "{}", 1),
         (
             "{}",
             "{ ip_restriction: { allow: [10.0.0.0/8] } }",

@@ -1,20 +1,22 @@
 //! Other services that a route's requests reach, by a split or a mirror: what a service asks of its requests
 //! must not be gone round by a route that is another service's.
 
+use std::sync::Arc;
+
 use torana_config::written::RouteConfig;
 use torana_config::{Document, Finding, Path};
+use torana_credential::directory::Consumers;
 
 use super::layers;
 use crate::build::authentication;
 use crate::build::policies::Planned;
 use crate::policy::{AuthenticationGroup, PlannedPolicy, PolicyPlan};
-use torana_credential::directory::Consumers;
 
 /// The route, and what is in force on it.
 pub(super) struct Here<'a> {
     pub(super) path: &'a Path,
     pub(super) config: &'a RouteConfig,
-    pub(super) name: &'a std::sync::Arc<str>,
+    pub(super) name: &'a Arc<str>,
     pub(super) policies: &'a [PlannedPolicy],
     pub(super) group: &'a AuthenticationGroup,
 }
@@ -74,7 +76,7 @@ fn is_met(planned: &PlannedPolicy, here: &Here<'_>) -> bool {
     let same = || here.policies.iter().any(|own| own.policy == planned.policy);
     match &planned.policy {
         PolicyPlan::SecurityHeaders(_) | PolicyPlan::Cors(_) => true,
-        PolicyPlan::Access => here.group.anonymous.is_none() && here.policies.iter().any(is_way) || same(),
+        PolicyPlan::Access => (here.group.anonymous.is_none() && here.policies.iter().any(is_way)) || same(),
         _ => same(),
     }
 }
