@@ -4,7 +4,7 @@
 //! is remembered for a while, by a keyed digest, never by the password. A user name that nobody has costs what
 //! one with a wrong password costs.
 
-use crate::authentication::cache::Cache;
+use crate::authentication::cache::{Cache, Weight};
 use crate::authentication::locations::split;
 use crate::authentication::{Authenticate, Guard};
 use aws_lc_rs::hmac;
@@ -39,6 +39,13 @@ pub struct BasicAuthFilter {
 struct Remembered {
     identity: Arc<Identity>,
     generation: u64,
+}
+
+impl Weight for Remembered {
+    /// The identity is the directory's.
+    fn weight(&self) -> usize {
+        size_of::<Self>()
+    }
 }
 
 impl BasicAuthFilter {

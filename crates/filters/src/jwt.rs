@@ -112,7 +112,7 @@ impl JwtFilter {
         }
         let verified = Verified::new(claims, &self.plan, &from, generation).map_err(fault)?;
         let verified = Arc::new(verified);
-        self.cache.insert(token, &verified, verified.forget_at(&self.plan), now);
+        self.cache.insert(token, &verified, verified.forget_at(&self.plan, now), now);
         Ok(verified)
     }
 

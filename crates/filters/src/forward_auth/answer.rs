@@ -1,6 +1,7 @@
 //! What an answer means.
 
 use super::unavailable;
+use crate::authentication::cache::{Weight, fields_weight};
 use crate::authentication::lookup;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -17,6 +18,12 @@ pub(super) struct Passed {
     pub(super) fields: Vec<(String, Vec<u8>)>,
     /// Whether the answer may be remembered.
     pub(super) may_be_kept: bool,
+}
+
+impl Weight for Passed {
+    fn weight(&self) -> usize {
+        size_of::<Self>().saturating_add(self.identity.weight()).saturating_add(fields_weight(&self.fields))
+    }
 }
 
 /// An answer that says something.
