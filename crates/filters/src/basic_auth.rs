@@ -1,8 +1,8 @@
 //! Authentication by user name and password (RFC 7617).
 //!
 //! Slow hashes are verified away from the threads that serve, so many at a time and no more; what was verified
-//! is remembered for a while, by a keyed digest, never by the password. A user name that nobody has costs what
-//! one with a wrong password costs.
+//! is remembered for a while, by a keyed digest, never by the password. A user name that nobody has, and a wrong
+//! password of one whose hash is quicker, cost what the costliest hash costs.
 
 use crate::authentication::cache::{Cache, Weight};
 use crate::authentication::locations::split;
@@ -117,7 +117,7 @@ impl BasicAuthFilter {
         let known = consumers.password(username);
         // Its turn is held until what it found is remembered: who waits with the same password finds that.
         let mut turn = None;
-        let right = match known.map(|known| &known.proof).or_else(|| consumers.decoy()) {
+        let right = match known.map(|known| &known.proof) {
             Some(proof) if proof.is_costly() => {
                 let own = self.turn(guard).await?;
                 if let Some(identity) = self.remembered(digest, now) {
@@ -130,10 +130,20 @@ impl BasicAuthFilter {
             Some(proof) => proof.verifies(password),
             None => false,
         };
-        let known = known.ok_or_else(|| wrong("nobody has this user name"))?;
-        if !right {
-            return Err(wrong("the password is wrong"));
-        }
+        let Some(known) = known.filter(|_| right) else {
+            let (cost, why) = match known {
+                Some(known) => (known.proof.cost(), "the password is wrong"),
+                None => (0, "nobody has this user name"),
+            };
+            if let Some(decoy) = consumers.decoy().filter(|decoy| cost < decoy.cost() / 2) {
+                let own = match turn {
+                    Some(own) => own,
+                    None => self.turn(guard).await?,
+                };
+                compute(own, decoy, password).await?;
+            }
+            return Err(wrong(why));
+        };
         let identity = consumers.identity_of(known, CredentialKind::Basic, username);
         let until = now.saturating_add(self.plan.config.remember.as_duration().as_secs());
         let remembered = Arc::new(Remembered { identity: Arc::clone(&identity), generation });
