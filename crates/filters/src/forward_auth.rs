@@ -15,7 +15,7 @@ use crate::hygiene::ReservedFields;
 use answer::{Answer, Passed};
 use std::sync::Arc;
 use torana_config::written::AskFailure;
-use torana_fault::{Fault, Reason};
+use torana_fault::{Fault, Reason, Side};
 use torana_filter::{Credential, CredentialKind, Exchange, Identity, Needs, Outside};
 use torana_http::Fields;
 use torana_plan::ForwardAuthPlan;
@@ -91,6 +91,7 @@ impl ForwardAuthFilter {
                 exchange.answer = Some(response);
                 Err(fault)
             }
+            Ok(Answer::Unusable(fault)) => Err(fault),
             Err(fault)
                 if fault.reason == Reason::ForwardAuthUnavailable
                     && self.plan.on_failure == AskFailure::Allow =>
@@ -105,7 +106,13 @@ impl ForwardAuthFilter {
         let mut request = question::request(&self.plan, exchange)?;
         let body = exchange.body.clone().filter(|_| self.plan.body.is_some()).unwrap_or_default();
         let response = asking::ask(outside, &self.plan.asked, &mut request, &body).await;
-        let response = response.map_err(|fault| unavailable(fault.to_string()))?;
+        let response = match response {
+            Ok(response) => response,
+            Err(fault) => {
+                let unavailable = unavailable(fault.to_string());
+                return if is_silence(&fault) { Err(unavailable) } else { Ok(Answer::Unusable(unavailable)) };
+            }
+        };
         answer::read(&self.plan, response)
     }
 
@@ -120,6 +127,15 @@ impl ForwardAuthFilter {
         }
         Ok(())
     }
+}
+
+/// Whether nothing came back. What came back and cannot be used, or was too long, may be the caller's doing.
+const fn is_silence(fault: &Fault) -> bool {
+    let unusable = matches!(
+        fault.reason,
+        Reason::UpstreamMalformed | Reason::UpstreamHeadTooLarge | Reason::UpstreamReset
+    );
+    matches!(fault.side(), Side::Upstream) && !unusable
 }
 
 /// Nobody has said whether the request may pass.
