@@ -97,6 +97,10 @@ impl Facts for ExchangeFacts<'_> {
             (*decoded(key) == *name).then(|| decoded(value))
         })
     }
+
+    fn parameter_cost(&self) -> usize {
+        self.exchange.request.query().map_or(0, <[u8]>::len)
+    }
 }
 
 /// A part of a query as forms write it: `+` is a space, `%41` is `A`, a broken escape stands for itself.
@@ -132,7 +136,7 @@ fn decoded(part: &[u8]) -> Cow<'_, str> {
 mod tests {
     use super::*;
     use std::sync::Arc;
-    use torana_expression::Expression;
+    use torana_expression::{EvaluationError, Expression};
     use torana_filter::{Identity, Moment};
     use torana_http::h1::{HeadLimits, parse_request};
 
@@ -173,6 +177,18 @@ mod tests {
             let expression = Expression::condition(source).unwrap();
             assert_eq!(expression.holds(&ExchangeFacts::new(&exchange)), Ok(true), "{source}");
         }
+    }
+
+    #[test]
+    fn a_query_is_paid_for_each_time_that_it_is_searched() {
+        let ids = "a,".repeat(1000);
+        let padding = "x=%41&".repeat(500);
+        let long = exchange(&format!("GET /?ids={ids}&{padding}self=b HTTP/1.1\nHost: a"));
+        let short = exchange("GET /?ids=a,b,c&self=d HTTP/1.1\nHost: a");
+        let source = r#"request.parameters.ids.split(",").all(i, i != request.parameters.self)"#;
+        let expression = Expression::condition(source).unwrap();
+        assert_eq!(expression.holds(&ExchangeFacts::new(&short)), Ok(true));
+        assert_eq!(expression.holds(&ExchangeFacts::new(&long)), Err(EvaluationError::OverBudget));
     }
 
     #[test]
