@@ -132,7 +132,7 @@ impl JwtFilter {
     fn fault(&self, why: &Invalid) -> Fault {
         let realm = &self.plan.realm;
         let (reason, challenge) = match why {
-            Invalid::KeysUnavailable(_) => {
+            Invalid::KeysUnavailable(_) | Invalid::KeysOutdated(_) => {
                 return Fault::new(Reason::KeysUnavailable).because(why.to_string());
             }
             Invalid::Missing => (Reason::CredentialsMissing, format!("Bearer realm=\"{realm}\"")),
