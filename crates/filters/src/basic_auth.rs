@@ -119,7 +119,7 @@ impl BasicAuthFilter {
         let mut turn = None;
         let right = match known.map(|known| &known.proof) {
             Some(proof) if proof.is_costly() => {
-                let own = self.turn(guard).await?;
+                let own = self.turn(digest, guard).await?;
                 if let Some(identity) = self.remembered(digest, now) {
                     return Ok(identity);
                 }
@@ -138,10 +138,11 @@ impl BasicAuthFilter {
             if let Some(decoy) = consumers.decoy().filter(|decoy| cost < decoy.cost() / 2) {
                 let own = match turn {
                     Some(own) => own,
-                    None => self.turn(guard).await?,
+                    None => self.turn(digest, guard).await?,
                 };
                 compute(own, decoy, password).await?;
             }
+            guard.note_wrong(digest);
             return Err(wrong(why));
         };
         let identity = consumers.identity_of(known, CredentialKind::Basic, username);
@@ -153,14 +154,14 @@ impl BasicAuthFilter {
     }
 
     /// Waits for a turn to compute a slow hash.
-    async fn turn(&self, guard: Guard<'_>) -> Result<OwnedSemaphorePermit, Fault> {
+    async fn turn(&self, digest: &[u8], guard: Guard<'_>) -> Result<OwnedSemaphorePermit, Fault> {
         let busy =
             || Fault::new(Reason::AuthenticationLimited).because("too many passwords are being verified");
-        guard.begin(true).await?;
+        guard.begin(Some(digest), true).await?;
         let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await;
         let turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
         // Meanwhile other ways may have counted what was wrong.
-        guard.may_try()?;
+        guard.may_try_shown(digest)?;
         Ok(turn)
     }
 }
@@ -187,13 +188,13 @@ impl Authenticate for BasicAuthFilter {
         let shown = self.find(&exchange.request)?;
         let digest = hmac::sign(&self.key, &shown);
         let now = exchange.moment.unix_seconds;
+        // Before what is remembered too: passwords could be guessed there as well.
+        guard.may_try_shown(digest.as_ref())?;
         let identity = match self.remembered(digest.as_ref(), now) {
             Some(known) => known,
-            None => {
-                guard.may_try()?;
-                self.verify(&shown, digest.as_ref(), now, guard).await?
-            }
+            None => self.verify(&shown, digest.as_ref(), now, guard).await?,
         };
+        guard.note_verified(digest.as_ref());
         if self.plan.config.hide_credentials {
             exchange.request.fields.remove(Known::Authorization);
         }

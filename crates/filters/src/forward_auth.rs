@@ -65,14 +65,18 @@ impl ForwardAuthFilter {
     ) -> Result<Arc<Passed>, Fault> {
         let now = exchange.moment.unix_seconds;
         let print = self.plan.cache.as_ref().map(|cache| question::print(&self.plan, cache, exchange));
+        // Before what is remembered too: it could be guessed there as well.
+        match &print {
+            Some(print) => guard.may_try_shown(print)?,
+            None => guard.may_try()?,
+        }
         if let Some(known) = print.as_ref().and_then(|print| self.passed.get(print, now)) {
             return Ok(known);
         }
-        guard.may_try()?;
         if !outside.is_there() {
             return Err(unavailable("nothing is asked for an explanation"));
         }
-        guard.begin(false).await?;
+        guard.begin(print.as_ref().map(|print| &print[..]), false).await?;
         if let Some(known) = print.as_ref().and_then(|print| self.passed.get(print, now)) {
             return Ok(known);
         }
@@ -80,6 +84,9 @@ impl ForwardAuthFilter {
         match self.ask(exchange, outside).await {
             Ok(Answer::Passed(passed)) => {
                 let passed = Arc::new(*passed);
+                if let Some(print) = &print {
+                    guard.note_verified(print);
+                }
                 if let (Some(print), Some(cache), true) = (&print, &self.plan.cache, passed.may_be_kept) {
                     let until = now.saturating_add(cache.ttl.as_duration().as_secs());
                     self.passed.insert(print, &passed, until, now);
@@ -88,6 +95,9 @@ impl ForwardAuthFilter {
             }
             Ok(Answer::Refused(response)) => {
                 let fault = answer::refusal(&response, shown);
+                if let (Some(print), Reason::CredentialsInvalid) = (&print, fault.reason) {
+                    guard.note_wrong(print);
+                }
                 exchange.answer = Some(response);
                 Err(fault)
             }

@@ -1,10 +1,12 @@
 //! A limit on wrong credentials from one address.
 //!
 //! Only failures count, and only credentials that are not known yet are held up: a caller whose credential
-//! was verified before is served even from an address that others guess from. Where a verdict takes time, no
+//! was verified before from the same address is served even if others guess from there. What is known by its name
+//! only, as of who signs, has a limit of its own then, so that a name that is known is not guessed for either. Where a verdict takes time, no
 //! more are awaited at once than may still be wrong; the others wait for their turn, so that guessing side by
 //! side gains nothing and nobody is refused for what others may yet do.
 
+use super::verified::VerifiedThere;
 use crate::rate_limit::address_key;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -19,6 +21,8 @@ use torana_types::Rate;
 /// Addresses that are remembered.
 const ADDRESSES: u32 = 100_000;
 const ADDRESS: u8 = 1;
+/// An address, and what was shown there.
+const SHOWN: u8 = 2;
 /// How long somebody waits for the verdicts on others from the same address.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -28,6 +32,7 @@ type AddressKey = [u8; 8];
 #[derive(Debug)]
 pub struct FailureLimit {
     limiter: KeyedLimiter,
+    verified: VerifiedThere,
     /// Only addresses of requests that are here: their number is bounded with that of connections.
     awaited: Mutex<HashMap<AddressKey, Awaited>>,
 }
@@ -122,6 +127,7 @@ impl FailureLimit {
         let gcra = Gcra::new(limit, rate.period().at_least().as_duration(), limit);
         Self {
             limiter: KeyedLimiter::new(Budget::new(Window::Gcra(gcra), Vec::new()), ADDRESSES),
+            verified: VerifiedThere::new(),
             awaited: Mutex::default(),
         }
     }
@@ -131,9 +137,40 @@ impl FailureLimit {
         self.left(address_key(address), now).map(|_| ())
     }
 
+    /// Whether the address may try what it shows: always where that was verified there before and has not been
+    /// wrong too often since.
+    pub(super) fn check_shown(&self, address: IpAddr, shown: &[u8], now: Duration) -> Result<(), Fault> {
+        let key = address_key(address);
+        match self.left(key, now) {
+            Err(_) if self.verified.knows(key, shown) => {
+                let both = [&key, shown].concat();
+                self.left_of(Key { kind: SHOWN, bytes: &both }, now).map(|_| ())
+            }
+            left => left.map(|_| ()),
+        }
+    }
+
+    /// Remembers that what the address shows was verified.
+    pub(super) fn note(&self, address: IpAddr, shown: &[u8]) {
+        self.verified.note(address_key(address), shown);
+    }
+
+    /// Counts that what the address shows, which was verified there before, is wrong now.
+    pub(super) fn count_shown(&self, address: IpAddr, shown: &[u8], now: Duration) {
+        let key = address_key(address);
+        if self.verified.knows(key, shown) {
+            let both = [&key, shown].concat();
+            self.limiter.take(Key { kind: SHOWN, bytes: &both }, now, Ask::exactly(1));
+        }
+    }
+
     /// How many more may be wrong.
     fn left(&self, key: AddressKey, now: Duration) -> Result<u64, Fault> {
-        let view = self.limiter.look(Key { kind: ADDRESS, bytes: &key }, now).view;
+        self.left_of(Key { kind: ADDRESS, bytes: &key }, now)
+    }
+
+    fn left_of(&self, key: Key<'_>, now: Duration) -> Result<u64, Fault> {
+        let view = self.limiter.look(key, now).view;
         if view.remaining > 0 {
             return Ok(view.remaining);
         }
