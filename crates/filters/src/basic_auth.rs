@@ -140,7 +140,7 @@ impl BasicAuthFilter {
                     Some(own) => own,
                     None => self.turn(digest, guard).await?,
                 };
-                compute(own, decoy, password).await?;
+                drop(compute(own, decoy, password).await?);
             }
             guard.note_wrong(digest);
             return Err(wrong(why));

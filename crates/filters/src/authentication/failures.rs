@@ -1,10 +1,11 @@
 //! A limit on wrong credentials from one address.
 //!
-//! Only failures count, and only credentials that are not known yet are held up: a caller whose credential
-//! was verified before from the same address is served even if others guess from there. What is known by its name
-//! only, as of who signs, has a limit of its own then, so that a name that is known is not guessed for either. Where a verdict takes time, no
-//! more are awaited at once than may still be wrong; the others wait for their turn, so that guessing side by
-//! side gains nothing and nobody is refused for what others may yet do.
+//! Only failures count, and only credentials that are not known yet are held up: a caller whose credential was
+//! verified before from the same address is served even if others guess from there. What is known by its name only,
+//! as of who signs, has a limit of its own then, so that a known name is not guessed for either.
+//!
+//! Where a verdict takes time, no more are awaited at once than may still be wrong; the others wait for their turn,
+//! so that guessing side by side gains nothing and nobody is refused for what others may yet do.
 
 use super::verified::VerifiedThere;
 use crate::rate_limit::address_key;
@@ -218,5 +219,72 @@ impl FailureLimit {
 
     fn awaited(&self) -> MutexGuard<'_, HashMap<AddressKey, Awaited>> {
         self.awaited.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+    use std::pin::{Pin, pin};
+    use std::task::Poll;
+
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    fn limit(rate: &str) -> Arc<FailureLimit> {
+        Arc::new(FailureLimit::new(&rate.parse().unwrap()))
+    }
+
+    async fn waits(mut future: Pin<&mut impl Future>) -> bool {
+        poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_pending())).await
+    }
+
+    #[tokio::test]
+    async fn who_leaves_before_the_verdict_is_counted_only_where_that_is_said() {
+        let limit = limit("1/hour");
+        let begin = |leaving_counts| limit.begin(HERE, Duration::ZERO, leaving_counts);
+        drop(begin(false).await.unwrap());
+        let mut judged = begin(true).await.unwrap();
+        judged.settle();
+        drop(judged);
+        assert!(limit.check(HERE, Duration::ZERO).is_ok());
+        drop(begin(true).await.unwrap());
+        assert!(limit.check(HERE, Duration::ZERO).is_err());
+        assert!(limit.awaited().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_place_that_is_given_up_goes_to_who_waits_and_a_failure_refuses_them() {
+        let limit = limit("1/hour");
+        let begin = || limit.begin(HERE, Duration::ZERO, false);
+        let first = begin().await.unwrap();
+        let (mut second, mut third, mut gone) = (pin!(begin()), pin!(begin()), Box::pin(begin()));
+        assert!(waits(gone.as_mut()).await);
+        assert!(waits(second.as_mut()).await);
+        assert!(waits(third.as_mut()).await);
+        // One who waits no longer takes no place with it.
+        drop(first);
+        drop(gone);
+        let begun = second.await.unwrap();
+        assert!(waits(third.as_mut()).await);
+        limit.count(HERE, Duration::ZERO);
+        drop(begun);
+        assert_eq!(third.await.unwrap_err().reason, Reason::AuthenticationLimited);
+        assert!(limit.awaited().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_name_that_signed_well_here_may_go_on_until_it_is_wrong_too_often() {
+        let limit = limit("2/hour");
+        let may_try = |name: &[u8]| limit.check_shown(HERE, name, Duration::ZERO).is_ok();
+        limit.note(HERE, b"alice");
+        limit.count(HERE, Duration::ZERO);
+        limit.count(HERE, Duration::ZERO);
+        assert_eq!((may_try(b"alice"), may_try(b"bob")), (true, false));
+        for _ in 0..2 {
+            limit.count_shown(HERE, b"alice", Duration::ZERO);
+            limit.count_shown(HERE, b"bob", Duration::ZERO);
+        }
+        assert_eq!((may_try(b"alice"), may_try(b"bob")), (false, false));
     }
 }
