@@ -36,6 +36,7 @@ pub struct Directory {
     custom_ids: HashTable<u32>,
     keys: keys::Keys,
     basic: HashMap<Box<str>, Known<Password>>,
+    decoy: Option<Password>,
     hmac: HashMap<Box<str>, Known<SignatureKey>>,
     jwt: HashMap<Box<str>, Known<VerifyingKey>>,
     certificates: HashMap<[u8; 32], Known<()>>,
@@ -79,11 +80,11 @@ impl Directory {
         self.basic.get(username)
     }
 
-    /// A password whose verification costs as much as that of the costliest known one, for user names that
-    /// nobody has: whether a name exists is then not told by time.
+    /// The costliest of the slow hashes, for user names that nobody has and passwords that are refused sooner:
+    /// whether a name exists is then not told by time.
     #[must_use]
-    pub fn decoy(&self) -> Option<&Password> {
-        self.basic.values().map(|known| &known.proof).find(|password| password.is_costly())
+    pub const fn decoy(&self) -> Option<&Password> {
+        self.decoy.as_ref()
     }
 
     /// What verifies the signatures of a user.

@@ -62,6 +62,32 @@ fn a_directory_with_another_secret_is_another_one() {
 }
 
 #[test]
+fn names_that_nobody_has_cost_what_the_costliest_hash_costs() {
+    let hash = |text: &str| Password::hash(text).unwrap();
+    let bcrypt =
+        |cost: u32| hash(&format!("$2b${cost:02}$......................LAtw7/ohmmBAhnXqmkuIz83Rl5Qdjhm"));
+    let argon = |m: u32| hash(&format!("$argon2id$v=19$m={m},t=2,p=1$MTIzNDU2Nzg$2RjPPgyiHwsTRM6hfs9VHQ"));
+    let plain = || Password::plain("open sesame").unwrap();
+    let decoy = |passwords: Vec<Password>| {
+        let mut builder = Builder::default();
+        for (number, password) in passwords.into_iter().enumerate() {
+            builder.consumer(identity(&number.to_string()), &number).unwrap();
+            builder.basic(&number.to_string(), password).unwrap();
+        }
+        builder.build().decoy().cloned()
+    };
+    assert!(decoy(vec![plain(), plain()]).is_none());
+    for (passwords, expected) in [
+        (vec![plain(), bcrypt(4), plain()], bcrypt(4)),
+        (vec![bcrypt(12), bcrypt(4), bcrypt(10)], bcrypt(12)),
+        (vec![bcrypt(4), argon(65536), argon(19456)], argon(65536)),
+        (vec![argon(16), bcrypt(10)], bcrypt(10)),
+    ] {
+        assert!(decoy(passwords) == Some(expected));
+    }
+}
+
+#[test]
 fn passwords_verify_by_every_kind_of_hash() {
     let argon = "$argon2id$v=19$m=16,t=2,p=1$MTIzNDU2Nzg$2RjPPgyiHwsTRM6hfs9VHQ";
     let made = Password::hash(argon);

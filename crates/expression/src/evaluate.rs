@@ -45,7 +45,14 @@ impl<'v> Evaluation<'_, 'v> {
             Node::Text(text) => Ok(Value::text(text)),
             Node::Timestamp(at) => Ok(Value::Timestamp(*at)),
             Node::Duration(span) => Ok(Value::Duration(*span)),
-            Node::Fact(fact) => Ok(self.facts.fact(*fact)),
+            Node::Fact(fact) => {
+                let value = self.facts.fact(*fact);
+                // What is made each time that it is asked for is paid for each time.
+                if matches!(value, Value::List(_) | Value::Text(Cow::Owned(_))) {
+                    self.budget.text(value.weight())?;
+                }
+                Ok(value)
+            }
             Node::Lookup(table, key) => self.look_up(*table, key, frame),
             Node::Held(table, key) => Ok(Value::Bool(self.found(*table, key, frame)?.is_some())),
             Node::Variable(place) => Ok(variable(*place, frame)),
@@ -116,6 +123,9 @@ impl<'v> Evaluation<'_, 'v> {
             Table::Headers => self.facts.header(name),
             Table::Parameters => self.facts.parameter(name),
         };
+        if table == Table::Parameters {
+            self.budget.text(self.facts.parameter_cost())?;
+        }
         let found = match key {
             Key::Fixed(name) => ask(name),
             Key::Computed(node) => {

@@ -108,4 +108,7 @@ pub trait Facts {
 
     /// The first value of a query parameter, decoded.
     fn parameter(&self, name: &str) -> Option<Cow<'_, str>>;
+
+    /// Bytes that may be looked at to find a parameter, whether or not it is there: they are paid for each time.
+    fn parameter_cost(&self) -> usize;
 }

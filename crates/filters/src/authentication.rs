@@ -14,6 +14,7 @@ mod method;
 pub(crate) mod once;
 pub(crate) mod signed;
 pub(crate) mod unverified;
+mod verified;
 
 pub use consumer_fields::CONSUMER_FIELDS;
 pub use failures::FailureLimit;
@@ -85,12 +86,39 @@ impl Guard<'_> {
         self.failures.map_or(Ok(()), |failures| failures.check(self.address, self.now))
     }
 
+    /// As [`may_try`](Self::may_try), for what is told by a key, the digest of a credential or the name of who
+    /// signs: what was verified before when this address showed it is not held up by others there.
+    ///
+    /// # Errors
+    /// Too many were wrong.
+    pub(crate) fn may_try_shown(&self, shown: &[u8]) -> Result<(), Fault> {
+        self.failures.map_or(Ok(()), |failures| failures.check_shown(self.address, shown, self.now))
+    }
+
+    /// Remembers that what is shown was verified.
+    pub(crate) fn note_verified(&self, shown: &[u8]) {
+        if let Some(failures) = self.failures {
+            failures.note(self.address, shown);
+        }
+    }
+
+    /// Counts that what is shown is wrong, against those who could show it before.
+    pub(crate) fn note_wrong(&self, shown: &[u8]) {
+        if let Some(failures) = self.failures {
+            failures.count_shown(self.address, shown, self.now);
+        }
+    }
+
     /// Waits until somebody at this address may begin what takes time until the verdict, such as asking another
-    /// service. Whoever leaves meanwhile is counted as wrong where `leaving_counts`.
+    /// service; who was verified there before does not wait for the verdicts on guesses. Whoever leaves meanwhile is
+    /// counted as wrong where `leaving_counts`.
     ///
     /// # Errors
     /// Too many were wrong, or the verdicts on others are not there in time.
-    pub(crate) async fn begin(&self, leaving_counts: bool) -> Result<(), Fault> {
+    pub(crate) async fn begin(&self, shown: Option<&[u8]>, leaving_counts: bool) -> Result<(), Fault> {
+        if self.may_try().is_err() && shown.is_some_and(|shown| self.may_try_shown(shown).is_ok()) {
+            return Ok(());
+        }
         if let (Some(failures), None) = (self.failures, self.under_way.get()) {
             let begun = failures.begin(self.address, self.now, leaving_counts).await?;
             // The way is alone with its cell: nothing was set meanwhile.

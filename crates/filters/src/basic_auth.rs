@@ -1,10 +1,10 @@
 //! Authentication by user name and password (RFC 7617).
 //!
 //! Slow hashes are verified away from the threads that serve, so many at a time and no more; what was verified
-//! is remembered for a while, by a keyed digest, never by the password. A user name that nobody has costs what
-//! one with a wrong password costs.
+//! is remembered for a while, by a keyed digest, never by the password. A user name that nobody has, and a wrong
+//! password of one whose hash is quicker, cost what the costliest hash costs.
 
-use crate::authentication::cache::Cache;
+use crate::authentication::cache::{Cache, Weight};
 use crate::authentication::locations::split;
 use crate::authentication::{Authenticate, Guard};
 use aws_lc_rs::hmac;
@@ -39,6 +39,13 @@ pub struct BasicAuthFilter {
 struct Remembered {
     identity: Arc<Identity>,
     generation: u64,
+}
+
+impl Weight for Remembered {
+    /// The identity is the directory's.
+    fn weight(&self) -> usize {
+        size_of::<Self>()
+    }
 }
 
 impl BasicAuthFilter {
@@ -110,9 +117,9 @@ impl BasicAuthFilter {
         let known = consumers.password(username);
         // Its turn is held until what it found is remembered: who waits with the same password finds that.
         let mut turn = None;
-        let right = match known.map(|known| &known.proof).or_else(|| consumers.decoy()) {
+        let right = match known.map(|known| &known.proof) {
             Some(proof) if proof.is_costly() => {
-                let own = self.turn(guard).await?;
+                let own = self.turn(digest, guard).await?;
                 if let Some(identity) = self.remembered(digest, now) {
                     return Ok(identity);
                 }
@@ -123,10 +130,21 @@ impl BasicAuthFilter {
             Some(proof) => proof.verifies(password),
             None => false,
         };
-        let known = known.ok_or_else(|| wrong("nobody has this user name"))?;
-        if !right {
-            return Err(wrong("the password is wrong"));
-        }
+        let Some(known) = known.filter(|_| right) else {
+            let (cost, why) = match known {
+                Some(known) => (known.proof.cost(), "the password is wrong"),
+                None => (0, "nobody has this user name"),
+            };
+            if let Some(decoy) = consumers.decoy().filter(|decoy| cost < decoy.cost() / 2) {
+                let own = match turn {
+                    Some(own) => own,
+                    None => self.turn(digest, guard).await?,
+                };
+                drop(compute(own, decoy, password).await?);
+            }
+            guard.note_wrong(digest);
+            return Err(wrong(why));
+        };
         let identity = consumers.identity_of(known, CredentialKind::Basic, username);
         let until = now.saturating_add(self.plan.config.remember.as_duration().as_secs());
         let remembered = Arc::new(Remembered { identity: Arc::clone(&identity), generation });
@@ -136,14 +154,14 @@ impl BasicAuthFilter {
     }
 
     /// Waits for a turn to compute a slow hash.
-    async fn turn(&self, guard: Guard<'_>) -> Result<OwnedSemaphorePermit, Fault> {
+    async fn turn(&self, digest: &[u8], guard: Guard<'_>) -> Result<OwnedSemaphorePermit, Fault> {
         let busy =
             || Fault::new(Reason::AuthenticationLimited).because("too many passwords are being verified");
-        guard.begin(true).await?;
+        guard.begin(Some(digest), true).await?;
         let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await;
         let turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
         // Meanwhile other ways may have counted what was wrong.
-        guard.may_try()?;
+        guard.may_try_shown(digest)?;
         Ok(turn)
     }
 }
@@ -170,13 +188,13 @@ impl Authenticate for BasicAuthFilter {
         let shown = self.find(&exchange.request)?;
         let digest = hmac::sign(&self.key, &shown);
         let now = exchange.moment.unix_seconds;
+        // Before what is remembered too: passwords could be guessed there as well.
+        guard.may_try_shown(digest.as_ref())?;
         let identity = match self.remembered(digest.as_ref(), now) {
             Some(known) => known,
-            None => {
-                guard.may_try()?;
-                self.verify(&shown, digest.as_ref(), now, guard).await?
-            }
+            None => self.verify(&shown, digest.as_ref(), now, guard).await?,
         };
+        guard.note_verified(digest.as_ref());
         if self.plan.config.hide_credentials {
             exchange.request.fields.remove(Known::Authorization);
         }

@@ -143,6 +143,10 @@ impl Facts for ExchangeFacts<'_> {
             (*decoded(key) == *name).then(|| decoded(value))
         })
     }
+
+    fn parameter_cost(&self) -> usize {
+        self.exchange.request.query().map_or(0, <[u8]>::len)
+    }
 }
 
 /// A part of a query as forms write it: `+` is a space, `%41` is `A`, a broken escape stands for itself.
@@ -178,7 +182,7 @@ fn decoded(part: &[u8]) -> Cow<'_, str> {
 mod tests {
     use super::*;
     use std::sync::Arc;
-    use torana_expression::Expression;
+    use torana_expression::{EvaluationError, Expression};
     use torana_filter::{Consumer, Identity, Moment};
     use torana_http::h1::{HeadLimits, parse_request};
 
@@ -254,6 +258,18 @@ mod tests {
             let address: IpAddr = text.parse().unwrap();
             assert_eq!(AddressText::new(address).as_str(), address.to_string());
         }
+    }
+
+    #[test]
+    fn a_query_is_paid_for_each_time_that_it_is_searched() {
+        let ids = "a,".repeat(1000);
+        let padding = "x=%41&".repeat(500);
+        let long = exchange(&format!("GET /?ids={ids}&{padding}self=b HTTP/1.1\nHost: a"));
+        let short = exchange("GET /?ids=a,b,c&self=d HTTP/1.1\nHost: a");
+        let source = r#"request.parameters.ids.split(",").all(i, i != request.parameters.self)"#;
+        let expression = Expression::condition(source).unwrap();
+        assert_eq!(expression.holds(&ExchangeFacts::new(&short)), Ok(true));
+        assert_eq!(expression.holds(&ExchangeFacts::new(&long)), Err(EvaluationError::OverBudget));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::hygiene::ReservedFields;
 use answer::{Answer, Passed};
 use std::sync::Arc;
 use torana_config::written::AskFailure;
-use torana_fault::{Fault, Reason};
+use torana_fault::{Fault, Reason, Side};
 use torana_filter::{Credential, CredentialKind, Exchange, Identity, Needs, Outside};
 use torana_http::Fields;
 use torana_plan::ForwardAuthPlan;
@@ -76,14 +76,18 @@ impl ForwardAuthFilter {
     ) -> Result<Arc<Passed>, Fault> {
         let now = exchange.moment.unix_seconds;
         let print = self.plan.cache.as_ref().map(|cache| question::print(&self.plan, cache, exchange));
+        // Before what is remembered too: it could be guessed there as well.
+        match &print {
+            Some(print) => guard.may_try_shown(print)?,
+            None => guard.may_try()?,
+        }
         if let Some(known) = print.as_ref().and_then(|print| self.passed.get(print, now)) {
             return Ok(known);
         }
-        guard.may_try()?;
         if !outside.is_there() {
             return Err(unavailable("nothing is asked for an explanation"));
         }
-        guard.begin(false).await?;
+        guard.begin(print.as_ref().map(|print| &print[..]), false).await?;
         if let Some(known) = print.as_ref().and_then(|print| self.passed.get(print, now)) {
             return Ok(known);
         }
@@ -91,6 +95,9 @@ impl ForwardAuthFilter {
         match self.ask(exchange, outside).await {
             Ok(Answer::Passed(passed)) => {
                 let passed = Arc::new(*passed);
+                if let Some(print) = &print {
+                    guard.note_verified(print);
+                }
                 if let (Some(print), Some(cache), true) = (&print, &self.plan.cache, passed.may_be_kept) {
                     let until = now.saturating_add(cache.ttl.as_duration().as_secs());
                     self.passed.insert(print, &passed, until, now);
@@ -99,9 +106,13 @@ impl ForwardAuthFilter {
             }
             Ok(Answer::Refused(response)) => {
                 let fault = answer::refusal(&response, shown);
+                if let (Some(print), Reason::CredentialsInvalid) = (&print, fault.reason) {
+                    guard.note_wrong(print);
+                }
                 exchange.answer = Some(response);
                 Err(fault)
             }
+            Ok(Answer::Unusable(fault)) => Err(fault),
             Err(fault)
                 if fault.reason == Reason::ForwardAuthUnavailable
                     && self.plan.on_failure == AskFailure::Allow =>
@@ -116,7 +127,13 @@ impl ForwardAuthFilter {
         let mut request = question::request(&self.plan, exchange)?;
         let body = exchange.body.clone().filter(|_| self.plan.body.is_some()).unwrap_or_default();
         let response = asking::ask(outside, &self.plan.asked, &mut request, &body).await;
-        let response = response.map_err(|fault| unavailable(fault.to_string()))?;
+        let response = match response {
+            Ok(response) => response,
+            Err(fault) => {
+                let unavailable = unavailable(fault.to_string());
+                return if is_silence(&fault) { Err(unavailable) } else { Ok(Answer::Unusable(unavailable)) };
+            }
+        };
         answer::read(&self.plan, response)
     }
 
@@ -131,6 +148,15 @@ impl ForwardAuthFilter {
         }
         Ok(())
     }
+}
+
+/// Whether nothing came back. What came back and cannot be used, or was too long, may be the caller's doing.
+const fn is_silence(fault: &Fault) -> bool {
+    let unusable = matches!(
+        fault.reason,
+        Reason::UpstreamMalformed | Reason::UpstreamHeadTooLarge | Reason::UpstreamReset
+    );
+    matches!(fault.side(), Side::Upstream) && !unusable
 }
 
 /// Nobody has said whether the request may pass.

@@ -80,7 +80,7 @@ impl HmacAuthFilter {
         }
         let request = signed_request(exchange);
         let Ok(Some(shown)) = self.find(&exchange.request, &request) else { return Needs::NOTHING };
-        if !self.ties_body(&shown) || guard.may_try().is_err() {
+        if !self.ties_body(&shown) || guard.may_try_shown(shown.name().as_bytes()).is_err() {
             return Needs::NOTHING;
         }
         let consumers = self.plan.consumers.load();
@@ -176,13 +176,20 @@ impl Authenticate for HmacAuthFilter {
             let request = signed_request(exchange);
             let shown = self.find(&exchange.request, &request).map_err(|refusal| self.refused(refusal))?;
             let shown = shown.ok_or_else(|| self.fault(Reason::CredentialsMissing, "no signature"))?;
-            guard.may_try()?;
+            guard.may_try_shown(shown.name().as_bytes())?;
             let now = exchange.moment.unix_seconds;
             let key = consumers.signature_key(shown.name());
-            let good =
-                self.judge_head(key, &shown, &request, now).map_err(|refusal| self.refused(refusal))?;
-            let tied = self.judge_body(&shown, &request, exchange.body.as_deref());
-            tied.map_err(|refusal| self.refused(refusal))?;
+            let good = self.judge_head(key, &shown, &request, now).and_then(|good| {
+                self.judge_body(&shown, &request, exchange.body.as_deref())?;
+                Ok(good)
+            });
+            let good = good.map_err(|refusal| {
+                if matches!(refusal, Refusal::Invalid(_)) {
+                    guard.note_wrong(shown.name().as_bytes());
+                }
+                self.refused(refusal)
+            })?;
+            guard.note_verified(shown.name().as_bytes());
             let identity = consumers.identity_of(good.key, CredentialKind::Hmac, shown.name());
             // What is only explained is not used up.
             if let Some(once) = self.once.as_ref().filter(|_| outside.is_there()) {

@@ -122,7 +122,7 @@ impl JwtFilter {
         }
         let verified = Verified::new(claims, &self.plan, &from, generation).map_err(fault)?;
         let verified = Arc::new(verified);
-        self.cache.insert(token, &verified, verified.forget_at(&self.plan), now);
+        self.cache.insert(token, &verified, verified.forget_at(&self.plan, now), now);
         Ok(verified)
     }
 
@@ -142,7 +142,7 @@ impl JwtFilter {
     fn fault(&self, why: &Invalid) -> Fault {
         let realm = &self.plan.realm;
         let (reason, challenge) = match why {
-            Invalid::KeysUnavailable(_) => {
+            Invalid::KeysUnavailable(_) | Invalid::KeysOutdated(_) => {
                 return Fault::new(Reason::KeysUnavailable).because(why.to_string());
             }
             Invalid::Missing => (Reason::CredentialsMissing, format!("Bearer realm=\"{realm}\"")),

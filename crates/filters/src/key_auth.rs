@@ -1,6 +1,7 @@
 //! Authentication by a key of a consumer, in a field, a cookie or a parameter.
 //!
-//! Keys are found by their digest in one look-up, however many there are; nothing is remembered here. A
+//! Keys are found by their digest in one look-up, however many there are; remembered is only that an address had a
+//! good one, for the limit on wrong ones. A
 //! request with two different keys is refused, because two readers could take different ones.
 
 use crate::authentication::locations::{parameters, remove_parameter};
@@ -102,9 +103,11 @@ impl Authenticate for KeyAuthFilter {
             if key.len() > LONGEST {
                 return Err(self.fault(Reason::CredentialsInvalid, "the key is too long"));
             }
-            guard.may_try()?;
+            guard.may_try_shown(&key)?;
             let found = self.plan.consumers.load().by_key(&key, exchange.moment.unix_seconds);
-            found.ok_or_else(|| self.fault(Reason::CredentialsInvalid, "nobody has this key"))?
+            let found = found.ok_or_else(|| self.fault(Reason::CredentialsInvalid, "nobody has this key"))?;
+            guard.note_verified(&key);
+            found
         };
         if self.plan.config.hide_credentials {
             self.hide(&mut exchange.request);

@@ -68,7 +68,7 @@ impl OAuth2IntrospectionFilter {
         if let Some(known) = self.good.get(&print, now) {
             return Ok(known);
         }
-        guard.may_try()?;
+        guard.may_try_shown(&print)?;
         if let Some(known) = self.refused.get(&print, now) {
             return Err((*known).clone());
         }
@@ -78,11 +78,17 @@ impl OAuth2IntrospectionFilter {
         if !outside.is_there() {
             return Err(unavailable("nothing is asked for an explanation"));
         }
-        guard.begin(false).await?;
+        guard.begin(Some(&print), false).await?;
         if let Some(known) = self.good.get(&print, now) {
             return Ok(known);
         }
-        self.asking.ask(print, async || self.ask(token, print, now, outside).await).await
+        let judged = self.asking.ask(print, async || self.ask(token, print, now, outside).await).await;
+        match &judged {
+            Ok(_) => guard.note_verified(&print),
+            Err(fault) if fault.reason == Reason::CredentialsInvalid => guard.note_wrong(&print),
+            Err(_) => {}
+        }
+        judged
     }
 
     async fn ask(&self, token: &[u8], print: Printed, now: u64, outside: &dyn Outside) -> Judged {

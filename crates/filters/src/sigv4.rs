@@ -81,7 +81,7 @@ impl SigV4Filter {
         }
         let request = signed_request(exchange);
         let Ok(Some(claim)) = Claim::find(&request) else { return Needs::NOTHING };
-        if claim.payload == Payload::Unsigned || guard.may_try().is_err() {
+        if claim.payload == Payload::Unsigned || guard.may_try_shown(claim.access_key.as_bytes()).is_err() {
             return Needs::NOTHING;
         }
         let consumers = self.plan.consumers.load();
@@ -228,8 +228,14 @@ impl Authenticate for SigV4Filter {
             let request = signed_request(exchange);
             let claim = Claim::find(&request).map_err(refused)?;
             let claim = claim.ok_or_else(|| self.fault(Reason::CredentialsMissing, "no signature"))?;
-            guard.may_try()?;
-            let good = self.judge(&consumers, &claim, &request, exchange).map_err(refused)?;
+            guard.may_try_shown(claim.access_key.as_bytes())?;
+            let good = self.judge(&consumers, &claim, &request, exchange).map_err(|refusal| {
+                if matches!(refusal, Refusal::Invalid(_)) {
+                    guard.note_wrong(claim.access_key.as_bytes());
+                }
+                self.refused(refusal)
+            })?;
+            guard.note_verified(claim.access_key.as_bytes());
             let decoded = match claim.payload {
                 Payload::Chunked => {
                     Some(chunked::decode(&request, exchange, &good.key, &claim).map_err(refused)?)

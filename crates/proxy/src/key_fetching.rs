@@ -80,7 +80,16 @@ async fn discover(client: &UrlClient, plan: &RemoteKeysPlan) -> Result<(Resource
     };
     let place: ResourceUrl = place.parse().map_err(|_| "the issuer's URL is not one".to_owned())?;
     let text = get(client, &place, plan).await?;
-    let found = strict_object(&text).ok_or("the issuer's configuration is not an object")?;
+    read(&text, &place, plan)
+}
+
+/// What the configuration that stands at `place` says.
+fn read(
+    text: &[u8],
+    place: &ResourceUrl,
+    plan: &RemoteKeysPlan,
+) -> Result<(ResourceUrl, Discovered), String> {
+    let found = strict_object(text).ok_or("the issuer's configuration is not an object")?;
     let member = |name: &str| found.get(name).and_then(|value| value.as_str());
     let issuer = member("issuer").ok_or("the issuer's configuration does not name the issuer")?;
     let asked = place.as_str().trim_end_matches("/.well-known/openid-configuration");
@@ -89,15 +98,25 @@ async fn discover(client: &UrlClient, plan: &RemoteKeysPlan) -> Result<(Resource
     }
     let keys = member("jwks_uri").ok_or("the issuer's configuration names no keys")?;
     let keys: ResourceUrl = keys.parse().map_err(|_| "the place of the keys is not a URL".to_owned())?;
+    if !may_lead_to(&keys, plan) {
+        return Err(
+            "the issuer's configuration, which came over TLS, names keys that would come without".into()
+        );
+    }
     let issuer: Arc<str> = issuer.into();
     Ok((keys, Discovered { places: places(&found, &issuer, plan), issuer }))
 }
 
-/// Where callers log in. A provider that is asked over TLS cannot send anybody elsewhere without.
+/// Who is asked over TLS cannot send anybody elsewhere without.
+fn may_lead_to(url: &ResourceUrl, plan: &RemoteKeysPlan) -> bool {
+    url.origin().is_secure() || !plan.url.origin().is_secure()
+}
+
+/// Where callers log in.
 fn places(found: &Map<String, Value>, issuer: &Arc<str>, plan: &RemoteKeysPlan) -> Option<Arc<Places>> {
     let place = |name: &str| {
         let url: ResourceUrl = found.get(name)?.as_str()?.parse().ok()?;
-        (url.origin().is_secure() || !plan.url.origin().is_secure()).then_some(url)
+        may_lead_to(&url, plan).then_some(url)
     };
     let names_issuer = found.get("authorization_response_iss_parameter_supported");
     Some(Arc::new(Places {
@@ -116,4 +135,33 @@ async fn get(client: &UrlClient, url: &ResourceUrl, plan: &RemoteKeysPlan) -> Re
         .map_err(|fault| fault.to_string())?;
     is_ok(&fetched)?;
     Ok(fetched.body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use torana_types::{ByteSize, TimeSpan};
+
+    #[test]
+    fn an_issuer_that_is_asked_over_tls_has_its_keys_come_over_tls() {
+        let read_at = |url: &str, keys: &str| {
+            let plan = RemoteKeysPlan {
+                url: url.parse().unwrap(),
+                discovery: true,
+                algorithms: Vec::new(),
+                refresh: TimeSpan::from_secs(1),
+                cooldown: TimeSpan::from_secs(1),
+                timeout: TimeSpan::from_secs(1),
+                max_size: ByteSize::from_mib(1),
+            };
+            let text = serde_json::json!({ "issuer": url, "jwks_uri": keys }).to_string();
+            let place = format!("{url}/.well-known/openid-configuration").parse().unwrap();
+            read(text.as_bytes(), &place, &plan).map(|(keys, _)| keys.as_str().to_owned())
+        };
+        let (secure, plain) = ("https://login.test", "http://login.test");
+        assert_eq!(read_at(secure, "https://keys.test/k").as_deref(), Ok("https://keys.test/k"));
+        assert!(read_at(secure, "http://login.test/k").is_err_and(|why| why.contains("TLS")));
+        assert!(read_at(plain, "http://login.test/k").is_ok());
+        assert!(read_at(plain, "https://login.test/k").is_ok());
+    }
 }

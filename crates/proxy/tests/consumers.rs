@@ -167,6 +167,26 @@ fn services_are_told_who_calls_and_see_no_credential() {
 }
 
 #[test]
+fn what_was_verified_before_passes_where_others_guess_and_what_is_only_right_does_not() {
+    let text = "limits: { failed_credentials: 2/hour }
+consumers:
+- { username: alice, keys: [key-of-alice, other-key-of-alice], basic: [{ username: alice, password: pass }] }
+- { username: bob, basic: [{ username: bob, password: word }] }
+routes:
+- { path: /key, policies: { key_auth: {} }, respond: { body: in } }
+- { path: /basic, policies: { basic_auth: {} }, respond: { body: in } }
+";
+    let gateway = Running::start(text);
+    let key = |key: &str| ask(&gateway, "/key", &[format!("apikey: {key}")]).status;
+    let password = |text: &str| ask(&gateway, "/basic", &[basic(text)]).status;
+    assert_eq!((key("key-of-alice"), password("alice:pass")), (200, 200));
+    assert_eq!((key("a-guess"), password("alice:guess")), (401, 401));
+    assert_eq!((key("another"), password("alice:guess")), (429, 429));
+    assert_eq!((key("key-of-alice"), password("alice:pass")), (200, 200));
+    assert_eq!((key("other-key-of-alice"), password("bob:word")), (429, 429));
+}
+
+#[test]
 fn passwords_guessed_side_by_side_are_as_few_as_one_after_the_other() {
     let text = format!(
         "limits: {{ failed_credentials: 5/hour }}

@@ -144,6 +144,22 @@ fn a_new_key_is_fetched_when_a_token_names_it_but_made_up_names_cause_no_flood()
 }
 
 #[test]
+fn a_new_key_without_a_name_is_fetched_when_the_known_ones_verify_nothing() {
+    let (old, new) = (pair("old"), pair("new"));
+    let nameless = |pair: &Pair, id: &str| set(&[pair]).replace(&format!("\"kid\":\"{id}\","), "");
+    let issuer = Issuer::with(&[&old]);
+    issuer.say(200, nameless(&old, "old"));
+    assert!(!nameless(&old, "old").contains("kid"));
+    let gateway =
+        gateway(&format!("jwks: {{ url: \"{}/keys\", refresh: 1h, cooldown: 300ms }}", issuer.url()));
+    let claims = json!({"sub": "u"});
+    assert_eq!(ask(&gateway, &token(&old, &claims)).status, 200);
+    issuer.say(200, nameless(&new, "new"));
+    eventually(PATIENCE, || ask(&gateway, &token(&new, &claims)).status == 200);
+    assert_eq!(ask(&gateway, &token(&old, &claims)).status, 401);
+}
+
+#[test]
 fn the_last_good_keys_stay_through_an_outage_and_bad_answers() {
     let (key, other) = (pair("one"), pair("two"));
     let issuer = Issuer::with(&[&key]);
@@ -164,6 +180,8 @@ fn the_last_good_keys_stay_through_an_outage_and_bad_answers() {
         let before = issuer.asked();
         eventually(PATIENCE, || issuer.asked() > before + 1);
         assert_eq!(ask(&gateway, &token(&key, &json!({"sub": "v", "n": before}))).status, 200, "{status}");
+        // It may be a new key, which cannot be known now: no 401, which would be counted too.
+        assert_eq!(ask(&gateway, &token(&other, &claims)).status, 503, "{status}");
     }
     // The bad answers cost nothing but time: good ones come into force again.
     issuer.say(200, set(&[&other]));

@@ -405,3 +405,26 @@ fn nothing_is_read_for_an_address_that_guesses() {
     }
     assert_eq!(announced(&good, &gateway).status, 429);
 }
+
+#[test]
+fn who_signed_well_before_is_not_held_up_by_others_and_is_not_guessed_for_either() {
+    let origin = Origin::always(Reply::ok("hello"));
+    let text = file(&origin).replace("failed_credentials: off", "failed_credentials: 2/hour");
+    let gateway = Running::start(&text);
+    let good = kong("GET", "/signed/a", "");
+    let stranger = good.clone().set("Authorization", |value| value.replace("alice", "mallory"));
+    let guess = good.clone().set("Authorization", |value| {
+        let start = value.find("signature=\"").unwrap() + "signature=\"".len();
+        let other = if value[start..].starts_with('A') { 'B' } else { 'A' };
+        format!("{}{other}{}", &value[..start], &value[start + 1..])
+    });
+    assert_eq!(good.send(&gateway).status, 200);
+    for status in [401, 401, 429] {
+        assert_eq!(stranger.send(&gateway).status, status);
+    }
+    assert_eq!(kong("GET", "/signed/b", "").send(&gateway).status, 200);
+    for status in [401, 401, 429] {
+        assert_eq!(guess.send(&gateway).status, status);
+    }
+    assert_eq!(good.send(&gateway).status, 429);
+}

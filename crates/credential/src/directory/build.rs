@@ -33,6 +33,7 @@ impl Default for Builder {
                 custom_ids: HashTable::new(),
                 keys: super::keys::Keys::default(),
                 basic: HashMap::new(),
+                decoy: None,
                 hmac: HashMap::new(),
                 jwt: HashMap::new(),
                 certificates: HashMap::new(),
@@ -120,7 +121,11 @@ impl Builder {
     /// The user name is taken.
     pub fn basic(&mut self, username: &str, password: Password) -> Result<(), Duplicate> {
         let consumer = self.last();
-        add(&mut self.made.basic, username.into(), password, consumer, "basic user name")
+        let made = &mut self.made;
+        if password.cost() > made.decoy.as_ref().map_or(0, Password::cost) {
+            made.decoy = Some(password.clone());
+        }
+        add(&mut made.basic, username.into(), password, consumer, "basic user name")
     }
 
     /// Adds a user name with the key of its signatures.

@@ -93,6 +93,21 @@ impl Password {
         Ok(Self::Plain(kept))
     }
 
+    /// About how long verifying takes, in tenths of a microsecond on a common processor; 0 for what is fast. Only
+    /// comparisons mean anything.
+    #[must_use]
+    pub fn cost(&self) -> u64 {
+        let Self::Slow(hash) = self else { return 0 };
+        if hash.starts_with("$2") {
+            let cost = hash.split('$').nth(2).and_then(|cost| cost.parse::<u32>().ok()).unwrap_or(0);
+            return 550_u64.checked_shl(cost).unwrap_or(u64::MAX);
+        }
+        let number = |name: &str| {
+            PasswordHash::new(hash).ok().and_then(|hash| hash.params.get_decimal(name)).map_or(1, u64::from)
+        };
+        number("m").saturating_mul(number("t")).saturating_mul(6)
+    }
+
     /// Whether verifying takes so long that it must not hold up other requests.
     #[must_use]
     pub const fn is_costly(&self) -> bool {

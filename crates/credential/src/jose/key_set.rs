@@ -40,8 +40,11 @@ pub enum Select {
     Verified,
     /// The set has no key of that name or algorithm: a newer set might.
     UnknownKey,
-    /// The keys that it may be signed with do not verify it.
+    /// The key that it names does not verify it.
     WrongSignature,
+    /// Keys were tried that it does not name, since it names none or they have no names; none verifies it. A
+    /// newer set might.
+    NoneVerifies,
 }
 
 /// Keys, of which one has signed.
@@ -112,7 +115,7 @@ impl KeySet {
     /// without a name; one that names none by any key of its algorithm.
     #[must_use]
     pub fn verify(&self, token: &Token<'_>) -> Select {
-        let mut tried = false;
+        let (mut tried, mut by_name) = (false, false);
         for key in &self.keys {
             let named = match (token.key_id(), key.id()) {
                 (Some(wanted), Some(id)) => wanted == id,
@@ -122,10 +125,15 @@ impl KeySet {
                 continue;
             }
             tried = true;
+            by_name |= token.key_id().is_some() && key.id().is_some();
             if key.verifies(token) {
                 return Select::Verified;
             }
         }
-        if tried { Select::WrongSignature } else { Select::UnknownKey }
+        match (tried, by_name) {
+            (_, true) => Select::WrongSignature,
+            (true, false) => Select::NoneVerifies,
+            (false, false) => Select::UnknownKey,
+        }
     }
 }

@@ -72,4 +72,8 @@ impl Facts for Request {
         let found = self.parameters.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| Cow::Borrowed(value.as_str()))
     }
+
+    fn parameter_cost(&self) -> usize {
+        self.query.len()
+    }
 }

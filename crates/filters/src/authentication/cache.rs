@@ -2,20 +2,40 @@
 //!
 //! Only verified credentials enter, so a flood of made-up ones changes nothing. They are found by their last
 //! bytes, which for signatures, keys and digests are as good as random, and compared byte by byte. An entry
-//! ends with its credential.
+//! ends with its credential. Callers choose what stands in tokens, so memory is bounded in bytes too: what is heavy
+//! is verified each time, and when the others weigh too much together, half of them go.
 
 use hashbrown::HashTable;
-use std::sync::{Arc, Mutex, PoisonError};
+use serde_json::{Map, Value};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use torana_fault::Fault;
+use torana_filter::Identity;
 
 /// A power of two.
 const SHARDS: usize = 16;
 /// Entries in a shard.
 const ENTRIES: usize = 512;
+/// About how many bytes the entries of a shard may weigh: 32 MiB in all shards.
+const SHARD_BYTES: usize = 2 << 20;
+/// About how many bytes one entry may weigh.
+const HEAVIEST: usize = 64 << 10;
 
 /// What was verified, by the bytes that were shown.
 #[derive(Debug)]
 pub(crate) struct Cache<V> {
-    shards: Box<[Mutex<HashTable<Entry<V>>>]>,
+    shards: Box<[Mutex<Shard<V>>]>,
+}
+
+/// About how many bytes of memory something takes, with what belongs to it alone.
+pub(crate) trait Weight {
+    fn weight(&self) -> usize;
+}
+
+#[derive(Debug)]
+struct Shard<V> {
+    entries: HashTable<Entry<V>>,
+    /// What the entries weigh.
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -23,56 +43,117 @@ struct Entry<V> {
     key: Box<[u8]>,
     /// The first second at which it is no longer good, since 1970-01-01 UTC.
     expires: u64,
+    weight: usize,
     value: Arc<V>,
 }
 
 impl<V> Default for Cache<V> {
     fn default() -> Self {
-        Self { shards: (0..SHARDS).map(|_| Mutex::new(HashTable::new())).collect() }
+        let shard = || Mutex::new(Shard { entries: HashTable::new(), bytes: 0 });
+        Self { shards: (0..SHARDS).map(|_| shard()).collect() }
     }
 }
 
-impl<V> Cache<V> {
+impl<V> Shard<V> {
+    fn retain(&mut self, mut keep: impl FnMut(&Entry<V>) -> bool) {
+        self.entries.retain(|entry| keep(entry));
+        self.bytes = self.entries.iter().map(|entry| entry.weight).sum();
+    }
+
+    fn has_room_for(&self, weight: usize) -> bool {
+        self.entries.len() < ENTRIES && self.bytes.saturating_add(weight) <= SHARD_BYTES
+    }
+}
+
+impl<V: Weight> Cache<V> {
     /// What is known of these bytes at `now`, in seconds since 1970-01-01 UTC.
     pub(crate) fn get(&self, key: &[u8], now: u64) -> Option<Arc<V>> {
         let hash = hash(key);
-        let shard = self.shard(hash)?.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = shard.find(hash, |entry| *entry.key == *key)?;
+        let shard = self.shard(hash)?;
+        let entry = shard.entries.find(hash, |entry| *entry.key == *key)?;
         (entry.expires > now).then(|| Arc::clone(&entry.value))
     }
 
-    /// Remembers what was verified, in place of what was known.
+    /// Remembers what was verified, in place of what was known, unless it is too heavy.
     pub(crate) fn insert(&self, key: &[u8], value: &Arc<V>, expires: u64, now: u64) {
         let hash_of_key = hash(key);
-        let Some(shard) = self.shard(hash_of_key) else { return };
-        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = shard.find_mut(hash_of_key, |entry| *entry.key == *key) {
-            (entry.value, entry.expires) = (Arc::clone(value), expires);
+        let Some(mut shard) = self.shard(hash_of_key) else { return };
+        if let Ok(known) = shard.entries.find_entry(hash_of_key, |entry| *entry.key == *key) {
+            let (known, _) = known.remove();
+            shard.bytes = shard.bytes.saturating_sub(known.weight);
+        }
+        let weight = size_of::<Entry<V>>().saturating_add(key.len()).saturating_add(value.weight());
+        if weight > HEAVIEST {
             return;
         }
-        if shard.len() >= ENTRIES {
+        if !shard.has_room_for(weight) {
             shard.retain(|entry| entry.expires > now);
         }
-        if shard.len() >= ENTRIES {
+        while !shard.has_room_for(weight) {
             // All are alive: every other one goes, and is verified anew when it comes again.
-            let mut keep = false;
+            let mut keep = true;
             shard.retain(|_| {
                 keep = !keep;
                 keep
             });
         }
-        let entry = Entry { key: key.into(), expires, value: Arc::clone(value) };
-        shard.insert_unique(hash_of_key, entry, |entry| hash(&entry.key));
+        let entry = Entry { key: key.into(), expires, weight, value: Arc::clone(value) };
+        shard.bytes = shard.bytes.saturating_add(weight);
+        shard.entries.insert_unique(hash_of_key, entry, |entry| hash(&entry.key));
     }
 
-    fn shard(&self, hash: u64) -> Option<&Mutex<HashTable<Entry<V>>>> {
-        self.shards.get(usize::try_from(hash >> 16).unwrap_or(0) & SHARDS.saturating_sub(1))
+    fn shard(&self, hash: u64) -> Option<MutexGuard<'_, Shard<V>>> {
+        let place = usize::try_from(hash >> 16).unwrap_or(0) & SHARDS.saturating_sub(1);
+        Some(self.shards.get(place)?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().unwrap().len()).sum()
+        self.shards.iter().map(|shard| shard.lock().unwrap().entries.len()).sum()
     }
+}
+
+impl Weight for Identity {
+    fn weight(&self) -> usize {
+        let lists = self.roles.iter().chain(&self.authenticated_groups);
+        let lists = lists.map(|text| text.capacity().saturating_add(size_of::<String>())).sum();
+        size_of::<Self>()
+            .saturating_add(self.consumer.capacity())
+            .saturating_add(lists)
+            .saturating_add(json_weight(&self.claims))
+    }
+}
+
+impl Weight for Fault {
+    /// The gateway's own words.
+    fn weight(&self) -> usize {
+        512
+    }
+}
+
+/// What fields for a service weigh.
+pub(crate) fn fields_weight(fields: &[(String, Vec<u8>)]) -> usize {
+    let each = |(name, value): &(String, Vec<u8>)| name.capacity().saturating_add(value.capacity());
+    size_of_val(fields).saturating_add(fields.iter().map(each).sum())
+}
+
+/// What claims weigh: a token of some kilobytes can say lists that take a hundred times as much.
+fn json_weight(map: &Map<String, Value>) -> usize {
+    // A text, a value, a hash and a place in the index.
+    const MEMBER: usize = size_of::<(String, Value)>() + 3 * size_of::<usize>();
+    fn of(value: &Value) -> usize {
+        match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+            Value::String(text) => text.capacity(),
+            Value::Array(list) => {
+                let own = list.capacity().saturating_mul(size_of::<Value>());
+                list.iter().map(of).fold(own, usize::saturating_add)
+            }
+            Value::Object(map) => json_weight(map),
+        }
+    }
+    let members = map.iter().map(|(name, value)| MEMBER.saturating_add(name.len()).saturating_add(of(value)));
+    members.fold(0, usize::saturating_add)
 }
 
 /// Of a token, the last twelve characters carry 72 bits of the signature.
@@ -88,18 +169,60 @@ fn hash(key: &[u8]) -> u64 {
 mod tests {
     use super::*;
 
+    struct Heavy(usize);
+
+    impl Weight for Heavy {
+        fn weight(&self) -> usize {
+            self.0
+        }
+    }
+
+    fn weighed(cache: &Cache<Heavy>) -> usize {
+        cache.shards.iter().map(|shard| shard.lock().unwrap().bytes).sum()
+    }
+
+    fn key(number: u64) -> [u8; 8] {
+        number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()
+    }
+
     #[test]
     fn an_entry_ends_with_its_credential_and_their_number_is_bounded() {
         let cache = Cache::default();
-        cache.insert(b"token", &Arc::new(1), 10, 0);
-        assert_eq!(cache.get(b"token", 9).as_deref(), Some(&1));
-        assert_eq!(cache.get(b"token", 10), None);
-        assert_eq!(cache.get(b"tokem", 9), None);
-        cache.insert(b"token", &Arc::new(2), 20, 9);
-        assert_eq!(cache.get(b"token", 15).as_deref(), Some(&2));
-        for number in 0..50_000_u64 {
-            cache.insert(&number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes(), &Arc::new(3), 99, 20);
+        let known = |key: &[u8], now| cache.get(key, now).map(|known: Arc<Heavy>| known.0);
+        cache.insert(b"token", &Arc::new(Heavy(1)), 10, 0);
+        assert_eq!(known(b"token", 9), Some(1));
+        assert_eq!(known(b"token", 10), None);
+        assert_eq!(known(b"tokem", 9), None);
+        cache.insert(b"token", &Arc::new(Heavy(2)), 20, 9);
+        assert_eq!(known(b"token", 15), Some(2));
+        for number in 0..50_000 {
+            cache.insert(&key(number), &Arc::new(Heavy(3)), 99, 20);
         }
         assert!(cache.len() <= SHARDS * ENTRIES);
+    }
+
+    #[test]
+    fn what_all_weigh_together_is_bounded_and_one_that_is_too_heavy_is_not_kept() {
+        let cache = Cache::default();
+        for number in 0..5_000 {
+            cache.insert(&key(number), &Arc::new(Heavy(60_000)), 99, 20);
+            cache.insert(&key(number), &Arc::new(Heavy(60_000)), 99, 20);
+        }
+        assert!(cache.len() > 0 && weighed(&cache) <= SHARDS * SHARD_BYTES);
+        assert!(cache.len() * 60_000 <= weighed(&cache));
+        let known = cache.len();
+        cache.insert(b"heavy", &Arc::new(Heavy(HEAVIEST)), 99, 20);
+        assert!(cache.get(b"heavy", 20).is_none());
+        assert_eq!(cache.len(), known);
+    }
+
+    #[test]
+    fn claims_weigh_what_they_take_and_not_what_is_written() {
+        let text = format!(r#"{{"sub":"u","p":[{}{{}}]}}"#, "{},".repeat(3800));
+        let Ok(Value::Object(claims)) = serde_json::from_str(&text) else { panic!("{text}") };
+        assert!(Identity { claims, ..Identity::default() }.weight() > HEAVIEST, "{} bytes", text.len());
+        let usual = serde_json::json!({ "sub": "u", "roles": vec!["a role of a usual length"; 20] });
+        let Value::Object(claims) = usual else { panic!("an object") };
+        assert!(Identity { claims, ..Identity::default() }.weight() < 4096);
     }
 }

@@ -1,13 +1,17 @@
 //! A limit on wrong credentials from one address.
 //!
-//! Only failures count, and only credentials that are not known yet are held up: a caller whose credential
-//! was verified before is served even from an address that others guess from. Where a verdict takes time, no
-//! more are awaited at once than may still be wrong; the others wait for their turn, so that guessing side by
-//! side gains nothing and nobody is refused for what others may yet do.
+//! Only failures count, and only credentials that are not known yet are held up: a caller whose credential was
+//! verified before from the same address is served even if others guess from there. What is known by its name only,
+//! as of who signs, has a limit of its own then, so that a known name is not guessed for either.
+//!
+//! Where a verdict takes time, no more are awaited at once than may still be wrong; the others wait for their turn,
+//! so that guessing side by side gains nothing and nobody is refused for what others may yet do.
 
+use super::verified::VerifiedThere;
 use crate::rate_limit::address_key;
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -19,6 +23,8 @@ use torana_types::Rate;
 /// Addresses that are remembered.
 const ADDRESSES: u32 = 100_000;
 const ADDRESS: u8 = 1;
+/// An address, and what was shown there.
+const SHOWN: u8 = 2;
 /// How long somebody waits for the verdicts on others from the same address.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -28,6 +34,12 @@ type AddressKey = [u8; 8];
 #[derive(Debug)]
 pub struct FailureLimit {
     limiter: KeyedLimiter,
+    verified: VerifiedThere,
+    /// The latest wrong credential of all, in milliseconds since the start, rounded up; 0 when there was none.
+    latest: AtomicU64,
+    /// How many of an address may be wrong, and how long after the latest it is as if there had been none.
+    most: u64,
+    whole_after: Duration,
     /// Only addresses of requests that are here: their number is bounded with that of connections.
     awaited: Mutex<HashMap<AddressKey, Awaited>>,
 }
@@ -119,9 +131,14 @@ impl FailureLimit {
     #[must_use]
     pub fn new(rate: &Rate) -> Self {
         let limit = u64::from(rate.limit().get());
-        let gcra = Gcra::new(limit, rate.period().at_least().as_duration(), limit);
+        let period = rate.period().at_least().as_duration();
+        let gcra = Gcra::new(limit, period, limit);
         Self {
             limiter: KeyedLimiter::new(Budget::new(Window::Gcra(gcra), Vec::new()), ADDRESSES),
+            verified: VerifiedThere::new(),
+            latest: AtomicU64::new(0),
+            most: limit,
+            whole_after: period,
             awaited: Mutex::default(),
         }
     }
@@ -131,9 +148,45 @@ impl FailureLimit {
         self.left(address_key(address), now).map(|_| ())
     }
 
+    /// Whether the address may try what it shows: always where that was verified there before and has not been
+    /// wrong too often since.
+    pub(super) fn check_shown(&self, address: IpAddr, shown: &[u8], now: Duration) -> Result<(), Fault> {
+        let key = address_key(address);
+        match self.left(key, now) {
+            Err(_) if self.verified.knows(key, shown) => {
+                let both = [&key, shown].concat();
+                self.left_of(Key { kind: SHOWN, bytes: &both }, now).map(|_| ())
+            }
+            left => left.map(|_| ()),
+        }
+    }
+
+    /// Remembers that what the address shows was verified.
+    pub(super) fn note(&self, address: IpAddr, shown: &[u8]) {
+        self.verified.note(address_key(address), shown);
+    }
+
+    /// Counts that what the address shows, which was verified there before, is wrong now.
+    pub(super) fn count_shown(&self, address: IpAddr, shown: &[u8], now: Duration) {
+        let key = address_key(address);
+        if self.verified.knows(key, shown) {
+            let both = [&key, shown].concat();
+            self.limiter.take(Key { kind: SHOWN, bytes: &both }, now, Ask::exactly(1));
+        }
+    }
+
     /// How many more may be wrong.
     fn left(&self, key: AddressKey, now: Duration) -> Result<u64, Fault> {
-        let view = self.limiter.look(Key { kind: ADDRESS, bytes: &key }, now).view;
+        let latest = Duration::from_millis(self.latest.load(Ordering::Relaxed));
+        // Where all is calm nobody is looked for.
+        if latest.is_zero() || now > latest.saturating_add(self.whole_after) {
+            return Ok(self.most);
+        }
+        self.left_of(Key { kind: ADDRESS, bytes: &key }, now)
+    }
+
+    fn left_of(&self, key: Key<'_>, now: Duration) -> Result<u64, Fault> {
+        let view = self.limiter.look(key, now).view;
         if view.remaining > 0 {
             return Ok(view.remaining);
         }
@@ -176,10 +229,101 @@ impl FailureLimit {
     }
 
     fn count_key(&self, key: AddressKey, now: Duration) {
+        let now_up = u64::try_from(now.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+        self.latest.fetch_max(now_up, Ordering::Relaxed);
         self.limiter.take(Key { kind: ADDRESS, bytes: &key }, now, Ask::exactly(1));
     }
 
     fn awaited(&self) -> MutexGuard<'_, HashMap<AddressKey, Awaited>> {
         self.awaited.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+    use std::pin::{Pin, pin};
+    use std::task::Poll;
+
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    fn limit(rate: &str) -> Arc<FailureLimit> {
+        Arc::new(FailureLimit::new(&rate.parse().unwrap()))
+    }
+
+    async fn waits(mut future: Pin<&mut impl Future>) -> bool {
+        poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_pending())).await
+    }
+
+    #[tokio::test]
+    async fn who_leaves_before_the_verdict_is_counted_only_where_that_is_said() {
+        let limit = limit("1/hour");
+        let begin = |leaving_counts| limit.begin(HERE, Duration::ZERO, leaving_counts);
+        drop(begin(false).await.unwrap());
+        let mut judged = begin(true).await.unwrap();
+        judged.settle();
+        drop(judged);
+        assert!(limit.check(HERE, Duration::ZERO).is_ok());
+        drop(begin(true).await.unwrap());
+        assert!(limit.check(HERE, Duration::ZERO).is_err());
+        assert!(limit.awaited().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_place_that_is_given_up_goes_to_who_waits_and_a_failure_refuses_them() {
+        let limit = limit("1/hour");
+        let begin = || limit.begin(HERE, Duration::ZERO, false);
+        let first = begin().await.unwrap();
+        let (mut second, mut third, mut gone) = (pin!(begin()), pin!(begin()), Box::pin(begin()));
+        assert!(waits(gone.as_mut()).await);
+        assert!(waits(second.as_mut()).await);
+        assert!(waits(third.as_mut()).await);
+        // One who waits no longer takes no place with it.
+        drop(first);
+        drop(gone);
+        let begun = second.await.unwrap();
+        assert!(waits(third.as_mut()).await);
+        limit.count(HERE, Duration::ZERO);
+        drop(begun);
+        assert_eq!(third.await.unwrap_err().reason, Reason::AuthenticationLimited);
+        assert!(limit.awaited().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_name_that_signed_well_here_may_go_on_until_it_is_wrong_too_often() {
+        let limit = limit("2/hour");
+        let may_try = |name: &[u8]| limit.check_shown(HERE, name, Duration::ZERO).is_ok();
+        limit.note(HERE, b"alice");
+        limit.count(HERE, Duration::ZERO);
+        limit.count(HERE, Duration::ZERO);
+        assert_eq!((may_try(b"alice"), may_try(b"bob")), (true, false));
+        for _ in 0..2 {
+            limit.count_shown(HERE, b"alice", Duration::ZERO);
+            limit.count_shown(HERE, b"bob", Duration::ZERO);
+        }
+        assert_eq!((may_try(b"alice"), may_try(b"bob")), (false, false));
+    }
+
+    #[test]
+    fn an_address_is_held_up_until_its_guesses_are_forgotten_and_no_other_is() {
+        let limit = limit("2/minute");
+        let (guesser, other) = ("192.0.2.1".parse().unwrap(), "192.0.2.9".parse().unwrap());
+        let at = Duration::from_secs;
+        assert!(limit.check(guesser, at(0)).is_ok());
+        limit.count(guesser, at(0));
+        assert!(limit.check(guesser, at(0)).is_ok());
+        limit.count(guesser, at(0));
+        assert!(limit.check(guesser, at(1)).is_err() && limit.check(other, at(1)).is_ok());
+        assert!(limit.check(guesser, at(31)).is_ok());
+        limit.count(guesser, at(31));
+        limit.count(other, at(40));
+        assert!(limit.check(guesser, at(41)).is_err());
+        assert!(limit.check(guesser, at(200)).is_ok() && limit.check(other, at(200)).is_ok());
+        // An earlier time, as another worker may have it, takes nothing away.
+        limit.count(guesser, at(201));
+        limit.count(guesser, at(201));
+        limit.count(other, at(100));
+        assert!(limit.check(guesser, at(201)).is_err());
     }
 }

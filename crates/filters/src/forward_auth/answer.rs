@@ -1,6 +1,7 @@
 //! What an answer means.
 
 use super::unavailable;
+use crate::authentication::cache::{Weight, fields_weight};
 use crate::authentication::lookup;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -19,6 +20,12 @@ pub(super) struct Passed {
     pub(super) may_be_kept: bool,
 }
 
+impl Weight for Passed {
+    fn weight(&self) -> usize {
+        size_of::<Self>().saturating_add(self.identity.weight()).saturating_add(fields_weight(&self.fields))
+    }
+}
+
 /// An answer that says something.
 #[derive(Debug)]
 pub(super) enum Answer {
@@ -26,19 +33,25 @@ pub(super) enum Answer {
     Passed(Box<Passed>),
     /// It may not; the client gets this.
     Refused(Box<Response>),
+    /// Neither, although the service works: whoever calls may have brought this about.
+    Unusable(Fault),
 }
 
 /// Reads an answer.
 ///
 /// # Errors
-/// It says neither yes nor no.
+/// The service has failed (5xx).
 pub(super) fn read(plan: &ForwardAuthPlan, response: Response) -> Result<Answer, Fault> {
     match response.head.status {
-        200..=299 => passed(plan, &response.head.fields).map(Box::new).map(Answer::Passed),
+        200..=299 => Ok(match passed(plan, &response.head.fields) {
+            Ok(passed) => Answer::Passed(Box::new(passed)),
+            Err(fault) => Answer::Unusable(fault),
+        }),
         status if plan.refusals.contains(&status) => {
             handed(plan, response).map(Box::new).map(Answer::Refused)
         }
-        status => Err(unavailable(format!("the answer is {status}"))),
+        status @ 500..=599 => Err(unavailable(format!("the answer is {status}"))),
+        status => Ok(Answer::Unusable(unavailable(format!("the answer is {status}")))),
     }
 }
 

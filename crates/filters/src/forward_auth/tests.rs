@@ -40,6 +40,28 @@ async fn every_status_is_a_yes_a_chosen_no_or_nothing() {
 }
 
 #[tokio::test]
+async fn only_silence_and_failure_let_anybody_in_where_that_is_chosen() {
+    let filter = filter("on_failure: allow, identity: { consumer: X-User }, refusals: [401, 403]");
+    for status in (200..=599).filter(|status| ![401, 403].contains(status)) {
+        let outside = Scripted::default().then(status, &[], "");
+        let expected = if status >= 500 { 200 } else { 503 };
+        assert_eq!(at(&filter, &outside, 1, "t").await, expected, "{status}");
+    }
+    for (reason, expected) in [
+        (Reason::UpstreamConnectFailed, 200),
+        (Reason::TotalTimeout, 200),
+        (Reason::BreakerOpen, 200),
+        (Reason::UpstreamMalformed, 503),
+        (Reason::UpstreamHeadTooLarge, 503),
+        (Reason::UpstreamReset, 503),
+        (Reason::Internal, 503),
+    ] {
+        let outside = Scripted::default().then_fails(Fault::new(reason));
+        assert_eq!(at(&filter, &outside, 1, "t").await, expected, "{reason:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_was_said_of_a_removed_consumer_is_forgotten() {
     let mut consumers = None;
     let keys = "response_headers: [X-User], identity: { consumer: X-User, consumers: required }, cache: { ttl: 10s }";

@@ -2,6 +2,7 @@
 
 use super::invalid::Invalid;
 use super::mint::Minted;
+use crate::authentication::cache::{Weight, fields_weight};
 use serde_json::{Map, Value};
 use std::sync::{Arc, Mutex};
 use torana_credential::jose::Token;
@@ -142,10 +143,19 @@ impl Verified {
         Ok(())
     }
 
-    /// From when on it need not be remembered.
-    pub(super) fn forget_at(&self, plan: &JwtPlan) -> u64 {
+    /// From when on it is not remembered: when it ends, and after an hour whatever it says.
+    pub(super) fn forget_at(&self, plan: &JwtPlan, now: u64) -> u64 {
         let leeway = plan.leeway.as_duration().as_secs();
-        self.expires.map_or(u64::MAX, |expires| expires.saturating_add(leeway))
+        let end = self.expires.map_or(u64::MAX, |expires| expires.saturating_add(leeway));
+        end.min(now.saturating_add(3600))
+    }
+}
+
+impl Weight for Verified {
+    fn weight(&self) -> usize {
+        // What is signed in its place repeats the claims as text, a third longer.
+        let own = self.identity.weight().saturating_add(fields_weight(&self.fields));
+        size_of::<Self>().saturating_add(own.saturating_mul(2))
     }
 }
 

@@ -46,4 +46,8 @@ pub(crate) enum Invalid {
     Field(String),
     #[error("the keys of the issuer were never fetched: {0}")]
     KeysUnavailable(String),
+    #[error(
+        "the keys of the issuer that are known do not fit the token, and newer ones cannot be fetched: {0}"
+    )]
+    KeysOutdated(String),
 }

@@ -81,13 +81,13 @@ impl Issuers {
             Keys::Fixed(keys) => told(&keys.verify(token)).map(|()| (place, 0)),
             Keys::Remote(keys) => {
                 let (generation, set) = keys.current_or_first().await.map_err(Invalid::KeysUnavailable)?;
-                match set.verify(token) {
-                    Select::UnknownKey => {
-                        let newer = keys.newer_than(generation).await;
-                        let (generation, set) = newer.ok_or(Invalid::UnknownKey)?;
-                        told(&set.verify(token)).map(|()| (place, generation))
-                    }
-                    known => told(&known).map(|()| (place, generation)),
+                let known = set.verify(token);
+                if !matches!(known, Select::UnknownKey | Select::NoneVerifies) {
+                    return told(&known).map(|()| (place, generation));
+                }
+                match keys.newer_than(generation).await.map_err(Invalid::KeysOutdated)? {
+                    Some((generation, set)) => told(&set.verify(token)).map(|()| (place, generation)),
+                    None => told(&known).map(|()| (place, generation)),
                 }
             }
         }
@@ -152,6 +152,6 @@ fn told(select: &Select) -> Result<(), Invalid> {
     match select {
         Select::Verified => Ok(()),
         Select::UnknownKey => Err(Invalid::UnknownKey),
-        Select::WrongSignature => Err(Invalid::Signature),
+        Select::WrongSignature | Select::NoneVerifies => Err(Invalid::Signature),
     }
 }

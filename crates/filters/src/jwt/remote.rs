@@ -1,7 +1,7 @@
 //! Keys that are fetched: what is known of them, and what is still wanted.
 //!
 //! Requests read the keys that are in force without waiting. They wait in two cases only, each bounded: when
-//! no keys were ever fetched, and when a token names a key that is not known and asking again is allowed. The
+//! no keys were ever fetched, and when no known key fits a token and asking again is allowed. The
 //! last good keys stay in force for as long as they cannot be fetched again.
 //!
 //! Fetching itself is a chore of the proxy; it hands its outcome in by [`RemoteKeys::store`].
@@ -148,11 +148,20 @@ impl RemoteKeys {
     }
 
     /// Keys that are newer than those of a generation, fetched now if that is allowed.
-    pub(super) async fn newer_than(&self, generation: u64) -> Option<(u64, Arc<KeySet>)> {
-        if self.generation() == generation && self.may_ask() {
-            self.attempt().await;
+    ///
+    /// # Errors
+    /// There may be newer ones: the last attempt to fetch them failed, and why, or has not ended.
+    pub(super) async fn newer_than(&self, generation: u64) -> Result<Option<(u64, Arc<KeySet>)>, String> {
+        let ended = self.generation() != generation || !self.may_ask() || self.attempt().await;
+        if let Some(newer) = self.current().filter(|(current, _)| *current != generation) {
+            return Ok(Some(newer));
         }
-        self.current().filter(|(current, _)| *current != generation)
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        match &last.error {
+            Some(error) => Err(error.clone()),
+            None if !ended => Err("no answer in time".into()),
+            None => Ok(None),
+        }
     }
 
     /// Whether the last attempt ended long enough ago, or none has ended.
@@ -167,13 +176,12 @@ impl RemoteKeys {
         self.active.load(Ordering::Acquire) && last.ended.is_none_or(|ended| ended.elapsed() >= cooldown)
     }
 
-    /// Asks for an attempt and waits until one has ended, bounded by what an attempt may take.
-    async fn attempt(&self) {
+    /// Asks for an attempt and waits until one has ended, bounded by what an attempt may take. Whether one has.
+    async fn attempt(&self) -> bool {
         let mut attempts = self.attempts.subscribe();
         self.wanted.notify_one();
         let patience = self.plan.timeout.as_duration().saturating_add(Duration::from_millis(200));
-        // Whether it ended in time shows in what is current then.
-        let _ = tokio::time::timeout(patience, attempts.changed()).await;
+        tokio::time::timeout(patience, attempts.changed()).await.is_ok()
     }
 }
 

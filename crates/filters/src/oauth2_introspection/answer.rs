@@ -1,6 +1,7 @@
 //! What the authorization server says of a token (RFC 7662 section 2.2).
 
 use super::{challenge, unavailable};
+use crate::authentication::cache::{Weight, fields_weight};
 use crate::authentication::lookup;
 use crate::jwt::claims::{consumer, fields, texts, time};
 use serde_json::{Map, Value};
@@ -38,6 +39,12 @@ impl Active {
             return Err(challenge(plan, Reason::CredentialsInvalid, "the token is not valid yet"));
         }
         Ok(())
+    }
+}
+
+impl Weight for Active {
+    fn weight(&self) -> usize {
+        size_of::<Self>().saturating_add(self.identity.weight()).saturating_add(fields_weight(&self.fields))
     }
 }
 

@@ -142,7 +142,7 @@ impl OidcLoginFilter {
         if !outside.is_there() {
             return Err(unavailable("the provider is not asked here"));
         }
-        guard.begin(false).await?;
+        guard.begin(None, false).await?;
         let until = login.at.saturating_add(self.plan.login_timeout.as_duration().as_secs());
         if !self.finished.take(&state, until.saturating_add(1), now) {
             return Err(invalid("this login was finished before"));

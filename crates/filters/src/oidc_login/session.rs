@@ -1,5 +1,6 @@
 //! A session: what the browser keeps for the gateway, sealed, and what it means.
 
+use crate::authentication::cache::Weight;
 use crate::jwt::{Verified, Vouched};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -81,6 +82,16 @@ impl Session {
 pub(super) struct Opened {
     pub(super) session: Session,
     pub(super) claims: Arc<Verified>,
+}
+
+impl Weight for Opened {
+    fn weight(&self) -> usize {
+        let session = &self.session;
+        let more =
+            [&session.access, &session.refresh].into_iter().flatten().map(String::capacity).sum::<usize>();
+        let texts = session.id.capacity().saturating_add(session.key.capacity()).saturating_add(more);
+        size_of::<Self>().saturating_add(texts).saturating_add(self.claims.weight())
+    }
 }
 
 impl std::fmt::Debug for Opened {

@@ -1,0 +1,77 @@
+//! Who was verified from which address, so that a limit on guesses from there does not hold them up.
+//!
+//! A table of fixed size, without locks: an address and what was shown there have a print of 64 bits under a
+//! random key, at one of a few places. Only what was verified enters, and the newer takes the place of an older
+//! one. A print that is found lets what is shown be judged and no more, so prints that meet by chance let nobody in.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Prints that are remembered: 512 KiB.
+const PLACES: usize = 65_536;
+/// Places that a print may stand at: half a cache line.
+const CHOICES: usize = 4;
+
+#[derive(Debug)]
+pub(super) struct VerifiedThere {
+    places: Box<[AtomicU64]>,
+    hasher: RandomState,
+}
+
+impl VerifiedThere {
+    pub(super) fn new() -> Self {
+        let places = (0..PLACES).map(|_| AtomicU64::new(0)).collect();
+        Self { places, hasher: RandomState::new() }
+    }
+
+    /// Remembers what was verified.
+    pub(super) fn note(&self, address: [u8; 8], shown: &[u8]) {
+        let print = self.print(address, shown);
+        let places = self.places(print);
+        if places.iter().any(|place| place.load(Ordering::Relaxed) == print) {
+            return;
+        }
+        let free = places.iter().find(|place| place.load(Ordering::Relaxed) == 0);
+        let oldest = || places.get(usize::try_from(print >> 62).unwrap_or(0));
+        if let Some(place) = free.or_else(oldest) {
+            place.store(print, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether this was verified when that address showed it.
+    pub(super) fn knows(&self, address: [u8; 8], shown: &[u8]) -> bool {
+        let print = self.print(address, shown);
+        self.places(print).iter().any(|place| place.load(Ordering::Relaxed) == print)
+    }
+
+    fn print(&self, address: [u8; 8], shown: &[u8]) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(&address);
+        hasher.write(shown);
+        hasher.finish().max(1)
+    }
+
+    fn places(&self, print: u64) -> &[AtomicU64] {
+        let group = usize::try_from(print).unwrap_or(0) % (PLACES / CHOICES);
+        let start = group.saturating_mul(CHOICES);
+        self.places.get(start..start.saturating_add(CHOICES)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_address_showed_is_not_known_of_another() {
+        let verified = VerifiedThere::new();
+        for number in 0..1000_u32 {
+            verified.note([1; 8], &number.to_le_bytes());
+        }
+        let known = |address, from: u32| {
+            (from..from + 1000).filter(|number| verified.knows(address, &number.to_le_bytes())).count()
+        };
+        assert!(known([1; 8], 0) > 950);
+        assert_eq!((known([2; 8], 0), known([1; 8], 1000)), (0, 0));
+    }
+}
