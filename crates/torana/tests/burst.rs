@@ -112,7 +112,7 @@ fn under_pressure_classes_are_refused_in_their_order_and_the_admin_pages_answer(
     let process = Process::run(&file(
         "pressure.yaml",
         &format!(
-            "access_log: off\nworkers: 1\nlimits: {{ queue_delay: {{ target: 2ms, interval: 20ms }} }}\nroutes:\n{routes}"
+            "access_log: off\nworkers: 1\nlimits: {{ queue_delay: {{ target: 5ms, interval: 20ms }} }}\nroutes:\n{routes}"
         ),
     ));
     let done = AtomicBool::new(false);
