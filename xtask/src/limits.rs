@@ -1,5 +1,6 @@
 //! `cargo xtask limits`: how exact shared limits are, and what they take of the throughput.
 
+mod table;
 mod throughput;
 
 use anyhow::{Result, ensure};
@@ -7,12 +8,18 @@ use std::path::PathBuf;
 
 use crate::workspace::cargo;
 
+/// Two modes, three limits, five disturbances.
+const MEASUREMENTS: usize = 2 * 3 * 5;
+
 /// What to measure, and how long.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Seconds of each measurement of accuracy
     #[arg(long, default_value_t = 30)]
     seconds: u64,
+    /// Without optimisation: for a look at the table, not for its figures
+    #[arg(long)]
+    debug: bool,
     /// Only the throughput without and with limits, for this many seconds each
     #[arg(long)]
     throughput: Option<u64>,
@@ -21,15 +28,25 @@ pub(crate) struct Arguments {
     programs: Option<PathBuf>,
 }
 
-/// Runs the measurements of `crates/store/tests/accuracy.rs`, optimised: thirty of them.
+/// Runs the measurements of `crates/store/tests/accuracy.rs`, optimised: thirty of them, and prints them as one table.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(seconds) = arguments.throughput {
         return throughput::run(seconds, arguments.programs.as_deref());
     }
+    let folder = tempfile::tempdir()?;
+    let rows = folder.path().join("rows");
     let mut test = cargo();
-    test.args(["test", "--release", "-p", "torana-store", "--test", "accuracy", "--"]);
-    test.args(["--nocapture", "--test-threads", "1"]);
-    test.env("TORANA_LIMITS_SECONDS", arguments.seconds.to_string());
-    ensure!(test.status()?.success(), "a limit was not exact, or not enough of it could be used");
+    test.arg("test");
+    if !arguments.debug {
+        test.arg("--release");
+    }
+    test.args(["-p", "torana-store", "--test", "accuracy", "--", "--nocapture", "--test-threads", "1"]);
+    test.env("TORANA_LIMITS_SECONDS", arguments.seconds.to_string()).env("TORANA_LIMITS_TABLE", &rows);
+    let held = test.status()?.success();
+    let rows = std::fs::read_to_string(&rows).unwrap_or_default();
+    println!("{}", table::render(&rows));
+    let measured = rows.lines().count();
+    ensure!(held, "a limit was not exact, or not enough of it could be used");
+    ensure!(measured == MEASUREMENTS, "{measured} of {MEASUREMENTS} measurements were made");
     Ok(())
 }

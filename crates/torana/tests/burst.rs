@@ -102,6 +102,56 @@ fn a_burst_of_connections_starves_neither_the_admin_pages_nor_other_addresses_an
 }
 
 #[test]
+fn under_pressure_classes_are_refused_in_their_order_and_the_admin_pages_answer() {
+    const CLASSES: [&str; 4] = ["low", "normal", "high", "critical"];
+    const AT_ONCE: usize = 20;
+    let routes: String = CLASSES
+        .iter()
+        .map(|class| format!("- {{ path: /{class}, importance: {class}, respond: {{ body: hello }} }}\n"))
+        .collect();
+    let process = Process::run(&file(
+        "pressure.yaml",
+        &format!(
+            "access_log: off\nworkers: 1\nlimits: {{ queue_delay: {{ target: 5ms, interval: 20ms }} }}\nroutes:\n{routes}"
+        ),
+    ));
+    let done = AtomicBool::new(false);
+    let asked = CLASSES.map(|_| AtomicUsize::new(0));
+    let refused = CLASSES.map(|_| AtomicUsize::new(0));
+    let number = |counts: &[AtomicUsize; 4], class: usize| counts[class].load(Ordering::Relaxed);
+    std::thread::scope(|scope| {
+        for thread in 0..64 {
+            let (class, address) = (thread % CLASSES.len(), process.address);
+            let (done, asked, refused) = (&done, &asked[class], &refused[class]);
+            scope.spawn(move || {
+                let request = GET.replace(" / ", &format!(" /{} ", CLASSES[class])).repeat(AT_ONCE);
+                let mut client = Client::connect(address).deadline(PATIENCE);
+                while !done.load(Ordering::Relaxed) {
+                    client.send(&request);
+                    for _ in 0..AT_ONCE {
+                        let status = client.read_response().status;
+                        assert!([200, 503].contains(&status), "{status}");
+                        asked.fetch_add(1, Ordering::Relaxed);
+                        refused.fetch_add(usize::from(status == 503), Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+        eventually(PATIENCE, || {
+            assert!(answers(process.admin, "/healthz", 1), "the admin pages answer throughout");
+            number(&refused, 0) >= 1_000 && (0..CLASSES.len()).all(|class| number(&asked, class) >= 2_000)
+        });
+        done.store(true, Ordering::Relaxed);
+    });
+    let share = |class| number(&refused, class) as f64 / number(&asked, class) as f64;
+    let shares: Vec<f64> = (0..CLASSES.len()).map(share).collect();
+    // By chance a class may have asked a little more while the pressure was high.
+    assert!(shares.windows(2).all(|pair| pair[0] + 0.02 >= pair[1]), "{shares:?}");
+    assert!(shares[3] < 0.95, "of what is critical some always passes: {shares:?}");
+    eventually(PATIENCE, || answers(process.address, "/low", 1));
+}
+
+#[test]
 fn without_descriptors_it_waits_and_the_admin_pages_still_answer() {
     raise();
     let file = file(

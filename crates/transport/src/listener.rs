@@ -8,10 +8,9 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::task::{Poll, ready};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::unconstrained;
 use torana_limit::Seat;
 
 /// Connections that the kernel holds for us until we accept them.
@@ -55,10 +54,20 @@ pub async fn serve_listener<S: Service + 'static>(
     report: impl Fn(AcceptError),
 ) {
     let seat = poll_fn(|context| Poll::Ready(drain.seat(context.waker().clone()))).await;
-    let take = |stream, peer| serve_stream(stream, peer, number, &service, &drain);
-    while let Some(error) = accept(&listener, || drain.is_draining(), take).await {
-        report(AcceptError(error));
-        tokio::time::sleep(PAUSE_AFTER_ACCEPT_ERROR).await;
+    loop {
+        let accepted = poll_fn(|context| match drain.is_draining() {
+            true => Poll::Ready(None),
+            false => listener.poll_accept(context).map(Some),
+        });
+        match accepted.await {
+            None => break,
+            Some(Ok((stream, peer))) => serve_stream(stream, peer, number, &service, &drain),
+            Some(Err(error)) if is_of_one_connection(&error) => {}
+            Some(Err(error)) => {
+                report(AcceptError(error));
+                tokio::time::sleep(PAUSE_AFTER_ACCEPT_ERROR).await;
+            }
+        }
     }
     drop(seat);
     // The event loop may not know yet of what has arrived, so the kernel is asked.
@@ -77,33 +86,6 @@ pub async fn serve_listener<S: Service + 'static>(
             }
         }
     }
-}
-
-/// Takes connections until that fails, or for good when the worker drains.
-///
-/// Each turn takes all that the kernel holds: whoever has connected then waits where the worker's other work waits,
-/// and what measures that sees them. Left to the kernel they would wait unseen.
-async fn accept(
-    listener: &TcpListener,
-    is_draining: impl Fn() -> bool,
-    take: impl Fn(TcpStream, SocketAddr),
-) -> Option<io::Error> {
-    let turn = poll_fn(|context| {
-        for _ in 0..BACKLOG {
-            if is_draining() {
-                return Poll::Ready(None);
-            }
-            match ready!(listener.poll_accept(context)) {
-                Ok((stream, peer)) => take(stream, peer),
-                Err(error) if is_of_one_connection(&error) => {}
-                Err(error) => return Poll::Ready(Some(error)),
-            }
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    });
-    // Tokio would end the turn after 128.
-    unconstrained(turn).await
 }
 
 fn accept_now(listener: &std::net::TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
@@ -181,31 +163,4 @@ fn is_of_one_connection(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionRefused
             | io::ErrorKind::Interrupted
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::cell::Cell;
-    use std::future::Future;
-
-    #[tokio::test(flavor = "current_thread")]
-    async fn a_turn_takes_all_that_have_connected() {
-        let listening = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-        let address = listening.local_addr().unwrap();
-        let clients: Vec<_> = (0..400).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
-        let listener = TcpListener::from_std(listening).unwrap();
-        let (taken, turns) = (Cell::new(0), Cell::new(0));
-        let accepting = accept(&listener, || taken.get() >= clients.len(), |_, _| taken.set(taken.get() + 1));
-        let mut accepting = std::pin::pin!(accepting);
-        let error = poll_fn(|context| {
-            let before = taken.get();
-            let polled = accepting.as_mut().poll(context);
-            turns.set(turns.get() + usize::from(taken.get() > before));
-            polled
-        });
-        assert!(error.await.is_none());
-        assert_eq!(taken.get(), clients.len());
-        assert!(turns.get() <= 2, "{} turns", turns.get());
-    }
 }

@@ -5,10 +5,11 @@
 //!
 //! That is the wait of requests, and not an estimate of it. A worker is one thread with one queue, first come first
 //! served: the event loop tells at the same time of sockets and of timers, timers last, and puts what is ready at the
-//! queue's end; the listener takes at once all who have connected, so nobody waits elsewhere. So the task waits as long
-//! as a request that arrived at that moment, a hundred moments a second are looked at instead of every request, and
-//! requests pay nothing. What is added is a millisecond at most, by which timers are rounded up. What is not
-//! in it is the wait of a request behind earlier ones of its own connection, which is not the worker's.
+//! queue's end. So the task waits as long as a request that arrived at that moment, a hundred moments a second are
+//! looked at instead of every request, and requests pay nothing. What is added is a millisecond at most, by which timers
+//! are rounded up. Not in it are the wait of a request behind earlier ones of its own connection, which is not the
+//! worker's, and that of connections which the kernel holds: a turn takes 128 of them, so that each is told from others
+//! by its address before many more are in.
 
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::time::Duration;
