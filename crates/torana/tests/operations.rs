@@ -358,13 +358,13 @@ routes: [{{ path: /shop, service: shop }}, {{ path: /store, service: store }}]
     failing.store(false, Ordering::Relaxed);
     eventually(PATIENCE, || get(process.address, "/shop").status == 200);
     eventually(PATIENCE, || lines(&["shop", "the breaker has changed: it was open for its time"]) >= 1);
-    eventually(PATIENCE, || lines(&["shop", "the breaker has changed: 1 of 1 trials went well"]) == 1);
+    eventually(PATIENCE, || lines(&["shop", "the breaker has changed: a trial went well"]) == 1);
     let endpoint = spare.addr().to_string();
     spare.kill();
-    let failed = ["store", &endpoint, "out of service: 1 failed connections of probes in a row"];
+    let failed = ["store", &endpoint, "out of service: failed connections of probes in a row: 1"];
     eventually(PATIENCE, || lines(&failed) == 1);
     spare.restart();
-    let back = ["store", &endpoint, "in service again: 1 successes of probes in a row"];
+    let back = ["store", &endpoint, "in service again: successes of probes in a row: 1"];
     eventually(PATIENCE, || lines(&back) >= 1);
     for _ in 0..50 {
         get(process.address, "/shop");
