@@ -121,12 +121,12 @@ pub enum HealthCause {
 impl fmt::Display for HealthCause {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Probes(finding, count) => write!(formatter, "{count} {finding} of probes in a row"),
+            Self::Probes(finding, count) => write!(formatter, "{finding} of probes in a row: {count}"),
             Self::Requests(finding, count, Some(time)) => {
-                write!(formatter, "{count} {finding} of requests in a row, out for {} s", time.as_secs_f32())
+                write!(formatter, "{finding} of requests in a row: {count}; out for {} s", time.as_secs_f32())
             }
             Self::Requests(finding, count, None) => {
-                write!(formatter, "{count} {finding} of requests in a row, out until probes go well")
+                write!(formatter, "{finding} of requests in a row: {count}; out until probes go well")
             }
             Self::TimeOver => formatter.write_str("it was out for its time"),
             Self::Restored => formatter.write_str("it was put back by hand"),

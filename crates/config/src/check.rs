@@ -107,7 +107,9 @@ impl Checker<'_> {
             (Kind::Scalar(scalar), Shape::Choice(_)) if scalar.text == "on" && offers(shape, "off") => {
                 Some("it has no defaults for everything; say what is meant".to_owned())
             }
-            (Kind::Scalar(_), Shape::List { .. }) => Some("a list is written `[one, two]`".to_owned()),
+            (Kind::Scalar(_) | Kind::Mapping(_), Shape::List { .. }) => {
+                Some("a list is written `[one, two]`".to_owned())
+            }
             (Kind::Scalar(_), Shape::Record(fields)) => fields
                 .iter()
                 .find(|field| field.required)

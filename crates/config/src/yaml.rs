@@ -108,9 +108,15 @@ impl<'a> Builder<'a> {
         } else {
             at
         };
-        let message = format!("this is not valid YAML: {}", error.info());
-        let help =
-            "look for a missing quote, bracket or colon here or on the lines above, and at the indentation";
+        let too_deep = error.info().contains("recursion limit");
+        let (message, help) = if too_deep {
+            let message = format!("mappings and lists are nested more than {MAX_DEPTH} deep");
+            (message, "look for brackets that are not closed on the lines above")
+        } else {
+            let message = format!("this is not valid YAML: {}", error.info());
+            let help = "look for a missing quote, bracket or colon here or on the lines above, and at the indentation";
+            (message, help)
+        };
         Box::new(Finding::error("syntax", message).at(self.source.span(at..at.saturating_add(1))).help(help))
     }
 

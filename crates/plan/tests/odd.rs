@@ -26,7 +26,6 @@ fn what_can_never_happen_is_found_where_it_is_written() {
         (two, "pool: { idle_timeout: 10m, max_age: 5m }", "10m", "`max_age`, 5m"),
         (two, "health: { probes: { interval: 1s, timeout: 2s } }", "2s", "next question"),
         (two, "health: { ejection: { for: 10m } }", "10m", "`at_most` is 5m"),
-        (one, "health: { ejection: {} }", "{}", "only one never is"),
         (two, "health: { ejection: { failures: { statuses: 0 } } }", "{ statuses", "no failure is counted"),
         (two, "breaker: { window: { slow_share: 50%, slow_after: 2m } }", "2m", "no answer is ever slow"),
     ] {

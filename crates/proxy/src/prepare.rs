@@ -25,7 +25,7 @@ use torana_transport::TlsError;
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
     /// The access log's file cannot be written.
-    #[error("the access log cannot be written to {}: {source}", file.display())]
+    #[error("the access log cannot be written to {}", file.display())]
     AccessLog {
         /// The file.
         file: PathBuf,
@@ -33,7 +33,7 @@ pub enum PrepareError {
         source: std::io::Error,
     },
     /// TLS cannot be spoken as planned: the system has no authorities, for example.
-    #[error("{what}: {source}")]
+    #[error("{what}")]
     Tls {
         /// Whose TLS.
         what: String,

@@ -114,13 +114,21 @@ impl Link {
                 // Twice, because a sentinel and then the server are asked.
                 let patience = inner.settings.connect_timeout.saturating_mul(2);
                 let opened = timeout(patience, open(&inner.settings)).await;
-                if let Ok(Ok((connection, life))) = opened {
-                    inner.learn(&life);
-                    link.failures.set(0);
-                    *link.state.borrow_mut() = State::Open(connection, life.into());
-                    link.changed.notify_waiters();
-                    return;
-                }
+                let why = match opened {
+                    Ok(Ok((connection, life))) => {
+                        inner.learn(&life);
+                        inner.is_there();
+                        link.failures.set(0);
+                        *link.state.borrow_mut() = State::Open(connection, life.into());
+                        link.changed.notify_waiters();
+                        return;
+                    }
+                    // What the server says may hold what was sent; its kind does not.
+                    Ok(Err(error)) if error.is_io_error() => error.to_string(),
+                    Ok(Err(error)) => error.category().to_owned(),
+                    Err(_) => "no answer in time".to_owned(),
+                };
+                inner.is_away(&why);
                 inner.count_failure();
                 *link.state.borrow_mut() = State::Away;
                 link.changed.notify_waiters();

@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use torana_limit::{Ask, Grant, Key, Returned};
+use tracing::{info, warn};
 
 const SCRIPT: &str = include_str!("limits.lua");
 /// How long a server that has started anew is doubted: longer than any window that is affected.
@@ -46,6 +47,8 @@ pub(crate) struct Inner {
     doubted: AtomicBool,
     questions: AtomicU64,
     failures: AtomicU64,
+    /// Whether it was said that nobody can be connected.
+    away: AtomicBool,
 }
 
 /// What is known of the server's lives.
@@ -92,6 +95,22 @@ impl Inner {
         since.map_or(-1, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
     }
 
+    /// Somebody has a connection: said where nobody could have one before.
+    pub(crate) fn is_there(&self) {
+        if self.away.swap(false, Ordering::Relaxed) {
+            info!("the store at {} answers again", self.settings.topology);
+        }
+    }
+
+    /// No connection could be made: said once, until one can.
+    pub(crate) fn is_away(&self, why: &str) {
+        if !self.away.swap(true, Ordering::Relaxed) {
+            let place = &self.settings.topology;
+            let then = "limits do what `when_store_fails` says until it is back";
+            warn!("the store at {place} cannot be reached: {why}; {then}");
+        }
+    }
+
     pub(crate) fn count_failure(&self) {
         self.failures.fetch_add(1, Ordering::Relaxed);
     }
@@ -120,6 +139,7 @@ impl RedisStore {
             doubted: AtomicBool::new(false),
             questions: AtomicU64::new(0),
             failures: AtomicU64::new(0),
+            away: AtomicBool::new(false),
         }))
     }
 

@@ -1,5 +1,6 @@
 //! Where a store is and how it is spoken to.
 
+use std::fmt;
 use std::time::Duration;
 use torana_types::Secret;
 
@@ -26,6 +27,21 @@ pub enum Topology {
     },
     /// Some servers of a cluster; the others are learnt from them.
     Cluster(Vec<Place>),
+}
+
+impl fmt::Display for Topology {
+    /// Where the servers are, without anything secret.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let places = match self {
+            Self::Single(place) => std::slice::from_ref(place),
+            Self::Sentinel { sentinels: places, .. } | Self::Cluster(places) => places,
+        };
+        for (index, place) in places.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(formatter, "{comma}{}:{}", place.host, place.port)?;
+        }
+        Ok(())
+    }
 }
 
 /// Where a store is and how it is spoken to.

@@ -4,7 +4,7 @@ use crate::arguments::CheckArguments;
 use crate::file;
 use std::path::Path;
 use std::process::ExitCode;
-use torana_config::{Document, Finding, Path as Place};
+use torana_config::{Document, Finding, Path as Place, Severity};
 use torana_plan::{Loaded, Plan};
 use torana_types::counted;
 
@@ -24,7 +24,10 @@ pub(crate) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
         Some(plan) => {
             if !arguments.json {
                 let (routes, services) = (plan.routes.len(), plan.services.len());
-                println!("{name}: good, {} and {}", counted(routes, "route"), counted(services, "service"));
+                let (routes, services) = (counted(routes, "route"), counted(services, "service"));
+                let odd = findings.iter().filter(|finding| finding.severity == Severity::Warning).count();
+                let odd = if odd == 0 { String::new() } else { format!("; {}", counted(odd, "warning")) };
+                println!("{name}: good, {routes} and {services}{odd}");
             }
             Ok(ExitCode::SUCCESS)
         }

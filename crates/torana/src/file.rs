@@ -83,21 +83,21 @@ impl Resolver for Surroundings {
 
     fn file(&self, path: &str) -> Result<String, ResolveError> {
         let path = self.folder.join(path);
-        let text = bounded::read(&path, LARGEST).map_err(unresolved);
+        let text = bounded::read(&path, LARGEST).map_err(|error| unresolved(&error));
         self.files.borrow_mut().push(path);
         text
     }
 
     fn large_file(&self, path: &str) -> Result<String, ResolveError> {
         let path = self.folder.join(path);
-        let text = bounded::read(&path, LARGEST_OF_CONSUMERS).map_err(unresolved);
+        let text = bounded::read(&path, LARGEST_OF_CONSUMERS).map_err(|error| unresolved(&error));
         self.files.borrow_mut().push(path.clone());
         self.consumer_files.borrow_mut().push(path);
         text
     }
 }
 
-fn unresolved(error: std::io::Error) -> ResolveError {
+fn unresolved(error: &std::io::Error) -> ResolveError {
     match error.kind() {
         std::io::ErrorKind::NotFound => ResolveError::Missing,
         _ => ResolveError::Unreadable { reason: error.to_string() },

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use torana_testkit::{Client, Gate, Origin, Reply, eventually, get};
+use torana_testkit::{Client, Gate, Origin, RedisServer, Reply, eventually, get};
 
 fn file(folder: &tempfile::TempDir, text: &str) -> PathBuf {
     let path = folder.path().join("torana.yaml");
@@ -290,6 +290,9 @@ fn warnings_of_a_reload_are_printed_and_a_file_that_is_gone_is_said_once() {
     replace(&path, odd);
     eventually(PATIENCE, || get(process.address, "/").text() == "odd");
     eventually(PATIENCE, || process.log().contains("torana.yaml:2:"));
+    process.signal(Signal::HUP);
+    eventually(PATIENCE, || process.log().contains("1 warning as before"));
+    assert_eq!(process.log().matches("unused-service").count(), 1, "{}", process.log());
     std::fs::remove_file(&path).unwrap();
     eventually(PATIENCE, || process.log().contains("torana.yaml is gone"));
     assert_eq!(get(process.address, "/").text(), "odd");
@@ -363,16 +366,41 @@ routes: [{{ path: /shop, service: shop }}, {{ path: /store, service: store }}]
     failing.store(false, Ordering::Relaxed);
     eventually(PATIENCE, || get(process.address, "/shop").status == 200);
     eventually(PATIENCE, || lines(&["shop", "the breaker has changed: it was open for its time"]) >= 1);
-    eventually(PATIENCE, || lines(&["shop", "the breaker has changed: 1 of 1 trials went well"]) == 1);
+    eventually(PATIENCE, || lines(&["shop", "the breaker has changed: a trial went well"]) == 1);
     let endpoint = spare.addr().to_string();
     spare.kill();
-    let failed = ["store", &endpoint, "out of service: 1 failed connections of probes in a row"];
+    let failed = ["store", &endpoint, "out of service: failed connections of probes in a row: 1"];
     eventually(PATIENCE, || lines(&failed) == 1);
     spare.restart();
-    let back = ["store", &endpoint, "in service again: 1 successes of probes in a row"];
+    let back = ["store", &endpoint, "in service again: successes of probes in a row: 1"];
     eventually(PATIENCE, || lines(&back) >= 1);
     for _ in 0..50 {
         get(process.address, "/shop");
     }
     assert_eq!((lines(&opened), lines(&failed)), (1, 1), "{}", process.log());
+}
+
+#[test]
+fn a_store_that_is_away_is_said_once_with_its_place_and_once_more_when_it_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = RedisServer::start();
+    let text = format!(
+        "access_log: off\nstore: redis://127.0.0.1:{}\nroutes: [{{ path: /, respond: {{ body: hello }}, \
+         policies: {{ rate_limit: {{ limit: 1000/minute, mode: exact, when_store_fails: open }} }} }}]\n",
+        store.port()
+    );
+    let process = Process::run(&file(&folder, &text));
+    assert_eq!(get(process.address, "/").text(), "hello");
+    store.kill();
+    let away = format!("the store at 127.0.0.1:{} cannot be reached: ", store.port());
+    eventually(PATIENCE, || {
+        assert_eq!(get(process.address, "/").text(), "hello");
+        process.log().contains(&away)
+    });
+    store.restart();
+    eventually(PATIENCE, || {
+        let _ = get(process.address, "/");
+        process.log().contains("answers again")
+    });
+    assert_eq!(process.log().matches("cannot be reached").count(), 1, "{}", process.log());
 }

@@ -157,15 +157,11 @@ fn health(odd: &mut Odd<'_>, path: &Path, service: &ServicePlan) {
         }
     }
     if let Some(ejection) = &health.ejection {
-        eject(odd, &path.key("ejection"), ejection, service.endpoints.len());
+        eject(odd, &path.key("ejection"), ejection);
     }
 }
 
-fn eject(odd: &mut Odd<'_>, path: &Path, ejection: &EjectionConfig, endpoints: usize) {
-    if endpoints < 2 {
-        let message = "no endpoint is ever ejected: a service's only one never is";
-        odd.find(path, message, "add endpoints, or use a `breaker` instead");
-    }
+fn eject(odd: &mut Odd<'_>, path: &Path, ejection: &EjectionConfig) {
     if counts_nothing(ejection.failures.each()) {
         let message = "no failure is counted: no endpoint is ever ejected";
         odd.find(&path.key("failures"), message, "give one of the kinds a number");
