@@ -1,6 +1,7 @@
 //! Which connections a pool lends, keeps and gives up.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -143,13 +144,13 @@ async fn at_the_cap_a_new_client_gets_the_place_of_one_that_is_idle() {
     let client = |port| Introduction::of(SocketAddr::from(([10, 0, 0, 1], port)), local);
     let timer = Timer::default();
     for port in 1..=20 {
-        let lease = pool.acquire_for(Some(&client(port)), &timer, false).await.unwrap();
+        let lease = pool.acquire_for(Some(&client(port)), &timer, false, &Cell::new(false)).await.unwrap();
         assert!(!lease.is_reused());
         lease.give_back();
         assert!(counters.usage.open() <= 2 && pool.idle() <= 2);
     }
     // The last two are the ones that stayed.
-    let lease = pool.acquire_for(Some(&client(20)), &timer, false).await.unwrap();
+    let lease = pool.acquire_for(Some(&client(20)), &timer, false, &Cell::new(false)).await.unwrap();
     assert!(lease.is_reused());
     assert_eq!(counters.usage.created(), 20);
 }
@@ -196,9 +197,9 @@ async fn whoever_leaves_the_line_leaves_it_to_the_next() {
 
 /// Polls once.
 async fn poll_once<T>(mut future: std::pin::Pin<&mut impl Future<Output = T>>) -> Option<T> {
-    std::future::poll_fn(|context| match future.as_mut().poll(context) {
-        std::task::Poll::Ready(value) => std::task::Poll::Ready(Some(value)),
-        std::task::Poll::Pending => std::task::Poll::Ready(None),
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(value) => Poll::Ready(Some(value)),
+        Poll::Pending => Poll::Ready(None),
     })
     .await
 }
