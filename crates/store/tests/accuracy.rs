@@ -228,8 +228,8 @@ fn report(
     let most = limit * (length.as_secs() + 2);
     // Twenty at once, and a hundred a second.
     let leases = (length.as_secs_f64() * 100.0 + 20.0 + 5.0) * NODES as f64;
-    // A limit that is used up for the rest of its second asks nothing until then.
-    let noticed = limit >= 1_000 || length > Duration::from_secs(10);
+    // A lease that is used up for the rest of its second asks nothing until then.
+    let noticed = !leased || length > Duration::from_secs(10);
     let away = matches!(disturbance, Disturbance::Pause | Disturbance::Restart) && noticed;
     let dies = disturbance == Disturbance::Death && leased && limit >= 1_000;
     let wrong: Vec<&str> = [
