@@ -54,7 +54,7 @@ pub fn case(consumers: u32) -> (Case, String) {
     let each = resident().saturating_sub(before) / u64::from(consumers);
     let document = parse("cost.yaml", &format!("{text}routes: [{{ respond: {{ status: 204 }} }}]\n"), &file);
     let start = Instant::now();
-    let anew = torana_plan::consumers(&document.document.unwrap(), &file).unwrap();
+    let anew = torana_plan::consumers(&document.document.unwrap(), &file).0.unwrap();
     let told = format!(
         "{} consumers: {each} bytes of memory each, read anew in {} ms",
         anew.len(),
