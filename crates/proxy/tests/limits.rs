@@ -109,19 +109,17 @@ fn gateways_count_together_behind_tls_and_with_the_wrong_authority_nothing_passe
     let user = "on >pass-word ~torana:* resetchannels -@all +eval +evalsha +get +set +time +info +ping +scan +unlink";
     let command: Vec<&str> = ["ACL", "SETUSER", "gateway"].into_iter().chain(user.split(' ')).collect();
     assert!(server.command(&command).starts_with("+OK"));
-    let start = |authority: &Authority, name: &str| {
-        let ca = folder.path().join(name);
-        std::fs::write(&ca, &authority.pem).unwrap();
-        let ca = ca.display();
+    let start = |authority: &Authority| {
         let store = format!(
-            "{{ url: \"rediss://localhost:{port}\", ca: {ca}, username: gateway, password: pass-word, timeout: 5s }}"
+            "{{ url: \"rediss://localhost:{port}\", ca: ca.pem, username: gateway, password: pass-word, timeout: 5s }}"
         );
         let limit = "{ limit: 20/hour, by: everybody, mode: exact, when_store_fails: closed }";
-        Running::start(&file(&store, limit))
+        let resolver = yaml::resolver().with_file("ca.pem", &authority.pem);
+        Running::with_resolver(&file(&store, limit), 1, resolver)
     };
-    let (one, two) = (start(&authority, "ca.pem"), start(&authority, "ca.pem"));
+    let (one, two) = (start(&authority), start(&authority));
     assert_eq!(passed(&[&one, &two], 60), 20);
-    let refused = get(&start(&stranger, "other.pem"));
+    let refused = get(&start(&stranger));
     assert_eq!(refused.status, 503);
     assert!(refused.text().contains("limit_store_unavailable"), "{}", refused.text());
     assert!(!refused.text().contains("certificate"), "what exactly was wrong is not for clients");

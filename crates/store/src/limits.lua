@@ -28,12 +28,12 @@ if operation == 'take' and doubt < 0 and #ARGV < 20 then
   if ARGV[7] == 'steady' then
     local step, step_part, parts = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[12])
     local tolerance, tolerance_part = tonumber(ARGV[10]), tonumber(ARGV[11])
-    local at, part, whole = 0, 0, 0
+    local at, part, last = 0, 0, 0
     if stored then
-      at, part, whole = string.match(stored, '|(%S+) (%S+) (%S+)$')
-      at, part, whole = tonumber(at), tonumber(part), tonumber(whole)
+      at, part, last = string.match(stored, '|(%S+) (%S+) (%S+)$')
+      at, part, last = tonumber(at), tonumber(part), tonumber(last)
     end
-    if at < now or (at == now and part == 0) then at, part, whole = now, 0, math.max(whole, now) end
+    if at < now then at, part = now, 0 end
     local room, rest = tolerance - (at - now), tolerance_part - part
     if rest < 0 then room, rest = room - 1, rest + parts end
     local available = 0
@@ -65,7 +65,7 @@ if operation == 'take' and doubt < 0 and #ARGV < 20 then
       local over = part + waits_part - tolerance_part
       if over > 0 then retry = retry + math.ceil(over / parts) elseif over <= -parts then retry = retry - 1 end
       if granted > 0 then
-        redis.call('SET', KEYS[1], string.format('%s|%.0f %.0f %.0f', generation, at, part, whole),
+        redis.call('SET', KEYS[1], string.format('%s|%.0f %.0f %.0f', generation, at, part, math.max(last, now)),
           'PX', string.format('%.0f', math.ceil(reset / 1000) + 1000))
       end
       return { granted, now, tonumber(ARGV[13]), available - granted, math.max(retry, 0), reset }
