@@ -1,6 +1,8 @@
 //! Several requests on one connection, and what must not become one.
 
 use super::judge::Judge;
+use super::yaml::Running;
+use torana_testkit::{Client, Origin, Reply};
 
 const HIDDEN: &str = "GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -69,6 +71,25 @@ fn an_empty_line_between_requests_is_passed_over() {
         "POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
         &[("POST /1 HTTP/1.1\nHost: a\nContent-Length: 2", "ok"), ("GET /2 HTTP/1.1\nHost: a", "")],
     );
+}
+
+#[test]
+fn an_empty_line_may_come_in_pieces() {
+    let origin = Origin::always(Reply::ok("well"));
+    let gateway = Running::start(&format!(
+        "access_log: off\nservices: {{ a: {{ endpoints: [{}] }} }}\nroutes: [{{ service: a }}]\n",
+        origin.url()
+    ));
+    let mut client = Client::connect(gateway.address);
+    let first = client.exchange("POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok");
+    assert_eq!(first.status, 200);
+    client.send("\r");
+    // It is read by the time that others are served.
+    for _ in 0..3 {
+        let other = Client::connect(gateway.address).exchange("GET /other HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(other.status, 200);
+    }
+    assert_eq!(client.exchange("\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n").status, 200);
 }
 
 #[test]

@@ -202,9 +202,11 @@ async fn read_head(
     let deadline = Cell::new(None);
     let mut seen = 0;
     loop {
-        // RFC 9112 section 2.2: an empty line before the request line is passed over.
-        if seen == 0 && buffer.filled().starts_with(b"\r\n") {
+        // RFC 9112 section 2.2: an empty line before the request line is passed over, also one that came in two
+        // pieces.
+        if seen < 2 && buffer.filled().starts_with(b"\r\n") {
             buffer.consume(2);
+            seen = 0;
         }
         if !buffer.is_empty() {
             let input = buffer.filled();
