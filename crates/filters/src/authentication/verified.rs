@@ -5,6 +5,7 @@
 //! one. A print that is found lets what is shown be judged and no more, so prints that meet by chance let nobody in.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Prints that are remembered: 512 KiB.
@@ -14,20 +15,21 @@ const CHOICES: usize = 4;
 
 #[derive(Debug)]
 pub(super) struct VerifiedThere {
-    places: Box<[AtomicU64]>,
+    /// Made for the first: a gateway that asks nobody who calls needs none.
+    places: OnceLock<Box<[AtomicU64]>>,
     hasher: RandomState,
 }
 
 impl VerifiedThere {
     pub(super) fn new() -> Self {
-        let places = (0..PLACES).map(|_| AtomicU64::new(0)).collect();
-        Self { places, hasher: RandomState::new() }
+        Self { places: OnceLock::new(), hasher: RandomState::new() }
     }
 
     /// Remembers what was verified.
     pub(super) fn note(&self, address: [u8; 8], shown: &[u8]) {
         let print = self.print(address, shown);
-        let places = self.places(print);
+        let table = self.places.get_or_init(|| (0..PLACES).map(|_| AtomicU64::new(0)).collect());
+        let places = choices(table, print);
         if places.iter().any(|place| place.load(Ordering::Relaxed) == print) {
             return;
         }
@@ -40,8 +42,9 @@ impl VerifiedThere {
 
     /// Whether this was verified when that address showed it.
     pub(super) fn knows(&self, address: [u8; 8], shown: &[u8]) -> bool {
+        let Some(table) = self.places.get() else { return false };
         let print = self.print(address, shown);
-        self.places(print).iter().any(|place| place.load(Ordering::Relaxed) == print)
+        choices(table, print).iter().any(|place| place.load(Ordering::Relaxed) == print)
     }
 
     fn print(&self, address: [u8; 8], shown: &[u8]) -> u64 {
@@ -50,12 +53,13 @@ impl VerifiedThere {
         hasher.write(shown);
         hasher.finish().max(1)
     }
+}
 
-    fn places(&self, print: u64) -> &[AtomicU64] {
-        let group = usize::try_from(print).unwrap_or(0) % (PLACES / CHOICES);
-        let start = group.saturating_mul(CHOICES);
-        self.places.get(start..start.saturating_add(CHOICES)).unwrap_or_default()
-    }
+/// Where a print may stand.
+fn choices(table: &[AtomicU64], print: u64) -> &[AtomicU64] {
+    let group = usize::try_from(print).unwrap_or(0) % (PLACES / CHOICES);
+    let start = group.saturating_mul(CHOICES);
+    table.get(start..start.saturating_add(CHOICES)).unwrap_or_default()
 }
 
 #[cfg(test)]
