@@ -3,6 +3,7 @@
 //! Services that see fields as variables (CGI, WSGI, Rack) read `X_User_Id` and `X-User-Id` alike, and PHP
 //! `X.User.Id` too, so everything but letters and digits is one here.
 
+use std::sync::LazyLock;
 use torana_http::{Fields, Known, KnownSet};
 
 /// Fields that services believe, whichever policies are in force.
@@ -25,6 +26,15 @@ const ALWAYS: [&str; 13] = [
 
 /// Fields by which some services take another method than the request has.
 pub const METHOD_OVERRIDES: [&str; 3] = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"];
+
+static OVERRIDING: LazyLock<ReservedFields> = LazyLock::new(|| ReservedFields::only(METHOD_OVERRIDES));
+
+/// The methods, in upper case, that a request's fields ask for in place of its own, however the fields are written:
+/// where they are let through, what is decided for the request's method must hold for these too.
+pub fn overriding_methods(fields: &Fields) -> impl Iterator<Item = Vec<u8>> {
+    let asking = fields.iter().filter(|(name, _)| OVERRIDING.contains(name));
+    asking.map(|(_, method)| method.trim_ascii().to_ascii_uppercase())
+}
 
 /// The longest name that has a place by its length; the few that are longer stand in one list.
 const LONGEST: usize = 63;

@@ -42,7 +42,7 @@ pub use csrf::CsrfFilter;
 pub use facts::ExchangeFacts;
 pub use forward_auth::ForwardAuthFilter;
 pub use hmac_auth::HmacAuthFilter;
-pub use hygiene::{METHOD_OVERRIDES, ReservedFields};
+pub use hygiene::{METHOD_OVERRIDES, ReservedFields, overriding_methods};
 pub use ip_restriction::IpRestrictionFilter;
 pub use jwt::{Discovered, JwtFilter, Places, RemoteKeys};
 pub use key_auth::KeyAuthFilter;

@@ -9,10 +9,10 @@
 
 mod readings;
 
-use crate::hygiene::{METHOD_OVERRIDES, ReservedFields};
+use crate::hygiene::overriding_methods;
 use readings::{Reading, readings};
 use std::ops::ControlFlow;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, Identity, OnRequest, Outside, Verdict};
 use torana_plan::{Asked, RoleSource, RolesPlan, RulePlan};
@@ -20,9 +20,6 @@ use torana_route::Router;
 
 /// How many rules are told when the filter describes itself.
 const TOLD: usize = 8;
-
-/// Where they are let through, a rule for the method that they name must hold too.
-static OVERRIDES: LazyLock<ReservedFields> = LazyLock::new(|| ReservedFields::only(METHOD_OVERRIDES));
 
 /// Callers have a role.
 #[derive(Clone, Debug)]
@@ -185,9 +182,7 @@ impl OnRequest for RolesFilter {
         let request = &exchange.request;
         let mut fault = self.inner.refusal(identity, request.method_bytes(), request.path());
         if fault.is_none() && self.inner.by_method {
-            let overrides = request.fields.iter().filter(|(name, _)| OVERRIDES.contains(name));
-            for (_, method) in overrides {
-                let method = method.trim_ascii().to_ascii_uppercase();
+            for method in overriding_methods(&request.fields) {
                 fault = fault.or_else(|| self.inner.refusal(identity, &method, request.path()));
             }
         }

@@ -73,6 +73,8 @@ const OVERRIDES: &[(&str, &str, u16)] = &[
     ("POST /things/7", "X-HTTP-Method-Override: DELETE", 401),
     ("POST /things/7", "x-method-override: delete", 401),
     ("GET /things/7", "X-HTTP-Method:  Delete ", 401),
+    ("GET /things/7", "X_HTTP_Method_Override: DELETE", 401),
+    ("GET /things/7", "X.Http.Method: DELETE", 401),
     ("POST /things/7", "X-HTTP-Method-Override: PATCH\nX-HTTP-Method-Override: DELETE", 401),
     ("POST /things/7", "X-HTTP-Method-Override: PATCH", 200),
     ("POST /things/7", "X-HTTP-Method-Override: POST", 200),

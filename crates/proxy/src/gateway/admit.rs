@@ -9,7 +9,7 @@ use crate::request_id::RequestId;
 use std::sync::Arc;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, OnRequest, Outside, Response, Verdict};
-use torana_filters::{Filter, METHOD_OVERRIDES, preflight_method};
+use torana_filters::{Filter, overriding_methods, preflight_method};
 use torana_http::h1::{BodyFraming, HOP_BY_HOP, remove_named};
 use torana_http::{Known, RequestHead};
 use torana_route::{Outcome, RequestView, looser, normalize, without_parameters};
@@ -125,8 +125,7 @@ fn check_other_readings(
         Outcome::Matched { route } => pipeline.routes.get(route).is_some_and(|route| route.guarded),
         _ => false,
     };
-    for value in METHOD_OVERRIDES.iter().flat_map(|name| request.fields.get_all(*name)) {
-        let method = value.trim_ascii().to_ascii_uppercase();
+    for method in overriding_methods(&request.fields) {
         if is_guarded(&view.with_method(&method)) {
             let detail = "by the method that a field asks for instead it is for a route that asks who calls";
             let fault = Fault::new(Reason::CredentialsMissing).because(detail);
