@@ -13,6 +13,7 @@ pub use reason::{Reason, Side};
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 /// Whether the request that met this fault may be tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -38,6 +39,8 @@ pub struct Fault {
     detail: Option<Cow<'static, str>>,
     /// In place of the reason's own status.
     status: Option<u16>,
+    /// In place of the reason's own sentence.
+    message: Option<Arc<str>>,
     /// Fields the response must carry, such as `Allow` or `WWW-Authenticate`.
     fields: Vec<(&'static str, String)>,
 }
@@ -46,7 +49,7 @@ impl Fault {
     /// A fault that may not be retried.
     #[must_use]
     pub const fn new(reason: Reason) -> Self {
-        Self { reason, retry: Retry::No, detail: None, status: None, fields: Vec::new() }
+        Self { reason, retry: Retry::No, detail: None, status: None, message: None, fields: Vec::new() }
     }
 
     /// States what exactly happened, for the log. Clients never see it.
@@ -73,7 +76,7 @@ impl Fault {
     /// The same without what the response must carry: why, and what exactly happened.
     #[must_use]
     pub fn cause(&self) -> Self {
-        Self { fields: Vec::new(), detail: self.detail.clone(), ..*self }
+        Self { fields: Vec::new(), detail: self.detail.clone(), message: self.message.clone(), ..*self }
     }
 
     /// Whose fault it is.
@@ -95,6 +98,19 @@ impl Fault {
     #[must_use]
     pub const fn with_status(mut self, status: u16) -> Self {
         self.status = Some(status);
+        self
+    }
+
+    /// The sentence that the client reads.
+    #[must_use]
+    pub fn public_message(&self) -> &str {
+        self.message.as_deref().unwrap_or_else(|| self.reason.public_message())
+    }
+
+    /// Gives it another sentence than its reason has, where the configuration says which.
+    #[must_use]
+    pub fn with_message(mut self, message: Option<Arc<str>>) -> Self {
+        self.message = message;
         self
     }
 

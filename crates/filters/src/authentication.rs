@@ -185,12 +185,12 @@ impl AuthenticationFilter {
     }
 
     /// Takes out what callers show to the ways that did not accept them.
-    fn remove_unverified(&self, request: &mut RequestHead, accepted: bool) {
+    fn remove_unverified(&self, exchange: &mut Exchange, accepted: bool) {
         for other in &*self.place.others {
-            unverified::remove(request, other, accepted.then_some(&*self.method));
+            unverified::remove(exchange, other, accepted.then_some(&*self.method));
         }
         if !accepted {
-            unverified::remove(request, &self.method, None);
+            unverified::remove(exchange, &self.method, None);
         }
     }
 
@@ -242,7 +242,7 @@ impl AuthenticationFilter {
         }
         if self.is_answered(exchange) {
             if self.lets_pass(&exchange.request) {
-                unverified::remove(&mut exchange.request, &self.method, None);
+                unverified::remove(exchange, &self.method, None);
             }
             return Verdict::Continue;
         }
@@ -250,7 +250,7 @@ impl AuthenticationFilter {
         match self.method.authenticate(exchange, outside, guard).await {
             Ok(identity) => {
                 exchange.refusal = None;
-                self.remove_unverified(&mut exchange.request, !identity.anonymous);
+                self.remove_unverified(exchange, !identity.anonymous);
                 self.forget_consumer(exchange, Some(&identity));
                 accept(exchange, &identity)
             }
@@ -297,7 +297,7 @@ impl AuthenticationFilter {
         match &self.place.anonymous {
             // What cannot be decided is not decided by assuming somebody.
             Some(anonymous) if fault.status() < 500 && fault.reason != Reason::AuthenticationLimited => {
-                self.remove_unverified(&mut exchange.request, false);
+                self.remove_unverified(exchange, false);
                 accept(exchange, anonymous)
             }
             _ => {

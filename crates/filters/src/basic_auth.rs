@@ -76,16 +76,19 @@ impl BasicAuthFilter {
 
     /// The decoded `user:password`.
     fn find(&self, request: &RequestHead) -> Result<Vec<u8>, Fault> {
+        let missing = || self.fault(Reason::CredentialsMissing, "no password");
         let mut values = request.fields.get_all(Known::Authorization);
-        let value = values.next().ok_or_else(|| self.fault(Reason::CredentialsMissing, "no password"))?;
+        let value = values.next();
         if values.next().is_some() {
             return Err(self.fault(Reason::CredentialsInvalid, "more than one Authorization field"));
         }
-        let (scheme, encoded) = split(value.trim_ascii(), b' ').unwrap_or((value, &[]));
-        if !scheme.eq_ignore_ascii_case(b"basic") {
-            return Err(self.fault(Reason::CredentialsMissing, "no password"));
+        // The proxy's field comes first, as in Kong; it was removed as one that ends here.
+        let mut proxys = request.fields.get_all_ever(Known::ProxyAuthorization).filter_map(encoded_of);
+        let proxy = proxys.next();
+        if proxys.next().is_some() {
+            return Err(self.fault(Reason::CredentialsInvalid, "more than one Proxy-Authorization field"));
         }
-        let encoded = encoded.trim_ascii();
+        let encoded = proxy.or_else(|| value.and_then(encoded_of)).ok_or_else(missing)?;
         if encoded.len() > 4096 {
             return Err(self.fault(Reason::CredentialsInvalid, "the credentials are too long"));
         }
@@ -166,6 +169,12 @@ impl BasicAuthFilter {
     }
 }
 
+/// The encoded credentials in a field of the scheme `Basic`.
+fn encoded_of(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, encoded) = split(value.trim_ascii(), b' ').unwrap_or((value, &[]));
+    scheme.eq_ignore_ascii_case(b"basic").then(|| encoded.trim_ascii())
+}
+
 /// Verifies a slow hash on a thread beside those that serve. Once begun it goes on to its end, whether or not the
 /// caller stays, and has its turn for so long.
 async fn compute(
@@ -195,8 +204,13 @@ impl Authenticate for BasicAuthFilter {
             None => self.verify(&shown, digest.as_ref(), now, guard).await?,
         };
         guard.note_verified(digest.as_ref());
-        if self.plan.config.hide_credentials {
-            exchange.request.fields.remove(Known::Authorization);
+        let fields = &mut exchange.request.fields;
+        let is_basic = fields.get(Known::Authorization).is_some_and(|value| encoded_of(value).is_some());
+        // Where the proxy's field was verified, this one was not.
+        let unverified =
+            fields.get_all_ever(Known::ProxyAuthorization).any(|value| encoded_of(value).is_some());
+        if is_basic && (self.plan.config.hide_credentials || unverified) {
+            fields.remove(Known::Authorization);
         }
         Ok(identity)
     }

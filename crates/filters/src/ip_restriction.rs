@@ -13,13 +13,15 @@ use torana_types::counted;
 #[derive(Clone, Debug)]
 pub struct IpRestrictionFilter {
     sets: Arc<(NetworkSet, NetworkSet)>,
+    plan: Arc<IpRestrictionPlan>,
 }
 
 impl IpRestrictionFilter {
     /// Prepares the filter.
     #[must_use]
-    pub fn prepare(plan: &IpRestrictionPlan) -> Self {
-        Self { sets: Arc::new((NetworkSet::new(&plan.allow), NetworkSet::new(&plan.deny))) }
+    pub fn prepare(plan: &Arc<IpRestrictionPlan>) -> Self {
+        let sets = (NetworkSet::new(&plan.allow), NetworkSet::new(&plan.deny));
+        Self { sets: Arc::new(sets), plan: Arc::clone(plan) }
     }
 
     /// What it asks for.
@@ -48,6 +50,7 @@ impl OnRequest for IpRestrictionFilter {
             return Verdict::Continue;
         };
         let detail = format!("{address} is {refused}");
-        Verdict::Fail(Fault::new(Reason::AddressNotAllowed).because(detail))
+        let fault = Fault::new(Reason::AddressNotAllowed).because(detail);
+        Verdict::Fail(fault.with_status(self.plan.status).with_message(self.plan.message.clone()))
     }
 }

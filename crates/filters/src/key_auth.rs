@@ -1,17 +1,21 @@
-//! Authentication by a key of a consumer, in a field, a cookie or a parameter.
+//! Authentication by a key of a consumer, in a field, a cookie, a parameter or the body.
 //!
 //! Keys are found by their digest in one look-up, however many there are; remembered is only that an address had a
 //! good one, for the limit on wrong ones. A
 //! request with two different keys is refused, because two readers could take different ones.
 
+mod body;
+
 use crate::authentication::locations::{parameters, remove_parameter};
+use crate::authentication::signed::has_no_body;
 use crate::authentication::unverified::Looks;
 use crate::authentication::{Authenticate, Guard};
+use body::BodyForm;
 use std::borrow::Cow;
 use std::sync::Arc;
 use torana_config::written::KeyAuthConfig;
 use torana_fault::{Fault, Reason};
-use torana_filter::{Exchange, Identity, Outside};
+use torana_filter::{Exchange, Identity, Needs, Outside};
 use torana_http::{RequestHead, cookie};
 use torana_plan::KeyAuthPlan;
 
@@ -35,7 +39,12 @@ impl KeyAuthFilter {
     #[must_use]
     pub fn describe(&self) -> String {
         let config = &self.plan.config;
-        let places = [("field", &config.headers), ("cookie", &config.cookies), ("parameter", &config.query)];
+        let places = [
+            ("field", &config.headers),
+            ("cookie", &config.cookies),
+            ("parameter", &config.query),
+            ("member", &config.body),
+        ];
         let places =
             places.iter().flat_map(|(kind, names)| names.iter().map(move |name| format!("{kind} {name}")));
         format!("a key in {}", places.collect::<Vec<_>>().join(" or "))
@@ -46,24 +55,62 @@ impl KeyAuthFilter {
         Looks { headers, cookies, query, ..Looks::default() }
     }
 
+    /// The body, where it may have the key that is nowhere else.
+    pub(crate) fn needs(&self, exchange: &Exchange) -> Needs {
+        let config = &self.plan.config;
+        let may_be_there = !config.body.is_empty()
+            && !has_no_body(exchange)
+            && BodyForm::of(&exchange.request.fields).is_some()
+            && matches!(self.find_in_head(&exchange.request), Ok(None));
+        if may_be_there { Needs::body(config.max_body.as_u64()) } else { Needs::NOTHING }
+    }
+
+    /// Takes what could be a key out of the body.
+    pub(crate) fn hide_in_body(&self, exchange: &mut Exchange) {
+        let Some(body) = exchange.body.as_ref().filter(|_| !self.plan.config.body.is_empty()) else { return };
+        let form = BodyForm::of(&exchange.request.fields);
+        if let Some(rest) = form.and_then(|form| form.without(body, &self.plan.config.body)) {
+            exchange.body = Some(rest.into());
+        }
+    }
+
     fn fault(&self, reason: Reason, why: &'static str) -> Fault {
         let realm = &self.plan.config.realm;
         let challenge = if realm.is_empty() { "Key".to_owned() } else { format!("Key realm=\"{realm}\"") };
         Fault::new(reason).because(why).with_field("WWW-Authenticate", challenge)
     }
 
-    fn find<'r>(&'r self, request: &'r RequestHead) -> Result<Cow<'r, [u8]>, Fault> {
-        let config = &self.plan.config;
-        let mut key: Option<Cow<'r, [u8]>> = None;
-        let mut note = |candidate: Cow<'r, [u8]>| match &key {
+    fn find<'r>(&'r self, exchange: &'r Exchange) -> Result<Cow<'r, [u8]>, Fault> {
+        let mut key = self.find_in_head(&exchange.request)?;
+        if let (None, Some(body)) =
+            (&key, exchange.body.as_deref().filter(|_| !self.plan.config.body.is_empty()))
+            && let Some(form) = BodyForm::of(&exchange.request.fields)
+        {
+            let mut note = |candidate| self.note(&mut key, candidate);
+            for name in &self.plan.config.body {
+                form.values(body, name).into_iter().try_for_each(&mut note)?;
+            }
+        }
+        key.ok_or_else(|| self.fault(Reason::CredentialsMissing, "no key"))
+    }
+
+    /// Takes one of the keys that a request shows; two are not the same to every reader.
+    fn note<'r>(&self, key: &mut Option<Cow<'r, [u8]>>, candidate: Cow<'r, [u8]>) -> Result<(), Fault> {
+        match key {
             _ if candidate.is_empty() => Ok(()),
             Some(known) if **known == *candidate => Ok(()),
             Some(_) => Err(self.fault(Reason::CredentialsInvalid, "more than one key")),
             None => {
-                key = Some(candidate);
+                *key = Some(candidate);
                 Ok(())
             }
-        };
+        }
+    }
+
+    fn find_in_head<'r>(&'r self, request: &'r RequestHead) -> Result<Option<Cow<'r, [u8]>>, Fault> {
+        let config = &self.plan.config;
+        let mut key: Option<Cow<'r, [u8]>> = None;
+        let mut note = |candidate| self.note(&mut key, candidate);
         for name in &config.headers {
             request.fields.get_all(name.as_str()).try_for_each(|value| note(Cow::Borrowed(value)))?;
         }
@@ -74,7 +121,7 @@ impl KeyAuthFilter {
         for name in &config.query {
             parameters(request.query().unwrap_or_default(), name).try_for_each(&mut note)?;
         }
-        key.ok_or_else(|| self.fault(Reason::CredentialsMissing, "no key"))
+        Ok(key)
     }
 
     fn hide(&self, request: &mut RequestHead) {
@@ -99,7 +146,7 @@ impl Authenticate for KeyAuthFilter {
         guard: Guard<'_>,
     ) -> Result<Arc<Identity>, Fault> {
         let identity = {
-            let key = self.find(&exchange.request)?;
+            let key = self.find(exchange)?;
             if key.len() > LONGEST {
                 return Err(self.fault(Reason::CredentialsInvalid, "the key is too long"));
             }
@@ -111,6 +158,7 @@ impl Authenticate for KeyAuthFilter {
         };
         if self.plan.config.hide_credentials {
             self.hide(&mut exchange.request);
+            self.hide_in_body(exchange);
         }
         Ok(identity)
     }

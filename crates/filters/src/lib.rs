@@ -11,6 +11,7 @@ mod asking;
 mod authentication;
 mod basic_auth;
 mod bot_detection;
+mod correlation_id;
 mod cors;
 mod csrf;
 mod facts;
@@ -37,6 +38,7 @@ pub use allow_if::AllowIfFilter;
 pub use authentication::{AuthenticationFilter, CONSUMER_FIELDS, FailureLimit, LetPass, Method, Place};
 pub use basic_auth::BasicAuthFilter;
 pub use bot_detection::BotDetectionFilter;
+pub use correlation_id::CorrelationIdFilter;
 pub use cors::{CorsFilter, preflight_method};
 pub use csrf::CsrfFilter;
 pub use facts::ExchangeFacts;
@@ -71,6 +73,8 @@ pub enum Filter {
     Roles(RolesFilter),
     /// Callers belong to a group.
     Acl(AclFilter),
+    /// Requests have an identifier.
+    CorrelationId(CorrelationIdFilter),
     /// Browsers are told to be careful.
     SecurityHeaders(SecurityHeadersFilter),
     /// Pages of other origins may read answers.
@@ -103,6 +107,7 @@ impl Filter {
             Self::Authentication(filter) => filter.name(),
             Self::Roles(_) => "roles",
             Self::Acl(_) => "acl",
+            Self::CorrelationId(_) => "correlation_id",
             Self::SecurityHeaders(_) => "security_headers",
             Self::Cors(_) => "cors",
             Self::IpRestriction(_) => "ip_restriction",
@@ -134,6 +139,7 @@ impl Filter {
             Self::Authentication(filter) => filter.describe(),
             Self::Roles(filter) => filter.describe(),
             Self::Acl(filter) => filter.describe(),
+            Self::CorrelationId(filter) => filter.describe(),
             Self::SecurityHeaders(filter) => filter.describe(),
             Self::Cors(filter) => filter.describe(),
             Self::IpRestriction(filter) => filter.describe(),
@@ -155,6 +161,7 @@ impl OnRequest for Filter {
             Self::Authentication(filter) => filter.on_request(exchange, outside).await,
             Self::Roles(filter) => filter.on_request(exchange, outside).await,
             Self::Acl(filter) => filter.on_request(exchange, outside).await,
+            Self::CorrelationId(filter) => filter.on_request(exchange, outside).await,
             Self::Cors(filter) => filter.on_request(exchange, outside).await,
             Self::IpRestriction(filter) => filter.on_request(exchange, outside).await,
             Self::RequestSize(filter) => filter.on_request(exchange, outside).await,
@@ -177,6 +184,7 @@ impl OnResponse for Filter {
             Self::RateLimit(filter) => filter.on_response(exchange, response).await,
             Self::Dynamic(filter) => filter.on_response(exchange, response).await,
             Self::Cors(filter) => filter.on_response(exchange, response).await,
+            Self::CorrelationId(filter) => filter.on_response(exchange, response).await,
             Self::SecurityHeaders(filter) => filter.on_response(exchange, response).await,
             _ => Verdict::Continue,
         }

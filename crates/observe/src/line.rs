@@ -23,6 +23,7 @@ pub enum LogFormat {
 pub struct AccessRecord<'a> {
     pub time: SystemTime,
     pub request_id: &'a str,
+    pub correlation_id: Option<&'a str>,
     pub client: IpAddr,
     pub method: &'a [u8],
     pub scheme: &'static str,
@@ -64,6 +65,7 @@ impl AccessRecord<'_> {
         time(line, self.time);
         line.extend_from_slice(b"\"");
         text(line, ",\"request_id\":", Some(self.request_id))?;
+        text(line, ",\"correlation_id\":", self.correlation_id)?;
         line.extend_from_slice(b",\"client\":\"");
         address(line, self.client)?;
         line.extend_from_slice(b"\"");
@@ -132,6 +134,7 @@ impl AccessRecord<'_> {
             ("reason", self.reason.map(Reason::label)),
             ("detail", self.detail),
             ("id", Some(self.request_id)),
+            ("correlation", self.correlation_id),
         ];
         for (name, value) in pairs {
             if let Some(value) = value {
@@ -151,6 +154,7 @@ pub(crate) mod tests {
         AccessRecord {
             time: SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123),
             request_id: "abc",
+            correlation_id: None,
             client: IpAddr::from([10, 0, 0, 1]),
             method: b"GET",
             scheme: "http",

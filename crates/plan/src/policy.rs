@@ -6,6 +6,7 @@ pub(crate) mod asked;
 pub(crate) mod authentication;
 pub(crate) mod basic_auth;
 pub(crate) mod bot_detection;
+pub(crate) mod correlation_id;
 pub(crate) mod cors;
 pub(crate) mod csrf;
 pub(crate) mod forward_auth;
@@ -52,6 +53,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use torana_config::Span;
+use torana_config::written::CorrelationIdConfig;
 
 use crate::fingerprint;
 use crate::order::Phase;
@@ -91,6 +93,8 @@ pub struct PlannedPolicy {
 /// A policy with every default filled. The variants stand in the order of their standard phases.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PolicyPlan {
+    /// Requests have an identifier that goes through every service.
+    CorrelationId(Arc<CorrelationIdConfig>),
     /// Browsers are told to be careful.
     SecurityHeaders(Arc<SecurityHeadersPlan>),
     /// Pages of other origins may read answers.
@@ -128,6 +132,7 @@ impl PolicyPlan {
             Self::Roles(_) => "roles",
             Self::Acl(_) => "acl",
             Self::AllowIf(_) => "allow_if",
+            Self::CorrelationId(_) => "correlation_id",
             Self::SecurityHeaders(_) => "security_headers",
             Self::Cors(_) => "cors",
             Self::IpRestriction(_) => "ip_restriction",
@@ -147,7 +152,7 @@ impl PolicyPlan {
             Self::Authentication(_) => Phase::Authentication,
             Self::Access | Self::Roles(_) | Self::Acl(_) | Self::AllowIf(_) => Phase::Authorisation,
             // First, so that it sees every answer, those to preflights too.
-            Self::SecurityHeaders(_) | Self::Cors(_) => Phase::CorsPreflight,
+            Self::CorrelationId(_) | Self::SecurityHeaders(_) | Self::Cors(_) => Phase::CorsPreflight,
             Self::IpRestriction(_)
             | Self::RequestSize(_)
             | Self::RequiredHeaders(_)

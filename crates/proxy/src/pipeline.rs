@@ -8,7 +8,7 @@ use crate::upstream::{Upstream, UpstreamTimeouts};
 use bytes::Bytes;
 use std::sync::Arc;
 use torana_filters::{Filter, LimiterState, RedisStore, ReservedFields};
-use torana_http::FieldName;
+use torana_http::{FieldName, RequestHead};
 use torana_limit::Importance;
 use torana_observe::{AccessLog, RouteMetrics};
 use torana_plan::RateLimitPlan;
@@ -98,6 +98,16 @@ pub struct Route {
     pub traffic: Traffic,
     /// What happens to it in the end.
     pub action: Action,
+}
+
+impl Route {
+    /// The identifier that goes with a request through every service, where there is one.
+    pub fn correlation_id<'r>(&self, request: &'r RequestHead) -> Option<&'r str> {
+        self.filters.iter().find_map(|filter| match filter {
+            Filter::CorrelationId(filter) => filter.of(request),
+            _ => None,
+        })
+    }
 }
 
 /// What happens to a request in the end.

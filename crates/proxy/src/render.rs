@@ -24,7 +24,7 @@ pub fn render(fault: &Fault, request_id: Option<&str>) -> Response {
         "type": "about:blank",
         "title": title(fault.reason),
         "status": fault.status(),
-        "detail": fault.reason.public_message(),
+        "detail": fault.public_message(),
         "reason": fault.reason.label(),
     });
     if let (Some(id), Some(members)) = (request_id, problem.as_object_mut()) {

@@ -1,6 +1,7 @@
-//! Read buffers, lent by the worker for as long as a message needs one.
+//! Read buffers, lent by the worker for as long as something is in them.
 //!
-//! An idle connection holds none: ten thousand idle connections cost ten thousand sockets, not buffers.
+//! Whoever waits holds none: ten thousand idle connections, or requests whose services think, cost ten thousand
+//! sockets, not buffers. And what is read goes where the processor's cache still has what was read last.
 
 use crate::usage::{buffer_lent, buffer_returned};
 use std::cell::RefCell;
@@ -17,20 +18,19 @@ thread_local! {
 }
 
 /// Bytes that were read and not yet used, with room for more.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Buffer {
+    /// Empty while nothing is lent.
     data: Vec<u8>,
     start: usize,
     end: usize,
 }
 
 impl Buffer {
-    /// Takes a buffer of this worker, empty.
+    /// A buffer without memory of its own: it takes some of this worker when it is read into.
     #[must_use]
-    pub fn take() -> Self {
-        let data = SPARE.with(|spare| spare.borrow_mut().pop()).unwrap_or_else(|| vec![0; INITIAL]);
-        buffer_lent();
-        Self { data, start: 0, end: 0 }
+    pub const fn empty() -> Self {
+        Self { data: Vec::new(), start: 0, end: 0 }
     }
 
     /// The bytes that were read and not yet used.
@@ -51,11 +51,42 @@ impl Buffer {
         if self.start == self.end {
             self.start = 0;
             self.end = 0;
+            self.give_back();
         }
+    }
+
+    /// Lends the memory to others while nothing is in it. What has grown for a long body stays until that ends.
+    pub fn give_back(&mut self) {
+        if self.is_empty() && self.data.len() == INITIAL {
+            self.release();
+        }
+    }
+
+    fn release(&mut self) {
+        let mut data = std::mem::take(&mut self.data);
+        if data.is_empty() {
+            return;
+        }
+        buffer_returned();
+        if data.len() > INITIAL {
+            data.truncate(INITIAL);
+            data.shrink_to_fit();
+        }
+        // A thread that is ending has no spare list any more; the memory is simply freed then.
+        let _ = SPARE.try_with(|spare| {
+            let mut spare = spare.borrow_mut();
+            if spare.len() < KEPT {
+                spare.push(data);
+            }
+        });
     }
 
     /// Room to read into; grows the buffer up to `limit` bytes when it is full. Empty when at the limit.
     pub fn room(&mut self, limit: usize) -> &mut [u8] {
+        if self.data.is_empty() {
+            self.data = SPARE.with(|spare| spare.borrow_mut().pop()).unwrap_or_else(|| vec![0; INITIAL]);
+            buffer_lent();
+        }
         if self.end == self.data.len() && self.start > 0 {
             self.data.copy_within(self.start..self.end, 0);
             self.end = self.end.saturating_sub(self.start);
@@ -81,28 +112,16 @@ impl Buffer {
         }
     }
 
-    /// How many bytes fit in all.
+    /// How many bytes fit in all, once something is read.
     #[must_use]
     pub const fn capacity(&self) -> usize {
-        self.data.len()
+        if self.data.is_empty() { INITIAL } else { self.data.len() }
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        buffer_returned();
-        let mut data = std::mem::take(&mut self.data);
-        if data.len() > INITIAL {
-            data.truncate(INITIAL);
-            data.shrink_to_fit();
-        }
-        // A thread that is ending has no spare list any more; the buffer is simply freed then.
-        let _ = SPARE.try_with(|spare| {
-            let mut spare = spare.borrow_mut();
-            if spare.len() < KEPT {
-                spare.push(data);
-            }
-        });
+        self.release();
     }
 }
 
@@ -112,7 +131,7 @@ mod tests {
 
     #[test]
     fn grows_to_its_limit_and_no_further() {
-        let mut buffer = Buffer::take();
+        let mut buffer = Buffer::empty();
         let limit = 40_000;
         loop {
             let room = buffer.room(limit).len();
@@ -128,10 +147,32 @@ mod tests {
     }
 
     #[test]
+    fn memory_is_lent_while_something_is_in_it() {
+        let (mut first, mut second) = (Buffer::empty(), Buffer::empty());
+        let place = first.room(INITIAL).as_ptr();
+        first.filled_more(10);
+        first.consume(4);
+        assert_eq!(first.filled().len(), 6);
+        assert_ne!(second.room(INITIAL).as_ptr(), place, "two at once have memory each");
+        second.give_back();
+        first.consume(6);
+        assert_eq!(second.room(INITIAL).as_ptr(), place, "what was used last is lent next");
+        assert_eq!((first.capacity(), first.filled()), (INITIAL, &[][..]));
+        // What has grown is kept between the reads of a long body.
+        second.filled_more(INITIAL);
+        second.consume(INITIAL);
+        let _ = second.room(INITIAL);
+        second.grow_for_body();
+        second.filled_more(1);
+        second.consume(1);
+        assert_eq!(second.capacity(), 2 * INITIAL);
+    }
+
+    #[test]
     fn spare_buffers_are_bounded_in_number_and_size() {
         let many: Vec<Buffer> = (0..3 * KEPT)
             .map(|_| {
-                let mut buffer = Buffer::take();
+                let mut buffer = Buffer::empty();
                 let room = buffer.room(1 << 20).len();
                 buffer.filled_more(room);
                 assert!(!buffer.room(1 << 20).is_empty());

@@ -56,6 +56,8 @@ impl Io {
             buffer.filled_more(*count);
             // Something has arrived: the moment that all of what follows takes place in.
             let _ = now();
+        } else {
+            buffer.give_back();
         }
         result
     }

@@ -96,7 +96,8 @@ mod tests {
         let (hold, held) = channel::<()>();
         let (tell, told) = channel();
         let thread = std::thread::spawn(move || {
-            let (request, buffer) = (RequestInFlight::begin(), Buffer::take());
+            let (request, mut buffer) = (RequestInFlight::begin(), Buffer::empty());
+            let _ = buffer.room(1);
             tell.send(()).unwrap();
             let _ended = held.recv();
             drop((request, buffer));

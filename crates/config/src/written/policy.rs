@@ -7,6 +7,7 @@ mod asking;
 mod auth;
 mod basic_auth;
 mod bot_detection;
+mod correlation_id;
 mod cors;
 mod csrf;
 mod forward_auth;
@@ -31,6 +32,7 @@ pub use asking::{AskFailure, AskMethod, ConsumerLookup};
 pub use auth::{AuthConfig, AuthForm, AuthRequire};
 pub use basic_auth::BasicAuthConfig;
 pub use bot_detection::BotDetectionConfig;
+pub use correlation_id::{CorrelationIdConfig, CorrelationIdGenerator};
 pub use cors::{CorsConfig, CorsForm};
 pub use csrf::CsrfConfig;
 pub use forward_auth::{ForwardAuthCacheConfig, ForwardAuthConfig, ForwardAuthIdentityConfig, RequestPart};
@@ -65,6 +67,9 @@ use super::{Defaulted, Switch};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct PoliciesConfig {
+    /// Requests have an identifier that goes through every service: `on`, or a mapping.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<Switch<Defaulted<CorrelationIdConfig>>>,
     /// Browsers are told to be careful: `on`, or a mapping.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub security_headers: Option<Switch<Defaulted<SecurityHeadersConfig>>>,
@@ -146,6 +151,7 @@ impl PoliciesConfig {
             };
         }
         said![
+            correlation_id,
             security_headers,
             cors,
             ip_restriction,

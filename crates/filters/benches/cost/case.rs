@@ -5,9 +5,9 @@ use torana_config::Resolver;
 use torana_filter::{Exchange, Identity, Moment};
 use torana_filters::{
     AccessFilter, AclFilter, AllowIfFilter, AuthenticationFilter, BasicAuthFilter, BotDetectionFilter,
-    CorsFilter, CsrfFilter, FailureLimit, Filter, HmacAuthFilter, IpRestrictionFilter, JwtFilter,
-    KeyAuthFilter, Method, MtlsAuthFilter, Place, RemoteKeys, RequestSizeFilter, RequiredHeadersFilter,
-    RolesFilter, SecurityHeadersFilter, SigV4Filter,
+    CorrelationIdFilter, CorsFilter, CsrfFilter, FailureLimit, Filter, HmacAuthFilter, IpRestrictionFilter,
+    JwtFilter, KeyAuthFilter, Method, MtlsAuthFilter, Place, RemoteKeys, RequestSizeFilter,
+    RequiredHeadersFilter, RolesFilter, SecurityHeadersFilter, SigV4Filter,
 };
 use torana_http::h1::{HeadLimits, parse_request};
 use torana_plan::{AuthenticationPlan, Plan, PolicyPlan, load};
@@ -135,6 +135,7 @@ fn filter(policy: &PolicyPlan, failures: Option<&Arc<FailureLimit>>) -> Filter {
         PolicyPlan::Roles(plan) => Filter::Roles(RolesFilter::prepare(plan)),
         PolicyPlan::Acl(plan) => Filter::Acl(AclFilter::prepare(plan)),
         PolicyPlan::AllowIf(plan) => Filter::AllowIf(AllowIfFilter::prepare(plan)),
+        PolicyPlan::CorrelationId(plan) => Filter::CorrelationId(CorrelationIdFilter::prepare(plan)),
         PolicyPlan::SecurityHeaders(plan) => Filter::SecurityHeaders(SecurityHeadersFilter::prepare(plan)),
         PolicyPlan::Cors(plan) => Filter::Cors(CorsFilter::prepare(plan)),
         PolicyPlan::IpRestriction(plan) => Filter::IpRestriction(IpRestrictionFilter::prepare(plan)),

@@ -59,11 +59,11 @@ impl Method {
     pub(super) fn needs(&self, exchange: &Exchange, guard: Guard<'_>) -> Needs {
         match self {
             Self::Jwt(_)
-            | Self::KeyAuth(_)
             | Self::BasicAuth(_)
             | Self::MtlsAuth(_)
             | Self::OidcLogin(_)
             | Self::OAuth2Introspection(_) => Needs::NOTHING,
+            Self::KeyAuth(filter) => filter.needs(exchange),
             Self::HmacAuth(filter) => filter.needs(exchange, guard),
             Self::SigV4(filter) => filter.needs(exchange, guard),
             Self::ForwardAuth(filter) => filter.needs(),

@@ -3,6 +3,7 @@
 
 use super::locations::{remove_parameter, split};
 use super::method::Method;
+use torana_filter::Exchange;
 use torana_http::{Known, RequestHead, cookie};
 
 /// Where a way looks for what callers show.
@@ -44,7 +45,14 @@ fn has_scheme(value: &[u8], scheme: &str) -> bool {
 }
 
 /// Takes out what `way` would have looked at, but not what the way that `accepted` the caller has verified or set.
-pub(super) fn remove(request: &mut RequestHead, way: &Method, accepted: Option<&Method>) {
+pub(super) fn remove(exchange: &mut Exchange, way: &Method, accepted: Option<&Method>) {
+    remove_from_head(&mut exchange.request, way, accepted);
+    if let Method::KeyAuth(keys) = way {
+        keys.hide_in_body(exchange);
+    }
+}
+
+fn remove_from_head(request: &mut RequestHead, way: &Method, accepted: Option<&Method>) {
     let (looks, own) = (way.looks(), accepted.map(Method::looks).unwrap_or_default());
     for name in looks.fields() {
         let verified =

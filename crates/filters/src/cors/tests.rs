@@ -129,3 +129,11 @@ async fn other_origins_are_refused_where_that_is_asked_for() {
         assert_eq!(matches!(verdict, Verdict::Fail(_)), refused, "{fields}");
     }
 }
+
+#[tokio::test]
+async fn where_no_origin_asks_nothing_is_said_if_so_written() {
+    let quiet = "{ origins: '*', allow_origin_absent: false }";
+    assert_eq!(answer(quiet, "", &[("Access-Control-Allow-Origin", "*")]).await, "");
+    assert_eq!(answer(quiet, APP, &[]).await, "Access-Control-Allow-Origin: *");
+    assert_eq!(answer("'*'", "", &[]).await, "Access-Control-Allow-Origin: *");
+}

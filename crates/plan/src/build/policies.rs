@@ -14,9 +14,9 @@ use crate::plan::ServicePlan;
 use crate::policy::asked::Services;
 use crate::policy::{PlannedPolicy, PolicyPlan, Scope};
 use crate::policy::{
-    acl, allow_if, basic_auth, bot_detection, cors, csrf, forward_auth, hmac_auth, ip_restriction, jwt,
-    key_auth, mtls_auth, oauth2_introspection, oidc_login, rate_limit, request_size, required_headers, roles,
-    security_headers, sigv4,
+    acl, allow_if, basic_auth, bot_detection, correlation_id, cors, csrf, forward_auth, hmac_auth,
+    ip_restriction, jwt, key_auth, mtls_auth, oauth2_introspection, oidc_login, rate_limit, request_size,
+    required_headers, roles, security_headers, sigv4,
 };
 
 /// A scope and what it says about policies.
@@ -74,6 +74,7 @@ impl<'a> Planned<'a> {
                 }
             };
         }
+        plan!(correlation_id, |layer, path, config| correlation_id::plan(document, path, config, findings));
         plan!(security_headers, |layer, path, config| security_headers::plan(
             document, path, config, findings
         ));

@@ -30,6 +30,8 @@ pub struct CorsPlan {
     pub preflight_continue: bool,
     /// The status of an answer to a preflight.
     pub preflight_status: u16,
+    /// Whether answers to requests without an origin say who may read them.
+    pub allow_origin_absent: bool,
     /// Whether other origins are refused.
     pub refuse_others: bool,
 }
@@ -110,6 +112,7 @@ pub(crate) fn plan(
         private_network: config.private_network,
         preflight_continue: config.preflight_continue,
         preflight_status: config.preflight_status,
+        allow_origin_absent: config.allow_origin_absent,
         refuse_others: config.refuse_others,
     }))
 }

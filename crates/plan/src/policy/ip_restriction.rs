@@ -15,6 +15,10 @@ pub struct IpRestrictionPlan {
     pub allow: Vec<Network>,
     /// Networks that may not.
     pub deny: Vec<Network>,
+    /// The status of a refusal.
+    pub status: u16,
+    /// What a caller who is refused reads, in place of the gateway's own sentence.
+    pub message: Option<Arc<str>>,
 }
 
 /// Plans the policy that is written at `path`.
@@ -28,8 +32,14 @@ pub(crate) fn plan(
         let finding = Finding::error("no-network", "no network is named").at(document.span_at(path));
         findings.push(finding.help("name one under `allow` or `deny`, or write `ip_restriction: off`"));
     }
+    if !(400..=599).contains(&config.status) {
+        let finding = Finding::error("bad-value", "a refusal has a status from 400 to 599");
+        findings.push(finding.at(document.span_at(&path.key("status"))));
+    }
     PolicyPlan::IpRestriction(Arc::new(IpRestrictionPlan {
         allow: config.allow.clone(),
         deny: config.deny.clone(),
+        status: config.status,
+        message: config.message.as_deref().map(Into::into),
     }))
 }

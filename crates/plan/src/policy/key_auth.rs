@@ -30,9 +30,10 @@ pub(crate) fn plan(
         text::field_name(document, &path.key("headers").index(index), name, findings);
     }
     text::quotable(document, &path.key("realm"), &config.realm, "a realm", findings);
-    if config.headers.is_empty() && config.query.is_empty() && config.cookies.is_empty() {
+    let places = [&config.headers, &config.query, &config.cookies, &config.body];
+    if places.iter().all(|names| names.is_empty()) {
         let finding = Finding::error("no-source", "a key could be nowhere").at(document.span_at(path));
-        findings.push(finding.help("name a header field, a cookie or a parameter"));
+        findings.push(finding.help("name a header field, a cookie, a parameter or a member of the body"));
     }
     super::authentication::needs_consumers(document, path, consumers, findings);
     let plan = KeyAuthPlan { config: config.clone(), consumers: Arc::clone(consumers) };

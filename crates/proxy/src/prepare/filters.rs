@@ -7,9 +7,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use torana_config::written::MethodOverrides;
 use torana_filters::{
-    AccessFilter, AclFilter, AllowIfFilter, BotDetectionFilter, CONSUMER_FIELDS, CorsFilter, CsrfFilter,
-    Filter, IpRestrictionFilter, LimiterState, METHOD_OVERRIDES, RateLimitFilter, RedisStore,
-    RequestSizeFilter, RequiredHeadersFilter, ReservedFields, RolesFilter, SecurityHeadersFilter,
+    AccessFilter, AclFilter, AllowIfFilter, BotDetectionFilter, CONSUMER_FIELDS, CorrelationIdFilter,
+    CorsFilter, CsrfFilter, Filter, IpRestrictionFilter, LimiterState, METHOD_OVERRIDES, RateLimitFilter,
+    RedisStore, RequestSizeFilter, RequiredHeadersFilter, ReservedFields, RolesFilter, SecurityHeadersFilter,
 };
 use torana_plan::{AuthenticationPlan, Plan, PolicyPlan, RateLimitPlan, RoutePlan};
 
@@ -49,6 +49,7 @@ pub(super) fn filter(
         PolicyPlan::Roles(plan) => Filter::Roles(RolesFilter::prepare(plan)),
         PolicyPlan::Acl(plan) => Filter::Acl(AclFilter::prepare(plan)),
         PolicyPlan::AllowIf(plan) => Filter::AllowIf(AllowIfFilter::prepare(plan)),
+        PolicyPlan::CorrelationId(plan) => Filter::CorrelationId(CorrelationIdFilter::prepare(plan)),
         PolicyPlan::SecurityHeaders(plan) => Filter::SecurityHeaders(SecurityHeadersFilter::prepare(plan)),
         PolicyPlan::Cors(plan) => Filter::Cors(CorsFilter::prepare(plan)),
         PolicyPlan::IpRestriction(plan) => Filter::IpRestriction(IpRestrictionFilter::prepare(plan)),

@@ -13,7 +13,7 @@ pub(super) fn render(fault: &Fault) -> Response {
         // As in the parent: what is not valid is left out.
         let _ = head.fields.insert(name, value.as_bytes());
     };
-    let message = format!("{}: {}", fault.reason.label(), fault.reason.public_message());
+    let message = format!("{}: {}", fault.reason.label(), fault.public_message());
     set(Known::ContentType.into(), "application/grpc");
     set("grpc-status".into(), &status(fault.reason).to_string());
     set("grpc-message".into(), &encode(&message));

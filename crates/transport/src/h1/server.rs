@@ -273,7 +273,7 @@ struct Parts<'a, S: Service> {
 impl<S: Service> Parts<'_, S> {
     async fn serve_one(&self, first: bool, carried: &mut Option<Buffer>) -> After {
         let settings = self.service.settings();
-        let mut buffer = carried.take().unwrap_or_else(Buffer::take);
+        let mut buffer = carried.take().unwrap_or_else(Buffer::empty);
         let mut pending = SPARE.with(|spare| spare.borrow_mut().pop()).unwrap_or_default();
         let mut room = self.service.room();
         let request = &mut *room;
@@ -344,7 +344,7 @@ pub(crate) async fn linger(io: &Io, timer: &Timer) {
     if !ended.await {
         return;
     }
-    let mut buffer = Buffer::take();
+    let mut buffer = Buffer::empty();
     let mut total: u64 = 0;
     while total < LINGER_BYTES {
         let idle = after(LINGER_IDLE).min(deadline);

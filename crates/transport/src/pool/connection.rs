@@ -52,7 +52,7 @@ enum Kind {
 
 impl Lease {
     pub(super) fn new(pool: Rc<Pool>, connection: Box<Connection>, reused: bool) -> Self {
-        Self(Kind::Whole { pool, connection, buffer: Buffer::take(), reused })
+        Self(Kind::Whole { pool, connection, buffer: Buffer::empty(), reused })
     }
 
     pub(super) const fn of_stream(stream: StreamLease) -> Self {

@@ -5,11 +5,23 @@ use serde::{Deserialize, Serialize};
 use torana_types::Network;
 
 /// Which addresses may call. The client's address is the one that trusted proxies tell.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct IpRestrictionConfig {
     /// Networks that may. Any, when empty.
     pub allow: Vec<Network>,
     /// Networks that may not, whatever else they are in.
     pub deny: Vec<Network>,
+    /// The status of a refusal: 400 to 599.
+    #[schemars(range(min = 400, max = 599))]
+    pub status: u16,
+    /// What a caller who is refused reads. The gateway's own sentence when not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+impl Default for IpRestrictionConfig {
+    fn default() -> Self {
+        Self { allow: Vec::new(), deny: Vec::new(), status: 403, message: None }
+    }
 }

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use torana_types::ByteSize;
 
 /// Callers show a key of a consumer. Different keys in one request are refused.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -13,6 +14,11 @@ pub struct KeyAuthConfig {
     pub query: Vec<String>,
     /// Cookies.
     pub cookies: Vec<String>,
+    /// Members of a form (URL-encoded or multipart) or of a JSON object in the body, which is looked at where no
+    /// key is elsewhere.
+    pub body: Vec<String>,
+    /// The longest body that is read to be looked at. A longer one is answered 413.
+    pub max_body: ByteSize,
     /// Whether the key is removed before the service sees the request.
     pub hide_credentials: bool,
     /// The realm in `WWW-Authenticate`; left out when empty.
@@ -25,6 +31,8 @@ impl Default for KeyAuthConfig {
             headers: vec!["apikey".into()],
             query: Vec::new(),
             cookies: Vec::new(),
+            body: Vec::new(),
+            max_body: ByteSize::from_mib(1),
             hide_credentials: true,
             realm: String::new(),
         }

@@ -75,7 +75,7 @@ fn is_way(planned: &PlannedPolicy) -> bool {
 fn is_met(planned: &PlannedPolicy, here: &Here<'_>) -> bool {
     let same = || here.policies.iter().any(|own| own.policy == planned.policy);
     match &planned.policy {
-        PolicyPlan::SecurityHeaders(_) | PolicyPlan::Cors(_) => true,
+        PolicyPlan::CorrelationId(_) | PolicyPlan::SecurityHeaders(_) | PolicyPlan::Cors(_) => true,
         PolicyPlan::Access => (here.group.anonymous.is_none() && here.policies.iter().any(is_way)) || same(),
         _ => same(),
     }

@@ -1,0 +1,199 @@
+//! What callers of another gateway are used to and not everybody needs, on a whole gateway: keys in bodies, credentials
+//! meant for a proxy, refusals in the operator's words, identifiers that go along.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests fail by panicking"
+)]
+
+#[path = "yaml.rs"]
+mod yaml;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use std::time::Duration;
+use torana_testkit::{Client, Origin, Reply, Response, eventually_some};
+use yaml::Running;
+
+fn ask(gateway: &Running, target: &str, fields: &[&str]) -> Response {
+    let fields: String = fields.iter().map(|field| format!("{field}\r\n")).collect();
+    Client::connect(gateway.address).exchange(format!("GET {target} HTTP/1.1\r\nHost: a\r\n{fields}\r\n"))
+}
+
+fn send(gateway: &Running, target: &str, fields: &str, body: &str) -> Response {
+    let length = body.len();
+    Client::connect(gateway.address).exchange(format!(
+        "POST {target} HTTP/1.1\r\nHost: a\r\n{fields}\r\nContent-Length: {length}\r\n\r\n{body}"
+    ))
+}
+
+const PAIRS: &str = "Content-Type: application/x-www-form-urlencoded";
+const JSON: &str = "Content-Type: application/json";
+const PARTS: &str = "Content-Type: multipart/form-data; boundary=b";
+
+fn part(name: &str, value: &str) -> String {
+    format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+}
+
+#[test]
+fn a_key_may_come_in_the_body_and_does_not_go_on() {
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&format!(
+        "access_log: off
+limits: {{ failed_credentials: off }}
+services: {{ a: {{ endpoints: [\"{}\"] }} }}
+consumers: [{{ username: alice, keys: [right], basic: [{{ username: alice, password: secret }}] }}]
+policies: {{ key_auth: {{ body: [apikey], max_body: 300B }} }}
+routes:
+- {{ path: /hidden, service: a }}
+- {{ path: /shown, service: a, policies: {{ key_auth: {{ body: [apikey], hide_credentials: false }} }} }}
+- {{ path: /elsewhere, service: a, policies: {{ key_auth: {{ headers: [apikey] }} }} }}
+- {{ path: /any, service: a, policies: {{ basic_auth: on, auth: any }} }}
+",
+        origin.url()
+    ));
+    let (others, own) = (part("a", "1") + &part("z", ""), part("apikey", "right"));
+    let json = r#"{"a":1.50,"apikey":"right"}"#;
+    for (fields, body, left) in [
+        (PAIRS, "a=1&apikey=right&b=%2f", "a=1&b=%2f"),
+        (JSON, json, r#"{"a":1.50}"#),
+        (PARTS, &format!("{own}{others}--b--\r\n"), &format!("{others}--b--\r\n")),
+    ] {
+        assert_eq!(send(&gateway, "/hidden", fields, body).status, 200, "{body}");
+        assert_eq!(origin.requests().last().unwrap().body, left.as_bytes(), "{body}");
+        assert_eq!(send(&gateway, "/shown", fields, body).status, 200, "{body}");
+        assert_eq!(origin.requests().last().unwrap().body, body.as_bytes(), "{body}");
+        assert_eq!(
+            send(&gateway, "/elsewhere", fields, body).status,
+            401,
+            "it is asked for elsewhere: {body}"
+        );
+    }
+    let count = origin.count();
+    for (fields, body, status) in [
+        (PAIRS, "apikey=wrong", 401),
+        (PAIRS, "apikey=right&apikey=other", 401),
+        (JSON, r#"{"apikey":"right","apikey":"other"}"#, 401),
+        (JSON, r#"{"apikey":["right"]}"#, 401),
+        (JSON, r#"{"apikey":"right""#, 401),
+        ("Content-Type: text/plain", "apikey=right", 401),
+        ("Content-Type: text/plain\r\nContent-Type: application/x-www-form-urlencoded", "apikey=right", 401),
+        ("Content-Type: application/x-www-form-urlencoded\r\nContent-Encoding: gzip", "apikey=right", 401),
+        (PAIRS, "", 401),
+        (PAIRS, &format!("apikey=right&b={}", "x".repeat(300)), 413),
+    ] {
+        assert_eq!(send(&gateway, "/hidden", fields, body).status, status, "{body}");
+    }
+    assert_eq!(origin.count(), count, "nothing of these has arrived");
+
+    // Where a key is in the head the body is not looked at, and streams.
+    let long = "x".repeat(10_000);
+    assert_eq!(send(&gateway, "/hidden", &format!("{PAIRS}\r\napikey: right"), &long).status, 200);
+    // What another way accepts does not make the key in the body a verified one.
+    let password = format!("{PAIRS}\r\nAuthorization: Basic {}", STANDARD.encode("alice:secret"));
+    assert_eq!(send(&gateway, "/any", &password, "a=1&apikey=made-up").status, 200);
+    assert_eq!(origin.requests().last().unwrap().body, b"a=1");
+}
+
+#[test]
+fn a_password_meant_for_a_proxy_is_one() {
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&format!(
+        "access_log: off
+limits: {{ failed_credentials: off }}
+services: {{ a: {{ endpoints: [\"{}\"] }} }}
+consumers: [{{ username: alice, basic: [{{ username: alice, password: secret }}] }}]
+policies: {{ basic_auth: {{ hide_credentials: false }} }}
+routes: [{{ path: /*, service: a }}]
+",
+        origin.url()
+    ));
+    let basic = |text: &str| format!("Basic {}", STANDARD.encode(text));
+    let (right, wrong) = (basic("alice:secret"), basic("alice:guess"));
+    let proxy = |value: &str| format!("Proxy-Authorization: {value}");
+    let own = |value: &str| format!("Authorization: {value}");
+    for (fields, status, arrives) in [
+        (vec![proxy(&right)], 200, None),
+        (vec![proxy(&right), own("Bearer for-the-service")], 200, Some("Bearer for-the-service")),
+        (vec![proxy(&right), own(&wrong)], 200, None),
+        (vec![own(&right)], 200, Some(right.as_str())),
+        (vec![proxy("Bearer x"), own(&right)], 200, Some(right.as_str())),
+        (vec![proxy(&wrong), own(&right)], 401, None),
+        (vec![proxy(&right), proxy(&right)], 401, None),
+        (vec![proxy("Basic ???")], 401, None),
+    ] {
+        let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+        assert_eq!(ask(&gateway, "/", &fields).status, status, "{fields:?}");
+        if status == 200 {
+            let request = origin.requests().pop().unwrap();
+            assert_eq!(request.header("Authorization"), arrives, "{fields:?}");
+            assert_eq!(request.header("Proxy-Authorization"), None);
+        }
+    }
+}
+
+#[test]
+fn a_refused_address_reads_the_operators_words() {
+    let gateway = Running::start(
+        "access_log: off
+policies: { ip_restriction: { deny: [127.0.0.0/8], status: 451, message: \"not from \\\"here\\\"\" } }
+routes: [{ path: /*, respond: {} }]
+",
+    );
+    let refused = ask(&gateway, "/", &[]);
+    assert_eq!(refused.status, 451);
+    let problem: Value = serde_json::from_str(&refused.text()).unwrap();
+    assert_eq!(problem["detail"], "not from \"here\"");
+    assert_eq!((&problem["status"], &problem["reason"]), (&451.into(), &"address_not_allowed".into()));
+}
+
+#[test]
+fn an_identifier_goes_along_to_service_client_and_log() {
+    let origin = Origin::always(Reply::ok("in"));
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("access.log");
+    let gateway = Running::start(&format!(
+        "access_log: {{ to: {} }}
+services: {{ a: {{ endpoints: [\"{}\"] }} }}
+consumers: [{{ username: alice, keys: [right] }}]
+policies: {{ correlation_id: {{ header: Kong-Request-ID, generator: uuid_counter }} }}
+routes:
+- {{ path: /told, service: a }}
+- {{ path: /quiet, service: a, policies: {{ correlation_id: {{ echo: false }} }} }}
+- {{ path: /refused, service: a, policies: {{ key_auth: on }} }}
+",
+        log.display(),
+        origin.url()
+    ));
+    let told = |fields: &[&str]| {
+        let answer = ask(&gateway, "/told", fields);
+        let id = answer.header("Kong-Request-ID").unwrap().to_owned();
+        assert_eq!(origin.requests().last().unwrap().header("Kong-Request-ID"), Some(id.as_str()));
+        id
+    };
+    let (first, second) = (told(&[]), told(&[]));
+    assert_eq!(first.strip_suffix("#1").map(str::len), Some(36), "{first}");
+    assert_eq!(first.strip_suffix("#1"), second.strip_suffix("#2"));
+    assert_eq!(told(&["Kong-Request-ID: mine"]), "mine");
+    let long = format!("Kong-Request-ID: {}", "x".repeat(129));
+    for unusable in [&["Kong-Request-ID:"][..], &["Kong-Request-ID: two words"], &[long.as_str()]] {
+        assert!(told(unusable).starts_with(&first[..36]), "{unusable:?}");
+    }
+    let two = told(&["Kong-Request-ID: one", "Kong-Request-ID: other"]);
+    assert!(two.starts_with(&first[..36]), "of two none is kept: {two}");
+
+    assert_eq!(ask(&gateway, "/quiet", &[]).header("X-Correlation-Id"), None);
+    let quiet = origin.requests().pop().unwrap().header("X-Correlation-Id").unwrap().to_owned();
+    assert_eq!(quiet.len(), 36);
+    // A refusal has it too, so that its caller can ask about it.
+    let refused = ask(&gateway, "/refused", &["Kong-Request-ID: asked-about"]);
+    assert_eq!((refused.status, refused.header("Kong-Request-ID")), (401, Some("asked-about")));
+    eventually_some(Duration::from_secs(30), || {
+        let text = std::fs::read_to_string(&log).ok()?;
+        let mut lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.find(|line| line["correlation_id"] == "asked-about" && line["status"] == 401)
+    });
+}
