@@ -1,7 +1,7 @@
 //! An identifier that goes with a request through every service, so that their logs can be put together.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use torana_config::written::{CorrelationIdConfig, CorrelationIdGenerator};
 use torana_filter::{Exchange, OnRequest, OnResponse, Outside, Verdict};
 use torana_http::{RequestHead, ResponseHead};
@@ -13,22 +13,18 @@ const LONGEST: usize = 128;
 #[derive(Clone, Debug)]
 pub struct CorrelationIdFilter {
     plan: Arc<CorrelationIdConfig>,
-    counted: Arc<Counted>,
 }
 
-/// What makes numbered identifiers distinct.
-#[derive(Debug)]
-struct Counted {
-    own: String,
-    next: AtomicU64,
-}
+/// What numbered identifiers of this process begin with.
+static OWN: LazyLock<String> = LazyLock::new(uuid);
+/// The next number.
+static NEXT: AtomicU64 = AtomicU64::new(1);
 
 impl CorrelationIdFilter {
-    /// Prepares the filter; numbers begin at one.
+    /// Prepares the filter.
     #[must_use]
     pub fn prepare(plan: &Arc<CorrelationIdConfig>) -> Self {
-        let counted = Counted { own: uuid(), next: AtomicU64::new(1) };
-        Self { plan: Arc::clone(plan), counted: Arc::new(counted) }
+        Self { plan: Arc::clone(plan) }
     }
 
     /// What it does; it asks for nothing.
@@ -47,8 +43,7 @@ impl CorrelationIdFilter {
         match self.plan.generator {
             CorrelationIdGenerator::Uuid => uuid(),
             CorrelationIdGenerator::UuidCounter => {
-                let number = self.counted.next.fetch_add(1, Ordering::Relaxed);
-                format!("{}#{number}", self.counted.own)
+                format!("{}#{}", *OWN, NEXT.fetch_add(1, Ordering::Relaxed))
             }
         }
     }

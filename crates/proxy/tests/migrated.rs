@@ -159,11 +159,11 @@ fn an_identifier_goes_along_to_service_client_and_log() {
         "access_log: {{ to: {} }}
 services: {{ a: {{ endpoints: [\"{}\"] }} }}
 consumers: [{{ username: alice, keys: [right] }}]
-policies: {{ correlation_id: {{ header: Kong-Request-ID, generator: uuid_counter }} }}
+policies: {{ access: public, correlation_id: {{ header: Kong-Request-ID, generator: uuid_counter }} }}
 routes:
 - {{ path: /told, service: a }}
 - {{ path: /quiet, service: a, policies: {{ correlation_id: {{ echo: false }} }} }}
-- {{ path: /refused, service: a, policies: {{ key_auth: on }} }}
+- {{ path: /refused, service: a, policies: {{ access: protected, key_auth: on }} }}
 ",
         log.display(),
         origin.url()
