@@ -6,7 +6,6 @@
 //! is verified each time, and when the others weigh too much together, half of them go.
 
 use hashbrown::HashTable;
-use serde_json::{Map, Value};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use torana_fault::Fault;
 use torana_filter::Identity;
@@ -120,7 +119,7 @@ impl Weight for Identity {
         size_of::<Self>()
             .saturating_add(self.consumer.capacity())
             .saturating_add(lists)
-            .saturating_add(json_weight(&self.claims))
+            .saturating_add(self.claims.weight())
     }
 }
 
@@ -137,25 +136,6 @@ pub(crate) fn fields_weight(fields: &[(String, Vec<u8>)]) -> usize {
     size_of_val(fields).saturating_add(fields.iter().map(each).sum())
 }
 
-/// What claims weigh: a token of some kilobytes can say lists that take a hundred times as much.
-fn json_weight(map: &Map<String, Value>) -> usize {
-    // A text, a value, a hash and a place in the index.
-    const MEMBER: usize = size_of::<(String, Value)>() + 3 * size_of::<usize>();
-    fn of(value: &Value) -> usize {
-        match value {
-            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
-            Value::String(text) => text.capacity(),
-            Value::Array(list) => {
-                let own = list.capacity().saturating_mul(size_of::<Value>());
-                list.iter().map(of).fold(own, usize::saturating_add)
-            }
-            Value::Object(map) => json_weight(map),
-        }
-    }
-    let members = map.iter().map(|(name, value)| MEMBER.saturating_add(name.len()).saturating_add(of(value)));
-    members.fold(0, usize::saturating_add)
-}
-
 /// Of a token, the last twelve characters carry 72 bits of the signature.
 fn hash(key: &[u8]) -> u64 {
     let (mut word, end) = (0_u64, key.len().saturating_sub(12));
@@ -168,6 +148,7 @@ fn hash(key: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use torana_filter::Claims;
 
     struct Heavy(usize);
 
@@ -219,10 +200,10 @@ mod tests {
     #[test]
     fn claims_weigh_what_they_take_and_not_what_is_written() {
         let text = format!(r#"{{"sub":"u","p":[{}{{}}]}}"#, "{},".repeat(3800));
-        let Ok(Value::Object(claims)) = serde_json::from_str(&text) else { panic!("{text}") };
+        let claims = Claims::read(text.clone().into_bytes()).unwrap();
         assert!(Identity { claims, ..Identity::default() }.weight() > HEAVIEST, "{} bytes", text.len());
         let usual = serde_json::json!({ "sub": "u", "roles": vec!["a role of a usual length"; 20] });
-        let Value::Object(claims) = usual else { panic!("an object") };
+        let claims = Claims::read(usual.to_string().into_bytes()).unwrap();
         assert!(Identity { claims, ..Identity::default() }.weight() < 4096);
     }
 }

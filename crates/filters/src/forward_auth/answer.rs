@@ -88,7 +88,7 @@ fn identity(plan: &ForwardAuthPlan, answer: &Fields) -> Result<Identity, Fault> 
         anonymous: false,
         roles: list(answer, says.roles.as_deref())?,
         authenticated_groups: list(answer, says.groups.as_deref())?,
-        claims,
+        claims: claims.into(),
     })
 }
 

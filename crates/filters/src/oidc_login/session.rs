@@ -5,9 +5,8 @@ use crate::jwt::{Verified, Vouched};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use std::sync::Arc;
-use torana_credential::jose::strict_object;
+use torana_filter::Claims;
 use torana_plan::OidcLoginPlan;
 
 /// What is sealed in the browser. Times are seconds since 1970-01-01 UTC.
@@ -109,7 +108,7 @@ impl Opened {
 }
 
 /// The claims of a token, unverified.
-pub(super) fn claims(token: &str) -> Option<Map<String, Value>> {
+pub(super) fn claims(token: &str) -> Option<Claims> {
     let payload = token.split('.').nth(1)?;
-    strict_object(&URL_SAFE_NO_PAD.decode(payload).ok()?)
+    Claims::read(URL_SAFE_NO_PAD.decode(payload).ok()?)
 }
