@@ -140,7 +140,7 @@ impl ForwardAuthFilter {
     fn pass_on(&self, fields: &mut Fields, passed: &Passed) -> Result<(), Fault> {
         self.answered.strip(fields);
         for (name, value) in &passed.fields {
-            fields.append(name.as_str(), value)?;
+            fields.append(&**name, value)?;
         }
         if passed.identity.anonymous {
             let [.., anonymous] = CONSUMER_FIELDS;

@@ -212,7 +212,7 @@ impl JwtFilter {
     fn pass_on(&self, exchange: &mut Exchange, verified: &Verified, found: Found) -> Result<(), Fault> {
         let fields = &mut exchange.request.fields;
         for (name, value) in &verified.fields {
-            fields.insert(name.as_str(), value)?;
+            fields.insert(&**name, value)?;
         }
         if self.plan.upstream_token == UpstreamTokenPlan::Forward {
             return Ok(());

@@ -230,7 +230,7 @@ impl OidcLoginFilter {
     fn pass_on(&self, exchange: &mut Exchange, opened: &Opened) -> Result<(), Fault> {
         let fields = &mut exchange.request.fields;
         for (name, value) in &opened.claims.fields {
-            fields.insert(name.as_str(), value)?;
+            fields.insert(&**name, value)?;
         }
         if self.plan.pass_access_token {
             match &opened.session.access {

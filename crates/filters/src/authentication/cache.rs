@@ -131,8 +131,8 @@ impl Weight for Fault {
 }
 
 /// What fields for a service weigh.
-pub(crate) fn fields_weight(fields: &[(String, Vec<u8>)]) -> usize {
-    let each = |(name, value): &(String, Vec<u8>)| name.capacity().saturating_add(value.capacity());
+pub(crate) fn fields_weight(fields: &[(Arc<str>, Vec<u8>)]) -> usize {
+    let each = |(name, value): &(Arc<str>, Vec<u8>)| name.len().saturating_add(value.capacity());
     size_of_val(fields).saturating_add(fields.iter().map(each).sum())
 }
 

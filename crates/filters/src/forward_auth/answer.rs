@@ -15,7 +15,7 @@ use torana_plan::ForwardAuthPlan;
 pub(super) struct Passed {
     pub(super) identity: Arc<Identity>,
     /// For the service.
-    pub(super) fields: Vec<(String, Vec<u8>)>,
+    pub(super) fields: Vec<(Arc<str>, Vec<u8>)>,
     /// Whether the answer may be remembered.
     pub(super) may_be_kept: bool,
 }
@@ -58,7 +58,7 @@ pub(super) fn read(plan: &ForwardAuthPlan, response: Response) -> Result<Answer,
 fn passed(plan: &ForwardAuthPlan, answer: &Fields) -> Result<Passed, Fault> {
     let mut fields = Vec::new();
     for name in &plan.response_headers {
-        fields.extend(answer.get_all(name.as_str()).map(|value| (name.clone(), value.to_vec())));
+        fields.extend(answer.get_all(name.as_str()).map(|value| (name.as_str().into(), value.to_vec())));
     }
     let may_be_kept = !answer.get_all(Known::CacheControl).any(|line| {
         line.split(|byte| *byte == b',').any(|word| word.trim_ascii().eq_ignore_ascii_case(b"no-store"))

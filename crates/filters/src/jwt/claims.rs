@@ -17,7 +17,7 @@ pub(crate) struct Verified {
     not_before: Option<u64>,
     issued: Option<u64>,
     /// Fields for the service.
-    pub(crate) fields: Vec<(String, Vec<u8>)>,
+    pub(crate) fields: Vec<(Arc<str>, Vec<u8>)>,
     /// Whose it is, and by which keys of theirs it was verified.
     pub(super) issuer: usize,
     pub(super) generation: u64,
@@ -204,8 +204,8 @@ pub(crate) fn texts(claims: &Claims, name: &str) -> Result<Vec<String>, Invalid>
 /// that no field can carry refuses the token, because a service would take its absence for another meaning.
 pub(crate) fn fields(
     claims: &Claims,
-    wanted: &[(String, String)],
-) -> Result<Vec<(String, Vec<u8>)>, Invalid> {
+    wanted: &[(String, Arc<str>)],
+) -> Result<Vec<(Arc<str>, Vec<u8>)>, Invalid> {
     let mut fields = Vec::with_capacity(wanted.len());
     for (claim, field) in wanted {
         let text = match claims.find(claim) {
@@ -221,7 +221,7 @@ pub(crate) fn fields(
         if !valid {
             return Err(Invalid::Field(claim.clone()));
         }
-        fields.push((field.clone(), text.into_bytes()));
+        fields.push((Arc::clone(field), text.into_bytes()));
     }
     Ok(fields)
 }

@@ -14,7 +14,7 @@ use torana_plan::OAuth2IntrospectionPlan;
 pub(super) struct Active {
     pub(super) identity: Arc<Identity>,
     /// Fields for the service.
-    pub(super) fields: Vec<(String, Vec<u8>)>,
+    pub(super) fields: Vec<(Arc<str>, Vec<u8>)>,
     /// Seconds since 1970-01-01 UTC.
     expires: Option<u64>,
     not_before: Option<u64>,
