@@ -1,6 +1,6 @@
 //! Who is calling, as far as the gateway has verified it.
 
-use crate::{Claims, Consumer, Credential, Json};
+use crate::{Claims, Consumer, Credential, Json, Told};
 use std::sync::Arc;
 
 /// A verified caller. Built once per credential and shared by every request that shows it.
@@ -21,9 +21,41 @@ pub struct Identity {
     pub authenticated_groups: Vec<String>,
     /// Everything that the credential claims.
     pub claims: Claims,
+    /// What services are told, if it was made by [`of_consumer`](Self::of_consumer).
+    pub told: Option<Told>,
 }
 
 impl Identity {
+    /// A consumer that was recognised by a credential of its own.
+    #[must_use]
+    pub fn of_consumer(record: &Arc<Consumer>, credential: Credential) -> Self {
+        Self {
+            told: Told::new(record, &credential),
+            consumer: record.name().to_owned(),
+            record: Some(Arc::clone(record)),
+            credential: Some(credential),
+            ..Self::default()
+        }
+    }
+
+    /// What services are told of a consumer: its identifier, custom identifier and user name, and what its
+    /// credential is called.
+    #[must_use]
+    pub fn told(&self) -> Option<[Option<&[u8]>; 4]> {
+        if let (Some(told), false) = (&self.told, self.anonymous) {
+            return Some(told.texts());
+        }
+        let record = self.record.as_ref()?;
+        let credential = self.credential.as_ref().filter(|_| !self.anonymous);
+        let texts = [
+            Some(&*record.id),
+            record.custom_id.as_deref(),
+            record.username.as_deref(),
+            credential.map(|credential| &*credential.id),
+        ];
+        Some(texts.map(|text| text.map(str::as_bytes)))
+    }
+
     /// Whether the caller has this role. Roles are compared byte by byte.
     #[must_use]
     pub fn has_role(&self, role: &str) -> bool {

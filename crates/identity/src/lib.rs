@@ -13,8 +13,10 @@ mod claims;
 mod consumer;
 mod credential;
 mod identity;
+mod told;
 
 pub use claims::{Claims, Json, Nested};
 pub use consumer::Consumer;
 pub use credential::{Credential, CredentialKind};
 pub use identity::Identity;
+pub use told::Told;

@@ -130,6 +130,9 @@ impl Weight for Fault {
     }
 }
 
+/// Fields for a service; their names are shared by all that is verified.
+pub(crate) type SentFields = Vec<(Arc<str>, Vec<u8>)>;
+
 /// What fields for a service weigh.
 pub(crate) fn fields_weight(fields: &[(Arc<str>, Vec<u8>)]) -> usize {
     let each = |(name, value): &(Arc<str>, Vec<u8>)| name.len().saturating_add(value.capacity());

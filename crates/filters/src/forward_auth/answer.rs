@@ -1,7 +1,7 @@
 //! What an answer means.
 
 use super::unavailable;
-use crate::authentication::cache::{Weight, fields_weight};
+use crate::authentication::cache::{SentFields, Weight, fields_weight};
 use crate::authentication::lookup;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use torana_plan::ForwardAuthPlan;
 pub(super) struct Passed {
     pub(super) identity: Arc<Identity>,
     /// For the service.
-    pub(super) fields: Vec<(Arc<str>, Vec<u8>)>,
+    pub(super) fields: SentFields,
     /// Whether the answer may be remembered.
     pub(super) may_be_kept: bool,
 }
@@ -89,6 +89,7 @@ fn identity(plan: &ForwardAuthPlan, answer: &Fields) -> Result<Identity, Fault> 
         roles: list(answer, says.roles.as_deref())?,
         authenticated_groups: list(answer, says.groups.as_deref())?,
         claims: claims.into(),
+        told: None,
     })
 }
 

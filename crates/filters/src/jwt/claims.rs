@@ -2,7 +2,7 @@
 
 use super::invalid::Invalid;
 use super::mint::Minted;
-use crate::authentication::cache::{Weight, fields_weight};
+use crate::authentication::cache::{SentFields, Weight, fields_weight};
 use std::sync::{Arc, Mutex};
 use torana_credential::jose::Token;
 use torana_filter::{Claims, Consumer, Credential, CredentialKind, Identity, Json};
@@ -17,7 +17,7 @@ pub(crate) struct Verified {
     not_before: Option<u64>,
     issued: Option<u64>,
     /// Fields for the service.
-    pub(crate) fields: Vec<(Arc<str>, Vec<u8>)>,
+    pub(crate) fields: SentFields,
     /// Whose it is, and by which keys of theirs it was verified.
     pub(super) issuer: usize,
     pub(super) generation: u64,
@@ -202,10 +202,7 @@ pub(crate) fn texts(claims: &Claims, name: &str) -> Result<Vec<String>, Invalid>
 
 /// Text as it is, lists of texts with commas, anything else as JSON. A claim that is absent sends nothing; one
 /// that no field can carry refuses the token, because a service would take its absence for another meaning.
-pub(crate) fn fields(
-    claims: &Claims,
-    wanted: &[(String, Arc<str>)],
-) -> Result<Vec<(Arc<str>, Vec<u8>)>, Invalid> {
+pub(crate) fn fields(claims: &Claims, wanted: &[(String, Arc<str>)]) -> Result<SentFields, Invalid> {
     let mut fields = Vec::with_capacity(wanted.len());
     for (claim, field) in wanted {
         let text = match claims.find(claim) {

@@ -1,7 +1,7 @@
 //! What the authorization server says of a token (RFC 7662 section 2.2).
 
 use super::{challenge, unavailable};
-use crate::authentication::cache::{Weight, fields_weight};
+use crate::authentication::cache::{SentFields, Weight, fields_weight};
 use crate::authentication::lookup;
 use crate::jwt::claims::{consumer, fields, texts, time};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use torana_plan::OAuth2IntrospectionPlan;
 pub(super) struct Active {
     pub(super) identity: Arc<Identity>,
     /// Fields for the service.
-    pub(super) fields: Vec<(Arc<str>, Vec<u8>)>,
+    pub(super) fields: SentFields,
     /// Seconds since 1970-01-01 UTC.
     expires: Option<u64>,
     not_before: Option<u64>,
@@ -97,6 +97,7 @@ fn active(plan: &OAuth2IntrospectionPlan, claims: Claims) -> Result<Active, Faul
             authenticated_groups: texts(&claims, &plan.groups_claim)
                 .map_err(|error| invalid(error.to_string()))?,
             claims,
+            told: None,
         }),
     })
 }
