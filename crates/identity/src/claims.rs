@@ -108,9 +108,13 @@ impl Claims {
     /// About how many bytes of memory they take beyond their own size, with the map that is made of them.
     #[must_use]
     pub fn weight(&self) -> usize {
-        // In the map: a text, a value, a hash and a place in the index, and the text itself.
-        const MEMBER: usize = size_of::<Node>() + size_of::<(String, Value)>() + 3 * size_of::<usize>();
-        self.nodes.capacity().saturating_mul(MEMBER).saturating_add(self.text.capacity().saturating_mul(2))
+        // In the map: a text, a value, a hash and a place in the index.
+        const MEMBER: usize = size_of::<(String, Value)>() + 3 * size_of::<usize>();
+        let made = |node: &Node| if node.name.start == 0 { size_of::<Value>() } else { MEMBER };
+        let map = self.nodes.iter().map(made).fold(self.text.len(), usize::saturating_add);
+        let own =
+            self.nodes.capacity().saturating_mul(size_of::<Node>()).saturating_add(self.text.capacity());
+        own.saturating_add(map)
     }
 }
 

@@ -14,7 +14,7 @@ const SHORT: usize = 18;
 pub(super) fn read(text: &str) -> Option<(Vec<Node>, String)> {
     // Places are kept in 32 bits; what escapes say is no longer than they.
     u32::try_from(text.len().checked_mul(2)?).ok()?;
-    let room = text.len().checked_div(16)?.min(64).saturating_add(2);
+    let room = (text.len() / 20).min(64).saturating_add(2);
     let nodes = Vec::with_capacity(room);
     let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, nodes, unescaped: String::new() };
     reader.open(b'{')?;
