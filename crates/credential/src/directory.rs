@@ -170,14 +170,14 @@ impl Directory {
         made: &OnceLock<Arc<Identity>>,
         consumer: u32,
         kind: CredentialKind,
-        id: impl FnOnce() -> Box<str>,
+        id: impl FnOnce() -> Arc<str>,
     ) -> Arc<Identity> {
         Arc::clone(made.get_or_init(|| Arc::new(identity(self.at(consumer), kind, id()))))
     }
 }
 
 /// The identity behind a credential.
-fn identity(consumer: Option<&Arc<Consumer>>, kind: CredentialKind, id: Box<str>) -> Identity {
+fn identity(consumer: Option<&Arc<Consumer>>, kind: CredentialKind, id: Arc<str>) -> Identity {
     let credential = Credential { kind, id };
     match consumer {
         Some(record) => Identity::of_consumer(record, credential),
@@ -186,7 +186,7 @@ fn identity(consumer: Option<&Arc<Consumer>>, kind: CredentialKind, id: Box<str>
 }
 
 /// A name for something that has only a digest: enough to find it again, too little to use it.
-fn short_name(digest: &[u8]) -> Box<str> {
+fn short_name(digest: &[u8]) -> Arc<str> {
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>().into()
 }
 

@@ -172,7 +172,8 @@ impl JwtFilter {
         if let Vouched::Issuer(issuer) = from {
             self.issuers.check_claims(*issuer, &claims)?;
         }
-        let verified = Arc::new(Verified::new(claims, &self.plan, from, generation)?);
+        let called = self.issuers.shared_name(from.issuer(), &claims);
+        let verified = Arc::new(Verified::new(claims, &self.plan, from, called, generation)?);
         self.cache.insert(token, &verified, verified.forget_at(&self.plan, now), now);
         Ok(verified)
     }

@@ -37,7 +37,7 @@ pub(crate) enum Vouched {
 }
 
 impl Vouched {
-    const fn issuer(&self) -> usize {
+    pub(super) const fn issuer(&self) -> usize {
         match self {
             Self::Issuer(place) => *place,
             Self::Consumer(_) | Self::Login => 0,
@@ -51,8 +51,8 @@ impl Vouched {
         }
     }
 
-    fn credential(&self, issuer: &str) -> Credential {
-        let named = |kind| Credential { kind, id: issuer.into() };
+    fn credential(&self, id: Arc<str>) -> Credential {
+        let named = |kind| Credential { kind, id };
         match self {
             Self::Consumer(known) => known.credential.clone().unwrap_or_else(|| named(CredentialKind::Jwt)),
             Self::Issuer(_) => named(CredentialKind::Jwt),
@@ -74,9 +74,10 @@ pub(super) fn check_type(token: &Token<'_>, plan: &JwtPlan) -> Result<(), Invali
 impl Verified {
     /// Reads the claims. Times are only read, not compared.
     pub(crate) fn new(
-        claims: Claims,
+        mut claims: Claims,
         plan: &JwtPlan,
         from: &Vouched,
+        called: Arc<str>,
         generation: u64,
     ) -> Result<Self, Invalid> {
         if let Some(missing) = plan.required_claims.iter().find(|name| !claims.contains(name)) {
@@ -90,25 +91,30 @@ impl Verified {
         if plan.max_age.is_some() && issued.is_none() {
             return Err(Invalid::ClaimMissing("iat".into()));
         }
-        let name = claims.get("iss").and_then(Json::as_str).unwrap_or_default();
+        let not_before = time(&claims, "nbf", f64::ceil)?;
+        let fields = fields(&claims, &plan.claims_to_headers)?;
+        let consumer = match from {
+            Vouched::Consumer(known) => known.consumer.clone(),
+            Vouched::Issuer(_) | Vouched::Login => consumer(&claims, &plan.consumer_claim)?,
+        };
         let listed = |name: Option<&str>| name.map_or(Ok(Vec::new()), |name| texts(&claims, name));
+        let roles = listed(plan.roles_claim.as_deref())?;
+        let authenticated_groups = listed(plan.groups_claim.as_deref())?;
+        claims.set_aside();
         Ok(Self {
             expires,
             issued,
-            not_before: time(&claims, "nbf", f64::ceil)?,
-            fields: fields(&claims, &plan.claims_to_headers)?,
+            not_before,
+            fields,
             issuer: from.issuer(),
             generation,
             minted: Mutex::default(),
             identity: Arc::new(Identity {
-                consumer: match from {
-                    Vouched::Consumer(known) => known.consumer.clone(),
-                    Vouched::Issuer(_) | Vouched::Login => consumer(&claims, &plan.consumer_claim)?,
-                },
+                consumer,
                 record: from.record(),
-                roles: listed(plan.roles_claim.as_deref())?,
-                authenticated_groups: listed(plan.groups_claim.as_deref())?,
-                credential: Some(from.credential(name)),
+                roles,
+                authenticated_groups,
+                credential: Some(from.credential(called)),
                 claims,
                 ..Identity::default()
             }),

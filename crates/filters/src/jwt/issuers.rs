@@ -13,7 +13,7 @@ pub(super) struct Issuers(Vec<Issuer>);
 
 #[derive(Debug)]
 struct Issuer {
-    names: Vec<String>,
+    names: Vec<Arc<str>>,
     audiences: Vec<String>,
     keys: Keys,
 }
@@ -30,7 +30,7 @@ impl Issuers {
         mut remote: impl FnMut(&RemoteKeysPlan) -> Arc<RemoteKeys>,
     ) -> Self {
         let issuer = |plan: &IssuerPlan| Issuer {
-            names: plan.names.clone(),
+            names: plan.names.iter().map(|name| name.as_str().into()).collect(),
             audiences: plan.audiences.clone(),
             keys: match &plan.keys {
                 KeysPlan::Fixed(keys) => {
@@ -117,6 +117,13 @@ impl Issuers {
         self.0.iter().position(|issuer| issuer.is_called(name)).ok_or(Invalid::Issuer)
     }
 
+    /// What a token's issuer calls itself: one text for all of its tokens where its name is configured.
+    pub(super) fn shared_name(&self, place: usize, claims: &Claims) -> Arc<str> {
+        let name = claims.get("iss").and_then(Json::as_str).unwrap_or_default();
+        let names = self.0.get(place).map_or(&[][..], |issuer| &issuer.names);
+        names.iter().find(|own| ***own == *name).map_or_else(|| name.into(), Arc::clone)
+    }
+
     /// Checks what the issuer's tokens must say.
     pub(super) fn check_claims(&self, place: usize, claims: &Claims) -> Result<(), Invalid> {
         let issuer = self.0.get(place).ok_or(Invalid::Issuer)?;
@@ -155,7 +162,7 @@ impl Issuer {
             let url = keys.plan().url.as_str();
             return url.trim_end_matches('/') == name.trim_end_matches('/');
         }
-        self.names.iter().any(|own| own == name)
+        self.names.iter().any(|own| **own == *name)
     }
 }
 

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use torana_filter::Claims;
+use torana_filter::{Claims, Json};
 use torana_plan::OidcLoginPlan;
 
 /// What is sealed in the browser. Times are seconds since 1970-01-01 UTC.
@@ -102,7 +102,9 @@ impl std::fmt::Debug for Opened {
 impl Opened {
     /// Reads what its ID token says; that was verified before it was sealed.
     pub(super) fn new(session: Session, plan: &OidcLoginPlan) -> Option<Self> {
-        let claims = Verified::new(claims(&session.id)?, &plan.id_token, &Vouched::Login, 0).ok()?;
+        let claims = claims(&session.id)?;
+        let issuer = claims.get("iss").and_then(Json::as_str).unwrap_or_default().into();
+        let claims = Verified::new(claims, &plan.id_token, &Vouched::Login, issuer, 0).ok()?;
         Some(Self { session, claims: Arc::new(claims) })
     }
 }

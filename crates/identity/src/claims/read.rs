@@ -10,12 +10,11 @@ const FEW: usize = 24;
 /// Digits that a whole number may have and surely fit 64 bits.
 const SHORT: usize = 18;
 
-/// The members and items of an object, and what its escapes say, which is to stand behind the text.
-pub(super) fn read(text: &str) -> Option<(Vec<Node>, String)> {
+/// The members and items of an object, in a list that is empty yet, and what its escapes say, which is to stand behind
+/// the text.
+pub(super) fn read(text: &str, nodes: Vec<Node>) -> Option<(Vec<Node>, String)> {
     // Places are kept in 32 bits; what escapes say is no longer than they.
     u32::try_from(text.len().checked_mul(2)?).ok()?;
-    let room = (text.len() / 20).min(64).saturating_add(2);
-    let nodes = Vec::with_capacity(room);
     let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, nodes, unescaped: String::new() };
     reader.open(b'{')?;
     reader.members(1)?;

@@ -115,9 +115,10 @@ impl<'c> Nested<'c> {
 
     fn nodes(self) -> impl Iterator<Item = (usize, &'c Node)> {
         let mut next = self.from;
+        let nodes = self.claims.nodes().get(..self.to).unwrap_or_default();
         std::iter::from_fn(move || {
             let place = next;
-            let node = self.claims.nodes.get(..self.to)?.get(place)?;
+            let node = nodes.get(place)?;
             next = node.end as usize;
             Some((place, node))
         })
