@@ -9,7 +9,7 @@ mod answer;
 mod question;
 
 use crate::asking;
-use crate::authentication::cache::Cache;
+use crate::authentication::cache::{Cache, SentFields};
 use crate::authentication::{Authenticate, CONSUMER_FIELDS, Guard};
 use crate::hygiene::ReservedFields;
 use answer::{Answer, Passed};
@@ -174,7 +174,7 @@ impl Passed {
             anonymous: true,
             ..Identity::default()
         };
-        Self { identity: Arc::new(identity), fields: Vec::new(), may_be_kept: false }
+        Self { identity: Arc::new(identity), fields: SentFields::new(), may_be_kept: false }
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) fn read(plan: &ForwardAuthPlan, response: Response) -> Result<Answer,
 }
 
 fn passed(plan: &ForwardAuthPlan, answer: &Fields) -> Result<Passed, Fault> {
-    let mut fields = Vec::new();
+    let mut fields = SentFields::new();
     for name in &plan.response_headers {
         fields.extend(answer.get_all(name.as_str()).map(|value| (name.as_str().into(), value.to_vec())));
     }

@@ -209,7 +209,7 @@ pub(crate) fn texts(claims: &Claims, name: &str) -> Result<Vec<String>, Invalid>
 /// Text as it is, lists of texts with commas, anything else as JSON. A claim that is absent sends nothing; one
 /// that no field can carry refuses the token, because a service would take its absence for another meaning.
 pub(crate) fn fields(claims: &Claims, wanted: &[(String, Arc<str>)]) -> Result<SentFields, Invalid> {
-    let mut fields = Vec::with_capacity(wanted.len());
+    let mut fields = SentFields::with_capacity(wanted.len());
     for (claim, field) in wanted {
         let text = match claims.find(claim) {
             None | Some(Json::Null) => continue,
