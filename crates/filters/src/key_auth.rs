@@ -108,10 +108,12 @@ impl Authenticate for KeyAuthFilter {
             }
             let print = KeyPrint::of(&key);
             guard.may_try_key(&print)?;
-            let found = self.plan.consumers.load().by_print(&print, exchange.moment.unix_seconds).cloned();
+            let consumers = self.plan.consumers.load();
+            let found = consumers.by_print(&print, exchange.moment.unix_seconds);
             let found = found.ok_or_else(|| self.fault(Reason::CredentialsInvalid, "nobody has this key"))?;
+            found.fetch();
             guard.note_key(&print);
-            found
+            Arc::clone(found)
         };
         if self.plan.config.hide_credentials {
             self.hide(&mut exchange.request);

@@ -56,6 +56,15 @@ impl Told {
         Some(Self { lengths, texts })
     }
 
+    /// Something from its beginning and from its end.
+    pub(crate) fn ends(&self) -> (u16, u8) {
+        let [first, ..] = self.lengths;
+        match &self.texts {
+            Texts::Short([.., last]) => (first, *last),
+            Texts::Long(_) => (first, 0),
+        }
+    }
+
     /// The texts, in the order of [`new`](Self::new).
     pub(crate) fn texts(&self) -> [Option<&[u8]>; 4] {
         let mut rest: &[u8] = match &self.texts {

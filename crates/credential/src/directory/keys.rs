@@ -13,7 +13,6 @@ use super::{Duplicate, identity, short_name};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand;
-use hashbrown::HashTable;
 use siphasher::sip128::SipHasher24;
 use std::sync::{Arc, LazyLock};
 use torana_identity::{Consumer, CredentialKind, Identity};
@@ -54,11 +53,14 @@ impl KeyPrint {
     }
 }
 
-/// Keys and whose they are.
+/// Keys and whose they are: places of half a line of the cache, at most half of them taken. A key stands at the first
+/// free one from where its print says; a table that says elsewhere what is free would be waited for too.
 #[derive(Default)]
-pub(super) struct Keys(HashTable<ApiKey>);
+pub(super) struct Keys {
+    places: Vec<Option<ApiKey>>,
+    count: usize,
+}
 
-/// Half a line of the cache.
 #[repr(align(32))]
 struct ApiKey {
     print: KeyPrint,
@@ -67,14 +69,27 @@ struct ApiKey {
     identity: Arc<Identity>,
 }
 
-const _: () = assert!(size_of::<ApiKey>() == 32);
+const _: () = assert!(size_of::<Option<ApiKey>>() == 32);
 
 impl Keys {
     /// Whose key it is, if it is good at `now`, in seconds since 1970-01-01 UTC.
     pub(super) fn find(&self, print: &KeyPrint, now: u64) -> Option<&Arc<Identity>> {
-        let same = |entry: &ApiKey| verify_slices_are_equal(&entry.print.0, &print.0).is_ok();
-        let found = self.0.find(print.place(), same)?;
+        let found = self.places.get(self.place(print)?)?.as_ref()?;
         (found.expires > now).then_some(&found.identity)
+    }
+
+    /// Where a key stands, or would: the first place from its own on that it has or that is free.
+    fn place(&self, print: &KeyPrint) -> Option<usize> {
+        let last = self.places.len().checked_sub(1)?;
+        let mut place = usize::try_from(print.place()).unwrap_or(0) & last;
+        // Half of the places are free, so one is found.
+        while let Some(taken) = self.places.get(place)? {
+            if verify_slices_are_equal(&taken.print.0, &print.0).is_ok() {
+                break;
+            }
+            place = place.wrapping_add(1) & last;
+        }
+        Some(place)
     }
 
     pub(super) fn add(
@@ -84,20 +99,60 @@ impl Keys {
         id: Option<&str>,
         consumer: &Arc<Consumer>,
     ) -> Result<(), Duplicate> {
+        if self.places.len() < self.count.saturating_add(1).saturating_mul(2) {
+            self.grow();
+        }
         let print = KeyPrint::of(key);
-        let same = |entry: &ApiKey| entry.print.0 == print.0;
-        match self.0.entry(print.place(), same, |entry| entry.print.place()) {
-            hashbrown::hash_table::Entry::Occupied(_) => Err(Duplicate("key")),
-            hashbrown::hash_table::Entry::Vacant(free) => {
-                let name = id.map_or_else(|| short_name(digest(&SHA256, key).as_ref()), Into::into);
-                let identity = Arc::new(identity(Some(consumer), CredentialKind::Key, name));
-                free.insert(ApiKey { print, expires, identity });
-                Ok(())
+        let Some(free) = self.place(&print).and_then(|place| self.places.get_mut(place)) else {
+            return Err(Duplicate("place: too many keys"));
+        };
+        if free.is_some() {
+            return Err(Duplicate("key"));
+        }
+        let name = id.map_or_else(|| short_name(digest(&SHA256, key).as_ref()), Into::into);
+        let identity = Arc::new(identity(Some(consumer), CredentialKind::Key, name));
+        *free = Some(ApiKey { print, expires, identity });
+        self.count = self.count.saturating_add(1);
+        Ok(())
+    }
+
+    /// Makes twice the places.
+    fn grow(&mut self) {
+        let wanted = self.places.len().saturating_mul(2).max(8);
+        let empty = std::iter::repeat_with(|| None).take(wanted).collect();
+        let known = std::mem::replace(&mut self.places, empty);
+        for key in known.into_iter().flatten() {
+            if let Some(free) = self.place(&key.print).and_then(|place| self.places.get_mut(place)) {
+                *free = Some(key);
             }
         }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
+    pub(super) const fn len(&self) -> usize {
+        self.count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_found_however_many_there_are_and_no_other() {
+        let mut keys = Keys::default();
+        assert!(keys.find(&KeyPrint::of(b"0"), 0).is_none());
+        let consumer = Arc::new(Consumer { id: "a".into(), ..Consumer::default() });
+        let written = |number: u32| number.to_string().into_bytes();
+        for number in 0..1000 {
+            keys.add(&written(number), 10, Some(&number.to_string()), &consumer).unwrap();
+            assert!(keys.add(&written(number / 2), 10, None, &consumer).is_err(), "{number}");
+            assert!(keys.len() * 2 <= keys.places.len());
+        }
+        for number in 0..2000 {
+            let found = keys.find(&KeyPrint::of(&written(number)), 9);
+            let name = found.map(|identity| identity.credential.clone().unwrap().id.to_string());
+            assert_eq!(name, (number < 1000).then(|| number.to_string()));
+        }
+        assert!(keys.find(&KeyPrint::of(b"7"), 10).is_none());
     }
 }
