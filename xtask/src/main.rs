@@ -14,6 +14,7 @@ mod bench;
 mod certificate;
 mod chaos;
 mod ci;
+mod consumers;
 mod dependencies;
 mod endurance;
 mod files;
@@ -57,6 +58,8 @@ enum Task {
     Chaos(chaos::Arguments),
     /// Measure the memory of an idle process and of an idle connection
     Memory(memory::Arguments),
+    /// Measure the memory of a million consumers, and how long their file takes to be taken over
+    Consumers(consumers::Arguments),
     /// Send huge bodies through in both directions: right, in constant memory, no faster than they are read
     Large(endurance::LargeArguments),
     /// Minutes of mixed traffic with faults on both sides, after which nothing may be left
@@ -78,6 +81,7 @@ fn main() -> anyhow::Result<()> {
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Chaos(arguments) => chaos::run(&arguments),
         Task::Memory(arguments) => memory::run(&arguments),
+        Task::Consumers(arguments) => consumers::run(&arguments),
         Task::Large(arguments) => endurance::large(&arguments),
         Task::Soak(arguments) => endurance::soak(&arguments),
         Task::Limits(arguments) => limits::run(&arguments),

@@ -1,8 +1,8 @@
 //! Consumers and their credentials, found in constant time however many there are.
 //!
-//! Keys are not kept: only the first 16 bytes of their SHA-256 (`keys.rs`). Names are found through the consumers
-//! themselves, so they are kept once. The identity of a credential is made when it is first used and shared
-//! from then on.
+//! Keys are not kept: only what they are known by in this process (`keys.rs`). Names are found through the consumers
+//! themselves, so they are kept once. The identity of a key is made with it, that of other credentials when it is
+//! first used; it is shared from then on.
 //!
 //! Built once and never changed; [`Consumers`] exchanges one for another.
 
@@ -14,6 +14,7 @@ mod swap;
 
 pub use build::{Builder, Duplicate};
 pub use certificate::{Ambiguous, NameKind};
+pub use keys::KeyPrint;
 pub use password::{Password, PasswordError};
 pub use swap::Consumers;
 
@@ -69,9 +70,13 @@ impl Directory {
     /// The consumer that a key belongs to, at `now` in seconds since 1970-01-01 UTC.
     #[must_use]
     pub fn by_key(&self, key: &[u8], now: u64) -> Option<Arc<Identity>> {
-        let found = self.keys.find(key, now)?;
-        let id = || self.keys.name(found);
-        Some(identity(&found.identity, || Some(&found.consumer), CredentialKind::Key, id))
+        self.by_print(&KeyPrint::of(key), now).cloned()
+    }
+
+    /// As [`by_key`](Self::by_key), for the print of a key.
+    #[must_use]
+    pub fn by_print(&self, print: &KeyPrint, now: u64) -> Option<&Arc<Identity>> {
+        self.keys.find(print, now)
     }
 
     /// What verifies the password of a user.
@@ -165,34 +170,23 @@ impl Directory {
         made: &OnceLock<Arc<Identity>>,
         consumer: u32,
         kind: CredentialKind,
-        id: impl FnOnce() -> Box<str>,
+        id: impl FnOnce() -> Arc<str>,
     ) -> Arc<Identity> {
-        identity(made, || self.at(consumer), kind, id)
+        Arc::clone(made.get_or_init(|| Arc::new(identity(self.at(consumer), kind, id()))))
     }
 }
 
-/// The identity behind a credential, made where it was not yet.
-fn identity<'d>(
-    made: &OnceLock<Arc<Identity>>,
-    consumer: impl FnOnce() -> Option<&'d Arc<Consumer>>,
-    kind: CredentialKind,
-    id: impl FnOnce() -> Box<str>,
-) -> Arc<Identity> {
-    let make = || {
-        let record = consumer().cloned();
-        let name = record.as_ref().map_or("", |record| record.name());
-        Arc::new(Identity {
-            consumer: name.to_owned(),
-            record,
-            credential: Some(Credential { kind, id: id() }),
-            ..Identity::default()
-        })
-    };
-    Arc::clone(made.get_or_init(make))
+/// The identity behind a credential.
+fn identity(consumer: Option<&Arc<Consumer>>, kind: CredentialKind, id: Arc<str>) -> Identity {
+    let credential = Credential { kind, id };
+    match consumer {
+        Some(record) => Identity::of_consumer(record, credential),
+        None => Identity { credential: Some(credential), ..Identity::default() },
+    }
 }
 
 /// A name for something that has only a digest: enough to find it again, too little to use it.
-fn short_name(digest: &[u8]) -> Box<str> {
+fn short_name(digest: &[u8]) -> Arc<str> {
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>().into()
 }
 

@@ -9,6 +9,7 @@
 mod algorithm;
 mod certificate;
 mod der;
+mod header;
 mod json;
 mod jwk;
 mod key;
@@ -19,6 +20,7 @@ mod token;
 
 pub use algorithm::Algorithm;
 pub use certificate::public_key_of_certificate;
+pub use header::Headers;
 pub use json::strict_object;
 pub use key::{KeyError, VerifyingKey};
 pub use key_set::{KeySet, KeySetError, Select};

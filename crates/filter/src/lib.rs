@@ -18,7 +18,7 @@ pub use dynamic::{BoxFuture, DynamicFilter};
 pub use exchange::{Attempt, Exchange, GiveBack, LimitState, Moment, Refusal, TakenPermits, ToldLimit};
 pub use needs::Needs;
 pub use outside::{FetchBounds, Offline, Outside};
-pub use torana_identity::{Consumer, Credential, CredentialKind, Identity};
+pub use torana_identity::{Claims, Consumer, Credential, CredentialKind, Identity, Json};
 pub use verdict::{Response, Verdict};
 
 use torana_http::ResponseHead;

@@ -52,14 +52,11 @@ fn main() {
     }
     if wanted(million::NAME) {
         let consumers = if quick { 10_000 } else { 1_000_000 };
-        let (mut case, told) = million::case(consumers);
+        let (case, told) = million::case(consumers);
+        let case = million::in_no_order(case, consumers);
         show(&case);
-        let before = million::resident();
-        measure::meet(&case, consumers as usize);
-        let grown = million::resident().saturating_sub(before) / u64::from(consumers);
-        case.name = format!("{}, used before", million::NAME);
-        show(&case.bar(300));
-        println!("{told}; {grown} bytes more once it was used");
+        show(&million::busy(case, consumers));
+        println!("{told}");
     }
     if above > 0 && !quick {
         println!("{above} above the bar");

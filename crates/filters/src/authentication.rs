@@ -26,10 +26,12 @@ use std::cmp::Ordering;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use torana_credential::directory::KeyPrint;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, Identity, Needs, OnRequest, OnResponse, Outside, Refusal, Verdict};
 use torana_http::h1::BodyFraming;
 use torana_http::{Known, Method as HttpMethod, RequestHead, ResponseHead};
+use verified::Shown;
 
 /// A way to say who calls, on its place among the others of a route.
 #[derive(Clone, Debug)]
@@ -92,20 +94,34 @@ impl Guard<'_> {
     /// # Errors
     /// Too many were wrong.
     pub(crate) fn may_try_shown(&self, shown: &[u8]) -> Result<(), Fault> {
+        let shown = Shown::Text(shown);
+        self.failures.map_or(Ok(()), |failures| failures.check_shown(self.address, shown, self.now))
+    }
+
+    /// As [`may_try_shown`](Self::may_try_shown), for a key.
+    pub(crate) fn may_try_key(&self, key: &KeyPrint) -> Result<(), Fault> {
+        let shown = Shown::Print(key);
         self.failures.map_or(Ok(()), |failures| failures.check_shown(self.address, shown, self.now))
     }
 
     /// Remembers that what is shown was verified.
     pub(crate) fn note_verified(&self, shown: &[u8]) {
         if let Some(failures) = self.failures {
-            failures.note(self.address, shown);
+            failures.note(self.address, Shown::Text(shown));
+        }
+    }
+
+    /// Remembers that a key was verified.
+    pub(crate) fn note_key(&self, key: &KeyPrint) {
+        if let Some(failures) = self.failures {
+            failures.note(self.address, Shown::Print(key));
         }
     }
 
     /// Counts that what is shown is wrong, against those who could show it before.
     pub(crate) fn note_wrong(&self, shown: &[u8]) {
         if let Some(failures) = self.failures {
-            failures.count_shown(self.address, shown, self.now);
+            failures.count_shown(self.address, Shown::Text(shown), self.now);
         }
     }
 
@@ -252,7 +268,7 @@ impl AuthenticationFilter {
                 exchange.refusal = None;
                 self.remove_unverified(exchange, !identity.anonymous);
                 self.forget_consumer(exchange, Some(&identity));
-                accept(exchange, &identity)
+                accept(exchange, identity)
             }
             Err(fault) => self.refuse(exchange, fault),
         }
@@ -298,7 +314,7 @@ impl AuthenticationFilter {
             // What cannot be decided is not decided by assuming somebody.
             Some(anonymous) if fault.status() < 500 && fault.reason != Reason::AuthenticationLimited => {
                 self.remove_unverified(exchange, false);
-                accept(exchange, anonymous)
+                accept(exchange, Arc::clone(anonymous))
             }
             _ => {
                 exchange.answer = answer.filter(|_| is_own);
@@ -337,11 +353,11 @@ impl OnResponse for AuthenticationFilter {
     }
 }
 
-fn accept(exchange: &mut Exchange, identity: &Arc<Identity>) -> Verdict {
-    if let Err(invalid) = consumer_fields::set(&mut exchange.request.fields, identity) {
+fn accept(exchange: &mut Exchange, identity: Arc<Identity>) -> Verdict {
+    if let Err(invalid) = consumer_fields::set(&mut exchange.request.fields, &identity) {
         return Verdict::Fail(invalid.into());
     }
-    exchange.identity = Some(Arc::clone(identity));
+    exchange.identity = Some(identity);
     Verdict::Continue
 }
 

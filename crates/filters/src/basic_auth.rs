@@ -32,6 +32,9 @@ pub struct BasicAuthFilter {
     /// Of this filter alone, from random bytes.
     key: Box<hmac::Key>,
     turns: Arc<Semaphore>,
+    /// What the slow hashes that were computed cost.
+    #[cfg(test)]
+    computed: std::sync::Mutex<Vec<u64>>,
 }
 
 /// A caller whose password was verified by one generation of consumers.
@@ -60,6 +63,8 @@ impl BasicAuthFilter {
             cache: Cache::default(),
             key,
             turns: Arc::new(Semaphore::new(AT_ONCE)),
+            #[cfg(test)]
+            computed: std::sync::Mutex::default(),
         }
     }
 
@@ -126,7 +131,7 @@ impl BasicAuthFilter {
                 if let Some(identity) = self.remembered(digest, now) {
                     return Ok(identity);
                 }
-                let (right, own) = compute(own, proof, password).await?;
+                let (right, own) = self.compute(own, proof, password).await?;
                 turn = Some(own);
                 right
             }
@@ -143,7 +148,7 @@ impl BasicAuthFilter {
                     Some(own) => own,
                     None => self.turn(digest, guard).await?,
                 };
-                drop(compute(own, decoy, password).await?);
+                drop(self.compute(own, decoy, password).await?);
             }
             guard.note_wrong(digest);
             return Err(wrong(why));
@@ -167,24 +172,27 @@ impl BasicAuthFilter {
         guard.may_try_shown(digest)?;
         Ok(turn)
     }
+
+    /// Verifies a slow hash on a thread beside those that serve. Once begun it goes on to its end, whether or not the
+    /// caller stays, and has its turn for so long.
+    async fn compute(
+        &self,
+        turn: OwnedSemaphorePermit,
+        hash: &Password,
+        password: &[u8],
+    ) -> Result<(bool, OwnedSemaphorePermit), Fault> {
+        #[cfg(test)]
+        self.computed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(hash.cost());
+        let (hash, password) = (hash.clone(), password.to_vec());
+        let computed = tokio::task::spawn_blocking(move || (hash.verifies(&password), turn)).await;
+        computed.map_err(|_| Fault::new(Reason::Internal).because("verifying a password ended early"))
+    }
 }
 
 /// The encoded credentials in a field of the scheme `Basic`.
 fn encoded_of(value: &[u8]) -> Option<&[u8]> {
     let (scheme, encoded) = split(value.trim_ascii(), b' ').unwrap_or((value, &[]));
     scheme.eq_ignore_ascii_case(b"basic").then(|| encoded.trim_ascii())
-}
-
-/// Verifies a slow hash on a thread beside those that serve. Once begun it goes on to its end, whether or not the
-/// caller stays, and has its turn for so long.
-async fn compute(
-    turn: OwnedSemaphorePermit,
-    hash: &Password,
-    password: &[u8],
-) -> Result<(bool, OwnedSemaphorePermit), Fault> {
-    let (hash, password) = (hash.clone(), password.to_vec());
-    let computed = tokio::task::spawn_blocking(move || (hash.verifies(&password), turn)).await;
-    computed.map_err(|_| Fault::new(Reason::Internal).because("verifying a password ended early"))
 }
 
 impl Authenticate for BasicAuthFilter {
@@ -221,3 +229,6 @@ impl fmt::Debug for BasicAuthFilter {
         formatter.debug_struct("BasicAuthFilter").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

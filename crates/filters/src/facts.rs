@@ -114,7 +114,7 @@ impl Facts for ExchangeFacts<'_> {
                 Value::Joined(record.map_or(&[][..], |record| &record.groups), vouched)
             }
             Fact::Claims => match identity {
-                Some(identity) => Value::Object(&identity.claims),
+                Some(identity) => Value::Object(identity.claims.map()),
                 None => Value::empty(),
             },
             Fact::Now => Value::Timestamp(self.now()),
@@ -207,7 +207,7 @@ mod tests {
             consumer: "ada".into(),
             roles: vec!["user".into()],
             authenticated_groups: vec!["staff".into()],
-            claims: claims.as_object().cloned().unwrap(),
+            claims: claims.as_object().cloned().unwrap().into(),
             ..Identity::default()
         }));
         for source in [

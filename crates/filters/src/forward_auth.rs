@@ -9,7 +9,7 @@ mod answer;
 mod question;
 
 use crate::asking;
-use crate::authentication::cache::Cache;
+use crate::authentication::cache::{Cache, SentFields};
 use crate::authentication::{Authenticate, CONSUMER_FIELDS, Guard};
 use crate::hygiene::ReservedFields;
 use answer::{Answer, Passed};
@@ -140,7 +140,7 @@ impl ForwardAuthFilter {
     fn pass_on(&self, fields: &mut Fields, passed: &Passed) -> Result<(), Fault> {
         self.answered.strip(fields);
         for (name, value) in &passed.fields {
-            fields.append(name.as_str(), value)?;
+            fields.append(&**name, value)?;
         }
         if passed.identity.anonymous {
             let [.., anonymous] = CONSUMER_FIELDS;
@@ -174,7 +174,7 @@ impl Passed {
             anonymous: true,
             ..Identity::default()
         };
-        Self { identity: Arc::new(identity), fields: Vec::new(), may_be_kept: false }
+        Self { identity: Arc::new(identity), fields: SentFields::new(), may_be_kept: false }
     }
 }
 

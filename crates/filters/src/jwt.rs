@@ -26,9 +26,9 @@ use issuers::Issuers;
 use mint::Mint;
 use source::Found;
 use std::sync::Arc;
-use torana_credential::jose::Token;
+use torana_credential::jose::{Headers, Token};
 use torana_fault::{Fault, Reason};
-use torana_filter::{Exchange, Identity, Outside};
+use torana_filter::{Claims, Exchange, Identity, Outside};
 use torana_plan::{JwtPlan, RemoteKeysPlan, UpstreamTokenPlan};
 
 /// Callers show a token.
@@ -37,7 +37,15 @@ pub struct JwtFilter {
     plan: Arc<JwtPlan>,
     issuers: Issuers,
     mint: Option<Mint>,
+    headers: Headers,
     cache: Cache<Verified>,
+}
+
+/// What a token was found to be.
+enum Judged<'t> {
+    Verified(Arc<Verified>),
+    /// Of this issuer, whose keys have to be waited for.
+    Later(Box<(Token<'t>, usize)>),
 }
 
 impl JwtFilter {
@@ -52,6 +60,7 @@ impl JwtFilter {
             plan: Arc::clone(plan),
             issuers: Issuers::prepare(&plan.issuers, remote),
             mint,
+            headers: Headers::default(),
             cache: Cache::default(),
         }
     }
@@ -98,30 +107,73 @@ impl JwtFilter {
             return Ok(known);
         }
         guard.may_try()?;
-        // Boxed: who is known must not hold room for verification.
-        Box::pin(self.verify(token, now)).await
+        match self.verify_at_once(token, now).map_err(|why| self.fault(&why))? {
+            Judged::Verified(verified) => Ok(verified),
+            // Boxed: who need not wait must not hold room for waiting.
+            Judged::Later(later) => Box::pin(self.verify_later(token, later, now)).await,
+        }
     }
 
-    async fn verify(&self, token: &[u8], now: u64) -> Result<Arc<Verified>, Fault> {
-        let fault = |why: Invalid| self.fault(&why);
-        let parsed = Token::parse(token).map_err(|why| fault(Invalid::Malformed(why)))?;
-        claims::check_type(&parsed, &self.plan).map_err(fault)?;
-        let (from, generation) = match &self.plan.consumers {
-            Some(keys) => {
-                let (known, generation) = consumers::verify(keys, &parsed).map_err(fault)?;
-                (Vouched::Consumer(known), generation)
-            }
+    /// Verifies a token by the keys that are known, if they can tell.
+    fn verify_at_once<'t>(&self, token: &'t [u8], now: u64) -> Result<Judged<'t>, Invalid> {
+        let parsed = Token::parse_known(token, &self.headers).map_err(Invalid::Malformed)?;
+        claims::check_type(&parsed, &self.plan)?;
+        let read = || parsed.claims().map_err(Invalid::Malformed);
+        if let Some(keys) = &self.plan.consumers {
+            let claims = read()?;
+            let (known, generation) = consumers::verify(keys, &parsed, &claims)?;
+            return self
+                .accept(&parsed, token, claims, &Vouched::Consumer(known), generation, now)
+                .map(Judged::Verified);
+        }
+        let (issuer, claims) = match self.issuers.only() {
+            Some(only) => (only, None),
             None => {
-                let (issuer, generation) = self.issuers.verify(&parsed).await.map_err(fault)?;
-                (Vouched::Issuer(issuer), generation)
+                let claims = read()?;
+                (self.issuers.named(&claims)?, Some(claims))
             }
         };
-        let claims = parsed.claims().map_err(|why| fault(Invalid::Malformed(why)))?;
-        if let Vouched::Issuer(issuer) = &from {
-            self.issuers.check_claims(*issuer, &claims).map_err(fault)?;
+        match self.issuers.verify_at_once(issuer, &parsed) {
+            Some(generation) => {
+                let generation = generation?;
+                let claims = claims.map_or_else(read, Ok)?;
+                self.accept(&parsed, token, claims, &Vouched::Issuer(issuer), generation, now)
+                    .map(Judged::Verified)
+            }
+            None => Ok(Judged::Later(Box::new((parsed, issuer)))),
         }
-        let verified = Verified::new(claims, &self.plan, &from, generation).map_err(fault)?;
-        let verified = Arc::new(verified);
+    }
+
+    /// Verifies a token by keys that have to be waited for.
+    async fn verify_later(
+        &self,
+        token: &[u8],
+        later: Box<(Token<'_>, usize)>,
+        now: u64,
+    ) -> Result<Arc<Verified>, Fault> {
+        let fault = |why: Invalid| self.fault(&why);
+        let (parsed, issuer) = &*later;
+        let generation = self.issuers.verify(*issuer, parsed).await.map_err(fault)?;
+        let claims = parsed.claims().map_err(|why| fault(Invalid::Malformed(why)))?;
+        self.accept(parsed, token, claims, &Vouched::Issuer(*issuer), generation, now).map_err(fault)
+    }
+
+    /// Takes what a token says whose signature is right, and remembers it.
+    fn accept(
+        &self,
+        parsed: &Token<'_>,
+        token: &[u8],
+        claims: Claims,
+        from: &Vouched,
+        generation: u64,
+        now: u64,
+    ) -> Result<Arc<Verified>, Invalid> {
+        parsed.remember_header(&self.headers);
+        if let Vouched::Issuer(issuer) = from {
+            self.issuers.check_claims(*issuer, &claims)?;
+        }
+        let called = self.issuers.shared_name(from.issuer(), &claims);
+        let verified = Arc::new(Verified::new(claims, &self.plan, from, called, generation)?);
         self.cache.insert(token, &verified, verified.forget_at(&self.plan, now), now);
         Ok(verified)
     }
@@ -161,7 +213,7 @@ impl JwtFilter {
     fn pass_on(&self, exchange: &mut Exchange, verified: &Verified, found: Found) -> Result<(), Fault> {
         let fields = &mut exchange.request.fields;
         for (name, value) in &verified.fields {
-            fields.insert(name.as_str(), value)?;
+            fields.insert(&**name, value)?;
         }
         if self.plan.upstream_token == UpstreamTokenPlan::Forward {
             return Ok(());

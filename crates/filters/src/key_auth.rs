@@ -1,6 +1,6 @@
 //! Authentication by a key of a consumer, in a field, a cookie, a parameter or the body.
 //!
-//! Keys are found by their digest in one look-up, however many there are; remembered is only that an address had a
+//! Keys are found by their print in one look-up, however many there are; remembered is only that an address had a
 //! good one, for the limit on wrong ones. A
 //! request with two different keys is refused, because two readers could take different ones.
 
@@ -14,9 +14,10 @@ use body::BodyForm;
 use std::borrow::Cow;
 use std::sync::Arc;
 use torana_config::written::KeyAuthConfig;
+use torana_credential::directory::KeyPrint;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, Identity, Needs, Outside};
-use torana_http::{RequestHead, cookie};
+use torana_http::{FieldName, RequestHead, cookie};
 use torana_plan::KeyAuthPlan;
 
 /// The longest key that is looked at, in bytes.
@@ -26,13 +27,15 @@ const LONGEST: usize = 4096;
 #[derive(Debug)]
 pub struct KeyAuthFilter {
     plan: Arc<KeyAuthPlan>,
+    headers: Vec<FieldName>,
 }
 
 impl KeyAuthFilter {
     /// Prepares the filter.
     #[must_use]
     pub fn prepare(plan: &Arc<KeyAuthPlan>) -> Self {
-        Self { plan: Arc::clone(plan) }
+        let headers = plan.config.headers.iter().map(|name| FieldName::new(name)).collect();
+        Self { plan: Arc::clone(plan), headers }
     }
 
     /// What it asks for.
@@ -111,8 +114,8 @@ impl KeyAuthFilter {
         let config = &self.plan.config;
         let mut key: Option<Cow<'r, [u8]>> = None;
         let mut note = |candidate| self.note(&mut key, candidate);
-        for name in &config.headers {
-            request.fields.get_all(name.as_str()).try_for_each(|value| note(Cow::Borrowed(value)))?;
+        for name in &self.headers {
+            request.fields.get_all(name).try_for_each(|value| note(Cow::Borrowed(value)))?;
         }
         for name in &config.cookies {
             cookie::values(&request.fields, name.as_bytes())
@@ -126,8 +129,8 @@ impl KeyAuthFilter {
 
     fn hide(&self, request: &mut RequestHead) {
         let config = &self.plan.config;
-        for name in &config.headers {
-            request.fields.remove(name.as_str());
+        for name in &self.headers {
+            request.fields.remove(name);
         }
         for name in &config.cookies {
             cookie::remove(&mut request.fields, |own| own == name.as_bytes());
@@ -150,11 +153,14 @@ impl Authenticate for KeyAuthFilter {
             if key.len() > LONGEST {
                 return Err(self.fault(Reason::CredentialsInvalid, "the key is too long"));
             }
-            guard.may_try_shown(&key)?;
-            let found = self.plan.consumers.load().by_key(&key, exchange.moment.unix_seconds);
+            let print = KeyPrint::of(&key);
+            guard.may_try_key(&print)?;
+            let consumers = self.plan.consumers.load();
+            let found = consumers.by_print(&print, exchange.moment.unix_seconds);
             let found = found.ok_or_else(|| self.fault(Reason::CredentialsInvalid, "nobody has this key"))?;
-            guard.note_verified(&key);
-            found
+            found.fetch();
+            guard.note_key(&print);
+            Arc::clone(found)
         };
         if self.plan.config.hide_credentials {
             self.hide(&mut exchange.request);

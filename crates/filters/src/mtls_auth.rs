@@ -95,7 +95,7 @@ impl MtlsAuthFilter {
             record,
             credential: Some(Credential { kind: CredentialKind::Certificate, id }),
             authenticated_groups: group.into_iter().filter(|group| !group.is_empty()).collect(),
-            claims: claims(certificate),
+            claims: claims(certificate).into(),
             ..Identity::default()
         })
     }

@@ -166,7 +166,7 @@ impl Authenticate for OAuth2IntrospectionFilter {
         drop(token);
         active.check_times(plan, now)?;
         for (name, value) in &active.fields {
-            exchange.request.fields.insert(name.as_str(), value)?;
+            exchange.request.fields.insert(&**name, value)?;
         }
         if plan.hide_credentials {
             source::remove(&mut exchange.request, &plan.from, found);

@@ -189,7 +189,7 @@ impl OidcLoginFilter {
             // OpenID Connect Core 1.0 section 12.2: the same caller, and the same login if it says so.
             let renewed = self.verify(id, None, now, guard).await?;
             let (old, new) = (&opened.claims.identity.claims, &renewed.identity.claims);
-            let same_login = new.get("nonce").is_none_or(|nonce| old.get("nonce") == Some(nonce));
+            let same_login = new.get("nonce").is_none() || old.get("nonce") == new.get("nonce");
             if old.get("sub") != new.get("sub") || old.get("iss") != new.get("iss") || !same_login {
                 return Err(refused(Reason::CredentialsInvalid, "the renewed ID token is of somebody else"));
             }
@@ -230,7 +230,7 @@ impl OidcLoginFilter {
     fn pass_on(&self, exchange: &mut Exchange, opened: &Opened) -> Result<(), Fault> {
         let fields = &mut exchange.request.fields;
         for (name, value) in &opened.claims.fields {
-            fields.insert(name.as_str(), value)?;
+            fields.insert(&**name, value)?;
         }
         if self.plan.pass_access_token {
             match &opened.session.access {

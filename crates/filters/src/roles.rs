@@ -14,7 +14,7 @@ use readings::{Reading, readings};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use torana_fault::{Fault, Reason};
-use torana_filter::{Exchange, Identity, OnRequest, Outside, Verdict};
+use torana_filter::{Exchange, Identity, Json, OnRequest, Outside, Verdict};
 use torana_plan::{Asked, RoleSource, RolesPlan, RulePlan};
 use torana_route::Router;
 
@@ -168,8 +168,8 @@ impl Inner {
             RoleSource::Roles => identity.has_role(role),
             RoleSource::Groups => identity.in_group(role),
             RoleSource::Claim(path) => match identity.claim(path) {
-                Some(serde_json::Value::Array(list)) => list.iter().any(|own| own.as_str() == Some(role)),
-                Some(serde_json::Value::String(words)) => words.split(' ').any(|own| own == role),
+                Some(Json::List(list)) => list.values().any(|own| own.as_str() == Some(role)),
+                Some(Json::Text(words)) => words.split(' ').any(|own| own == role),
                 _ => false,
             },
         })

@@ -39,7 +39,7 @@ fn a_rule_allocates_nothing() {
         record: Some(Arc::new(Consumer { groups: ["gold".into()].into(), ..Consumer::default() })),
         roles: vec!["user".into(), "editor".into()],
         authenticated_groups: vec!["staff".into()],
-        claims: claims.as_object().cloned().unwrap(),
+        claims: claims.as_object().cloned().unwrap().into(),
         ..Identity::default()
     }));
     for source in RULES {

@@ -202,6 +202,21 @@ impl Fields {
         Ok(())
     }
 
+    /// Sets fields, in place of all whose names are in the set.
+    ///
+    /// # Errors
+    /// A value holds a control character; nothing has changed then.
+    pub fn replace(&mut self, set: KnownSet, fields: &[(Known, &[u8])]) -> Result<(), InvalidField> {
+        if !fields.iter().all(|(_, value)| every(value, is_value)) {
+            return Err(InvalidField::Value);
+        }
+        self.remove_known(set);
+        for (name, value) in fields {
+            self.push(Name::Known(*name), value);
+        }
+        Ok(())
+    }
+
     /// Adds a field after all others, beside those of that name.
     ///
     /// # Errors

@@ -88,6 +88,10 @@ known_names! {
     Tracestate, "tracestate";
     StrictTransportSecurity, "Strict-Transport-Security";
     XConsumerId, "X-Consumer-Id";
+    XConsumerCustomId, "X-Consumer-Custom-ID";
+    XConsumerUsername, "X-Consumer-Username";
+    XCredentialIdentifier, "X-Credential-Identifier";
+    XAnonymousConsumer, "X-Anonymous-Consumer";
     RatelimitLimit, "RateLimit-Limit";
     RatelimitRemaining, "RateLimit-Remaining";
     RatelimitReset, "RateLimit-Reset";

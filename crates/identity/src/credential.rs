@@ -1,5 +1,7 @@
 //! By what a caller was recognised.
 
+use std::sync::Arc;
+
 /// The kind of a credential. The names are those of the policies that accept them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CredentialKind {
@@ -47,6 +49,6 @@ pub struct Credential {
     /// What it is.
     pub kind: CredentialKind,
     /// Its identifier: that of a key, the user name of a password, the issuer of a token, the fingerprint
-    /// of a certificate.
-    pub id: Box<str>,
+    /// of a certificate. One text for all that an issuer vouches for.
+    pub id: Arc<str>,
 }

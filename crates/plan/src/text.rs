@@ -1,5 +1,7 @@
 //! Names and values that will stand in messages: checked here, so that nothing later can break a line.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use torana_config::{Document, Finding, Path};
 
 /// Whether the text is a token (RFC 9110 section 5.6.2).
@@ -78,4 +80,9 @@ pub(crate) fn quotable(
         let message = format!("{what} holds no quotes, backslashes or control characters");
         findings.push(Finding::error("bad-value", message).at(document.span_at(path)));
     }
+}
+
+/// Claims and the fields that they go to, whose names are shared by all that is verified.
+pub(crate) fn shared_fields(written: &BTreeMap<String, String>) -> Vec<(String, Arc<str>)> {
+    written.iter().map(|(claim, field)| (claim.clone(), field.as_str().into())).collect()
 }

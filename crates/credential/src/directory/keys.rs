@@ -1,61 +1,95 @@
-//! Keys, each found with one miss of the cache however many there are.
+//! Keys, each found by its print in one look-up however many there are.
 //!
-//! A key is looked for by a fast hash under a secret of this process, so that nobody can choose where it falls, and
-//! is taken only if its SHA-256 is the one that was kept. While memory answers, the digest is computed. A key that
-//! nobody has costs no digest; what that tells is nothing about keys, for the hash is as good as random to who does
-//! not know its secret.
+//! A key is kept as its print alone: SipHash-2-4 of 128 bits under a secret of this process. That is a function whose
+//! values nobody can tell from random ones without the secret, so it says where in the table to look, which nobody can
+//! choose, and which key it is: who does not know a key meets one of a million with a chance of 2^-108 a try. Prints
+//! are compared in constant time. They mean nothing to another process. Who can read the memory of this one, its
+//! secret included, could make a text with a known print; requests with their keys lie in that memory too.
+//!
+//! What a key is called where it has no name does not depend on the process, so that the logs of several gateways
+//! agree: it is the beginning of the key's SHA-256.
 
-use super::{Duplicate, short_name};
+use super::{Duplicate, identity, short_name};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
-use hashbrown::HashTable;
-use std::cell::OnceCell;
-use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, OnceLock};
-use torana_identity::{Consumer, Identity};
+use aws_lc_rs::rand;
+use siphasher::sip128::SipHasher24;
+use std::sync::{Arc, LazyLock};
+use torana_identity::{Consumer, CredentialKind, Identity};
 
-/// The first half of a SHA-256.
-type KeyDigest = [u8; 16];
+/// What a key is known by in this process.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyPrint([u8; 16]);
 
-/// Keys and whose they are.
+static PRINTS: LazyLock<SipHasher24> = LazyLock::new(|| {
+    let mut secret = [0; 16];
+    rand::fill(&mut secret).expect("the system gives random bytes, without which there is no TLS either");
+    SipHasher24::new_with_key(&secret)
+});
+
+impl KeyPrint {
+    /// The print of a key.
+    #[must_use]
+    pub fn of(key: &[u8]) -> Self {
+        Self(PRINTS.hash(key).as_bytes())
+    }
+
+    /// Its bytes, good as random to who does not know the secret.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// Half of it, of which the place of the key says nothing.
+    #[must_use]
+    pub const fn half(&self) -> u64 {
+        let [_, _, _, _, _, _, _, _, high @ ..] = self.0;
+        u64::from_le_bytes(high)
+    }
+
+    const fn place(&self) -> u64 {
+        let [low @ .., _, _, _, _, _, _, _, _] = self.0;
+        u64::from_le_bytes(low)
+    }
+}
+
+/// Keys and whose they are: places of half a line of the cache, at most half of them taken. A key stands at the first
+/// free one from where its print says; a table that says elsewhere what is free would be waited for too.
 #[derive(Default)]
 pub(super) struct Keys {
-    table: HashTable<ApiKey>,
-    /// Names of those keys that have one.
-    ids: Vec<Box<str>>,
-    hasher: RandomState,
+    places: Vec<Option<ApiKey>>,
+    count: usize,
 }
 
-/// One line of the cache.
-#[repr(align(64))]
-pub(super) struct ApiKey {
-    /// The fast hash.
-    hash: u64,
-    digest: KeyDigest,
+#[repr(align(32))]
+struct ApiKey {
+    print: KeyPrint,
     /// The first second at which it is no longer good, since 1970-01-01 UTC.
     expires: u64,
-    /// Its place among the names; beyond them where it has none.
-    id: u32,
-    /// Whose it is.
-    pub(super) consumer: Arc<Consumer>,
-    /// Made when it is first used.
-    pub(super) identity: OnceLock<Arc<Identity>>,
+    identity: Arc<Identity>,
 }
 
-const _: () = assert!(size_of::<ApiKey>() == 64);
+const _: () = assert!(size_of::<Option<ApiKey>>() == 32);
 
 impl Keys {
-    /// The entry of a key that is good at `now`, in seconds since 1970-01-01 UTC.
-    pub(super) fn find(&self, key: &[u8], now: u64) -> Option<&ApiKey> {
-        let hash = self.hasher.hash_one(key);
-        let digest = OnceCell::new();
-        let found = self.table.find(hash, |entry| {
-            entry.hash == hash && {
-                let wanted = digest.get_or_init(|| key_digest(key));
-                verify_slices_are_equal(&entry.digest, wanted).is_ok()
+    /// Whose key it is, if it is good at `now`, in seconds since 1970-01-01 UTC.
+    pub(super) fn find(&self, print: &KeyPrint, now: u64) -> Option<&Arc<Identity>> {
+        let found = self.places.get(self.place(print)?)?.as_ref()?;
+        (found.expires > now).then_some(&found.identity)
+    }
+
+    /// Where a key stands, or would: the first place from its own on that it has or that is free.
+    fn place(&self, print: &KeyPrint) -> Option<usize> {
+        let last = self.places.len().checked_sub(1)?;
+        let mut place = usize::try_from(print.place()).unwrap_or(0) & last;
+        // Half of the places are free, so one is found.
+        while let Some(taken) = self.places.get(place)? {
+            if verify_slices_are_equal(&taken.print.0, &print.0).is_ok() {
+                break;
             }
-        })?;
-        (found.expires > now).then_some(found)
+            place = place.wrapping_add(1) & last;
+        }
+        Some(place)
     }
 
     pub(super) fn add(
@@ -65,35 +99,60 @@ impl Keys {
         id: Option<&str>,
         consumer: &Arc<Consumer>,
     ) -> Result<(), Duplicate> {
-        let (hash, digest) = (self.hasher.hash_one(key), key_digest(key));
-        let same = |entry: &ApiKey| entry.digest == digest;
-        match self.table.entry(hash, same, |entry| entry.hash) {
-            hashbrown::hash_table::Entry::Occupied(_) => Err(Duplicate("key")),
-            hashbrown::hash_table::Entry::Vacant(free) => {
-                let place = id.and_then(|_| u32::try_from(self.ids.len()).ok());
-                self.ids.extend(id.map(Into::into));
-                let (id, consumer) = (place.unwrap_or(u32::MAX), Arc::clone(consumer));
-                free.insert(ApiKey { hash, digest, expires, id, consumer, identity: OnceLock::new() });
-                Ok(())
+        if self.places.len() < self.count.saturating_add(1).saturating_mul(2) {
+            self.grow();
+        }
+        let print = KeyPrint::of(key);
+        let Some(free) = self.place(&print).and_then(|place| self.places.get_mut(place)) else {
+            return Err(Duplicate("place: too many keys"));
+        };
+        if free.is_some() {
+            return Err(Duplicate("key"));
+        }
+        let name = id.map_or_else(|| short_name(digest(&SHA256, key).as_ref()), Into::into);
+        let identity = Arc::new(identity(Some(consumer), CredentialKind::Key, name));
+        *free = Some(ApiKey { print, expires, identity });
+        self.count = self.count.saturating_add(1);
+        Ok(())
+    }
+
+    /// Makes twice the places.
+    fn grow(&mut self) {
+        let wanted = self.places.len().saturating_mul(2).max(8);
+        let empty = std::iter::repeat_with(|| None).take(wanted).collect();
+        let known = std::mem::replace(&mut self.places, empty);
+        for key in known.into_iter().flatten() {
+            if let Some(free) = self.place(&key.print).and_then(|place| self.places.get_mut(place)) {
+                *free = Some(key);
             }
         }
     }
 
-    /// What a key is called.
-    pub(super) fn name(&self, key: &ApiKey) -> Box<str> {
-        let id = usize::try_from(key.id).ok().and_then(|place| self.ids.get(place));
-        id.cloned().unwrap_or_else(|| short_name(&key.digest))
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.table.len()
+    pub(super) const fn len(&self) -> usize {
+        self.count
     }
 }
 
-/// What a key is known by.
-fn key_digest(key: &[u8]) -> KeyDigest {
-    let whole = digest(&SHA256, key);
-    let mut short = KeyDigest::default();
-    short.iter_mut().zip(whole.as_ref()).for_each(|(to, from)| *to = *from);
-    short
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_found_however_many_there_are_and_no_other() {
+        let mut keys = Keys::default();
+        assert!(keys.find(&KeyPrint::of(b"0"), 0).is_none());
+        let consumer = Arc::new(Consumer { id: "a".into(), ..Consumer::default() });
+        let written = |number: u32| number.to_string().into_bytes();
+        for number in 0..1000 {
+            keys.add(&written(number), 10, Some(&number.to_string()), &consumer).unwrap();
+            assert!(keys.add(&written(number / 2), 10, None, &consumer).is_err(), "{number}");
+            assert!(keys.len() * 2 <= keys.places.len());
+        }
+        for number in 0..2000 {
+            let found = keys.find(&KeyPrint::of(&written(number)), 9);
+            let name = found.map(|identity| identity.credential.clone().unwrap().id.to_string());
+            assert_eq!(name, (number < 1000).then(|| number.to_string()));
+        }
+        assert!(keys.find(&KeyPrint::of(b"7"), 10).is_none());
+    }
 }

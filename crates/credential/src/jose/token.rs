@@ -1,15 +1,18 @@
 //! Reading a token (RFC 7515 section 7.1), before anything in it is believed.
 
 use super::algorithm::Algorithm;
-use super::json::strict_object;
+use super::header::{Header, Headers};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Map, Value};
+use std::sync::Arc;
+use torana_identity::{Claims, Json};
 
 /// The longest token that is looked at, in bytes.
 pub const LONGEST: usize = 16 * 1024;
 /// The longest signature: that of an RSA key of 8192 bits.
 const LONGEST_SIGNATURE: usize = 1024;
+/// The longest signature that is no RSA key's: that of ES512 has 132 bytes.
+const SHORT_SIGNATURE: usize = 132;
 
 /// Why text is not a token that can be verified. Says nothing of its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,10 +45,18 @@ pub enum Malformed {
 pub struct Token<'t> {
     /// The algorithm that the header names.
     pub algorithm: Algorithm,
-    header: Map<String, Value>,
+    header: Arc<Header>,
+    encoded_header: &'t [u8],
     signed: &'t [u8],
     payload: &'t [u8],
-    signature: ([u8; LONGEST_SIGNATURE], usize),
+    signature: Signature,
+}
+
+/// A signature; most need no memory of their own.
+#[derive(Debug)]
+enum Signature {
+    Short([u8; SHORT_SIGNATURE], usize),
+    Long(Vec<u8>),
 }
 
 impl<'t> Token<'t> {
@@ -54,6 +65,14 @@ impl<'t> Token<'t> {
     /// # Errors
     /// See [`Malformed`].
     pub fn parse(text: &'t [u8]) -> Result<Self, Malformed> {
+        Self::parse_known(text, &Headers::default())
+    }
+
+    /// As [`parse`](Self::parse), with the headers that were seen before.
+    ///
+    /// # Errors
+    /// See [`Malformed`].
+    pub fn parse_known(text: &'t [u8], headers: &Headers) -> Result<Self, Malformed> {
         if text.len() > LONGEST {
             return Err(Malformed::TooLong);
         }
@@ -62,47 +81,42 @@ impl<'t> Token<'t> {
             return Err(Malformed::Shape);
         };
         let part = |from: usize, to: usize| text.get(from..to).ok_or(Malformed::Shape);
-        let header = decode(part(0, first)?, "header")?;
-        let header = strict_object(&header).ok_or(Malformed::Json("header"))?;
-        if header.contains_key("crit") || header.contains_key("b64") {
-            return Err(Malformed::Extension);
-        }
-        let name = header.get("alg").and_then(Value::as_str).ok_or(Malformed::Algorithm)?;
-        let algorithm = Algorithm::from_name(name).ok_or(Malformed::Algorithm)?;
-        for parameter in ["kid", "typ"] {
-            if header.get(parameter).is_some_and(|value| !value.is_string()) {
-                return Err(Malformed::Parameter(parameter));
-            }
-        }
-        let mut signature = [0; LONGEST_SIGNATURE];
-        let length = URL_SAFE_NO_PAD
-            .decode_slice(part(second.saturating_add(1), text.len())?, &mut signature)
-            .map_err(|_| Malformed::Encoding("signature"))?;
+        let encoded_header = part(0, first)?;
+        let header = match headers.get(encoded_header) {
+            Some(known) => known,
+            None => Arc::new(Header::read(encoded_header)?),
+        };
         Ok(Self {
-            algorithm,
+            algorithm: header.algorithm,
             header,
+            encoded_header,
             signed: part(0, second)?,
             payload: part(first.saturating_add(1), second)?,
-            signature: (signature, length),
+            signature: Signature::decode(part(second.saturating_add(1), text.len())?)?,
         })
+    }
+
+    /// Remembers the header, of a token that was verified.
+    pub fn remember_header(&self, headers: &Headers) {
+        headers.remember(self.encoded_header, &self.header);
     }
 
     /// The key that the header names.
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
-        self.header.get("kid").and_then(Value::as_str)
+        self.header().get("kid").and_then(Json::as_str)
     }
 
     /// The media type that the header names.
     #[must_use]
     pub fn media_type(&self) -> Option<&str> {
-        self.header.get("typ").and_then(Value::as_str)
+        self.header().get("typ").and_then(Json::as_str)
     }
 
     /// The header.
     #[must_use]
-    pub const fn header(&self) -> &Map<String, Value> {
-        &self.header
+    pub fn header(&self) -> &Claims {
+        &self.header.parameters
     }
 
     /// What the signature is over.
@@ -114,7 +128,10 @@ impl<'t> Token<'t> {
     /// The signature.
     #[must_use]
     pub fn signature(&self) -> &[u8] {
-        self.signature.0.get(..self.signature.1).unwrap_or_default()
+        match &self.signature {
+            Signature::Short(bytes, length) => bytes.get(..*length).unwrap_or_default(),
+            Signature::Long(bytes) => bytes,
+        }
     }
 
     /// The payload's bytes.
@@ -129,8 +146,25 @@ impl<'t> Token<'t> {
     ///
     /// # Errors
     /// It is not canonical base64url, or not an object with distinct names.
-    pub fn claims(&self) -> Result<Map<String, Value>, Malformed> {
-        strict_object(&self.payload()?).ok_or(Malformed::Json("payload"))
+    pub fn claims(&self) -> Result<Claims, Malformed> {
+        Claims::read(self.payload()?).ok_or(Malformed::Json("payload"))
+    }
+}
+
+impl Signature {
+    fn decode(part: &[u8]) -> Result<Self, Malformed> {
+        let fail = |_| Malformed::Encoding("signature");
+        if part.len() > SHORT_SIGNATURE.div_ceil(3).saturating_mul(4) {
+            let bytes = decode(part, "signature")?;
+            return if bytes.len() > LONGEST_SIGNATURE {
+                Err(Malformed::Encoding("signature"))
+            } else {
+                Ok(Self::Long(bytes))
+            };
+        }
+        let mut bytes = [0; SHORT_SIGNATURE];
+        let length = URL_SAFE_NO_PAD.decode_slice(part, &mut bytes).map_err(fail)?;
+        Ok(Self::Short(bytes, length))
     }
 }
 

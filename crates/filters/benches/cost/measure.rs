@@ -51,16 +51,6 @@ pub fn median(case: &Case, rounds: usize) -> u64 {
     samples[samples.len() / 2]
 }
 
-/// Lets so many requests meet the filter.
-pub fn meet(case: &Case, requests: usize) {
-    let filter = case.filter();
-    let mut exchange = Exchange::default();
-    for number in 0..requests {
-        case.receive(number, &mut exchange);
-        assert_eq!(forth(&filter, std::slice::from_mut(&mut exchange)), 1, "{}", case.name);
-    }
-}
-
 fn forth(filter: &Filter, exchanges: &mut [Exchange]) -> usize {
     let pass =
         |exchange: &mut Exchange| matches!(at_once(filter.on_request(exchange, &Offline)), Verdict::Continue);

@@ -1,10 +1,14 @@
-//! A million consumers with a key each, from a file as people write it; callers come in no order.
+//! A million consumers with a key each, from a file as people write it. Callers come in no order, which leaves none of
+//! them in any cache of the processor; or a thousand of them are busy, as callers are.
 
 use crate::case::{Case, head};
 use std::time::Instant;
 use torana_config::{ResolveError, Resolver, parse};
 
-pub const NAME: &str = "key_auth, 1,000,000 consumers in no order";
+pub const NAME: &str = "key_auth, 1,000,000 consumers";
+
+/// Callers that are busy.
+const BUSY: u32 = 1_000;
 
 /// A file of consumers, and nothing else.
 struct File(String);
@@ -32,7 +36,7 @@ fn key(number: u32) -> String {
 }
 
 /// Bytes of memory that the process holds.
-pub fn resident() -> u64 {
+fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0) * 1024
@@ -60,10 +64,21 @@ pub fn case(consumers: u32) -> (Case, String) {
         anew.len(),
         start.elapsed().as_millis()
     );
-    let case = case.heads(move |number| {
-        // Every one once before one comes again.
-        let caller = u32::try_from(number as u64 * 7_368_787 % u64::from(consumers)).unwrap();
-        head(&format!("apikey: {}", key(caller)))
-    });
     (case, told)
+}
+
+/// Every one once before one comes again.
+pub fn in_no_order(mut case: Case, consumers: u32) -> Case {
+    case.name = format!("{NAME} in no order");
+    case.bar(300).heads(move |number| caller(number as u64, consumers))
+}
+
+/// A thousand of them, one after the other and again.
+pub fn busy(mut case: Case, consumers: u32) -> Case {
+    case.name = format!("{NAME}, a thousand busy");
+    case.bar(300).heads(move |number| caller(number as u64 % u64::from(BUSY), consumers))
+}
+
+fn caller(number: u64, consumers: u32) -> String {
+    head(&format!("apikey: {}", key(u32::try_from(number * 7_368_787 % u64::from(consumers)).unwrap())))
 }

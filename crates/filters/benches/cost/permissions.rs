@@ -12,7 +12,7 @@ fn alice() -> Identity {
         consumer: "alice".into(),
         roles: ["viewer", "user", "editor"].map(Into::into).into(),
         authenticated_groups: ["everybody", "staff"].map(Into::into).into(),
-        claims: claims.as_object().cloned().unwrap(),
+        claims: claims.as_object().cloned().unwrap().into(),
         ..Identity::default()
     }
 }

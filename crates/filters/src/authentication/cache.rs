@@ -3,10 +3,10 @@
 //! Only verified credentials enter, so a flood of made-up ones changes nothing. They are found by their last
 //! bytes, which for signatures, keys and digests are as good as random, and compared byte by byte. An entry
 //! ends with its credential. Callers choose what stands in tokens, so memory is bounded in bytes too: what is heavy
-//! is verified each time, and when the others weigh too much together, half of them go.
+//! is verified each time, and when the others weigh too much together, the oldest go.
 
 use hashbrown::HashTable;
-use serde_json::{Map, Value};
+use smallvec::SmallVec;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use torana_fault::Fault;
 use torana_filter::Identity;
@@ -31,37 +31,89 @@ pub(crate) trait Weight {
     fn weight(&self) -> usize;
 }
 
+/// The entries of a shard, and where each stands by its hash. When they are too many the oldest goes, unless it was
+/// asked for since the hand came by: one for one, so that what goes and what comes lie near each other in memory.
 #[derive(Debug)]
 struct Shard<V> {
-    entries: HashTable<Entry<V>>,
+    places: HashTable<usize>,
+    entries: Vec<Entry<V>>,
+    /// Which entry is the next to go.
+    hand: usize,
     /// What the entries weigh.
     bytes: usize,
 }
 
 #[derive(Debug)]
 struct Entry<V> {
+    hash: u64,
     key: Box<[u8]>,
     /// The first second at which it is no longer good, since 1970-01-01 UTC.
     expires: u64,
     weight: usize,
     value: Arc<V>,
+    asked_for: bool,
 }
 
 impl<V> Default for Cache<V> {
     fn default() -> Self {
-        let shard = || Mutex::new(Shard { entries: HashTable::new(), bytes: 0 });
+        let shard = || Mutex::new(Shard { places: HashTable::new(), entries: Vec::new(), hand: 0, bytes: 0 });
         Self { shards: (0..SHARDS).map(|_| shard()).collect() }
     }
 }
 
 impl<V> Shard<V> {
-    fn retain(&mut self, mut keep: impl FnMut(&Entry<V>) -> bool) {
-        self.entries.retain(|entry| keep(entry));
-        self.bytes = self.entries.iter().map(|entry| entry.weight).sum();
+    fn find(&self, hash: u64, key: &[u8]) -> Option<usize> {
+        let same = |place: &usize| {
+            self.entries.get(*place).is_some_and(|entry| entry.hash == hash && *entry.key == *key)
+        };
+        self.places.find(hash, same).copied()
+    }
+
+    /// Removes an entry; the last one takes its place.
+    fn remove(&mut self, place: usize) {
+        let Some(hash) = self.entries.get(place).map(|entry| entry.hash) else { return };
+        if let Ok(found) = self.places.find_entry(hash, |own| *own == place) {
+            found.remove();
+        }
+        let removed = self.entries.swap_remove(place);
+        self.bytes = self.bytes.saturating_sub(removed.weight);
+        let last = self.entries.len();
+        if let Some(moved) = self.entries.get(place)
+            && let Some(own) = self.places.find_mut(moved.hash, |own| *own == last)
+        {
+            *own = place;
+        }
+    }
+
+    fn add(&mut self, entry: Entry<V>) {
+        self.bytes = self.bytes.saturating_add(entry.weight);
+        let (hash, place) = (entry.hash, self.entries.len());
+        self.entries.push(entry);
+        let entries = &self.entries;
+        let hash_of = |place: &usize| entries.get(*place).map_or(0, |entry| entry.hash);
+        self.places.insert_unique(hash, place, hash_of);
     }
 
     fn has_room_for(&self, weight: usize) -> bool {
         self.entries.len() < ENTRIES && self.bytes.saturating_add(weight) <= SHARD_BYTES
+    }
+
+    fn make_room_for(&mut self, weight: usize, now: u64) {
+        while !self.has_room_for(weight) {
+            let Some(entry) = self.entries.get_mut(self.hand) else {
+                if self.entries.is_empty() {
+                    return;
+                }
+                self.hand = 0;
+                continue;
+            };
+            if entry.asked_for && entry.expires > now {
+                entry.asked_for = false;
+            } else {
+                self.remove(self.hand);
+            }
+            self.hand = self.hand.saturating_add(1);
+        }
     }
 }
 
@@ -69,37 +121,27 @@ impl<V: Weight> Cache<V> {
     /// What is known of these bytes at `now`, in seconds since 1970-01-01 UTC.
     pub(crate) fn get(&self, key: &[u8], now: u64) -> Option<Arc<V>> {
         let hash = hash(key);
-        let shard = self.shard(hash)?;
-        let entry = shard.entries.find(hash, |entry| *entry.key == *key)?;
-        (entry.expires > now).then(|| Arc::clone(&entry.value))
+        let mut shard = self.shard(hash)?;
+        let place = shard.find(hash, key)?;
+        let entry = shard.entries.get_mut(place).filter(|entry| entry.expires > now)?;
+        entry.asked_for = true;
+        Some(Arc::clone(&entry.value))
     }
 
     /// Remembers what was verified, in place of what was known, unless it is too heavy.
     pub(crate) fn insert(&self, key: &[u8], value: &Arc<V>, expires: u64, now: u64) {
-        let hash_of_key = hash(key);
-        let Some(mut shard) = self.shard(hash_of_key) else { return };
-        if let Ok(known) = shard.entries.find_entry(hash_of_key, |entry| *entry.key == *key) {
-            let (known, _) = known.remove();
-            shard.bytes = shard.bytes.saturating_sub(known.weight);
+        let hash = hash(key);
+        let Some(mut shard) = self.shard(hash) else { return };
+        if let Some(known) = shard.find(hash, key) {
+            shard.remove(known);
         }
         let weight = size_of::<Entry<V>>().saturating_add(key.len()).saturating_add(value.weight());
         if weight > HEAVIEST {
             return;
         }
-        if !shard.has_room_for(weight) {
-            shard.retain(|entry| entry.expires > now);
-        }
-        while !shard.has_room_for(weight) {
-            // All are alive: every other one goes, and is verified anew when it comes again.
-            let mut keep = true;
-            shard.retain(|_| {
-                keep = !keep;
-                keep
-            });
-        }
-        let entry = Entry { key: key.into(), expires, weight, value: Arc::clone(value) };
-        shard.bytes = shard.bytes.saturating_add(weight);
-        shard.entries.insert_unique(hash_of_key, entry, |entry| hash(&entry.key));
+        shard.make_room_for(weight, now);
+        let (key, value) = (key.into(), Arc::clone(value));
+        shard.add(Entry { hash, key, expires, weight, value, asked_for: false });
     }
 
     fn shard(&self, hash: u64) -> Option<MutexGuard<'_, Shard<V>>> {
@@ -120,7 +162,7 @@ impl Weight for Identity {
         size_of::<Self>()
             .saturating_add(self.consumer.capacity())
             .saturating_add(lists)
-            .saturating_add(json_weight(&self.claims))
+            .saturating_add(self.claims.weight())
     }
 }
 
@@ -131,29 +173,13 @@ impl Weight for Fault {
     }
 }
 
-/// What fields for a service weigh.
-pub(crate) fn fields_weight(fields: &[(String, Vec<u8>)]) -> usize {
-    let each = |(name, value): &(String, Vec<u8>)| name.capacity().saturating_add(value.capacity());
-    size_of_val(fields).saturating_add(fields.iter().map(each).sum())
-}
+/// Fields for a service, mostly one; their names are shared by all that is verified.
+pub(crate) type SentFields = SmallVec<[(Arc<str>, Vec<u8>); 1]>;
 
-/// What claims weigh: a token of some kilobytes can say lists that take a hundred times as much.
-fn json_weight(map: &Map<String, Value>) -> usize {
-    // A text, a value, a hash and a place in the index.
-    const MEMBER: usize = size_of::<(String, Value)>() + 3 * size_of::<usize>();
-    fn of(value: &Value) -> usize {
-        match value {
-            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
-            Value::String(text) => text.capacity(),
-            Value::Array(list) => {
-                let own = list.capacity().saturating_mul(size_of::<Value>());
-                list.iter().map(of).fold(own, usize::saturating_add)
-            }
-            Value::Object(map) => json_weight(map),
-        }
-    }
-    let members = map.iter().map(|(name, value)| MEMBER.saturating_add(name.len()).saturating_add(of(value)));
-    members.fold(0, usize::saturating_add)
+/// What fields for a service weigh.
+pub(crate) fn fields_weight(fields: &[(Arc<str>, Vec<u8>)]) -> usize {
+    let each = |(name, value): &(Arc<str>, Vec<u8>)| name.len().saturating_add(value.capacity());
+    size_of_val(fields).saturating_add(fields.iter().map(each).sum())
 }
 
 /// Of a token, the last twelve characters carry 72 bits of the signature.
@@ -168,6 +194,7 @@ fn hash(key: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use torana_filter::Claims;
 
     struct Heavy(usize);
 
@@ -199,6 +226,32 @@ mod tests {
             cache.insert(&key(number), &Arc::new(Heavy(3)), 99, 20);
         }
         assert!(cache.len() <= SHARDS * ENTRIES);
+        assert!(cache.len() > SHARDS * ENTRIES * 9 / 10, "one goes where one comes");
+    }
+
+    #[test]
+    fn who_keeps_coming_is_remembered_while_others_pass() {
+        let cache = Cache::default();
+        let busy = |number: u64| key(1_000_000 + number);
+        for number in 0..100 {
+            cache.insert(&busy(number), &Arc::new(Heavy(3)), 99, 20);
+        }
+        let mut forgotten = 0;
+        for number in 0..50_000 {
+            cache.insert(&key(number), &Arc::new(Heavy(3)), 99, 20);
+            let known = cache.get(&busy(number % 100), 20).is_some();
+            forgotten += u32::from(!known);
+            if !known {
+                cache.insert(&busy(number % 100), &Arc::new(Heavy(3)), 99, 20);
+            }
+        }
+        assert!(forgotten <= 100, "{forgotten} times");
+        for shard in &cache.shards {
+            let shard = shard.lock().unwrap();
+            let places: std::collections::HashSet<usize> = shard.places.iter().copied().collect();
+            assert_eq!((places.len(), shard.places.len()), (shard.entries.len(), shard.entries.len()));
+            assert_eq!(shard.bytes, shard.entries.iter().map(|entry| entry.weight).sum::<usize>());
+        }
     }
 
     #[test]
@@ -219,10 +272,11 @@ mod tests {
     #[test]
     fn claims_weigh_what_they_take_and_not_what_is_written() {
         let text = format!(r#"{{"sub":"u","p":[{}{{}}]}}"#, "{},".repeat(3800));
-        let Ok(Value::Object(claims)) = serde_json::from_str(&text) else { panic!("{text}") };
+        let claims = Claims::read(text.clone().into_bytes()).unwrap();
         assert!(Identity { claims, ..Identity::default() }.weight() > HEAVIEST, "{} bytes", text.len());
         let usual = serde_json::json!({ "sub": "u", "roles": vec!["a role of a usual length"; 20] });
-        let Value::Object(claims) = usual else { panic!("an object") };
-        assert!(Identity { claims, ..Identity::default() }.weight() < 4096);
+        let claims = Claims::read(usual.to_string().into_bytes()).unwrap();
+        let weight = Identity { claims, ..Identity::default() }.weight();
+        assert!(weight < 5 << 10, "{weight} bytes");
     }
 }

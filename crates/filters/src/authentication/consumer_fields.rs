@@ -1,11 +1,21 @@
 //! What services are told of a consumer: the fields that Kong sets.
 
 use torana_filter::Identity;
-use torana_http::{Fields, InvalidField};
+use torana_http::{Fields, InvalidField, Known, KnownSet};
 
 /// The fields. No client may send them where consumers are configured.
 pub const CONSUMER_FIELDS: [&str; 5] =
     ["X-Consumer-ID", "X-Consumer-Custom-ID", "X-Consumer-Username", "X-Credential-Identifier", ANONYMOUS];
+
+/// The same, by number; in the order in which an identity tells them.
+const KNOWN: [Known; 5] = [
+    Known::XConsumerId,
+    Known::XConsumerCustomId,
+    Known::XConsumerUsername,
+    Known::XCredentialIdentifier,
+    Known::XAnonymousConsumer,
+];
+const ALL: KnownSet = KnownSet::of(&KNOWN);
 
 /// Says that nobody was recognised.
 pub(super) const ANONYMOUS: &str = "X-Anonymous-Consumer";
@@ -20,22 +30,27 @@ pub(super) fn clear(fields: &mut Fields, is_others: impl Fn(&str) -> bool) {
 /// Sets the fields of a consumer that the configuration knows; those that it lacks stay away, as they were
 /// removed from what the client sent.
 pub(super) fn set(fields: &mut Fields, identity: &Identity) -> Result<(), InvalidField> {
-    let Some(record) = &identity.record else { return Ok(()) };
-    let [id, custom_id, username, credential, anonymous] = CONSUMER_FIELDS;
-    let shown = if identity.anonymous { None } else { identity.credential.as_ref() };
-    for (name, value) in [
-        (id, Some(&*record.id)),
-        (custom_id, record.custom_id.as_deref()),
-        (username, record.username.as_deref()),
-        (credential, shown.map(|credential| &*credential.id)),
-        (anonymous, identity.anonymous.then_some("true")),
-    ] {
-        match value {
-            Some(value) => fields.insert(name, value.as_bytes())?,
-            None => {
-                fields.remove(name);
-            }
+    let Some([id, custom_id, username, credential]) = identity.told() else { return Ok(()) };
+    let anonymous = identity.anonymous.then_some(&b"true"[..]);
+    let mut set: [(Known, &[u8]); 5] = KNOWN.map(|name| (name, &[][..]));
+    let mut count = 0_usize;
+    for (name, value) in KNOWN.into_iter().zip([id, custom_id, username, credential, anonymous]) {
+        if let (Some(value), Some(place)) = (value, set.get_mut(count)) {
+            *place = (name, value);
+            count = count.saturating_add(1);
         }
     }
-    Ok(())
+    fields.replace(ALL, set.get(..count).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_are_those_of_the_numbers() {
+        for (name, known) in CONSUMER_FIELDS.into_iter().zip(KNOWN) {
+            assert_eq!(Known::find(name.as_bytes()), Some(known), "{name}");
+        }
+    }
 }

@@ -7,7 +7,7 @@
 //! Where a verdict takes time, no more are awaited at once than may still be wrong; the others wait for their turn,
 //! so that guessing side by side gains nothing and nobody is refused for what others may yet do.
 
-use super::verified::VerifiedThere;
+use super::verified::{Shown, VerifiedThere};
 use crate::rate_limit::address_key;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -150,11 +150,11 @@ impl FailureLimit {
 
     /// Whether the address may try what it shows: always where that was verified there before and has not been
     /// wrong too often since.
-    pub(super) fn check_shown(&self, address: IpAddr, shown: &[u8], now: Duration) -> Result<(), Fault> {
+    pub(super) fn check_shown(&self, address: IpAddr, shown: Shown<'_>, now: Duration) -> Result<(), Fault> {
         let key = address_key(address);
         match self.left(key, now) {
             Err(_) if self.verified.knows(key, shown) => {
-                let both = [&key, shown].concat();
+                let both = [&key, shown.bytes()].concat();
                 self.left_of(Key { kind: SHOWN, bytes: &both }, now).map(|_| ())
             }
             left => left.map(|_| ()),
@@ -162,15 +162,15 @@ impl FailureLimit {
     }
 
     /// Remembers that what the address shows was verified.
-    pub(super) fn note(&self, address: IpAddr, shown: &[u8]) {
+    pub(super) fn note(&self, address: IpAddr, shown: Shown<'_>) {
         self.verified.note(address_key(address), shown);
     }
 
     /// Counts that what the address shows, which was verified there before, is wrong now.
-    pub(super) fn count_shown(&self, address: IpAddr, shown: &[u8], now: Duration) {
+    pub(super) fn count_shown(&self, address: IpAddr, shown: Shown<'_>, now: Duration) {
         let key = address_key(address);
         if self.verified.knows(key, shown) {
-            let both = [&key, shown].concat();
+            let both = [&key, shown.bytes()].concat();
             self.limiter.take(Key { kind: SHOWN, bytes: &both }, now, Ask::exactly(1));
         }
     }
@@ -293,14 +293,14 @@ mod tests {
     #[tokio::test]
     async fn a_name_that_signed_well_here_may_go_on_until_it_is_wrong_too_often() {
         let limit = limit("2/hour");
-        let may_try = |name: &[u8]| limit.check_shown(HERE, name, Duration::ZERO).is_ok();
-        limit.note(HERE, b"alice");
+        let may_try = |name: &[u8]| limit.check_shown(HERE, Shown::Text(name), Duration::ZERO).is_ok();
+        limit.note(HERE, Shown::Text(b"alice"));
         limit.count(HERE, Duration::ZERO);
         limit.count(HERE, Duration::ZERO);
         assert_eq!((may_try(b"alice"), may_try(b"bob")), (true, false));
         for _ in 0..2 {
-            limit.count_shown(HERE, b"alice", Duration::ZERO);
-            limit.count_shown(HERE, b"bob", Duration::ZERO);
+            limit.count_shown(HERE, Shown::Text(b"alice"), Duration::ZERO);
+            limit.count_shown(HERE, Shown::Text(b"bob"), Duration::ZERO);
         }
         assert_eq!((may_try(b"alice"), may_try(b"bob")), (false, false));
     }

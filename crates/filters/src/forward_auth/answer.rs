@@ -1,7 +1,7 @@
 //! What an answer means.
 
 use super::unavailable;
-use crate::authentication::cache::{Weight, fields_weight};
+use crate::authentication::cache::{SentFields, Weight, fields_weight};
 use crate::authentication::lookup;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use torana_plan::ForwardAuthPlan;
 pub(super) struct Passed {
     pub(super) identity: Arc<Identity>,
     /// For the service.
-    pub(super) fields: Vec<(String, Vec<u8>)>,
+    pub(super) fields: SentFields,
     /// Whether the answer may be remembered.
     pub(super) may_be_kept: bool,
 }
@@ -56,9 +56,9 @@ pub(super) fn read(plan: &ForwardAuthPlan, response: Response) -> Result<Answer,
 }
 
 fn passed(plan: &ForwardAuthPlan, answer: &Fields) -> Result<Passed, Fault> {
-    let mut fields = Vec::new();
+    let mut fields = SentFields::new();
     for name in &plan.response_headers {
-        fields.extend(answer.get_all(name.as_str()).map(|value| (name.clone(), value.to_vec())));
+        fields.extend(answer.get_all(name.as_str()).map(|value| (name.as_str().into(), value.to_vec())));
     }
     let may_be_kept = !answer.get_all(Known::CacheControl).any(|line| {
         line.split(|byte| *byte == b',').any(|word| word.trim_ascii().eq_ignore_ascii_case(b"no-store"))
@@ -88,7 +88,8 @@ fn identity(plan: &ForwardAuthPlan, answer: &Fields) -> Result<Identity, Fault> 
         anonymous: false,
         roles: list(answer, says.roles.as_deref())?,
         authenticated_groups: list(answer, says.groups.as_deref())?,
-        claims,
+        claims: claims.into(),
+        told: None,
     })
 }
 

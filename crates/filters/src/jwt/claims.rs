@@ -2,11 +2,10 @@
 
 use super::invalid::Invalid;
 use super::mint::Minted;
-use crate::authentication::cache::{Weight, fields_weight};
-use serde_json::{Map, Value};
+use crate::authentication::cache::{SentFields, Weight, fields_weight};
 use std::sync::{Arc, Mutex};
 use torana_credential::jose::Token;
-use torana_filter::{Consumer, Credential, CredentialKind, Identity};
+use torana_filter::{Claims, Consumer, Credential, CredentialKind, Identity, Json};
 use torana_plan::JwtPlan;
 
 /// A token whose signature is right.
@@ -18,7 +17,7 @@ pub(crate) struct Verified {
     not_before: Option<u64>,
     issued: Option<u64>,
     /// Fields for the service.
-    pub(crate) fields: Vec<(String, Vec<u8>)>,
+    pub(crate) fields: SentFields,
     /// Whose it is, and by which keys of theirs it was verified.
     pub(super) issuer: usize,
     pub(super) generation: u64,
@@ -38,7 +37,7 @@ pub(crate) enum Vouched {
 }
 
 impl Vouched {
-    const fn issuer(&self) -> usize {
+    pub(super) const fn issuer(&self) -> usize {
         match self {
             Self::Issuer(place) => *place,
             Self::Consumer(_) | Self::Login => 0,
@@ -52,8 +51,8 @@ impl Vouched {
         }
     }
 
-    fn credential(&self, issuer: &str) -> Credential {
-        let named = |kind| Credential { kind, id: issuer.into() };
+    fn credential(&self, id: Arc<str>) -> Credential {
+        let named = |kind| Credential { kind, id };
         match self {
             Self::Consumer(known) => known.credential.clone().unwrap_or_else(|| named(CredentialKind::Jwt)),
             Self::Issuer(_) => named(CredentialKind::Jwt),
@@ -75,12 +74,13 @@ pub(super) fn check_type(token: &Token<'_>, plan: &JwtPlan) -> Result<(), Invali
 impl Verified {
     /// Reads the claims. Times are only read, not compared.
     pub(crate) fn new(
-        claims: Map<String, Value>,
+        mut claims: Claims,
         plan: &JwtPlan,
         from: &Vouched,
+        called: Arc<str>,
         generation: u64,
     ) -> Result<Self, Invalid> {
-        if let Some(missing) = plan.required_claims.iter().find(|name| !claims.contains_key(*name)) {
+        if let Some(missing) = plan.required_claims.iter().find(|name| !claims.contains(name)) {
             return Err(Invalid::ClaimMissing(missing.clone()));
         }
         let expires = time(&claims, "exp", f64::floor)?;
@@ -91,25 +91,30 @@ impl Verified {
         if plan.max_age.is_some() && issued.is_none() {
             return Err(Invalid::ClaimMissing("iat".into()));
         }
-        let name = claims.get("iss").and_then(Value::as_str).unwrap_or_default();
+        let not_before = time(&claims, "nbf", f64::ceil)?;
+        let fields = fields(&claims, &plan.claims_to_headers)?;
+        let consumer = match from {
+            Vouched::Consumer(known) => known.consumer.clone(),
+            Vouched::Issuer(_) | Vouched::Login => consumer(&claims, &plan.consumer_claim)?,
+        };
         let listed = |name: Option<&str>| name.map_or(Ok(Vec::new()), |name| texts(&claims, name));
+        let roles = listed(plan.roles_claim.as_deref())?;
+        let authenticated_groups = listed(plan.groups_claim.as_deref())?;
+        claims.set_aside();
         Ok(Self {
             expires,
             issued,
-            not_before: time(&claims, "nbf", f64::ceil)?,
-            fields: fields(&claims, &plan.claims_to_headers)?,
+            not_before,
+            fields,
             issuer: from.issuer(),
             generation,
             minted: Mutex::default(),
             identity: Arc::new(Identity {
-                consumer: match from {
-                    Vouched::Consumer(known) => known.consumer.clone(),
-                    Vouched::Issuer(_) | Vouched::Login => consumer(&claims, &plan.consumer_claim)?,
-                },
+                consumer,
                 record: from.record(),
-                roles: listed(plan.roles_claim.as_deref())?,
-                authenticated_groups: listed(plan.groups_claim.as_deref())?,
-                credential: Some(from.credential(name)),
+                roles,
+                authenticated_groups,
+                credential: Some(from.credential(called)),
                 claims,
                 ..Identity::default()
             }),
@@ -162,7 +167,7 @@ impl Weight for Verified {
 /// A `NumericDate`, which may have a fraction; rounded so that the token is accepted for less time, not more.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range by the check before")]
 pub(crate) fn time(
-    claims: &Map<String, Value>,
+    claims: &Claims,
     name: &'static str,
     round: fn(f64) -> f64,
 ) -> Result<Option<u64>, Invalid> {
@@ -170,28 +175,31 @@ pub(crate) fn time(
     if let Some(whole) = value.as_u64() {
         return Ok(Some(whole));
     }
-    match value.as_f64().map(round) {
+    match value.as_number().and_then(|number| number.as_f64()).map(round) {
         Some(seconds) if (0.0..=9.0e15).contains(&seconds) => Ok(Some(seconds as u64)),
         _ => Err(Invalid::Time(name)),
     }
 }
 
 /// Text, or a whole number as some issuers write user identifiers.
-pub(crate) fn consumer(claims: &Map<String, Value>, name: &str) -> Result<String, Invalid> {
-    match torana_identity::claim(claims, name) {
-        Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),
-        Some(Value::Number(number)) if number.is_u64() || number.is_i64() => Ok(number.to_string()),
+pub(crate) fn consumer(claims: &Claims, name: &str) -> Result<String, Invalid> {
+    match claims.find(name) {
+        Some(Json::Text(text)) if !text.is_empty() => Ok(text.to_owned()),
+        Some(number @ Json::Number(_)) => {
+            let whole = number.as_number().filter(|number| number.is_u64() || number.is_i64());
+            whole.map(|number| number.to_string()).ok_or_else(|| Invalid::Consumer(name.to_owned()))
+        }
         _ => Err(Invalid::Consumer(name.to_owned())),
     }
 }
 
 /// A list of texts, or one text with words between spaces as in `scope` (RFC 8693 section 4.2).
-pub(crate) fn texts(claims: &Map<String, Value>, name: &str) -> Result<Vec<String>, Invalid> {
-    match torana_identity::claim(claims, name) {
-        None | Some(Value::Null) => Ok(Vec::new()),
-        Some(Value::String(text)) => Ok(text.split_ascii_whitespace().map(str::to_owned).collect()),
-        Some(Value::Array(items)) => {
-            let texts = items.iter().map(|item| item.as_str().map(str::to_owned));
+pub(crate) fn texts(claims: &Claims, name: &str) -> Result<Vec<String>, Invalid> {
+    match claims.find(name) {
+        None | Some(Json::Null) => Ok(Vec::new()),
+        Some(Json::Text(text)) => Ok(text.split_ascii_whitespace().map(str::to_owned).collect()),
+        Some(Json::List(items)) => {
+            let texts = items.values().map(|item| item.as_str().map(str::to_owned));
             texts.collect::<Option<_>>().ok_or_else(|| Invalid::List(name.to_owned()))
         }
         Some(_) => Err(Invalid::List(name.to_owned())),
@@ -200,26 +208,23 @@ pub(crate) fn texts(claims: &Map<String, Value>, name: &str) -> Result<Vec<Strin
 
 /// Text as it is, lists of texts with commas, anything else as JSON. A claim that is absent sends nothing; one
 /// that no field can carry refuses the token, because a service would take its absence for another meaning.
-pub(crate) fn fields(
-    claims: &Map<String, Value>,
-    wanted: &[(String, String)],
-) -> Result<Vec<(String, Vec<u8>)>, Invalid> {
-    let mut fields = Vec::with_capacity(wanted.len());
+pub(crate) fn fields(claims: &Claims, wanted: &[(String, Arc<str>)]) -> Result<SentFields, Invalid> {
+    let mut fields = SentFields::with_capacity(wanted.len());
     for (claim, field) in wanted {
-        let text = match torana_identity::claim(claims, claim) {
-            None | Some(Value::Null) => continue,
-            Some(Value::String(text)) => text.clone(),
-            Some(Value::Array(items)) if items.iter().all(Value::is_string) => {
-                let texts: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
+        let text = match claims.find(claim) {
+            None | Some(Json::Null) => continue,
+            Some(Json::Text(text)) => text.to_owned(),
+            Some(Json::List(items)) if items.values().all(|item| item.as_str().is_some()) => {
+                let texts: Vec<&str> = items.values().filter_map(Json::as_str).collect();
                 texts.join(",")
             }
-            Some(other) => other.to_string(),
+            Some(other) => other.to_value().to_string(),
         };
         let valid = text.bytes().all(|byte| byte >= b' ' && byte != 0x7f) && text.trim() == text;
         if !valid {
             return Err(Invalid::Field(claim.clone()));
         }
-        fields.push((field.clone(), text.into_bytes()));
+        fields.push((Arc::clone(field), text.into_bytes()));
     }
     Ok(fields)
 }

@@ -3,9 +3,9 @@
 use super::claims::Verified;
 use super::invalid::Invalid;
 use super::remote::RemoteKeys;
-use serde_json::{Map, Value};
 use std::sync::Arc;
 use torana_credential::jose::{Algorithm, KeySet, Select, Token};
+use torana_filter::{Claims, Json};
 use torana_plan::{IssuerPlan, KeysPlan, RemoteKeysPlan};
 
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub(super) struct Issuers(Vec<Issuer>);
 
 #[derive(Debug)]
 struct Issuer {
-    names: Vec<String>,
+    names: Vec<Arc<str>>,
     audiences: Vec<String>,
     keys: Keys,
 }
@@ -30,7 +30,7 @@ impl Issuers {
         mut remote: impl FnMut(&RemoteKeysPlan) -> Arc<RemoteKeys>,
     ) -> Self {
         let issuer = |plan: &IssuerPlan| Issuer {
-            names: plan.names.clone(),
+            names: plan.names.iter().map(|name| name.as_str().into()).collect(),
             audiences: plan.audiences.clone(),
             keys: match &plan.keys {
                 KeysPlan::Fixed(keys) => {
@@ -73,43 +73,61 @@ impl Issuers {
         }
     }
 
-    /// Verifies the signature; gives the issuer and the generation of its keys.
-    pub(super) async fn verify(&self, token: &Token<'_>) -> Result<(usize, u64), Invalid> {
-        let place = self.of(token)?;
+    /// Verifies the signature of an issuer's token by the keys that are known now; gives their generation. Nothing
+    /// where others may have to be waited for.
+    pub(super) fn verify_at_once(&self, place: usize, token: &Token<'_>) -> Option<Result<u64, Invalid>> {
+        let Some(issuer) = self.0.get(place) else { return Some(Err(Invalid::Issuer)) };
+        match &issuer.keys {
+            Keys::Fixed(keys) => Some(told(&keys.verify(token)).map(|()| 0)),
+            Keys::Remote(keys) => {
+                let (generation, set) = keys.current()?;
+                let known = set.verify(token);
+                (!may_be_newer(&known)).then(|| told(&known).map(|()| generation))
+            }
+        }
+    }
+
+    /// Verifies the signature of an issuer's token; gives the generation of the keys.
+    pub(super) async fn verify(&self, place: usize, token: &Token<'_>) -> Result<u64, Invalid> {
         let issuer = self.0.get(place).ok_or(Invalid::Issuer)?;
         match &issuer.keys {
-            Keys::Fixed(keys) => told(&keys.verify(token)).map(|()| (place, 0)),
+            Keys::Fixed(keys) => told(&keys.verify(token)).map(|()| 0),
             Keys::Remote(keys) => {
                 let (generation, set) = keys.current_or_first().await.map_err(Invalid::KeysUnavailable)?;
                 let known = set.verify(token);
-                if !matches!(known, Select::UnknownKey | Select::NoneVerifies) {
-                    return told(&known).map(|()| (place, generation));
+                if !may_be_newer(&known) {
+                    return told(&known).map(|()| generation);
                 }
                 match keys.newer_than(generation).await.map_err(Invalid::KeysOutdated)? {
-                    Some((generation, set)) => told(&set.verify(token)).map(|()| (place, generation)),
-                    None => told(&known).map(|()| (place, generation)),
+                    Some((generation, set)) => told(&set.verify(token)).map(|()| generation),
+                    None => told(&known).map(|()| generation),
                 }
             }
         }
     }
 
-    /// The issuer whose keys may have signed: the only one, or the one that the token names. That name is
-    /// believed for nothing but this choice.
-    fn of(&self, token: &Token<'_>) -> Result<usize, Invalid> {
-        if let [only] = self.0.as_slice()
-            && only.names.is_empty()
-        {
-            return Ok(0);
-        }
-        let claims = token.claims().map_err(Invalid::Malformed)?;
-        let name = claims.get("iss").and_then(Value::as_str).ok_or(Invalid::Issuer)?;
+    /// The issuer whose tokens alone are accepted, whatever they say; nothing where a token has to name its own.
+    pub(super) fn only(&self) -> Option<usize> {
+        matches!(self.0.as_slice(), [only] if only.names.is_empty()).then_some(0)
+    }
+
+    /// The issuer that a token names. That name is believed for nothing but this choice.
+    pub(super) fn named(&self, claims: &Claims) -> Result<usize, Invalid> {
+        let name = claims.get("iss").and_then(Json::as_str).ok_or(Invalid::Issuer)?;
         self.0.iter().position(|issuer| issuer.is_called(name)).ok_or(Invalid::Issuer)
     }
 
+    /// What a token's issuer calls itself: one text for all of its tokens where its name is configured.
+    pub(super) fn shared_name(&self, place: usize, claims: &Claims) -> Arc<str> {
+        let name = claims.get("iss").and_then(Json::as_str).unwrap_or_default();
+        let names = self.0.get(place).map_or(&[][..], |issuer| &issuer.names);
+        names.iter().find(|own| ***own == *name).map_or_else(|| name.into(), Arc::clone)
+    }
+
     /// Checks what the issuer's tokens must say.
-    pub(super) fn check_claims(&self, place: usize, claims: &Map<String, Value>) -> Result<(), Invalid> {
+    pub(super) fn check_claims(&self, place: usize, claims: &Claims) -> Result<(), Invalid> {
         let issuer = self.0.get(place).ok_or(Invalid::Issuer)?;
-        let name = claims.get("iss").and_then(Value::as_str);
+        let name = claims.get("iss").and_then(Json::as_str);
         let called = name.is_some_and(|name| issuer.is_called(name));
         if !issuer.names.is_empty() && !called {
             return Err(Invalid::Issuer);
@@ -123,11 +141,11 @@ impl Issuers {
         if issuer.audiences.is_empty() {
             return Ok(());
         }
-        let accepted = |value: &Value| {
+        let accepted = |value: Json<'_>| {
             value.as_str().is_some_and(|audience| issuer.audiences.iter().any(|own| own == audience))
         };
         match claims.get("aud") {
-            Some(Value::Array(audiences)) if audiences.iter().any(accepted) => Ok(()),
+            Some(Json::List(audiences)) if audiences.values().any(accepted) => Ok(()),
             Some(one) if accepted(one) => Ok(()),
             _ => Err(Invalid::Audience),
         }
@@ -144,8 +162,13 @@ impl Issuer {
             let url = keys.plan().url.as_str();
             return url.trim_end_matches('/') == name.trim_end_matches('/');
         }
-        self.names.iter().any(|own| own == name)
+        self.names.iter().any(|own| **own == *name)
     }
+}
+
+/// Whether a newer set of keys might verify what this one does not.
+const fn may_be_newer(select: &Select) -> bool {
+    matches!(select, Select::UnknownKey | Select::NoneVerifies)
 }
 
 fn told(select: &Select) -> Result<(), Invalid> {

@@ -33,7 +33,7 @@ impl Mint {
             return Ok(Arc::clone(token));
         }
         let expires = now.saturating_add(lifetime).min(verified.expires.unwrap_or(u64::MAX));
-        let mut claims = verified.identity.claims.clone();
+        let mut claims = verified.identity.claims.map().clone();
         claims.insert("iss".into(), self.plan.issuer.as_str().into());
         claims.insert("iat".into(), now.into());
         claims.insert("exp".into(), expires.into());

@@ -127,7 +127,8 @@ impl RemoteKeys {
         self.current.load().as_ref().and_then(|fetched| fetched.discovered.as_ref()?.places.clone())
     }
 
-    fn current(&self) -> Option<(u64, Arc<KeySet>)> {
+    /// The keys in force, and their generation.
+    pub(super) fn current(&self) -> Option<(u64, Arc<KeySet>)> {
         // Read before the keys: keys that come in between only look older than they are.
         let generation = self.generation();
         self.current.load().as_ref().map(|fetched| (generation, Arc::clone(&fetched.keys)))

@@ -1,14 +1,12 @@
 //! What the authorization server says of a token (RFC 7662 section 2.2).
 
 use super::{challenge, unavailable};
-use crate::authentication::cache::{Weight, fields_weight};
+use crate::authentication::cache::{SentFields, Weight, fields_weight};
 use crate::authentication::lookup;
 use crate::jwt::claims::{consumer, fields, texts, time};
-use serde_json::{Map, Value};
 use std::sync::Arc;
-use torana_credential::jose::strict_object;
 use torana_fault::{Fault, Reason};
-use torana_filter::{Credential, CredentialKind, Identity, Response};
+use torana_filter::{Claims, Credential, CredentialKind, Identity, Json, Response};
 use torana_plan::OAuth2IntrospectionPlan;
 
 /// A token that is good, as far as its server says.
@@ -16,7 +14,7 @@ use torana_plan::OAuth2IntrospectionPlan;
 pub(super) struct Active {
     pub(super) identity: Arc<Identity>,
     /// Fields for the service.
-    pub(super) fields: Vec<(String, Vec<u8>)>,
+    pub(super) fields: SentFields,
     /// Seconds since 1970-01-01 UTC.
     expires: Option<u64>,
     not_before: Option<u64>,
@@ -60,10 +58,11 @@ pub(super) fn read(plan: &OAuth2IntrospectionPlan, answer: &Response, now: u64) 
         }
         status => return Err(unavailable(format!("the answer is {status}"))),
     }
-    let claims = strict_object(&answer.body).ok_or_else(|| unavailable("the answer is no JSON object"))?;
+    let claims =
+        Claims::read(answer.body.to_vec()).ok_or_else(|| unavailable("the answer is no JSON object"))?;
     match claims.get("active") {
-        Some(Value::Bool(true)) => {}
-        Some(Value::Bool(false)) => {
+        Some(Json::Bool(true)) => {}
+        Some(Json::Bool(false)) => {
             return Err(challenge(plan, Reason::CredentialsInvalid, "the token is not active"));
         }
         _ => return Err(unavailable("the answer does not say whether the token is active")),
@@ -73,13 +72,13 @@ pub(super) fn read(plan: &OAuth2IntrospectionPlan, answer: &Response, now: u64) 
     Ok(active)
 }
 
-fn active(plan: &OAuth2IntrospectionPlan, claims: Map<String, Value>) -> Result<Active, Fault> {
+fn active(plan: &OAuth2IntrospectionPlan, claims: Claims) -> Result<Active, Fault> {
     let invalid = |why: String| challenge(plan, Reason::CredentialsInvalid, why);
     check(plan, &claims)?;
     let consumer = consumer_of(plan, &claims)?;
     let record = lookup::consumer(&plan.consumers.load(), plan.lookup, &consumer);
     let record = record.map_err(|unknown| invalid(unknown.to_string()))?;
-    let id = claims.get("client_id").or_else(|| claims.get("iss")).and_then(Value::as_str);
+    let id = claims.get("client_id").or_else(|| claims.get("iss")).and_then(Json::as_str);
     let credential = Credential {
         kind: CredentialKind::Introspection,
         id: id.filter(|id| is_field(id)).unwrap_or_default().into(),
@@ -98,6 +97,7 @@ fn active(plan: &OAuth2IntrospectionPlan, claims: Map<String, Value>) -> Result<
             authenticated_groups: texts(&claims, &plan.groups_claim)
                 .map_err(|error| invalid(error.to_string()))?,
             claims,
+            told: None,
         }),
     })
 }
@@ -108,30 +108,30 @@ fn is_field(text: &str) -> bool {
 }
 
 /// The first of the claims that is there.
-fn consumer_of(plan: &OAuth2IntrospectionPlan, claims: &Map<String, Value>) -> Result<String, Fault> {
-    let there = plan.consumer_claims.iter().find(|name| torana_identity::claim(claims, name).is_some());
+fn consumer_of(plan: &OAuth2IntrospectionPlan, claims: &Claims) -> Result<String, Fault> {
+    let there = plan.consumer_claims.iter().find(|name| claims.find(name).is_some());
     let invalid = |why: String| challenge(plan, Reason::CredentialsInvalid, why);
     let name = there.ok_or_else(|| invalid("no claim says who calls".into()))?;
     consumer(claims, name).map_err(|error| invalid(error.to_string()))
 }
 
 /// What the route asks of a token.
-fn check(plan: &OAuth2IntrospectionPlan, claims: &Map<String, Value>) -> Result<(), Fault> {
+fn check(plan: &OAuth2IntrospectionPlan, claims: &Claims) -> Result<(), Fault> {
     let invalid = |why: String| Err(challenge(plan, Reason::CredentialsInvalid, why));
-    let issuer = claims.get("iss").and_then(Value::as_str);
+    let issuer = claims.get("iss").and_then(Json::as_str);
     if !plan.issuers.is_empty() && !plan.issuers.iter().any(|name| Some(name.as_str()) == issuer) {
         return invalid("the token is from somebody else".into());
     }
     let is_meant = |audience: &str| plan.audiences.iter().any(|own| own == audience);
     let meant = match claims.get("aud") {
-        Some(Value::String(audience)) => is_meant(audience),
-        Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).any(is_meant),
+        Some(Json::Text(audience)) => is_meant(audience),
+        Some(Json::List(all)) => all.values().filter_map(Json::as_str).any(is_meant),
         _ => false,
     };
     if !plan.audiences.is_empty() && !meant {
         return invalid("the token is meant for somebody else".into());
     }
-    if let Some(missing) = plan.required_claims.iter().find(|name| !claims.contains_key(*name)) {
+    if let Some(missing) = plan.required_claims.iter().find(|name| !claims.contains(name)) {
         return invalid(format!("the claim `{missing}` is missing"));
     }
     let scopes = texts(claims, "scope");

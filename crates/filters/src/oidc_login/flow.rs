@@ -8,10 +8,9 @@ use crate::authentication::locations::parameters;
 use crate::jwt::Verified;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::sync::Arc;
 use torana_fault::{Fault, Reason};
-use torana_filter::{Exchange, Outside, Response};
+use torana_filter::{Exchange, Json, Outside, Response};
 use torana_http::{Known, Method, RequestHead, ResponseHead};
 
 /// Logins that one browser has under way, in as many tabs; the oldest are given up.
@@ -211,12 +210,13 @@ impl OidcLoginFilter {
                 _ => fault,
             })?;
         let claims = &verified.identity.claims;
-        let text = |name: &str| claims.get(name).and_then(Value::as_str);
-        let several = matches!(claims.get("aud"), Some(Value::Array(audiences)) if audiences.len() > 1);
+        let text = |name: &str| claims.get(name).and_then(Json::as_str);
+        let several =
+            matches!(claims.get("aud"), Some(Json::List(audiences)) if audiences.values().nth(1).is_some());
         let own = &*self.plan.provider.client_id;
         match text("azp") {
             Some(party) if party == own => {}
-            None if !several && !claims.contains_key("azp") => {}
+            None if !several && !claims.contains("azp") => {}
             _ => return Err(invalid("the ID token is for another client")),
         }
         if let Some(nonce) = nonce {

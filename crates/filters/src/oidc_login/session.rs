@@ -5,9 +5,8 @@ use crate::jwt::{Verified, Vouched};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use std::sync::Arc;
-use torana_credential::jose::strict_object;
+use torana_filter::{Claims, Json};
 use torana_plan::OidcLoginPlan;
 
 /// What is sealed in the browser. Times are seconds since 1970-01-01 UTC.
@@ -103,13 +102,15 @@ impl std::fmt::Debug for Opened {
 impl Opened {
     /// Reads what its ID token says; that was verified before it was sealed.
     pub(super) fn new(session: Session, plan: &OidcLoginPlan) -> Option<Self> {
-        let claims = Verified::new(claims(&session.id)?, &plan.id_token, &Vouched::Login, 0).ok()?;
+        let claims = claims(&session.id)?;
+        let issuer = claims.get("iss").and_then(Json::as_str).unwrap_or_default().into();
+        let claims = Verified::new(claims, &plan.id_token, &Vouched::Login, issuer, 0).ok()?;
         Some(Self { session, claims: Arc::new(claims) })
     }
 }
 
 /// The claims of a token, unverified.
-pub(super) fn claims(token: &str) -> Option<Map<String, Value>> {
+pub(super) fn claims(token: &str) -> Option<Claims> {
     let payload = token.split('.').nth(1)?;
-    strict_object(&URL_SAFE_NO_PAD.decode(payload).ok()?)
+    Claims::read(URL_SAFE_NO_PAD.decode(payload).ok()?)
 }

@@ -7,7 +7,7 @@ use crate::facts::ExchangeFacts;
 use std::net::IpAddr;
 use std::sync::Arc;
 use torana_config::written::MissingKey;
-use torana_filter::Exchange;
+use torana_filter::{Exchange, Json};
 use torana_limit::Key;
 use torana_plan::{KeyPart, RateLimitPlan};
 use torana_route::PathPattern;
@@ -142,7 +142,7 @@ impl Principal {
                 (!value.is_empty()).then_some(Key { kind: HEADER, bytes: value })
             }
             KeyPart::Claim(name) => match identity?.claim(name)? {
-                serde_json::Value::String(text) => key(CLAIM, text),
+                Json::Text(text) => key(CLAIM, text),
                 // Numbers, lists and mappings have no one form; who needs them writes text into the token.
                 _ => None,
             },

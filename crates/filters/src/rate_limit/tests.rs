@@ -54,7 +54,7 @@ fn from(address: &str, consumer: Option<&str>) -> Exchange {
         let credential =
             Some(Credential { kind: CredentialKind::Key, id: format!("key of {consumer}").into() });
         let claims = serde_json::json!({ "tenant": { "id": "acme" }, "number": 7 });
-        let claims = claims.as_object().unwrap().clone();
+        let claims = claims.as_object().unwrap().clone().into();
         let authenticated_groups = vec!["gold".into(), "staff".into()];
         let consumer = consumer.into();
         Arc::new(Identity { consumer, credential, claims, authenticated_groups, ..Identity::default() })

@@ -27,7 +27,8 @@ fn caller(roles: &[&str]) -> Identity {
             serde_json::json!({ "realm_access": { "roles": ["editor"] }, "scope": "read write", "level": 3 })
                 .as_object()
                 .cloned()
-                .unwrap(),
+                .unwrap()
+                .into(),
         ..Identity::default()
     }
 }

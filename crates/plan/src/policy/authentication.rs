@@ -69,7 +69,7 @@ impl AuthenticationPlan {
             Self::ForwardAuth(plan) => Some(plan.identity_fields()),
             _ => None,
         };
-        claims.iter().map(|(_, field)| field.as_str()).chain(answers.into_iter().flatten())
+        claims.iter().map(|(_, field)| &**field).chain(answers.into_iter().flatten())
     }
 
     /// The service that it asks, if it asks one.

@@ -41,7 +41,7 @@ pub struct JwtPlan {
     /// Media types of which the header must name one; any when empty. Lower case, without `application/`.
     pub types: Vec<String>,
     /// Claims and the field that carries each to the service; the fields are removed from requests.
-    pub claims_to_headers: Vec<(String, String)>,
+    pub claims_to_headers: Vec<(String, Arc<str>)>,
     /// The claim that says who calls.
     pub consumer_claim: String,
     /// The claim that lists roles; `None`: a token says nothing of them.
@@ -129,7 +129,7 @@ pub(crate) fn plan(
         max_lifetime: config.max_lifetime,
         required_claims: config.required_claims.clone(),
         types,
-        claims_to_headers: config.claims_to_headers.clone().into_iter().collect(),
+        claims_to_headers: text::shared_fields(&config.claims_to_headers),
         consumer_claim: config.consumer_claim.clone(),
         roles_claim: vouched_claim(config, config.roles_claim.as_deref(), "roles"),
         groups_claim: vouched_claim(config, config.groups_claim.as_deref(), "groups"),

@@ -33,7 +33,7 @@ pub struct OAuth2IntrospectionPlan {
     /// Claims that must be there.
     pub required_claims: Vec<String>,
     /// Claims and the field that carries each to the service.
-    pub claims_to_headers: Vec<(String, String)>,
+    pub claims_to_headers: Vec<(String, Arc<str>)>,
     /// Claims of which the first that is there says who calls.
     pub consumer_claims: Vec<String>,
     /// Whether the caller is looked up.
@@ -97,7 +97,7 @@ pub(crate) fn plan(
         audiences: list(config.audience.as_ref()),
         scopes: config.scopes.clone(),
         required_claims: config.required_claims.clone(),
-        claims_to_headers: config.claims_to_headers.clone().into_iter().collect(),
+        claims_to_headers: text::shared_fields(&config.claims_to_headers),
         consumer_claims: config.consumer_claim.as_slice().to_vec(),
         lookup: config.consumers,
         roles_claim: config.roles_claim.clone(),

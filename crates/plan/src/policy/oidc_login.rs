@@ -143,7 +143,7 @@ fn id_token(config: &OidcLoginConfig, keys: RemoteKeysPlan) -> JwtPlan {
         max_lifetime: None,
         required_claims: ["sub", "exp", "iat"].map(String::from).to_vec(),
         types: Vec::new(),
-        claims_to_headers: config.claims_to_headers.clone().into_iter().collect(),
+        claims_to_headers: text::shared_fields(&config.claims_to_headers),
         consumer_claim: config.consumer_claim.clone(),
         roles_claim: Some(config.roles_claim.clone()),
         groups_claim: Some(config.groups_claim.clone()),

@@ -201,7 +201,7 @@ async fn after_a_logout_the_session_is_good_for_nothing() {
     assert_eq!(out.status, 303);
     assert!(out.location.starts_with("https://login.test/end?"), "{}", out.location);
     assert_eq!(parameter(&out.location, "post_logout_redirect_uri"), "https://shop.test/bye");
-    assert_eq!(session::claims(&parameter(&out.location, "id_token_hint")).unwrap()["sub"], "u");
+    assert_eq!(session::claims(&parameter(&out.location, "id_token_hint")).unwrap().map()["sub"], "u");
     assert!(browser.jar.is_empty());
     let replayed = copied.clone().ask(&tested, "/api", &[]).await;
     assert_eq!((replayed.status, replayed.reason), (401, Some(Reason::CredentialsExpired)));
@@ -218,4 +218,16 @@ async fn services_receive_the_access_token_only_where_that_is_written() {
         assert!(matches!(tested.filter.on_request(&mut exchange, &Online).await, Verdict::Continue));
         assert_eq!(exchange.request.fields.get_str(Known::Authorization), expected);
     }
+}
+
+/// A session that began before access tokens were passed on has none.
+#[tokio::test]
+async fn what_a_client_sends_as_an_access_token_is_not_taken_for_that_of_its_session() {
+    let mut before = Tested::new("");
+    let browser = Browser::log_in(&mut before, &json!({})).await;
+    let tested = Tested::new(", pass_access_token: true");
+    let mut exchange = browser.exchange("/api", &[("Authorization", "Bearer forged")]);
+    assert!(matches!(tested.filter.on_request(&mut exchange, &Online).await, Verdict::Continue));
+    assert_eq!(exchange.identity.map(|identity| identity.consumer.clone()).as_deref(), Some("u"));
+    assert_eq!(exchange.request.fields.get_str(Known::Authorization), None);
 }
