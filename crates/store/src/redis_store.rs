@@ -1,20 +1,23 @@
 //! A store on a Redis or Valkey server.
 //!
 //! One script decides (`limits.lua`): it is called by its hash, and sent whole when the server does not know it,
-//! so a restart or a flush of scripts costs one round trip. The clock is the server's.
+//! so a restart or a flush of scripts costs one round trip. The clock is the server's. What a worker asks in one
+//! turn about one limit is one command ([`crate::outbox`]); where keys may lie on different servers it is one for
+//! each caller.
 //!
 //! **When the server has lost its memory.** A server that starts anew may have forgotten what was used a moment
 //! ago. Whoever has spoken to its earlier life knows, and says so with each question for a while: short windows
 //! (up to a minute) that began before are then taken as used up. Longer ones go on from what the server kept.
 
 use crate::StoreError;
+use crate::batch::{Form, MOST_LEDGERS};
 use crate::limits::{LimitStore, StoredLimit};
 use crate::link::Link;
+use crate::outbox::{Call, Sender};
 use crate::principal::Hasher;
-use crate::settings::StoreSettings;
+use crate::settings::{StoreSettings, Topology};
 use crate::topology::{Connection, Server};
-use crate::wire;
-use redis::{Cmd, ErrorKind, ServerErrorKind};
+use redis::{Cmd, ErrorKind, RedisResult, ServerErrorKind};
 use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -27,8 +30,9 @@ use tracing::{info, warn};
 const SCRIPT: &str = include_str!("limits.lua");
 /// How long a server that has started anew is doubted: longer than any window that is affected.
 const DOUBT: Duration = Duration::from_secs(120);
-/// What a question takes for one window.
+/// What a command takes beside its ledgers, and what each of those takes.
 const COMMAND_BYTES: usize = 256;
+const LEDGER_BYTES: usize = 64;
 /// Keys that one step of a reset looks at.
 const SCAN: usize = 500;
 
@@ -49,6 +53,8 @@ pub(crate) struct Inner {
     failures: AtomicU64,
     /// Whether it was said that nobody can be connected.
     away: AtomicBool,
+    /// Whether one command may be about one key only, because others may lie on another server.
+    apart: AtomicBool,
 }
 
 /// What is known of the server's lives.
@@ -116,13 +122,6 @@ impl Inner {
     }
 }
 
-/// What the script is asked.
-enum Question {
-    Take(Ask),
-    Back(Returned),
-    Look,
-}
-
 impl RedisStore {
     /// A store. Nothing is connected until it is asked.
     #[must_use]
@@ -130,6 +129,7 @@ impl RedisStore {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
         let key = settings.key.as_ref().or(settings.password.as_ref());
         let hasher = Hasher::new(key.map(|key| key.expose().as_bytes()));
+        let apart = matches!(settings.topology, Topology::Cluster(_));
         Self(Arc::new(Inner {
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
             settings,
@@ -140,6 +140,7 @@ impl RedisStore {
             questions: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             away: AtomicBool::new(false),
+            apart: AtomicBool::new(apart),
         }))
     }
 
@@ -169,74 +170,102 @@ impl RedisStore {
         self.0.hasher.short(key, room)
     }
 
-    /// Computed once for a limit: it belongs to one store.
     fn prefix<'l>(&self, limit: &'l StoredLimit) -> Cow<'l, str> {
-        let compute = || {
-            let name = self.0.hasher.name(&[limit.id.as_bytes(), limit.shape.as_bytes()]);
+        limit.prefix(self.0.number, || {
+            let name = self.0.hasher.name(&[limit.id().as_bytes(), limit.shape().as_bytes()]);
             let name = name.get(..16).unwrap_or_default();
             format!("torana:limit:{}:", String::from_utf8_lossy(name))
-        };
-        let (number, prefix) = limit.prefix.get_or_init(|| (self.0.number, compute().into()));
-        if *number == self.0.number { Cow::Borrowed(prefix) } else { Cow::Owned(compute()) }
+        })
     }
 
-    async fn ask(&self, limit: &StoredLimit, key: Key<'_>, question: Question) -> Result<Grant, StoreError> {
+    async fn ask(
+        &self,
+        limit: &StoredLimit,
+        key: Key<'_>,
+        form: Form,
+        details: bool,
+    ) -> Result<Grant, StoreError> {
+        let link = Link::of(&self.0);
+        if link.is_away() {
+            return Err(StoreError::Unavailable);
+        }
+        let most = if self.0.apart.load(Ordering::Relaxed) { 1 } else { MOST_LEDGERS };
+        let (call, place, first) = link.outbox.join(limit, form, key, most);
+        if first {
+            let (store, sender) = (self.clone(), Sender::new(link, Rc::clone(&call)));
+            tokio::task::spawn_local(async move {
+                let answer = store.carry(sender.link(), sender.close()).await;
+                sender.answer(answer);
+            });
+        }
+        call.told(place, details).await
+    }
+
+    /// Sends a call and brings the script's numbers.
+    async fn carry(&self, link: &Rc<Link>, call: &Call) -> Result<Vec<i64>, StoreError> {
         let inner = &self.0;
-        let link = Link::of(inner);
         let (mut connection, life) = link.connection(inner).await?;
-        let key = inner.hasher.key(&self.prefix(limit), &limit.id, key);
-        let (least, details) = match &question {
-            Question::Take(ask) => (ask.least, ask.details),
-            Question::Back(_) | Question::Look => (1, true),
+        let prefix = self.prefix(&call.limit);
+        let ledger = |(kind, bytes, count): (u8, &[u8], u64)| {
+            (inner.hasher.key(&prefix, call.limit.id(), Key { kind, bytes }), count)
         };
-        let fill = |command: &mut Cmd| {
-            command.arg(1).arg(&key);
-            let doubt = inner.doubt();
-            match &question {
-                Question::Take(ask) => command
-                    .arg("take")
-                    .arg(&*life)
-                    .arg(doubt)
-                    .arg(ask.want)
-                    .arg(ask.least)
-                    .arg(u8::from(ask.charge_refused)),
-                Question::Back(back) => {
-                    let taken = u64::try_from(back.taken.as_micros()).unwrap_or(u64::MAX);
-                    command.arg("back").arg(&*life).arg(doubt).arg(back.permits).arg(taken).arg(0)
-                }
-                Question::Look => command.arg("look").arg(&*life).arg(doubt).arg(0).arg(1).arg(0),
-            };
-            for argument in &limit.arguments {
-                command.arg(argument);
-            }
-        };
-        let mut by_hash = Cmd::with_capacity(limit.arguments.len().saturating_add(10), COMMAND_BYTES);
-        by_hash.arg("EVALSHA");
-        fill(by_hash.arg(inner.script.get_hash()));
+        let ledgers: Vec<(Vec<u8>, u64)> = call.batch.borrow().ledgers().map(ledger).collect();
         let sent = async {
-            match connection.send(&by_hash).await {
-                Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                    inner.questions.fetch_add(1, Ordering::Relaxed);
-                    let mut whole = redis::cmd("EVAL");
-                    fill(whole.arg(SCRIPT));
-                    connection.send(&whole).await
+            let together = self.run(&mut connection, call, &life, &ledgers).await;
+            let is_across =
+                |error: &redis::RedisError| error.kind() == ErrorKind::Server(ServerErrorKind::CrossSlot);
+            match together {
+                // What looks like one server is several, and nothing was decided.
+                Err(error) if is_across(&error) && ledgers.len() > 1 => {
+                    inner.apart.store(true, Ordering::Relaxed);
+                    let mut all = Vec::new();
+                    for ledger in &ledgers {
+                        let one =
+                            self.run(&mut connection, call, &life, std::slice::from_ref(ledger)).await?;
+                        all.extend(one.into_iter().skip(usize::from(!all.is_empty())));
+                    }
+                    Ok(all)
                 }
                 answered => answered,
             }
         };
-        let answer = self.send(&link, sent).await?;
-        let numbers: Vec<i64> = redis::from_redis_value(answer).map_err(|_| unexpected())?;
-        wire::grant(&limit.budget, least, details, &numbers).ok_or_else(unexpected)
+        self.send(link, sent).await
+    }
+
+    /// Has the script decide about these ledgers.
+    async fn run(
+        &self,
+        connection: &mut Connection,
+        call: &Call,
+        life: &str,
+        ledgers: &[(Vec<u8>, u64)],
+    ) -> RedisResult<Vec<i64>> {
+        let inner = &self.0;
+        let parts = ledgers.len().saturating_mul(2).saturating_add(call.limit.arguments().len());
+        let bytes = ledgers.len().saturating_mul(LEDGER_BYTES).saturating_add(COMMAND_BYTES);
+        let mut by_hash = Cmd::with_capacity(parts.saturating_add(10), bytes);
+        by_hash.arg("EVALSHA").arg(inner.script.get_hash());
+        fill(&mut by_hash, call, (life, inner.doubt()), ledgers);
+        inner.questions.fetch_add(1, Ordering::Relaxed);
+        let answer = match connection.send(&by_hash).await {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                let mut whole = redis::cmd("EVAL");
+                fill(whole.arg(SCRIPT), call, (life, inner.doubt()), ledgers);
+                inner.questions.fetch_add(1, Ordering::Relaxed);
+                connection.send(&whole).await?
+            }
+            answered => answered?,
+        };
+        redis::from_redis_value(answer).map_err(Into::into)
     }
 
     /// Waits for an answer as long as is allowed, and notes on the link what came of it.
     async fn send<T>(
         &self,
         link: &Rc<Link>,
-        sent: impl Future<Output = redis::RedisResult<T>>,
+        sent: impl Future<Output = RedisResult<T>>,
     ) -> Result<T, StoreError> {
         let inner = &self.0;
-        inner.questions.fetch_add(1, Ordering::Relaxed);
         match timeout(inner.settings.timeout, sent).await {
             Ok(Ok(answer)) => {
                 link.succeeded();
@@ -258,6 +287,16 @@ impl RedisStore {
         }
     }
 
+    /// The same for one command.
+    async fn command<T>(
+        &self,
+        link: &Rc<Link>,
+        sent: impl Future<Output = RedisResult<T>>,
+    ) -> Result<T, StoreError> {
+        self.0.questions.fetch_add(1, Ordering::Relaxed);
+        self.send(link, sent).await
+    }
+
     /// Removes the keys of one server that match. A cursor means nothing to any other.
     async fn remove(
         &self,
@@ -270,13 +309,13 @@ impl RedisStore {
         loop {
             let mut scan = redis::cmd("SCAN");
             scan.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(SCAN);
-            let answer = self.send(link, connection.send_to(server, &scan)).await?;
+            let answer = self.command(link, connection.send_to(server, &scan)).await?;
             let (next, keys): (u64, Vec<Vec<u8>>) =
                 redis::from_redis_value(answer).map_err(|_| unexpected())?;
             for key in keys {
                 let mut unlink = redis::cmd("UNLINK");
                 unlink.arg(key);
-                self.send(link, connection.send(&unlink)).await?;
+                self.command(link, connection.send(&unlink)).await?;
             }
             if next == 0 {
                 return Ok(());
@@ -290,17 +329,41 @@ fn unexpected() -> StoreError {
     StoreError::Refused("an answer of another form".into())
 }
 
+/// The keys and arguments of the script. What is known of the server's lives says whether they are to be doubted.
+fn fill(command: &mut Cmd, call: &Call, (life, doubt): (&str, i64), ledgers: &[(Vec<u8>, u64)]) {
+    command.arg(ledgers.len());
+    for (key, _) in ledgers {
+        command.arg(key);
+    }
+    match call.form {
+        Form::Take { want, least, charge_refused } => {
+            command.arg("take").arg(life).arg(doubt).arg(want).arg(least).arg(u8::from(charge_refused))
+        }
+        Form::Back(Returned { permits, taken }) => {
+            let taken = u64::try_from(taken.as_micros()).unwrap_or(u64::MAX);
+            command.arg("back").arg(life).arg(doubt).arg(permits).arg(taken).arg(0)
+        }
+        Form::Look => command.arg("look").arg(life).arg(doubt).arg(0).arg(1).arg(0),
+    };
+    for argument in call.limit.arguments() {
+        command.arg(argument);
+    }
+    for (_, count) in ledgers {
+        command.arg(count);
+    }
+}
+
 impl LimitStore for RedisStore {
     async fn take(&self, limit: &StoredLimit, key: Key<'_>, ask: Ask) -> Result<Grant, StoreError> {
-        self.ask(limit, key, Question::Take(ask)).await
+        self.ask(limit, key, Form::take(ask), ask.details).await
     }
 
     async fn give_back(&self, limit: &StoredLimit, key: Key<'_>, back: Returned) -> Result<(), StoreError> {
-        self.ask(limit, key, Question::Back(back)).await.map(|_| ())
+        self.ask(limit, key, Form::Back(back), false).await.map(|_| ())
     }
 
     async fn look(&self, limit: &StoredLimit, key: Key<'_>) -> Result<Grant, StoreError> {
-        self.ask(limit, key, Question::Look).await
+        self.ask(limit, key, Form::Look, true).await
     }
 
     /// Removes the ledgers a few at a time, so that no server is held up; in a cluster on each server.
@@ -308,7 +371,7 @@ impl LimitStore for RedisStore {
         let link = Link::of(&self.0);
         let (mut connection, _) = link.connection(&self.0).await?;
         let pattern = format!("{}*", self.prefix(limit));
-        for server in self.send(&link, connection.servers()).await? {
+        for server in self.command(&link, connection.servers()).await? {
             self.remove(&link, &mut connection, &server, &pattern).await?;
         }
         Ok(())
