@@ -1,6 +1,7 @@
 -- The budgets of callers of one limit, each decided in one step where no other request can come between.
 --
--- KEYS     the callers' ledgers, each a text with the generation of the store and a cell for each window.
+-- KEYS     the callers' ledgers. Each is what its windows have to say, as numbers of eight bytes (packing them costs a tenth
+--          of writing them out), and then the generation of the store.
 -- ARGV     1 operation: take, back or look
 --          2 generation: which life of the server this is, as the gateway has learnt it
 --          3 doubt: for how many microseconds the server may have lost its memory; -1: it has not
@@ -18,7 +19,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local operation, generation, doubt = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local first, second, charge = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6] == '1'
-local call, floor, max, min, match, format = redis.call, math.floor, math.max, math.min, string.match, string.format
+local call, floor, max, min, pack, unpacked = redis.call, math.floor, math.max, math.min, struct.pack, struct.unpack
 local windows_end = #ARGV - #KEYS
 local answer = { now }
 
@@ -65,10 +66,7 @@ if operation == 'take' and doubt < 0 and windows_end == 13 and ARGV[7] == 'stead
   for index = 1, #KEYS do
     local at, part, last = 0, 0, 0
     local stored = call('GET', KEYS[index])
-    if stored then
-      at, part, last = match(stored, '|(%S+) (%S+) (%S+)$')
-      at, part, last = tonumber(at), tonumber(part), tonumber(last)
-    end
+    if stored then at, part, last = unpacked('<ddd', stored) end
     if at < now then at, part = now, 0 end
     local available = left(at, part)
     local granted = grant(available, tonumber(ARGV[windows_end + index]))
@@ -91,7 +89,7 @@ if operation == 'take' and doubt < 0 and windows_end == 13 and ARGV[7] == 'stead
         if before > at or (before == at and before_part > part) then at, part = before, before_part end
         available = left(at, part)
       end
-      call('SET', KEYS[index], format('%s|%.0f %.0f %.0f', generation, at, part, max(last, now)),
+      call('SET', KEYS[index], pack('<ddd', at, part, max(last, now)) .. generation,
         'PX', math.ceil((at + 1 - now) / 1000) + 1000)
     end
     local early = at - now
@@ -110,10 +108,9 @@ elseif operation == 'take' and doubt < 0 and windows_end == 13 and ARGV[7] == 'f
     local number, used = current, 0
     local stored = call('GET', KEYS[index])
     if stored then
-      local last, count = match(stored, '|(%S+) (%S+)$')
-      last = tonumber(last)
+      local last, count = unpacked('<dd', stored)
       -- A clock that went back stays in the later window.
-      if last >= current then number, used = last, tonumber(count) end
+      if last >= current then number, used = last, count end
     end
     local available = max(limit - used, 0)
     local granted = grant(available, tonumber(ARGV[windows_end + index]))
@@ -122,8 +119,7 @@ elseif operation == 'take' and doubt < 0 and windows_end == 13 and ARGV[7] == 'f
     if taken > 0 then
       used = min(used + taken, limit)
       available = max(limit - used, 0)
-      call('SET', KEYS[index], format('%s|%.0f %.0f', generation, number, used),
-        'PX', math.ceil(ends / 1000) + 1000)
+      call('SET', KEYS[index], pack('<dd', number, used) .. generation, 'PX', math.ceil(ends / 1000) + 1000)
     end
     local place = index * 5 - 3
     answer[place], answer[place + 1], answer[place + 2] = granted, ends, available
@@ -178,9 +174,7 @@ function steady.new(numbers)
   return window
 end
 
-function steady.read(window, cell)
-  window.at, window.part, window.last = tonumber(cell[1]), tonumber(cell[2]), tonumber(cell[3])
-end
+function steady.read(window, at, part, last) window.at, window.part, window.last = at, part, last end
 
 local function times(window, count)
   local carry, part = divide(count * window.step_part, window.parts)
@@ -262,9 +256,8 @@ function steady.view(window, least)
 end
 
 function steady.holds(window) return window.hold end
-function steady.cell(window)
-  return string.format('%.0f %.0f %.0f', window.at, window.part, window.last)
-end
+function steady.form() return 'ddd' end
+function steady.cell(window) return window.at, window.part, window.last end
 
 -- Windows aligned to the clock.
 local fixed = {}
@@ -275,10 +268,9 @@ function fixed.new(numbers)
   return window
 end
 
-function fixed.read(window, cell)
-  local number = tonumber(cell[1])
+function fixed.read(window, number, used)
   -- A clock that went back stays in the later window.
-  if number >= window.number then window.number, window.used = number, tonumber(cell[2]) end
+  if number >= window.number then window.number, window.used = number, used end
 end
 
 function fixed.available(window) return math.max(window.limit - window.used, 0) end
@@ -301,7 +293,8 @@ function fixed.view(window, least)
 end
 
 function fixed.holds(window) return math.max(window.ends - now, 0) end
-function fixed.cell(window) return string.format('%.0f %.0f', window.number, window.used) end
+function fixed.form() return 'dd' end
+function fixed.cell(window) return window.number, window.used end
 
 -- Any stretch: segments that are counted apart.
 local sliding = {}
@@ -312,12 +305,11 @@ function sliding.new(numbers)
   return window
 end
 
-function sliding.read(window, cell)
-  local newest = tonumber(cell[1])
+function sliding.read(window, newest, ...)
   window.number = math.max(window.number, newest)
   -- The newest first; those that the period no longer touches are left out.
-  for age = 0, window.count - 1 do
-    local number, used = newest - age, tonumber(cell[age + 2] or '0')
+  for place, used in ipairs({ ... }) do
+    local number = newest - place + 1
     if used > 0 and number > window.number - window.count then window.used[number] = used end
   end
 end
@@ -364,12 +356,12 @@ end
 
 function sliding.holds(window) return math.max((window.number + 1) * window.segment - now, 0) end
 
+function sliding.form(window) return 'd' .. string.rep('I4', window.count) end
+
 function sliding.cell(window)
-  local cell = { string.format('%.0f', window.number) }
-  for age = 0, window.count - 1 do
-    cell[#cell + 1] = string.format('%.0f', window.used[window.number - age] or 0)
-  end
-  return table.concat(cell, ' ')
+  local counts = {}
+  for age = 0, window.count - 1 do counts[age + 1] = window.used[window.number - age] or 0 end
+  return window.number, unpack(counts)
 end
 
 local kinds = { steady = steady, fixed = fixed, sliding = sliding }
@@ -386,14 +378,14 @@ for index, key in ipairs(KEYS) do
   local stored = call('GET', key)
   local known = false
   if stored then
-    local cells = {}
-    for cell in string.gmatch(stored, '[^|]+') do cells[#cells + 1] = cell end
-    known = cells[1] == generation
-    for number, entry in ipairs(windows) do
-      local numbers = {}
-      for text in string.gmatch(cells[number + 1] or '', '%S+') do numbers[#numbers + 1] = text end
-      entry.kind.read(entry.window, numbers)
+    local from = 1
+    for _, entry in ipairs(windows) do
+      local cell = { unpacked('<' .. entry.kind.form(entry.window), stored, from) }
+      -- What it ends with is where the next begins.
+      from = table.remove(cell)
+      entry.kind.read(entry.window, unpack(cell))
     end
+    known = string.sub(stored, from) == generation
   end
 
   local changed = false
@@ -435,10 +427,12 @@ for index, key in ipairs(KEYS) do
   answer[place] = holds
 
   if changed then
-    local cells = { generation }
-    for _, entry in ipairs(windows) do cells[#cells + 1] = entry.kind.cell(entry.window) end
+    local cells = {}
+    for number, entry in ipairs(windows) do
+      cells[number] = pack('<' .. entry.kind.form(entry.window), entry.kind.cell(entry.window))
+    end
     -- Nothing is left behind: when every window is whole again the ledger says nothing.
-    call('SET', key, table.concat(cells, '|'), 'PX', math.ceil(longest / 1000) + 1000)
+    call('SET', key, table.concat(cells) .. generation, 'PX', math.ceil(longest / 1000) + 1000)
   end
 end
 return answer

@@ -7,6 +7,9 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use torana_limit::{Ask, Budget, Grant, Key, Returned};
 
+/// How the script writes ledgers; where that changes they have other names.
+const FORM: &str = "packed";
+
 /// A limit that lies in a store. Clones are the same limit.
 #[derive(Clone, Debug)]
 pub struct StoredLimit(Arc<Inner>);
@@ -25,7 +28,7 @@ impl StoredLimit {
     #[must_use]
     pub fn new(id: &str, budget: Budget) -> Self {
         let arguments: Box<[String]> = wire::arguments(&budget).into();
-        let shape = arguments.join(" ").into();
+        let shape = format!("{FORM} {}", arguments.join(" ")).into();
         Self(Arc::new(Inner { id: id.into(), budget, arguments, shape, prefix: OnceLock::new() }))
     }
 

@@ -13,11 +13,11 @@ use crate::StoreError;
 use crate::batch::{Form, MOST_LEDGERS};
 use crate::limits::{LimitStore, StoredLimit};
 use crate::link::Link;
-use crate::outbox::{Call, Sender};
+use crate::outbox::Sender;
 use crate::principal::Hasher;
 use crate::settings::{StoreSettings, Topology};
 use crate::topology::{Connection, Server};
-use redis::{Cmd, ErrorKind, RedisResult, ServerErrorKind};
+use redis::{ErrorKind, RedisResult, ServerErrorKind};
 use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -27,12 +27,11 @@ use tokio::time::{Instant, timeout};
 use torana_limit::{Ask, Grant, Key, Returned};
 use tracing::{info, warn};
 
+mod carry;
+
 const SCRIPT: &str = include_str!("limits.lua");
 /// How long a server that has started anew is doubted: longer than any window that is affected.
 const DOUBT: Duration = Duration::from_secs(120);
-/// What a command takes beside its ledgers, and what each of those takes.
-const COMMAND_BYTES: usize = 256;
-const LEDGER_BYTES: usize = 64;
 /// Keys that one step of a reset looks at.
 const SCAN: usize = 500;
 
@@ -201,64 +200,6 @@ impl RedisStore {
         call.told(place, details).await
     }
 
-    /// Sends a call and brings the script's numbers.
-    async fn carry(&self, link: &Rc<Link>, call: &Call) -> Result<Vec<i64>, StoreError> {
-        let inner = &self.0;
-        let (mut connection, life) = link.connection(inner).await?;
-        let prefix = self.prefix(&call.limit);
-        let ledger = |(kind, bytes, count): (u8, &[u8], u64)| {
-            (inner.hasher.key(&prefix, call.limit.id(), Key { kind, bytes }), count)
-        };
-        let ledgers: Vec<(Vec<u8>, u64)> = call.batch.borrow().ledgers().map(ledger).collect();
-        let sent = async {
-            let together = self.run(&mut connection, call, &life, &ledgers).await;
-            let is_across =
-                |error: &redis::RedisError| error.kind() == ErrorKind::Server(ServerErrorKind::CrossSlot);
-            match together {
-                // What looks like one server is several, and nothing was decided.
-                Err(error) if is_across(&error) && ledgers.len() > 1 => {
-                    inner.apart.store(true, Ordering::Relaxed);
-                    let mut all = Vec::new();
-                    for ledger in &ledgers {
-                        let one =
-                            self.run(&mut connection, call, &life, std::slice::from_ref(ledger)).await?;
-                        all.extend(one.into_iter().skip(usize::from(!all.is_empty())));
-                    }
-                    Ok(all)
-                }
-                answered => answered,
-            }
-        };
-        self.send(link, sent).await
-    }
-
-    /// Has the script decide about these ledgers.
-    async fn run(
-        &self,
-        connection: &mut Connection,
-        call: &Call,
-        life: &str,
-        ledgers: &[(Vec<u8>, u64)],
-    ) -> RedisResult<Vec<i64>> {
-        let inner = &self.0;
-        let parts = ledgers.len().saturating_mul(2).saturating_add(call.limit.arguments().len());
-        let bytes = ledgers.len().saturating_mul(LEDGER_BYTES).saturating_add(COMMAND_BYTES);
-        let mut by_hash = Cmd::with_capacity(parts.saturating_add(10), bytes);
-        by_hash.arg("EVALSHA").arg(inner.script.get_hash());
-        fill(&mut by_hash, call, (life, inner.doubt()), ledgers);
-        inner.questions.fetch_add(1, Ordering::Relaxed);
-        let answer = match connection.send(&by_hash).await {
-            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                let mut whole = redis::cmd("EVAL");
-                fill(whole.arg(SCRIPT), call, (life, inner.doubt()), ledgers);
-                inner.questions.fetch_add(1, Ordering::Relaxed);
-                connection.send(&whole).await?
-            }
-            answered => answered?,
-        };
-        redis::from_redis_value(answer).map_err(Into::into)
-    }
-
     /// Waits for an answer as long as is allowed, and notes on the link what came of it.
     async fn send<T>(
         &self,
@@ -327,30 +268,6 @@ impl RedisStore {
 
 fn unexpected() -> StoreError {
     StoreError::Refused("an answer of another form".into())
-}
-
-/// The keys and arguments of the script. What is known of the server's lives says whether they are to be doubted.
-fn fill(command: &mut Cmd, call: &Call, (life, doubt): (&str, i64), ledgers: &[(Vec<u8>, u64)]) {
-    command.arg(ledgers.len());
-    for (key, _) in ledgers {
-        command.arg(key);
-    }
-    match call.form {
-        Form::Take { want, least, charge_refused } => {
-            command.arg("take").arg(life).arg(doubt).arg(want).arg(least).arg(u8::from(charge_refused))
-        }
-        Form::Back(Returned { permits, taken }) => {
-            let taken = u64::try_from(taken.as_micros()).unwrap_or(u64::MAX);
-            command.arg("back").arg(life).arg(doubt).arg(permits).arg(taken).arg(0)
-        }
-        Form::Look => command.arg("look").arg(life).arg(doubt).arg(0).arg(1).arg(0),
-    };
-    for argument in call.limit.arguments() {
-        command.arg(argument);
-    }
-    for (_, count) in ledgers {
-        command.arg(count);
-    }
 }
 
 impl LimitStore for RedisStore {

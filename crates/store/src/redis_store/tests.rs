@@ -1,5 +1,6 @@
 //! The script against the algorithms it repeats: the same steps at the same times give the same answers.
 
+use super::carry::fill;
 use super::*;
 use crate::batch;
 use crate::outbox::Outbox;
