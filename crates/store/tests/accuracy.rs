@@ -237,7 +237,7 @@ fn report(
         (measured.seconds.values().sum::<u64>() + measured.between > most, "more than the limit in all"),
         (measured.seconds.is_empty(), "nothing was admitted"),
         (leased && measured.questions as f64 > leases, "more questions than leases need"),
-        // A server that has started anew is told the script, once by each question that was under way.
+        // The first ones find that the server does not know the script.
         (
             calm && !leased && measured.questions > measured.asked + 5 * NODES as u64,
             "more questions than requests",
