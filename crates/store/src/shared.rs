@@ -209,8 +209,9 @@ impl SharedLimit {
         let cost = ask.least;
         let began = self.now();
         let patience = self.store.settings().timeout;
+        // Nearly every request is decided the first time, by one look at the clock.
+        let mut now = began;
         loop {
-            let now = self.now();
             let Some(stepped) = self.leases.step(key, now, cost, ask.details) else {
                 return self.exact(key, ask).await;
             };
@@ -241,6 +242,7 @@ impl SharedLimit {
                 }
                 Step::Wait(wait) => tokio::time::sleep(wait.min(patience)).await,
             }
+            now = self.now();
         }
     }
 
