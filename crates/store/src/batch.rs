@@ -98,17 +98,15 @@ impl Batch {
     }
 }
 
-/// What the store's answer is for one of those who asked. `numbers` are of the script: now, and for each ledger
-/// what was granted in all, hold, and for each window remaining, retry after and reset after; times in microseconds.
-pub(crate) fn told(
-    budget: &Budget,
-    form: Form,
-    details: bool,
-    place: Place,
-    numbers: &[i64],
-) -> Option<Grant> {
+/// Bytes of one of the script's numbers.
+pub(crate) const NUMBER: usize = 8;
+
+/// What the store's answer is for one of those who asked. The script's numbers are: now, and for each ledger what was
+/// granted in all, hold, and for each window remaining, retry after and reset after; times in microseconds.
+pub(crate) fn told(budget: &Budget, form: Form, details: bool, place: Place, answer: &[u8]) -> Option<Grant> {
     let least = form.least();
     let windows = budget.windows().count();
+    let (numbers, _) = answer.as_chunks();
     let (now, ledgers) = numbers.split_first()?;
     let mut ledgers = ledgers.chunks_exact(windows.saturating_mul(3).saturating_add(2));
     let ([granted, hold], views) = ledgers.nth(place.entry)?.split_first_chunk()?;
@@ -121,7 +119,7 @@ pub(crate) fn told(
         later = passed.saturating_sub(1).saturating_sub(place.turn).saturating_mul(least);
     }
     let (views, _) = views.as_chunks();
-    let views = || budget.windows().zip(views).map(|(window, numbers)| view(window, numbers, later));
+    let views = || budget.windows().zip(views).map(|(window, numbers)| view(window, *numbers, later));
     let mut grant = Grant::of(granted, least, views());
     grant.at = Duration::from_micros(whole(*now));
     grant.hold = Duration::from_micros(whole(*hold));
@@ -131,23 +129,30 @@ pub(crate) fn told(
     Some(grant)
 }
 
-/// How a window stood before so many were taken `later`. When others passed after this one there was something left for it too.
-fn view(window: &Window, [remaining, retry, reset]: &[i64; 3], later: u64) -> View {
-    let reset = Duration::from_micros(whole(*reset));
-    let (retry, reset) = match (later, window) {
-        (0, _) => (Duration::from_micros(whole(*retry)), reset),
-        (_, Window::Gcra(gcra)) => {
+/// How a window stood before so many were taken `later`. When others passed after this one there was something left
+/// for it too.
+fn view(window: &Window, numbers: [[u8; NUMBER]; 3], later: u64) -> View {
+    let [remaining, retry, reset] = numbers.map(whole);
+    let (mut retry, mut reset) = (Duration::from_micros(retry), Duration::from_micros(reset));
+    if later > 0 {
+        retry = Duration::ZERO;
+        if let Window::Gcra(gcra) = window {
             let pace = u64::try_from(gcra.pace(later).as_micros()).unwrap_or(u64::MAX);
-            (Duration::ZERO, reset.saturating_sub(Duration::from_micros(pace)))
+            reset = reset.saturating_sub(Duration::from_micros(pace));
         }
-        (_, Window::Fixed(_) | Window::Sliding(_)) => (Duration::ZERO, reset),
-    };
-    let remaining = whole(*remaining).saturating_add(later);
+    }
+    let remaining = remaining.saturating_add(later);
     View { limit: window.most(), remaining, retry_after: retry, reset_after: reset }
 }
 
-fn whole(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
+/// A number of the script, which counts in doubles; nothing for one that is none.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "whole, below 2^53; else it saturates"
+)]
+const fn whole(number: [u8; NUMBER]) -> u64 {
+    f64::from_le_bytes(number) as u64
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@
 --          at the end, for each ledger: how many requests want the same. Where they want what they need and no more, the
 --          first that there is room for have it and the others are refused, as if asked one after another.
 -- Gives now, and for each ledger what is granted in all, hold, and for each window remaining, retry after and reset
--- after; times in microseconds.
+-- after; times in microseconds. They are packed too.
 --
 -- The clock is the server's. Every number stays below 2^53, where a double counts exactly.
 local time = redis.call('TIME')
@@ -21,7 +21,7 @@ local operation, generation, doubt = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local first, second, charge = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6] == '1'
 local call, floor, max, min, pack, unpacked = redis.call, math.floor, math.max, math.min, struct.pack, struct.unpack
 local windows_end = #ARGV - #KEYS
-local answer = { now }
+local answer = { pack('<d', now) }
 
 local function divide(a, b)
   local rest = math.fmod(a, b)
@@ -95,11 +95,9 @@ if operation == 'take' and doubt < 0 and windows_end == 13 and ARGV[7] == 'stead
     local early = at - now
     local retry, over = early + needed_whole, part + needed_part - tolerance_part
     if over > 0 then retry = retry + math.ceil(over / parts) elseif over <= -parts then retry = retry - 1 end
-    local place = index * 5 - 3
-    answer[place], answer[place + 1], answer[place + 2] = granted, hold, available - granted
-    answer[place + 3], answer[place + 4] = max(retry, 0), part > 0 and early + 1 or early
+    answer[index + 1] = pack('<ddddd', granted, hold, available - granted, max(retry, 0), part > 0 and early + 1 or early)
   end
-  return answer
+  return table.concat(answer)
 elseif operation == 'take' and doubt < 0 and windows_end == 13 and ARGV[7] == 'fixed' and tonumber(ARGV[9]) then
   local limit, period = tonumber(ARGV[8]), tonumber(ARGV[9])
   local current, rest = divide(now, period)
@@ -121,11 +119,10 @@ elseif operation == 'take' and doubt < 0 and windows_end == 13 and ARGV[7] == 'f
       available = max(limit - used, 0)
       call('SET', KEYS[index], pack('<dd', number, used) .. generation, 'PX', math.ceil(ends / 1000) + 1000)
     end
-    local place = index * 5 - 3
-    answer[place], answer[place + 1], answer[place + 2] = granted, ends, available
-    answer[place + 3], answer[place + 4] = available >= max(second, 1) and 0 or ends, ends
+    local retry = available >= max(second, 1) and 0 or ends
+    answer[index + 1] = pack('<ddddd', granted, ends, available, retry, ends)
   end
-  return answer
+  return table.concat(answer)
 end
 
 -- The year and the month from zero; days are counted from 0000-03-01 so that the leap day is the last.
@@ -414,17 +411,13 @@ for index, key in ipairs(KEYS) do
   end
 
   local least = operation == 'back' and 1 or second
-  local place = #answer + 2
-  local holds, longest = math.huge, 0
-  answer[place - 1], answer[place] = granted, 0
-  for _, entry in ipairs(windows) do
+  local views, holds, longest = {}, math.huge, 0
+  for number, entry in ipairs(windows) do
     local retry, reset = entry.kind.view(entry.window, least)
     holds, longest = min(holds, entry.kind.holds(entry.window)), max(longest, reset)
-    answer[#answer + 1] = entry.kind.available(entry.window)
-    answer[#answer + 1] = retry
-    answer[#answer + 1] = reset
+    views[number] = pack('<ddd', entry.kind.available(entry.window), retry, reset)
   end
-  answer[place] = holds
+  answer[index + 1] = pack('<dd', granted, holds) .. table.concat(views)
 
   if changed then
     local cells = {}
@@ -435,4 +428,4 @@ for index, key in ipairs(KEYS) do
     call('SET', key, table.concat(cells) .. generation, 'PX', math.ceil(longest / 1000) + 1000)
   end
 end
-return answer
+return table.concat(answer)

@@ -29,8 +29,8 @@ pub(crate) struct Call {
     answered: Notify,
 }
 
-/// The script's numbers: now, and then as many for each ledger.
-pub(crate) type Answer = Result<Vec<i64>, StoreError>;
+/// What the script says, as [`batch::told`] reads it.
+pub(crate) type Answer = Result<Vec<u8>, StoreError>;
 
 impl Outbox {
     /// Adds a question, and says whether it is the first of its call, which then must be sent. A call has at most
@@ -68,8 +68,8 @@ impl Call {
     pub(crate) async fn told(&self, place: Place, details: bool) -> Result<Grant, StoreError> {
         loop {
             match self.answer.get() {
-                Some(Ok(numbers)) => {
-                    let told = batch::told(self.limit.budget(), self.form, details, place, numbers);
+                Some(Ok(answer)) => {
+                    let told = batch::told(self.limit.budget(), self.form, details, place, answer);
                     return told.ok_or_else(|| StoreError::Refused("an answer of another form".into()));
                 }
                 Some(Err(error)) => return Err(error.clone()),

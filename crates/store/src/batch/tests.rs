@@ -14,18 +14,23 @@ fn budget() -> Budget {
 }
 
 /// What the script would say of one ledger, from the algorithms that it repeats.
-fn script(budget: &Budget, ledger: &mut Ledger, now: Duration, form: Form, count: u64) -> Vec<i64> {
+fn script(budget: &Budget, ledger: &mut Ledger, now: Duration, form: Form, count: u64) -> Vec<u64> {
     let Form::Take { want, least, charge_refused } = form else { panic!("only what takes") };
     let ask = Ask { want, least, charge_refused, details: true };
     let all: Vec<Grant> = (0..count).map(|_| budget.take(ledger, now, ask)).collect();
     let last = all.last().unwrap();
-    let number = |number: u64| i64::try_from(number).unwrap();
-    let micros = |time: Duration| i64::try_from(time.as_nanos().div_ceil(1_000)).unwrap();
-    let mut numbers = vec![number(all.iter().map(|grant| grant.granted).sum()), micros(last.hold)];
+    let micros = |time: Duration| u64::try_from(time.as_nanos().div_ceil(1_000)).unwrap();
+    let mut numbers = vec![all.iter().map(|grant| grant.granted).sum(), micros(last.hold)];
     for view in &last.all {
-        numbers.extend([number(view.remaining), micros(view.retry_after), micros(view.reset_after)]);
+        numbers.extend([view.remaining, micros(view.retry_after), micros(view.reset_after)]);
     }
     numbers
+}
+
+/// As the script writes them.
+#[allow(clippy::cast_precision_loss, reason = "the script has doubles")]
+fn packed(numbers: &[u64]) -> Vec<u8> {
+    numbers.iter().flat_map(|number| (*number as f64).to_le_bytes()).collect()
 }
 
 fn form() -> impl Strategy<Value = Form> {
@@ -51,7 +56,7 @@ proptest! {
             let mut batch = Batch::default();
             let places: Vec<Place> =
                 callers.iter().map(|caller| batch.add(form, (1, &[*caller]), 100).unwrap()).collect();
-            let mut numbers = vec![i64::try_from(now.as_micros()).unwrap()];
+            let mut numbers = vec![u64::try_from(now.as_micros()).unwrap()];
             let mut asked = 0;
             for (kind, name, count) in batch.ledgers() {
                 prop_assert_eq!(kind, 1);
@@ -61,10 +66,10 @@ proptest! {
             }
             prop_assert_eq!(asked, callers.len() as u64, "nobody is lost or counted twice");
             for (caller, place) in callers.iter().zip(places) {
-                let Form::Take { want, least, charge_refused } = form else { unreachable!() };
+                let Form::Take { want, least, charge_refused } = form else { panic!("only what takes") };
                 let ask = Ask { want, least, charge_refused, details: true };
                 let expected = budget.take(&mut alone[usize::from(*caller)], now, ask);
-                let told = told(&budget, form, true, place, &numbers).unwrap();
+                let told = told(&budget, form, true, place, &packed(&numbers)).unwrap();
                 prop_assert_eq!((told.granted, told.at), (expected.granted, expected.at));
                 prop_assert_eq!((told.all.len(), told.window), (3, expected.window));
                 for (told, expected) in told.all.iter().zip(&expected.all) {
@@ -121,10 +126,15 @@ fn names_and_kinds_never_run_together_and_a_full_batch_takes_only_those_it_knows
 fn an_answer_of_another_length_is_none() {
     let place = Place { entry: 1, turn: 0 };
     let one = Budget::new(Window::Gcra(Gcra::new(1, Duration::from_secs(1), 5)), Vec::new());
-    let numbers = [7, 1, 0, 4, 0, 9, 1, 0, 3, 0, 9];
-    let read = |numbers| told(&one, Form::take(Ask::exactly(1)), false, place, numbers);
-    assert_eq!(read(&numbers).unwrap().view.remaining, 3);
-    for length in 0..numbers.len() {
-        assert_eq!(read(&numbers[..length]), None, "{length}");
+    let answer = packed(&[7, 1, 0, 4, 0, 9, 1, 0, 3, 0, 9]);
+    let read = |answer: &[u8]| told(&one, Form::take(Ask::exactly(1)), false, place, answer);
+    assert_eq!(read(&answer).unwrap().view.remaining, 3);
+    for length in 0..answer.len() {
+        assert_eq!(read(&answer[..length]), None, "{length}");
+    }
+    let mut odd = answer.clone();
+    for (number, read_as) in [(f64::NAN, 0), (-1.0, 0), (f64::INFINITY, u64::MAX), (2.5, 2)] {
+        odd[8 * 8..9 * 8].copy_from_slice(&number.to_le_bytes());
+        assert_eq!(read(&odd).unwrap().view.remaining, read_as);
     }
 }

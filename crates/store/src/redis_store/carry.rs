@@ -1,8 +1,8 @@
-//! From a call to the script's command, and to the numbers that it answers.
+//! From a call to the script's command, and to what it answers.
 
 use super::{RedisStore, SCRIPT};
 use crate::StoreError;
-use crate::batch::Form;
+use crate::batch::{Form, NUMBER};
 use crate::link::Link;
 use crate::outbox::Call;
 use crate::topology::Connection;
@@ -19,8 +19,8 @@ const LEDGER_BYTES: usize = 64;
 type Ledger = (Vec<u8>, u64);
 
 impl RedisStore {
-    /// Sends a call and brings the script's numbers.
-    pub(super) async fn carry(&self, link: &Rc<Link>, call: &Call) -> Result<Vec<i64>, StoreError> {
+    /// Sends a call and brings what the script says.
+    pub(super) async fn carry(&self, link: &Rc<Link>, call: &Call) -> Result<Vec<u8>, StoreError> {
         let inner = &self.0;
         let (mut connection, life) = link.connection(inner).await?;
         let prefix = self.prefix(&call.limit);
@@ -40,7 +40,8 @@ impl RedisStore {
                     for ledger in &ledgers {
                         let one =
                             self.run(&mut connection, call, &life, std::slice::from_ref(ledger)).await?;
-                        all.extend(one.into_iter().skip(usize::from(!all.is_empty())));
+                        // Each answer begins with its time; that of the first is for all.
+                        all.extend(one.into_iter().skip(if all.is_empty() { 0 } else { NUMBER }));
                     }
                     Ok(all)
                 }
@@ -57,7 +58,7 @@ impl RedisStore {
         call: &Call,
         life: &str,
         ledgers: &[Ledger],
-    ) -> RedisResult<Vec<i64>> {
+    ) -> RedisResult<Vec<u8>> {
         let inner = &self.0;
         let parts = ledgers.len().saturating_mul(2).saturating_add(call.limit.arguments().len());
         let bytes = ledgers.len().saturating_mul(LEDGER_BYTES).saturating_add(COMMAND_BYTES);

@@ -121,9 +121,9 @@ fn the_script_decides_as_the_algorithms_do() {
             let mut command = redis::cmd("EVAL");
             let clock = format!("{} {}", now / 1_000_000, now % 1_000_000);
             fill(command.arg(&script), call, (&clock, -1), &ledgers);
-            let numbers: Vec<i64> = command.query(&mut *connection.borrow_mut()).unwrap();
+            let answer: Vec<u8> = command.query(&mut *connection.borrow_mut()).unwrap();
             for ((_, place, _), mut expected) in asking.into_iter().zip(expected) {
-                let got = batch::told(&budget, form, true, place, &numbers).unwrap();
+                let got = batch::told(&budget, form, true, place, &answer).unwrap();
                 // The script knows microseconds, rounded up; of those who were not the last one more at most.
                 for (view, got) in expected.all.iter_mut().zip(&got.all) {
                     view.retry_after = rounded(view.retry_after);
