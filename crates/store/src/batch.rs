@@ -9,7 +9,7 @@
 use std::time::Duration;
 use torana_limit::{Ask, Budget, Grant, Returned, View, Window};
 
-/// Ledgers that one command looks at. The server does nothing else meanwhile: so many take it a fifth of a
+/// Ledgers that one command looks at. The server does nothing else meanwhile: so many take it a quarter of a
 /// millisecond.
 pub(crate) const MOST_LEDGERS: usize = 64;
 

@@ -305,6 +305,24 @@ async fn moment(store: &RedisStore, name: &str, budget: Budget) {
 }
 
 #[test]
+fn callers_for_whose_leases_there_is_no_room_have_what_the_limit_says_and_no_more() {
+    let server = RedisServer::start();
+    // One lease a shard of the table, and many more callers.
+    let limit =
+        SharedLimit::new(store(&server), "full", daily(3), daily(3), Mode::Leased, OnFailure::Closed, 1);
+    on_worker(async {
+        for turn in 0..5 {
+            for caller in 0..300 {
+                let decided = limit.decide(key(&format!("caller {caller}")), Ask::exactly(1)).await;
+                let Decided::Granted(grant) = decided else { panic!("{decided:?}") };
+                assert_eq!(grant.granted, u64::from(turn < 3), "{caller} for the {turn}th time");
+            }
+        }
+    });
+    assert!(limit.usage().leases <= 64, "{:?}", limit.usage());
+}
+
+#[test]
 fn who_goes_away_while_all_wait_takes_nobody_with_it() {
     let mut server = RedisServer::start();
     let store = store(&server);
