@@ -81,6 +81,12 @@ impl Gcra {
         whole(self.burst)
     }
 
+    /// In what time so many permits grow, rounded down.
+    #[must_use]
+    pub fn pace(&self, permits: u64) -> Duration {
+        nanos(u128::from(permits).saturating_mul(self.period).checked_div(self.limit).unwrap_or(0))
+    }
+
     /// The schedule as numbers of microseconds with remainders, for a store that counts in them: the step of
     /// one permit and the tolerance, each as whole microseconds and units of `1/denominator` of one.
     #[must_use]

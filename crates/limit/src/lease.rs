@@ -76,8 +76,9 @@ pub struct Lease {
     asking: bool,
     asks: gcra::State,
     refused_until: Duration,
-    /// What the store last said, and when it was asked.
-    seen: View,
+    /// What the store last said of the window that leaves least, and of all where that is told; and when it was asked.
+    seen: (usize, View),
+    seen_all: Box<[View]>,
     seen_at: Duration,
     /// The size of the last lease, and whether it was used up while it held.
     size: u64,
@@ -115,7 +116,7 @@ impl Lease {
         if !self.single && pace.available(asks, now) == 0 {
             let wait = pace.view(asks, now, 1).retry_after;
             // Where nothing was left a moment ago, waiting brings nothing either.
-            return if self.seen.remaining < cost { Step::Refuse } else { Step::Wait(wait) };
+            return if self.seen.1.remaining < cost { Step::Refuse } else { Step::Wait(wait) };
         }
         self.demand = self.demand.saturating_add(cost);
         let want = self.size_for(now).max(cost);
@@ -165,7 +166,8 @@ impl Lease {
         self.asking = false;
         self.single = grant.hold.is_zero();
         self.expire(now);
-        (self.seen, self.seen_at) = (grant.view, sent);
+        (self.seen, self.seen_at) = ((grant.window, grant.view), sent);
+        self.seen_all = grant.all.as_slice().into();
         (self.demand, self.demand_since, self.used_up) = (0, sent, false);
         if grant.granted == 0 {
             self.refused_until = sent.saturating_add(grant.view.retry_after);
@@ -243,15 +245,26 @@ impl Lease {
         quiet && !permits && !self.asking
     }
 
-    /// What a caller may be told: what the store said last, and what is here.
+    /// What a caller may be told: what the store said last, and what is here. Which window leaves least comes first.
     #[must_use]
-    pub fn view(&self, now: Duration) -> View {
+    pub fn view(&self, now: Duration) -> (usize, View) {
+        let (window, seen) = self.seen;
+        (window, View { retry_after: self.refused_until.saturating_sub(now), ..self.since(&seen, now) })
+    }
+
+    /// The same of every window, as far as the store was asked for that.
+    #[must_use]
+    pub fn views(&self, now: Duration) -> Vec<View> {
+        self.seen_all.iter().map(|seen| self.since(seen, now)).collect()
+    }
+
+    fn since(&self, seen: &View, now: Duration) -> View {
         let since = now.saturating_sub(self.seen_at);
         View {
-            limit: self.seen.limit,
-            remaining: self.seen.remaining.saturating_add(self.permits()),
-            retry_after: self.refused_until.saturating_sub(now),
-            reset_after: self.seen.reset_after.saturating_sub(since),
+            limit: seen.limit,
+            remaining: seen.remaining.saturating_add(self.permits()),
+            retry_after: seen.retry_after.saturating_sub(since),
+            reset_after: seen.reset_after.saturating_sub(since),
         }
     }
 }

@@ -56,6 +56,37 @@ fn gateways_together_admit_what_the_limit_says_in_every_mode() {
 }
 
 #[test]
+fn clients_who_ask_in_the_same_moment_have_a_place_each_in_one_count() {
+    let server = RedisServer::start();
+    let store = format!("{{ url: \"redis://127.0.0.1:{}\", timeout: 5s }}", server.port());
+    let text = file(&store, "{ limit: 100/day, by: everybody, mode: exact, when_store_fails: closed }");
+    let gateways = [Running::start(&text), Running::with_workers(&text, 2)];
+    let asking = |gateway: &Running| -> Vec<_> {
+        let mut client = Client::connect(gateway.address);
+        let answers = (0..10).map(|_| client.exchange("GET / HTTP/1.1\r\nHost: api.test\r\n\r\n"));
+        answers
+            .map(|answer| (answer.status, answer.header("RateLimit-Remaining").map(str::to_owned)))
+            .collect()
+    };
+    let answers: Vec<(u16, Option<String>)> = std::thread::scope(|scope| {
+        let clients: Vec<_> =
+            gateways.iter().cycle().take(32).map(|gateway| scope.spawn(|| asking(gateway))).collect();
+        clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
+    });
+    let mut left: Vec<u64> = Vec::new();
+    for (status, remaining) in answers {
+        let remaining: u64 = remaining.unwrap().parse().unwrap();
+        match status {
+            204 => left.push(remaining),
+            429 => assert_eq!(remaining, 0),
+            other => panic!("{other}"),
+        }
+    }
+    left.sort_unstable();
+    assert_eq!(left, (0..100).collect::<Vec<_>>());
+}
+
+#[test]
 fn without_the_store_a_gateway_starts_and_each_limit_does_what_it_was_told() {
     let mut server = RedisServer::start();
     let store = format!("{{ url: \"redis://127.0.0.1:{}\", timeout: 200ms, gateways: 2 }}", server.port());

@@ -55,8 +55,8 @@ fn shared(server: &RedisServer, mode: Mode) -> Arc<SharedLimit> {
     SharedLimit::new(RedisStore::new(settings), &id, wide(), wide(), mode, OnFailure::Closed, 100_000)
 }
 
-async fn decide(limit: &Arc<SharedLimit>) {
-    match limit.decide(KEY, Ask::exactly(1)).await {
+async fn decide(limit: &Arc<SharedLimit>, key: Key<'_>) {
+    match limit.decide(key, Ask::exactly(1)).await {
         Decided::Granted(grant) => assert_eq!(grant.granted, 1, "the limit is wide enough"),
         other => panic!("{other:?}"),
     }
@@ -69,7 +69,7 @@ async fn leased(server: &RedisServer) {
     for _ in 0..5 {
         let start = Instant::now();
         for round in 0..ROUNDS {
-            decide(&limit).await;
+            decide(&limit, KEY).await;
             // A worker turns to its other work after some requests.
             if round % 32 == 0 {
                 tokio::task::yield_now().await;
@@ -82,19 +82,20 @@ async fn leased(server: &RedisServer) {
     println!("{:<52} {:>8.0}", "  decisions for each question", (5 * ROUNDS) as f64 / questions as f64);
 }
 
-/// Sixty-four at a time, which share a connection and are pipelined.
-async fn exact(server: &RedisServer) {
+/// Sixty-four at a time, of one caller or of as many: what is asked in one turn is one command.
+async fn exact(server: &RedisServer, name: &str, callers: u64) {
     const AT_ONCE: u64 = 64;
     const EACH: u64 = 500;
     let limit = shared(server, Mode::Exact);
     let mut times = Vec::new();
     for _ in 0..5 {
         let start = Instant::now();
-        let asking = (0..AT_ONCE).map(|_| {
+        let asking = (0..AT_ONCE).map(|number| {
             let limit = Arc::clone(&limit);
             tokio::task::spawn_local(async move {
+                let caller = (number % callers).to_be_bytes();
                 for _ in 0..EACH {
-                    decide(&limit).await;
+                    decide(&limit, Key { kind: 1, bytes: &caller }).await;
                 }
             })
         });
@@ -103,7 +104,13 @@ async fn exact(server: &RedisServer) {
         }
         times.push(start.elapsed());
     }
-    print("exact, 64 at once, the server's work included", AT_ONCE * EACH, times.into_iter());
+    print(name, AT_ONCE * EACH, times.into_iter());
+    let questions = limit.store().usage().questions;
+    println!(
+        "{:<52} {:>8.0}",
+        "  decisions for each question",
+        (5 * AT_ONCE * EACH) as f64 / questions as f64
+    );
 }
 
 fn main() {
@@ -112,5 +119,6 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, leased(&server));
-    local.block_on(&runtime, exact(&server));
+    local.block_on(&runtime, exact(&server, "exact, 64 at once of one caller, the server included", 1));
+    local.block_on(&runtime, exact(&server, "exact, 64 callers at once, the server included", 64));
 }

@@ -50,7 +50,10 @@ pub(crate) struct Stepped {
     pub(crate) step: Step,
     /// How many permits to ask for beside.
     pub(crate) refill: Option<u64>,
-    pub(crate) view: View,
+    /// Which window leaves least, and how it stands.
+    pub(crate) view: (usize, View),
+    /// Every window, if that was asked for.
+    pub(crate) all: Vec<View>,
     /// Of which grant the permits were, if it passes.
     pub(crate) lot: Duration,
 }
@@ -64,7 +67,7 @@ impl Leases {
     }
 
     /// Decides about a request; `None` when there is no room for this caller's lease.
-    pub(crate) fn step(&self, key: Key<'_>, now: Duration, cost: u64) -> Option<Stepped> {
+    pub(crate) fn step(&self, key: Key<'_>, now: Duration, cost: u64, details: bool) -> Option<Stepped> {
         let (shard, hash) = self.shard(key);
         let mut table = shard.table.lock().unwrap_or_else(PoisonError::into_inner);
         let table = &mut *table;
@@ -72,7 +75,8 @@ impl Leases {
             let step = lease.step(now, cost);
             let lot = lease.lot();
             let refill = if step == Step::Pass { lease.refill(now) } else { None };
-            Stepped { step, refill, view: lease.view(now), lot }
+            let all = if details { lease.views(now) } else { Vec::new() };
+            Stepped { step, refill, view: lease.view(now), all, lot }
         };
         if let Some(entry) = table.entries.find_mut(hash, |entry| entry.is(key)) {
             return Some(decide(&mut entry.lease));
@@ -167,7 +171,7 @@ impl Leases {
         for shard in &self.shards {
             let table = shard.table.lock().unwrap_or_else(PoisonError::into_inner);
             top.extend(
-                table.entries.iter().map(|entry| (entry.kind, entry.key.clone(), entry.lease.view(now))),
+                table.entries.iter().map(|entry| (entry.kind, entry.key.clone(), entry.lease.view(now).1)),
             );
             drop(table);
             top.sort_by_key(|(_, _, view)| view.remaining);

@@ -5,16 +5,18 @@
 //! - [`SharedLimit`] is a limit over a store: asked for each request, or leased from; and what happens when the
 //!   store is slow or gone.
 //!
-//! Every worker has its own connection, on which the questions of all its requests are pipelined; a decision
-//! never waits for another thread. Not here: who is counted and what a caller is told.
+//! Every worker has its own connection, on which the questions of all its requests are pipelined, those of the
+//! same moment in one command; a decision never waits for another thread. Not here: who is counted and what a caller is told.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly"))]
 
+mod batch;
 mod breaker;
 mod error;
 mod leases;
 mod limits;
 mod link;
 mod memory;
+mod outbox;
 mod principal;
 mod redis_store;
 mod settings;

@@ -1,6 +1,7 @@
--- One caller's budget, decided in one step where no other request can come between.
+-- The budgets of callers of one limit, each decided in one step where no other request can come between.
 --
--- KEYS[1]  the caller's ledger: a text with the generation of the store and a cell for each window.
+-- KEYS     the callers' ledgers. Each is what its windows have to say, as numbers of eight bytes (packing them costs a tenth
+--          of writing them out), and then the generation of the store.
 -- ARGV     1 operation: take, back or look
 --          2 generation: which life of the server this is, as the gateway has learnt it
 --          3 doubt: for how many microseconds the server may have lost its memory; -1: it has not
@@ -8,90 +9,120 @@
 --          5 take, look: the least      back: when they were taken, in microseconds
 --          6 1: a refused request is charged
 --          7 and on, seven for each window: kind and six numbers
--- Gives granted, now, hold, and for each window remaining, retry after and reset after; times in microseconds.
+--          at the end, for each ledger: how many requests want the same. Where they want what they need and no more, the
+--          first that there is room for have it and the others are refused, as if asked one after another.
+-- Gives now, and for each ledger what is granted in all, hold, and for each window remaining, retry after and reset
+-- after; times in microseconds. They are packed too.
 --
 -- The clock is the server's. Every number stays below 2^53, where a double counts exactly.
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local operation, generation, doubt = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local first, second, charge = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6] == '1'
+local call, floor, max, min, pack, unpacked = redis.call, math.floor, math.max, math.min, struct.pack, struct.unpack
+local windows_end = #ARGV - #KEYS
+local answer = { pack('<d', now) }
 
 local function divide(a, b)
   local rest = math.fmod(a, b)
   return (a - rest) / b, rest
 end
 
+-- What so many requests are given in all, where so much is there.
+local function grant(available, count)
+  if available < second then return 0 end
+  -- A lease is given at most half of what is left, so that others find some too.
+  if first > second then return min(first, max(floor(available / 2), second)) end
+  return second > 0 and min(count, floor(available / second)) * second or 0
+end
+
 -- The usual question comes first: permits from one window, of a server that is not doubted. It is decided as below,
 -- without the tables and functions that all windows together need, which cost more than the decision.
-if operation == 'take' and doubt < 0 and #ARGV < 20 then
-  local stored = redis.call('GET', KEYS[1])
-  if ARGV[7] == 'steady' then
-    local step, step_part, parts = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[12])
-    local tolerance, tolerance_part = tonumber(ARGV[10]), tonumber(ARGV[11])
-    local at, part, last = 0, 0, 0
-    if stored then
-      at, part, last = string.match(stored, '|(%S+) (%S+) (%S+)$')
-      at, part, last = tonumber(at), tonumber(part), tonumber(last)
-    end
-    if at < now then at, part = now, 0 end
+if operation == 'take' and doubt < 0 and windows_end == 13 and ARGV[7] == 'steady' then
+  local step, step_part, parts = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[12])
+  local tolerance, tolerance_part, hold = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[13])
+  local needed = max(second, 1) - 1
+  local needed_whole, needed_part = divide(needed * step_part, parts)
+  needed_whole = needed_whole + needed * step - tolerance
+
+  local function fits(number, room, rest)
+    local whole, part = divide(number * step_part, parts)
+    whole = whole + number * step
+    return whole < room or (whole == room and part <= rest)
+  end
+
+  local function left(at, part)
     local room, rest = tolerance - (at - now), tolerance_part - part
     if rest < 0 then room, rest = room - 1, rest + parts end
-    local available = 0
-    if room >= 0 then
-      if step_part > 0 then
-        -- A guess that is at most one off, then put right exactly.
-        available = math.floor((room + rest / parts) / (step + step_part / parts))
-        local function fits(count)
-          local carry, needed_part = divide(count * step_part, parts)
-          local needed = count * step + carry
-          return needed < room or (needed == room and needed_part <= rest)
-        end
-        while available > 0 and not fits(available) do available = available - 1 end
-        while fits(available + 1) do available = available + 1 end
-      else
-        available = math.floor(room / step)
-      end
-      available = available + 1
-    end
-    local granted = available >= second and first or 0
-    if granted > second then granted = math.min(first, math.max(math.floor(available / 2), second)) end
-    if granted > 0 or not charge then
-      local carry, taken_part = divide(granted * step_part, parts)
-      at, part = at + granted * step + carry, part + taken_part
-      if part >= parts then at, part = at + 1, part - parts end
-      local reset = part > 0 and at - now + 1 or at - now
-      local waits, waits_part = divide((math.max(second, 1) - 1) * step_part, parts)
-      local retry = at - now + (math.max(second, 1) - 1) * step + waits - tolerance
-      local over = part + waits_part - tolerance_part
-      if over > 0 then retry = retry + math.ceil(over / parts) elseif over <= -parts then retry = retry - 1 end
-      if granted > 0 then
-        redis.call('SET', KEYS[1], string.format('%s|%.0f %.0f %.0f', generation, at, part, math.max(last, now)),
-          'PX', string.format('%.0f', math.ceil(reset / 1000) + 1000))
-      end
-      return { granted, now, tonumber(ARGV[13]), available - granted, math.max(retry, 0), reset }
-    end
-  elseif ARGV[7] == 'fixed' and tonumber(ARGV[9]) then
-    local limit, period = tonumber(ARGV[8]), tonumber(ARGV[9])
-    local number, rest = divide(now, period)
-    local left, used = period - rest, 0
-    if stored then
-      local last, count = string.match(stored, '|(%S+) (%S+)$')
-      last = tonumber(last)
-      if last >= number then number, used = last, tonumber(count) end
-    end
-    local available = math.max(limit - used, 0)
-    local granted = available >= second and first or 0
-    if granted > second then granted = math.min(first, math.max(math.floor(available / 2), second)) end
-    if granted > 0 or not charge then
-      used = math.min(used + granted, limit)
-      available = math.max(limit - used, 0)
-      if granted > 0 then
-        redis.call('SET', KEYS[1], string.format('%s|%.0f %.0f', generation, number, used),
-          'PX', string.format('%.0f', math.ceil(left / 1000) + 1000))
-      end
-      return { granted, now, left, available, available >= math.max(second, 1) and 0 or left, left }
-    end
+    if room < 0 then return 0 end
+    if step_part == 0 then return floor(room / step) + 1 end
+    -- A guess that is at most one off, then put right exactly.
+    local number = floor((room + rest / parts) / (step + step_part / parts))
+    while number > 0 and not fits(number, room, rest) do number = number - 1 end
+    while fits(number + 1, room, rest) do number = number + 1 end
+    return number + 1
   end
+
+  for index = 1, #KEYS do
+    local at, part, last = 0, 0, 0
+    local stored = call('GET', KEYS[index])
+    if stored then at, part, last = unpacked('<ddd', stored) end
+    if at < now then at, part = now, 0 end
+    local available = left(at, part)
+    local granted = grant(available, tonumber(ARGV[windows_end + index]))
+    local taken = granted
+    if charge and available < second then taken = second end
+    if taken > 0 then
+      local before, before_part = at, part
+      at = at + taken * step
+      if step_part > 0 then
+        local carry
+        carry, taken = divide(taken * step_part, parts)
+        at, part = at + carry, part + taken
+        if part >= parts then at, part = at + 1, part - parts end
+      end
+      if granted == 0 then
+        -- Never further than nothing being left, nor less than before.
+        local worst, worst_part = now + tolerance + step, tolerance_part + step_part
+        if worst_part >= parts then worst, worst_part = worst + 1, worst_part - parts end
+        if at > worst or (at == worst and part > worst_part) then at, part = worst, worst_part end
+        if before > at or (before == at and before_part > part) then at, part = before, before_part end
+        available = left(at, part)
+      end
+      call('SET', KEYS[index], pack('<ddd', at, part, max(last, now)) .. generation,
+        'PX', math.ceil((at + 1 - now) / 1000) + 1000)
+    end
+    local early = at - now
+    local retry, over = early + needed_whole, part + needed_part - tolerance_part
+    if over > 0 then retry = retry + math.ceil(over / parts) elseif over <= -parts then retry = retry - 1 end
+    answer[index + 1] = pack('<ddddd', granted, hold, available - granted, max(retry, 0), part > 0 and early + 1 or early)
+  end
+  return table.concat(answer)
+elseif operation == 'take' and doubt < 0 and windows_end == 13 and ARGV[7] == 'fixed' and tonumber(ARGV[9]) then
+  local limit, period = tonumber(ARGV[8]), tonumber(ARGV[9])
+  local current, rest = divide(now, period)
+  local ends = period - rest
+  for index = 1, #KEYS do
+    local number, used = current, 0
+    local stored = call('GET', KEYS[index])
+    if stored then
+      local last, count = unpacked('<dd', stored)
+      -- A clock that went back stays in the later window.
+      if last >= current then number, used = last, count end
+    end
+    local available = max(limit - used, 0)
+    local granted = grant(available, tonumber(ARGV[windows_end + index]))
+    local taken = granted
+    if charge and available < second then taken = second end
+    if taken > 0 then
+      used = min(used + taken, limit)
+      available = max(limit - used, 0)
+      call('SET', KEYS[index], pack('<dd', number, used) .. generation, 'PX', math.ceil(ends / 1000) + 1000)
+    end
+    local retry = available >= max(second, 1) and 0 or ends
+    answer[index + 1] = pack('<ddddd', granted, ends, available, retry, ends)
+  end
+  return table.concat(answer)
 end
 
 -- The year and the month from zero; days are counted from 0000-03-01 so that the leap day is the last.
@@ -140,9 +171,7 @@ function steady.new(numbers)
   return window
 end
 
-function steady.read(window, cell)
-  window.at, window.part, window.last = tonumber(cell[1]), tonumber(cell[2]), tonumber(cell[3])
-end
+function steady.read(window, at, part, last) window.at, window.part, window.last = at, part, last end
 
 local function times(window, count)
   local carry, part = divide(count * window.step_part, window.parts)
@@ -224,9 +253,8 @@ function steady.view(window, least)
 end
 
 function steady.holds(window) return window.hold end
-function steady.cell(window)
-  return string.format('%.0f %.0f %.0f', window.at, window.part, window.last)
-end
+function steady.form() return 'ddd' end
+function steady.cell(window) return window.at, window.part, window.last end
 
 -- Windows aligned to the clock.
 local fixed = {}
@@ -237,10 +265,9 @@ function fixed.new(numbers)
   return window
 end
 
-function fixed.read(window, cell)
-  local number = tonumber(cell[1])
+function fixed.read(window, number, used)
   -- A clock that went back stays in the later window.
-  if number >= window.number then window.number, window.used = number, tonumber(cell[2]) end
+  if number >= window.number then window.number, window.used = number, used end
 end
 
 function fixed.available(window) return math.max(window.limit - window.used, 0) end
@@ -263,7 +290,8 @@ function fixed.view(window, least)
 end
 
 function fixed.holds(window) return math.max(window.ends - now, 0) end
-function fixed.cell(window) return string.format('%.0f %.0f', window.number, window.used) end
+function fixed.form() return 'dd' end
+function fixed.cell(window) return window.number, window.used end
 
 -- Any stretch: segments that are counted apart.
 local sliding = {}
@@ -274,12 +302,11 @@ function sliding.new(numbers)
   return window
 end
 
-function sliding.read(window, cell)
-  local newest = tonumber(cell[1])
+function sliding.read(window, newest, ...)
   window.number = math.max(window.number, newest)
   -- The newest first; those that the period no longer touches are left out.
-  for age = 0, window.count - 1 do
-    local number, used = newest - age, tonumber(cell[age + 2] or '0')
+  for place, used in ipairs({ ... }) do
+    local number = newest - place + 1
     if used > 0 and number > window.number - window.count then window.used[number] = used end
   end
 end
@@ -326,79 +353,79 @@ end
 
 function sliding.holds(window) return math.max((window.number + 1) * window.segment - now, 0) end
 
+function sliding.form(window) return 'd' .. string.rep('I4', window.count) end
+
 function sliding.cell(window)
-  local cell = { string.format('%.0f', window.number) }
-  for age = 0, window.count - 1 do
-    cell[#cell + 1] = string.format('%.0f', window.used[window.number - age] or 0)
-  end
-  return table.concat(cell, ' ')
+  local counts = {}
+  for age = 0, window.count - 1 do counts[age + 1] = window.used[window.number - age] or 0 end
+  return window.number, unpack(counts)
 end
 
 local kinds = { steady = steady, fixed = fixed, sliding = sliding }
-local windows = {}
-for place_of = 7, #ARGV - 6, 7 do
-  local kind = kinds[ARGV[place_of]]
-  local numbers = {}
-  for offset = 1, 6 do numbers[offset] = ARGV[place_of + offset] end
-  windows[#windows + 1] = { kind = kind, window = kind.new(numbers) }
-end
 
-local stored = redis.call('GET', KEYS[1])
-local known = false
-if stored then
-  local cells = {}
-  for cell in string.gmatch(stored, '[^|]+') do cells[#cells + 1] = cell end
-  known = cells[1] == generation
-  for index, entry in ipairs(windows) do
+for index, key in ipairs(KEYS) do
+  local windows = {}
+  for place_of = 7, windows_end - 6, 7 do
+    local kind = kinds[ARGV[place_of]]
     local numbers = {}
-    for number in string.gmatch(cells[index + 1] or '', '%S+') do numbers[#numbers + 1] = number end
-    entry.kind.read(entry.window, numbers)
+    for offset = 1, 6 do numbers[offset] = ARGV[place_of + offset] end
+    windows[#windows + 1] = { kind = kind, window = kind.new(numbers) }
+  end
+
+  local stored = call('GET', key)
+  local known = false
+  if stored then
+    local from = 1
+    for _, entry in ipairs(windows) do
+      local cell = { unpacked('<' .. entry.kind.form(entry.window), stored, from) }
+      -- What it ends with is where the next begins.
+      from = table.remove(cell)
+      entry.kind.read(entry.window, unpack(cell))
+    end
+    known = string.sub(stored, from) == generation
+  end
+
+  local changed = false
+  if not known and doubt >= 0 then
+    -- What was used before may be forgotten: of short windows it is taken that all was.
+    for _, entry in ipairs(windows) do
+      if entry.kind.spend(entry.window) then changed = true end
+    end
+  end
+
+  local granted = 0
+  if operation == 'back' then
+    for _, entry in ipairs(windows) do entry.kind.back(entry.window, first, second) end
+    changed = stored and true or changed
+  elseif operation == 'take' then
+    local available = math.huge
+    for _, entry in ipairs(windows) do available = min(available, entry.kind.available(entry.window)) end
+    granted = grant(available, tonumber(ARGV[windows_end + index]))
+    if granted > 0 then
+      for _, entry in ipairs(windows) do entry.kind.commit(entry.window, granted) end
+      changed = true
+    elseif charge and available < second then
+      for _, entry in ipairs(windows) do entry.kind.punish(entry.window, second) end
+      changed = true
+    end
+  end
+
+  local least = operation == 'back' and 1 or second
+  local views, holds, longest = {}, math.huge, 0
+  for number, entry in ipairs(windows) do
+    local retry, reset = entry.kind.view(entry.window, least)
+    holds, longest = min(holds, entry.kind.holds(entry.window)), max(longest, reset)
+    views[number] = pack('<ddd', entry.kind.available(entry.window), retry, reset)
+  end
+  answer[index + 1] = pack('<dd', granted, holds) .. table.concat(views)
+
+  if changed then
+    local cells = {}
+    for number, entry in ipairs(windows) do
+      cells[number] = pack('<' .. entry.kind.form(entry.window), entry.kind.cell(entry.window))
+    end
+    -- Nothing is left behind: when every window is whole again the ledger says nothing.
+    call('SET', key, table.concat(cells) .. generation, 'PX', math.ceil(longest / 1000) + 1000)
   end
 end
-
-local changed = false
-if not known and doubt >= 0 then
-  -- What was used before may be forgotten: of short windows it is taken that all was.
-  for _, entry in ipairs(windows) do
-    if entry.kind.spend(entry.window) then changed = true end
-  end
-end
-
-local granted = 0
-if operation == 'back' then
-  for _, entry in ipairs(windows) do entry.kind.back(entry.window, first, second) end
-  changed = stored and true or changed
-elseif operation == 'take' then
-  local available = math.huge
-  for _, entry in ipairs(windows) do available = math.min(available, entry.kind.available(entry.window)) end
-  if available >= second then
-    granted = first
-    -- A lease is given at most half of what is left, so that others find some too.
-    if first > second then granted = math.min(first, math.max(math.floor(available / 2), second)) end
-    for _, entry in ipairs(windows) do entry.kind.commit(entry.window, granted) end
-    changed = changed or granted > 0
-  elseif charge then
-    for _, entry in ipairs(windows) do entry.kind.punish(entry.window, second) end
-    changed = true
-  end
-end
-
-local least = operation == 'back' and 1 or second
-local answer = { granted, now, math.huge }
-local longest = 0
-for _, entry in ipairs(windows) do
-  local retry, reset = entry.kind.view(entry.window, least)
-  answer[3] = math.min(answer[3], entry.kind.holds(entry.window))
-  answer[#answer + 1] = entry.kind.available(entry.window)
-  answer[#answer + 1] = retry
-  answer[#answer + 1] = reset
-  longest = math.max(longest, reset)
-end
-
-if changed then
-  local cells = { generation }
-  for _, entry in ipairs(windows) do cells[#cells + 1] = entry.kind.cell(entry.window) end
-  -- Nothing is left behind: when every window is whole again the ledger says nothing.
-  redis.call('SET', KEYS[1], table.concat(cells, '|'), 'PX', string.format('%.0f', math.ceil(longest / 1000) + 1000))
-end
-return answer
+return table.concat(answer)

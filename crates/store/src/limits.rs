@@ -2,23 +2,25 @@
 
 use crate::StoreError;
 use crate::wire;
+use std::borrow::Cow;
 use std::future::Future;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use torana_limit::{Ask, Budget, Grant, Key, Returned};
 
-/// A limit that lies in a store.
+/// How the script writes ledgers; where that changes they have other names.
+const FORM: &str = "packed";
+
+/// A limit that lies in a store. Clones are the same limit.
 #[derive(Clone, Debug)]
-pub struct StoredLimit {
-    /// What its ledgers are found by: limits with one identity count together.
-    pub id: Box<str>,
-    /// What every caller has.
-    pub budget: Budget,
-    /// The budget as the script's arguments.
-    pub(crate) arguments: Box<[String]>,
-    /// Changes with the budget: a limit that changed begins anew.
-    pub(crate) shape: Box<str>,
-    /// What the names of its ledgers begin with, in the store of that number.
-    pub(crate) prefix: OnceLock<(u64, Box<str>)>,
+pub struct StoredLimit(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    id: Box<str>,
+    budget: Budget,
+    arguments: Box<[String]>,
+    shape: Box<str>,
+    prefix: OnceLock<(u64, Box<str>)>,
 }
 
 impl StoredLimit {
@@ -26,8 +28,42 @@ impl StoredLimit {
     #[must_use]
     pub fn new(id: &str, budget: Budget) -> Self {
         let arguments: Box<[String]> = wire::arguments(&budget).into();
-        let shape = arguments.join(" ").into();
-        Self { id: id.into(), budget, arguments, shape, prefix: OnceLock::new() }
+        let shape = format!("{FORM} {}", arguments.join(" ")).into();
+        Self(Arc::new(Inner { id: id.into(), budget, arguments, shape, prefix: OnceLock::new() }))
+    }
+
+    /// What its ledgers are found by: limits with one identity count together.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.0.id
+    }
+
+    /// What every caller has.
+    #[must_use]
+    pub fn budget(&self) -> &Budget {
+        &self.0.budget
+    }
+
+    /// The budget as the script's arguments.
+    pub(crate) fn arguments(&self) -> &[String] {
+        &self.0.arguments
+    }
+
+    /// Changes with the budget: a limit that changed begins anew.
+    pub(crate) fn shape(&self) -> &str {
+        &self.0.shape
+    }
+
+    /// What the names of its ledgers begin with in the store of that number: computed once, because a limit belongs
+    /// to one store.
+    pub(crate) fn prefix(&self, store: u64, compute: impl Fn() -> String) -> Cow<'_, str> {
+        let (number, prefix) = self.0.prefix.get_or_init(|| (store, compute().into()));
+        if *number == store { Cow::Borrowed(prefix) } else { Cow::Owned(compute()) }
+    }
+
+    /// Whether they are clones of one another.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 

@@ -5,6 +5,7 @@
 
 use crate::StoreError;
 use crate::breaker::{FAILURES, pause};
+use crate::outbox::Outbox;
 use crate::redis_store::Inner;
 use crate::topology::{Connection, open};
 use std::cell::{Cell, RefCell};
@@ -27,6 +28,7 @@ pub(crate) struct Link {
     state: RefCell<State>,
     failures: Cell<u32>,
     changed: Notify,
+    pub(crate) outbox: Outbox,
 }
 
 enum State {
@@ -51,6 +53,7 @@ impl Link {
                 state: RefCell::new(State::Fresh),
                 failures: Cell::new(0),
                 changed: Notify::new(),
+                outbox: Outbox::default(),
             });
             links.insert(inner.number, (Arc::downgrade(inner), Rc::clone(&link)));
             link
@@ -76,6 +79,11 @@ impl Link {
             return self.open().ok_or(StoreError::Unavailable);
         }
         Err(StoreError::Unavailable)
+    }
+
+    /// Whether asking would bring nothing now.
+    pub(crate) fn is_away(&self) -> bool {
+        matches!(*self.state.borrow(), State::Away)
     }
 
     fn open(&self) -> Option<(Connection, Rc<str>)> {

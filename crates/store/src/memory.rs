@@ -23,8 +23,8 @@ pub struct MemoryStore {
 impl MemoryStore {
     fn limiter(&self, limit: &StoredLimit) -> Arc<KeyedLimiter> {
         let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
-        let name = (limit.id.clone(), limit.shape.clone());
-        let make = || Arc::new(KeyedLimiter::new(limit.budget.clone(), MAX_KEYS));
+        let name = (limit.id().into(), limit.shape().into());
+        let make = || Arc::new(KeyedLimiter::new(limit.budget().clone(), MAX_KEYS));
         Arc::clone(limits.entry(name).or_insert_with(make))
     }
 }

@@ -1,20 +1,23 @@
 //! A store on a Redis or Valkey server.
 //!
 //! One script decides (`limits.lua`): it is called by its hash, and sent whole when the server does not know it,
-//! so a restart or a flush of scripts costs one round trip. The clock is the server's.
+//! so a restart or a flush of scripts costs one round trip. The clock is the server's. What a worker asks in one
+//! turn about one limit is one command ([`crate::outbox`]); where keys may lie on different servers it is one for
+//! each caller.
 //!
 //! **When the server has lost its memory.** A server that starts anew may have forgotten what was used a moment
 //! ago. Whoever has spoken to its earlier life knows, and says so with each question for a while: short windows
 //! (up to a minute) that began before are then taken as used up. Longer ones go on from what the server kept.
 
 use crate::StoreError;
+use crate::batch::{Form, MOST_LEDGERS};
 use crate::limits::{LimitStore, StoredLimit};
 use crate::link::Link;
+use crate::outbox::Sender;
 use crate::principal::Hasher;
-use crate::settings::StoreSettings;
+use crate::settings::{StoreSettings, Topology};
 use crate::topology::{Connection, Server};
-use crate::wire;
-use redis::{Cmd, ErrorKind, ServerErrorKind};
+use redis::{ErrorKind, RedisResult, ServerErrorKind};
 use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,11 +27,11 @@ use tokio::time::{Instant, timeout};
 use torana_limit::{Ask, Grant, Key, Returned};
 use tracing::{info, warn};
 
+mod carry;
+
 const SCRIPT: &str = include_str!("limits.lua");
 /// How long a server that has started anew is doubted: longer than any window that is affected.
 const DOUBT: Duration = Duration::from_secs(120);
-/// What a question takes for one window.
-const COMMAND_BYTES: usize = 256;
 /// Keys that one step of a reset looks at.
 const SCAN: usize = 500;
 
@@ -49,6 +52,8 @@ pub(crate) struct Inner {
     failures: AtomicU64,
     /// Whether it was said that nobody can be connected.
     away: AtomicBool,
+    /// Whether one command may be about one key only, because others may lie on another server.
+    apart: AtomicBool,
 }
 
 /// What is known of the server's lives.
@@ -116,13 +121,6 @@ impl Inner {
     }
 }
 
-/// What the script is asked.
-enum Question {
-    Take(Ask),
-    Back(Returned),
-    Look,
-}
-
 impl RedisStore {
     /// A store. Nothing is connected until it is asked.
     #[must_use]
@@ -130,6 +128,7 @@ impl RedisStore {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
         let key = settings.key.as_ref().or(settings.password.as_ref());
         let hasher = Hasher::new(key.map(|key| key.expose().as_bytes()));
+        let apart = matches!(settings.topology, Topology::Cluster(_));
         Self(Arc::new(Inner {
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
             settings,
@@ -140,6 +139,7 @@ impl RedisStore {
             questions: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             away: AtomicBool::new(false),
+            apart: AtomicBool::new(apart),
         }))
     }
 
@@ -169,74 +169,44 @@ impl RedisStore {
         self.0.hasher.short(key, room)
     }
 
-    /// Computed once for a limit: it belongs to one store.
     fn prefix<'l>(&self, limit: &'l StoredLimit) -> Cow<'l, str> {
-        let compute = || {
-            let name = self.0.hasher.name(&[limit.id.as_bytes(), limit.shape.as_bytes()]);
+        limit.prefix(self.0.number, || {
+            let name = self.0.hasher.name(&[limit.id().as_bytes(), limit.shape().as_bytes()]);
             let name = name.get(..16).unwrap_or_default();
             format!("torana:limit:{}:", String::from_utf8_lossy(name))
-        };
-        let (number, prefix) = limit.prefix.get_or_init(|| (self.0.number, compute().into()));
-        if *number == self.0.number { Cow::Borrowed(prefix) } else { Cow::Owned(compute()) }
+        })
     }
 
-    async fn ask(&self, limit: &StoredLimit, key: Key<'_>, question: Question) -> Result<Grant, StoreError> {
-        let inner = &self.0;
-        let link = Link::of(inner);
-        let (mut connection, life) = link.connection(inner).await?;
-        let key = inner.hasher.key(&self.prefix(limit), &limit.id, key);
-        let (least, details) = match &question {
-            Question::Take(ask) => (ask.least, ask.details),
-            Question::Back(_) | Question::Look => (1, true),
-        };
-        let fill = |command: &mut Cmd| {
-            command.arg(1).arg(&key);
-            let doubt = inner.doubt();
-            match &question {
-                Question::Take(ask) => command
-                    .arg("take")
-                    .arg(&*life)
-                    .arg(doubt)
-                    .arg(ask.want)
-                    .arg(ask.least)
-                    .arg(u8::from(ask.charge_refused)),
-                Question::Back(back) => {
-                    let taken = u64::try_from(back.taken.as_micros()).unwrap_or(u64::MAX);
-                    command.arg("back").arg(&*life).arg(doubt).arg(back.permits).arg(taken).arg(0)
-                }
-                Question::Look => command.arg("look").arg(&*life).arg(doubt).arg(0).arg(1).arg(0),
-            };
-            for argument in &limit.arguments {
-                command.arg(argument);
-            }
-        };
-        let mut by_hash = Cmd::with_capacity(limit.arguments.len().saturating_add(10), COMMAND_BYTES);
-        by_hash.arg("EVALSHA");
-        fill(by_hash.arg(inner.script.get_hash()));
-        let sent = async {
-            match connection.send(&by_hash).await {
-                Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                    inner.questions.fetch_add(1, Ordering::Relaxed);
-                    let mut whole = redis::cmd("EVAL");
-                    fill(whole.arg(SCRIPT));
-                    connection.send(&whole).await
-                }
-                answered => answered,
-            }
-        };
-        let answer = self.send(&link, sent).await?;
-        let numbers: Vec<i64> = redis::from_redis_value(answer).map_err(|_| unexpected())?;
-        wire::grant(&limit.budget, least, details, &numbers).ok_or_else(unexpected)
+    async fn ask(
+        &self,
+        limit: &StoredLimit,
+        key: Key<'_>,
+        form: Form,
+        details: bool,
+    ) -> Result<Grant, StoreError> {
+        let link = Link::of(&self.0);
+        if link.is_away() {
+            return Err(StoreError::Unavailable);
+        }
+        let most = if self.0.apart.load(Ordering::Relaxed) { 1 } else { MOST_LEDGERS };
+        let (call, place, first) = link.outbox.join(limit, form, key, most);
+        if first {
+            let (store, sender) = (self.clone(), Sender::new(link, Rc::clone(&call)));
+            tokio::task::spawn_local(async move {
+                let answer = store.carry(sender.link(), sender.close()).await;
+                sender.answer(answer);
+            });
+        }
+        call.told(place, details).await
     }
 
     /// Waits for an answer as long as is allowed, and notes on the link what came of it.
     async fn send<T>(
         &self,
         link: &Rc<Link>,
-        sent: impl Future<Output = redis::RedisResult<T>>,
+        sent: impl Future<Output = RedisResult<T>>,
     ) -> Result<T, StoreError> {
         let inner = &self.0;
-        inner.questions.fetch_add(1, Ordering::Relaxed);
         match timeout(inner.settings.timeout, sent).await {
             Ok(Ok(answer)) => {
                 link.succeeded();
@@ -258,6 +228,16 @@ impl RedisStore {
         }
     }
 
+    /// The same for one command.
+    async fn command<T>(
+        &self,
+        link: &Rc<Link>,
+        sent: impl Future<Output = RedisResult<T>>,
+    ) -> Result<T, StoreError> {
+        self.0.questions.fetch_add(1, Ordering::Relaxed);
+        self.send(link, sent).await
+    }
+
     /// Removes the keys of one server that match. A cursor means nothing to any other.
     async fn remove(
         &self,
@@ -270,13 +250,13 @@ impl RedisStore {
         loop {
             let mut scan = redis::cmd("SCAN");
             scan.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(SCAN);
-            let answer = self.send(link, connection.send_to(server, &scan)).await?;
+            let answer = self.command(link, connection.send_to(server, &scan)).await?;
             let (next, keys): (u64, Vec<Vec<u8>>) =
                 redis::from_redis_value(answer).map_err(|_| unexpected())?;
             for key in keys {
                 let mut unlink = redis::cmd("UNLINK");
                 unlink.arg(key);
-                self.send(link, connection.send(&unlink)).await?;
+                self.command(link, connection.send(&unlink)).await?;
             }
             if next == 0 {
                 return Ok(());
@@ -292,15 +272,15 @@ fn unexpected() -> StoreError {
 
 impl LimitStore for RedisStore {
     async fn take(&self, limit: &StoredLimit, key: Key<'_>, ask: Ask) -> Result<Grant, StoreError> {
-        self.ask(limit, key, Question::Take(ask)).await
+        self.ask(limit, key, Form::take(ask), ask.details).await
     }
 
     async fn give_back(&self, limit: &StoredLimit, key: Key<'_>, back: Returned) -> Result<(), StoreError> {
-        self.ask(limit, key, Question::Back(back)).await.map(|_| ())
+        self.ask(limit, key, Form::Back(back), false).await.map(|_| ())
     }
 
     async fn look(&self, limit: &StoredLimit, key: Key<'_>) -> Result<Grant, StoreError> {
-        self.ask(limit, key, Question::Look).await
+        self.ask(limit, key, Form::Look, true).await
     }
 
     /// Removes the ledgers a few at a time, so that no server is held up; in a cluster on each server.
@@ -308,7 +288,7 @@ impl LimitStore for RedisStore {
         let link = Link::of(&self.0);
         let (mut connection, _) = link.connection(&self.0).await?;
         let pattern = format!("{}*", self.prefix(limit));
-        for server in self.send(&link, connection.servers()).await? {
+        for server in self.command(&link, connection.servers()).await? {
             self.remove(&link, &mut connection, &server, &pattern).await?;
         }
         Ok(())

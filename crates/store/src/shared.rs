@@ -2,11 +2,11 @@
 //!
 //! | Mode | Worst over-admission | Worst unused | Questions to the store |
 //! | --- | --- | --- | --- |
-//! | exact | 0 | 0 | one a request |
+//! | exact | 0 | 0 | at most one a request |
 //! | leased | 0 | of a steady pace its last fifth of a burst or tenth of a second; what a node holds when it dies | 20 at once and 100 a second for each caller and node, and one for what is returned |
 
 use crate::StoreError;
-use crate::leases::Leases;
+use crate::leases::{Leases, Stepped};
 use crate::limits::{LimitStore, StoredLimit};
 use crate::redis_store::RedisStore;
 use std::sync::Arc;
@@ -209,23 +209,27 @@ impl SharedLimit {
         let cost = ask.least;
         let began = self.now();
         let patience = self.store.settings().timeout;
+        // Nearly every request is decided the first time, by one look at the clock.
+        let mut now = began;
         loop {
-            let now = self.now();
-            let Some(stepped) = self.leases.step(key, now, cost) else {
+            let Some(stepped) = self.leases.step(key, now, cost, ask.details) else {
                 return self.exact(key, ask).await;
             };
             if let Some(want) = stepped.refill {
-                self.refill(key, now, want);
+                self.refill(key, now, Ask { details: ask.details, ..Ask::up_to(want, 1) });
             }
             let late = now.saturating_sub(began) > patience;
             match stepped.step {
-                Step::Pass => return Ok(granted(cost, stepped.view, stepped.lot)),
-                Step::Refuse => return Ok(granted(0, stepped.view, stepped.lot)),
+                Step::Pass => return Ok(granted(cost, stepped)),
+                Step::Refuse => return Ok(granted(0, stepped)),
                 Step::Wait(wait) if late => {
-                    return Ok(granted(0, View { retry_after: wait, ..stepped.view }, stepped.lot));
+                    let (window, view) = stepped.view;
+                    let view = (window, View { retry_after: wait, ..view });
+                    return Ok(granted(0, Stepped { view, ..stepped }));
                 }
                 Step::Ask { want, least } => {
-                    let grant = self.question(key, now, Ask::up_to(want, least)).await?;
+                    let ask = Ask { details: ask.details, ..Ask::up_to(want, least) };
+                    let grant = self.question(key, now, ask).await?;
                     if grant.hold.is_zero() && grant.granted >= cost {
                         let source = Source::Store(grant.at);
                         return Ok((Decided::Granted(grant), source));
@@ -238,6 +242,7 @@ impl SharedLimit {
                 }
                 Step::Wait(wait) => tokio::time::sleep(wait.min(patience)).await,
             }
+            now = self.now();
         }
     }
 
@@ -255,11 +260,11 @@ impl SharedLimit {
     }
 
     /// Asks for more permits while there are still some; no request waits for it.
-    fn refill(self: &Arc<Self>, key: Key<'_>, sent: Duration, want: u64) {
+    fn refill(self: &Arc<Self>, key: Key<'_>, sent: Duration, ask: Ask) {
         let (limit, kind, bytes) = (Arc::clone(self), key.kind, Box::<[u8]>::from(key.bytes));
         tokio::task::spawn_local(async move {
             // When it fails, the next request without a permit finds it out.
-            let _ = limit.question(Key { kind, bytes: &bytes }, sent, Ask::up_to(want, 1)).await;
+            let _ = limit.question(Key { kind, bytes: &bytes }, sent, ask).await;
         });
     }
 
@@ -335,8 +340,10 @@ impl SharedLimit {
     }
 }
 
-fn granted(permits: u64, view: View, lot: Duration) -> (Decided, Source) {
-    (Decided::Granted(Grant { granted: permits, view, ..Grant::default() }), Source::Lease(lot))
+fn granted(permits: u64, stepped: Stepped) -> (Decided, Source) {
+    let (window, view) = stepped.view;
+    let grant = Grant { granted: permits, window, view, all: stepped.all, ..Grant::default() };
+    (Decided::Granted(grant), Source::Lease(stepped.lot))
 }
 
 fn utc() -> Duration {

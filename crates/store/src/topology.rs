@@ -77,7 +77,7 @@ pub(crate) async fn open(settings: &StoreSettings) -> RedisResult<(Connection, S
     // The deadline of an answer is kept by the one who asks, so that it is the same for every arrangement.
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(settings.connect_timeout))
-        .set_response_timeout(Some(settings.connect_timeout));
+        .set_response_timeout(None);
     let certificates = certificates(settings);
     match &settings.topology {
         Topology::Single(place) => {

@@ -1,7 +1,6 @@
-//! A budget as the script's arguments, and the script's answer as a grant.
+//! A budget as the script's arguments.
 
-use std::time::Duration;
-use torana_limit::{Budget, Grant, Period, SlidingWindow, View, Window};
+use torana_limit::{Budget, Period, SlidingWindow, Window};
 
 /// A double counts exactly below this.
 const EXACT: u128 = 1 << 53;
@@ -73,27 +72,4 @@ fn window(window: &Window) -> [String; 7] {
             ["sliding".into(), sliding.limit().to_string(), segment, count, zero(), zero(), zero()]
         }
     }
-}
-
-/// The answer: granted, now, hold, and three numbers for each window.
-pub(crate) fn grant(budget: &Budget, least: u64, details: bool, numbers: &[i64]) -> Option<Grant> {
-    let mut numbers = numbers.iter().map(|number| u64::try_from(*number).unwrap_or(0));
-    let (granted, at, hold) = (numbers.next()?, numbers.next()?, numbers.next()?);
-    let mut views = Vec::with_capacity(1);
-    for window in budget.windows() {
-        let (remaining, retry, reset) = (numbers.next()?, numbers.next()?, numbers.next()?);
-        views.push(View {
-            limit: window.most(),
-            remaining,
-            retry_after: Duration::from_micros(retry),
-            reset_after: Duration::from_micros(reset),
-        });
-    }
-    let mut grant = Grant::of(granted, least, views.iter().copied());
-    grant.at = Duration::from_micros(at);
-    grant.hold = Duration::from_micros(hold);
-    if details {
-        grant.all = views;
-    }
-    Some(grant)
 }

@@ -237,6 +237,11 @@ fn report(
         (measured.seconds.values().sum::<u64>() + measured.between > most, "more than the limit in all"),
         (measured.seconds.is_empty(), "nothing was admitted"),
         (leased && measured.questions as f64 > leases, "more questions than leases need"),
+        // The first ones find that the server does not know the script.
+        (
+            calm && !leased && measured.questions > measured.asked + 5 * NODES as u64,
+            "more questions than requests",
+        ),
         (hard && rate > 200.0, "more than 200 questions a second"),
         (hard && calm && used < 0.97, "less than 97 % used"),
         (away && measured.failures == 0, "nobody noticed that the server was away"),

@@ -11,9 +11,9 @@ mod common;
 
 use common::{PATIENCE, daily, hourly, key, on_worker, settings, store};
 use std::time::Duration;
-use torana_limit::{Ask, Budget, FixedWindow, Gcra, Period, Returned, SlidingWindow, Window};
+use torana_limit::{Ask, Budget, FixedWindow, Gcra, Grant, Period, Returned, SlidingWindow, Window};
 use torana_store::{Decided, LimitStore, MemoryStore, Mode, OnFailure, RedisStore, SharedLimit, StoredLimit};
-use torana_testkit::{RedisCluster, RedisServer};
+use torana_testkit::{RedisCluster, RedisServer, eventually};
 use torana_types::Secret;
 
 /// What every store does.
@@ -220,28 +220,162 @@ fn a_server_that_forgets_its_scripts_is_told_again() {
     });
 }
 
+/// Asks for what is given for each, all in one turn, and brings the answers in their order.
+async fn at_once(store: &RedisStore, limit: &StoredLimit, asks: &[(&'static str, Ask)]) -> Vec<Grant> {
+    let ask = |(caller, ask): &(&'static str, Ask)| {
+        let (store, limit, caller, ask) = (store.clone(), limit.clone(), *caller, *ask);
+        tokio::task::spawn_local(async move { store.take(&limit, key(caller), ask).await.unwrap() })
+    };
+    let mut grants = Vec::new();
+    for task in asks.iter().map(ask).collect::<Vec<_>>() {
+        grants.push(task.await.unwrap());
+    }
+    grants
+}
+
 #[test]
-fn requests_at_the_same_time_are_pipelined_and_none_is_counted_twice_or_missed() {
+fn requests_of_the_same_moment_are_one_command_and_each_is_told_its_own() {
+    const LIMIT: u64 = 500;
     let server = RedisServer::start();
     let store = store(&server);
-    let limit = StoredLimit::new("pipeline", hourly(500));
-    let passed = on_worker(async {
-        let mut tasks = Vec::new();
-        for _ in 0..1_000 {
-            let (store, limit) = (store.clone(), limit.clone());
-            tasks.push(tokio::task::spawn_local(async move {
-                store.take(&limit, key("all"), Ask::exactly(1)).await.unwrap().granted
-            }));
-        }
-        let mut passed = 0;
-        for task in tasks {
-            passed += task.await.unwrap();
-        }
-        passed
+    let limit = StoredLimit::new("together", hourly(LIMIT));
+    let (grants, commands) = on_worker(async {
+        store.warm_up().await;
+        let before = store.usage().questions;
+        let grants = at_once(&store, &limit, &[("all", Ask::exactly(1)); 1_000]).await;
+        (grants, store.usage().questions - before)
     });
-    assert_eq!(passed, 500);
+    // A turn has an end, and the script is not known at first.
+    assert!(commands <= 40, "{commands}");
+    let passed: Vec<u64> =
+        grants.iter().filter(|grant| grant.granted == 1).map(|grant| grant.view.remaining).collect();
+    assert_eq!(passed, (0..LIMIT).rev().collect::<Vec<_>>(), "as if one after another");
+    let refused: Vec<_> = grants.iter().filter(|grant| grant.granted == 0).collect();
+    assert_eq!(refused.len(), 500);
+    for refused in refused {
+        let view = refused.view;
+        assert_eq!(view.remaining, 0);
+        assert!(view.retry_after > Duration::from_secs(5) && view.retry_after < Duration::from_secs(8));
+    }
     let clients = server.command(&["INFO", "stats"]);
     let opened = clients.lines().find_map(|line| line.strip_prefix("total_connections_received:")).unwrap();
     // One for the store; the others are this test's own questions.
     assert!(opened.trim().parse::<u64>().unwrap() <= 4, "{opened}");
+}
+
+#[test]
+fn a_moment_of_different_callers_and_costs_is_decided_as_if_one_after_another() {
+    let server = RedisServer::start();
+    let store = store(&server);
+    let whole = Window::Fixed(FixedWindow::new(20, Period::Span(Duration::from_secs(86_400))));
+    let pace = Window::Gcra(Gcra::new(15, Duration::from_secs(86_400), 15));
+    on_worker(async {
+        moment(&store, "one window", Budget::new(whole, Vec::new())).await;
+        moment(&store, "two windows", Budget::new(pace, vec![whole])).await;
+    });
+}
+
+async fn moment(store: &RedisStore, name: &str, budget: Budget) {
+    let most = budget.windows().map(Window::most).min().unwrap();
+    let limit = StoredLimit::new(name, budget);
+    let mut asks = Vec::new();
+    for _ in 0..12 {
+        asks.extend([("a", Ask::exactly(1)), ("b", Ask::exactly(3)), ("a", Ask::exactly(2))]);
+    }
+    let charged = Ask { charge_refused: true, ..Ask::exactly(30) };
+    asks.extend([("c", charged), ("c", Ask::exactly(1)), ("d", Ask::up_to(10, 1)), ("d", Ask::up_to(10, 1))]);
+    let grants = at_once(store, &limit, &asks).await;
+    let granted =
+        |grant: &Grant, ask: &Ask| grant.granted == 0 || (ask.least..=ask.want).contains(&grant.granted);
+    assert!(grants.iter().zip(&asks).all(|(grant, (_, ask))| granted(grant, ask)), "{grants:?}");
+    let taken = |caller: &str| {
+        let of_caller = asks.iter().zip(&grants).filter(|((name, _), _)| *name == caller);
+        of_caller.map(|(_, grant)| grant.granted).sum::<u64>()
+    };
+    let left = async |caller| store.look(&limit, key(caller)).await.unwrap().view.remaining;
+    // Costs of two and three leave what they cannot use.
+    assert!(taken("a") <= most && taken("a") + 1 >= most, "{}", taken("a"));
+    assert_eq!(taken("b"), most / 3 * 3);
+    assert_eq!((left("a").await, left("b").await), (most - taken("a"), most % 3));
+    // Whichever of the two came first, the one that was refused was charged.
+    assert_eq!(left("c").await, 0);
+    // The second lease is given half of what the first has left.
+    assert_eq!(taken("d"), most / 2 + (most - most / 2) / 2);
+    assert_eq!(left("d").await, most - taken("d"));
+}
+
+#[test]
+fn callers_for_whose_leases_there_is_no_room_have_what_the_limit_says_and_no_more() {
+    let server = RedisServer::start();
+    // One lease a shard of the table, and many more callers.
+    let limit =
+        SharedLimit::new(store(&server), "full", daily(3), daily(3), Mode::Leased, OnFailure::Closed, 1);
+    on_worker(async {
+        for turn in 0..5 {
+            for caller in 0..300 {
+                let decided = limit.decide(key(&format!("caller {caller}")), Ask::exactly(1)).await;
+                let Decided::Granted(grant) = decided else { panic!("{decided:?}") };
+                assert_eq!(grant.granted, u64::from(turn < 3), "{caller} for the {turn}th time");
+            }
+        }
+    });
+    assert!(limit.usage().leases <= 64, "{:?}", limit.usage());
+}
+
+#[test]
+fn who_goes_away_while_all_wait_takes_nobody_with_it() {
+    let mut server = RedisServer::start();
+    let store = store(&server);
+    let limit = StoredLimit::new("gone", hourly(100));
+    on_worker(async {
+        store.take(&limit, key("warm"), Ask::exactly(1)).await.unwrap();
+        server.pause();
+        let before = store.usage().questions;
+        let tasks: Vec<_> = (0..30)
+            .map(|_| {
+                let (store, limit) = (store.clone(), limit.clone());
+                tokio::task::spawn_local(async move { store.take(&limit, key("all"), Ask::exactly(1)).await })
+            })
+            .collect();
+        let sent = async {
+            while store.usage().questions == before {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, sent).await.unwrap();
+        for task in tasks.iter().step_by(3) {
+            task.abort();
+        }
+        server.resume();
+        let mut left = Vec::new();
+        for (number, task) in tasks.into_iter().enumerate() {
+            match task.await {
+                Ok(grant) => left.push(grant.unwrap().view.remaining),
+                Err(error) => assert!(error.is_cancelled() && number % 3 == 0),
+            }
+        }
+        assert_eq!((left.len(), store.usage().questions), (20, before + 1));
+        assert!(left.is_sorted_by(|one, next| one > next), "{left:?}");
+        assert_eq!(store.look(&limit, key("all")).await.unwrap().view.remaining, 70, "lost, not used");
+    });
+}
+
+#[test]
+fn what_looks_like_one_server_and_is_several_is_asked_for_one_caller_at_a_time() {
+    let server = RedisServer::start_with(&["--cluster-enabled", "yes"]);
+    let slots: Vec<String> = (0..16_384).map(|slot| slot.to_string()).collect();
+    let mut words = vec!["CLUSTER", "ADDSLOTS"];
+    words.extend(slots.iter().map(String::as_str));
+    assert!(server.command(&words).starts_with("+OK"));
+    eventually(PATIENCE, || server.command(&["CLUSTER", "INFO"]).contains("cluster_state:ok"));
+    let store = store(&server);
+    let limit = StoredLimit::new("apart", hourly(2));
+    on_worker(async {
+        let callers = ["a", "b", "c", "d", "e"].map(|caller| (caller, Ask::exactly(2)));
+        for granted in [2, 0] {
+            let grants = at_once(&store, &limit, &callers).await;
+            assert!(grants.iter().all(|grant| grant.granted == granted), "{grants:?}");
+        }
+        assert_eq!(store.usage().failures, 0);
+    });
 }

@@ -116,6 +116,13 @@ async fn every_kind_of_key_tells_those_apart_whom_it_should() {
         assert!(!passes(&filter, a()).await, "{by:?}");
         assert_eq!(passes(&filter, b()).await, !shared, "{by:?}");
     }
+    let field = filter(RateLimitPlan { by: vec![KeyPart::Header("x-tenant".into())], ..plan(&["2/minute"]) });
+    let of = |tenant: &str, mut exchange: Exchange| {
+        exchange.request.fields.insert("X-Tenant", tenant.as_bytes()).unwrap();
+        exchange
+    };
+    assert!(passes(&field, of("t", a())).await && passes(&field, of("t", b())).await);
+    assert!(!passes(&field, of("t", a())).await && passes(&field, of("u", a())).await);
     let both = filter(RateLimitPlan { by: vec![KeyPart::Group, KeyPart::Address], ..plan(&["2/minute"]) });
     assert!(passes(&both, a()).await && passes(&both, a()).await && !passes(&both, a()).await);
     assert!(passes(&both, b()).await);

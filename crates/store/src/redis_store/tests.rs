@@ -1,31 +1,42 @@
 //! The script against the algorithms it repeats: the same steps at the same times give the same answers.
 
+use super::carry::fill;
 use super::*;
+use crate::batch;
+use crate::outbox::Outbox;
+use crate::wire;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use torana_limit::{Budget, FixedWindow, Gcra, Period, SlidingWindow, Window};
+use torana_limit::{Ask, Budget, FixedWindow, Gcra, Period, SlidingWindow, Window};
 use torana_testkit::RedisServer;
 
-/// The script with a clock that is passed in.
+/// The script with a clock that is passed in as the generation.
 fn with_clock() -> String {
     let clock = "redis.call('TIME')";
     assert!(SCRIPT.contains(clock));
-    SCRIPT.replacen(clock, "{ ARGV[#ARGV - 1], ARGV[#ARGV] }", 1)
+    SCRIPT.replacen(clock, "{ string.match(ARGV[2], '(%d+) (%d+)') }", 1)
 }
 
 #[derive(Clone, Debug)]
 enum Act {
-    Take { want: u64, least: u64, charge: bool },
+    Take { want: u64, least: u64, charge: bool, count: u64 },
     Back { permits: u64, ago: u64 },
     Look,
 }
 
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
-        4 => (1_u64..40, any::<bool>(), any::<bool>()).prop_map(|(want, lease, charge)| Act::Take {
+        2 => (1_u64..40, any::<bool>(), any::<bool>()).prop_map(|(want, lease, charge)| Act::Take {
             want,
             least: if lease { want.div_ceil(4) } else { want },
             charge,
+            count: 1,
+        }),
+        2 => (1_u64..9, 1_u64..30).prop_map(|(cost, count)| Act::Take {
+            want: cost,
+            least: cost,
+            charge: false,
+            count,
         }),
         1 => (1_u64..5, 0_u64..3_000_000).prop_map(|(permits, ago)| Act::Back { permits, ago }),
         1 => Just(Act::Look),
@@ -56,7 +67,7 @@ fn the_script_decides_as_the_algorithms_do() {
     let server = RedisServer::start();
     let client = redis::Client::open(("127.0.0.1", server.port())).unwrap();
     let connection = std::cell::RefCell::new(client.get_connection().unwrap());
-    let script = redis::Script::new(&with_clock());
+    let script = with_clock();
     let cases = std::cell::Cell::new(0_u32);
     let steps = prop::collection::vec((0_u64..2_500_000, act()), 1..40);
     // One alone goes a way of its own.
@@ -68,44 +79,64 @@ fn the_script_decides_as_the_algorithms_do() {
         let budget = Budget::new(windows[0], windows[1..].to_vec());
         prop_assert!(wire::fits(&budget));
         let limit = StoredLimit::new("test", budget.clone());
-        let mut ledger = budget.ledger();
+        // Two callers, who ask in turns.
+        let mut standing = [budget.ledger(), budget.ledger()];
+        let names = [format!("case {case}"), format!("another of case {case}")];
         let mut now = 1_700_000_000_000_000_u64;
         for (gap, act) in steps {
             now += gap;
             let at = Duration::from_micros(now);
-            let mut invocation = script.key(format!("case {case}"));
-            let (least, mut expected) = match act {
-                Act::Take { want, least, charge } => {
-                    invocation.arg("take").arg("life").arg(-1).arg(want).arg(least).arg(u8::from(charge));
-                    let ask = Ask { want, least, charge_refused: charge, details: true };
-                    (least, budget.take(&mut ledger, at, ask))
+            let form = match act {
+                Act::Take { want, least, charge, .. } => {
+                    Form::take(Ask { want, least, charge_refused: charge, details: true })
                 }
                 Act::Back { permits, ago } => {
-                    let taken = now - ago;
-                    invocation.arg("back").arg("life").arg(-1).arg(permits).arg(taken).arg(0);
-                    budget.give_back(&mut ledger, Duration::from_micros(taken), permits);
-                    (1, budget.look(&ledger, at))
+                    Form::Back(Returned { permits, taken: Duration::from_micros(now - ago) })
                 }
-                Act::Look => {
-                    invocation.arg("look").arg("life").arg(-1).arg(0).arg(1).arg(0);
-                    (1, budget.look(&ledger, at))
-                }
+                Act::Look => Form::Look,
             };
-            for argument in &limit.arguments {
-                invocation.arg(argument);
+            let count = if let Act::Take { count, .. } = act { count } else { 1 };
+            let outbox = Outbox::default();
+            let mut asking = Vec::new();
+            let mut expected = Vec::new();
+            for turn in 0..count {
+                let who = usize::from(turn % 2 == 1);
+                let (name, ledger) = (&names[who], &mut standing[who]);
+                asking.push(outbox.join(&limit, form, Key { kind: 1, bytes: name.as_bytes() }, 2));
+                expected.push(match form {
+                    Form::Take { want, least, charge_refused } => {
+                        budget.take(ledger, at, Ask { want, least, charge_refused, details: true })
+                    }
+                    Form::Back(back) => {
+                        budget.give_back(ledger, back.taken, back.permits);
+                        budget.look(ledger, at)
+                    }
+                    Form::Look => budget.look(ledger, at),
+                });
             }
-            invocation.arg(now / 1_000_000).arg(now % 1_000_000);
-            let numbers: Vec<i64> = invocation.invoke(&mut *connection.borrow_mut()).unwrap();
-            let got = wire::grant(&budget, least, true, &numbers).unwrap();
-            // The script knows microseconds, rounded up.
-            for view in &mut expected.all {
-                view.retry_after = rounded(view.retry_after);
-                view.reset_after = rounded(view.reset_after);
+            prop_assert_eq!(asking.iter().filter(|(_, _, first)| *first).count(), 1, "all in one call");
+            let call = &asking[0].0;
+            let ledgers: Vec<(Vec<u8>, u64)> =
+                call.batch.borrow().ledgers().map(|(_, name, count)| (name.to_vec(), count)).collect();
+            let mut command = redis::cmd("EVAL");
+            let clock = format!("{} {}", now / 1_000_000, now % 1_000_000);
+            fill(command.arg(&script), call, (&clock, -1), &ledgers);
+            let answer: Vec<u8> = command.query(&mut *connection.borrow_mut()).unwrap();
+            for ((_, place, _), mut expected) in asking.into_iter().zip(expected) {
+                let got = batch::told(&budget, form, true, place, &answer).unwrap();
+                // The script knows microseconds, rounded up; of those who were not the last one more at most.
+                for (view, got) in expected.all.iter_mut().zip(&got.all) {
+                    view.retry_after = rounded(view.retry_after);
+                    view.reset_after = rounded(view.reset_after);
+                    if got.reset_after == view.reset_after + Duration::from_micros(1) {
+                        view.reset_after = got.reset_after;
+                    }
+                }
+                prop_assert_eq!(got.granted, expected.granted);
+                prop_assert_eq!(&got.all, &expected.all);
+                prop_assert_eq!(got.at, at);
+                prop_assert_eq!(got.hold.as_micros(), expected.hold.as_micros());
             }
-            prop_assert_eq!(got.granted, expected.granted);
-            prop_assert_eq!(&got.all, &expected.all);
-            prop_assert_eq!(got.at, at);
-            prop_assert_eq!(got.hold.as_micros(), expected.hold.as_micros());
         }
         Ok(())
     });
