@@ -133,6 +133,8 @@ reasons! {
     ProgramNotAllowed, "program_not_allowed", Client, 403, "You are not allowed to do this.";
     /// A field is missing, or not as it has to be.
     HeaderNotAccepted, "header_not_accepted", Client, 400, "A header field of the request is missing or not accepted.";
+    /// A body that decides something is not what its type says, or has more than one reading.
+    BodyNotAccepted, "body_not_accepted", Client, 400, "The request body is not what its type says.";
     /// The length of the body has to be declared (RFC 9110 section 15.5.12).
     LengthRequired, "length_required", Client, 411, "The length of the request body must be declared.";
     /// A request limit is used up.

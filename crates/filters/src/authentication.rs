@@ -20,6 +20,7 @@ pub use consumer_fields::CONSUMER_FIELDS;
 pub use failures::FailureLimit;
 pub use method::Method;
 
+use crate::key_auth::KeyAuthFilter;
 use failures::UnderWay;
 use std::cell::OnceCell;
 use std::cmp::Ordering;
@@ -175,10 +176,18 @@ impl AuthenticationFilter {
     #[must_use]
     pub fn needs(&self, exchange: &Exchange) -> Needs {
         if self.is_answered(exchange) {
-            Needs::NOTHING
-        } else {
-            self.method.needs(exchange, self.guard(exchange, &OnceCell::new()))
+            return Needs::NOTHING;
         }
+        let own = self.method.needs(exchange, self.guard(exchange, &OnceCell::new()));
+        // What a later way would look into is there before an earlier one lets it pass.
+        let others = self.key_ways().map(|keys| keys.needs(exchange).request_body);
+        Needs { request_body: others.fold(own.request_body, Option::max) }
+    }
+
+    /// The ways of the route that may find a key in a body, as far as one of them is enough.
+    fn key_ways(&self) -> impl Iterator<Item = &KeyAuthFilter> {
+        let all = std::iter::once(&self.method).chain(&*self.place.others);
+        all.filter_map(|way| if let Method::KeyAuth(keys) = &**way { Some(keys) } else { None })
     }
 
     fn guard<'a>(&'a self, exchange: &Exchange, under_way: &'a OnceCell<UnderWay>) -> Guard<'a> {
@@ -261,6 +270,9 @@ impl AuthenticationFilter {
                 unverified::remove(exchange, &self.method, None);
             }
             return Verdict::Continue;
+        }
+        if let Some(fault) = self.key_ways().find_map(|keys| keys.judge_body(exchange).err()) {
+            return Verdict::Fail(fault);
         }
         self.forget_consumer(exchange, None);
         match self.method.authenticate(exchange, outside, guard).await {

@@ -213,7 +213,11 @@ impl Authenticate for BasicAuthFilter {
         };
         guard.note_verified(digest.as_ref());
         let fields = &mut exchange.request.fields;
-        let is_basic = fields.get(Known::Authorization).is_some_and(|value| encoded_of(value).is_some());
+        // However it goes on: some read a password without a space before it too.
+        let begins = |value: &[u8]| {
+            value.trim_ascii_start().get(..5).is_some_and(|word| word.eq_ignore_ascii_case(b"basic"))
+        };
+        let is_basic = fields.get(Known::Authorization).is_some_and(begins);
         // Where the proxy's field was verified, this one was not.
         let unverified =
             fields.get_all_ever(Known::ProxyAuthorization).any(|value| encoded_of(value).is_some());

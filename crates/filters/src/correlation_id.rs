@@ -36,7 +36,8 @@ impl CorrelationIdFilter {
     /// The identifier of a request that has passed the filter.
     #[must_use]
     pub fn of<'r>(&self, request: &'r RequestHead) -> Option<&'r str> {
-        request.fields.get_str(self.plan.header.as_str())
+        // One that the filter has not seen yet is whatever the client sent.
+        request.fields.get_str(self.plan.header.as_str()).filter(|id| is_acceptable(id.as_bytes()))
     }
 
     fn make(&self) -> String {
@@ -47,6 +48,10 @@ impl CorrelationIdFilter {
             }
         }
     }
+}
+
+fn is_acceptable(id: &[u8]) -> bool {
+    (1..=LONGEST).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
 }
 
 /// A random UUID (RFC 9562 section 5.4).
@@ -63,10 +68,8 @@ fn uuid() -> String {
 impl OnRequest for CorrelationIdFilter {
     async fn on_request(&self, exchange: &mut Exchange, _: &dyn Outside) -> Verdict {
         let fields = &mut exchange.request.fields;
-        let acceptable =
-            |value: &[u8]| (1..=LONGEST).contains(&value.len()) && value.iter().all(u8::is_ascii_graphic);
         let mut incoming = fields.get_all(self.plan.header.as_str());
-        let keep = incoming.next().is_some_and(acceptable) && incoming.next().is_none();
+        let keep = incoming.next().is_some_and(is_acceptable) && incoming.next().is_none();
         drop(incoming);
         if !keep && let Err(invalid) = fields.insert(self.plan.header.as_str(), self.make().as_bytes()) {
             return Verdict::Fail(invalid.into());

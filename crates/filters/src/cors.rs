@@ -69,7 +69,7 @@ impl CorsFilter {
     }
 
     fn permit(&self, request: &RequestHead, fields: &mut Fields) -> bool {
-        if !self.any {
+        if !self.any || !self.plan.allow_origin_absent {
             vary(fields, "Origin");
         }
         fields.remove(ALLOW_ORIGIN);

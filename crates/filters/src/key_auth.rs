@@ -10,7 +10,7 @@ use crate::authentication::locations::{parameters, remove_parameter};
 use crate::authentication::signed::has_no_body;
 use crate::authentication::unverified::Looks;
 use crate::authentication::{Authenticate, Guard};
-use body::BodyForm;
+use body::{BodyForm, Unreadable};
 use std::borrow::Cow;
 use std::sync::Arc;
 use torana_config::written::KeyAuthConfig;
@@ -20,6 +20,8 @@ use torana_filter::{Exchange, Identity, Needs, Outside};
 use torana_http::{FieldName, RequestHead, cookie};
 use torana_plan::KeyAuthPlan;
 
+/// Fields that hold only for a body as it came.
+const DIGESTS: [&str; 4] = ["Content-Digest", "Repr-Digest", "Digest", "Content-MD5"];
 /// The longest key that is looked at, in bytes.
 const LONGEST: usize = 4096;
 
@@ -58,22 +60,51 @@ impl KeyAuthFilter {
         Looks { headers, cookies, query, ..Looks::default() }
     }
 
-    /// The body, where it may have the key that is nowhere else.
+    /// The body, where a key may stand in it: seen whole, so that none is overlooked and none goes on unverified.
     pub(crate) fn needs(&self, exchange: &Exchange) -> Needs {
-        let config = &self.plan.config;
-        let may_be_there = !config.body.is_empty()
-            && !has_no_body(exchange)
-            && BodyForm::of(&exchange.request.fields).is_some()
-            && matches!(self.find_in_head(&exchange.request), Ok(None));
-        if may_be_there { Needs::body(config.max_body.as_u64()) } else { Needs::NOTHING }
+        if !has_no_body(exchange) && matches!(self.form(exchange), Ok(Some(_))) {
+            Needs::body(self.plan.config.max_body.as_u64())
+        } else {
+            Needs::NOTHING
+        }
     }
 
-    /// Takes what could be a key out of the body.
+    /// The form of the body, where one is looked into.
+    fn form(&self, exchange: &Exchange) -> Result<Option<BodyForm>, Unreadable> {
+        if self.plan.config.body.is_empty() { Ok(None) } else { BodyForm::of(&exchange.request.fields) }
+    }
+
+    /// The keys in the body.
+    fn in_body<'r>(&'r self, exchange: &'r Exchange) -> Result<Vec<Cow<'r, [u8]>>, Unreadable> {
+        match (self.form(exchange)?, exchange.body.as_deref()) {
+            (Some(form), Some(body)) => form.values(body, &self.plan.config.body),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Refuses a body in which a service could find another key than the gateway, or one where it finds none.
+    ///
+    /// # Errors
+    /// The body has more than one reading.
+    pub(crate) fn judge_body(&self, exchange: &Exchange) -> Result<(), Fault> {
+        let unreadable = |Unreadable| {
+            let why = "a body that may have a key is not the form that its type says";
+            Fault::new(Reason::BodyNotAccepted).because(why)
+        };
+        if self.plan.config.body.is_empty() || has_no_body(exchange) {
+            return Ok(());
+        }
+        self.in_body(exchange).map(drop).map_err(unreadable)
+    }
+
+    /// Takes what could be a key out of the body, and with it what was said of the whole.
     pub(crate) fn hide_in_body(&self, exchange: &mut Exchange) {
-        let Some(body) = exchange.body.as_ref().filter(|_| !self.plan.config.body.is_empty()) else { return };
-        let form = BodyForm::of(&exchange.request.fields);
-        if let Some(rest) = form.and_then(|form| form.without(body, &self.plan.config.body)) {
+        let (Ok(Some(form)), Some(body)) = (self.form(exchange), &exchange.body) else { return };
+        if let Ok(Some(rest)) = form.without(body, &self.plan.config.body) {
             exchange.body = Some(rest.into());
+            for name in DIGESTS {
+                exchange.request.fields.remove(name);
+            }
         }
     }
 
@@ -85,14 +116,9 @@ impl KeyAuthFilter {
 
     fn find<'r>(&'r self, exchange: &'r Exchange) -> Result<Cow<'r, [u8]>, Fault> {
         let mut key = self.find_in_head(&exchange.request)?;
-        if let (None, Some(body)) =
-            (&key, exchange.body.as_deref().filter(|_| !self.plan.config.body.is_empty()))
-            && let Some(form) = BodyForm::of(&exchange.request.fields)
-        {
-            let mut note = |candidate| self.note(&mut key, candidate);
-            for name in &self.plan.config.body {
-                form.values(body, name).into_iter().try_for_each(&mut note)?;
-            }
+        // What cannot be read was refused before.
+        for shown in self.in_body(exchange).unwrap_or_default() {
+            self.note(&mut key, shown)?;
         }
         key.ok_or_else(|| self.fault(Reason::CredentialsMissing, "no key"))
     }

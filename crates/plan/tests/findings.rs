@@ -309,6 +309,25 @@ fn what_guards_a_service_can_do_what_it_says() {
 }
 
 #[test]
+fn a_body_that_is_signed_is_not_changed_before() {
+    for (ways, expected) in [
+        ("key_auth: { body: [k] }, hmac_auth: on", 1),
+        ("key_auth: { body: [k] }, sigv4: on, auth: all", 1),
+        ("key_auth: { body: [k] }, sigv4: on, auth: any", 0),
+        ("key_auth: { body: [k], hide_credentials: false }, hmac_auth: on", 0),
+        ("key_auth: on, hmac_auth: on", 0),
+        ("key_auth: { body: [k] }, basic_auth: on", 0),
+    ] {
+        let text = format!(
+            "consumers: [{{ username: a }}]\npolicies: {{ {ways} }}\nroutes: [{{ path: /a, respond: {{}} }}, {{ path: /b, respond: {{}} }}]\n"
+        );
+        let found = findings(&text);
+        let said = found.iter().filter(|line| line.contains("error[contradiction]")).count();
+        assert_eq!(said, expected, "{ways}: {found:?}");
+    }
+}
+
+#[test]
 fn where_requests_go_is_said_without_contradiction() {
     let codes = |text: String| -> Vec<String> {
         findings(&text).iter().filter_map(|found| Some(found.split_once(' ')?.1.to_owned())).collect()

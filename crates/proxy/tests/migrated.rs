@@ -52,6 +52,8 @@ routes:
 - {{ path: /shown, service: a, policies: {{ key_auth: {{ body: [apikey], hide_credentials: false }} }} }}
 - {{ path: /elsewhere, service: a, policies: {{ key_auth: {{ headers: [apikey] }} }} }}
 - {{ path: /any, service: a, policies: {{ basic_auth: on, auth: any }} }}
+- {{ path: /first, service: a, policies: {{ jwt: {{ secret: an example that is long enough for HS256 }}, basic_auth: on, auth: any }} }}
+- {{ path: /guest, service: a, policies: {{ auth: {{ anonymous: alice }} }} }}
 ",
         origin.url()
     ));
@@ -76,11 +78,13 @@ routes:
     for (fields, body, status) in [
         (PAIRS, "apikey=wrong", 401),
         (PAIRS, "apikey=right&apikey=other", 401),
+        (&format!("{PAIRS}\r\napikey: right"), "apikey=other", 401),
         (JSON, r#"{"apikey":"right","apikey":"other"}"#, 401),
-        (JSON, r#"{"apikey":["right"]}"#, 401),
-        (JSON, r#"{"apikey":"right""#, 401),
+        (JSON, r#"{"apikey":["right"]}"#, 400),
+        (JSON, r#"{"apikey":"right""#, 400),
+        (PARTS, &format!("{own}--b--\r\n{own}--b--\r\n"), 400),
         ("Content-Type: text/plain", "apikey=right", 401),
-        ("Content-Type: text/plain\r\nContent-Type: application/x-www-form-urlencoded", "apikey=right", 401),
+        ("Content-Type: text/plain\r\nContent-Type: application/x-www-form-urlencoded", "apikey=right", 400),
         ("Content-Type: application/x-www-form-urlencoded\r\nContent-Encoding: gzip", "apikey=right", 401),
         (PAIRS, "", 401),
         (PAIRS, &format!("apikey=right&b={}", "x".repeat(300)), 413),
@@ -89,13 +93,23 @@ routes:
     }
     assert_eq!(origin.count(), count, "nothing of these has arrived");
 
-    // Where a key is in the head the body is not looked at, and streams.
+    // A body of another type is not looked at, and streams.
     let long = "x".repeat(10_000);
-    assert_eq!(send(&gateway, "/hidden", &format!("{PAIRS}\r\napikey: right"), &long).status, 200);
-    // What another way accepts does not make the key in the body a verified one.
+    assert_eq!(send(&gateway, "/hidden", "Content-Type: text/plain\r\napikey: right", &long).status, 200);
+    // What another way accepts, or nobody does, does not make the key in the body a verified one, and what was said
+    // of the whole does not hold for the rest.
     let password = format!("{PAIRS}\r\nAuthorization: Basic {}", STANDARD.encode("alice:secret"));
-    assert_eq!(send(&gateway, "/any", &password, "a=1&apikey=made-up").status, 200);
-    assert_eq!(origin.requests().last().unwrap().body, b"a=1");
+    for (path, fields) in
+        [("/any", &password), ("/first", &password), ("/guest", &format!("{PAIRS}\r\napikey: wrong"))]
+    {
+        let fields = format!("{fields}\r\nContent-Digest: sha-256=:x:\r\nContent-MD5: y");
+        assert_eq!(send(&gateway, path, &fields, "a=1&apikey=made-up").status, 200, "{path}");
+        let arrived = origin.requests().pop().unwrap();
+        assert_eq!(arrived.body, b"a=1", "{path}");
+        assert_eq!((arrived.header("Content-Digest"), arrived.header("Content-MD5")), (None, None));
+    }
+    let form = send(&gateway, "/any", &password.replace(PAIRS, JSON), "{");
+    assert_eq!(form.status, 400, "whoever calls: {}", form.text());
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub use hmac_auth::{BodyTie, HmacAuthConfig, HmacScheme, MacAlgorithm, MessageSi
 pub use ip_restriction::IpRestrictionConfig;
 pub use jwt::{
     Algorithm, JwtConfig, JwtConsumersConfig, JwtIssuerConfig, JwtKeyConfig, RemoteKeysConfig,
-    RemoteKeysForm, TokenSourcesConfig, UpstreamToken, UpstreamTokenConfig, UpstreamTokenForm,
+    RemoteKeysForm, TokenSourcesConfig, TokenTime, UpstreamToken, UpstreamTokenConfig, UpstreamTokenForm,
 };
 pub use key_auth::KeyAuthConfig;
 pub use mtls_auth::{CertificateConsumers, CertificateGroup, ConsumerName, MtlsAuthConfig};

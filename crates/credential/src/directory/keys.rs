@@ -81,7 +81,8 @@ impl Keys {
     /// Where a key stands, or would: the first place from its own on that it has or that is free.
     fn place(&self, print: &KeyPrint) -> Option<usize> {
         let last = self.places.len().checked_sub(1)?;
-        let mut place = usize::try_from(print.place()).unwrap_or(0) & last;
+        // Masked first: what is left fits however wide a place is.
+        let mut place = usize::try_from(print.place() & last as u64).unwrap_or(0);
         // Half of the places are free, so one is found.
         while let Some(taken) = self.places.get(place)? {
             if verify_slices_are_equal(&taken.print.0, &print.0).is_ok() {

@@ -133,7 +133,7 @@ async fn other_origins_are_refused_where_that_is_asked_for() {
 #[tokio::test]
 async fn where_no_origin_asks_nothing_is_said_if_so_written() {
     let quiet = "{ origins: '*', allow_origin_absent: false }";
-    assert_eq!(answer(quiet, "", &[("Access-Control-Allow-Origin", "*")]).await, "");
-    assert_eq!(answer(quiet, APP, &[]).await, "Access-Control-Allow-Origin: *");
+    assert_eq!(answer(quiet, "", &[("Access-Control-Allow-Origin", "*")]).await, "Vary: Origin");
+    assert_eq!(answer(quiet, APP, &[]).await, "Vary: Origin\nAccess-Control-Allow-Origin: *");
     assert_eq!(answer("'*'", "", &[]).await, "Access-Control-Allow-Origin: *");
 }

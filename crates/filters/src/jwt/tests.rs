@@ -371,3 +371,20 @@ async fn keys_that_nobody_fetches_are_not_the_callers_fault() {
     let fault = refusal(&filter, &token, NOW).await.unwrap();
     assert_eq!((fault.reason, fault.status()), (Reason::KeysUnavailable, 503));
 }
+
+#[tokio::test]
+async fn times_that_are_not_to_be_compared_are_not() {
+    let (ended, early) = (json!({"sub": "u", "exp": 1}), json!({"sub": "u", "nbf": NOW * 2, "iat": NOW * 2}));
+    let odd = json!({"sub": "u", "exp": "tomorrow"});
+    let lax = Tested::new("secret: \"${env:KEY}\", unchecked_times: [exp, nbf, iat]");
+    let only = Tested::new("secret: \"${env:KEY}\", unchecked_times: [exp]");
+    for (claims, lax_takes, only_takes) in [(&ended, true, true), (&odd, true, true), (&early, true, false)] {
+        let token = sign(claims);
+        // Twice: what is remembered is no other verdict.
+        for _ in 0..2 {
+            assert_eq!(refusal(&lax, &token, NOW).await.is_none(), lax_takes, "{claims}");
+            assert_eq!(refusal(&only, &token, NOW).await.is_none(), only_takes, "{claims}");
+            assert!(refusal(&filter(), &token, NOW).await.is_some(), "{claims}");
+        }
+    }
+}

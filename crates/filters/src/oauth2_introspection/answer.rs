@@ -72,7 +72,7 @@ pub(super) fn read(plan: &OAuth2IntrospectionPlan, answer: &Response, now: u64) 
     Ok(active)
 }
 
-fn active(plan: &OAuth2IntrospectionPlan, claims: Claims) -> Result<Active, Fault> {
+fn active(plan: &OAuth2IntrospectionPlan, mut claims: Claims) -> Result<Active, Fault> {
     let invalid = |why: String| challenge(plan, Reason::CredentialsInvalid, why);
     check(plan, &claims)?;
     let consumer = consumer_of(plan, &claims)?;
@@ -84,18 +84,25 @@ fn active(plan: &OAuth2IntrospectionPlan, claims: Claims) -> Result<Active, Faul
         id: id.filter(|id| is_field(id)).unwrap_or_default().into(),
     };
     let said = |error: crate::jwt::invalid::Invalid| unavailable(error.to_string());
+    let expires = time(&claims, "exp", f64::floor).map_err(said)?;
+    let not_before = time(&claims, "nbf", f64::ceil).map_err(said)?;
+    let fields = fields(&claims, &plan.claims_to_headers).map_err(|error| invalid(error.to_string()))?;
+    let roles = texts(&claims, &plan.roles_claim).map_err(|error| invalid(error.to_string()))?;
+    let authenticated_groups =
+        texts(&claims, &plan.groups_claim).map_err(|error| invalid(error.to_string()))?;
+    // What is remembered has no room that it does not need.
+    claims.set_aside();
     Ok(Active {
-        expires: time(&claims, "exp", f64::floor).map_err(said)?,
-        not_before: time(&claims, "nbf", f64::ceil).map_err(said)?,
-        fields: fields(&claims, &plan.claims_to_headers).map_err(|error| invalid(error.to_string()))?,
+        expires,
+        not_before,
+        fields,
         identity: Arc::new(Identity {
             consumer,
             record,
             credential: Some(credential),
             anonymous: false,
-            roles: texts(&claims, &plan.roles_claim).map_err(|error| invalid(error.to_string()))?,
-            authenticated_groups: texts(&claims, &plan.groups_claim)
-                .map_err(|error| invalid(error.to_string()))?,
+            roles,
+            authenticated_groups,
             claims,
             told: None,
         }),

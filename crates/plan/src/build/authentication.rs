@@ -5,11 +5,53 @@ use torana_config::{Document, Finding};
 use torana_credential::directory::Consumers;
 
 use super::policies::Layer;
-use crate::policy::{AuthenticationGroup, PlannedPolicy, PolicyPlan, authentication};
+use crate::policy::{AuthenticationGroup, AuthenticationPlan, PlannedPolicy, PolicyPlan, authentication};
 
 /// The group in force: the narrowest scope that speaks wins. `off` removes every way of a wider scope; one that
 /// a narrower scope asks for stays, and one beside it is a contradiction.
 pub(super) fn group(
+    document: &Document,
+    layers: &[Layer<'_>],
+    consumers: &Consumers,
+    policies: &mut Vec<PlannedPolicy>,
+    findings: &mut Vec<Finding>,
+) -> AuthenticationGroup {
+    let group = written(document, layers, consumers, policies, findings);
+    if group.all {
+        signed_bodies_stay(policies, findings);
+    }
+    group
+}
+
+/// A body that is signed must not be changed before that is verified.
+fn signed_bodies_stay(policies: &[PlannedPolicy], findings: &mut Vec<Finding>) {
+    let ways = || {
+        policies.iter().filter_map(|planned| match &planned.policy {
+            PolicyPlan::Authentication(way) => Some((way, planned)),
+            _ => None,
+        })
+    };
+    let signs = |way: &AuthenticationPlan| {
+        matches!(way, AuthenticationPlan::HmacAuth(_) | AuthenticationPlan::SigV4(_))
+    };
+    let changes = |way: &AuthenticationPlan| match way {
+        AuthenticationPlan::KeyAuth(keys) => keys.config.hide_credentials && !keys.config.body.is_empty(),
+        _ => false,
+    };
+    let Some((_, signed)) = ways().find(|(way, _)| signs(way)) else { return };
+    for (_, planned) in ways().filter(|(way, _)| changes(way)) {
+        let message = "a key is taken out of the body before its signature is verified";
+        let finding = Finding::error("contradiction", message).at(Some(planned.span.clone()));
+        let finding = finding.related("verifies the signature", Some(signed.span.clone()));
+        let finding = finding.help("write `hide_credentials: false` in `key_auth`, or leave `body` out");
+        // A scope that many routes share says it once.
+        if !findings.contains(&finding) {
+            findings.push(finding);
+        }
+    }
+}
+
+fn written(
     document: &Document,
     layers: &[Layer<'_>],
     consumers: &Consumers,

@@ -6,7 +6,7 @@ mod keys;
 use std::sync::Arc;
 
 use torana_config::written::{
-    JwtConfig, JwtIssuerConfig, TokenSourcesConfig, UpstreamToken, UpstreamTokenForm,
+    JwtConfig, JwtIssuerConfig, TokenSourcesConfig, TokenTime, UpstreamToken, UpstreamTokenForm,
 };
 use torana_config::{Document, Finding, Path};
 use torana_credential::directory::Consumers;
@@ -36,6 +36,8 @@ pub struct JwtPlan {
     pub max_age: Option<TimeSpan>,
     /// How far in the future a token may expire.
     pub max_lifetime: Option<TimeSpan>,
+    /// Times that are not held against the clock.
+    pub unchecked_times: Vec<TokenTime>,
     /// Claims that must be there.
     pub required_claims: Vec<String>,
     /// Media types of which the header must name one; any when empty. Lower case, without `application/`.
@@ -118,6 +120,7 @@ pub(crate) fn plan(
     for (claim, field) in &config.claims_to_headers {
         text::field_name(document, &path.key("claims_to_headers").key(claim), field, findings);
     }
+    unchecked(document, path, config, findings);
     let types = config.types.iter().map(|one| one.to_ascii_lowercase());
     let types = types.map(|one| one.trim_start_matches("application/").to_owned()).collect();
     PolicyPlan::Authentication(AuthenticationPlan::Jwt(Arc::new(JwtPlan {
@@ -127,6 +130,7 @@ pub(crate) fn plan(
         leeway: config.leeway,
         max_age: config.max_age,
         max_lifetime: config.max_lifetime,
+        unchecked_times: config.unchecked_times.clone(),
         required_claims: config.required_claims.clone(),
         types,
         claims_to_headers: text::shared_fields(&config.claims_to_headers),
@@ -141,6 +145,24 @@ pub(crate) fn plan(
         ),
         realm: config.realm.clone(),
     })))
+}
+
+/// What is not compared cannot be bounded, and tokens that never end are worth a word.
+fn unchecked(document: &Document, path: &Path, config: &JwtConfig, findings: &mut Vec<Finding>) {
+    let place = || document.span_at(&path.key("unchecked_times"));
+    let has = |time| config.unchecked_times.contains(&time);
+    let bounds = [
+        (TokenTime::Exp, "max_lifetime", config.max_lifetime.is_some()),
+        (TokenTime::Iat, "max_age", config.max_age.is_some()),
+    ];
+    for (_, key, _) in bounds.into_iter().filter(|(time, _, bounded)| *bounded && has(*time)) {
+        let message = format!("`{key}` compares a time that is not to be compared");
+        findings.push(Finding::error("contradiction", message).at(place()));
+    }
+    if has(TokenTime::Exp) {
+        let message = "tokens that have expired are accepted, and whoever finds one may use it for ever";
+        findings.push(Finding::warning("tokens-never-end", message).at(place()));
+    }
 }
 
 /// The claim that is believed: a consumer that signs its tokens itself would grant itself what it lists.

@@ -141,6 +141,7 @@ fn id_token(config: &OidcLoginConfig, keys: RemoteKeysPlan) -> JwtPlan {
         leeway: config.leeway,
         max_age: None,
         max_lifetime: None,
+        unchecked_times: Vec::new(),
         required_claims: ["sub", "exp", "iat"].map(String::from).to_vec(),
         types: Vec::new(),
         claims_to_headers: text::shared_fields(&config.claims_to_headers),

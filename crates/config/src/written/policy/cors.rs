@@ -44,8 +44,7 @@ pub struct CorsConfig {
     /// The status of an answer to a preflight: 200 or 204.
     #[schemars(range(min = 200, max = 299))]
     pub preflight_status: u16,
-    /// Whether an answer to a request without `Origin` says who may read it too, which caches that look at no
-    /// `Vary` need.
+    /// With `*`, whether an answer to a request without `Origin` says that every page may read it too.
     pub allow_origin_absent: bool,
     /// Whether a request of another origin than these is refused with 403, rather than answered in a way
     /// that a browser keeps from the page.

@@ -58,6 +58,10 @@ pub struct JwtConfig {
     /// How far in the future a token may expire (`exp`, which it then must have).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_lifetime: Option<TimeSpan>,
+    /// Times that are not held against the clock, for callers whose tokens never were. Without `exp` a token is good
+    /// for ever, and `check` says so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unchecked_times: Vec<TokenTime>,
     /// Claims that a token must have, whatever their value.
     #[serde(default)]
     pub required_claims: Vec<String>,
@@ -99,6 +103,18 @@ impl JwtConfig {
     fn default_realm() -> String {
         "torana".into()
     }
+}
+
+/// A time in a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenTime {
+    /// Until when it is good.
+    Exp,
+    /// From when on it is good.
+    Nbf,
+    /// When it was issued.
+    Iat,
 }
 
 /// How a token names the key of the consumer that verifies it.
