@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if !arguments.debug {
         test.arg("--release");
     }
-    test.args(["-p", "torana-store", "--test", "accuracy", "--", "--nocapture", "--test-threads", "1"]);
+    test.args(["--workspace", "--test", "accuracy", "--", "--nocapture", "--test-threads", "1"]);
     test.env("TORANA_LIMITS_SECONDS", arguments.seconds.to_string()).env("TORANA_LIMITS_TABLE", &rows);
     let held = test.status()?.success();
     let rows = std::fs::read_to_string(&rows).unwrap_or_default();

@@ -12,7 +12,7 @@ use torana_store::{
     Decided, LimitStore, Mode, OnFailure, Place, RedisStore, SharedLimit, StoreSettings, StoredLimit,
     Topology,
 };
-use torana_testkit::{Authority, Issued, RedisServer, temp_dir};
+use torana_testkit::{Authority, Issued, RedisServer, eventually, temp_dir};
 use torana_types::Secret;
 
 /// A server that speaks TLS on a port of its own.
@@ -25,23 +25,18 @@ struct Secured<F> {
 
 impl<F: AsRef<Path>> Secured<F> {
     fn showing(folder: F, certificate: &Issued) -> Self {
+        Self::with(folder, certificate, &[])
+    }
+
+    fn with(folder: F, certificate: &Issued, more: &[&str]) -> Self {
         let (cert, key) = certificate.write(folder.as_ref(), "server");
         // Somebody else may take the port before the server does; then it does not start, and another is tried.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let (port_text, cert, key) =
             (port.to_string(), cert.display().to_string(), key.display().to_string());
-        let server = RedisServer::start_with(&[
-            "--tls-port",
-            &port_text,
-            "--tls-cert-file",
-            &cert,
-            "--tls-key-file",
-            &key,
-            "--tls-ca-cert-file",
-            &cert,
-            "--tls-auth-clients",
-            "no",
-        ]);
+        let tls = ["--tls-port", &port_text, "--tls-cert-file", &cert, "--tls-key-file", &key];
+        let rest = ["--tls-ca-cert-file", &cert, "--tls-auth-clients", "no"];
+        let server = RedisServer::start_with(&[&tls[..], &rest, more].concat());
         Self { server, port, _folder: folder }
     }
 
@@ -93,6 +88,28 @@ fn a_server_with_a_certificate_of_the_authority_is_spoken_to() {
             }
         }
         assert_eq!(passed, 5);
+    });
+}
+
+#[test]
+fn a_cluster_behind_tls_is_spoken_to_by_whom_it_shows_itself() {
+    let (authority, stranger) = (Authority::default(), Authority::named("somebody who is not trusted"));
+    let certificate = authority.issue(&["localhost", "127.0.0.1"]);
+    let secured =
+        Secured::with(temp_dir(), &certificate, &["--cluster-enabled", "yes", "--tls-cluster", "yes"]);
+    let slots: Vec<String> = (0..16_384).map(|slot| slot.to_string()).collect();
+    let words: Vec<&str> =
+        ["CLUSTER", "ADDSLOTS"].into_iter().chain(slots.iter().map(String::as_str)).collect();
+    assert!(secured.server.command(&words).starts_with("+OK"));
+    eventually(PATIENCE, || secured.server.command(&["CLUSTER", "INFO"]).contains("cluster_state:ok"));
+    let trusting = |authority| {
+        let topology = Topology::Cluster(vec![Place { host: "localhost".into(), port: secured.port }]);
+        StoreSettings { topology, ..secured.trusting("localhost", Some(authority)) }
+    };
+    on_worker(async {
+        assert!(takes(trusting(&authority)).await);
+        let untrusting = StoreSettings { timeout: Duration::from_secs(1), ..trusting(&stranger) };
+        assert!(!takes(untrusting).await);
     });
 }
 

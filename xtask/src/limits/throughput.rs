@@ -4,7 +4,8 @@
 //!
 //! The pinning is the same for every case, and strict towards the exact one: the server's work comes out of the core
 //! that also makes the load, so nothing of it is hidden by an idle core. Each limit is compared with no limit under
-//! the same load, because requests of many callers are longer and cost the load more.
+//! the same load, because requests of many callers are longer and cost the load more. What gateway and server have
+//! worked for a request is shown beside it: that hardly depends on what else the machine does.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -51,7 +52,7 @@ pub(super) fn run(seconds: u64, programs: Option<&Path>) -> Result<()> {
     let store = free_address()?;
     let port = store.port().to_string();
     let arguments = ["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
-    let _store = Server::start(1, store, Path::new("redis-server"), &arguments)
+    let server = Server::start(1, store, Path::new("redis-server"), &arguments)
         .context("is redis-server installed? `scripts/test` installs it")?;
     let address = free_address()?;
     let mut text = format!(
@@ -70,38 +71,69 @@ pub(super) fn run(seconds: u64, programs: Option<&Path>) -> Result<()> {
     let script = folder.path().join("many.lua");
     std::fs::write(&script, MANY)?;
     let gateway = ["run", &file.display().to_string(), "--workers", "1"].map(str::to_owned);
-    let gateway: Vec<&str> = gateway.iter().map(String::as_str).collect();
-    let _gateway = Server::start(0, address, &programs.join("torana"), &gateway)?;
-    let mut rates = CALLERS.map(|_| CASES.map(|_| Vec::new()));
+    let arguments: Vec<&str> = gateway.iter().map(String::as_str).collect();
+    let gateway = Server::start(0, address, &programs.join("torana"), &arguments)?;
+    let mut measured = CALLERS.map(|_| CASES.map(|_| Vec::new()));
     let all = CALLERS.len() * CASES.len();
     for round in 0..ROUNDS {
         for turn in 0..all {
             // Each round begins with another one, so that none always follows the same.
             let (callers, case) = ((turn + round) % all / CASES.len(), (turn + round) % CASES.len());
             let script = (callers > 0).then_some(&*script);
-            rates[callers][case].push(load(&format!("http://{address}/{callers}/{case}"), seconds, script)?);
+            let before = (worked(&gateway)?, worked(&server)?);
+            let rate = load(&format!("http://{address}/{callers}/{case}"), seconds, script)?;
+            let requests = rate * seconds as f64;
+            measured[callers][case].push(Measured {
+                rate,
+                gateway: (worked(&gateway)? - before.0) / requests,
+                server: (worked(&server)? - before.1) / requests,
+            });
         }
     }
-    println!("requests a second at {CONNECTIONS} connections, medians of {ROUNDS} rounds of {seconds} s");
+    println!(
+        "requests a second at {CONNECTIONS} connections, and what gateway and store work for each; medians of {ROUNDS} rounds of {seconds} s"
+    );
     let mut left = Vec::new();
-    for ((callers, _), rates) in CALLERS.iter().zip(rates) {
-        let medians = rates.map(|mut rates| {
-            rates.sort_by(f64::total_cmp);
-            rates[ROUNDS / 2]
-        });
+    for ((callers, _), measured) in CALLERS.iter().zip(&measured) {
         println!("{callers}");
-        for ((name, _), rate) in CASES.iter().zip(medians) {
-            println!("  {name:<10} {rate:>9.0}   {:>5.2} of no limit", rate / medians[0]);
+        let of = |case: usize, which: fn(&Measured) -> f64| {
+            let mut values: Vec<f64> = measured[case].iter().map(which).collect();
+            values.sort_by(f64::total_cmp);
+            values[ROUNDS / 2]
+        };
+        let share = |case: usize| of(case, |one| one.rate) / of(0, |one| one.rate);
+        for (case, (name, _)) in CASES.iter().enumerate() {
+            println!(
+                "  {name:<10} {:>9.0}   {:>5.2} of no limit   {:>5.1} µs {:>5.1} µs",
+                of(case, |one| one.rate),
+                share(case),
+                of(case, |one| one.gateway) * 1e6,
+                of(case, |one| one.server) * 1e6,
+            );
         }
-        left.push(medians[CASES.len() - 1] / medians[0]);
+        left.push(share(CASES.len() - 1));
     }
     ensure!(left[0] >= LEFT, "an exact limit leaves {:.2} of the throughput, not {LEFT}", left[0]);
     Ok(())
 }
 
+/// What came of one round.
+struct Measured {
+    /// Requests a second.
+    rate: f64,
+    /// Seconds of work for each, of the gateway and of the store.
+    gateway: f64,
+    server: f64,
+}
+
+/// Seconds that a process has worked so far.
+fn worked(server: &Server) -> Result<f64> {
+    let (user, system) = server.cpu()?;
+    Ok((user + system).as_secs_f64())
+}
+
 fn build() -> Result<PathBuf> {
-    let built =
-        cargo().args(["build", "--release", "-p", "torana", "-p", "torana-bench", "--bins"]).status()?;
+    let built = cargo().args(["build", "--release", "--workspace", "--bins"]).status()?;
     ensure!(built.success(), "cargo build has failed");
     Ok(Metadata::load()?.target_directory.join("release"))
 }
