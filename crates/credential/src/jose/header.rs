@@ -4,10 +4,9 @@
 //! is a pure function of them; what is believed of it, and by which key, is judged anew for each token.
 
 use super::algorithm::Algorithm;
+use super::base64url;
 use super::token::Malformed;
 use arc_swap::ArcSwapOption;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::sync::Arc;
 use torana_identity::{Claims, Json};
 
@@ -25,7 +24,7 @@ pub(super) struct Header {
 
 impl Header {
     pub(super) fn read(encoded: &[u8]) -> Result<Self, Malformed> {
-        let text = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| Malformed::Encoding("header"))?;
+        let text = base64url::decode(encoded).ok_or(Malformed::Encoding("header"))?;
         let parameters = Claims::read(text).ok_or(Malformed::Json("header"))?;
         if parameters.contains("crit") || parameters.contains("b64") {
             return Err(Malformed::Extension);
