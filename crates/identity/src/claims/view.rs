@@ -96,7 +96,10 @@ impl<'c> Nested<'c> {
         let is_named = |node: &Node| {
             let start = node.name.start as usize;
             let own = || text.get(start..start.saturating_add(name.len()));
-            node.name.len as usize == name.len() && own() == Some(name.as_bytes())
+            // Of many names as long, few begin alike.
+            node.name.len as usize == name.len()
+                && name.as_bytes().first().is_none_or(|first| text.get(start) == Some(first))
+                && own() == Some(name.as_bytes())
         };
         let (mut place, nodes) = (self.from, self.claims.nodes().get(..self.to)?);
         loop {
