@@ -7,6 +7,7 @@
 //! of its algorithm only chooses among those. Keys inside tokens (`jwk`, `x5c`, `jku`) are not looked at.
 
 mod algorithm;
+mod base64url;
 mod certificate;
 mod der;
 mod header;

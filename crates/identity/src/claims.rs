@@ -86,7 +86,7 @@ impl Claims {
         Some(Self { text, written, made, nodes: nodes.into(), map: OnceLock::new() })
     }
 
-    /// Gives the list of the members back, for the next claims that are read.
+    /// Gives the list of the members back, for the next claims that are read on this thread.
     pub fn set_aside(&mut self) {
         if let Some(mut nodes) = self.nodes.take().filter(|nodes| nodes.capacity() <= MOST_SPARE) {
             nodes.clear();

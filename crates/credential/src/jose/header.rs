@@ -4,10 +4,9 @@
 //! is a pure function of them; what is believed of it, and by which key, is judged anew for each token.
 
 use super::algorithm::Algorithm;
+use super::base64url;
 use super::token::Malformed;
 use arc_swap::ArcSwapOption;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::sync::Arc;
 use torana_identity::{Claims, Json};
 
@@ -25,7 +24,7 @@ pub(super) struct Header {
 
 impl Header {
     pub(super) fn read(encoded: &[u8]) -> Result<Self, Malformed> {
-        let text = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| Malformed::Encoding("header"))?;
+        let text = base64url::decode(encoded).ok_or(Malformed::Encoding("header"))?;
         let parameters = Claims::read(text).ok_or(Malformed::Json("header"))?;
         if parameters.contains("crit") || parameters.contains("b64") {
             return Err(Malformed::Extension);
@@ -67,7 +66,8 @@ impl Headers {
 
     /// Where a header stands: headers of one issuer differ in what they name their key by.
     fn place(&self, encoded: &[u8]) -> Option<&ArcSwapOption<Known>> {
-        let mix = |sum: usize, byte: &u8| sum.rotate_left(5) ^ usize::from(*byte);
-        self.0.get(encoded.iter().rev().take(16).fold(encoded.len(), mix) % PLACES)
+        let end = encoded.last_chunk().map_or(0, |end| u64::from_le_bytes(*end));
+        let mixed = end.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(7) ^ encoded.len() as u64;
+        self.0.get(usize::try_from(mixed).unwrap_or(0) % PLACES)
     }
 }

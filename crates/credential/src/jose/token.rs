@@ -1,9 +1,8 @@
 //! Reading a token (RFC 7515 section 7.1), before anything in it is believed.
 
 use super::algorithm::Algorithm;
+use super::base64url;
 use super::header::{Header, Headers};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::sync::Arc;
 use torana_identity::{Claims, Json};
 
@@ -153,22 +152,18 @@ impl<'t> Token<'t> {
 
 impl Signature {
     fn decode(part: &[u8]) -> Result<Self, Malformed> {
-        let fail = |_| Malformed::Encoding("signature");
-        if part.len() > SHORT_SIGNATURE.div_ceil(3).saturating_mul(4) {
-            let bytes = decode(part, "signature")?;
-            return if bytes.len() > LONGEST_SIGNATURE {
-                Err(Malformed::Encoding("signature"))
-            } else {
-                Ok(Self::Long(bytes))
-            };
-        }
         let mut bytes = [0; SHORT_SIGNATURE];
-        let length = URL_SAFE_NO_PAD.decode_slice(part, &mut bytes).map_err(fail)?;
-        Ok(Self::Short(bytes, length))
+        let decoded = match base64url::decoded_len(part) {
+            length if length <= SHORT_SIGNATURE => {
+                base64url::decode_into(part, &mut bytes).map(|length| Self::Short(bytes, length))
+            }
+            length if length <= LONGEST_SIGNATURE => base64url::decode(part).map(Self::Long),
+            _ => None,
+        };
+        decoded.ok_or(Malformed::Encoding("signature"))
     }
 }
 
-/// The engine refuses padding, foreign characters and bits that are left over.
 fn decode(part: &[u8], name: &'static str) -> Result<Vec<u8>, Malformed> {
-    URL_SAFE_NO_PAD.decode(part).map_err(|_| Malformed::Encoding(name))
+    base64url::decode(part).ok_or(Malformed::Encoding(name))
 }

@@ -194,6 +194,18 @@ impl Reader<'_> {
     fn string(&mut self) -> Option<(Span, Print)> {
         self.open(b'"')?;
         let start = self.at;
+        // Names are short mostly: eight bytes tell where they end.
+        if let Some(chunk) = self.bytes.get(start..).and_then(<[u8]>::first_chunk) {
+            let word = u64::from_le_bytes(*chunk);
+            let bits = stops(word).trailing_zeros() & !7;
+            if let Some(b'"') = chunk.get((bits / 8) as usize) {
+                let len = bits / 8;
+                self.at = start.wrapping_add(len as usize).wrapping_add(1);
+                let text = word & !u64::MAX.wrapping_shl(bits);
+                let span = Span { start: u32::try_from(start).ok()?, len };
+                return Some((span, text ^ u64::from(len).rotate_left(56)));
+            }
+        }
         let mut escaped = false;
         loop {
             let rest = self.bytes.get(self.at..)?;
@@ -263,27 +275,32 @@ fn print(text: &[u8]) -> Print {
     start ^ (text.len() as u64).rotate_left(56)
 }
 
-/// How many bytes come before the first that ends a text, begins an escape or may not stand in one; eight at once.
-fn plain_bytes(bytes: &[u8]) -> usize {
+/// Marks the first of eight bytes that ends a text, begins an escape or may not stand in one; above it, others may be
+/// marked that do not.
+const fn stops(word: u64) -> u64 {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-    /// Marks zero bytes; above the first, others may be marked too.
+    /// Marks zero bytes, and perhaps others above the first.
     const fn zeros(word: u64) -> u64 {
         word.wrapping_sub(ONES) & !word & HIGH
     }
+    let quote = zeros(word ^ ONES.wrapping_mul(b'"' as u64));
+    let escape = zeros(word ^ ONES.wrapping_mul(b'\\' as u64));
+    let control = word.wrapping_sub(ONES.wrapping_mul(0x20)) & !word & HIGH;
+    quote | escape | control
+}
+
+/// How many bytes come before the first that ends a text, begins an escape or may not stand in one; eight at once.
+fn plain_bytes(bytes: &[u8]) -> usize {
     let (chunks, rest) = bytes.as_chunks::<8>();
     let mut passed = 0_usize;
     for chunk in chunks {
-        let word = u64::from_le_bytes(*chunk);
-        let quote = zeros(word ^ ONES.wrapping_mul(b'"' as u64));
-        let escape = zeros(word ^ ONES.wrapping_mul(b'\\' as u64));
-        let control = word.wrapping_sub(ONES.wrapping_mul(0x20)) & !word & HIGH;
-        let found = quote | escape | control;
+        let found = stops(u64::from_le_bytes(*chunk));
         if found != 0 {
             return passed.saturating_add((found.trailing_zeros() / 8) as usize);
         }
         passed = passed.saturating_add(8);
     }
-    let stops = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-    passed.saturating_add(rest.iter().position(stops).unwrap_or(rest.len()))
+    let is_stop = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    passed.saturating_add(rest.iter().position(is_stop).unwrap_or(rest.len()))
 }

@@ -14,6 +14,9 @@ fn claims_are_found_by_name_before_path() {
     assert_eq!(number("https://a.test/x"), Some(1));
     assert_eq!(number("realm.roles"), Some(2));
     assert_eq!(number("t.u.v"), Some(3));
+    let odd = read(r#"{"x":0,"":1,"\u0061b":2,"ac":3}"#).unwrap();
+    let number = |name: &str| odd.get(name).and_then(Json::as_u64);
+    assert_eq!(["", "ab", "ac", "x", "a"].map(number), [Some(1), Some(2), Some(3), Some(0), None]);
     for missing in ["t.u.w", "t.u.v.x", "", ".", "t..u", "v", "roles"] {
         assert!(claims.find(missing).is_none(), "{missing}");
     }
@@ -103,4 +106,18 @@ fn what_is_not_json_of_an_object_is_refused() {
         assert!(read(bad).is_none(), "{bad}");
     }
     assert!(Claims::read(b"{\"a\":\"\xff\"}".to_vec()).is_none());
+}
+
+#[test]
+fn what_was_set_aside_is_found_again() {
+    let text = r#"{"a":"\u0062","list":[{"c":"d"},"e"],"f":{"g":1}}"#;
+    let mut claims = read(text).unwrap();
+    let weight = claims.weight();
+    claims.set_aside();
+    // The next ones have the list now.
+    let others = read(r#"{"a":"other"}"#).unwrap();
+    assert_eq!(claims.find("f.g").and_then(Json::as_u64), Some(1));
+    assert_eq!(claims.get("a").and_then(Json::as_str), Some("b"));
+    assert_eq!(others.get("a").and_then(Json::as_str), Some("other"));
+    assert_eq!((claims.weight(), &claims), (weight, &read(text).unwrap()));
 }

@@ -92,7 +92,23 @@ impl<'c> Nested<'c> {
     /// The member of this name.
     #[must_use]
     pub fn get(self, name: &str) -> Option<Json<'c>> {
-        self.members().find_map(|(own, value)| (own == name).then_some(value))
+        let text = self.claims.text.as_bytes();
+        let is_named = |node: &Node| {
+            let start = node.name.start as usize;
+            let own = || text.get(start..start.saturating_add(name.len()));
+            // Of many names as long, few begin alike.
+            node.name.len as usize == name.len()
+                && name.as_bytes().first().is_none_or(|first| text.get(start) == Some(first))
+                && own() == Some(name.as_bytes())
+        };
+        let (mut place, nodes) = (self.from, self.claims.nodes().get(..self.to)?);
+        loop {
+            let node = nodes.get(place)?;
+            if is_named(node) {
+                return Some(self.value(place, node));
+            }
+            place = node.end as usize;
+        }
     }
 
     /// The members of an object, in order.
