@@ -51,7 +51,7 @@ pub enum Step {
 }
 
 /// Permits that go back to the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Returned {
     /// How many.
     pub permits: u64,

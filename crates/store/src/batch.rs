@@ -6,15 +6,27 @@
 //! would have been told alone. Whatever else is asked (batches for leases, requests that are charged though they
 //! are refused, what is given back) keeps a place of its own in the same command, in the order it came.
 
+use std::fmt;
 use std::time::Duration;
-use torana_limit::{Ask, Budget, Grant, Returned, View, Window};
+use torana_limit::{Ask, Budget, Grant, Period, Returned, View, Window};
 
-/// Ledgers that one command looks at. The server does nothing else meanwhile: so many take it a quarter of a
-/// millisecond.
-pub(crate) const MOST_LEDGERS: usize = 64;
+/// Ledgers that one command looks at: the server does nothing else meanwhile, and so many of a limit take it about half
+/// a millisecond.
+pub(crate) fn most_ledgers(budget: &Budget) -> usize {
+    let mut windows = budget.windows();
+    match (windows.next(), windows.next()) {
+        (Some(Window::Gcra(_)), None) => 64,
+        (Some(Window::Fixed(fixed)), None) => match fixed.period() {
+            Period::Span(_) => 64,
+            Period::Month | Period::Year => 16,
+        },
+        (_, None) => 8,
+        _ => 4,
+    }
+}
 
 /// What is asked; questions of one form about one limit go together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Form {
     /// Permits, as [`Ask`] has it.
     Take { want: u64, least: u64, charge_refused: bool },
@@ -30,7 +42,7 @@ impl Form {
     }
 
     /// Whether several questions about one ledger are one with a number.
-    const fn adds_up(self) -> bool {
+    pub(crate) const fn adds_up(self) -> bool {
         matches!(self, Self::Take { want, least, charge_refused: false } if want == least && want > 0)
     }
 
@@ -44,7 +56,7 @@ impl Form {
 }
 
 /// Ledgers, and how many requests ask about each.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Batch {
     entries: Vec<Entry>,
     /// The names of callers, one after another.
@@ -66,7 +78,26 @@ pub(crate) struct Place {
     turn: u64,
 }
 
+impl Place {
+    /// Whether nobody has asked the same before.
+    pub(crate) const fn is_first(self) -> bool {
+        self.turn == 0
+    }
+}
+
+impl fmt::Debug for Batch {
+    /// Names of callers may be what they show.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Batch({} ledgers)", self.entries.len())
+    }
+}
+
 impl Batch {
+    /// Whether it has this caller.
+    pub(crate) fn has(&self, (kind, name): (u8, &[u8])) -> bool {
+        self.find(kind, name).is_some()
+    }
+
     /// Adds a question about a caller's ledger; `None` where there is no room for one more ledger.
     pub(crate) fn add(&mut self, form: Form, (kind, name): (u8, &[u8]), most: usize) -> Option<Place> {
         let same = form.adds_up().then(|| self.find(kind, name)).flatten();
@@ -137,7 +168,9 @@ fn view(window: &Window, numbers: [[u8; NUMBER]; 3], later: u64) -> View {
     if later > 0 {
         retry = Duration::ZERO;
         if let Window::Gcra(gcra) = window {
-            let pace = u64::try_from(gcra.pace(later).as_micros()).unwrap_or(u64::MAX);
+            // Rounded up, as the script rounds what it says: never a whole second more for the microsecond between.
+            let pace = gcra.pace(later).as_nanos().div_ceil(1_000);
+            let pace = u64::try_from(pace).unwrap_or(u64::MAX);
             reset = reset.saturating_sub(Duration::from_micros(pace));
         }
     }

@@ -1,7 +1,7 @@
 //! What a store can do for a limit.
 
 use crate::StoreError;
-use crate::wire;
+use crate::{batch, wire};
 use std::borrow::Cow;
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
@@ -20,6 +20,7 @@ struct Inner {
     budget: Budget,
     arguments: Box<[String]>,
     shape: Box<str>,
+    most_ledgers: usize,
     prefix: OnceLock<(u64, Box<str>)>,
 }
 
@@ -29,7 +30,15 @@ impl StoredLimit {
     pub fn new(id: &str, budget: Budget) -> Self {
         let arguments: Box<[String]> = wire::arguments(&budget).into();
         let shape = format!("{FORM} {}", arguments.join(" ")).into();
-        Self(Arc::new(Inner { id: id.into(), budget, arguments, shape, prefix: OnceLock::new() }))
+        let most_ledgers = batch::most_ledgers(&budget);
+        Self(Arc::new(Inner {
+            id: id.into(),
+            budget,
+            arguments,
+            shape,
+            most_ledgers,
+            prefix: OnceLock::new(),
+        }))
     }
 
     /// What its ledgers are found by: limits with one identity count together.
@@ -59,6 +68,16 @@ impl StoredLimit {
     pub(crate) fn prefix(&self, store: u64, compute: impl Fn() -> String) -> Cow<'_, str> {
         let (number, prefix) = self.0.prefix.get_or_init(|| (store, compute().into()));
         if *number == store { Cow::Borrowed(prefix) } else { Cow::Owned(compute()) }
+    }
+
+    /// How many callers one command may be about.
+    pub(crate) fn most_ledgers(&self) -> usize {
+        self.0.most_ledgers
+    }
+
+    /// The same for clones of one another, and for no others that are there.
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
     }
 
     /// Whether they are clones of one another.

@@ -10,7 +10,7 @@
 //! (up to a minute) that began before are then taken as used up. Longer ones go on from what the server kept.
 
 use crate::StoreError;
-use crate::batch::{Form, MOST_LEDGERS};
+use crate::batch::Form;
 use crate::limits::{LimitStore, StoredLimit};
 use crate::link::Link;
 use crate::outbox::Sender;
@@ -188,7 +188,7 @@ impl RedisStore {
         if link.is_away() {
             return Err(StoreError::Unavailable);
         }
-        let most = if self.0.apart.load(Ordering::Relaxed) { 1 } else { MOST_LEDGERS };
+        let most = if self.0.apart.load(Ordering::Relaxed) { 1 } else { limit.most_ledgers() };
         let (call, place, first) = link.outbox.join(limit, form, key, most);
         if first {
             let (store, sender) = (self.clone(), Sender::new(link, Rc::clone(&call)));

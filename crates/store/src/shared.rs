@@ -2,7 +2,7 @@
 //!
 //! | Mode | Worst over-admission | Worst unused | Questions to the store |
 //! | --- | --- | --- | --- |
-//! | exact | 0 | 0 | at most one a request |
+//! | exact | 0 | 0 | at most one a request, and one for what is given back or charged later |
 //! | leased | 0 | of a steady pace its last fifth of a burst or tenth of a second; what a node holds when it dies | 20 at once and 100 a second for each caller and node, and one for what is returned |
 
 use crate::StoreError;

@@ -45,7 +45,15 @@ impl RedisStore {
                     }
                     Ok(all)
                 }
-                answered => answered,
+                answered => {
+                    // Somebody in between may take no command about several callers and say so in words of its own.
+                    // It may have been decided, so it is not repeated; the next ones are asked one by one.
+                    let error = answered.as_ref().err().map(redis::RedisError::kind);
+                    if ledgers.len() > 1 && error == Some(ErrorKind::Server(ServerErrorKind::ResponseError)) {
+                        inner.apart.store(true, Ordering::Relaxed);
+                    }
+                    answered
+                }
             }
         };
         self.send(link, sent).await
