@@ -1,0 +1,55 @@
+//! What a byte may be part of, looked up in one table.
+
+/// `tchar` of RFC 9110 section 5.6.2.
+const TOKEN: u8 = 1;
+/// Of a host name: `unreserved` of RFC 3986 section 2.3.
+const HOST: u8 = 2;
+
+static KINDS: [u8; 256] = kinds();
+
+#[allow(clippy::indexing_slicing, reason = "runs at compile time only")]
+const fn kinds() -> [u8; 256] {
+    let mut kinds = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 0x80 {
+        let both = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+        let token = both
+            || matches!(byte, b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'^' | b'`' | b'|');
+        kinds[byte as usize] = if token { TOKEN } else { 0 } | if both { HOST } else { 0 };
+        byte = byte.wrapping_add(1);
+    }
+    kinds
+}
+
+fn is(byte: u8, kind: u8) -> bool {
+    KINDS.get(usize::from(byte)).is_some_and(|kinds| kinds & kind != 0)
+}
+
+/// Whether a token may hold it (RFC 9110 section 5.6.2).
+pub(crate) fn is_token(byte: u8) -> bool {
+    is(byte, TOKEN)
+}
+
+/// Whether a host name may hold it (RFC 3986 section 3.2.2, without escapes and sub-delimiters).
+pub(crate) fn is_of_host(byte: u8) -> bool {
+    is(byte, HOST)
+}
+
+/// A byte that a field value may hold: visible, space, tab, obs-text (RFC 9110 section 5.5).
+pub(crate) const fn is_value(byte: u8) -> bool {
+    byte >= 0x20 && byte != 0x7f || byte == b'\t'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_that_of_the_grammar() {
+        for byte in 0..=u8::MAX {
+            let token = byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+            assert_eq!(is_token(byte), token, "{byte}");
+            assert_eq!(is_of_host(byte), byte.is_ascii_alphanumeric() || b"-._~".contains(&byte), "{byte}");
+        }
+    }
+}
