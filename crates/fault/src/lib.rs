@@ -34,10 +34,20 @@ pub struct Fault {
     pub reason: Reason,
     /// Whether it may be tried again.
     pub retry: Retry,
-    /// For the log only; never shown to a client.
-    detail: Option<Cow<'static, str>>,
     /// In place of the reason's own status.
     status: Option<u16>,
+    /// What few faults have.
+    more: Option<Box<More>>,
+}
+
+// Whatever may fail hands a fault on, or the room for one: every step of every request.
+const _: () = assert!(size_of::<Fault>() <= 16, "a fault fits into two registers");
+
+/// What few faults have.
+#[derive(Debug, Clone, Default)]
+struct More {
+    /// For the log only; never shown to a client.
+    detail: Option<Cow<'static, str>>,
     /// Fields the response must carry, such as `Allow` or `WWW-Authenticate`.
     fields: Vec<(&'static str, String)>,
 }
@@ -46,13 +56,13 @@ impl Fault {
     /// A fault that may not be retried.
     #[must_use]
     pub const fn new(reason: Reason) -> Self {
-        Self { reason, retry: Retry::No, detail: None, status: None, fields: Vec::new() }
+        Self { reason, retry: Retry::No, status: None, more: None }
     }
 
     /// States what exactly happened, for the log. Clients never see it.
     #[must_use]
     pub fn because(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
-        self.detail = Some(detail.into());
+        self.more.get_or_insert_default().detail = Some(detail.into());
         self
     }
 
@@ -66,14 +76,16 @@ impl Fault {
     /// Adds a field that the response must carry. The value must be a valid field value.
     #[must_use]
     pub fn with_field(mut self, name: &'static str, value: String) -> Self {
-        self.fields.push((name, value));
+        self.more.get_or_insert_default().fields.push((name, value));
         self
     }
 
     /// The same without what the response must carry: why, and what exactly happened.
     #[must_use]
     pub fn cause(&self) -> Self {
-        Self { fields: Vec::new(), detail: self.detail.clone(), ..*self }
+        let detail = self.more.as_ref().and_then(|more| more.detail.clone());
+        let more = detail.map(|detail| Box::new(More { detail: Some(detail), fields: Vec::new() }));
+        Self { reason: self.reason, retry: self.retry, status: self.status, more }
     }
 
     /// Whose fault it is.
@@ -101,13 +113,13 @@ impl Fault {
     /// What exactly happened, if known. For the log only.
     #[must_use]
     pub fn detail(&self) -> Option<&str> {
-        self.detail.as_deref()
+        self.more.as_ref().and_then(|more| more.detail.as_deref())
     }
 
     /// Fields that the response must carry.
     #[must_use]
     pub fn fields(&self) -> &[(&'static str, String)] {
-        &self.fields
+        self.more.as_ref().map_or(&[], |more| &more.fields)
     }
 }
 
