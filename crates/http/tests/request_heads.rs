@@ -162,6 +162,7 @@ fn what_can_become_no_head_is_refused_before_it_is_whole() {
         ("GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n", Kind::AmbiguousFraming),
         ("GET / HTTP/2.0\r\n", Kind::UnsupportedVersion),
         ("GET / HTTP/2.\x7f", Kind::Malformed),
+        ("GET / HTTP/1.10\r\n", Kind::Malformed),
     ] {
         assert_eq!(refused(start.as_bytes()), kind, "{start:?}");
     }

@@ -93,7 +93,7 @@ fn request_line<'a>(input: &'a [u8], limits: &HeadLimits) -> Result<Option<Line<
         if !method.iter().copied().all(is_token) || (method.is_empty() && !input.is_empty()) {
             return Err(invalid);
         }
-        if method.len() > LONGEST_METHOD {
+        if method.len() > LONGEST_METHOD && !rest.is_empty() {
             return Err(HeadError::malformed("the method is too long"));
         }
     }
@@ -130,7 +130,9 @@ fn other_version<'a>(rest: &[u8]) -> Result<Option<Line<'a>>, HeadError> {
         && digits.first().is_some_and(u8::is_ascii_digit)
         && digits.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
     match digits {
-        b"1.0" | b"1.1" => Err(HeadError::malformed("the request line ends in LF without CR")),
+        [b'1', b'.', b'0' | b'1', ..] => {
+            Err(HeadError::malformed("the request line does not end in CR LF after its version"))
+        }
         _ if is_version => {
             Err(HeadError::new(HeadErrorKind::UnsupportedVersion, "the version is not HTTP/1.x"))
         }

@@ -4,7 +4,7 @@
 
 use super::scan::{HeadError, HeadErrorKind, HeadLimits, Scan};
 use super::seek;
-use crate::bytes::is_token;
+use crate::bytes::{is_token, token};
 use crate::fields::{Fields, Span};
 use crate::name::{Known, KnownSet};
 
@@ -68,10 +68,8 @@ fn line(section: &[u8]) -> Result<Option<Line<'_>>, HeadError> {
     let Some((name, rest)) = split else {
         return if section.iter().copied().all(is_token) { Ok(None) } else { Err(not_a_token()) };
     };
-    let mut rest = match rest {
-        [_, b' ', rest @ ..] | [_, rest @ ..] => rest,
-        [] => return Ok(None),
-    };
+    let ([_, b' ', after @ ..] | [_, after @ ..]) = rest else { return Ok(None) };
+    let mut rest = after;
     while let [b' ' | b'\t', after @ ..] = rest {
         rest = after;
     }
@@ -105,16 +103,11 @@ pub(super) fn length_of_value(rest: &[u8]) -> Result<Option<usize>, HeadError> {
 
 /// Whether a name that is not well known is passed on; see [`is_look_alike`].
 fn may_pass(name: &[u8]) -> Result<bool, HeadError> {
-    let (tokens, underscore) = name.iter().fold((true, false), |(tokens, underscore), byte| {
-        (tokens & is_token(*byte), underscore | (*byte == b'_'))
-    });
-    if !tokens || name.is_empty() {
-        return Err(not_a_token());
-    }
+    let token = token(name).ok_or(not_a_token())?;
     if name.len() > usize::from(u16::MAX) {
         return Err(HeadError::new(HeadErrorKind::TooLarge, "a field name is too long"));
     }
-    Ok(!underscore || !is_look_alike(name))
+    Ok(!token.has_underscore || !is_look_alike(name))
 }
 
 /// Whether a name turns into a well-known one when its underscores are read as hyphens, as CGI-like
