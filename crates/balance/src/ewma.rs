@@ -40,7 +40,7 @@ impl Ewma {
         let sample = as_float(latency_nanos);
         // Each caller claims its own stretch of time, so racing samples do not decay the same one twice.
         let before = self.sampled_at.fetch_max(now_nanos, Ordering::Relaxed);
-        let keep = (-as_float(now_nanos.saturating_sub(before)) / self.time_constant).exp();
+        let keep = kept_after(as_float(now_nanos.saturating_sub(before)) / self.time_constant);
         let _previous = self.average.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bits| {
             let average = f64::from_bits(bits);
             let next =
@@ -64,8 +64,14 @@ impl Ewma {
         }
         let age =
             as_float(now_nanos.saturating_sub(self.sampled_at.load(Ordering::Relaxed))) / self.time_constant;
-        (age < STALE_AFTER).then(|| f64::from_bits(bits) * (-age).exp())
+        (age < STALE_AFTER).then(|| f64::from_bits(bits) * kept_after(age))
     }
+}
+
+/// What is left after so many time constants. For the moment between two requests of a busy endpoint the first terms
+/// of the series are right to ten digits.
+fn kept_after(age: f64) -> f64 {
+    if age < 1e-3 { 1.0 - age + age * age / 2.0 } else { (-age).exp() }
 }
 
 /// Nanoseconds as a float; above 2⁵³ (104 days) the rounding is far below what an average can tell.
@@ -90,6 +96,13 @@ mod tests {
         let decayed = ewma.read(12 * SECOND).unwrap();
         assert!((decayed - 50_000_000.0 / std::f64::consts::E).abs() < 1.0, "{decayed}");
         assert_eq!(ewma.read(200 * SECOND), None, "stale");
+    }
+
+    #[test]
+    fn what_is_left_after_a_moment_is_right_to_ten_digits() {
+        for age in [0.0, 1e-9, 1e-6, 1e-4, 9.99e-4, 1e-3, 1.0] {
+            assert!((kept_after(age) / (-age).exp() - 1.0).abs() < 1e-9, "{age}");
+        }
     }
 
     #[test]

@@ -35,10 +35,20 @@ pub struct Fault {
     pub reason: Reason,
     /// Whether it may be tried again.
     pub retry: Retry,
-    /// For the log only; never shown to a client.
-    detail: Option<Cow<'static, str>>,
     /// In place of the reason's own status.
     status: Option<u16>,
+    /// What few faults have.
+    more: Option<Box<More>>,
+}
+
+// Whatever may fail hands a fault on, or the room for one: every step of every request.
+const _: () = assert!(size_of::<Fault>() <= 16, "a fault fits into two registers");
+
+/// What few faults have.
+#[derive(Debug, Clone, Default)]
+struct More {
+    /// For the log only; never shown to a client.
+    detail: Option<Cow<'static, str>>,
     /// In place of the reason's own sentence.
     message: Option<Arc<str>>,
     /// Fields the response must carry, such as `Allow` or `WWW-Authenticate`.
@@ -49,13 +59,13 @@ impl Fault {
     /// A fault that may not be retried.
     #[must_use]
     pub const fn new(reason: Reason) -> Self {
-        Self { reason, retry: Retry::No, detail: None, status: None, message: None, fields: Vec::new() }
+        Self { reason, retry: Retry::No, status: None, more: None }
     }
 
     /// States what exactly happened, for the log. Clients never see it.
     #[must_use]
     pub fn because(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
-        self.detail = Some(detail.into());
+        self.more.get_or_insert_default().detail = Some(detail.into());
         self
     }
 
@@ -69,14 +79,16 @@ impl Fault {
     /// Adds a field that the response must carry. The value must be a valid field value.
     #[must_use]
     pub fn with_field(mut self, name: &'static str, value: String) -> Self {
-        self.fields.push((name, value));
+        self.more.get_or_insert_default().fields.push((name, value));
         self
     }
 
     /// The same without what the response must carry: why, and what exactly happened.
     #[must_use]
     pub fn cause(&self) -> Self {
-        Self { fields: Vec::new(), detail: self.detail.clone(), message: self.message.clone(), ..*self }
+        let said = |more: &More| More { fields: Vec::new(), ..more.clone() };
+        let more = self.more.as_deref().map(said).map(Box::new);
+        Self { reason: self.reason, retry: self.retry, status: self.status, more }
     }
 
     /// Whose fault it is.
@@ -104,26 +116,31 @@ impl Fault {
     /// The sentence that the client reads.
     #[must_use]
     pub fn public_message(&self) -> &str {
-        self.message.as_deref().unwrap_or_else(|| self.reason.public_message())
+        self.more
+            .as_ref()
+            .and_then(|more| more.message.as_deref())
+            .unwrap_or_else(|| self.reason.public_message())
     }
 
     /// Gives it another sentence than its reason has, where the configuration says which.
     #[must_use]
     pub fn with_message(mut self, message: Option<Arc<str>>) -> Self {
-        self.message = message;
+        if message.is_some() {
+            self.more.get_or_insert_default().message = message;
+        }
         self
     }
 
     /// What exactly happened, if known. For the log only.
     #[must_use]
     pub fn detail(&self) -> Option<&str> {
-        self.detail.as_deref()
+        self.more.as_ref().and_then(|more| more.detail.as_deref())
     }
 
     /// Fields that the response must carry.
     #[must_use]
     pub fn fields(&self) -> &[(&'static str, String)] {
-        &self.fields
+        self.more.as_ref().map_or(&[], |more| &more.fields)
     }
 }
 

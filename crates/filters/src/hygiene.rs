@@ -32,7 +32,8 @@ static OVERRIDING: LazyLock<ReservedFields> = LazyLock::new(|| ReservedFields::o
 /// The methods, in upper case, that a request's fields ask for in place of its own, however the fields are written:
 /// where they are let through, what is decided for the request's method must hold for these too.
 pub fn overriding_methods(fields: &Fields) -> impl Iterator<Item = Vec<u8>> {
-    let asking = fields.iter().filter(|(name, _)| OVERRIDING.contains(name));
+    // None of them is well-known, and no well-known name is written like one of them.
+    let asking = fields.others().filter(|(name, _)| OVERRIDING.contains(name));
     asking.map(|(_, method)| method.trim_ascii().to_ascii_uppercase())
 }
 
@@ -109,6 +110,23 @@ impl ReservedFields {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_method_that_a_field_asks_for_is_found_however_it_is_written() {
+        assert_eq!(OVERRIDING.known, KnownSet::of(&[]));
+        let mut fields = Fields::default();
+        for (name, method) in [
+            ("Accept", "get"),
+            ("X-HTTP-Method-Override", "delete"),
+            ("x_http_method", " Put "),
+            ("X.Method-Override", "PATCH"),
+            ("X-Method", "POST"),
+        ] {
+            fields.append(name, method.as_bytes()).unwrap();
+        }
+        let asked: Vec<_> = overriding_methods(&fields).collect();
+        assert_eq!(asked, [&b"DELETE"[..], b"PUT", b"PATCH"]);
+    }
 
     #[test]
     fn a_claimed_identity_is_removed_however_it_is_written() {

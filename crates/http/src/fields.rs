@@ -4,6 +4,7 @@
 //! that say where its name and value lie. Removing marks, adding appends, so untouched neighbours stay
 //! contiguous and are written back as one copy.
 
+use crate::bytes::{is_token, is_value};
 use crate::name::{Known, KnownSet, Name};
 use torana_fault::{Fault, Reason};
 
@@ -74,13 +75,13 @@ impl Fields {
         self.list.clear();
     }
 
-    /// Takes a received head over; fields are indexed afterwards with [`Fields::index`].
+    /// Takes a received head over, whose fields were indexed with [`Fields::index`].
     pub(crate) fn adopt(&mut self, received: &[u8]) {
-        self.clear();
+        self.arena.clear();
         self.arena.extend_from_slice(received);
     }
 
-    /// Adds a received field by where it lies in the arena.
+    /// Adds a received field by where it lies in what is adopted, or in the arena.
     pub(crate) fn index(&mut self, name: Span, value: Span, known: Option<Known>, canonical: bool) {
         self.list.push(Field {
             name_start: name.start,
@@ -166,6 +167,12 @@ impl Fields {
             .iter()
             .filter(|field| field.flags & REMOVED == 0)
             .map(|field| (self.name_of(field), self.value_of(field)))
+    }
+
+    /// Every field whose name is not well-known, as name and value, in order.
+    pub fn others(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let others = self.list.iter().filter(|field| field.known == OTHER && field.flags & REMOVED == 0);
+        others.map(|field| (self.name_of(field), self.value_of(field)))
     }
 
     /// Every field as name and value, in order; well-known names by number.
@@ -270,13 +277,22 @@ impl Fields {
 
     /// Removes every field of that name; tells whether there was one.
     pub fn remove<'a>(&mut self, name: impl Into<Name<'a>>) -> bool {
-        let name = name.into();
         let mut removed = false;
-        for place in 0..self.list.len() {
-            let matches = self.list.get(place).is_some_and(|field| self.matches(field, name));
-            if let (true, Some(field)) = (matches, self.list.get_mut(place)) {
-                field.flags |= REMOVED;
-                removed = true;
+        match name.into() {
+            Name::Known(known) => {
+                for field in self.list.iter_mut().filter(|field| field.known == known as u8) {
+                    removed |= field.flags & REMOVED == 0;
+                    field.flags |= REMOVED;
+                }
+            }
+            name @ Name::Other(_) => {
+                for place in 0..self.list.len() {
+                    let matches = self.list.get(place).is_some_and(|field| self.matches(field, name));
+                    if let (true, Some(field)) = (matches, self.list.get_mut(place)) {
+                        field.flags |= REMOVED;
+                        removed = true;
+                    }
+                }
             }
         }
         removed
@@ -333,29 +349,29 @@ impl Fields {
 
     /// Writes every field line, runs of untouched neighbours as one copy.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        let mut run = Span::default();
+        let copy = |out: &mut Vec<u8>, start: usize, end: usize| {
+            out.extend_from_slice(self.arena.get(start..end).unwrap_or_default());
+        };
+        let (mut start, mut end) = (0, 0);
         for field in &self.list {
-            if field.flags & REMOVED != 0 {
-                continue;
-            }
-            if field.flags & CANONICAL == 0 {
-                out.extend_from_slice(self.slice(run));
-                run = Span::default();
-                out.extend_from_slice(self.name_of(field));
-                out.extend_from_slice(b": ");
-                out.extend_from_slice(self.value_of(field));
-                out.extend_from_slice(b"\r\n");
-                continue;
-            }
-            let line_len = (u32::from(field.name_len)).wrapping_add(field.value_len).wrapping_add(4);
-            if run.start.wrapping_add(run.len) == field.name_start {
-                run.len = run.len.wrapping_add(line_len);
-            } else {
-                out.extend_from_slice(self.slice(run));
-                run = Span { start: field.name_start, len: line_len };
+            if field.flags == CANONICAL {
+                let line = field.name_start as usize;
+                if line != end {
+                    copy(out, start, end);
+                    start = line;
+                }
+                let length = usize::from(field.name_len).wrapping_add(field.value_len as usize);
+                // A colon, a space, CR and LF.
+                end = line.wrapping_add(length).wrapping_add(4);
+            } else if field.flags & REMOVED == 0 {
+                copy(out, start, end);
+                (start, end) = (0, 0);
+                for piece in [self.name_of(field), b": ", self.value_of(field), b"\r\n"] {
+                    out.extend_from_slice(piece);
+                }
             }
         }
-        out.extend_from_slice(self.slice(run));
+        copy(out, start, end);
     }
 }
 
@@ -371,33 +387,6 @@ fn check(name: Name<'_>, value: &[u8]) -> Result<(), InvalidField> {
 /// Whether all bytes are good. Looks at all of them whatever comes: that takes many at once.
 fn every(bytes: &[u8], is_good: fn(u8) -> bool) -> bool {
     bytes.iter().fold(true, |good, byte| good & is_good(*byte))
-}
-
-/// `tchar` of RFC 9110 section 5.6.2.
-pub(crate) const fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'!' | b'#'
-                | b'$'
-                | b'%'
-                | b'&'
-                | b'\''
-                | b'*'
-                | b'+'
-                | b'-'
-                | b'.'
-                | b'^'
-                | b'_'
-                | b'`'
-                | b'|'
-                | b'~'
-        )
-}
-
-/// A byte that a field value may hold: visible, space, tab, obs-text (RFC 9110 section 5.5).
-pub(crate) const fn is_value(byte: u8) -> bool {
-    byte >= 0x20 && byte != 0x7f || byte == b'\t'
 }
 
 #[cfg(test)]

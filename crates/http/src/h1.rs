@@ -10,6 +10,8 @@ mod request;
 mod response;
 mod salvage;
 mod scan;
+mod section;
+mod seek;
 mod write;
 
 pub(crate) use body::may_be_trailer;
@@ -18,8 +20,9 @@ pub(crate) use request::check_host;
 pub use request::parse_request;
 pub use response::parse_response;
 pub use salvage::salvage_request;
+pub(crate) use scan::parse_length;
 pub use scan::{ConnectionOptions, HeadError, HeadErrorKind, HeadLimits};
-pub(crate) use scan::{is_look_alike, parse_length};
+pub(crate) use section::is_look_alike;
 pub use write::{HOP_BY_HOP, remove_hop_by_hop, remove_named, write_request_head, write_response_head};
 
 /// How the end of a body is found (RFC 9112 section 6.3).

@@ -122,7 +122,7 @@ impl RequestHead {
     pub fn salvage(&mut self, version: Version, method: &[u8], target: &[u8]) {
         self.clear();
         self.version = version;
-        if method.is_empty() || method.len() > 32 || !method.iter().copied().all(crate::fields::is_token) {
+        if method.is_empty() || method.len() > 32 || !method.iter().copied().all(crate::bytes::is_token) {
             return;
         }
         self.method = Method::from_bytes(method);

@@ -154,6 +154,34 @@ fn other_versions_are_refused() {
 }
 
 #[test]
+fn what_can_become_no_head_is_refused_before_it_is_whole() {
+    for (start, kind) in [
+        ("\x16\x03\x01", Kind::Malformed),
+        ("GET / HTTP/1.1\r\nX Y", Kind::Malformed),
+        ("GET / HTTP/1.1\r\nX: a\0", Kind::Malformed),
+        ("GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n", Kind::AmbiguousFraming),
+        ("GET / HTTP/2.0\r\n", Kind::UnsupportedVersion),
+        ("GET / HTTP/2.\x7f", Kind::Malformed),
+        ("GET / HTTP/1.10\r\n", Kind::Malformed),
+    ] {
+        assert_eq!(refused(start.as_bytes()), kind, "{start:?}");
+    }
+    for start in [
+        "\r",
+        "G",
+        "GET",
+        "GET ",
+        "GET / HTTP/",
+        "GET / HTTP/1.1\r",
+        "GET / HTTP/1.1\r\nX",
+        "GET / HTTP/1.1\r\nX: \t",
+    ] {
+        let read = parse_within(&HeadLimits::default(), start.as_bytes());
+        assert!(matches!(read, Ok(None)), "{start:?}: {read:?}");
+    }
+}
+
+#[test]
 fn http_0_9_is_refused() {
     assert_eq!(refused(b"GET /\r\n"), Kind::Malformed);
 }

@@ -47,6 +47,8 @@ pub struct Upstream {
     pub balancer: Balancer,
     /// The endpoints, in the order of the configuration.
     pub endpoints: Vec<UpstreamEndpoint>,
+    /// Whether connections to an endpoint begin with whom they are for.
+    introduces: bool,
     /// Which `Host` it sees.
     pub host: UpstreamHost,
     /// When requests are sent again.
@@ -72,6 +74,11 @@ pub struct Upstream {
 }
 
 impl Upstream {
+    /// Whether an endpoint is told whom connections are for.
+    pub(crate) const fn introduces(&self) -> bool {
+        self.introduces
+    }
+
     /// The protocol that the service is asked to switch to: the first that the client listed and the service
     /// may be asked for. A version (`name/version`) is part of the name.
     pub(crate) fn upgrade_for(&self, request: &RequestHead) -> Option<&str> {
@@ -87,8 +94,10 @@ impl Upstream {
     /// A service with nothing but endpoints: three of them are tried when connecting fails.
     #[must_use]
     pub fn new(name: Arc<str>, balancer: Balancer, endpoints: Vec<UpstreamEndpoint>) -> Self {
+        let introduces = endpoints.iter().any(|endpoint| endpoint.endpoint.introduces.is_some());
         Self {
             name,
+            introduces,
             balancer,
             endpoints,
             host: UpstreamHost::Preserve,

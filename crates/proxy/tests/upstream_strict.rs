@@ -127,6 +127,73 @@ fn what_follows_an_answer_never_becomes_another_one() {
     }
 }
 
+/// A server that answers its first request, so long after its head, and takes nothing of its body before. Everything
+/// else that it is sent on that connection is read to the end; tells whether another request was among it.
+fn answering_early(after: Duration) -> (SocketAddr, std::sync::mpsc::Receiver<bool>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    // Ends with the test's process.
+    std::thread::spawn(move || {
+        for (number, stream) in listener.incoming().map_while(Result::ok).enumerate() {
+            let tell = tell.clone();
+            std::thread::spawn(move || {
+                serve(stream, move |stream, _| {
+                    if number > 0 {
+                        return stream.write_all(CLEAN);
+                    }
+                    std::thread::sleep(after);
+                    stream.write_all(CLEAN)?;
+                    let (mut piece, mut kept, mut another) = ([0; 64 * 1024], Vec::new(), false);
+                    // Ended in whatever way.
+                    while let Ok(count @ 1..) = stream.read(&mut piece) {
+                        kept.extend_from_slice(&piece[..count]);
+                        another |= kept.windows(7).any(|bytes| bytes == b"/second");
+                        kept.drain(..kept.len().saturating_sub(6));
+                    }
+                    let _nobody_asks = tell.send(another);
+                    Ok(())
+                })
+            });
+        }
+    });
+    (address, told)
+}
+
+#[test]
+fn the_rest_of_a_body_that_was_answered_early_is_never_another_request() {
+    // At once while the body is on its way; and when the gateway no longer tries to send it.
+    for after in [Duration::ZERO, Duration::from_millis(1_500)] {
+        let (service, told) = answering_early(after);
+        let mut options = Options::default();
+        options.timeouts.idle = Duration::from_millis(300);
+        options.timeouts.first_byte = PATIENCE;
+        let gateway = Gateway::with(&[service], options);
+        let mut client = TcpStream::connect(gateway.address).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        // More than sockets hold.
+        let length = 64 * 1024 * 1024;
+        let head = format!("POST /first HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+        client.write_all(head.as_bytes()).unwrap();
+        let mut sending = client.try_clone().unwrap();
+        let sender = std::thread::spawn(move || {
+            let piece = vec![b'x'; 64 * 1024];
+            // The gateway may have had enough.
+            (0..length / piece.len()).try_for_each(|_| sending.write_all(&piece))
+        });
+        let (mut answer, mut byte) = (Vec::new(), [0]);
+        while !answer.ends_with(b"\r\n\r\nclean") && client.read(&mut byte).unwrap() > 0 {
+            answer.push(byte[0]);
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&answer));
+        let other = Client::connect(gateway.address).exchange("GET /second HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(other.text(), "clean", "after {after:?}");
+        assert!(!told.recv_timeout(PATIENCE).unwrap(), "after {after:?}: read as the rest of the body");
+        client.shutdown(std::net::Shutdown::Both).unwrap();
+        let _ended = sender.join().unwrap();
+    }
+}
+
 #[test]
 fn heads_that_cannot_be_read_in_one_way_are_a_502() {
     for head in [

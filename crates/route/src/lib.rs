@@ -47,7 +47,7 @@ mod spec;
 
 pub use analyze::{RouteConflict, RouteFinding, analyze};
 pub use condition::{HeaderCondition, QueryCondition, ValueTest};
-pub use looser::looser;
+pub use looser::any_looser;
 pub use mismatch::Mismatch;
 pub use normalize::{EncodedSlashes, NormalizeOptions, PathError, normalize};
 pub use parameters::without_parameters;

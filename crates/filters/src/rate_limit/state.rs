@@ -159,7 +159,8 @@ impl LimiterState {
     /// Takes from the caller's windows. Where nothing is `there`, a shared limit is left alone.
     pub(super) async fn take(&self, key: Key<'_>, moment: Moment, ask: Ask, there: bool) -> Taken {
         let taken = if let Some(shared) = self.shared.as_ref().filter(|_| there) {
-            match shared.decide_from(key, ask).await {
+            // Boxed: who asks no store must not hold room for it.
+            match Box::pin(shared.decide_from(key, ask)).await {
                 (Decided::Granted(grant), source) => Taken::Grant(grant, Origin::Shared(source)),
                 (Decided::Uncounted, _) => Taken::Nothing,
                 (Decided::Unavailable, _) => Taken::Unavailable,

@@ -1,9 +1,13 @@
 //! Bodies as state machines: what is data, where it ends, and how to frame it again.
 
-use super::BodyFraming;
 use super::chunked::{ChunkStep, ChunkedDecoder};
+use super::scan::{HeadLimits, OF_TRAILERS};
+use super::{BodyFraming, section};
 use crate::fields::Fields;
 use crate::name::{Known, Name};
+
+/// Fields of a trailer section.
+const MOST_TRAILERS: usize = 64;
 
 /// Why a body was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -135,16 +139,16 @@ impl BodyDecoder {
         }
         let mut section = chunked.trailer().to_vec();
         section.extend_from_slice(b"\r\n");
-        let mut slots = [httparse::EMPTY_HEADER; 64];
         let malformed = BodyError::Malformed("the trailer section is not valid");
-        let Ok(httparse::Status::Complete((_, headers))) = httparse::parse_headers(&section, &mut slots)
-        else {
-            return Err(malformed);
-        };
-        for header in headers {
-            let name = Name::from(header.name);
+        let limits = HeadLimits { fields: MOST_TRAILERS, ..HeadLimits::default() };
+        let mut received = Fields::default();
+        match section::read(OF_TRAILERS, &section, 0, &limits, &mut received) {
+            Ok(Some(_)) => received.adopt(&section),
+            Ok(None) | Err(_) => return Err(malformed),
+        }
+        for (name, value) in received.named() {
             if may_be_trailer(name) {
-                into.append(name, header.value).map_err(|_| malformed)?;
+                into.append(name, value).map_err(|_| malformed)?;
             }
         }
         Ok(())

@@ -1,11 +1,24 @@
 //! Parsing a request head (RFC 9112 sections 3 and 5).
 
-use super::BodyFraming;
-use super::scan::{HeadError, HeadErrorKind, HeadLimits, Message, may_be_complete, scan};
+use super::scan::{HeadError, HeadErrorKind, HeadLimits, OF_REQUESTS, may_be_complete};
+use super::{BodyFraming, section, seek};
+use crate::bytes::{is_of_host, is_token};
 use crate::fields::Span;
 use crate::head::{RequestHead, TargetForm, Version};
 use crate::method::Method;
-use std::mem::MaybeUninit;
+
+/// Bytes of a method.
+const LONGEST_METHOD: usize = 32;
+
+/// The request line, by what it consists of.
+struct Line<'a> {
+    method: Method,
+    method_len: usize,
+    target: &'a [u8],
+    version: Version,
+    /// One past its CR LF.
+    end: usize,
+}
 
 /// Parses the head at the start of `input` into `head`, whose former content is lost.
 ///
@@ -23,27 +36,16 @@ pub fn parse_request(
     if already_seen > 0 && !may_be_complete(input, already_seen) {
         return incomplete(input, limits);
     }
-    let mut slots = [const { MaybeUninit::uninit() }; HeadLimits::MAX_FIELDS];
-    let mut request = httparse::Request::new(&mut []);
-    let head_len = match request.parse_with_uninit_headers(input, &mut slots) {
-        Ok(httparse::Status::Complete(head_len)) => head_len,
-        Ok(httparse::Status::Partial) => return incomplete(input, limits),
-        Err(error) => return Err(explain(error, input)),
-    };
-    if head_len > limits.head_bytes || request.headers.len() > limits.fields {
+    head.clear();
+    let Some(line) = request_line(input, limits)? else { return incomplete(input, limits) };
+    let fields = section::read(OF_REQUESTS, input, line.end, limits, &mut head.fields)?;
+    let Some((head_len, scan)) = fields else { return incomplete(input, limits) };
+    if head_len > limits.head_bytes {
         return Err(HeadError::new(HeadErrorKind::TooLarge, "the head exceeds its limit"));
     }
-    let method = request.method.unwrap_or_default();
-    let target = request.path.unwrap_or_default();
-    if target.len() > limits.target_bytes {
-        return Err(HeadError::new(HeadErrorKind::TargetTooLong, "the target exceeds its limit"));
-    }
-    head.clear();
     head.fields.adopt(input.get(..head_len).unwrap_or_default());
-    let scan = scan(Message::Request, input, request.headers, head_len, &mut head.fields)?;
-    check_request_line(input, method, target)?;
 
-    head.version = if request.version == Some(0) { Version::Http10 } else { Version::Http11 };
+    head.version = line.version;
     let http11 = head.version == Version::Http11;
     scan.check_framing(http11)?;
     head.framing = match (scan.chunked, scan.length) {
@@ -54,11 +56,11 @@ pub fn parse_request(
     head.connection = scan.connection;
     // RFC 9110 section 10.1.1: an HTTP/1.0 client cannot mean it.
     head.expects_continue = scan.expects_continue && http11 && head.framing != BodyFraming::None;
-    head.method = Method::from_bytes(method.as_bytes());
-    head.method_text = Span::new(0, method.len());
+    head.method = line.method;
+    head.method_text = Span::new(0, line.method_len);
     let may_upgrade = http11 && head.method == Method::Get && head.framing == BodyFraming::None;
     head.upgrade = scan.asked_upgrade().filter(|_| may_upgrade);
-    set_target(head, method.len().wrapping_add(1), target, scan.host)?;
+    set_target(head, line.method_len.wrapping_add(1), line.target, scan.host)?;
     if http11 && scan.host.is_none() {
         return Err(HeadError::new(HeadErrorKind::InvalidHost, "Host is missing"));
     }
@@ -77,48 +79,64 @@ fn incomplete(input: &[u8], limits: &HeadLimits) -> Result<Option<usize>, HeadEr
     Ok(None)
 }
 
-fn explain(error: httparse::Error, input: &[u8]) -> HeadError {
-    use httparse::Error;
-    match error {
-        Error::Version if !names_a_version(input) => HeadError::malformed("the request line is not valid"),
-        Error::HeaderName => HeadError::malformed("a field name is not a token"),
-        Error::HeaderValue => HeadError::malformed("a field value holds a control character"),
-        Error::NewLine => HeadError::malformed("a line does not end in CR LF"),
-        Error::Token => HeadError::malformed("the request line is not valid"),
-        Error::TooManyHeaders => HeadError::new(HeadErrorKind::TooLarge, "there are too many fields"),
-        Error::Version => HeadError::new(HeadErrorKind::UnsupportedVersion, "the version is not HTTP/1.x"),
-        Error::Status => HeadError::malformed("the status line is not valid"),
+/// Reads the request line; what is not whole is `None`.
+fn request_line<'a>(input: &'a [u8], limits: &HeadLimits) -> Result<Option<Line<'a>>, HeadError> {
+    let invalid = HeadError::malformed("the request line is not valid");
+    let method_len = seek::byte(input, b' ').unwrap_or(input.len());
+    let (method, rest) = input.split_at(method_len);
+    let known = Method::from_bytes(method);
+    if known == Method::Extension {
+        if input == b"\r" {
+            // The half of an empty line, which the caller passes over when it is whole.
+            return Ok(None);
+        }
+        if !method.iter().copied().all(is_token) || (method.is_empty() && !input.is_empty()) {
+            return Err(invalid);
+        }
+        if method.len() > LONGEST_METHOD && !rest.is_empty() {
+            return Err(HeadError::malformed("the method is too long"));
+        }
     }
-}
-
-/// Whether a request line has the right shape and only its version is another one. `GET /  HTTP/1.1` fails
-/// at the same place, but there it is the line that is wrong.
-fn names_a_version(input: &[u8]) -> bool {
-    let line = input.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
-    let version = line.splitn(3, |byte| *byte == b' ').nth(2).and_then(|text| text.strip_prefix(b"HTTP/"));
-    version.is_some_and(|digits| {
-        digits.first().is_some_and(u8::is_ascii_digit)
-            && digits.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
-    })
-}
-
-/// What httparse lets through in a request line: LF alone, and bytes that no target may hold.
-fn check_request_line(input: &[u8], method: &str, target: &str) -> Result<(), HeadError> {
-    let end = memchr::memchr(b'\n', input).unwrap_or_default();
-    if end.checked_sub(1).and_then(|before| input.get(before)) != Some(&b'\r') {
-        return Err(HeadError::malformed("the request line ends in LF without CR"));
-    }
-    let shape = method.len().wrapping_add(target.len()).wrapping_add("  HTTP/1.1\r".len());
-    if shape != end || !input.starts_with(method.as_bytes()) {
+    let Some((_, rest)) = rest.split_first() else { return Ok(None) };
+    let Some(target_len) = seek::end_of_target(rest) else { return Ok(None) };
+    let (target, rest) = rest.split_at(target_len);
+    if target.is_empty() {
         return Err(HeadError::malformed("the request line has extra white space"));
     }
-    if method.len() > 32 {
-        return Err(HeadError::malformed("the method is too long"));
+    if target_len > limits.target_bytes {
+        return Err(HeadError::new(HeadErrorKind::TargetTooLong, "the target exceeds its limit"));
     }
-    if target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
-        Ok(())
-    } else {
-        Err(HeadError::malformed("the target holds a byte that is not allowed"))
+    let version = match rest.first_chunk() {
+        Some(b" HTTP/1.1\r\n") => Version::Http11,
+        Some(b" HTTP/1.0\r\n") => Version::Http10,
+        _ => return other_version(rest),
+    };
+    let end = method_len.wrapping_add(target_len).wrapping_add(" ".len().wrapping_add(" HTTP/1.1\r\n".len()));
+    Ok(Some(Line { method: known, method_len, target, version, end }))
+}
+
+/// What is wrong with the end of a request line; it may only be too short.
+fn other_version<'a>(rest: &[u8]) -> Result<Option<Line<'a>>, HeadError> {
+    let Some(rest) = rest.strip_prefix(b" ") else {
+        return Err(HeadError::malformed("the target holds a byte that is not allowed"));
+    };
+    let end = seek::control(rest).unwrap_or(rest.len());
+    let (version, after) = rest.split_at(end);
+    if matches!(after, [] | [b'\r']) && version.iter().all(u8::is_ascii_graphic) {
+        return Ok(None);
+    }
+    let digits = version.strip_prefix(b"HTTP/").unwrap_or_default();
+    let is_version = matches!(after.first(), Some(b'\r' | b'\n'))
+        && digits.first().is_some_and(u8::is_ascii_digit)
+        && digits.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    match digits {
+        [b'1', b'.', b'0' | b'1', ..] => {
+            Err(HeadError::malformed("the request line does not end in CR LF after its version"))
+        }
+        _ if is_version => {
+            Err(HeadError::new(HeadErrorKind::UnsupportedVersion, "the version is not HTTP/1.x"))
+        }
+        _ => Err(HeadError::malformed("the request line is not valid")),
     }
 }
 
@@ -126,24 +144,26 @@ fn check_request_line(input: &[u8], method: &str, target: &str) -> Result<(), He
 fn set_target(
     head: &mut RequestHead,
     target_at: usize,
-    target: &str,
+    target: &[u8],
     host: Option<Span>,
 ) -> Result<(), HeadError> {
     head.host = host.unwrap_or_default();
     let mut path_at = target_at;
     let mut rest = target;
-    if target == "*" {
+    if target == b"*" {
         if head.method != Method::Options {
             return Err(HeadError::malformed("only OPTIONS may have the target *"));
         }
         head.form = TargetForm::Asterisk;
-    } else if !target.starts_with('/') {
+    } else if target.first() != Some(&b'/') {
         if head.method == Method::Connect {
             return Ok(());
         }
-        let after = strip_scheme(target).ok_or(HeadError::malformed("the target is neither path nor URL"))?;
-        let authority_at = target_at.wrapping_add(target.len().wrapping_sub(after.len()));
-        let authority_len = after.find(['/', '?']).unwrap_or(after.len());
+        let scheme = length_of_scheme(target);
+        let scheme = scheme.ok_or(HeadError::malformed("the target is neither path nor URL"))?;
+        let after = target.get(scheme..).unwrap_or_default();
+        let authority_at = target_at.wrapping_add(scheme);
+        let authority_len = memchr::memchr2(b'/', b'?', after).unwrap_or(after.len());
         rest = after.get(authority_len..).unwrap_or_default();
         path_at = authority_at.wrapping_add(authority_len);
         if authority_len == 0 {
@@ -159,7 +179,7 @@ fn set_target(
             return Err(HeadError::new(HeadErrorKind::InvalidHost, "the target's authority is not valid"));
         }
     }
-    let path_len = rest.find('?').unwrap_or(rest.len());
+    let path_len = seek::byte(rest, b'?').unwrap_or(rest.len());
     head.path = Span::new(path_at, path_len);
     if path_len == 0 {
         let path: &[u8] = if head.form == TargetForm::Asterisk { b"*" } else { b"/" };
@@ -170,34 +190,37 @@ fn set_target(
     Ok(())
 }
 
-fn strip_scheme(target: &str) -> Option<&str> {
-    let (scheme, rest) = target.split_once("://")?;
-    (scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")).then_some(rest)
+/// How many bytes of an absolute target come before its authority.
+fn length_of_scheme(target: &[u8]) -> Option<usize> {
+    let starts = |with: &[u8]| target.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
+    [&b"http://"[..], b"https://"].into_iter().find(|scheme| starts(scheme)).map(<[u8]>::len)
 }
 
 /// `uri-host [ ":" port ]` without user information (RFC 9110 section 7.2). Empty is allowed by the
 /// grammar for authorities that have none; HTTP/1.0 clients may also send none at all.
 pub(crate) fn check_host(host: &[u8]) -> Result<(), HeadError> {
     let invalid = HeadError::new(HeadErrorKind::InvalidHost, "Host is not a host and port");
-    let (name, port) = if host.first() == Some(&b'[') {
+    let port = if host.first() == Some(&b'[') {
         let end = memchr::memchr(b']', host).ok_or(invalid)?;
         let (literal, port) = host.split_at_checked(end.wrapping_add(1)).ok_or(invalid)?;
         let inner = std::str::from_utf8(literal.get(1..end).unwrap_or_default()).map_err(|_| invalid)?;
         let _: std::net::Ipv6Addr = inner.parse().map_err(|_| invalid)?;
-        (&b""[..], port)
+        port
     } else {
-        host.split_at(memchr::memchr(b':', host).unwrap_or(host.len()))
+        let name = host.iter().position(|byte| !is_of_host(*byte)).unwrap_or(host.len());
+        // A port of no host: RFC 9110 section 4.2.1 calls it invalid.
+        let (_, port) = host
+            .split_at_checked(name)
+            .filter(|(name, port)| !name.is_empty() || port.is_empty())
+            .ok_or(invalid)?;
+        port
     };
-    let name_valid =
-        name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'~'));
     let port_valid = match port.split_first() {
         None => true,
-        // A port of no host: RFC 9110 section 4.2.1 calls it invalid.
-        Some(_) if host.first() == Some(&b':') => false,
         Some((b':', digits)) => is_port(digits),
         Some(_) => false,
     };
-    if name_valid && port_valid && host.len() <= 260 { Ok(()) } else { Err(invalid) }
+    if port_valid && host.len() <= 260 { Ok(()) } else { Err(invalid) }
 }
 
 /// `port = *DIGIT` (RFC 3986 section 3.2.3) that a connection can be made to; none is the scheme's own.

@@ -1,10 +1,9 @@
 //! Parsing a response head (RFC 9112 sections 4 and 5).
 
-use super::BodyFraming;
-use super::scan::{HeadError, HeadErrorKind, HeadLimits, Message, may_be_complete, scan};
+use super::scan::{HeadError, HeadErrorKind, HeadLimits, OF_RESPONSES, may_be_complete};
+use super::{BodyFraming, section, seek};
 use crate::head::{ResponseHead, Version};
 use crate::method::Method;
-use std::mem::MaybeUninit;
 
 /// Parses the head at the start of `input` into `head`, whose former content is lost.
 ///
@@ -26,35 +25,15 @@ pub fn parse_response(
     if already_seen > 0 && !may_be_complete(input, already_seen) {
         return incomplete;
     }
-    let mut slots = [const { MaybeUninit::uninit() }; HeadLimits::MAX_FIELDS];
-    let mut response = httparse::Response::new(&mut []);
-    let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
-        &mut response,
-        input,
-        &mut slots,
-    );
-    let head_len = match parsed {
-        Ok(httparse::Status::Complete(head_len)) => head_len,
-        Ok(httparse::Status::Partial) => return incomplete,
-        Err(httparse::Error::TooManyHeaders) => return Err(too_large),
-        Err(_) => return Err(HeadError::malformed("the response head is not valid HTTP/1.x")),
-    };
-    if head_len > limits.head_bytes || response.headers.len() > limits.fields {
+    head.clear();
+    let Some((version, status, line_end)) = status_line(input)? else { return incomplete };
+    let fields = section::read(OF_RESPONSES, input, line_end, limits, &mut head.fields)?;
+    let Some((head_len, scan)) = fields else { return incomplete };
+    if head_len > limits.head_bytes {
         return Err(too_large);
     }
-    head.clear();
     head.fields.adopt(input.get(..head_len).unwrap_or_default());
-    let scan = scan(Message::Response, input, response.headers, head_len, &mut head.fields)?;
-    let line_end = memchr::memchr(b'\n', input).unwrap_or_default();
-    if !input.starts_with(b"HTTP/1.") || line_end.checked_sub(1).and_then(|at| input.get(at)) != Some(&b'\r')
-    {
-        return Err(HeadError::malformed("the status line is not valid"));
-    }
-    head.version = if response.version == Some(0) { Version::Http10 } else { Version::Http11 };
-    head.status = response.code.unwrap_or_default();
-    if !(100..=999).contains(&head.status) {
-        return Err(HeadError::malformed("the status code is not valid"));
-    }
+    (head.version, head.status) = (version, status);
     scan.check_framing(head.version == Version::Http11)?;
     head.connection = scan.connection;
     let bodiless = request_method == Method::Head || matches!(head.status, 100..=199 | 204 | 304);
@@ -66,4 +45,30 @@ pub fn parse_response(
         (false, None) => BodyFraming::UntilClose,
     };
     Ok(Some(head_len))
+}
+
+/// Reads the status line: version, status, and where the next line begins. What is not whole is `None`.
+fn status_line(input: &[u8]) -> Result<Option<(Version, u16, usize)>, HeadError> {
+    let invalid = HeadError::malformed("the status line is not valid");
+    let Some((start, rest)) = input.split_first_chunk::<12>() else {
+        let begins = input.iter().zip(b"HTTP/1.").all(|(byte, expected)| byte == expected);
+        return if begins && seek::control(input).is_none() { Ok(None) } else { Err(invalid) };
+    };
+    let (version, code) = match start {
+        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'1', b' ', code @ ..] => (Version::Http11, code),
+        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0', b' ', code @ ..] => (Version::Http10, code),
+        _ => return Err(invalid),
+    };
+    let status = code.iter().try_fold(0_u16, |status, byte| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit <= 9)?;
+        Some(status.wrapping_mul(10).wrapping_add(u16::from(digit)))
+    });
+    let status = status.filter(|status| *status >= 100);
+    let status = status.ok_or(HeadError::malformed("the status code is not valid"))?;
+    // The phrase may be left out, even with its space.
+    if !matches!(rest.first(), Some(b' ' | b'\r') | None) {
+        return Err(invalid);
+    }
+    let Some(end) = section::length_of_value(rest).map_err(|_| invalid)? else { return Ok(None) };
+    Ok(Some((version, status, start.len().wrapping_add(end).wrapping_add(2))))
 }

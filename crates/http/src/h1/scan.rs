@@ -1,7 +1,7 @@
-//! What request and response heads have in common: the field section, checked and indexed in one pass.
+//! What the fields of a head say of its message: framing, host and connection; and how a head is refused.
 
-use crate::fields::{Fields, Span};
-use crate::name::Known;
+use crate::fields::Span;
+use crate::name::{Known, KnownSet};
 use torana_fault::Reason;
 
 /// Bounds of a head.
@@ -138,75 +138,21 @@ pub(crate) struct Scan {
     upgrade_repeated: bool,
 }
 
-/// Which of the two kinds of message a head belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Message {
-    Request,
-    Response,
-}
+/// The fields of a request that say something of it.
+pub(super) const OF_REQUESTS: KnownSet = OF_RESPONSES.and(KnownSet::of(&[Known::Host, Known::Expect]));
 
-/// Checks and indexes the parsed `headers` of the head that `fields` has adopted from `input`.
-pub(crate) fn scan(
-    message: Message,
-    input: &[u8],
-    headers: &[httparse::Header<'_>],
-    head_len: usize,
-    fields: &mut Fields,
-) -> Result<Scan, HeadError> {
-    let mut scan = Scan::default();
-    let base = input.as_ptr().addr();
-    if !input.get(..head_len).unwrap_or_default().ends_with(b"\r\n\r\n") {
-        return Err(HeadError::malformed("the empty line ends in LF without CR"));
-    }
-    for (position, header) in headers.iter().enumerate() {
-        let name_at = header.name.as_ptr().addr().wrapping_sub(base);
-        let value_at = header.value.as_ptr().addr().wrapping_sub(base);
-        let name_end = name_at.wrapping_add(header.name.len());
-        let value_end = value_at.wrapping_add(header.value.len());
-        let line_end = headers
-            .get(position.wrapping_add(1))
-            .map_or(head_len.wrapping_sub(2), |next| next.name.as_ptr().addr().wrapping_sub(base));
-        if input.get(line_end.wrapping_sub(2)..line_end) != Some(b"\r\n") {
-            return Err(HeadError::malformed("a line ends in LF without CR"));
-        }
-        if header.name.len() > usize::from(u16::MAX) {
-            return Err(HeadError::new(HeadErrorKind::TooLarge, "a field name is too long"));
-        }
-        let canonical = value_end.wrapping_add(2) == line_end && value_at == name_end.wrapping_add(2);
-        let known = Known::find(header.name.as_bytes());
-        if known.is_none() && is_look_alike(header.name.as_bytes()) {
-            continue;
-        }
-        let value = Span::new(value_at, header.value.len());
-        // Host and Expect mean nothing in a response; an origin that echoes a request does no harm.
-        let is_noted = message == Message::Request || !matches!(known, Some(Known::Host | Known::Expect));
-        if let Some(known) = known.filter(|_| is_noted) {
-            scan.note(known, header.value, value)?;
-        }
-        // httparse leaves an empty value's position wherever it likes; such a line is written anew.
-        let canonical = canonical && !header.value.is_empty();
-        fields.index(Span::new(name_at, header.name.len()), value, known, canonical);
-    }
-    Ok(scan)
-}
+/// The fields of a response that do. Host and Expect mean nothing there; an origin that echoes a request does no
+/// harm.
+pub(super) const OF_RESPONSES: KnownSet =
+    KnownSet::of(&[Known::ContentLength, Known::TransferEncoding, Known::Connection, Known::Upgrade]);
 
-/// Whether a name turns into a well-known one when its underscores are read as hyphens, as CGI-like
-/// upstreams do (RFC 3875 section 4.1.18). Such a field could pose as one that the gateway controls, so it
-/// is dropped; other names with underscores pass.
-pub(crate) fn is_look_alike(name: &[u8]) -> bool {
-    if memchr::memchr(b'_', name).is_none() {
-        return false;
-    }
-    let mut mapped = [0_u8; 64];
-    let Some(target) = mapped.get_mut(..name.len()) else { return false };
-    for (to, from) in target.iter_mut().zip(name) {
-        *to = if *from == b'_' { b'-' } else { *from };
-    }
-    Known::find(target).is_some()
-}
+/// The fields after a body say nothing of it.
+pub(super) const OF_TRAILERS: KnownSet = KnownSet::of(&[]);
 
 impl Scan {
-    fn note(&mut self, known: Known, value: &[u8], span: Span) -> Result<(), HeadError> {
+    /// Notes what a field says of the message. Few do, so this stands apart from the loop over all of them.
+    #[inline(never)]
+    pub(super) fn note(&mut self, known: Known, value: &[u8], span: Span) -> Result<(), HeadError> {
         match known {
             Known::ContentLength => {
                 let length = parse_length(value).ok_or(HeadError::new(

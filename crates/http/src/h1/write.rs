@@ -109,11 +109,11 @@ pub fn write_response_head(
     connection: Option<&'static str>,
     out: &mut Vec<u8>,
 ) {
-    out.extend_from_slice(b"HTTP/1.1 ");
-    out.extend_from_slice(itoa::Buffer::new().format(head.status).as_bytes());
-    out.push(b' ');
-    out.extend_from_slice(reason_phrase(head.status).as_bytes());
-    out.extend_from_slice(b"\r\n");
+    if head.status == 200 {
+        out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+    } else {
+        write_status_line(head.status, out);
+    }
     head.fields.write(out);
     write_framing(&head.fields, framing, out);
     if let Some(connection) = connection {
@@ -121,6 +121,14 @@ pub fn write_response_head(
         out.extend_from_slice(connection.as_bytes());
         out.extend_from_slice(b"\r\n");
     }
+    out.extend_from_slice(b"\r\n");
+}
+
+fn write_status_line(status: u16, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(itoa::Buffer::new().format(status).as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(reason_phrase(status).as_bytes());
     out.extend_from_slice(b"\r\n");
 }
 

@@ -68,7 +68,7 @@ struct Seen {
 }
 
 fn set_method(method: &str, head: &mut RequestHead) -> Result<(), HeadError> {
-    if method.is_empty() || method.len() > 32 || !method.bytes().all(crate::fields::is_token) {
+    if method.is_empty() || method.len() > 32 || !method.bytes().all(crate::bytes::is_token) {
         return Err(HeadError::malformed("the method is not valid"));
     }
     head.method = Method::from_bytes(method.as_bytes());

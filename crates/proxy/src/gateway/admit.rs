@@ -12,7 +12,7 @@ use torana_filter::{Exchange, OnRequest, Outside, Response, Verdict};
 use torana_filters::{Filter, overriding_methods, preflight_method};
 use torana_http::h1::{BodyFraming, HOP_BY_HOP, remove_named};
 use torana_http::{Known, RequestHead};
-use torana_route::{Outcome, RequestView, looser, normalize, without_parameters};
+use torana_route::{Outcome, RequestView, any_looser, normalize, without_parameters};
 use torana_transport::{ConnectionInfo, RequestBody};
 
 /// The longest identifier that is taken over from a client.
@@ -135,12 +135,11 @@ fn check_other_readings(
     if route.exact {
         return Ok(());
     }
-    for path in looser(view.path(), pipeline.guards_slashes) {
-        if is_guarded(&view.with_path(&path)) {
-            let detail =
-                "a service that ignores case or a last slash reads the path of a route that asks who calls";
-            return Err(Fault::new(Reason::InvalidPath).because(detail));
-        }
+    let is_guarded = |path: &[u8]| is_guarded(&view.with_path(path));
+    if any_looser(view.path(), pipeline.guards_slashes, is_guarded) {
+        let detail =
+            "a service that ignores case or a last slash reads the path of a route that asks who calls";
+        return Err(Fault::new(Reason::InvalidPath).because(detail));
     }
     Ok(())
 }

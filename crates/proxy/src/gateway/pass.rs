@@ -114,7 +114,7 @@ impl Gateway {
             random: self.ids.word(),
             key: direction.key,
             preferred: direction.preferred,
-            client: Some(introduction(passage.connection, exchange)),
+            client: upstream.introduces().then(|| introduction(passage.connection, exchange)),
         };
         let forwarded = async {
             if route.traffic.disturbs() {

@@ -1,14 +1,15 @@
 //! A request as the router sees it.
 
+use std::cell::OnceCell;
 use torana_http::RequestHead;
 use torana_route::RequestView;
 
-/// A head whose host was split once.
+/// A head whose host is split when it is first asked for: where no route names one, nobody asks.
 #[derive(Debug)]
 pub(crate) struct View<'a> {
     head: &'a RequestHead,
-    host: &'a [u8],
-    port: Option<u16>,
+    /// How long the host is, and its port.
+    authority: OnceCell<(usize, Option<u16>)>,
     method: &'a [u8],
     path: &'a [u8],
 }
@@ -16,8 +17,7 @@ pub(crate) struct View<'a> {
 impl<'a> View<'a> {
     /// Looks at a head whose path is normalised.
     pub(crate) fn new(head: &'a RequestHead) -> Self {
-        let (host, port) = split_port(head.host());
-        Self { head, host, port, method: head.method_bytes(), path: head.path() }
+        Self { head, authority: OnceCell::new(), method: head.method_bytes(), path: head.path() }
     }
 
     /// The same request for another path.
@@ -25,7 +25,7 @@ impl<'a> View<'a> {
     where
         'a: 'b,
     {
-        View { path, ..*self }
+        View { head: self.head, authority: self.authority.clone(), method: self.method, path }
     }
 
     /// The same request by another method.
@@ -33,7 +33,17 @@ impl<'a> View<'a> {
     where
         'a: 'b,
     {
-        View { method, ..*self }
+        View { head: self.head, authority: self.authority.clone(), method, path: self.path }
+    }
+
+    fn authority(&self) -> (&[u8], Option<u16>) {
+        let host = self.head.host();
+        let split = || {
+            let (name, port) = split_port(host);
+            (name.len(), port)
+        };
+        let (length, port) = *self.authority.get_or_init(split);
+        (host.get(..length).unwrap_or_default(), port)
     }
 }
 
@@ -51,11 +61,11 @@ pub(crate) fn split_port(authority: &[u8]) -> (&[u8], Option<u16>) {
 
 impl RequestView for View<'_> {
     fn host(&self) -> &[u8] {
-        self.host
+        self.authority().0
     }
 
     fn port(&self) -> Option<u16> {
-        self.port
+        self.authority().1
     }
 
     fn method(&self) -> &[u8] {

@@ -1,6 +1,6 @@
 //! The upstream side: one request and its response on a leased connection.
 
-use super::incoming::{Incoming, UPSTREAM};
+use super::incoming::{Incoming, UPSTREAM, has_from_incoming};
 use super::outgoing::Outgoing;
 use crate::body::{BodySink, BodySource};
 use crate::buffer::Buffer;
@@ -207,19 +207,5 @@ impl BodySource for ResponseBody<'_> {
         self.incoming.poll_fill(context)
     }
 
-    fn data(&self) -> &[u8] {
-        self.incoming.data()
-    }
-
-    fn consume(&mut self) {
-        self.incoming.consume();
-    }
-
-    fn trailers(&mut self, into: &mut Fields) -> Result<(), Fault> {
-        self.incoming.trailers(into)
-    }
-
-    fn is_done(&self) -> bool {
-        self.incoming.is_done()
-    }
+    has_from_incoming!();
 }

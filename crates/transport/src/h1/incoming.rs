@@ -30,6 +30,28 @@ pub(crate) const UPSTREAM: Blame = Blame {
     timeout: Reason::UpstreamIdleTimeout,
 };
 
+/// What a [`BodySource`](crate::body::BodySource) has from its `incoming`.
+macro_rules! has_from_incoming {
+    () => {
+        fn data(&self) -> &[u8] {
+            self.incoming.data()
+        }
+
+        fn consume(&mut self) {
+            self.incoming.consume();
+        }
+
+        fn trailers(&mut self, into: &mut Fields) -> Result<(), Fault> {
+            self.incoming.trailers(into)
+        }
+
+        fn is_done(&self) -> bool {
+            self.incoming.is_done()
+        }
+    };
+}
+pub(crate) use has_from_incoming;
+
 /// A body that is read from a socket.
 #[derive(Debug)]
 pub(crate) struct Incoming<'a> {

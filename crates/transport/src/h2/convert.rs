@@ -5,7 +5,7 @@ use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use torana_fault::{Fault, Reason};
 use torana_http::Fields;
 use torana_http::h1::BodyFraming;
-use torana_http::h2::sent_fields;
+use torana_http::h2::{read_trailers, sent_fields};
 
 /// The fields of a message that is sent, and the length that `framing` knows.
 pub(super) fn header_map(fields: &Fields, framing: BodyFraming) -> Result<HeaderMap, Fault> {
@@ -38,4 +38,15 @@ fn append(map: &mut HeaderMap, name: &str, value: &[u8]) -> Result<(), Fault> {
 /// The fields of a message that was received, for the head's readers.
 pub(super) fn received_fields(map: &HeaderMap) -> impl Iterator<Item = (&str, &[u8])> {
     map.iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
+}
+
+/// Adds the trailers that were received and may be passed on; `malformed` is why the message fails otherwise.
+pub(super) fn pass_trailers(
+    received: Option<&HeaderMap>,
+    into: &mut Fields,
+    malformed: Reason,
+) -> Result<(), Fault> {
+    let Some(trailers) = received else { return Ok(()) };
+    read_trailers(received_fields(trailers), into)
+        .map_err(|error| Fault::new(malformed).because(error.detail))
 }

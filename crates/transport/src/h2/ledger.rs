@@ -90,10 +90,22 @@ impl Arriving {
     }
 
     /// So many bytes were passed on.
-    pub(super) fn passed_on(&self, bytes: usize) {
+    fn passed_on(&self, bytes: usize) {
         if self.counted.get() > 0 {
             self.count(self.counted.get().saturating_sub(bytes));
         }
+    }
+}
+
+/// Marks the data at hand of a stream as passed on: its peer may send as much again.
+pub(super) fn pass_on(data: &mut Bytes, arriving: Option<&Rc<Arriving>>, stream: Option<&mut RecvStream>) {
+    let used = std::mem::take(data).len();
+    if let Some(arriving) = arriving {
+        arriving.passed_on(used);
+    }
+    if let Some(stream) = stream {
+        // It fails only when the stream is gone.
+        let _ = stream.flow_control().release_capacity(used);
     }
 }
 

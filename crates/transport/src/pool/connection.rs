@@ -24,13 +24,26 @@ pub(super) struct Connection {
     /// Whom the endpoint was told that it is for.
     pub(super) client: Option<Introduction>,
     output: Vec<u8>,
+    /// What is read into; only while it is lent.
+    buffer: Buffer,
+    /// Whether it has carried requests before.
+    reused: bool,
     _permit: Permit,
 }
 
 impl Connection {
     pub(super) fn new(io: Io, permit: Permit, client: Option<Introduction>) -> Self {
         let now = now();
-        Self { io, opened: now, idle_since: now, client, output: Vec::new(), _permit: permit }
+        Self {
+            io,
+            opened: now,
+            idle_since: now,
+            client,
+            output: Vec::new(),
+            buffer: Buffer::empty(),
+            reused: false,
+            _permit: permit,
+        }
     }
 
     /// Whether a part of the last request never left: what is sent next would be read as the rest of it.
@@ -44,26 +57,30 @@ impl Connection {
 #[derive(Debug)]
 pub struct Lease(Kind);
 
+// It is handed on from step to step of every request.
+const _: () = assert!(size_of::<Lease>() <= 24, "a lease is pointers");
+
 #[derive(Debug)]
 enum Kind {
-    Whole { pool: Rc<Pool>, connection: Box<Connection>, buffer: Buffer, reused: bool },
-    Stream(StreamLease),
+    Whole { pool: Rc<Pool>, connection: Box<Connection> },
+    Stream(Box<StreamLease>),
 }
 
 impl Lease {
-    pub(super) fn new(pool: Rc<Pool>, connection: Box<Connection>, reused: bool) -> Self {
-        Self(Kind::Whole { pool, connection, buffer: Buffer::empty(), reused })
+    pub(super) fn new(pool: Rc<Pool>, mut connection: Box<Connection>, reused: bool) -> Self {
+        connection.reused = reused;
+        Self(Kind::Whole { pool, connection })
     }
 
-    pub(super) const fn of_stream(stream: StreamLease) -> Self {
-        Self(Kind::Stream(stream))
+    pub(super) fn of_stream(stream: StreamLease) -> Self {
+        Self(Kind::Stream(Box::new(stream)))
     }
 
     /// Whether the connection has carried requests before.
     #[must_use]
-    pub const fn is_reused(&self) -> bool {
+    pub fn is_reused(&self) -> bool {
         match &self.0 {
-            Kind::Whole { reused, .. } => *reused,
+            Kind::Whole { connection, .. } => connection.reused,
             Kind::Stream(stream) => stream.is_reused(),
         }
     }
@@ -77,8 +94,8 @@ impl Lease {
         write_timeout: Duration,
     ) -> ClientExchange<'a> {
         match &mut self.0 {
-            Kind::Whole { connection, buffer, reused, .. } => {
-                let Connection { io, output, .. } = &mut **connection;
+            Kind::Whole { connection, .. } => {
+                let Connection { io, output, buffer, reused, .. } = &mut **connection;
                 let writer = h1::RequestWriter::new(io, timer, output, write_timeout);
                 let reader = h1::ResponseReader::new(io, timer, buffer, limits, *reused);
                 ClientExchange { writer: RequestWriter::Http1(writer), reader: ResponseReader::Http1(reader) }
@@ -90,7 +107,10 @@ impl Lease {
     /// Gives the connection back for the next request. Only when the response says that it is usable.
     pub fn give_back(self) {
         match self.0 {
-            Kind::Whole { pool, connection, .. } => pool.give_back(connection),
+            Kind::Whole { pool, mut connection } => {
+                connection.buffer = Buffer::empty();
+                pool.give_back(connection);
+            }
             // A place is given back by being dropped.
             Kind::Stream(_) => {}
         }

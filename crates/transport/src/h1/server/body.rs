@@ -3,7 +3,7 @@
 use super::after;
 use super::shared::Shared;
 use crate::body::BodySource;
-use crate::h1::incoming::Incoming;
+use crate::h1::incoming::{Incoming, has_from_incoming};
 use crate::service::RequestBody;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -61,21 +61,7 @@ impl BodySource for ClientBody<'_> {
         }
     }
 
-    fn data(&self) -> &[u8] {
-        self.incoming.data()
-    }
-
-    fn consume(&mut self) {
-        self.incoming.consume();
-    }
-
-    fn trailers(&mut self, into: &mut Fields) -> Result<(), Fault> {
-        self.incoming.trailers(into)
-    }
-
-    fn is_done(&self) -> bool {
-        self.incoming.is_done()
-    }
+    has_from_incoming!();
 }
 
 impl RequestBody for ClientBody<'_> {

@@ -4,8 +4,8 @@ use super::fault::fault_of;
 use super::stream::Halves;
 use crate::body::BodySource;
 use crate::clock::now;
-use crate::h2::convert::received_fields;
-use crate::h2::ledger::Arriving;
+use crate::h2::convert::{pass_trailers, received_fields};
+use crate::h2::ledger::{Arriving, pass_on};
 use crate::timer::Timer;
 use bytes::Bytes;
 use h2::RecvStream;
@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use torana_fault::{Fault, Reason, Retry};
 use torana_http::h1::{BodyFraming, HeadError, HeadLimits};
-use torana_http::h2::{read_response, read_trailers};
+use torana_http::h2::read_response;
 use torana_http::{Fields, Method, ResponseHead};
 
 /// How many interim responses (1xx) may precede the final one.
@@ -258,20 +258,11 @@ impl BodySource for ResponseBody<'_> {
     }
 
     fn consume(&mut self) {
-        let used = std::mem::take(&mut self.data).len();
-        if let Some(arriving) = &self.arriving {
-            arriving.passed_on(used);
-        }
-        if let Some(stream) = &mut self.stream {
-            // The upstream may send as much again. It fails only when the stream is gone.
-            let _ = stream.flow_control().release_capacity(used);
-        }
+        pass_on(&mut self.data, self.arriving.as_ref(), self.stream.as_mut());
     }
 
     fn trailers(&mut self, into: &mut Fields) -> Result<(), Fault> {
-        let Some(trailers) = &self.trailers else { return Ok(()) };
-        read_trailers(received_fields(trailers), into)
-            .map_err(|error| Fault::new(Reason::UpstreamMalformed).because(error.detail))
+        pass_trailers(self.trailers.as_ref(), into, Reason::UpstreamMalformed)
     }
 
     fn is_done(&self) -> bool {

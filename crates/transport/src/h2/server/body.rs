@@ -2,8 +2,8 @@
 
 use super::response::Respond;
 use crate::body::BodySource;
-use crate::h2::convert::received_fields;
-use crate::h2::ledger::{Arriving, Ledger};
+use crate::h2::convert::pass_trailers;
+use crate::h2::ledger::{Arriving, Ledger, pass_on};
 use crate::patience::Patience;
 use crate::service::{RequestBody, ServerSettings};
 use crate::timer::Timer;
@@ -15,7 +15,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use torana_fault::{Fault, Reason};
 use torana_http::h1::BodyFraming;
-use torana_http::h2::read_trailers;
 use torana_http::{Fields, RequestHead};
 
 /// A request's body.
@@ -146,12 +145,7 @@ impl BodySource for RequestStream<'_> {
     }
 
     fn consume(&mut self) {
-        let used = std::mem::take(&mut self.data).len();
-        if let Some(arriving) = &self.arriving {
-            arriving.passed_on(used);
-        }
-        // The client may send as much again. It fails only when the stream is gone.
-        let _ = self.stream.flow_control().release_capacity(used);
+        pass_on(&mut self.data, self.arriving.as_ref(), Some(&mut self.stream));
         if !self.ended
             && self.stream.is_end_stream()
             && self.announced.is_none_or(|length| length == self.bytes)
@@ -161,9 +155,7 @@ impl BodySource for RequestStream<'_> {
     }
 
     fn trailers(&mut self, into: &mut Fields) -> Result<(), Fault> {
-        let Some(trailers) = &self.trailers else { return Ok(()) };
-        read_trailers(received_fields(trailers), into)
-            .map_err(|error| Fault::new(Reason::MalformedBody).because(error.detail))
+        pass_trailers(self.trailers.as_ref(), into, Reason::MalformedBody)
     }
 
     fn is_done(&self) -> bool {
