@@ -124,11 +124,11 @@ fn the_script_decides_as_the_algorithms_do() {
             let answer: Vec<u8> = command.query(&mut *connection.borrow_mut()).unwrap();
             for ((_, place, _), mut expected) in asking.into_iter().zip(expected) {
                 let got = batch::told(&budget, form, true, place, &answer).unwrap();
-                // The script knows microseconds, rounded up; of those who were not the last one more at most.
+                // The script knows microseconds, rounded up; of those who were not the last one less at most.
                 for (view, got) in expected.all.iter_mut().zip(&got.all) {
                     view.retry_after = rounded(view.retry_after);
                     view.reset_after = rounded(view.reset_after);
-                    if got.reset_after == view.reset_after + Duration::from_micros(1) {
+                    if got.reset_after + Duration::from_micros(1) == view.reset_after {
                         view.reset_after = got.reset_after;
                     }
                 }
