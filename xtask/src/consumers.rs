@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -19,14 +19,19 @@ pub(crate) struct Arguments {
     /// Consumers, each with a key
     #[arg(long, default_value_t = 1_000_000)]
     number: usize,
+    /// The gateway that is measured, instead of building one
+    #[arg(long)]
+    program: Option<PathBuf>,
+}
+
+fn build() -> Result<PathBuf> {
+    let built = cargo().args(["build", "--release", "--workspace", "--bins"]).status()?;
+    ensure!(built.success(), "cargo build has failed");
+    Ok(Metadata::load()?.target_directory.join("release/torana"))
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    ensure!(
-        cargo().args(["build", "--release", "-p", "torana"]).status()?.success(),
-        "cargo build has failed"
-    );
-    let program = Metadata::load()?.target_directory.join("release/torana");
+    let program = arguments.program.clone().map_or_else(build, Ok)?;
     let folder = tempfile::tempdir()?;
     let (file, consumers) = (folder.path().join("torana.yaml"), folder.path().join("consumers.jsonl"));
     let address = free_address()?;
