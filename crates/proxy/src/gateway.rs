@@ -112,8 +112,7 @@ impl Gateway {
 
     /// Lets go of the pools of endpoints that are gone.
     fn let_go(&self, pipeline: &Pipeline) {
-        let in_use = &pipeline.endpoint_numbers;
-        self.pools.retain(|number| in_use.binary_search(&number).is_ok());
+        self.pools.retain(&pipeline.endpoints);
     }
 
     /// Measures how long work waits on this worker, for as long as that runs.

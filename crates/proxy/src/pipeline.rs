@@ -6,6 +6,7 @@ use crate::overload::OverloadRules;
 use crate::traffic::Traffic;
 use crate::upstream::{Upstream, UpstreamTimeouts};
 use bytes::Bytes;
+use std::collections::HashMap;
 use std::sync::Arc;
 use torana_filters::{Filter, LimiterState, RedisStore, ReservedFields};
 use torana_http::{FieldName, RequestHead};
@@ -13,7 +14,7 @@ use torana_limit::Importance;
 use torana_observe::{AccessLog, RouteMetrics};
 use torana_plan::RateLimitPlan;
 use torana_route::{NormalizeOptions, Router};
-use torana_transport::ServerSettings;
+use torana_transport::{Endpoint, ServerSettings};
 use torana_types::Network;
 
 /// Everything that a request meets, in the order in which it meets it.
@@ -49,8 +50,8 @@ pub struct Pipeline {
     pub routes: Vec<Route>,
     /// The services, by the plan's numbers.
     pub upstreams: Vec<Arc<Upstream>>,
-    /// The endpoint numbers in use, sorted.
-    pub endpoint_numbers: Vec<usize>,
+    /// The endpoints in use, by their numbers.
+    pub endpoints: HashMap<usize, Arc<Endpoint>>,
     /// The limits in force, each once.
     pub limiters: Vec<Limiter>,
     /// Where limits of several gateways are counted.

@@ -14,6 +14,7 @@ mod upstreams;
 
 use crate::pipeline::Pipeline;
 use crate::registry::Registry;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use torana_observe::Metrics;
@@ -94,14 +95,13 @@ pub fn prepare(
         guards_slashes: guarded().any(ends_with_slash),
         routes,
         upstreams,
-        endpoint_numbers: Vec::new(),
+        endpoints: HashMap::new(),
         limiters: limiters.all,
         store,
         access_log,
     };
-    let numbers = pipeline.upstreams.iter().flat_map(|upstream| &upstream.endpoints);
-    pipeline.endpoint_numbers = numbers.map(|endpoint| endpoint.number).collect();
-    pipeline.endpoint_numbers.sort_unstable();
+    let endpoints = pipeline.upstreams.iter().flat_map(|upstream| &upstream.endpoints);
+    pipeline.endpoints = endpoints.map(|each| (each.number, Arc::clone(&each.endpoint))).collect();
     registry.sweep();
     Ok(pipeline)
 }

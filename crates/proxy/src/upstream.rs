@@ -5,6 +5,7 @@ use crate::forward::RetryPolicy;
 use crate::registry::NumberedEndpoint;
 use crate::resilience::{UpstreamBreaker, UpstreamHealth, Zones};
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -189,13 +190,14 @@ impl Pools {
         }
     }
 
-    /// Drops the pools whose endpoints are not in use any more, by their numbers. Requests in flight keep
-    /// theirs until they end.
-    pub fn retain(&self, is_used: impl Fn(usize) -> bool) {
+    /// Drops the pools whose endpoints are not among these, which are in use by their numbers. Requests in
+    /// flight keep theirs until they end.
+    ///
+    /// A number alone says too little: one that is free again may have been given to another endpoint before a
+    /// worker has looked, and without requests nothing but this would ever close what the old pool holds.
+    pub fn retain(&self, in_use: &HashMap<usize, Arc<Endpoint>>) {
         for (number, place) in self.pools.borrow_mut().iter_mut().enumerate() {
-            if !is_used(number) {
-                *place = None;
-            }
+            place.take_if(|pool| !in_use.get(&number).is_some_and(|used| Arc::ptr_eq(used, pool.endpoint())));
         }
     }
 
@@ -219,18 +221,34 @@ mod tests {
     use super::*;
     use torana_transport::{Address, EndpointSettings};
 
+    /// The endpoint of number 0 at this port.
+    fn endpoint(port: u16) -> UpstreamEndpoint {
+        let address = Address::Socket(std::net::SocketAddr::from(([127, 0, 0, 1], port)));
+        let endpoint = Endpoint::new(address, EndpointSettings::default());
+        UpstreamEndpoint::new(0, endpoint, format!("127.0.0.1:{port}"))
+    }
+
     #[test]
     fn a_number_that_is_used_again_leads_to_no_other_endpoint() {
-        let endpoint = |port: u16| {
-            let address = Address::Socket(std::net::SocketAddr::from(([127, 0, 0, 1], port)));
-            let endpoint = Endpoint::new(address, EndpointSettings::default());
-            UpstreamEndpoint::new(0, endpoint, format!("127.0.0.1:{port}"))
-        };
         let (pools, before, after) = (Pools::default(), endpoint(1), endpoint(2));
         let old = pools.of(&before);
         assert!(Rc::ptr_eq(&pools.of(&before), &old));
         let new = pools.of(&after);
         assert!(Arc::ptr_eq(new.endpoint(), &after.endpoint));
         assert!(Rc::ptr_eq(&pools.of(&after), &new));
+    }
+
+    #[test]
+    fn the_pool_of_an_endpoint_that_is_gone_is_let_go_though_its_number_is_in_use() {
+        let (pools, before, after) = (Pools::default(), endpoint(1), endpoint(2));
+        let in_use = |upstream: &UpstreamEndpoint| HashMap::from([(0, Arc::clone(&upstream.endpoint))]);
+        let old = pools.of(&before);
+        pools.retain(&in_use(&before));
+        assert!(Rc::ptr_eq(&pools.of(&before), &old));
+        pools.retain(&in_use(&after));
+        assert_eq!(Rc::strong_count(&old), 1, "only this test has it");
+        let new = pools.of(&after);
+        pools.retain(&HashMap::new());
+        assert!(!Rc::ptr_eq(&pools.of(&after), &new));
     }
 }

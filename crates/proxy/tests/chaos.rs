@@ -24,7 +24,7 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use torana_testkit::{Client, Origin, RedisServer, Reply, Response, eventually};
+use torana_testkit::{Client, Origin, RedisServer, Reply, Response, eventually, within};
 use yaml::Running;
 
 const ORIGINS: usize = 4;
@@ -330,10 +330,10 @@ impl Run {
                 && gateway.metrics.connections().open() == 0
         });
         // What the origins hold is what the pools know of; probes come and go between.
-        eventually(PATIENCE, || {
-            let held: usize = origins.iter().map(Origin::connections_open).sum();
-            held as f64 <= sum(&gateway.metrics.render(), "torana_pool_connections_open") + ORIGINS as f64
-        });
+        let held = || origins.iter().map(Origin::connections_open).sum::<usize>();
+        let known = || sum(&gateway.metrics.render(), "torana_pool_connections_open");
+        let agree = within(PATIENCE, || held() as f64 <= known() + ORIGINS as f64);
+        assert!(agree, "origins hold {} connections, pools {}", held(), known());
         let get = |path: &str| {
             let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
             Client::connect(gateway.address).exchange(request).text()

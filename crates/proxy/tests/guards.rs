@@ -135,7 +135,7 @@ fn waiting_for_a_connection_that_others_use_shows_no_failure() {
         "/long" => Reply::ok(vec![b'x'; 10_000]).hang_after_bytes(5_000),
         _ => Reply::ok("fine"),
     });
-    for (keys, reason) in [("", "total_timeout"), (", per_try_timeout: 100ms", "pool_timeout")] {
+    for (keys, reason) in [("", "total_timeout"), (", per_try_timeout: 1s", "pool_timeout")] {
         let total = if keys.is_empty() { "100ms" } else { "1h" };
         let gateway = Running::start(&format!(
             "access_log: off

@@ -6,6 +6,7 @@
 //! would have been told alone. Whatever else is asked (batches for leases, requests that are charged though they
 //! are refused, what is given back) keeps a place of its own in the same command, in the order it came.
 
+use crate::StoreError;
 use std::fmt;
 use std::time::Duration;
 use torana_limit::{Ask, Budget, Grant, Period, Returned, View, Window};
@@ -134,14 +135,24 @@ pub(crate) const NUMBER: usize = 8;
 
 /// What the store's answer is for one of those who asked. The script's numbers are: now, and for each ledger what was
 /// granted in all, hold, and for each window remaining, retry after and reset after; times in microseconds.
-pub(crate) fn told(budget: &Budget, form: Form, details: bool, place: Place, answer: &[u8]) -> Option<Grant> {
+///
+/// # Errors
+/// The answer has another form, or the store could not read or write this ledger.
+pub(crate) fn told(
+    budget: &Budget,
+    form: Form,
+    details: bool,
+    place: Place,
+    answer: &[u8],
+) -> Result<Grant, StoreError> {
+    let numbers = Numbers::of(budget, place, answer);
+    let Numbers { now, granted, hold, views } =
+        numbers.ok_or_else(|| StoreError::refused("an answer of another form"))?;
+    if f64::from_le_bytes(granted) < 0.0 {
+        return Err(StoreError::refused("the caller's ledger can be neither read nor written"));
+    }
     let least = form.least();
-    let windows = budget.windows().count();
-    let (numbers, _) = answer.as_chunks();
-    let (now, ledgers) = numbers.split_first()?;
-    let mut ledgers = ledgers.chunks_exact(windows.saturating_mul(3).saturating_add(2));
-    let ([granted, hold], views) = ledgers.nth(place.entry)?.split_first_chunk()?;
-    let mut granted = whole(*granted);
+    let mut granted = whole(granted);
     // What those who asked after this one have taken.
     let mut later = 0;
     if form.adds_up() {
@@ -149,20 +160,41 @@ pub(crate) fn told(budget: &Budget, form: Form, details: bool, place: Place, ans
         granted = if place.turn < passed { least } else { 0 };
         later = passed.saturating_sub(1).saturating_sub(place.turn).saturating_mul(least);
     }
-    let (views, _) = views.as_chunks();
     let views = || budget.windows().zip(views).map(|(window, numbers)| view(window, *numbers, later));
     let mut grant = Grant::of(granted, least, views());
-    grant.at = Duration::from_micros(whole(*now));
-    grant.hold = Duration::from_micros(whole(*hold));
+    grant.at = Duration::from_micros(whole(now));
+    grant.hold = Duration::from_micros(whole(hold));
     if details {
         grant.all = views().collect();
     }
-    Some(grant)
+    Ok(grant)
+}
+
+/// One of the script's numbers.
+type Number = [u8; NUMBER];
+
+/// The part of an answer that is for one of those who asked.
+struct Numbers<'a> {
+    now: Number,
+    granted: Number,
+    hold: Number,
+    /// Three for each window.
+    views: &'a [[Number; 3]],
+}
+
+impl<'a> Numbers<'a> {
+    fn of(budget: &Budget, place: Place, answer: &'a [u8]) -> Option<Self> {
+        let (numbers, _) = answer.as_chunks();
+        let (now, ledgers) = numbers.split_first()?;
+        let size = budget.windows().count().saturating_mul(3).saturating_add(2);
+        let ([granted, hold], views) = ledgers.chunks_exact(size).nth(place.entry)?.split_first_chunk()?;
+        Some(Self { now: *now, granted: *granted, hold: *hold, views: views.as_chunks().0 })
+    }
 }
 
 /// How a window stood before so many were taken `later`. When others passed after this one there was something left
 /// for it too.
-fn view(window: &Window, numbers: [[u8; NUMBER]; 3], later: u64) -> View {
+fn view(window: &Window, numbers: [Number; 3], later: u64) -> View {
     let [remaining, retry, reset] = numbers.map(whole);
     let (mut retry, mut reset) = (Duration::from_micros(retry), Duration::from_micros(reset));
     if later > 0 {
@@ -184,7 +216,7 @@ fn view(window: &Window, numbers: [[u8; NUMBER]; 3], later: u64) -> View {
     clippy::cast_sign_loss,
     reason = "whole, below 2^53; else it saturates"
 )]
-const fn whole(number: [u8; NUMBER]) -> u64 {
+const fn whole(number: Number) -> u64 {
     f64::from_le_bytes(number) as u64
 }
 

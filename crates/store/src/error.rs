@@ -13,3 +13,9 @@ pub enum StoreError {
     #[error("the store refused: {0}")]
     Refused(String),
 }
+
+impl StoreError {
+    pub(crate) fn refused(why: &str) -> Self {
+        Self::Refused(why.to_owned())
+    }
+}

@@ -12,7 +12,8 @@
 --          at the end, for each ledger: how many requests want the same. Where they want what they need and no more, the
 --          first that there is room for have it and the others are refused, as if asked one after another.
 -- Gives now, and for each ledger what is granted in all, hold, and for each window remaining, retry after and reset
--- after; times in microseconds. They are packed too.
+-- after; times in microseconds. They are packed too. A ledger that cannot be read or written has -1 granted and zeros,
+-- and the others of the command are decided; when that is so of all, the answer is the error.
 --
 -- The clock is the server's. Every number stays below 2^53, where a double counts exactly.
 local time = redis.call('TIME')
@@ -26,6 +27,20 @@ local answer = { pack('<d', now) }
 local function divide(a, b)
   local rest = math.fmod(a, b)
   return (a - rest) / b, rest
+end
+
+-- Decides about each ledger, by its index. What is wrong with one is nothing to the others.
+local function each(decide)
+  local failed, why = 0, nil
+  for index = 1, #KEYS do
+    local done, said = pcall(decide, index)
+    if not done then
+      failed, why = failed + 1, said
+      answer[index + 1] = pack('<d', -1) .. string.rep(pack('<d', 0), 1 + 3 * (windows_end - 6) / 7)
+    end
+  end
+  if failed < #KEYS then return table.concat(answer) end
+  return type(why) == 'table' and why or redis.error_reply('ERR ' .. tostring(why))
 end
 
 -- What so many requests are given in all, where so much is there.
@@ -63,7 +78,7 @@ if operation == 'take' and doubt < 0 and windows_end == 13 and ARGV[7] == 'stead
     return number + 1
   end
 
-  for index = 1, #KEYS do
+  return each(function(index)
     local at, part, last = 0, 0, 0
     local stored = call('GET', KEYS[index])
     if stored then at, part, last = unpacked('<ddd', stored) end
@@ -96,13 +111,12 @@ if operation == 'take' and doubt < 0 and windows_end == 13 and ARGV[7] == 'stead
     local retry, over = early + needed_whole, part + needed_part - tolerance_part
     if over > 0 then retry = retry + math.ceil(over / parts) elseif over <= -parts then retry = retry - 1 end
     answer[index + 1] = pack('<ddddd', granted, hold, available - granted, max(retry, 0), part > 0 and early + 1 or early)
-  end
-  return table.concat(answer)
+  end)
 elseif operation == 'take' and doubt < 0 and windows_end == 13 and ARGV[7] == 'fixed' and tonumber(ARGV[9]) then
   local limit, period = tonumber(ARGV[8]), tonumber(ARGV[9])
   local current, rest = divide(now, period)
   local ends = period - rest
-  for index = 1, #KEYS do
+  return each(function(index)
     local number, used = current, 0
     local stored = call('GET', KEYS[index])
     if stored then
@@ -121,8 +135,7 @@ elseif operation == 'take' and doubt < 0 and windows_end == 13 and ARGV[7] == 'f
     end
     local retry = available >= max(second, 1) and 0 or ends
     answer[index + 1] = pack('<ddddd', granted, ends, available, retry, ends)
-  end
-  return table.concat(answer)
+  end)
 end
 
 -- The year and the month from zero; days are counted from 0000-03-01 so that the leap day is the last.
@@ -363,8 +376,8 @@ end
 
 local kinds = { steady = steady, fixed = fixed, sliding = sliding }
 
-for index, key in ipairs(KEYS) do
-  local windows = {}
+return each(function(index)
+  local key, windows = KEYS[index], {}
   for place_of = 7, windows_end - 6, 7 do
     local kind = kinds[ARGV[place_of]]
     local numbers = {}
@@ -427,5 +440,4 @@ for index, key in ipairs(KEYS) do
     -- Nothing is left behind: when every window is whole again the ledger says nothing.
     call('SET', key, table.concat(cells) .. generation, 'PX', math.ceil(longest / 1000) + 1000)
   end
-end
-return table.concat(answer)
+end)

@@ -116,8 +116,7 @@ impl Call {
         loop {
             match self.answer.get() {
                 Some(Ok(answer)) => {
-                    let told = batch::told(self.limit.budget(), self.form, details, place, answer);
-                    return told.ok_or_else(|| StoreError::Refused("an answer of another form".into()));
+                    return batch::told(self.limit.budget(), self.form, details, place, answer);
                 }
                 Some(Err(error)) => return Err(error.clone()),
                 // On one thread no answer can come between the look and the wait.

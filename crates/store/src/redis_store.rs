@@ -218,7 +218,7 @@ impl RedisStore {
                 let lost = error.is_io_error() || error.is_connection_dropped() || role;
                 link.failed(inner, lost);
                 // What the server says may hold what was sent; its kind does not.
-                Err(if lost { StoreError::Unavailable } else { StoreError::Refused(error.category().into()) })
+                Err(if lost { StoreError::Unavailable } else { StoreError::refused(error.category()) })
             }
             Err(_) => {
                 inner.count_failure();
@@ -251,8 +251,8 @@ impl RedisStore {
             let mut scan = redis::cmd("SCAN");
             scan.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(SCAN);
             let answer = self.command(link, connection.send_to(server, &scan)).await?;
-            let (next, keys): (u64, Vec<Vec<u8>>) =
-                redis::from_redis_value(answer).map_err(|_| unexpected())?;
+            let (next, keys): (u64, Vec<Vec<u8>>) = redis::from_redis_value(answer)
+                .map_err(|_| StoreError::refused("an answer of another form"))?;
             for key in keys {
                 let mut unlink = redis::cmd("UNLINK");
                 unlink.arg(key);
@@ -264,10 +264,6 @@ impl RedisStore {
             cursor = next;
         }
     }
-}
-
-fn unexpected() -> StoreError {
-    StoreError::Refused("an answer of another form".into())
 }
 
 impl LimitStore for RedisStore {

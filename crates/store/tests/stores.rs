@@ -77,16 +77,17 @@ fn memory_counts_as_every_store_does() {
 
 #[test]
 fn a_server_counts_as_every_store_does() {
-    let server = RedisServer::start();
-    on_worker(suite(&store(&server)));
-    let keys = server.command(&["KEYS", "*"]);
-    for line in keys.split("\r\n").filter(|line| line.starts_with("torana")) {
-        // Nothing stays for ever.
-        let left = server.command(&["PTTL", line]);
-        let left: i64 = left.trim_start_matches(':').trim().parse().unwrap();
-        assert!(left > 0, "{line} {left}");
+    for server in [RedisServer::start(), RedisServer::valkey()] {
+        on_worker(suite(&store(&server)));
+        let keys = server.command(&["KEYS", "*"]);
+        for line in keys.split("\r\n").filter(|line| line.starts_with("torana")) {
+            // Nothing stays for ever.
+            let left = server.command(&["PTTL", line]);
+            let left: i64 = left.trim_start_matches(':').trim().parse().unwrap();
+            assert!(left > 0, "{line} {left}");
+        }
+        assert!(keys.contains("torana:limit:"), "{keys}");
     }
-    assert!(keys.contains("torana:limit:"), "{keys}");
 }
 
 fn cluster_store(cluster: &RedisCluster) -> RedisStore {
@@ -161,23 +162,24 @@ fn names_of_keys_hold_nothing_of_the_caller() {
 
 #[test]
 fn a_user_with_only_the_rights_that_are_documented_is_enough() {
-    let server = RedisServer::start();
     let rights = "on >pass-word ~torana:* resetchannels -@all +eval +evalsha +get +set +time +info +ping +scan +unlink";
     let mut command = vec!["ACL", "SETUSER", "gateway"];
     command.extend(rights.split(' '));
-    assert!(server.command(&command).starts_with("+OK"));
-    let mut allowed = settings(&server);
-    allowed.username = Some("gateway".into());
-    allowed.password = Some(Secret::new("pass-word"));
-    let mut wrong = allowed.clone();
-    wrong.password = Some(Secret::new("wrong"));
-    wrong.timeout = Duration::from_millis(200);
-    on_worker(async {
-        suite(&RedisStore::new(allowed)).await;
-        let limit = StoredLimit::new("suite", hourly(5));
-        let refused = RedisStore::new(wrong).take(&limit, key("a"), Ask::exactly(1)).await;
-        assert!(refused.is_err(), "{refused:?}");
-    });
+    for server in [RedisServer::start(), RedisServer::valkey()] {
+        assert!(server.command(&command).starts_with("+OK"));
+        let mut allowed = settings(&server);
+        allowed.username = Some("gateway".into());
+        allowed.password = Some(Secret::new("pass-word"));
+        let mut wrong = allowed.clone();
+        wrong.password = Some(Secret::new("wrong"));
+        wrong.timeout = Duration::from_millis(200);
+        on_worker(async {
+            suite(&RedisStore::new(allowed)).await;
+            let limit = StoredLimit::new("suite", hourly(5));
+            let refused = RedisStore::new(wrong).take(&limit, key("a"), Ask::exactly(1)).await;
+            assert!(refused.is_err(), "{refused:?}");
+        });
+    }
 }
 
 #[test]
@@ -302,6 +304,57 @@ async fn moment(store: &RedisStore, name: &str, budget: Budget) {
     // The second lease is given half of what the first has left.
     assert_eq!(taken("d"), most / 2 + (most - most / 2) / 2);
     assert_eq!(left("d").await, most - taken("d"));
+}
+
+#[test]
+fn a_ledger_that_cannot_be_read_is_no_matter_for_those_who_ask_at_the_same_moment() {
+    let server = RedisServer::start();
+    let store = store(&server);
+    let second = Window::Fixed(FixedWindow::new(9, Period::Span(Duration::from_secs(86_400))));
+    let pace = Window::Gcra(Gcra::new(9, Duration::from_secs(86_400), 9));
+    let budgets = [
+        ("pace", Budget::new(pace, Vec::new())),
+        ("window", Budget::new(second, Vec::new())),
+        ("both", Budget::new(pace, vec![second])),
+    ];
+    on_worker(async {
+        for (name, budget) in budgets {
+            let limit = StoredLimit::new(name, budget);
+            let at_once = async |callers: &[&'static str]| {
+                let ask = |caller: &&'static str| {
+                    let (store, limit, caller) = (store.clone(), limit.clone(), *caller);
+                    tokio::task::spawn_local(
+                        async move { store.take(&limit, key(caller), Ask::exactly(1)).await },
+                    )
+                };
+                let mut told = Vec::new();
+                for task in callers.iter().map(ask).collect::<Vec<_>>() {
+                    told.push(task.await.unwrap());
+                }
+                told
+            };
+            assert!(server.command(&["FLUSHALL"]).starts_with("+OK"));
+            assert!(at_once(&["broken"]).await[0].is_ok());
+            let keys = server.command(&["KEYS", "*"]);
+            let ledger = keys.lines().find(|line| line.starts_with("torana:")).unwrap();
+            // Something else than a ledger is there, by its kind or by its bytes.
+            for [word, rest @ ..] in [["SADD", "no", "ledger"], ["SET", "short", "GET"]] {
+                assert!(!server.command(&["DEL", ledger]).starts_with('-'));
+                assert!(!server.command(&[&[word, ledger], &rest[..]].concat()).starts_with('-'));
+                let before = store.usage().questions;
+                let told = at_once(&["one", "broken", "another", "broken", "one"]).await;
+                assert_eq!(store.usage().questions, before + 1, "in one command");
+                let passed: Vec<bool> = told.iter().map(Result::is_ok).collect();
+                assert_eq!(passed, [true, false, true, false, true], "{name} {word}");
+                let failed = store.usage().failures;
+                assert!(at_once(&["broken"]).await[0].is_err());
+                assert_eq!(store.usage().failures, failed + 1, "nothing was decided at all");
+            }
+            let left =
+                at_once(&["one", "another"]).await.into_iter().map(|told| told.unwrap().view.remaining);
+            assert_eq!(left.collect::<Vec<_>>(), [4, 6], "{name}: and nobody was charged for the broken one");
+        }
+    });
 }
 
 #[test]

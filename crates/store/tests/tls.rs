@@ -114,6 +114,45 @@ fn a_cluster_behind_tls_is_spoken_to_by_whom_it_shows_itself() {
 }
 
 #[test]
+fn sentinels_are_asked_by_tls_as_the_server_is_that_they_name() {
+    let (authority, stranger) = (Authority::default(), Authority::named("somebody who is not trusted"));
+    let certificate = authority.issue(&["localhost", "127.0.0.1"]);
+    let secured = Secured::showing(temp_dir(), &certificate);
+    let folder = temp_dir();
+    let (cert, key) = certificate.write(folder.path(), "sentinel");
+    let ca = folder.path().join("authority.pem");
+    std::fs::write(&ca, &authority.pem).unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // It speaks to servers as it would replicate from them.
+    let _sentinel = RedisServer::sentinel(&format!(
+        "tls-port {port}
+tls-cert-file {}
+tls-key-file {}
+tls-ca-cert-file {}
+tls-auth-clients no
+tls-replication yes
+sentinel monitor main 127.0.0.1 {} 1
+",
+        cert.display(),
+        key.display(),
+        ca.display(),
+        secured.port
+    ));
+    let by_sentinel = |authority: &Authority| {
+        let sentinels = vec![Place { host: "localhost".into(), port }];
+        let topology = Topology::Sentinel { master: "main".into(), sentinels };
+        StoreSettings { topology, ..secured.trusting("localhost", Some(authority)) }
+    };
+    on_worker(async {
+        assert!(takes(by_sentinel(&authority)).await);
+        let quick = StoreSettings { timeout: Duration::from_secs(1), ..by_sentinel(&stranger) };
+        assert!(!takes(quick.clone()).await, "an authority that did not sign");
+        let plain = StoreSettings { tls: false, ca: None, ..quick };
+        assert!(!takes(plain).await, "no clear text to a port of TLS");
+    });
+}
+
+#[test]
 fn a_server_that_nobody_vouches_for_is_told_nothing() {
     let (authority, stranger) = (Authority::default(), Authority::named("somebody who is not trusted"));
     let secured = Secured::showing(temp_dir(), &authority.issue(&["localhost"]));

@@ -44,7 +44,7 @@ pub use origin::{Origin, ReceivedRequest, Reply, UponHead};
 pub use redis::{RedisCluster, RedisSentinel, RedisServer};
 pub use tls::{Greeting, TlsFront, TlsOptions};
 pub use tool::tool;
-pub use wait::{eventually, eventually_some};
+pub use wait::{eventually, eventually_some, within};
 
 /// How long the helpers wait for a peer when the test names no deadline: 10 seconds, far above what a passing
 /// test needs and short enough to read the failure.

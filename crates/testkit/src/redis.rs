@@ -1,12 +1,14 @@
-//! Real Redis servers on free ports: one, a cluster, or one with a replica and sentinels that watch it.
+//! Real Redis and Valkey servers on free ports: one, a cluster, or one with a replica and a sentinel that watches
+//! it.
 //!
 //! Each is a child of the test, with a folder of its own, and ends with it. It can be paused, killed and started
 //! again on its port.
 
-use crate::{DEADLINE, eventually, temp_dir};
+use crate::{DEADLINE, eventually, temp_dir, tool};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -16,7 +18,7 @@ pub struct RedisServer {
     child: Option<Child>,
     port: u16,
     folder: tempfile::TempDir,
-    program: &'static str,
+    program: PathBuf,
     arguments: Vec<String>,
     paused: bool,
 }
@@ -37,12 +39,39 @@ impl RedisServer {
     /// As above.
     #[must_use]
     pub fn start_with(arguments: &[&str]) -> Self {
-        let mut all = vec!["--save", "", "--appendonly", "no"];
-        all.extend(arguments);
-        Self::run("redis-server", |_| all.iter().map(|argument| (*argument).to_owned()).collect())
+        Self::keeping_nothing(Path::new("redis-server"), arguments)
     }
 
-    fn run(program: &'static str, arguments: impl Fn(&std::path::Path) -> Vec<String>) -> Self {
+    /// Starts a Valkey server that keeps nothing on disk.
+    ///
+    /// # Panics
+    /// It cannot be installed, or does not start.
+    #[must_use]
+    pub fn valkey() -> Self {
+        Self::keeping_nothing(&tool("valkey-server"), &[])
+    }
+
+    /// Starts a sentinel that is configured so.
+    ///
+    /// # Panics
+    /// As above.
+    #[must_use]
+    pub fn sentinel(configuration: &str) -> Self {
+        Self::run(Path::new("redis-server"), |folder| {
+            // It writes to it.
+            let file = folder.join("sentinel.conf");
+            std::fs::write(&file, configuration).expect("a configuration for the sentinel");
+            vec![file.display().to_string(), "--sentinel".into()]
+        })
+    }
+
+    fn keeping_nothing(program: &Path, arguments: &[&str]) -> Self {
+        let mut all = vec!["--save", "", "--appendonly", "no"];
+        all.extend(arguments);
+        Self::run(program, |_| all.iter().map(|argument| (*argument).to_owned()).collect())
+    }
+
+    fn run(program: &Path, arguments: impl Fn(&Path) -> Vec<String>) -> Self {
         let folder = temp_dir();
         let arguments = arguments(folder.path());
         // Somebody else may take a free port before the server does: then another one.
@@ -55,7 +84,7 @@ impl RedisServer {
                 child: Some(child),
                 port,
                 folder: temp_dir(),
-                program,
+                program: program.to_owned(),
                 arguments: arguments.clone(),
                 paused: false,
             };
@@ -64,7 +93,7 @@ impl RedisServer {
                 return server;
             }
         }
-        panic!("{program} does not start");
+        panic!("{} does not start", program.display());
     }
 
     fn comes_up(&mut self) -> bool {
@@ -156,8 +185,8 @@ impl RedisServer {
     /// It does not start.
     pub fn restart(&mut self) {
         self.kill();
-        self.child = Some(spawn(self.program, self.port, self.folder.path(), &self.arguments));
-        assert!(self.comes_up(), "{} does not start again", self.program);
+        self.child = Some(spawn(&self.program, self.port, self.folder.path(), &self.arguments));
+        assert!(self.comes_up(), "{} does not start again", self.program.display());
     }
 }
 
@@ -167,7 +196,7 @@ impl Drop for RedisServer {
     }
 }
 
-fn spawn(program: &str, port: u16, folder: &std::path::Path, arguments: &[String]) -> Child {
+fn spawn(program: &Path, port: u16, folder: &Path, arguments: &[String]) -> Child {
     Command::new(program)
         .args(arguments.first().filter(|first| first.ends_with(".conf")))
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"])
@@ -176,7 +205,9 @@ fn spawn(program: &str, port: u16, folder: &std::path::Path, arguments: &[String
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .unwrap_or_else(|error| panic!("{program} (package redis-server) cannot be started: {error}"))
+        .unwrap_or_else(|error| {
+            panic!("{} (package redis-server) cannot be started: {error}", program.display())
+        })
 }
 
 /// A cluster of three servers without replicas.
@@ -243,17 +274,12 @@ impl RedisSentinel {
         let port = first.port.to_string();
         let second = RedisServer::start_with(&["--replicaof", "127.0.0.1", &port]);
         eventually(DEADLINE, || second.command(&["INFO", "replication"]).contains("master_link_status:up"));
-        let sentinel = RedisServer::run("redis-server", |folder| {
-            let file = folder.join("sentinel.conf");
-            let text = format!(
-                "sentinel monitor main 127.0.0.1 {port} 1
+        let sentinel = RedisServer::sentinel(&format!(
+            "sentinel monitor main 127.0.0.1 {port} 1
 sentinel down-after-milliseconds main 300
 sentinel failover-timeout main 3000
 "
-            );
-            std::fs::write(&file, text).expect("a configuration for the sentinel");
-            vec![file.display().to_string(), "--sentinel".into()]
-        });
+        ));
         let replicas = || sentinel.command(&["SENTINEL", "REPLICAS", "main"]);
         let known = format!("\r\n{}\r\n", second.port);
         eventually(DEADLINE, || replicas().contains(&known));

@@ -18,13 +18,29 @@ pub fn eventually(deadline: Duration, mut condition: impl FnMut() -> bool) {
 /// # Panics
 /// At the call's place when `deadline` has passed first.
 #[track_caller]
-pub fn eventually_some<T>(deadline: Duration, mut question: impl FnMut() -> Option<T>) -> T {
+pub fn eventually_some<T>(deadline: Duration, question: impl FnMut() -> Option<T>) -> T {
+    let Some(value) = asked_within(deadline, question) else {
+        panic!("the condition did not hold within {deadline:?}")
+    };
+    value
+}
+
+/// Asks `condition` until it says true; whether it did before `deadline`, for a test that has more to say than
+/// that it did not.
+#[must_use]
+pub fn within(deadline: Duration, mut condition: impl FnMut() -> bool) -> bool {
+    asked_within(deadline, || condition().then_some(())).is_some()
+}
+
+fn asked_within<T>(deadline: Duration, mut question: impl FnMut() -> Option<T>) -> Option<T> {
     let start = Instant::now();
     loop {
         if let Some(value) = question() {
-            return value;
+            return Some(value);
         }
-        assert!(start.elapsed() < deadline, "the condition did not hold within {deadline:?}");
+        if start.elapsed() >= deadline {
+            return None;
+        }
         std::thread::sleep(PAUSE);
     }
 }

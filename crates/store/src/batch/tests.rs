@@ -130,8 +130,11 @@ fn an_answer_of_another_length_is_none() {
     let read = |answer: &[u8]| told(&one, Form::take(Ask::exactly(1)), false, place, answer);
     assert_eq!(read(&answer).unwrap().view.remaining, 3);
     for length in 0..answer.len() {
-        assert_eq!(read(&answer[..length]), None, "{length}");
+        assert!(read(&answer[..length]).is_err(), "{length}");
     }
+    let mut broken = answer.clone();
+    broken[6 * 8..7 * 8].copy_from_slice(&(-1.0_f64).to_le_bytes());
+    assert!(read(&broken).is_err());
     let mut odd = answer.clone();
     for (number, read_as) in [(f64::NAN, 0), (-1.0, 0), (f64::INFINITY, u64::MAX), (2.5, 2)] {
         odd[8 * 8..9 * 8].copy_from_slice(&number.to_le_bytes());

@@ -64,7 +64,15 @@ fn window() -> impl Strategy<Value = Window> {
 
 #[test]
 fn the_script_decides_as_the_algorithms_do() {
-    let server = RedisServer::start();
+    decides_as_the_algorithms_do(&RedisServer::start());
+}
+
+#[test]
+fn on_valkey_too_the_script_decides_as_the_algorithms_do() {
+    decides_as_the_algorithms_do(&RedisServer::valkey());
+}
+
+fn decides_as_the_algorithms_do(server: &RedisServer) {
     let client = redis::Client::open(("127.0.0.1", server.port())).unwrap();
     let connection = std::cell::RefCell::new(client.get_connection().unwrap());
     let script = with_clock();
