@@ -158,6 +158,9 @@ fn what_can_become_no_head_is_refused_before_it_is_whole() {
     for (start, kind) in [
         ("\x16\x03\x01", Kind::Malformed),
         ("GET / HTTP/1.1\r\nX Y", Kind::Malformed),
+        // What follows may hold a colon.
+        ("GET / HTTP/1.1\r\nX Y\r\nHost:", Kind::Malformed),
+        ("GET / HTTP/1.1\r\nHost: a\r\nnothing\r\n\r\n{\"a\": 1", Kind::Malformed),
         ("GET / HTTP/1.1\r\nX: a\0", Kind::Malformed),
         ("GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n", Kind::AmbiguousFraming),
         ("GET / HTTP/2.0\r\n", Kind::UnsupportedVersion),
@@ -320,6 +323,9 @@ fn the_framing_is_read_one_way_or_refused() {
         "Content-Length: \u{b2}",
         "Content-Length: 9999999999999999999",
         "Content-Length: 18446744073709551621",
+        "Content-Length: 05",
+        "Content-Length: 00",
+        "Content-Length: 0041",
         "Content-Length: 5\r\nContent-Length: 6",
         "Content-Length: 5\r\nContent-Length: 5",
         "Content-Length: 5\r\nContent-Length:",

@@ -72,6 +72,7 @@ fn two_framings_are_refused() {
         "Content-Length: 5\r\nContent-Length: 6",
         "Content-Length: 5\r\nContent-Length: 5",
         "Content-Length: five",
+        "Content-Length: 010",
         "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
     ] {
         let kind = refused(format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n").as_bytes());

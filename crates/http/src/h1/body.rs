@@ -156,10 +156,11 @@ impl BodyDecoder {
 }
 
 /// Fields that a recipient may merge from trailers without harm. Every well-known field that Torana knows
-/// is about routing, framing, authentication, caching or conditions, so only a few of them may.
+/// is about routing, framing, authentication, caching or conditions (RFC 9110 section 6.5.1), but for the one that can
+/// only be known at the end (section 8.8.3).
 pub(crate) fn may_be_trailer(name: Name<'_>) -> bool {
     match name {
-        Name::Known(known) => matches!(known, Known::Etag | Known::Date | Known::Expires),
+        Name::Known(known) => matches!(known, Known::Etag),
         Name::Other(text) => !text.contains('_'),
     }
 }

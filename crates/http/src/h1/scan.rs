@@ -215,9 +215,10 @@ impl Scan {
     }
 }
 
-/// `1*DIGIT` that fits 63 bits, so that adding to it cannot overflow.
+/// `1*DIGIT` that fits 63 bits, so that adding to it cannot overflow. Without a zero in front, though the grammar has it:
+/// it goes on as it came, and some read such a number as an octal one.
 pub(crate) fn parse_length(value: &[u8]) -> Option<u64> {
-    if value.is_empty() || value.len() > 18 {
+    if value.is_empty() || value.len() > 18 || matches!(value, [b'0', _, ..]) {
         return None;
     }
     value.iter().try_fold(0_u64, |sum, byte| {

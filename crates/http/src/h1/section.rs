@@ -65,21 +65,25 @@ fn empty_line(section: &[u8]) -> Result<bool, HeadError> {
 /// Finds the next line; what is not whole is `None`.
 fn line(section: &[u8]) -> Result<Option<Line<'_>>, HeadError> {
     let split = seek::byte(section, b':').and_then(|colon| section.split_at_checked(colon));
-    let Some((name, rest)) = split else {
-        return if section.iter().copied().all(is_token) { Ok(None) } else { Err(not_a_token()) };
-    };
-    let ([_, b' ', after @ ..] | [_, after @ ..]) = rest else { return Ok(None) };
+    let Some((name, rest)) = split else { return unfinished(section) };
+    let ([_, b' ', after @ ..] | [_, after @ ..]) = rest else { return unfinished(name) };
     let mut rest = after;
     while let [b' ' | b'\t', after @ ..] = rest {
         rest = after;
     }
     let value_at = section.len().wrapping_sub(rest.len());
-    let Some(length) = length_of_value(rest)? else { return Ok(None) };
+    let Some(length) = length_of_value(rest)? else { return unfinished(name) };
     let mut value = rest.get(..length).unwrap_or_default();
     while let [start @ .., b' ' | b'\t'] = value {
         value = start;
     }
     Ok(Some(Line { name, value, value_at, end: value_at.wrapping_add(length) }))
+}
+
+/// A line that is not whole, with what has come of its name; that a line has no name shows before another one ends.
+#[cold]
+fn unfinished(name: &[u8]) -> Result<Option<Line<'_>>, HeadError> {
+    if name.iter().copied().all(is_token) { Ok(None) } else { Err(not_a_token()) }
 }
 
 /// How many bytes come before the CR LF that ends a line; what is not whole is `None`.

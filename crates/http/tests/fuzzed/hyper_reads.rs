@@ -1,6 +1,7 @@
-//! How hyper's server reads bytes. No socket and no runtime: the bytes lie in memory, then comes their end.
+//! How hyper's server and client read bytes. No socket and no runtime: the bytes lie in memory, then comes their end.
 
 use hyper::body::{Body, Incoming};
+use hyper::client::conn::http1::Builder as ClientBuilder;
 use hyper::rt::{Read as HyperRead, ReadBufCursor, Write};
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
@@ -35,7 +36,11 @@ pub struct Found {
     pub requests: usize,
 }
 
-struct Memory<'a>(&'a [u8]);
+struct Memory<'a> {
+    bytes: &'a [u8],
+    /// Whether they are there only when something was sent.
+    answers: bool,
+}
 
 impl HyperRead for Memory<'_> {
     fn poll_read(
@@ -43,16 +48,20 @@ impl HyperRead for Memory<'_> {
         _: &mut Context<'_>,
         mut room: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let count = room.remaining().min(self.0.len());
-        let (now, later) = self.0.split_at(count);
+        if self.answers {
+            return Poll::Pending;
+        }
+        let count = room.remaining().min(self.bytes.len());
+        let (now, later) = self.bytes.split_at(count);
         room.put_slice(now);
-        self.0 = later;
+        self.bytes = later;
         Poll::Ready(Ok(()))
     }
 }
 
 impl Write for Memory<'_> {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        self.answers = false;
         Poll::Ready(Ok(data.len()))
     }
 
@@ -108,7 +117,7 @@ pub fn first(input: &[u8]) -> Read {
     let mut builder = Builder::new();
     builder.half_close(true).max_headers(256).max_buf_size(1 << 20);
     let outcome = {
-        let mut connection = pin!(builder.serve_connection(Memory(input), service));
+        let mut connection = pin!(builder.serve_connection(Memory { bytes: input, answers: false }, service));
         let mut context = Context::from_waker(Waker::noop());
         let mut turns = 0;
         loop {
@@ -127,5 +136,89 @@ pub fn first(input: &[u8]) -> Read {
             Read::Refused(format!("{error} {source}"))
         }
         (None, _) => Read::Incomplete,
+    }
+}
+
+/// What hyper's client made of some bytes.
+#[derive(Debug)]
+pub enum Answer {
+    /// A final response.
+    Response(FoundResponse),
+    /// Not enough.
+    Incomplete,
+    /// No response, in hyper's words.
+    Refused(String),
+}
+
+/// The first final response.
+#[derive(Debug)]
+pub struct FoundResponse {
+    pub status: u16,
+    pub fields: Vec<(String, Vec<u8>)>,
+    /// The body, if it came whole.
+    pub body: Option<Vec<u8>>,
+}
+
+/// Reads what hyper's client makes of the bytes, as the answer to a request of this method.
+pub fn answer(method: &str, input: &[u8]) -> Answer {
+    let request = Request::builder().method(method).uri("/").header("host", "a").body(String::new()).unwrap();
+    let exchange = async {
+        let mut builder = ClientBuilder::new();
+        builder.max_headers(256).max_buf_size(1 << 20);
+        let (mut sender, connection) = builder.handshake(Memory { bytes: input, answers: true }).await?;
+        let (mut connection, mut response) = (pin!(connection), pin!(sender.send_request(request)));
+        let mut ended = false;
+        let mut go_on = move |context: &mut Context<'_>| {
+            // What has ended must not be asked again; what it knew has been told to the response.
+            ended = ended || connection.as_mut().poll(context).is_ready();
+        };
+        let response = poll_fn(|context| {
+            go_on(context);
+            response.as_mut().poll(context)
+        })
+        .await?;
+        let (head, body) = response.into_parts();
+        let mut body = pin!(whole(body));
+        let body = poll_fn(|context| {
+            go_on(context);
+            body.as_mut().poll(context)
+        });
+        let fields = head.headers.iter();
+        let fields = fields.map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()));
+        let fields = fields.collect();
+        Ok::<_, hyper::Error>((head.status.as_u16(), fields, bounded(body).await.flatten()))
+    };
+    match at_once(bounded(exchange)) {
+        Some(Some(Ok((status, fields, body)))) => Answer::Response(FoundResponse { status, fields, body }),
+        Some(Some(Err(error))) if error.is_incomplete_message() => Answer::Incomplete,
+        Some(Some(Err(error))) => {
+            let source = error.source().map(ToString::to_string).unwrap_or_default();
+            Answer::Refused(format!("{error} {source}"))
+        }
+        _ => Answer::Incomplete,
+    }
+}
+
+/// Asks so often and no more: with all bytes there, what waits then waits for ever.
+async fn bounded<T>(future: impl Future<Output = T>) -> Option<T> {
+    let (mut future, mut turns) = (pin!(future), 0);
+    poll_fn(|context| {
+        loop {
+            if let Poll::Ready(value) = future.as_mut().poll(context) {
+                return Poll::Ready(Some(value));
+            }
+            turns += 1;
+            if turns > 1_000 {
+                return Poll::Ready(None);
+            }
+        }
+    })
+    .await
+}
+
+fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
     }
 }

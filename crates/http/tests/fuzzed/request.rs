@@ -48,6 +48,9 @@ pub fn check(input: &[u8]) {
     let theirs = hyper_reads::first(input);
     match &theirs {
         Read::Refused(why) => {
+            // When hyper refuses a head and the next message begins as HTTP/2 does, it tells of that instead.
+            let hidden = why.contains("HTTP2 preface").then(|| hyper_reads::first(&input[..length]));
+            let why = if let Some(Read::Refused(alone)) = &hidden { alone } else { why };
             assert!(is_deliberate(why, &head), "hyper: {why}; we read {head:?}");
             return;
         }

@@ -1,5 +1,8 @@
-//! A response's head means the same however it is cut, and what is written of it is read back the same.
+//! A response's head means the same however it is cut, and what is written of it is read back the same. What hyper's
+//! client refuses we refuse, and what both take is the same response.
 
+use super::hyper_reads::{self, Answer};
+use super::split::{Body, read_body};
 use torana_http::h1::{BodyFraming, HeadLimits, parse_response, remove_hop_by_hop, write_response_head};
 use torana_http::{Method, ResponseHead};
 
@@ -23,6 +26,35 @@ fn fields(head: &ResponseHead) -> Vec<(String, Vec<u8>)> {
     head.fields.iter().map(|(name, value)| (lower(name), value.to_vec())).collect()
 }
 
+/// The same bytes to hyper's client.
+fn compare(input: &[u8], length: usize, method: Method, head: &ResponseHead) {
+    // Interim responses are passed over there, and another protocol follows a 101.
+    if head.status < 200 {
+        return;
+    }
+    let asked = if method == Method::Head { "HEAD" } else { "GET" };
+    let theirs = match hyper_reads::answer(asked, input) {
+        Answer::Response(response) => response,
+        Answer::Incomplete => panic!("hyper waits for more; we read {head:?}"),
+        Answer::Refused(why) => panic!("hyper: {why}; we read {head:?}"),
+    };
+    assert_eq!(theirs.status, head.status);
+    let mut ours = fields(head);
+    // Look-alikes of well-known names are dropped here.
+    let kept = |(name, _): &(String, Vec<u8>)| ours.iter().any(|(ours, _)| ours == name);
+    let mut theirs_kept: Vec<_> = theirs.fields.into_iter().filter(kept).collect();
+    ours.sort();
+    theirs_kept.sort();
+    assert_eq!(ours, theirs_kept);
+    match (read_body(head.framing, &input[length..], usize::MAX), theirs.body) {
+        (Body::Whole { data, .. }, Some(read)) => assert_eq!(data, read),
+        (Body::Whole { .. }, None) => panic!("hyper found no end of the body of {head:?}"),
+        // We are stricter, or bound extensions and trailers lower.
+        (Body::Refused(_), _) | (Body::Incomplete, None) => {}
+        (Body::Incomplete, Some(_)) => panic!("hyper found an end of the body of {head:?}"),
+    }
+}
+
 /// The first byte says how large the pieces are and what was asked, the rest is the response.
 pub fn check(input: &[u8]) {
     let Some((cut, input)) = input.split_first() else { return };
@@ -41,6 +73,7 @@ pub fn check(input: &[u8]) {
     assert_eq!(fields(&head), fields(&pieces));
     assert_eq!((head.status, head.framing, head.version), (pieces.status, pieces.framing, pieces.version));
     assert!((100..=999).contains(&head.status));
+    compare(input, length, method, &head);
 
     // What is sent on is one head with the same meaning, and nothing behind it.
     remove_hop_by_hop(&mut head.fields, head.connection.names_fields);
