@@ -21,7 +21,7 @@ pub use hedge::{Hedge, HedgeCounts};
 pub use retry::RetryPolicy;
 
 use crate::replay::Replay;
-use crate::upstream::{Pools, Upstream, UpstreamTimeouts};
+use crate::upstream::{Pools, Upstream, UpstreamTimeouts, names_no_host};
 use attempt::{Ended, Trial};
 use deadline::{Deadline, bounded};
 use retry::{Chances, Next};
@@ -107,8 +107,7 @@ pub async fn forward(
     {
         body.keep(length).await?;
     }
-    // HTTP/1.0 may come without Host; what we send is HTTP/1.1, which may not (RFC 9112 section 3.2).
-    let without_host = !exchange.request.fields.contains(Known::Host);
+    let without_host = names_no_host(&exchange.request.fields);
     let hedge = policy.hedge.as_ref().filter(|_| {
         // Who has a home is not sent elsewhere for a moment's delay, and a switched connection is no answer.
         chances.is_repeatable()
@@ -221,8 +220,7 @@ async fn pause(call: &Call<'_>, body: &mut impl RequestBody, wait: Duration) -> 
     let end = start.checked_add(wait).unwrap_or(start);
     poll_fn(|context| match call.timer.poll_deadline(context, end) {
         Poll::Ready(()) => Poll::Ready(Ok(())),
-        Poll::Pending if body.is_done() => body.poll_closed(context).map(Err),
-        Poll::Pending => Poll::Pending,
+        Poll::Pending => body.poll_left(context).map(Err),
     })
     .await
 }

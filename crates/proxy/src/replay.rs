@@ -127,11 +127,6 @@ impl<'a, B: RequestBody> Replay<'a, B> {
         self.held.is_some() || self.is_done()
     }
 
-    /// Whether the client has sent all of its own body, so that it can be watched for going away.
-    pub(crate) fn is_received(&self) -> bool {
-        self.inner.is_done()
-    }
-
     /// Bytes that are held.
     pub fn held(&self) -> Option<&Bytes> {
         self.held.as_ref().map(|held| &held.bytes)
@@ -218,11 +213,23 @@ impl<B: RequestBody> BodySource for Replay<'_, B> {
             None => self.inner.is_done(),
         }
     }
+
+    fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<Fault> {
+        self.inner.poll_left(context)
+    }
 }
 
 impl<B: RequestBody> RequestBody for Replay<'_, B> {
     fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<Fault> {
         self.inner.poll_closed(context)
+    }
+
+    fn poll_left(&mut self, context: &mut Context<'_>) -> Poll<Fault> {
+        self.inner.poll_left(context)
+    }
+
+    fn awaits_invitation(&self) -> bool {
+        self.held.is_none() && self.inner.awaits_invitation()
     }
 
     fn switch(&mut self) {
@@ -299,6 +306,10 @@ impl RequestBody for NoBody {
         Poll::Pending
     }
 
+    fn awaits_invitation(&self) -> bool {
+        false
+    }
+
     fn switch(&mut self) {}
 
     fn bytes_read(&self) -> u64 {
@@ -338,6 +349,10 @@ mod tests {
     impl RequestBody for Pieces {
         fn poll_closed(&mut self, _: &mut Context<'_>) -> Poll<Fault> {
             Poll::Pending
+        }
+
+        fn awaits_invitation(&self) -> bool {
+            false
         }
 
         fn switch(&mut self) {}

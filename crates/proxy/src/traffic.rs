@@ -121,8 +121,7 @@ impl Faults {
             let end = start.checked_add(time).unwrap_or(start);
             poll_fn(|context| match timer.poll_deadline(context, end) {
                 Poll::Ready(()) => Poll::Ready(Ok(())),
-                Poll::Pending if body.is_done() => body.poll_closed(context).map(Err),
-                Poll::Pending => Poll::Pending,
+                Poll::Pending => body.poll_left(context).map(Err),
             })
             .await?;
         }

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use torana_balance::{AdaptiveLimit, Balancer};
 use torana_filter::{Attempt, Exchange, OnAttempt, Verdict};
 use torana_http::h1::HeadLimits;
-use torana_http::{Known, RequestHead};
+use torana_http::{Fields, Known, RequestHead};
 use torana_limit::Memory;
 use torana_transport::{Endpoint, Pool};
 
@@ -125,6 +125,12 @@ pub enum UpstreamHost {
     Rewrite,
     /// Always this.
     Literal(Arc<str>),
+}
+
+/// Whether an endpoint must be told its own name. HTTP/1.0 may come without Host, and any version with an empty one;
+/// what we send is HTTP/1.1, which may not (RFC 9112 section 3.2), or HTTP/2, which then would name nobody.
+pub(crate) fn names_no_host(fields: &Fields) -> bool {
+    fields.get(Known::Host).is_none_or(<[u8]>::is_empty)
 }
 
 impl OnAttempt for UpstreamHost {

@@ -190,6 +190,28 @@ fn a_lying_length_never_makes_a_whole_request() {
 }
 
 #[test]
+fn a_request_that_announces_no_body_is_sent_on_when_none_has_come() {
+    let origin = Origin::respond(|request| Reply::ok(request.target.clone()));
+    let gateway = in_front_of(&origin);
+    let mut client = FrameClient::connect(gateway.address);
+    let fields = [request("POST", "/lie"), vec![("content-length", "0")]].concat();
+    for (number, piece) in [&b""[..], b"x"].into_iter().enumerate() {
+        let stream = u32::try_from(number).unwrap() * 4 + 1;
+        client.headers(stream, &fields, false);
+        // Behind this answer the head was read long ago.
+        assert_eq!(client.get(stream + 2, "/other").outcome(stream + 2).status, 200);
+        assert_eq!(origin.requests().iter().filter(|request| request.target == "/lie").count(), number);
+        let outcome = client.data(stream, piece, true).outcome(stream);
+        if piece.is_empty() {
+            assert_eq!(outcome.status, 200, "{outcome:?}");
+        } else {
+            assert!(outcome.reset.is_some() || outcome.status == 400, "{outcome:?}");
+        }
+    }
+    assert_eq!(origin.requests().iter().filter(|request| request.target == "/lie").count(), 1);
+}
+
+#[test]
 fn a_cancelled_upload_is_given_up_towards_the_origin() {
     for fields in [vec![], vec![("content-length", "10")]] {
         let origin = Origin::always(Reply::ok("x"));

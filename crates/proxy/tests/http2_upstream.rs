@@ -71,6 +71,22 @@ fn next_request(peer: &mut FrameClient) -> Option<u32> {
 }
 
 #[test]
+fn what_no_uri_holds_is_encoded_for_http_2_and_an_empty_host_is_the_endpoint_s() {
+    let origin = Http2Origin::respond(|request| Http2Reply::ok(request.uri.to_string()));
+    let gateway = in_front_of(origin.addr());
+    let answer = |target: &str, host: &str| {
+        let request = format!("GET {target} HTTP/1.1\r\nHost:{host}\r\n\r\n");
+        let response = Client::connect(gateway.address).exchange(request);
+        assert_eq!(response.status, 200, "{target} {host}: {}", response.text());
+        response.text()
+    };
+    assert_eq!(answer("/a?q=\"b\"&c=<d>", "e"), "http://e/a?q=%22b%22&c=%3Cd%3E");
+    assert_eq!(answer("/a`?b^{|}\\", "e"), "http://e/a%60?b%5E%7B%7C%7D%5C");
+    assert_eq!(answer("/a?b={c|d}^`%22", "e"), "http://e/a?b={c|d}^`%22", "no more than must be");
+    assert_eq!(answer("/", ""), format!("http://{}/", origin.addr()));
+}
+
+#[test]
 fn a_request_keeps_its_meaning_from_either_version() {
     let origin = Http2Origin::respond(|request| {
         let count = request.trailers.as_ref().map_or(0, http::HeaderMap::len);

@@ -296,10 +296,16 @@ fn what_http_1_could_misread_of_an_http_2_answer_is_a_502() {
 
 #[test]
 fn a_length_that_lies_over_http_2_never_looks_whole() {
-    for (announced, pieces) in [("10", &["short"][..]), ("3", &["longer"]), ("5", &["right", "more"])] {
+    for (announced, pieces) in
+        [("10", &["short"][..]), ("3", &["longer"]), ("5", &["right", "more"]), ("0", &["", "more"])]
+    {
         let address = odd_http2(move |peer, stream| {
             say(peer, stream, &[(":status", "200"), ("content-length", announced)], false);
             for (number, piece) in pieces.iter().enumerate() {
+                if number > 0 {
+                    // As an upstream that has more to say a moment later.
+                    std::thread::sleep(Duration::from_millis(50));
+                }
                 let flags = if number + 1 == pieces.len() { flag::END_STREAM } else { 0 };
                 peer.try_frame(kind::DATA, flags, stream, piece.as_bytes());
             }

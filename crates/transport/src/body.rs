@@ -20,6 +20,11 @@ pub trait BodySource {
     fn trailers(&mut self, into: &mut Fields) -> Result<(), Fault>;
     /// Whether the body is complete.
     fn is_done(&self) -> bool;
+    /// Ready once the peer is known to be gone though nothing more is read from it now. Only asked while there is no
+    /// room for what it sends.
+    fn poll_gone(&mut self, _: &mut Context<'_>) -> Poll<Fault> {
+        Poll::Pending
+    }
 }
 
 /// Where a body goes. What is written may wait in a buffer until [`BodySink::poll_flush`].
@@ -61,8 +66,12 @@ pub async fn relay(source: &mut impl BodySource, sink: &mut impl BodySink) -> Re
         });
         match filled.await {
             Ok(true) => {
-                if let Err(fault) = poll_fn(|context| sink.poll_write(context, source.data())).await {
-                    return Relayed::SinkFailed(fault);
+                let written = poll_fn(|context| match sink.poll_write(context, source.data()) {
+                    Poll::Ready(written) => Poll::Ready(written.map_err(Relayed::SinkFailed)),
+                    Poll::Pending => source.poll_gone(context).map(|fault| Err(Relayed::SourceFailed(fault))),
+                });
+                if let Err(failed) = written.await {
+                    return failed;
                 }
                 source.consume();
             }
@@ -74,9 +83,12 @@ pub async fn relay(source: &mut impl BodySource, sink: &mut impl BodySink) -> Re
     if let Err(fault) = source.trailers(&mut trailers) {
         return Relayed::SourceFailed(fault);
     }
-    let flushed = match sink.finish(&trailers) {
-        Ok(()) => poll_fn(|context| sink.poll_flush(context)).await,
-        Err(fault) => Err(fault),
-    };
-    flushed.map_or_else(Relayed::SinkFailed, |()| Relayed::Complete)
+    if let Err(fault) = sink.finish(&trailers) {
+        return Relayed::SinkFailed(fault);
+    }
+    poll_fn(|context| match sink.poll_flush(context) {
+        Poll::Ready(flushed) => Poll::Ready(flushed.map_or_else(Relayed::SinkFailed, |()| Relayed::Complete)),
+        Poll::Pending => source.poll_gone(context).map(Relayed::SourceFailed),
+    })
+    .await
 }

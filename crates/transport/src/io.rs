@@ -85,6 +85,16 @@ impl Io {
         }
     }
 
+    /// What has befallen the connection that no read has told yet: a reset behind data that waits.
+    pub fn error(&self) -> Option<io::Error> {
+        let stream = self.stream.borrow();
+        let tcp = match &*stream {
+            Stream::Tcp(tcp) => tcp,
+            Stream::Tls(tls) => tls.socket(),
+        };
+        tcp.take_error().unwrap_or_else(Some)
+    }
+
     /// Whether the peer has closed or sent something, as far as the event loop knows. Costs no system
     /// call while it knows of nothing.
     pub fn has_input(&self) -> bool {

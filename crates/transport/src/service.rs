@@ -9,6 +9,7 @@ use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use torana_fault::Fault;
 use torana_http::h1::{BodyFraming, HeadLimits};
@@ -61,7 +62,15 @@ pub trait ResponseSink: BodySink {
 pub trait RequestBody: BodySource {
     /// Waits for the client to go away. Pipelined requests that arrive meanwhile are kept. A client that
     /// has only ended its side is waited for as long as [`ServerSettings::half_close_timeout`] says.
-    fn poll_closed(&mut self, context: &mut std::task::Context<'_>) -> std::task::Poll<Fault>;
+    fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<Fault>;
+    /// Waits for the client to go away, whether or not its body has been read. Of an unread one only a reset shows:
+    /// its end comes behind what it has sent.
+    fn poll_left(&mut self, context: &mut Context<'_>) -> Poll<Fault> {
+        if self.is_done() { self.poll_closed(context) } else { self.poll_gone(context) }
+    }
+    /// Whether the client holds the body back until it is told to send it (RFC 9110 section 10.1.1), and has not been
+    /// told.
+    fn awaits_invitation(&self) -> bool;
     /// From here on the body is what the client sends in the protocol that was switched to, until its end.
     fn switch(&mut self);
     /// Bytes of the body read so far.

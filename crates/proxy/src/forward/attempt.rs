@@ -131,8 +131,7 @@ impl Once<'_> {
                     if waited_for_others { Reason::PoolTimeout } else { Reason::UpstreamConnectTimeout };
                 Poll::Ready(Err(Fault::new(reason).retry(Retry::Yes)))
             }
-            Poll::Pending if body.is_done() => body.poll_closed(context).map(Err),
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => body.poll_left(context).map(Err),
         })
         .await
     }
@@ -168,9 +167,11 @@ impl Once<'_> {
             poll_fn(|context| writer.poll_flush(context)).await.map_err(|fault| reader.blame(fault))?;
         } else {
             let never = self.by.unwrap_or_else(|| far_future(sent));
-            let mut upload = pin!(relay(body, &mut writer));
+            let uploaded = Cell::new(None);
+            let mut upload = pin!(upload(body, &mut writer, &uploaded));
             let method = exchange.request.method();
-            match upload_until_head(upload.as_mut(), &mut reader, &mut head, method, never, response).await {
+            let ours = (upload.as_mut(), &uploaded);
+            match upload_until_head(ours, &mut reader, &mut head, method, never, response).await {
                 // Not even the head has left: nobody will answer.
                 First::Uploaded(Relayed::SinkFailed(fault)) if fault.retry == Retry::Yes => {
                     return Err(fault);
@@ -190,12 +191,16 @@ impl Once<'_> {
                     response.start(&head, framing, true);
                     let mut source = reader.body(&head, timeouts.idle);
                     let mut download = pin!(relay(&mut source, response));
-                    let mut uploading = true;
                     let relayed = poll_fn(|context| {
-                        if uploading && upload.as_mut().poll(context).is_ready() {
-                            uploading = false;
+                        if let Poll::Ready(left) = upload.as_mut().poll(context) {
+                            return Poll::Ready(Relayed::SinkFailed(left));
                         }
-                        download.as_mut().poll(context)
+                        match uploaded.take() {
+                            Some(Relayed::SourceFailed(fault)) if fault.reason == Reason::ClientClosed => {
+                                Poll::Ready(Relayed::SinkFailed(fault))
+                            }
+                            _ => download.as_mut().poll(context),
+                        }
                     });
                     // What is left of the request is not sent, so the connection ends here.
                     finished(relayed.await)?;
@@ -233,8 +238,7 @@ impl Once<'_> {
             let mut download = pin!(relay(&mut source, response));
             poll_fn(|context| match download.as_mut().poll(context) {
                 Poll::Ready(relayed) => Poll::Ready(relayed),
-                Poll::Pending if body.is_done() => body.poll_closed(context).map(Relayed::SinkFailed),
-                Poll::Pending => Poll::Pending,
+                Poll::Pending => body.poll_left(context).map(Relayed::SinkFailed),
             })
             .await
         };
@@ -260,8 +264,7 @@ impl Once<'_> {
                 Poll::Pending => match response.poll_flush(context) {
                     Poll::Ready(Err(fault)) => Poll::Ready(Err(fault)),
                     // Nobody waits for the answer any more: dropping the lease cancels the request upstream.
-                    _ if body.is_done() => body.poll_closed(context).map(Err),
-                    _ => Poll::Pending,
+                    _ => body.poll_left(context).map(Err),
                 },
             })
             .await?;
@@ -295,9 +298,26 @@ pub(super) fn skip(context: &mut Context<'_>, source: &mut impl BodySource) -> b
     }
 }
 
+/// Sends the request's body, notes how that went, and then watches for the client to go away.
+async fn upload(
+    body: &mut impl RequestBody,
+    writer: &mut impl BodySink,
+    uploaded: &Cell<Option<Relayed>>,
+) -> Fault {
+    uploaded.set(Some(relay(body, writer).await));
+    // What was noted is looked at before anything else.
+    let mut noticed = false;
+    poll_fn(
+        |context| {
+            if std::mem::replace(&mut noticed, true) { body.poll_left(context) } else { Poll::Pending }
+        },
+    )
+    .await
+}
+
 /// Sends the request's body until it is sent or the final head comes; interim heads are passed on meanwhile.
 async fn upload_until_head(
-    mut upload: Pin<&mut impl Future<Output = Relayed>>,
+    (mut upload, uploaded): (Pin<&mut impl Future<Output = Fault>>, &Cell<Option<Relayed>>),
     reader: &mut ResponseReader<'_>,
     head: &mut ResponseHead,
     method: Method,
@@ -310,9 +330,12 @@ async fn upload_until_head(
             if let Poll::Ready(Err(fault)) = response.poll_flush(context) {
                 return Poll::Ready(First::Uploaded(Relayed::SourceFailed(fault)));
             }
-            match upload.as_mut().poll(context) {
-                Poll::Ready(relayed) => Poll::Ready(First::Uploaded(relayed)),
-                Poll::Pending => reader.poll_head(context, method, deadline, head).map(First::Head),
+            if let Poll::Ready(left) = upload.as_mut().poll(context) {
+                return Poll::Ready(First::Uploaded(Relayed::SourceFailed(left)));
+            }
+            match uploaded.take() {
+                Some(relayed) => Poll::Ready(First::Uploaded(relayed)),
+                None => reader.poll_head(context, method, deadline, head).map(First::Head),
             }
         });
         match first.await {

@@ -156,7 +156,7 @@ impl<'a> Race<'a> {
             if let Poll::Ready(Err(fault)) = means.response.borrow_mut().poll_flush(context) {
                 return Poll::Ready(Err(fault));
             }
-            if body.is_received() { body.poll_closed(context).map(Err) } else { Poll::Pending }
+            body.poll_left(context).map(Err)
         });
         taken.await
     }
@@ -205,8 +205,7 @@ async fn deliver<B: RequestBody, S: ResponseSink, R: Responder>(
             let mut download = pin!(relay(&mut source, response));
             let relayed = poll_fn(|context| match download.as_mut().poll(context) {
                 Poll::Ready(relayed) => Poll::Ready(relayed),
-                Poll::Pending if body.is_received() => body.poll_closed(context).map(Relayed::SinkFailed),
-                Poll::Pending => Poll::Pending,
+                Poll::Pending => body.poll_left(context).map(Relayed::SinkFailed),
             });
             finished(relayed.await)?;
             true

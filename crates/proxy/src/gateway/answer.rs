@@ -13,7 +13,8 @@ use torana_transport::{RequestBody, ResponseSink};
 const DRAINED: u64 = 64 * 1024;
 
 /// Writes the response. What is left of a small request body that has already arrived is read and thrown
-/// away; else the connection ends after the response.
+/// away; else the connection ends after the response. A client that waits to be told to send its body is told nothing
+/// but this.
 ///
 /// # Errors
 /// The client is gone or takes nothing.
@@ -23,7 +24,9 @@ pub(super) async fn answer(
     body: &mut impl RequestBody,
     response: &mut impl ResponseSink,
 ) -> Result<(), Fault> {
-    drain(body).await;
+    if !body.awaits_invitation() {
+        drain(body).await;
+    }
     write(made, passage, !body.is_done(), response).await
 }
 

@@ -8,7 +8,7 @@
 use super::falls;
 use crate::forward::nanos_since_start;
 use crate::replay::Replay;
-use crate::upstream::{Pools, Upstream, UpstreamHost};
+use crate::upstream::{Pools, Upstream, UpstreamHost, names_no_host};
 use bytes::Bytes;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -159,7 +159,7 @@ async fn send(
     let endpoint = upstream.endpoints.get(index).ok_or_else(nobody)?;
     let _in_flight = upstream.balancer.begin(index);
     match &upstream.host {
-        UpstreamHost::Preserve if request.fields.contains(Known::Host) => {}
+        UpstreamHost::Preserve if !names_no_host(&request.fields) => {}
         UpstreamHost::Literal(host) => request.fields.insert(Known::Host, host.as_bytes())?,
         UpstreamHost::Preserve | UpstreamHost::Rewrite => {
             request.fields.insert(Known::Host, endpoint.authority.as_bytes())?;

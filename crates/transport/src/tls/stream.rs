@@ -116,6 +116,11 @@ impl TlsStream {
         Pin::new(&mut self.tcp).poll_shutdown(context)
     }
 
+    /// The socket below.
+    pub(crate) const fn socket(&self) -> &TcpStream {
+        &self.tcp
+    }
+
     /// Ends without goodbye.
     pub(crate) fn reset(&mut self) -> &TcpStream {
         self.broken = true;

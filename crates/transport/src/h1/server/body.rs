@@ -19,7 +19,12 @@ pub(super) struct ClientBody<'a> {
     /// Since the client has ended its side: until when its answer must make progress, and how much of it
     /// had left when that was set.
     ended: Option<(Instant, u64)>,
+    /// While nothing is read: when to look next whether the client is still there.
+    look: Option<Instant>,
 }
+
+/// How often that is looked at.
+const LOOK: Duration = Duration::from_secs(1);
 
 impl<'a> ClientBody<'a> {
     pub(super) const fn new(
@@ -27,7 +32,7 @@ impl<'a> ClientBody<'a> {
         shared: &'a Shared,
         half_close_timeout: Duration,
     ) -> Self {
-        Self { incoming, shared, half_close_timeout, ended: None }
+        Self { incoming, shared, half_close_timeout, ended: None, look: None }
     }
 
     /// A client that has ended its side after a whole request may still wait for the answer (as `nc` and
@@ -54,14 +59,31 @@ impl BodySource for ClientBody<'_> {
         let has_body = !self.incoming.buffer.is_empty();
         match self.shared.poll_invite(self.incoming.io, context, has_body) {
             Poll::Ready(Ok(())) => self.incoming.poll_fill(context),
-            Poll::Ready(Err(error)) => {
-                Poll::Ready(Err(Fault::new(Reason::ClientClosed).because(error.to_string())))
-            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(gone(&error))),
             Poll::Pending => self.incoming.poll_idle(context),
         }
     }
 
     has_from_incoming!();
+
+    /// The event loop says of a reset no more than that something can be read, which it can anyway. So the socket is
+    /// asked, once a second.
+    fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<Fault> {
+        loop {
+            let look = *self.look.get_or_insert_with(|| after(LOOK));
+            if self.incoming.timer.poll_deadline(context, look).is_pending() {
+                return Poll::Pending;
+            }
+            self.look = None;
+            if let Some(error) = self.incoming.io.error() {
+                return Poll::Ready(gone(&error));
+            }
+        }
+    }
+}
+
+fn gone(error: &std::io::Error) -> Fault {
+    Fault::new(Reason::ClientClosed).because(error.to_string())
 }
 
 impl RequestBody for ClientBody<'_> {
@@ -70,7 +92,6 @@ impl RequestBody for ClientBody<'_> {
             return self.poll_half_closed(context);
         }
         let io = self.incoming.io;
-        let gone = |error: &std::io::Error| Fault::new(Reason::ClientClosed).because(error.to_string());
         loop {
             match io.poll_readable(context) {
                 Poll::Pending => return Poll::Pending,
@@ -89,6 +110,10 @@ impl RequestBody for ClientBody<'_> {
                 Poll::Pending => return Poll::Pending,
             }
         }
+    }
+
+    fn awaits_invitation(&self) -> bool {
+        self.incoming.buffer.is_empty() && self.shared.awaits_invitation()
     }
 
     fn switch(&mut self) {

@@ -28,6 +28,11 @@ impl Shared {
         shared
     }
 
+    /// Whether the client was to be told, and was told nothing.
+    pub(super) const fn awaits_invitation(&self) -> bool {
+        self.left.get().len() == CONTINUE.len()
+    }
+
     /// Sends `100 Continue` once the body is wanted, unless the client did not wait for it (`has_body`) or
     /// has its answer. It never goes between the bytes of another response.
     pub(super) fn poll_invite(
@@ -39,7 +44,7 @@ impl Shared {
         if self.left.get().is_empty() {
             return Poll::Ready(Ok(()));
         }
-        let untouched = self.left.get().len() == CONTINUE.len();
+        let untouched = self.awaits_invitation();
         if untouched && (has_body || self.started.get()) {
             self.left.set(b"");
             return Poll::Ready(Ok(()));
@@ -53,7 +58,7 @@ impl Shared {
 
     /// Sends what is left of a `100 Continue` that has begun to leave; any other response must wait for it.
     pub(super) fn poll_settled(&self, io: &Io, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.left.get().len() == CONTINUE.len() {
+        if self.awaits_invitation() {
             return Poll::Ready(Ok(()));
         }
         self.poll_rest(io, context)

@@ -218,6 +218,21 @@ impl BodySink for RequestWriter<'_> {
     }
 }
 
+/// A target without the bytes that no URI may hold as they are (RFC 3986 appendix A), which clients send all the same:
+/// the library refuses some of them.
+fn encoded(target: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(target.len().saturating_add(16));
+    for &byte in target {
+        match byte {
+            b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' => {
+                text.extend_from_slice(format!("%{byte:02X}").as_bytes());
+            }
+            _ => text.push(byte),
+        }
+    }
+    text
+}
+
 /// The request as the library wants it. The authority is what `Host` says by now.
 fn request_of(head: &RequestHead, framing: BodyFraming, secure: bool) -> Result<Request<()>, Fault> {
     let invalid = |what: &'static str| Fault::new(Reason::Internal).because(what);
@@ -239,8 +254,10 @@ fn request_of(head: &RequestHead, framing: BodyFraming, secure: bool) -> Result<
             }
         }
     }
-    let target = PathAndQuery::from_maybe_shared(Bytes::from(target));
-    parts.path_and_query = Some(target.map_err(|_| invalid("the path cannot be sent by HTTP/2"))?);
+    let target = Bytes::from(target);
+    let uri = PathAndQuery::from_maybe_shared(target.clone())
+        .or_else(|_| PathAndQuery::from_maybe_shared(Bytes::from(encoded(&target))));
+    parts.path_and_query = Some(uri.map_err(|_| invalid("the path cannot be sent by HTTP/2"))?);
     let mut request = Request::new(());
     *request.version_mut() = Version::HTTP_2;
     *request.method_mut() =

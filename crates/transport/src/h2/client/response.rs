@@ -31,6 +31,8 @@ pub struct ResponseReader<'a> {
     timer: &'a Timer,
     limits: HeadLimits,
     interim: u8,
+    /// The head is there and announces nothing, and the stream has not ended.
+    awaits_end: bool,
 }
 
 impl fmt::Debug for ResponseReader<'_> {
@@ -41,7 +43,7 @@ impl fmt::Debug for ResponseReader<'_> {
 
 impl<'a> ResponseReader<'a> {
     pub(super) const fn new(halves: &'a Halves, timer: &'a Timer, limits: HeadLimits) -> Self {
-        Self { halves, timer, limits, interim: 0 }
+        Self { halves, timer, limits, interim: 0, awaits_end: false }
     }
 
     /// Waits for the next head: an interim one or the final one.
@@ -52,13 +54,37 @@ impl<'a> ResponseReader<'a> {
         deadline: Instant,
         head: &mut ResponseHead,
     ) -> Poll<Result<(), Fault>> {
-        let received = self.poll_received(context, method, head);
+        let mut received =
+            if self.awaits_end { Poll::Ready(Ok(())) } else { self.poll_received(context, method, head) };
+        if matches!(received, Poll::Ready(Ok(()))) && head.framing == BodyFraming::Length(0) {
+            self.awaits_end = true;
+            received = self.poll_end(context);
+        }
         match received {
             Poll::Ready(received) => Poll::Ready(received),
             Poll::Pending => self
                 .timer
                 .poll_deadline(context, deadline)
                 .map(|()| Err(Fault::new(Reason::UpstreamFirstByteTimeout))),
+        }
+    }
+
+    /// Waits until nothing but trailers can follow: a head that announces nothing is a whole response to a client of
+    /// HTTP/1, while the upstream could still send what makes it malformed.
+    fn poll_end(&self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        let mut arriving = self.halves.arriving.borrow_mut();
+        let Some(stream) = &mut *arriving else { return Poll::Ready(Ok(())) };
+        loop {
+            match stream.poll_data(context) {
+                Poll::Ready(Some(Ok(piece))) if piece.is_empty() => {}
+                Poll::Ready(Some(Ok(_))) => {
+                    let detail = "more data than Content-Length announced";
+                    return Poll::Ready(Err(Fault::new(Reason::UpstreamMalformed).because(detail)));
+                }
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(broken(&error))),
+                Poll::Ready(None) => return Poll::Ready(Ok(())),
+                Poll::Pending => return Poll::Pending,
+            }
         }
     }
 

@@ -161,11 +161,19 @@ impl BodySource for RequestStream<'_> {
     fn is_done(&self) -> bool {
         self.ended && self.data.is_empty()
     }
+
+    fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<Fault> {
+        self.respond.borrow_mut().poll_closed(context)
+    }
 }
 
 impl RequestBody for RequestStream<'_> {
     fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<Fault> {
-        self.respond.borrow_mut().poll_closed(context)
+        self.poll_gone(context)
+    }
+
+    fn awaits_invitation(&self) -> bool {
+        self.expects_continue
     }
 
     /// What comes is data already, and its end the end of the stream.

@@ -3,16 +3,18 @@
 use super::body::RequestStream;
 use super::connection::Place;
 use super::response::{Respond, ResponseStream};
+use crate::body::BodySource;
 use crate::h2::convert::received_fields;
 use crate::h2::ledger::{Ledger, Piece};
 use crate::patience::Patience;
-use crate::service::{ConnectionInfo, RequestBody, Service};
+use crate::service::{ConnectionInfo, Service};
 use crate::timer::Timer;
 use h2::RecvStream;
 use h2::server::SendResponse;
 use http::Request;
 use http::request::Parts;
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::rc::Rc;
 use torana_fault::{Fault, Reason};
 use torana_http::h1::{BodyFraming, HeadLimits};
@@ -59,9 +61,15 @@ pub(super) async fn serve_stream<S: Service>(
     let mut response = ResponseStream::new(&respond, &timer, patience, head.method() == Method::Head);
     match read {
         Ok(()) => {
+            let is_empty = head.framing == BodyFraming::Length(0);
             let mut body = RequestStream::new(stream, head, &timer, &settings, &respond, ledger);
-            service.serve(info, memory, &timer, &mut room, &mut body, &mut response).await;
-            debug_assert!(body.bytes_read() <= settings.body_bytes || !response.is_complete());
+            // A head that announces nothing is a whole request to a service of HTTP/1, while the client could still
+            // send what makes it malformed.
+            let ended = if is_empty { poll_fn(|context| body.poll_fill(context)).await } else { Ok(true) };
+            match ended {
+                Ok(_) => service.serve(info, memory, &timer, &mut room, &mut body, &mut response).await,
+                Err(fault) => service.refuse(info, &mut room, fault, &mut response).await,
+            }
         }
         Err(fault) => service.refuse(info, &mut room, fault, &mut response).await,
     }
