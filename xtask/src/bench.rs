@@ -99,8 +99,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             compare(&stage, case, *connections, arguments, &mut table)?;
         }
     }
-    table.print_bars();
-    stage.print_memory()
+    stage.print_memory()?;
+    table.check_bars()
 }
 
 /// Puts one program of Torana under the load of every case, for so many seconds each.

@@ -382,17 +382,40 @@ fn an_upload_that_the_service_does_not_take_stops_and_leaves_the_others_alone() 
         "access_log: off
 services: {{ origin: {{ endpoints: [{}] }} }}
 routes: [{{ path: /*, service: origin }}]
+http2: {{ stream_window: 128KiB, connection_window: 1MiB }}
 ",
         origin.url()
     ));
-    const SIZE: usize = 16 * 1024 * 1024;
+    const SIZE: usize = 64 * 1024 * 1024;
+    const WINDOW: usize = 128 * 1024;
     let mut client = Http2Client::connect(gateway.address);
     let (response, mut body) = client.begin("POST", "/upload", &[], false).unwrap();
-    body.send_data(Bytes::from(vec![b'x'; SIZE]), true).unwrap();
-    for _ in 0..20 {
+    // All that it may send, as much at a time as it may.
+    let mut rest = Bytes::from(vec![b'x'; SIZE]);
+    body.reserve_capacity(SIZE);
+    let mut send = |client: &mut Http2Client, body: &mut h2::SendStream<Bytes>| {
+        client.run(std::future::ready(()));
+        let room = body.capacity().min(rest.len());
+        assert!(room <= WINDOW, "a stream may have {room} bytes under way");
+        let piece = rest.split_to(room);
+        body.send_data(piece, rest.is_empty()).unwrap();
+        (room, SIZE - rest.len())
+    };
+    // What the sockets between gateway and service take too; then it stands still, and others do not.
+    let mut still = 0;
+    let mut sent = 0;
+    while still < 50 {
         assert_eq!(client.request("POST", "/other", &[], b"12345").text(), "5");
+        let (now, all) = send(&mut client, &mut body);
+        still = if now == 0 { still + 1 } else { 0 };
+        sent = all;
     }
+    assert!(sent < SIZE / 2, "{sent} bytes were taken of a client whose service takes none");
     gate.open();
+    while sent < SIZE {
+        client.pause(Duration::from_millis(1));
+        (_, sent) = send(&mut client, &mut body);
+    }
     assert_eq!(client.read(response).unwrap().text(), SIZE.to_string());
 }
 

@@ -11,11 +11,11 @@
 mod yaml;
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use torana_http::proxy_protocol::{Introduction, ProxyVersion, read_introduction, write_introduction};
-use torana_testkit::{Authority, Client, Origin, Reply, TlsOptions, eventually};
+use torana_testkit::{Authority, Client, Origin, Reply, TlsFront, TlsOptions, eventually};
 use yaml::{Running, resolver};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -120,6 +120,11 @@ struct Wanting {
 
 impl Wanting {
     fn start() -> Self {
+        Self::handing_on(None)
+    }
+
+    /// What comes after the header is for `behind`, if there is somebody; else it is answered here.
+    fn handing_on(behind: Option<SocketAddr>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -139,6 +144,13 @@ impl Wanting {
                         }
                     };
                     notes.lock().unwrap().push(introduction);
+                    if let Some(behind) = behind {
+                        let mut back = TcpStream::connect(behind).unwrap();
+                        let (mut from, mut to) = (stream.try_clone().unwrap(), back.try_clone().unwrap());
+                        std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+                        let _ = std::io::copy(&mut back, &mut stream);
+                        return;
+                    }
                     let mut request = Vec::new();
                     while stream.read(&mut byte).unwrap_or(0) > 0 {
                         request.push(byte[0]);
@@ -152,6 +164,26 @@ impl Wanting {
         });
         Self { address, seen }
     }
+}
+
+#[test]
+fn services_behind_tls_are_told_before_the_handshake() {
+    let authority = Authority::default();
+    let origin = Origin::always(Reply::ok("hi"));
+    let front = TlsFront::new(origin.addr(), &authority.issue(&["localhost"]), None);
+    for version in ["v1", "v2"] {
+        let endpoint = Wanting::handing_on(Some(front.addr()));
+        let text = format!(
+            "access_log: off\nservices: {{ s: {{ endpoints: [\"https://localhost:{}\"], tls: {{ ca: ca.pem }}, proxy_protocol: {version} }} }}\nroutes: [{{ path: /*, service: s }}]\n",
+            endpoint.address.port()
+        );
+        let gateway = Running::with_resolver(&text, 1, resolver().with_file("ca.pem", &authority.pem));
+        let mut client = Client::connect(gateway.address);
+        assert_eq!(client.exchange(GET).text(), "hi", "{version}");
+        let expected = Introduction::of(client.local_addr(), gateway.address);
+        assert_eq!(*endpoint.seen.lock().unwrap(), [expected], "{version}");
+    }
+    assert_eq!(front.greetings().len(), 2);
 }
 
 #[test]

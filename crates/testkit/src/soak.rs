@@ -108,6 +108,7 @@ fn what_is_left(site: Site, admin: SocketAddr, pid: u32, descriptors: usize) -> 
             "torana_tunnels_open",
             "torana_requests_in_flight",
             "torana_buffers_lent",
+            "torana_buffered_bytes",
             "torana_endpoint_in_flight",
             "torana_pool_waiting",
         ]

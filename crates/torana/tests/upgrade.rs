@@ -19,7 +19,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
-use torana_testkit::{Client, Origin, Reply, eventually, eventually_some, get};
+use torana_testkit::http2::Http2Client;
+use torana_testkit::{Authority, Client, Origin, Reply, TlsOptions, eventually, eventually_some, get};
 
 const HELLO: &str = "access_log: off\nroutes: [{ path: /, respond: { body: hello } }]\n";
 
@@ -64,14 +65,14 @@ fn upgraded(process: &Process, count: usize) -> Heir {
 }
 
 /// Asks for numbers and wants them back, until told to stop. Without `keep_alive` each time anew.
-fn load(address: SocketAddr, keep_alive: bool, stop: &AtomicBool, asked: &AtomicU64) {
+fn load(connect: impl Fn() -> Client, keep_alive: bool, stop: &AtomicBool, asked: &AtomicU64) {
     let mut number = 0_u64;
     let mut kept: Option<Client> = None;
     while !stop.load(Ordering::Relaxed) {
         number += 1;
-        let mut client = kept.take().unwrap_or_else(|| Client::connect(address).deadline(PATIENCE));
+        let mut client = kept.take().unwrap_or_else(|| connect().deadline(PATIENCE));
         let close = if keep_alive { "" } else { "Connection: close\r\n" };
-        let response = client.exchange(format!("GET /{number} HTTP/1.1\r\nHost: a\r\n{close}\r\n"));
+        let response = client.exchange(format!("GET /{number} HTTP/1.1\r\nHost: localhost\r\n{close}\r\n"));
         assert_eq!((response.status, response.text()), (200, format!("/{number}")));
         if response.header("Connection") != Some("close") {
             kept = Some(client);
@@ -80,29 +81,84 @@ fn load(address: SocketAddr, keep_alive: bool, stop: &AtomicBool, asked: &Atomic
     }
 }
 
+/// The same over HTTP/2 on one connection. A process that is exchanged says which requests it will not serve any more;
+/// those are asked for on another connection, and no other may fail.
+fn load_http2(connect: impl Fn() -> Http2Client, stop: &AtomicBool, asked: &AtomicU64) {
+    let mut client = connect();
+    let mut number = 0_u64;
+    while !stop.load(Ordering::Relaxed) {
+        number += 1;
+        let path = format!("/{number}");
+        let response = loop {
+            match client.try_request("GET", &path, &[], b"") {
+                Ok(response) => break response,
+                Err(error) if error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR) => {
+                    client = connect();
+                }
+                Err(error) => panic!("{path}: {error}"),
+            }
+        };
+        assert_eq!((response.status, response.text()), (200, path));
+        asked.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn twenty_upgrades_under_load_lose_nothing() {
-    const UPGRADES: usize = 20;
-    const CLIENTS: usize = 16;
+    upgrades_lose_nothing(20, None);
+}
+
+#[test]
+fn upgrades_under_load_lose_nothing_behind_tls() {
+    upgrades_lose_nothing(5, Some(&Authority::default()));
+}
+
+fn upgrades_lose_nothing(upgrades: usize, tls: Option<&Authority>) {
+    const CLIENTS: usize = 18;
     let origin = Origin::respond(|request| Reply::ok(request.target.clone()));
     let folder = tempfile::tempdir().unwrap();
+    let listen = match tls {
+        Some(authority) => {
+            authority.issue(&["localhost"]).write(folder.path(), "a");
+            "listen: { address: 127.0.0.1:0, tls: { certificates: { cert: a.pem, key: a.key } } }\n"
+        }
+        None => "",
+    };
     let text = format!(
-        "access_log: off\nservices: {{ s: {{ endpoints: [{}] }} }}\nroutes: [{{ path: /*, service: s }}]\n",
+        "access_log: off\n{listen}services: {{ s: {{ endpoints: [{}] }} }}\nroutes: [{{ path: /*, service: s }}]\n",
         origin.url()
     );
     let mut process = Process::run(&file(&folder, &text));
+    let trusting = tls.map(|authority| {
+        (TlsOptions::trusting(authority), TlsOptions::trusting(authority).offering(&["h2"]))
+    });
     let (address, admin) = (process.address, process.admin);
     let (stop, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let clients: Vec<_> = (0..CLIENTS)
         .map(|number| {
             let (stop, asked) = (Arc::clone(&stop), Arc::clone(&asked));
-            std::thread::spawn(move || load(address, number % 2 == 0, &stop, &asked))
+            let trusting = trusting.clone();
+            std::thread::spawn(move || match (number % 3, trusting) {
+                (2, None) => load_http2(|| Http2Client::connect(address), &stop, &asked),
+                (2, Some((_, offering))) => {
+                    let connect = || {
+                        Http2Client::try_connect_tls(address, &offering, "localhost")
+                            .unwrap()
+                            .for_host("localhost")
+                    };
+                    load_http2(connect, &stop, &asked);
+                }
+                (kind, None) => load(|| Client::connect(address), kind == 0, &stop, &asked),
+                (kind, Some((options, _))) => {
+                    load(|| Client::connect_tls(address, &options, "localhost"), kind == 0, &stop, &asked);
+                }
+            })
         })
         .collect();
     let started = Instant::now();
     process.signal(Signal::USR2);
     let mut heirs = vec![upgraded(&process, 1)];
-    for number in 2..=UPGRADES {
+    for number in 2..=upgrades {
         assert_eq!(get(admin, "/readyz").status, 200);
         // Each of them serves for a while.
         let before = asked.load(Ordering::Relaxed);
@@ -118,11 +174,13 @@ fn twenty_upgrades_under_load_lose_nothing() {
     let last = heirs.pop().unwrap();
     assert_eq!(process.wait().code(), Some(0), "{}", process.log());
     eventually(PATIENCE, || heirs.iter().all(|heir| !heir.lives()));
-    assert_eq!(get(address, "/end").text(), "/end");
+    if tls.is_none() {
+        assert_eq!(get(address, "/end").text(), "/end");
+    }
     last.signal(Signal::TERM);
     eventually(PATIENCE, || !last.lives());
     assert!(!process.log().contains("ERROR"), "{}", process.log());
-    assert!(asked_during > 3_000, "{asked_during} requests in {:?}", started.elapsed());
+    assert!(asked_during > 150 * upgrades as u64, "{asked_during} requests in {:?}", started.elapsed());
 }
 
 #[test]

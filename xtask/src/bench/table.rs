@@ -2,11 +2,17 @@
 
 use std::time::Duration;
 
+use anyhow::{Result, ensure};
+
 use super::Measured;
 use super::cases::BARS;
 use super::details::Details;
 use super::peers::Peer;
 
+/// What every promise begins with.
+const PLAIN: &str = "plain 128 B";
+/// What it may allocate at most.
+const ALLOCATIONS: f64 = 2.0;
 /// The connections for which the promises hold.
 const PROMISED_AT: u32 = 64;
 
@@ -91,8 +97,16 @@ impl Table {
     }
 
     /// Says of each promise that was measured whether it holds.
-    pub(super) fn print_bars(&self) {
+    ///
+    /// # Errors
+    /// One does not.
+    pub(super) fn check_bars(&self) -> Result<()> {
         println!();
+        let mut broken = 0;
+        let mut say = |holds: bool, promise: String| {
+            broken += usize::from(!holds);
+            println!("{promise}: {}", if holds { "holds" } else { "DOES NOT HOLD" });
+        };
         for (case, (peer, other, most)) in BARS {
             let named = super::PEERS.into_iter().find(|known| known.name() == *peer);
             let against = named.and_then(|peer| self.find(peer, other, PROMISED_AT));
@@ -100,13 +114,20 @@ impl Table {
                 continue;
             };
             let ratio = ours.median.micros() / against.median.micros();
-            let holds = if ratio <= *most { "holds" } else { "DOES NOT HOLD" };
-            println!("{case}: {ratio:.2} of {peer} ({other}), promised {most:.2}: {holds}");
+            say(ratio <= *most, format!("{case}: {ratio:.2} of {peer} ({other}), promised {most:.2}"));
         }
-        let p99 = |peer| self.find(peer, "plain 128 B", PROMISED_AT).map(|row| row.median.answered.p99);
-        if let (Some(ours), Some(theirs)) = (p99(Peer::Torana), p99(Peer::Nginx)) {
-            let holds = if ours <= theirs { "holds" } else { "DOES NOT HOLD" };
-            println!("plain 128 B: p99 {ours:?}, of nginx {theirs:?}, promised no worse: {holds}");
+        for row in self.rows.iter().filter(|row| row.peer == Peer::Torana && row.connections == PROMISED_AT) {
+            let Some(nginx) = self.find(Peer::Nginx, row.case, PROMISED_AT) else { continue };
+            let (ours, theirs) = (row.median.answered.p99, nginx.median.answered.p99);
+            let promise = format!("{}: p99 {ours:?}, of nginx {theirs:?}, promised no worse", row.case);
+            say(ours <= theirs, promise);
         }
+        let plain = self.find(Peer::Torana, PLAIN, PROMISED_AT);
+        if let Some(count) = plain.and_then(|row| row.details.allocations) {
+            let promise = format!("{PLAIN}: {count:.2} allocations a request, promised {ALLOCATIONS:.0}");
+            say(count <= ALLOCATIONS, promise);
+        }
+        ensure!(broken == 0, "{broken} promises do not hold: see `DOES NOT HOLD` above");
+        Ok(())
     }
 }
