@@ -192,14 +192,20 @@ impl Once<'_> {
                     let mut source = reader.body(&head, timeouts.idle);
                     let mut download = pin!(relay(&mut source, response));
                     let relayed = poll_fn(|context| {
-                        if let Poll::Ready(left) = upload.as_mut().poll(context) {
-                            return Poll::Ready(Relayed::SinkFailed(left));
-                        }
-                        match uploaded.take() {
-                            Some(Relayed::SourceFailed(fault)) if fault.reason == Reason::ClientClosed => {
-                                Poll::Ready(Relayed::SinkFailed(fault))
+                        loop {
+                            if let Poll::Ready(left) = upload.as_mut().poll(context) {
+                                return Poll::Ready(Relayed::SinkFailed(left));
                             }
-                            _ => download.as_mut().poll(context),
+                            match uploaded.take() {
+                                Some(Relayed::SourceFailed(fault))
+                                    if fault.reason == Reason::ClientClosed =>
+                                {
+                                    return Poll::Ready(Relayed::SinkFailed(fault));
+                                }
+                                // Now it watches the client.
+                                Some(_) => {}
+                                None => return download.as_mut().poll(context),
+                            }
                         }
                     });
                     // What is left of the request is not sent, so the connection ends here.
