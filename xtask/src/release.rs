@@ -1,8 +1,11 @@
 //! The binary that is published: compiled for what it was seen doing (profile-guided optimisation).
 //!
 //! Built with counters first, then put under the load of the benchmark and of the soak test, then built again by
-//! what was counted: what runs for every request lies together and is inlined, what never ran lies apart. It is
-//! about a quarter fewer instructions a request than `cargo build --release`, which anybody can do without tools.
+//! what was counted: what runs for every request is inlined, what never ran lies apart. It is about a quarter fewer
+//! instructions a request than `cargo build --release`, which anybody can do without tools. At last the whole is laid
+//! out by the paths that were taken through it ([`layout`]).
+
+mod layout;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -39,14 +42,19 @@ pub(crate) fn build() -> Result<PathBuf> {
     if !profile.exists() {
         let _ = std::fs::remove_dir_all(&raw);
         println!("counting under load");
-        bench::exercise(&counting, SECONDS)?;
-        endurance::exercise(&counting, MIXED_SECONDS)?;
+        exercise(&counting)?;
         merge(&tool, &raw, &profile)?;
     }
-    let built = compile(&folder.join("optimised"), &host, &format!("-Cprofile-use={}", profile.display()))?;
-    let program = folder.join("torana");
-    std::fs::copy(&built, &program)?;
-    Ok(program)
+    let flags = format!("-Cprofile-use={} {}", profile.display(), layout::FLAGS);
+    let built = compile(&folder.join("optimised"), &host, &flags)?;
+    let name = built.metadata()?.modified()?.duration_since(UNIX_EPOCH)?.as_secs().to_string();
+    layout::arrange(&built, &folder, &name)
+}
+
+/// Puts a program that counts under the load that it is to be good at.
+fn exercise(counting: &Path) -> Result<()> {
+    bench::exercise(counting, SECONDS)?;
+    endurance::exercise(counting, MIXED_SECONDS)
 }
 
 fn compile(target: &Path, host: &str, flags: &str) -> Result<PathBuf> {
