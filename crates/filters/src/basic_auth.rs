@@ -5,7 +5,8 @@
 //! password of one whose hash is quicker, cost what the costliest hash costs.
 
 use crate::authentication::cache::{Cache, Weight};
-use crate::authentication::locations::split;
+use crate::authentication::locations::{shown_by, split};
+use crate::authentication::unverified::BASIC;
 use crate::authentication::{Authenticate, Guard};
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -191,8 +192,7 @@ impl BasicAuthFilter {
 
 /// The encoded credentials in a field of the scheme `Basic`.
 fn encoded_of(value: &[u8]) -> Option<&[u8]> {
-    let (scheme, encoded) = split(value.trim_ascii(), b' ').unwrap_or((value, &[]));
-    scheme.eq_ignore_ascii_case(b"basic").then(|| encoded.trim_ascii())
+    shown_by(value, BASIC)
 }
 
 impl Authenticate for BasicAuthFilter {
