@@ -169,7 +169,8 @@ fn send(gateway: &Running, cases: u32) {
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
 }
 
-/// How a service that is lenient in every way reads a path: decoded, without parameters, dots resolved.
+/// How a service that is lenient in every way reads a path: decoded, without parameters, dots resolved, without dots
+/// and spaces at the end of a segment.
 fn lenient(path: &str) -> Vec<String> {
     let mut bytes = Vec::new();
     let mut rest = path.split('?').next().unwrap_or_default().as_bytes();
@@ -194,7 +195,10 @@ fn lenient(path: &str) -> Vec<String> {
             ".." => {
                 segments.pop();
             }
-            plain => segments.push(plain.to_owned()),
+            plain => match plain.trim_end_matches(['.', ' ']) {
+                "" => {}
+                plain => segments.push(plain.to_owned()),
+            },
         }
     }
     segments

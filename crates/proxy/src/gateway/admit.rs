@@ -137,8 +137,8 @@ fn check_other_readings(
     }
     let is_guarded = |path: &[u8]| is_guarded(&view.with_path(path));
     if any_looser(view.path(), pipeline.guards_slashes, is_guarded) {
-        let detail =
-            "a service that ignores case or a last slash reads the path of a route that asks who calls";
+        let detail = "a service that ignores case, a last slash or dots at the end of segments reads the path of a \
+            route that asks who calls";
         return Err(Fault::new(Reason::InvalidPath).because(detail));
     }
     Ok(())
