@@ -91,6 +91,10 @@ pub struct Route {
     pub importance: Importance,
     /// Whether it asks who calls, or lets nobody pass.
     pub guarded: bool,
+    /// Whether it refuses nobody for want of credentials, also where it asks for some.
+    pub admits_anybody: bool,
+    /// Where it does both: the same for routes that ask the same of whoever calls.
+    pub open_door: Option<u64>,
     /// Whether it takes one path only.
     pub exact: bool,
     /// What is asked of a request, in order.

@@ -76,7 +76,7 @@ pub fn prepare(
         .iter()
         .map(|route| routes::route(route, plan, registry, metrics, &mut limiters))
         .collect();
-    let guarded = || plan.routes.iter().filter(|route| routes::is_guarded(route));
+    let guarded = || plan.routes.iter().filter(|route| route.is_guarded());
     let ends_with_slash = |route: &torana_plan::RoutePlan| route.matching.path.as_str().ends_with('/');
     let listeners = settings.listen.iter().map(|listener| listeners::listener(listener, registry));
     let mut pipeline = Pipeline {

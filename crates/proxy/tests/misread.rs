@@ -100,14 +100,22 @@ const OVERRIDES: &[(&str, &str, u16)] = &[
     ("POST /THINGS/7", "X-HTTP-Method-Override: DELETE", 200),
 ];
 
-fn file(origin: &Origin, paths: &str) -> String {
+/// Ways by which everybody passes, known or not.
+const OPEN: [&str; 3] = [
+    "access: public",
+    "auth: { anonymous: guest }, jwt: { secret: \"${env:KEY}\" }",
+    "forward_auth: { url: \"http://127.0.0.1:1\", on_failure: allow }",
+];
+
+fn file(origin: &Origin, paths: &str, open: &str) -> String {
     let closed = "policies: { jwt: { secret: \"${env:KEY}\" } }";
     format!(
         "access_log: off
 limits: {{ failed_credentials: off }}
 {paths}services: {{ api: {{ endpoints: [{}] }} }}
+consumers: [{{ username: guest }}]
 routes:
-- {{ path: /*, service: api }}
+- {{ path: /*, service: api, policies: {{ {open} }} }}
 - {{ path: /admin, service: api, {closed} }}
 - {{ path: /panel/, service: api, {closed} }}
 - {{ path: \"/Reports/{{id}}\", service: api, {closed} }}
@@ -115,51 +123,85 @@ routes:
 - {{ path: /api/login, service: api, policies: {{ access: public }} }}
 - {{ path: /Status, service: api, policies: {{ access: public }} }}
 - {{ path: /status, service: api, {closed} }}
-- {{ path: /things/*, methods: [GET, POST], service: api, policies: {{ access: public }} }}
+- {{ path: /things/*, methods: [GET, POST], service: api, policies: {{ {open} }} }}
 - {{ path: \"/things/{{id}}\", methods: [DELETE], service: api, {closed} }}
 ",
         origin.url()
     )
-    .replace("path: /*, service: api }", "path: /*, service: api, policies: { access: public } }")
 }
 
 #[test]
 fn other_spellings_of_protected_paths_are_not_public() {
-    let origin = Origin::always(Reply::ok("in"));
-    let gateway = Running::start(&file(&origin, ""));
-    let mut wrong = Vec::new();
-    for (line, fields, status) in CASES {
-        let got = guard::ask(&gateway, &format!("{line} HTTP/1.1\nHost: api.test\n{fields}")).status;
-        if got != *status {
-            wrong.push(format!("{line} {fields}: {got}, not {status}"));
+    for open in OPEN {
+        let origin = Origin::always(Reply::ok("in"));
+        let gateway = Running::start(&file(&origin, "", open));
+        let mut wrong = Vec::new();
+        for (line, fields, status) in CASES {
+            let got = guard::ask(&gateway, &format!("{line} HTTP/1.1\nHost: api.test\n{fields}")).status;
+            if got != *status {
+                wrong.push(format!("{line} {fields}: {got}, not {status}"));
+            }
         }
+        assert!(wrong.is_empty(), "{open}: {wrong:#?}");
+        assert_eq!(origin.count(), CASES.iter().filter(|(_, _, status)| *status == 200).count());
     }
-    assert!(wrong.is_empty(), "{wrong:#?}");
-    assert_eq!(origin.count(), CASES.iter().filter(|(_, _, status)| *status == 200).count());
+}
+
+/// One set of rules on several routes makes no path another's.
+#[test]
+fn routes_that_ask_the_same_of_a_caller_are_one_whatever_is_read() {
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&format!(
+        "access_log: off
+limits: {{ failed_credentials: off }}
+services: {{ api: {{ endpoints: [{}] }} }}
+consumers: [{{ username: guest, groups: [all] }}]
+policies: {{ auth: {{ anonymous: guest }}, jwt: {{ secret: \"${{env:KEY}}\" }} }}
+routes:
+- {{ path: /*, service: api }}
+- {{ path: /docs/*, service: api }}
+- {{ path: /staff/*, service: api, policies: {{ acl: [staff] }} }}
+",
+        origin.url()
+    ));
+    for (path, status) in [
+        ("/Docs/a", 200),
+        ("/docs./a", 200),
+        ("/docs/A/", 200),
+        ("/X/", 200),
+        ("/staff/a", 401),
+        ("/STAFF/a", 400),
+        ("/staff./a", 400),
+    ] {
+        let got = guard::ask(&gateway, &format!("GET {path} HTTP/1.1\nHost: api.test")).status;
+        assert_eq!(got, status, "{path}");
+    }
 }
 
 #[test]
 fn another_method_is_asked_for_in_vain() {
     let origin = Origin::always(Reply::ok("in"));
-    let removing = Running::start(&file(&origin, ""));
-    let passing = Running::start(&file(&origin, "method_overrides: forward\n"));
-    for (line, fields, status) in OVERRIDES {
-        let head = format!("{line} HTTP/1.1\nHost: api.test\n{fields}");
-        assert_eq!(guard::ask(&passing, &head).status, *status, "{line} {fields}");
-        assert_eq!(guard::ask(&removing, &head).status, 200, "{line} {fields}");
-        let requests = origin.requests();
-        let arrived = requests.last().unwrap();
-        assert!(
-            fields.lines().all(|field| arrived.header(field.split(':').next().unwrap()).is_none()),
-            "{arrived:?}"
-        );
+    for open in OPEN {
+        let removing = Running::start(&file(&origin, "", open));
+        let passing = Running::start(&file(&origin, "method_overrides: forward\n", open));
+        for (line, fields, status) in OVERRIDES {
+            let head = format!("{line} HTTP/1.1\nHost: api.test\n{fields}");
+            assert_eq!(guard::ask(&passing, &head).status, *status, "{open}: {line} {fields}");
+            assert_eq!(guard::ask(&removing, &head).status, 200, "{open}: {line} {fields}");
+            let requests = origin.requests();
+            let arrived = requests.last().unwrap();
+            assert!(
+                fields.lines().all(|field| arrived.header(field.split(':').next().unwrap()).is_none()),
+                "{arrived:?}"
+            );
+        }
     }
 }
 
 #[test]
 fn slashes_that_are_kept_encoded_hide_no_protected_path() {
     let origin = Origin::always(Reply::ok("in"));
-    let gateway = Running::start(&file(&origin, "paths: { encoded_slashes: keep }\n"));
+    let gateway = Running::start(&file(&origin, "paths: { encoded_slashes: keep }\n", OPEN[0]));
     for (path, status) in [
         ("/x%2Fy", 200),
         ("/admin%2F", 400),

@@ -108,9 +108,15 @@ pub(crate) fn find(pipeline: &Pipeline, request: &RequestHead) -> Result<Outcome
     Ok(found)
 }
 
-/// What a route takes that asks nobody who calls must not be, for a service that is less strict, what another
-/// route takes that does: `/admin/`, `/ADMIN` or `/x%2Fadmin` beside `/admin`, or another method by
-/// `X-HTTP-Method-Override`. A route that is written for just this path is meant for it.
+/// Whether a route asks who calls, and something else than this one that refuses nobody for want of credentials.
+fn asks_otherwise(route: &Route, open: &Route) -> bool {
+    route.guarded && (route.open_door.is_none() || route.open_door != open.open_door)
+}
+
+/// What a route takes that refuses nobody for want of credentials must not be, for a service that is less strict, what
+/// another route takes that asks who calls, or asks something else: `/admin/`, `/ADMIN`, `/admin.` or `/x%2Fadmin`
+/// beside `/admin`, or another method by `X-HTTP-Method-Override`. A route that is written for just this path is meant
+/// for it.
 fn check_other_readings(
     pipeline: &Pipeline,
     request: &RequestHead,
@@ -118,11 +124,12 @@ fn check_other_readings(
     found: &Outcome,
 ) -> Result<(), Fault> {
     let Outcome::Matched { route } = found else { return Ok(()) };
-    let Some(route) = pipeline.routes.get(*route).filter(|route| pipeline.guarded && !route.guarded) else {
-        return Ok(());
-    };
+    let is_open = |route: &&Route| pipeline.guarded && route.admits_anybody;
+    let Some(open) = pipeline.routes.get(*route).filter(is_open) else { return Ok(()) };
     let is_guarded = |view: &View<'_>| match find_view(pipeline, request, view) {
-        Outcome::Matched { route } => pipeline.routes.get(route).is_some_and(|route| route.guarded),
+        Outcome::Matched { route } => {
+            pipeline.routes.get(route).is_some_and(|other| asks_otherwise(other, open))
+        }
         _ => false,
     };
     for method in overriding_methods(&request.fields) {
@@ -132,7 +139,7 @@ fn check_other_readings(
             return Err(fault.with_field("WWW-Authenticate", "Bearer".into()));
         }
     }
-    if route.exact {
+    if open.exact {
         return Ok(());
     }
     let is_guarded = |path: &[u8]| is_guarded(&view.with_path(path));
