@@ -44,7 +44,9 @@ pub struct Pipeline {
     pub router: Router,
     /// Whether a route asks who calls: then what others take is looked at twice.
     pub guarded: bool,
-    /// Whether the path of such a route ends with a slash.
+    /// Whether fields arrive by which some services take another method than the request has.
+    pub forwards_overrides: bool,
+    /// Whether the path of a route that asks who calls ends with a slash.
     pub guards_slashes: bool,
     /// The routes, by the router's numbers.
     pub routes: Vec<Route>,

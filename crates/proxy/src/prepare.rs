@@ -17,6 +17,7 @@ use crate::registry::Registry;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use torana_config::written::MethodOverrides;
 use torana_observe::Metrics;
 use torana_plan::Plan;
 use torana_route::Router;
@@ -92,6 +93,7 @@ pub fn prepare(
         login_cookies: filters::login_cookies(plan),
         router,
         guarded: guarded().next().is_some(),
+        forwards_overrides: settings.method_overrides == MethodOverrides::Forward,
         guards_slashes: guarded().any(ends_with_slash),
         routes,
         upstreams,

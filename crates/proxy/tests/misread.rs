@@ -95,9 +95,14 @@ const OVERRIDES: &[(&str, &str, u16)] = &[
     ("GET /things/7", "X_HTTP_Method_Override: DELETE", 401),
     ("GET /things/7", "X.Http.Method: DELETE", 401),
     ("POST /things/7", "X-HTTP-Method-Override: PATCH\nX-HTTP-Method-Override: DELETE", 401),
-    ("POST /things/7", "X-HTTP-Method-Override: PATCH", 200),
     ("POST /things/7", "X-HTTP-Method-Override: POST", 200),
-    ("POST /THINGS/7", "X-HTTP-Method-Override: DELETE", 200),
+    ("POST /things/7", "X-HTTP-Method-Override: get", 200),
+    ("POST /things/7", "X-HTTP-Method-Override:", 200),
+    ("POST /THINGS/7", "X-HTTP-Method-Override: DELETE", 400),
+    ("POST /THINGS/7", "X-HTTP-Method-Override: PUT", 200),
+    // Another route, although it asks for nobody either: its other rules would be passed by.
+    ("POST /things/7", "X-HTTP-Method-Override: PATCH", 403),
+    ("POST /only", "X-HTTP-Method-Override: DELETE", 403),
 ];
 
 /// Ways by which everybody passes, known or not.
@@ -124,6 +129,7 @@ routes:
 - {{ path: /Status, service: api, policies: {{ access: public }} }}
 - {{ path: /status, service: api, {closed} }}
 - {{ path: /things/*, methods: [GET, POST], service: api, policies: {{ {open} }} }}
+- {{ path: /only, methods: [POST], service: api, policies: {{ {open} }} }}
 - {{ path: \"/things/{{id}}\", methods: [DELETE], service: api, {closed} }}
 ",
         origin.url()
@@ -195,6 +201,56 @@ fn another_method_is_asked_for_in_vain() {
                 "{arrived:?}"
             );
         }
+    }
+}
+
+/// What is decided for the request's method holds for the one that a field asks for, where both are known callers.
+#[test]
+fn another_method_passes_by_no_rule() {
+    let origin = Origin::always(Reply::ok("in"));
+    let jwt = "jwt: { secret: \"${env:KEY}\" }";
+    let text = |overrides: &str| {
+        format!(
+            "access_log: off
+limits: {{ failed_credentials: off }}
+{overrides}services: {{ api: {{ endpoints: [{}] }} }}
+routes:
+- {{ path: /if, service: api, policies: {{ {jwt}, allow_if: 'request.method != \"DELETE\" || claims.tier == \"gold\"' }} }}
+- {{ path: /deny, service: api, policies: {{ {jwt}, allow_if: {{ deny: ['request.method == \"DELETE\"'] }} }} }}
+- {{ path: /query, service: api, policies: {{ {jwt}, allow_if: 'request.query != \"x\"' }} }}
+- {{ path: /split, methods: [GET, POST], service: api, policies: {{ {jwt} }} }}
+- {{ path: /split, methods: [DELETE], service: api, policies: {{ {jwt}, allow_if: 'claims.tier == \"gold\"' }} }}
+",
+            origin.url()
+        )
+    };
+    let (passing, removing) =
+        (Running::start(&text("method_overrides: forward\n")), Running::start(&text("")));
+    let ask = |gateway: &Running, claims: &str, line: &str, field: &str| {
+        let token = guard::token(claims);
+        let head = format!("{line} HTTP/1.1\nHost: api.test\nAuthorization: Bearer {token}\n{field}");
+        guard::ask(gateway, &head).status
+    };
+    let (plain, gold) = (r#"{"sub":"u"}"#, r#"{"sub":"u","tier":"gold"}"#);
+    for (claims, line, field, status) in [
+        (plain, "POST /if", "", 200),
+        (plain, "POST /if", "X-HTTP-Method-Override: PUT", 200),
+        (plain, "POST /if", "X-HTTP-Method-Override: DELETE", 403),
+        (plain, "POST /if", "x_http_method: delete", 403),
+        (plain, "POST /if", "X-HTTP-Method-Override: PUT\nX-Method-Override: DELETE", 403),
+        (gold, "POST /if", "X-HTTP-Method-Override: DELETE", 200),
+        (plain, "DELETE /if", "X-HTTP-Method-Override: GET", 403),
+        (gold, "POST /deny", "X-HTTP-Method: DELETE", 403),
+        (gold, "POST /query", "X-HTTP-Method: DELETE", 200),
+        (gold, "POST /split", "X-HTTP-Method-Override: GET", 200),
+        (plain, "POST /split", "X-HTTP-Method-Override: DELETE", 403),
+        (gold, "POST /split", "X-HTTP-Method-Override: DELETE", 403),
+        (gold, "POST /split", "X-HTTP-Method-Override: PUT", 403),
+        (gold, "DELETE /split", "X-HTTP-Method-Override: POST", 403),
+    ] {
+        assert_eq!(ask(&passing, claims, line, field), status, "{line} {field}");
+        let expected = if line.starts_with("DELETE") && claims == plain { 403 } else { 200 };
+        assert_eq!(ask(&removing, claims, line, field), expected, "{line} {field}");
     }
 }
 
