@@ -371,6 +371,50 @@ routes:
     assert_eq!(origin.count(), before);
 }
 
+/// Services fold names of fields: CGI, WSGI and Rack read `X_Token` and `X-Token` alike, PHP `X.Token` too.
+#[test]
+fn a_credential_in_a_field_that_is_only_spelled_alike_does_not_arrive() {
+    let (origin, door) = (Origin::always(Reply::ok("in")), door());
+    let jwt = "jwt: { secret: \"${env:KEY}\", from: { headers: [X-Token] } }";
+    let asked =
+        "forward_auth: { service: door, request_headers: [Authorization, X-Door-Key, Accept-Language] }";
+    let gateway = Running::start(&format!(
+        "access_log: off
+limits: {{ failed_credentials: off }}
+services:
+  api: {{ endpoints: [\"{}\"] }}
+  door: {{ endpoints: [\"{}\"] }}
+consumers: [{{ username: alice, keys: [k-1] }}]
+routes:
+- {{ path: /key, service: api, policies: {{ key_auth: {{ headers: [X-Api-Key, old_key], hide_credentials: false }} }} }}
+- {{ path: /jwt, service: api, policies: {{ {jwt} }} }}
+- {{ path: /door, service: api, policies: {{ {asked} }} }}
+- {{ path: /signed, service: api, policies: {{ sigv4: {{}} }} }}
+- {{ path: /open, service: api, policies: {{ access: public }} }}
+",
+        origin.url(),
+        door.url()
+    ));
+    let alike = "X_Api_Key: f\nx.api-key: f\nX-Api_Key: f\nold-key: f\nX_Token: f\nX.Token: f\nX_Door_Key: f\nX_Amz_Security_Token: f\nX_Other: f";
+    let token = guard::token(r#"{"sub":"u"}"#);
+    for (path, fields) in [
+        ("/key", "X-Api-Key: k-1".to_owned()),
+        ("/key", "OLD_KEY: k-1".into()),
+        ("/jwt", format!("X-Token: {token}")),
+        ("/door", "Authorization: Bearer good\nX-Door-Key: d".into()),
+        ("/open", "x-token: t\nX-Api-Key: k".into()),
+    ] {
+        let seen = arrived(&gateway, &origin, &format!("GET {path}"), &format!("{alike}\n{fields}"));
+        let forged: Vec<String> =
+            seen.head_text().lines().filter(|line| line.ends_with(": f")).map(str::to_owned).collect();
+        assert_eq!(forged, ["X_Other: f"], "{path}");
+        for field in fields.lines() {
+            let (name, value) = field.split_once(": ").unwrap();
+            assert_eq!(seen.header(name), Some(value), "{path} {field}");
+        }
+    }
+}
+
 #[test]
 fn of_several_callers_the_service_is_told_of_the_last_alone() {
     let (origin, door, login) = (Origin::always(Reply::ok("in")), door(), login());
