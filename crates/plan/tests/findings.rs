@@ -480,8 +480,17 @@ fn who_is_asked_must_be_there_and_asked_in_a_way_that_can_be() {
             Vec::<String>::new()
         );
     }
-    let chosen = "forward_auth: { service: b, request_headers: [X-Key], cache: { headers: [X-Key] } }";
-    assert_eq!(policy(chosen), Vec::<String>::new());
+    for chosen in [
+        "request_headers: [X-Key], cache: { headers: [x-key] }",
+        "request_headers: [X-Key, Accept-Language, User-Agent, X-Requested-With], cache: { headers: [X-Key] }",
+        "request_headers: [Accept], cache: { headers: [] }",
+    ] {
+        assert_eq!(
+            policy(&format!("forward_auth: {{ service: b, {chosen} }}")),
+            Vec::<String>::new(),
+            "{chosen}"
+        );
+    }
     finds("forward_auth: { service: b, url: \"http://c.test\" }", "7:19 error[who-is-asked]");
     for (rest, code) in [
         ("path: x", "error[bad-target]"),
@@ -500,6 +509,12 @@ fn who_is_asked_must_be_there_and_asked_in_a_way_that_can_be() {
         ("cache: { headers: [Authorization] }", "error[cache-of-everybody]"),
         ("cache: { headers: [cookie, X-Key] }", "error[cache-of-everybody]"),
         ("request_headers: [\"*\"], cache: { headers: [authorization] }", "error[cache-of-everybody]"),
+        (
+            "request_headers: [\"*\"], cache: { headers: [Authorization, Cookie] }",
+            "warning[cache-of-everybody]",
+        ),
+        ("request_headers: [X-Api-Key], cache: { headers: [Accept] }", "error[cache-of-everybody]"),
+        ("request_headers: [X-Tenant, Accept], cache: { headers: [] }", "error[cache-of-everybody]"),
         ("on_failure: allow", "warning[fails-open]"),
     ] {
         let mut found = without_b(rest);
