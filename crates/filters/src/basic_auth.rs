@@ -166,7 +166,7 @@ impl BasicAuthFilter {
     async fn turn(&self, digest: &[u8], guard: Guard<'_>) -> Result<OwnedSemaphorePermit, Fault> {
         let busy =
             || Fault::new(Reason::AuthenticationLimited).because("too many passwords are being verified");
-        guard.begin(Some(digest), true).await?;
+        guard.begin_computing(digest).await?;
         let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await;
         let turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
         // Meanwhile other ways may have counted what was wrong.
