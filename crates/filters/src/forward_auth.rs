@@ -115,8 +115,14 @@ impl ForwardAuthFilter {
             }
             Ok(Answer::Refused(response)) => {
                 let fault = answer::refusal(&response, shown);
-                if let (Some(print), Reason::CredentialsInvalid) = (&print, fault.reason) {
-                    guard.note_wrong(print);
+                if shown && answer::is_of_credentials(&response) {
+                    // What is refused as wrong is counted with every other way's.
+                    if fault.reason != Reason::CredentialsInvalid {
+                        guard.count_wrong();
+                    }
+                    if let Some(print) = &print {
+                        guard.note_wrong(print);
+                    }
                 }
                 exchange.answer = Some(response);
                 Err(fault)

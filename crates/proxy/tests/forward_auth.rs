@@ -415,6 +415,48 @@ fn wrong_credentials_from_one_address_are_limited_before_anybody_is_asked() {
     assert_eq!(asked.count(), 3);
 }
 
+/// Whatever is shown may be guessed: a key in a field, a session in a cookie; by 401 or by 403.
+#[test]
+fn guesses_are_limited_in_whatever_field_and_whichever_refusal() {
+    let origin = Origin::always(Reply::ok("in"));
+    let asked = Origin::respond(|request| match request.header("X-Refusal") {
+        _ if request.header("X-Api-Key") == Some("right") => Reply::ok(""),
+        Some("302") => Reply::status(302).header("Location", "/login"),
+        Some(status) => Reply::status(status.parse().unwrap()),
+        None => Reply::status(401),
+    });
+    let keys = |shown: &str| format!("request_headers: {shown}, cache: {{ ttl: 1h }}");
+    for (shown, field, refusal, limited) in [
+        ("[X-Api-Key, X-Refusal]", "X-Api-Key: guess", 401, true),
+        ("[X-Api-Key, X-Refusal]", "X-Api-Key: guess", 403, true),
+        ("[Cookie, X-Refusal]", "Cookie: s=guess", 401, true),
+        ("[Cookie, X-Refusal]", "Cookie: s=guess", 403, true),
+        ("[Authorization, X-Refusal]", "Authorization: Bearer guess", 403, true),
+        ("[\"*\"]", "X-Api-Key: guess", 401, true),
+        // Nothing is shown by which somebody could be known, or it is a way to log in that is shown.
+        ("[Accept, Accept-Language, X-Requested-With, User-Agent]", "Accept: a\nUser-Agent: u", 401, false),
+        ("[Cookie]", "X-Api-Key: guess", 401, false),
+        ("[X-Api-Key, X-Refusal]", "X-Api-Key: guess", 302, false),
+    ] {
+        let text = file(&asked, &origin, &keys(shown), "");
+        let text = text.replace("failed_credentials: off", "failed_credentials: 3/hour");
+        let gateway = Running::start(&text);
+        let what = format!("{shown} {field} {refusal}");
+        if shown.contains("X-Api-Key") {
+            assert_eq!(get(&gateway, "X-Api-Key: right").status, 200, "{what}");
+        }
+        let fields = format!("{field}\nX-Refusal: {refusal}");
+        for _ in 0..3 {
+            assert_eq!(get(&gateway, &fields).status, refusal, "{what}");
+        }
+        assert_eq!(get(&gateway, &fields).status, if limited { 429 } else { refusal }, "{what}");
+        // Who was let in there before is not held up.
+        if shown.contains("X-Api-Key") {
+            assert_eq!(get(&gateway, "X-Api-Key: right").status, 200, "{what}");
+        }
+    }
+}
+
 #[test]
 fn an_explanation_says_who_would_be_asked_and_asks_nobody() {
     let (asked, origin) = (Origin::respond(decide), Origin::always(Reply::ok("in")));

@@ -67,6 +67,13 @@ impl Guard<'_> {
         }
     }
 
+    /// Counts that something was wrong, for which the refusal has another reason.
+    pub(crate) fn count_wrong(&self) {
+        if let Some(failures) = self.failures {
+            failures.count(self.address, self.now);
+        }
+    }
+
     /// Notes that who was asked has given no answer, so that nobody who waits behind is blamed for it.
     pub(crate) fn note_unanswered(&self) {
         if let Some(under_way) = self.under_way.get() {
