@@ -64,8 +64,12 @@ pub enum Refusal {
 
 /// Whether every byte may stand in a token (RFC 9110 section 5.6.2).
 pub(crate) fn is_token(text: &[u8]) -> bool {
-    let special = |byte: &u8| b"!#$%&'*+-.^_`|~".contains(byte);
-    !text.is_empty() && text.iter().all(|byte| byte.is_ascii_alphanumeric() || special(byte))
+    !text.is_empty() && text.iter().all(is_token_byte)
+}
+
+/// Whether the byte may stand in a token.
+pub(crate) fn is_token_byte(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte)
 }
 
 /// Seconds since 1970-01-01 UTC of an HTTP date (RFC 9110 section 5.6.7).

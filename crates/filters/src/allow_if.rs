@@ -4,9 +4,11 @@
 //! more work than it may make) does not hold; in `deny` it counts as if it did. So a mistake never opens.
 //!
 //! Services disagree on parameters of segments (`/admin;v=1/users`, RFC 3986 section 3.3): a path that has some is
-//! judged with them and without, and has to pass both ways.
+//! judged with them and without, and has to pass both ways. So has a request by each method that a field asks for in
+//! place of its own, where such fields are let through.
 
 use crate::facts::ExchangeFacts;
+use crate::hygiene::overriding_methods;
 use std::sync::Arc;
 use torana_expression::{Expression, Fact};
 use torana_fault::{Fault, Reason};
@@ -18,13 +20,23 @@ use torana_route::without_parameters;
 #[derive(Clone, Debug)]
 pub struct AllowIfFilter {
     plan: Arc<AllowIfPlan>,
+    asks_for_path: bool,
+    asks_for_method: bool,
 }
 
 impl AllowIfFilter {
     /// Prepares the filter.
     #[must_use]
     pub fn prepare(plan: &Arc<AllowIfPlan>) -> Self {
-        Self { plan: Arc::clone(plan) }
+        let asks_for = |fact| {
+            let mut all = plan.all.iter().chain(&plan.any).chain(&plan.deny);
+            all.any(|expression| expression.facts().contains(&fact))
+        };
+        Self {
+            asks_for_path: asks_for(Fact::Path),
+            asks_for_method: asks_for(Fact::Method),
+            plan: Arc::clone(plan),
+        }
     }
 
     /// What it asks for.
@@ -49,18 +61,28 @@ impl AllowIfFilter {
 
     /// Why the request is refused, if it is.
     fn refusal(&self, exchange: &Exchange) -> Option<String> {
-        let path = exchange.request.path();
-        self.judge(&ExchangeFacts::new(exchange)).or_else(|| {
-            let plain = without_parameters(path).filter(|_| self.asks_for_path())?;
-            let detail = self.judge(&ExchangeFacts::new(exchange).with_path(&plain))?;
-            Some(format!("{detail} for the path `{}`", String::from_utf8_lossy(&plain)))
+        let request = &exchange.request;
+        if let Some(detail) = self.refusal_by(exchange, request.method_bytes()) {
+            return Some(detail);
+        }
+        if !self.asks_for_method {
+            return None;
+        }
+        let mut methods = overriding_methods(&request.fields).filter(|method| !method.is_empty());
+        methods.find_map(|method| {
+            let detail = self.refusal_by(exchange, &method)?;
+            Some(format!("{detail} for the method `{}`", String::from_utf8_lossy(&method)))
         })
     }
 
-    fn asks_for_path(&self) -> bool {
-        let plan = &self.plan;
-        let mut all = plan.all.iter().chain(&plan.any).chain(&plan.deny);
-        all.any(|expression| expression.facts().contains(&Fact::Path))
+    /// Why the request is refused by this method.
+    fn refusal_by(&self, exchange: &Exchange, method: &[u8]) -> Option<String> {
+        let facts = || ExchangeFacts::new(exchange).with_method(method);
+        self.judge(&facts()).or_else(|| {
+            let plain = without_parameters(exchange.request.path()).filter(|_| self.asks_for_path)?;
+            let detail = self.judge(&facts().with_path(&plain))?;
+            Some(format!("{detail} for the path `{}`", String::from_utf8_lossy(&plain)))
+        })
     }
 
     /// Why these facts do not pass, if they do not.

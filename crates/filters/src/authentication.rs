@@ -8,6 +8,7 @@
 pub(crate) mod cache;
 mod consumer_fields;
 mod failures;
+mod guard;
 pub(crate) mod locations;
 pub(crate) mod lookup;
 mod method;
@@ -21,18 +22,16 @@ pub use failures::FailureLimit;
 pub use method::Method;
 
 use crate::key_auth::KeyAuthFilter;
+pub(crate) use failures::Unbegun;
 use failures::UnderWay;
+pub(crate) use guard::Guard;
 use std::cell::OnceCell;
 use std::cmp::Ordering;
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
-use torana_credential::directory::KeyPrint;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, Identity, Needs, OnRequest, OnResponse, Outside, Refusal, Verdict};
 use torana_http::h1::BodyFraming;
 use torana_http::{Known, Method as HttpMethod, RequestHead, ResponseHead};
-use verified::Shown;
 
 /// A way to say who calls, on its place among the others of a route.
 #[derive(Clone, Debug)]
@@ -68,81 +67,6 @@ pub enum LetPass {
     LeftToNext(Fault),
     /// It did not look: a way before it knows the caller, or a preflight need not say.
     NotAsked,
-}
-
-/// What a way may do while it verifies: only the slow part asks, so callers that are known never do.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Guard<'a> {
-    failures: Option<&'a Arc<FailureLimit>>,
-    address: IpAddr,
-    now: Duration,
-    /// What is awaited while the way judges; given up when its verdict was counted.
-    under_way: &'a OnceCell<UnderWay>,
-}
-
-impl Guard<'_> {
-    /// Whether somebody at this address may try a credential that is not known yet.
-    ///
-    /// # Errors
-    /// Too many were wrong.
-    pub(crate) fn may_try(&self) -> Result<(), Fault> {
-        self.failures.map_or(Ok(()), |failures| failures.check(self.address, self.now))
-    }
-
-    /// As [`may_try`](Self::may_try), for what is told by a key, the digest of a credential or the name of who
-    /// signs: what was verified before when this address showed it is not held up by others there.
-    ///
-    /// # Errors
-    /// Too many were wrong.
-    pub(crate) fn may_try_shown(&self, shown: &[u8]) -> Result<(), Fault> {
-        let shown = Shown::Text(shown);
-        self.failures.map_or(Ok(()), |failures| failures.check_shown(self.address, shown, self.now))
-    }
-
-    /// As [`may_try_shown`](Self::may_try_shown), for a key.
-    pub(crate) fn may_try_key(&self, key: &KeyPrint) -> Result<(), Fault> {
-        let shown = Shown::Print(key);
-        self.failures.map_or(Ok(()), |failures| failures.check_shown(self.address, shown, self.now))
-    }
-
-    /// Remembers that what is shown was verified.
-    pub(crate) fn note_verified(&self, shown: &[u8]) {
-        if let Some(failures) = self.failures {
-            failures.note(self.address, Shown::Text(shown));
-        }
-    }
-
-    /// Remembers that a key was verified.
-    pub(crate) fn note_key(&self, key: &KeyPrint) {
-        if let Some(failures) = self.failures {
-            failures.note(self.address, Shown::Print(key));
-        }
-    }
-
-    /// Counts that what is shown is wrong, against those who could show it before.
-    pub(crate) fn note_wrong(&self, shown: &[u8]) {
-        if let Some(failures) = self.failures {
-            failures.count_shown(self.address, Shown::Text(shown), self.now);
-        }
-    }
-
-    /// Waits until somebody at this address may begin what takes time until the verdict, such as asking another
-    /// service; who was verified there before does not wait for the verdicts on guesses. Whoever leaves meanwhile is
-    /// counted as wrong where `leaving_counts`.
-    ///
-    /// # Errors
-    /// Too many were wrong, or the verdicts on others are not there in time.
-    pub(crate) async fn begin(&self, shown: Option<&[u8]>, leaving_counts: bool) -> Result<(), Fault> {
-        if self.may_try().is_err() && shown.is_some_and(|shown| self.may_try_shown(shown).is_ok()) {
-            return Ok(());
-        }
-        if let (Some(failures), None) = (self.failures, self.under_way.get()) {
-            let begun = failures.begin(self.address, self.now, leaving_counts).await?;
-            // The way is alone with its cell: nothing was set meanwhile.
-            let _ = self.under_way.set(begun);
-        }
-        Ok(())
-    }
 }
 
 /// How a way judges a request.

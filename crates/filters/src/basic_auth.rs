@@ -5,7 +5,8 @@
 //! password of one whose hash is quicker, cost what the costliest hash costs.
 
 use crate::authentication::cache::{Cache, Weight};
-use crate::authentication::locations::split;
+use crate::authentication::locations::{shown_by, split};
+use crate::authentication::unverified::BASIC;
 use crate::authentication::{Authenticate, Guard};
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -165,7 +166,7 @@ impl BasicAuthFilter {
     async fn turn(&self, digest: &[u8], guard: Guard<'_>) -> Result<OwnedSemaphorePermit, Fault> {
         let busy =
             || Fault::new(Reason::AuthenticationLimited).because("too many passwords are being verified");
-        guard.begin(Some(digest), true).await?;
+        guard.begin_computing(digest).await?;
         let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await;
         let turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
         // Meanwhile other ways may have counted what was wrong.
@@ -191,8 +192,7 @@ impl BasicAuthFilter {
 
 /// The encoded credentials in a field of the scheme `Basic`.
 fn encoded_of(value: &[u8]) -> Option<&[u8]> {
-    let (scheme, encoded) = split(value.trim_ascii(), b' ').unwrap_or((value, &[]));
-    scheme.eq_ignore_ascii_case(b"basic").then(|| encoded.trim_ascii())
+    shown_by(value, BASIC)
 }
 
 impl Authenticate for BasicAuthFilter {

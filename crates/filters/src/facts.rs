@@ -15,6 +15,8 @@ pub struct ExchangeFacts<'e> {
     address: OnceCell<AddressText>,
     /// Another reading of the path.
     path: Option<&'e [u8]>,
+    /// Another reading of the method.
+    method: Option<&'e [u8]>,
 }
 
 /// An address as text, without an allocation: at most 39 characters (RFC 5952), 45 where it maps IPv4.
@@ -50,13 +52,20 @@ impl<'e> ExchangeFacts<'e> {
     /// Answers about this one.
     #[must_use]
     pub const fn new(exchange: &'e Exchange) -> Self {
-        Self { exchange, address: OnceCell::new(), path: None }
+        Self { exchange, address: OnceCell::new(), path: None, method: None }
     }
 
     /// Answers with this path in place of the request's own.
     #[must_use]
     pub const fn with_path(mut self, path: &'e [u8]) -> Self {
         self.path = Some(path);
+        self
+    }
+
+    /// Answers with this method in place of the request's own.
+    #[must_use]
+    pub const fn with_method(mut self, method: &'e [u8]) -> Self {
+        self.method = Some(method);
         self
     }
 
@@ -95,7 +104,7 @@ impl Facts for ExchangeFacts<'_> {
         let text = |bytes| Value::Text(String::from_utf8_lossy(bytes));
         let identity = self.exchange.identity.as_deref();
         match fact {
-            Fact::Method => text(request.method_bytes()),
+            Fact::Method => text(self.method.unwrap_or_else(|| request.method_bytes())),
             Fact::Path => text(self.path.unwrap_or_else(|| request.path())),
             Fact::Host => Value::Text(self.host()),
             Fact::Scheme => Value::text(if self.exchange.secure { "https" } else { "http" }),

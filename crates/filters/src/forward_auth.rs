@@ -10,7 +10,7 @@ mod question;
 
 use crate::asking;
 use crate::authentication::cache::{Cache, SentFields};
-use crate::authentication::{Authenticate, CONSUMER_FIELDS, Guard};
+use crate::authentication::{Authenticate, CONSUMER_FIELDS, Guard, Unbegun};
 use crate::hygiene::ReservedFields;
 use answer::{Answer, Passed};
 use std::sync::Arc;
@@ -87,7 +87,16 @@ impl ForwardAuthFilter {
         if !outside.is_there() {
             return Err(unavailable("nothing is asked for an explanation"));
         }
-        guard.begin(print.as_ref().map(|print| &print[..]), false).await?;
+        match guard.begin_asking(print.as_ref().map(|print| &print[..]), self.plan.asked.timeout).await {
+            Ok(()) => {}
+            Err(Unbegun::Limited(fault)) => return Err(fault),
+            Err(Unbegun::Unanswered { silent: true }) if self.plan.on_failure == AskFailure::Allow => {
+                return Ok(Arc::new(Passed::unasked()));
+            }
+            Err(Unbegun::Unanswered { .. }) => {
+                return Err(unavailable("others from the same address wait for an answer"));
+            }
+        }
         if let Some(known) = print.as_ref().and_then(|print| self.passed.get(print, now)) {
             return Ok(known);
         }
@@ -106,18 +115,25 @@ impl ForwardAuthFilter {
             }
             Ok(Answer::Refused(response)) => {
                 let fault = answer::refusal(&response, shown);
-                if let (Some(print), Reason::CredentialsInvalid) = (&print, fault.reason) {
-                    guard.note_wrong(print);
+                if shown && answer::is_of_credentials(&response) {
+                    // What is refused as wrong is counted with every other way's.
+                    if fault.reason != Reason::CredentialsInvalid {
+                        guard.count_wrong();
+                    }
+                    if let Some(print) = &print {
+                        guard.note_wrong(print);
+                    }
                 }
                 exchange.answer = Some(response);
                 Err(fault)
             }
             Ok(Answer::Unusable(fault)) => Err(fault),
-            Err(fault)
-                if fault.reason == Reason::ForwardAuthUnavailable
-                    && self.plan.on_failure == AskFailure::Allow =>
-            {
-                Ok(Arc::new(Passed::unasked()))
+            Err(fault) if fault.reason == Reason::ForwardAuthUnavailable => {
+                guard.note_unanswered();
+                match self.plan.on_failure {
+                    AskFailure::Allow => Ok(Arc::new(Passed::unasked())),
+                    AskFailure::Deny => Err(fault),
+                }
             }
             Err(fault) => Err(fault),
         }

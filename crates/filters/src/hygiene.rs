@@ -1,7 +1,8 @@
 //! Fields that only the gateway may set: a client that sends one claims to be somebody.
 //!
 //! Services that see fields as variables (CGI, WSGI, Rack) read `X_User_Id` and `X-User-Id` alike, and PHP
-//! `X.User.Id` too, so everything but letters and digits is one here.
+//! `X.User.Id` too, so everything but letters and digits is one here. For the same reason a field in which callers
+//! show who they are arrives in its own spelling only: no filter verifies it in another.
 
 use std::sync::LazyLock;
 use torana_http::{Fields, Known, KnownSet};
@@ -43,12 +44,28 @@ const LONGEST: usize = 63;
 /// Names that are removed from every request before anything else looks at it.
 #[derive(Clone, Debug)]
 pub struct ReservedFields {
-    /// In lower case, with `-` for what is neither letter nor digit, by their length.
-    by_length: Vec<Vec<Box<[u8]>>>,
+    /// By their length.
+    by_length: Vec<Vec<ReservedName>>,
     /// Those that are longer.
-    longer: Vec<Box<[u8]>>,
+    longer: Vec<ReservedName>,
     /// Those of them that are well-known.
     known: KnownSet,
+}
+
+#[derive(Clone, Debug)]
+struct ReservedName {
+    /// In lower case, with `-` for what is neither letter nor digit.
+    folded: Box<[u8]>,
+    /// Spellings, in lower case, that are not reserved.
+    spared: Vec<Box<[u8]>>,
+}
+
+impl ReservedName {
+    fn is(&self, name: &[u8]) -> bool {
+        let same = self.folded.len() == name.len()
+            && self.folded.iter().zip(name).all(|(own, byte)| *own == folded(*byte));
+        same && !self.spared.iter().any(|spared| spared.eq_ignore_ascii_case(name))
+    }
 }
 
 fn folded(byte: u8) -> u8 {
@@ -73,27 +90,48 @@ impl ReservedFields {
 
     /// These alone.
     pub fn only<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
-        let mut by_length: Vec<Vec<Box<[u8]>>> = vec![Vec::new(); LONGEST.saturating_add(1)];
-        let mut longer = Vec::new();
+        let by_length = vec![Vec::new(); LONGEST.saturating_add(1)];
+        let mut reserved = Self { by_length, longer: Vec::new(), known: KnownSet::of(&[]) };
         for name in names {
-            let name: Box<[u8]> = name.bytes().map(folded).collect();
-            let known = by_length.get_mut(name.len()).unwrap_or(&mut longer);
-            if !known.contains(&name) {
-                known.push(name);
-            }
+            // Reserved in every spelling, so none is spared.
+            reserved.entry(name).spared.clear();
         }
-        let mut reserved = Self { by_length, longer, known: KnownSet::of(&[]) };
-        reserved.known = Known::all().filter(|known| reserved.contains(known.as_str().as_bytes())).collect();
-        reserved
+        reserved.note_known()
+    }
+
+    /// And every other spelling of these, where these themselves are not reserved. What has letters and digits alone
+    /// has no other.
+    #[must_use]
+    pub fn and_alike<'n>(mut self, names: impl IntoIterator<Item = &'n str>) -> Self {
+        let mut spared: Vec<&str> = names.into_iter().collect();
+        let has_others = |name: &str| !name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        spared.retain(|name| has_others(name) && !self.contains(name.as_bytes()));
+        for name in spared {
+            let lower = name.to_ascii_lowercase().into_bytes().into_boxed_slice();
+            self.entry(name).spared.push(lower);
+        }
+        self.note_known()
+    }
+
+    fn entry(&mut self, name: &str) -> &mut ReservedName {
+        let folded: Box<[u8]> = name.bytes().map(folded).collect();
+        let names = self.by_length.get_mut(folded.len()).unwrap_or(&mut self.longer);
+        let place = names.iter().position(|own| own.folded == folded).unwrap_or(names.len());
+        if place == names.len() {
+            names.push(ReservedName { folded, spared: Vec::new() });
+        }
+        names.get_mut(place).expect("it was found or added there")
+    }
+
+    fn note_known(mut self) -> Self {
+        self.known = Known::all().filter(|known| self.contains(known.as_str().as_bytes())).collect();
+        self
     }
 
     /// Whether a name is reserved.
     #[must_use]
     pub fn contains(&self, name: &[u8]) -> bool {
-        let same = |known: &[u8]| {
-            known.len() == name.len() && known.iter().zip(name).all(|(known, byte)| *known == folded(*byte))
-        };
-        self.by_length.get(name.len()).unwrap_or(&self.longer).iter().any(|known| same(known))
+        self.by_length.get(name.len()).unwrap_or(&self.longer).iter().any(|reserved| reserved.is(name))
     }
 
     /// Removes them.
@@ -126,6 +164,42 @@ mod tests {
         }
         let asked: Vec<_> = overriding_methods(&fields).collect();
         assert_eq!(asked, [&b"DELETE"[..], b"PUT", b"PATCH"]);
+    }
+
+    #[test]
+    fn what_is_only_spelled_like_a_credential_is_removed() {
+        let reserved = ReservedFields::only(["X-User-Id"]).and_alike([
+            "X-Api-Key",
+            "x_token",
+            "X-Token",
+            "X.User.Id",
+            "Content-Type",
+            "X-API-KEY",
+        ]);
+        for (name, is_reserved) in [
+            ("X-Api-Key", false),
+            ("x-api-KEY", false),
+            ("X_Api_Key", true),
+            ("x-api.key", true),
+            ("X-Token", false),
+            ("X_TOKEN", false),
+            ("X.Token", true),
+            ("X-User-Id", true),
+            ("X.User.Id", true),
+            ("Content-Type", false),
+            ("content_type", true),
+            ("Apikey", false),
+        ] {
+            assert_eq!(reserved.contains(name.as_bytes()), is_reserved, "{name}");
+        }
+        assert_eq!(reserved.known, KnownSet::of(&[]));
+        let mut fields = Fields::default();
+        for name in ["X-Api-Key", "X_Api_Key", "Content-Type", "Content_Type"] {
+            fields.append(name, b"v").unwrap();
+        }
+        reserved.strip(&mut fields);
+        let left: Vec<&[u8]> = fields.iter().map(|(name, _)| name).collect();
+        assert_eq!(left, [&b"X-Api-Key"[..], b"Content-Type"]);
     }
 
     #[test]

@@ -78,7 +78,10 @@ impl OAuth2IntrospectionFilter {
         if !outside.is_there() {
             return Err(unavailable("nothing is asked for an explanation"));
         }
-        guard.begin(Some(&print), false).await?;
+        let begun = guard.begin_asking(Some(&print), self.plan.asked.timeout).await;
+        begun.map_err(|unbegun| {
+            unbegun.or(|| unavailable("others from the same address wait for an answer"))
+        })?;
         if let Some(known) = self.good.get(&print, now) {
             return Ok(known);
         }
@@ -86,6 +89,7 @@ impl OAuth2IntrospectionFilter {
         match &judged {
             Ok(_) => guard.note_verified(&print),
             Err(fault) if fault.reason == Reason::CredentialsInvalid => guard.note_wrong(&print),
+            Err(fault) if fault.reason == Reason::IntrospectionUnavailable => guard.note_unanswered(),
             Err(_) => {}
         }
         judged

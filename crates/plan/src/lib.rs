@@ -7,6 +7,7 @@
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly"))]
 
+mod admission;
 mod balance;
 mod build;
 mod consumers;
@@ -31,7 +32,7 @@ pub use policy::{
     OAuth2IntrospectionPlan, OidcLoginPlan, OriginPattern, PlannedPolicy, PolicyPlan, ProviderPlan,
     RateLimitPlan, RemoteKeysPlan, RequestSizePlan, RequiredHeadersPlan, RequiredValue, RoleSource,
     RolesPlan, RulePlan, Scope, SecurityHeadersPlan, SharingPlan, SigV4Plan, TargetPiece, TargetPlan,
-    UpstreamTokenPlan, WindowPlan,
+    UpstreamTokenPlan, WindowPlan, is_neutral,
 };
 pub use resilience::{BreakerPlan, FallbackPlan, HealthPlan, ProbesPlan};
 pub use store::{StoreArrangement, StorePlace, StorePlan};

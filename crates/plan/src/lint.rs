@@ -12,6 +12,7 @@ use std::collections::HashSet;
 
 use torana_config::{Document, Finding, Path, has_errors};
 
+use crate::admission::Anybody;
 use crate::plan::{Action, Plan};
 use crate::policy::{AuthenticationPlan, KeyPart, PolicyPlan, Scope};
 use crate::tls::ListenerPlan;
@@ -128,11 +129,24 @@ fn identity(document: &Document, plan: &Plan, findings: &mut Vec<Finding>) {
             };
             findings.push(finding.at(place()).related("written here", Some(planned.span.clone())));
         }
-        let closed = route.policies.iter().any(|planned| planned.policy == PolicyPlan::Access);
-        if expected && !closed {
-            let what = if matches!(route.action, Action::Respond { .. }) { "answered" } else { "forwarded" };
-            let message = format!("`{}` is public: requests are {what} without asking who calls", route.name);
-            findings.push(Finding::note("public-route", message).at(place()));
-        }
+    }
+    for route in plan.routes.iter().filter(|_| expected) {
+        let name = &route.name;
+        let what = if matches!(route.action, Action::Respond { .. }) { "answered" } else { "forwarded" };
+        let message = match route.anybody() {
+            None => continue,
+            Some(Anybody::Unasked) => {
+                format!("`{name}` is public: requests are {what} without asking who calls")
+            }
+            Some(Anybody::TakenFor(consumer)) => format!(
+                "`{name}` refuses nobody for want of credentials: whoever has none is taken for `{}`",
+                consumer.name()
+            ),
+            Some(Anybody::WithoutAnswerOf(service)) => format!(
+                "`{name}` refuses nobody for want of credentials where `{service}`, which is asked, gives no answer"
+            ),
+        };
+        let place = document.span_at(&Path::root().key("routes").index(route.index));
+        findings.push(Finding::note("public-route", message).at(place));
     }
 }

@@ -27,7 +27,7 @@ pub(crate) mod sigv4;
 pub use acl::AclPlan;
 pub use allow_if::AllowIfPlan;
 pub use asked::{AskedPlan, TargetPiece, TargetPlan};
-pub use authentication::{AuthenticationGroup, AuthenticationPlan};
+pub use authentication::{AuthenticationGroup, AuthenticationPlan, is_neutral};
 pub use basic_auth::BasicAuthPlan;
 pub use bot_detection::BotDetectionPlan;
 pub use cors::{CorsPlan, OriginPattern};

@@ -132,6 +132,36 @@ fn a_protected_path_is_told_whose_lower_part_is_public() {
 }
 
 #[test]
+fn a_route_that_everybody_passes_is_told_whatever_it_asks() {
+    let open = "services: { a: { endpoints: [http://a] } }\nconsumers: [{ username: guest, keys: [\"${env:KEY}\"] }]";
+    let closed = "service: a, policies: { jwt: { secret: \"${env:KEY}\" } }";
+    let told = |policies: &str| -> Vec<String> {
+        let text = format!(
+            "{open}\nroutes:\n- {{ path: /*, service: a, policies: {{ {policies} }} }}\n- {{ path: /admin, {closed} }}\n"
+        );
+        let found = findings(&text).into_iter();
+        found.filter(|finding| finding.contains("public-")).collect()
+    };
+    let asked = "forward_auth: { url: http://b.test, on_failure: allow }";
+    let jwt = "jwt: { secret: \"${env:KEY}\" }";
+    let both = ["4:3 note[public-route]", "5:11 note[public-below]"];
+    for everybody in [
+        "access: public".to_owned(),
+        format!("auth: {{ anonymous: guest }}, {jwt}"),
+        format!("auth: {{ require: any, anonymous: guest }}, {jwt}, key_auth: {{}}"),
+        asked.into(),
+        format!("auth: any, {jwt}, {asked}"),
+    ] {
+        let mut found = told(&everybody);
+        found.sort();
+        assert_eq!(found, both, "{everybody}");
+    }
+    for known in [jwt.to_owned(), format!("{jwt}, {asked}"), format!("auth: any, {jwt}, key_auth: {{}}")] {
+        assert!(told(&known).is_empty(), "{known}");
+    }
+}
+
+#[test]
 fn secrets_are_judged_without_being_shown() {
     let clear = |secret: &str| {
         with(&format!("policies: {{ jwt: {{ secret: {secret} }} }}\nroutes: [{{ service: a }}]"))
@@ -450,8 +480,17 @@ fn who_is_asked_must_be_there_and_asked_in_a_way_that_can_be() {
             Vec::<String>::new()
         );
     }
-    let chosen = "forward_auth: { service: b, request_headers: [X-Key], cache: { headers: [X-Key] } }";
-    assert_eq!(policy(chosen), Vec::<String>::new());
+    for chosen in [
+        "request_headers: [X-Key], cache: { headers: [x-key] }",
+        "request_headers: [X-Key, Accept-Language, User-Agent, X-Requested-With], cache: { headers: [X-Key] }",
+        "request_headers: [Accept], cache: { headers: [] }",
+    ] {
+        assert_eq!(
+            policy(&format!("forward_auth: {{ service: b, {chosen} }}")),
+            Vec::<String>::new(),
+            "{chosen}"
+        );
+    }
     finds("forward_auth: { service: b, url: \"http://c.test\" }", "7:19 error[who-is-asked]");
     for (rest, code) in [
         ("path: x", "error[bad-target]"),
@@ -470,9 +509,16 @@ fn who_is_asked_must_be_there_and_asked_in_a_way_that_can_be() {
         ("cache: { headers: [Authorization] }", "error[cache-of-everybody]"),
         ("cache: { headers: [cookie, X-Key] }", "error[cache-of-everybody]"),
         ("request_headers: [\"*\"], cache: { headers: [authorization] }", "error[cache-of-everybody]"),
+        (
+            "request_headers: [\"*\"], cache: { headers: [Authorization, Cookie] }",
+            "warning[cache-of-everybody]",
+        ),
+        ("request_headers: [X-Api-Key], cache: { headers: [Accept] }", "error[cache-of-everybody]"),
+        ("request_headers: [X-Tenant, Accept], cache: { headers: [] }", "error[cache-of-everybody]"),
         ("on_failure: allow", "warning[fails-open]"),
     ] {
-        let found = without_b(rest);
+        let mut found = without_b(rest);
+        found.retain(|one| !one.contains("public-route"));
         assert!(found.len() == 1 && found[0].ends_with(code), "{rest}: {found:?}");
     }
 }

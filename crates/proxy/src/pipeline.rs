@@ -44,7 +44,9 @@ pub struct Pipeline {
     pub router: Router,
     /// Whether a route asks who calls: then what others take is looked at twice.
     pub guarded: bool,
-    /// Whether the path of such a route ends with a slash.
+    /// Whether fields arrive by which some services take another method than the request has.
+    pub forwards_overrides: bool,
+    /// Whether the path of a route that asks who calls ends with a slash.
     pub guards_slashes: bool,
     /// The routes, by the router's numbers.
     pub routes: Vec<Route>,
@@ -91,6 +93,10 @@ pub struct Route {
     pub importance: Importance,
     /// Whether it asks who calls, or lets nobody pass.
     pub guarded: bool,
+    /// Whether it refuses nobody for want of credentials, also where it asks for some.
+    pub admits_anybody: bool,
+    /// Where it does both: the same for routes that ask the same of whoever calls.
+    pub open_door: Option<u64>,
     /// Whether it takes one path only.
     pub exact: bool,
     /// What is asked of a request, in order.

@@ -17,6 +17,7 @@ use crate::registry::Registry;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use torana_config::written::MethodOverrides;
 use torana_observe::Metrics;
 use torana_plan::Plan;
 use torana_route::Router;
@@ -76,7 +77,7 @@ pub fn prepare(
         .iter()
         .map(|route| routes::route(route, plan, registry, metrics, &mut limiters))
         .collect();
-    let guarded = || plan.routes.iter().filter(|route| routes::is_guarded(route));
+    let guarded = || plan.routes.iter().filter(|route| route.is_guarded());
     let ends_with_slash = |route: &torana_plan::RoutePlan| route.matching.path.as_str().ends_with('/');
     let listeners = settings.listen.iter().map(|listener| listeners::listener(listener, registry));
     let mut pipeline = Pipeline {
@@ -92,6 +93,7 @@ pub fn prepare(
         login_cookies: filters::login_cookies(plan),
         router,
         guarded: guarded().next().is_some(),
+        forwards_overrides: settings.method_overrides == MethodOverrides::Forward,
         guards_slashes: guarded().any(ends_with_slash),
         routes,
         upstreams,

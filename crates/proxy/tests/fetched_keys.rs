@@ -87,8 +87,12 @@ fn set(keys: &[&Pair]) -> String {
 }
 
 fn gateway(jwt: &str) -> Running {
+    limited(jwt, "limits: { failed_credentials: off }\n")
+}
+
+fn limited(jwt: &str, limits: &str) -> Running {
     Running::start(&format!(
-        "access_log: off\nlimits: {{ failed_credentials: off }}\npolicies: {{ jwt: {{ {jwt} }} }}\nroutes: [{{ respond: {{ body: in }} }}]\n"
+        "access_log: off\n{limits}policies: {{ jwt: {{ {jwt} }} }}\nroutes: [{{ respond: {{ body: in }} }}]\n"
     ))
 }
 
@@ -194,13 +198,18 @@ fn where_there_never_were_keys_the_answer_is_503_and_not_a_lie() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = closed.local_addr().unwrap();
     drop(closed);
-    let gateway = gateway(&format!("jwks: \"http://{address}/keys\""));
-    let refused = ask(&gateway, &token(&key, &json!({"sub": "u"})));
-    assert_eq!(refused.status, 503);
-    let problem: Map<String, Value> = serde_json::from_str(&refused.text()).unwrap();
-    assert_eq!(problem["reason"], "keys_unavailable");
-    assert!(!refused.text().contains(&address.port().to_string()));
-    eventually(PATIENCE, || gateway.metrics.render().contains("reason=\"keys_unavailable\""));
+    // With the limit on wrong credentials that is in force where none is written, too, and more than it lets be wrong.
+    for limits in ["limits: { failed_credentials: off }\n", ""] {
+        let gateway = limited(&format!("jwks: \"http://{address}/keys\""), limits);
+        for number in 0..70 {
+            let refused = ask(&gateway, &token(&key, &json!({"sub": number.to_string()})));
+            assert_eq!(refused.status, 503);
+            let problem: Map<String, Value> = serde_json::from_str(&refused.text()).unwrap();
+            assert_eq!(problem["reason"], "keys_unavailable");
+            assert!(!refused.text().contains(&address.port().to_string()));
+        }
+        eventually(PATIENCE, || gateway.metrics.render().contains("reason=\"keys_unavailable\""));
+    }
 }
 
 #[test]

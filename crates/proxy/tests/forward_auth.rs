@@ -159,6 +159,13 @@ fn a_no_is_handed_to_the_client_with_its_body_and_the_chosen_fields() {
     }
 }
 
+/// The limit on wrong credentials that is in force where none is written, beside none.
+fn limited_and_not(text: &str) -> [String; 2] {
+    let limits = "limits: { failed_credentials: off }\n";
+    assert!(text.contains(limits));
+    [text.to_owned(), text.replace(limits, "")]
+}
+
 #[test]
 fn what_is_neither_yes_nor_no_is_503_with_a_reason_of_its_own() {
     let origin = Origin::always(Reply::ok("in"));
@@ -177,25 +184,55 @@ fn what_is_neither_yes_nor_no_is_503_with_a_reason_of_its_own() {
     ];
     for (what, reply) in replies {
         let asked = Origin::always(reply);
-        let gateway = Running::start(&file(&asked, &origin, "timeout: 700ms, max_size: 4KiB", ""));
-        let answer = get(&gateway, "Authorization: Bearer good");
-        assert_eq!((answer.status, &*reason(&answer)), (503, "forward_auth_unavailable"), "{what}");
-        assert_eq!(answer.header("WWW-Authenticate"), None, "{what}");
-        eventually(PATIENCE, || gateway.metrics.render().contains("reason=\"forward_auth_unavailable\""));
+        for text in limited_and_not(&file(&asked, &origin, "timeout: 700ms, max_size: 4KiB", "")) {
+            let gateway = Running::start(&text);
+            let answer = get(&gateway, "Authorization: Bearer good");
+            assert_eq!((answer.status, &*reason(&answer)), (503, "forward_auth_unavailable"), "{what}");
+            assert_eq!(answer.header("WWW-Authenticate"), None, "{what}");
+            eventually(PATIENCE, || gateway.metrics.render().contains("reason=\"forward_auth_unavailable\""));
+        }
     }
     assert_eq!(origin.count(), 0);
+}
+
+/// More at a time than may be wrong: those who wait for the verdicts on others are told what became of these.
+#[test]
+fn a_service_that_is_silent_is_not_the_fault_of_those_who_wait_behind_others() {
+    let (asked, origin) = (Origin::always(Reply::hang()), Origin::always(Reply::ok("in")));
+    for (keys, status) in [("timeout: 3s", 503), ("timeout: 3s, on_failure: allow", 200)] {
+        let [_, limited] = limited_and_not(&file(&asked, &origin, keys, ""));
+        let gateway = Running::start(&limited);
+        let clients = (0..150).map(|number| {
+            let mut client = Client::connect(gateway.address);
+            client.send(format!("GET /api/x HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {number}\r\n\r\n"));
+            client
+        });
+        for mut client in clients.collect::<Vec<_>>() {
+            let answer = client.read_response();
+            assert_eq!(answer.status, status, "{keys}: {}", answer.text());
+            if status == 503 {
+                assert_eq!(reason(&answer), "forward_auth_unavailable");
+            }
+        }
+        assert!(!gateway.metrics.render().contains("reason=\"authentication_limited\""));
+    }
+    let arrived = origin.requests();
+    assert_eq!(arrived.len(), 150);
+    assert!(arrived.iter().all(|request| request.header("X-Anonymous-Consumer") == Some("true")));
 }
 
 #[test]
 fn a_service_that_is_stopped_is_503_and_asked_again_once_it_is_back() {
     let (asked, origin) = (Origin::respond(decide), Origin::always(Reply::ok("in")));
-    let gateway = Running::start(&file(&asked, &origin, "", ""));
-    assert_eq!(get(&gateway, "Authorization: Bearer good").status, 200);
-    asked.kill();
-    let answer = get(&gateway, "Authorization: Bearer good");
-    assert_eq!((answer.status, &*reason(&answer)), (503, "forward_auth_unavailable"));
-    asked.restart();
-    eventually(PATIENCE, || get(&gateway, "Authorization: Bearer good").status == 200);
+    for text in limited_and_not(&file(&asked, &origin, "", "")) {
+        let gateway = Running::start(&text);
+        assert_eq!(get(&gateway, "Authorization: Bearer good").status, 200);
+        asked.kill();
+        let answer = get(&gateway, "Authorization: Bearer good");
+        assert_eq!((answer.status, &*reason(&answer)), (503, "forward_auth_unavailable"));
+        asked.restart();
+        eventually(PATIENCE, || get(&gateway, "Authorization: Bearer good").status == 200);
+    }
 }
 
 #[test]
@@ -376,6 +413,48 @@ fn wrong_credentials_from_one_address_are_limited_before_anybody_is_asked() {
     }
     assert_eq!(get(&gateway, "Authorization: Bearer wrong").status, 429);
     assert_eq!(asked.count(), 3);
+}
+
+/// Whatever is shown may be guessed: a key in a field, a session in a cookie; by 401 or by 403.
+#[test]
+fn guesses_are_limited_in_whatever_field_and_whichever_refusal() {
+    let origin = Origin::always(Reply::ok("in"));
+    let asked = Origin::respond(|request| match request.header("X-Refusal") {
+        _ if request.header("X-Api-Key") == Some("right") => Reply::ok(""),
+        Some("302") => Reply::status(302).header("Location", "/login"),
+        Some(status) => Reply::status(status.parse().unwrap()),
+        None => Reply::status(401),
+    });
+    let keys = |shown: &str| format!("request_headers: {shown}, cache: {{ ttl: 1h }}");
+    for (shown, field, refusal, limited) in [
+        ("[X-Api-Key, X-Refusal]", "X-Api-Key: guess", 401, true),
+        ("[X-Api-Key, X-Refusal]", "X-Api-Key: guess", 403, true),
+        ("[Cookie, X-Refusal]", "Cookie: s=guess", 401, true),
+        ("[Cookie, X-Refusal]", "Cookie: s=guess", 403, true),
+        ("[Authorization, X-Refusal]", "Authorization: Bearer guess", 403, true),
+        ("[\"*\"]", "X-Api-Key: guess", 401, true),
+        // Nothing is shown by which somebody could be known, or it is a way to log in that is shown.
+        ("[Accept, Accept-Language, X-Requested-With, User-Agent]", "Accept: a\nUser-Agent: u", 401, false),
+        ("[Cookie]", "X-Api-Key: guess", 401, false),
+        ("[X-Api-Key, X-Refusal]", "X-Api-Key: guess", 302, false),
+    ] {
+        let text = file(&asked, &origin, &keys(shown), "");
+        let text = text.replace("failed_credentials: off", "failed_credentials: 3/hour");
+        let gateway = Running::start(&text);
+        let what = format!("{shown} {field} {refusal}");
+        if shown.contains("X-Api-Key") {
+            assert_eq!(get(&gateway, "X-Api-Key: right").status, 200, "{what}");
+        }
+        let fields = format!("{field}\nX-Refusal: {refusal}");
+        for _ in 0..3 {
+            assert_eq!(get(&gateway, &fields).status, refusal, "{what}");
+        }
+        assert_eq!(get(&gateway, &fields).status, if limited { 429 } else { refusal }, "{what}");
+        // Who was let in there before is not held up.
+        if shown.contains("X-Api-Key") {
+            assert_eq!(get(&gateway, "X-Api-Key: right").status, 200, "{what}");
+        }
+    }
 }
 
 #[test]

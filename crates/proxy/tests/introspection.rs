@@ -219,6 +219,13 @@ fn a_caller_is_called_by_the_first_claim_that_is_there_and_may_have_to_be_a_cons
     assert_eq!(with(&gateway, "plain").status, 401);
 }
 
+/// The limit on wrong credentials that is in force where none is written, beside none.
+fn limited_and_not(text: &str) -> [String; 2] {
+    let limits = "limits: { failed_credentials: off }\n";
+    assert!(text.contains(limits));
+    [text.to_owned(), text.replace(limits, "")]
+}
+
 #[test]
 fn no_usable_answer_is_503_with_a_reason_of_its_own() {
     let origin = Origin::always(Reply::ok("in"));
@@ -243,12 +250,34 @@ fn no_usable_answer_is_503_with_a_reason_of_its_own() {
     ];
     for (what, reply) in replies {
         let asked = Origin::always(reply);
-        let gateway = Running::start(&file(&asked, &origin, "timeout: 700ms, max_size: 4KiB", ""));
-        let answer = with(&gateway, "good");
-        assert_eq!((answer.status, &*reason(&answer)), (503, "introspection_unavailable"), "{what}");
-        assert_eq!(answer.header("WWW-Authenticate"), None, "{what}");
-        assert!(!answer.text().contains("login"), "{what}");
-        eventually(PATIENCE, || gateway.metrics.render().contains("reason=\"introspection_unavailable\""));
+        for text in limited_and_not(&file(&asked, &origin, "timeout: 700ms, max_size: 4KiB", "")) {
+            let gateway = Running::start(&text);
+            let answer = with(&gateway, "good");
+            assert_eq!((answer.status, &*reason(&answer)), (503, "introspection_unavailable"), "{what}");
+            assert_eq!(answer.header("WWW-Authenticate"), None, "{what}");
+            assert!(!answer.text().contains("login"), "{what}");
+            eventually(PATIENCE, || {
+                gateway.metrics.render().contains("reason=\"introspection_unavailable\"")
+            });
+        }
+    }
+    assert_eq!(origin.count(), 0);
+}
+
+/// More at a time than may be wrong: those who wait for the verdicts on others are told what became of these.
+#[test]
+fn a_server_that_is_silent_is_not_the_fault_of_those_who_wait_behind_others() {
+    let (asked, origin) = (Origin::always(Reply::hang()), Origin::always(Reply::ok("in")));
+    let [_, limited] = limited_and_not(&file(&asked, &origin, "timeout: 3s", ""));
+    let gateway = Running::start(&limited);
+    let clients = (0..150).map(|number| {
+        let mut client = Client::connect(gateway.address);
+        client.send(format!("GET /api/x HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer t-{number}\r\n\r\n"));
+        client
+    });
+    for mut client in clients.collect::<Vec<_>>() {
+        let answer = client.read_response();
+        assert_eq!((answer.status, &*reason(&answer)), (503, "introspection_unavailable"));
     }
     assert_eq!(origin.count(), 0);
 }

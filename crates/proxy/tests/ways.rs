@@ -80,6 +80,9 @@ routes:
 - {{ path: /both/*, service: api, policies: {{ {key}, {asked} }} }}
 - {{ path: /guest/*, service: api, policies: {{ auth: {{ anonymous: guest }}, {opaque} }} }}
 - {{ path: /jwt/*, service: api, policies: {{ auth: any, jwt: {{ secret: \"${{env:KEY}}\" }}, mtls_auth: on }} }}
+- {{ path: /basic/*, service: api, policies: {{ basic_auth: {{}} }} }}
+- {{ path: /hmac/*, service: api, policies: {{ hmac_auth: {{}} }} }}
+- {{ path: /sigv4/*, service: api, policies: {{ sigv4: {{}} }} }}
 - {{ path: /forgotten/*, service: api }}
 ",
         origin.url(),
@@ -132,6 +135,10 @@ const CASES: &[(&str, &str, u16)] = &[
     ("GET /opaque/x", "", 401),
     ("GET /opaque/x", "Authorization: Bearer", 401),
     ("GET /opaque/x", "Authorization: opaque", 401),
+    ("GET /opaque/x", "Authorization: Bearer\topaque", 401),
+    ("GET /opaque/x", "Authorization: Bearer \topaque", 200),
+    ("GET /opaque/x", "Authorization: Bearer\u{a0}opaque", 401),
+    ("GET /opaque/x", "Authorization: Bearer,opaque", 401),
     ("GET /opaque/x", "Authorization: Token opaque", 401),
     ("GET /opaque/x", "Authorization: Bearer opaque2", 401),
     ("GET /opaque/x", "Authorization: Bearer OPAQUE", 401),
@@ -192,6 +199,19 @@ const CASES: &[(&str, &str, u16)] = &[
     ("GET /jwt/x", "", 401),
     ("GET /jwt/x", "Authorization: Bearer opaque", 401),
     ("GET /jwt/x", "apikey: k-1", 401),
+    ("GET /guest/x", "Authorization: Bearer\topaque", 200),
+    ("GET /guest/x", "Authorization: Bearer\u{a0}opaque", 200),
+    // What ends a scheme, for every way that reads one.
+    ("GET /basic/x", "Authorization: Basic YWxpY2U6c2VjcmV0", 200),
+    ("GET /basic/x", "Authorization: Basic\tYWxpY2U6c2VjcmV0", 401),
+    ("GET /basic/x", "Authorization: Basic\u{a0}YWxpY2U6c2VjcmV0", 401),
+    ("GET /basic/x", "Authorization: Basic,YWxpY2U6c2VjcmV0", 401),
+    ("GET /hmac/x", "Authorization: hmac username=\"alice\"", 401),
+    ("GET /hmac/x", "Authorization: hmac\tusername=\"alice\"", 401),
+    ("GET /hmac/x", "Authorization: hmac\u{a0}username=\"alice\"", 401),
+    ("GET /sigv4/x", "Authorization: AWS4-HMAC-SHA256 Credential=a", 401),
+    ("GET /sigv4/x", "Authorization: AWS4-HMAC-SHA256\tCredential=a", 401),
+    ("GET /sigv4/x", "Authorization: AWS4-HMAC-SHA256,Credential=a", 401),
     // Nobody has thought of it.
     ("GET /forgotten/x", "", 401),
     ("GET /forgotten/x", "Authorization: Bearer opaque", 401),
@@ -291,6 +311,108 @@ routes:
         preflight.replace('\n', "\r\n")
     );
     assert_eq!(Client::connect(gateway.address).exchange(body).status, 401, "a preflight has no body");
+}
+
+/// However the scheme ends: services disagree about what may stand behind it.
+#[test]
+fn nothing_arrives_of_a_scheme_that_was_looked_for_whatever_stands_behind_it() {
+    let (origin, login) = (Origin::always(Reply::ok("in")), login());
+    let signed = "hmac_auth: { schemes: [hmac] }, sigv4: {}";
+    let gateway = Running::start(&format!(
+        "access_log: off
+limits: {{ failed_credentials: off }}
+services:
+  api: {{ endpoints: [\"{}\"] }}
+  login: {{ endpoints: [\"{}\"] }}
+consumers:
+- {{ username: alice, keys: [k-1], basic: [{{ username: alice, password: secret }}], hmac: [{{ username: alice, secret: \"${{env:KEY}}\" }}] }}
+- {{ username: guest }}
+routes:
+- {{ path: /key, service: api, policies: {{ auth: any, key_auth: {{}}, jwt: {{ secret: \"${{env:KEY}}\" }}, basic_auth: {{}}, {signed} }} }}
+- {{ path: /guest, service: api, policies: {{ auth: {{ require: any, anonymous: guest }}, jwt: {{ secret: \"${{env:KEY}}\" }}, basic_auth: {{}}, {signed} }} }}
+- {{ path: /opaque, service: api, policies: {{ auth: {{ anonymous: guest }}, oauth2_introspection: {{ service: login }} }} }}
+- {{ path: /twice, service: api, policies: {{ jwt: {{ secret: \"${{env:KEY}}\", from: {{ headers: [Authorization], cookies: [token] }} }} }} }}
+",
+        origin.url(),
+        login.url()
+    ));
+    let shown = [
+        ("Bearer", "x.y.z"),
+        ("bEARER", "x.y.z"),
+        ("Basic", "YWxpY2U6d3Jvbmc="),
+        ("hmac", "username=\"alice\", algorithm=\"hmac-sha256\", headers=\"date\", signature=\"AAAA\""),
+        ("HMAC", "username=\"alice\""),
+        ("AWS4-HMAC-SHA256", "Credential=a, SignedHeaders=host, Signature=00"),
+        ("aws4-hmac-sha256", "Credential=a"),
+    ];
+    let between: [&[u8]; 9] = [b" ", b"\t", b" \t", b"\xa0", b"\xc2\xa0", b",", b"=", b"\"", b":"];
+    for (scheme, rest) in shown {
+        for path in ["/key", "/guest", "/opaque"] {
+            if path == "/opaque" && !scheme.eq_ignore_ascii_case("bearer") {
+                continue;
+            }
+            for apart in between.iter().chain([&&b""[..]]) {
+                let rest = if apart.is_empty() { "" } else { rest };
+                let head =
+                    format!("GET {path} HTTP/1.1\r\nHost: a\r\napikey: k-1\r\nAuthorization: {scheme}");
+                let request = [head.as_bytes(), *apart, rest.as_bytes(), b"\r\n\r\n"].concat();
+                let what = String::from_utf8_lossy(&request).into_owned();
+                assert_eq!(Client::connect(gateway.address).exchange(&request).status, 200, "{what}");
+                assert_eq!(origin.requests().pop().unwrap().header("Authorization"), None, "{what}");
+            }
+        }
+    }
+    // Another scheme is nobody's, and a token beside one that was verified is a second one.
+    let seen = arrived(&gateway, &origin, "GET /key", "apikey: k-1\nAuthorization: Bearer-like x");
+    assert_eq!(seen.header("Authorization"), Some("Bearer-like x"));
+    let before = origin.count();
+    let fields = format!("Cookie: token={}\nAuthorization: Bearer\tx.y.z", guard::token(r#"{"sub":"u"}"#));
+    assert_eq!(guard::ask(&gateway, &format!("GET /twice HTTP/1.1\nHost: a\n{fields}")).status, 401);
+    assert_eq!(origin.count(), before);
+}
+
+/// Services fold names of fields: CGI, WSGI and Rack read `X_Token` and `X-Token` alike, PHP `X.Token` too.
+#[test]
+fn a_credential_in_a_field_that_is_only_spelled_alike_does_not_arrive() {
+    let (origin, door) = (Origin::always(Reply::ok("in")), door());
+    let jwt = "jwt: { secret: \"${env:KEY}\", from: { headers: [X-Token] } }";
+    let asked =
+        "forward_auth: { service: door, request_headers: [Authorization, X-Door-Key, Accept-Language] }";
+    let gateway = Running::start(&format!(
+        "access_log: off
+limits: {{ failed_credentials: off }}
+services:
+  api: {{ endpoints: [\"{}\"] }}
+  door: {{ endpoints: [\"{}\"] }}
+consumers: [{{ username: alice, keys: [k-1] }}]
+routes:
+- {{ path: /key, service: api, policies: {{ key_auth: {{ headers: [X-Api-Key, old_key], hide_credentials: false }} }} }}
+- {{ path: /jwt, service: api, policies: {{ {jwt} }} }}
+- {{ path: /door, service: api, policies: {{ {asked} }} }}
+- {{ path: /signed, service: api, policies: {{ sigv4: {{}} }} }}
+- {{ path: /open, service: api, policies: {{ access: public }} }}
+",
+        origin.url(),
+        door.url()
+    ));
+    let alike = "X_Api_Key: f\nx.api-key: f\nX-Api_Key: f\nold-key: f\nX_Token: f\nX.Token: f\nX_Door_Key: f\nX_Amz_Security_Token: f\nX_Other: f";
+    let token = guard::token(r#"{"sub":"u"}"#);
+    for (path, fields) in [
+        ("/key", "X-Api-Key: k-1".to_owned()),
+        ("/key", "OLD_KEY: k-1".into()),
+        ("/jwt", format!("X-Token: {token}")),
+        ("/door", "Authorization: Bearer good\nX-Door-Key: d".into()),
+        ("/open", "x-token: t\nX-Api-Key: k".into()),
+    ] {
+        let seen = arrived(&gateway, &origin, &format!("GET {path}"), &format!("{alike}\n{fields}"));
+        let forged: Vec<String> =
+            seen.head_text().lines().filter(|line| line.ends_with(": f")).map(str::to_owned).collect();
+        assert_eq!(forged, ["X_Other: f"], "{path}");
+        for field in fields.lines() {
+            let (name, value) = field.split_once(": ").unwrap();
+            assert_eq!(seen.header(name), Some(value), "{path} {field}");
+        }
+    }
 }
 
 #[test]

@@ -4,14 +4,19 @@
 const SHORT: usize = 256;
 
 /// Whether `is_so` is true of what a normalised path may mean to a service besides itself: without the slash at
-/// its end, in lower case, with kept `%2F` and `%5C` as slashes; where `slash` is set, also with a slash at its end.
-/// Each is asked about once, and the path itself is not. Where only a slash makes the difference, as for most paths,
-/// nothing is allocated.
+/// its end, in lower case, with kept `%2F` and `%5C` as slashes, without dots and spaces at the end of its segments (as
+/// files have none on Windows); where `slash` is set, also with a slash at its end. Each is asked about once, and the
+/// path itself is not. Where only a slash makes the difference, as for most paths, nothing is allocated.
 pub fn any_looser(path: &[u8], slash: bool, mut is_so: impl FnMut(&[u8]) -> bool) -> bool {
     if path == b"/" {
         return false;
     }
-    if path.iter().any(|byte| byte.is_ascii_uppercase() || *byte == b'%') {
+    let mut before = b'/';
+    let is_loose = |byte: &u8| {
+        let after = std::mem::replace(&mut before, *byte);
+        byte.is_ascii_uppercase() || *byte == b'%' || (after == b'.' && *byte == b'/')
+    };
+    if path.ends_with(b".") || path.iter().any(is_loose) {
         return looser(path, slash).iter().any(|reading| is_so(reading));
     }
     match path.strip_suffix(b"/") {
@@ -35,15 +40,20 @@ fn looser(path: &[u8], slash: bool) -> Vec<Vec<u8>> {
         Some(bare) if !bare.is_empty() => bare.to_vec(),
         _ => whole,
     };
-    let lower = lowered(&bare);
-    let mut readings = vec![bare, lower];
+    let trimmed = without_ends(&bare);
+    let (lower, trimmed_lower) = (lowered(&bare), lowered(&trimmed));
+    let mut readings = vec![bare];
+    for reading in [lower, trimmed, trimmed_lower] {
+        if !readings.contains(&reading) {
+            readings.push(reading);
+        }
+    }
     if slash {
         let with = |reading: &Vec<u8>| [reading.as_slice(), b"/"].concat();
         let more: Vec<Vec<u8>> =
             readings.iter().filter(|reading| !reading.ends_with(b"/")).map(with).collect();
         readings.extend(more);
     }
-    readings.dedup();
     readings.retain(|reading| reading != path);
     readings
 }
@@ -61,6 +71,21 @@ fn with_slashes(path: &[u8]) -> Vec<u8> {
         }
     }
     read
+}
+
+/// Segments without dots and spaces at their end, and no segment that is empty for it.
+fn without_ends(path: &[u8]) -> Vec<u8> {
+    let mut read = Vec::with_capacity(path.len());
+    for mut segment in path.split(|byte| *byte == b'/') {
+        while let Some(rest) = segment.strip_suffix(b".").or_else(|| segment.strip_suffix(b"%20")) {
+            segment = rest;
+        }
+        if !segment.is_empty() {
+            read.push(b'/');
+            read.extend_from_slice(segment);
+        }
+    }
+    if read.is_empty() { b"/".to_vec() } else { read }
 }
 
 /// Letters in lower case; the digits of escapes stay in upper case, as they are normal.
@@ -121,6 +146,16 @@ mod tests {
             ("/a%2Fb", false, &["/a/b"]),
             ("/a%5C%2FB%C3%A4", false, &["/a/B%C3%A4", "/a/b%C3%A4"]),
             ("/%C3%A4", false, &[]),
+            ("/.well-known/a.b", false, &[]),
+            ("/admin.", false, &["/admin"]),
+            ("/admin.", true, &["/admin", "/admin./", "/admin/"]),
+            ("/admin.%20..", false, &["/admin"]),
+            ("/admin./x", false, &["/admin/x"]),
+            ("/admin%20/", false, &["/admin%20", "/admin"]),
+            ("/.../a", false, &["/a"]),
+            ("/...", false, &["/"]),
+            ("/A./b", false, &["/a./b", "/A/b", "/a/b"]),
+            ("/a.%2Fb", false, &["/a./b", "/a/b"]),
         ] {
             let said: Vec<String> = looser(path.as_bytes(), slash)
                 .into_iter()
@@ -132,7 +167,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn readings_are_paths_that_are_read_no_looser(path in "(/[a-cA-C]{1,2}|/%2F|/%C3%A4|%5C){1,5}/?") {
+        fn readings_are_paths_that_are_read_no_looser(path in "/[aA]?(/[a-cA-C]{1,2}|/%2F|/%C3%A4|%5C|[.]|%20|/%20|/[.]{3}){1,5}/?") {
             for reading in looser(path.as_bytes(), false) {
                 prop_assert!(reading.starts_with(b"/"));
                 for again in looser(&reading, false) {

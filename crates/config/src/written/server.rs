@@ -246,8 +246,8 @@ pub enum MethodOverrides {
     /// Remove them. The safe choice: a request is routed and authorised by the method that it has.
     #[default]
     Remove,
-    /// Let them through. Rules of `roles` must then hold for the method that they name too; routes and other
-    /// policies look at the request's own.
+    /// Let them through. Rules of `roles` and `allow_if` must then hold for the method that they name too, and a
+    /// request that would be another route's by it, or no route's, is refused; other policies look at its own.
     Forward,
 }
 

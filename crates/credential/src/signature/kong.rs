@@ -6,7 +6,7 @@
 //! stand in the request; a covered field that is repeated is refused, for Kong has no rule for it.
 
 use super::mac::MacAlgorithm;
-use crate::request::{Refusal, SignedRequest, http_date, is_token};
+use crate::request::{Refusal, SignedRequest, http_date, is_token, is_token_byte};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -39,7 +39,8 @@ impl<'r> KongSignature<'r> {
     pub fn parse(value: &'r [u8]) -> Result<Option<Self>, Refusal> {
         let value = value.trim_ascii();
         let (scheme, rest) = value.split_at_checked(4).unwrap_or((value, &[]));
-        if !scheme.eq_ignore_ascii_case(b"hmac") || !rest.first().is_none_or(u8::is_ascii_whitespace) {
+        // Whatever ends the scheme, some reader takes it for one.
+        if !scheme.eq_ignore_ascii_case(b"hmac") || rest.first().is_some_and(is_token_byte) {
             return Ok(None);
         }
         if value.len() > LONGEST {
@@ -151,12 +152,12 @@ fn parameters(mut text: &str) -> Result<[&str; 4], Refusal> {
     loop {
         let (name, rest) = text.split_once("=\"").ok_or(malformed)?;
         let (value, rest) = rest.split_once('"').ok_or(malformed)?;
-        let place = NAMES.iter().position(|known| *known == name.trim()).ok_or(malformed)?;
+        let place = NAMES.iter().position(|known| *known == name.trim_ascii()).ok_or(malformed)?;
         let slot = found.get_mut(place).ok_or(malformed)?;
         if slot.replace(value).is_some() {
             return Err(Refusal::Invalid("a parameter of the signature is repeated"));
         }
-        let rest = rest.trim();
+        let rest = rest.trim_ascii();
         if rest.is_empty() {
             break;
         }
@@ -212,6 +213,8 @@ mod tests {
         for wrong in [
             "hmac".to_owned(),
             "hmac username=\"u\"".into(),
+            good.replacen(' ', ",", 1),
+            good.replacen(' ', "\u{a0}", 1),
             good.replace("AAAA", "A"),
             good.replace("sha256", "md5"),
             good.replace("\"u\"", "\"\""),

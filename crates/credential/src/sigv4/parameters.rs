@@ -1,7 +1,7 @@
 //! Where a request says its signature: the parts of `Authorization`, or parameters of the query.
 
 use super::ALGORITHM;
-use crate::request::{Refusal, SignedRequest, percent_decoded};
+use crate::request::{Refusal, SignedRequest, is_token_byte, percent_decoded};
 
 /// The longest text that is read, in bytes.
 const LONGEST: usize = 4096;
@@ -40,8 +40,9 @@ fn in_query(request: &SignedRequest<'_>) -> bool {
 /// What follows the scheme.
 fn scheme(value: &[u8]) -> Option<&[u8]> {
     let (scheme, rest) = value.split_at_checked(ALGORITHM.len())?;
-    let ends = rest.first().is_none_or(u8::is_ascii_whitespace);
-    (scheme == ALGORITHM.as_bytes() && ends).then_some(rest)
+    // Whatever ends the scheme, some reader takes it for one.
+    let ends = !rest.first().is_some_and(is_token_byte);
+    (scheme.eq_ignore_ascii_case(ALGORITHM.as_bytes()) && ends).then_some(rest)
 }
 
 impl Parameters {
@@ -68,7 +69,7 @@ impl Parameters {
         let text = std::str::from_utf8(value).map_err(|_| MALFORMED)?;
         let mut found: [Option<&str>; 3] = [None; 3];
         for part in text.split(',') {
-            let (name, value) = part.trim().split_once('=').ok_or(MALFORMED)?;
+            let (name, value) = part.trim_ascii().split_once('=').ok_or(MALFORMED)?;
             let names = ["Credential", "SignedHeaders", "Signature"];
             let place = names.iter().position(|known| *known == name).ok_or(MALFORMED)?;
             if found.get_mut(place).is_none_or(|slot| slot.replace(value).is_some()) {

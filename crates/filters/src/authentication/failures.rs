@@ -5,10 +5,12 @@
 //! as of who signs, has a limit of its own then, so that a known name is not guessed for either.
 //!
 //! Where a verdict takes time, no more are awaited at once than may still be wrong; the others wait for their turn,
-//! so that guessing side by side gains nothing and nobody is refused for what others may yet do.
+//! so that guessing side by side gains nothing and nobody is refused for what others may yet do. Where these wait for
+//! somebody who gives no answer, that is said to those who have waited behind them too.
 
 use super::verified::{Shown, VerifiedThere};
 use crate::rate_limit::address_key;
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,8 +27,8 @@ const ADDRESSES: u32 = 100_000;
 const ADDRESS: u8 = 1;
 /// An address, and what was shown there.
 const SHOWN: u8 = 2;
-/// How long somebody waits for the verdicts on others from the same address.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long somebody waits for the verdicts on others from the same address, at least.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 type AddressKey = [u8; 8];
 
@@ -48,6 +50,9 @@ pub struct FailureLimit {
 #[derive(Debug, Default)]
 struct Awaited {
     under_way: u64,
+    /// How many verdicts were given since somebody is here, and how many ended without for want of an answer.
+    given: u64,
+    unanswered: u64,
     /// Who waits for a turn, and how they are told; made for the first.
     waiting: u64,
     turn: Option<Arc<Notify>>,
@@ -59,12 +64,57 @@ pub(crate) struct UnderWay {
     place: Place,
     /// When it began, where nobody may leave uncounted before the verdict.
     leaving_counts: Option<Duration>,
+    /// Whether there is none, for want of an answer.
+    unanswered: Cell<bool>,
+}
+
+/// Why nothing was begun.
+#[derive(Debug)]
+pub(crate) enum Unbegun {
+    /// Too many were wrong, or verdicts are given and there are too many to be given.
+    Limited(Fault),
+    /// Verdicts on others are not given.
+    Unanswered {
+        /// Whether all that ended meanwhile have ended so, for want of an answer.
+        silent: bool,
+    },
+}
+
+impl Unbegun {
+    /// The fault, by the way's own words where no verdicts are given.
+    pub(crate) fn or(self, unavailable: impl FnOnce() -> Fault) -> Fault {
+        match self {
+            Self::Limited(fault) => fault,
+            Self::Unanswered { .. } => unavailable(),
+        }
+    }
+}
+
+impl From<Fault> for Unbegun {
+    fn from(fault: Fault) -> Self {
+        Self::Limited(fault)
+    }
+}
+
+/// What is said to those who have waited too long although others were judged.
+pub(super) fn too_many_at_once() -> Fault {
+    Fault::new(Reason::AuthenticationLimited)
+        .because("too many credentials from this address are being verified")
 }
 
 impl UnderWay {
-    /// The verdict is there and was counted.
-    pub(super) const fn settle(&mut self) {
+    /// The verdict is there and was counted, or there will be none.
+    pub(super) fn settle(&mut self) {
         self.leaving_counts = None;
+        let mut awaited = self.place.limit.awaited();
+        if let Some(own) = awaited.get_mut(&self.place.key) {
+            let count = if self.unanswered.get() { &mut own.unanswered } else { &mut own.given };
+            *count = count.saturating_add(1);
+        }
+    }
+
+    pub(super) fn note_unanswered(&self) {
+        self.unanswered.set(true);
     }
 }
 
@@ -196,6 +246,12 @@ impl FailureLimit {
             .with_field("Retry-After", wait.to_string()))
     }
 
+    /// How many verdicts on others of the address were given since somebody waits there, and how many were not for
+    /// want of an answer.
+    fn ended(&self, key: AddressKey) -> (u64, u64) {
+        self.awaited().get(&key).map_or((0, 0), |own| (own.given, own.unanswered))
+    }
+
     /// Waits until one more credential of the address may be verified. `leaving_counts`: one who leaves before
     /// the verdict is counted as wrong, because verifying goes on without.
     ///
@@ -206,20 +262,30 @@ impl FailureLimit {
         address: IpAddr,
         now: Duration,
         leaving_counts: bool,
-    ) -> Result<UnderWay, Fault> {
-        let began = Instant::now();
-        let mut place = Place::waiting(self, address_key(address));
+        patience: Duration,
+    ) -> Result<UnderWay, Unbegun> {
+        let (began, key) = (Instant::now(), address_key(address));
+        let mut place = Place::waiting(self, key);
+        let (given, unanswered) = self.ended(key);
         loop {
             let waited = began.elapsed();
             let now = now.saturating_add(waited);
             let Some(turn) = place.enter(now)? else {
-                return Ok(UnderWay { place, leaving_counts: leaving_counts.then_some(now) });
+                let leaving_counts = leaving_counts.then_some(now);
+                return Ok(UnderWay { place, leaving_counts, unanswered: Cell::new(false) });
             };
-            let told = tokio::time::timeout(PATIENCE.saturating_sub(waited), turn.notified()).await;
-            told.map_err(|_| {
-                Fault::new(Reason::AuthenticationLimited)
-                    .because("too many credentials from this address are being verified")
-            })?;
+            if tokio::time::timeout(patience.saturating_sub(waited), turn.notified()).await.is_ok() {
+                continue;
+            }
+            // Nobody who waits is forgotten, so these have only grown.
+            return Err(match self.ended(key) {
+                (now_given, now_unanswered) if now_given > given && now_unanswered == unanswered => {
+                    Unbegun::Limited(too_many_at_once())
+                }
+                (now_given, now_unanswered) => {
+                    Unbegun::Unanswered { silent: now_unanswered > unanswered && now_given == given }
+                }
+            });
         }
     }
 
@@ -259,7 +325,7 @@ mod tests {
     #[tokio::test]
     async fn who_leaves_before_the_verdict_is_counted_only_where_that_is_said() {
         let limit = limit("1/hour");
-        let begin = |leaving_counts| limit.begin(HERE, Duration::ZERO, leaving_counts);
+        let begin = |leaving_counts| limit.begin(HERE, Duration::ZERO, leaving_counts, PATIENCE);
         drop(begin(false).await.unwrap());
         let mut judged = begin(true).await.unwrap();
         judged.settle();
@@ -273,7 +339,7 @@ mod tests {
     #[tokio::test]
     async fn a_place_that_is_given_up_goes_to_who_waits_and_a_failure_refuses_them() {
         let limit = limit("1/hour");
-        let begin = || limit.begin(HERE, Duration::ZERO, false);
+        let begin = || limit.begin(HERE, Duration::ZERO, false, PATIENCE);
         let first = begin().await.unwrap();
         let (mut second, mut third, mut gone) = (pin!(begin()), pin!(begin()), Box::pin(begin()));
         assert!(waits(gone.as_mut()).await);
@@ -286,7 +352,42 @@ mod tests {
         assert!(waits(third.as_mut()).await);
         limit.count(HERE, Duration::ZERO);
         drop(begun);
-        assert_eq!(third.await.unwrap_err().reason, Reason::AuthenticationLimited);
+        assert!(matches!(third.await, Err(Unbegun::Limited(_))));
+        assert!(limit.awaited().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_waited_in_vain_is_told_what_became_of_those_before() {
+        let limit = limit("1/hour");
+        let begin = || limit.begin(HERE, Duration::ZERO, false, PATIENCE);
+        for (ends, expected) in [
+            (&[][..], Some(false)),
+            (&[false], Some(true)),
+            (&[false, false], Some(true)),
+            (&[true, false], Some(false)),
+            (&[true], None),
+        ] {
+            let mut under_way = begin().await.unwrap();
+            let mut next: Vec<_> = ends.iter().map(|_| Box::pin(begin())).collect();
+            for one in &mut next {
+                assert!(waits(one.as_mut()).await);
+            }
+            let mut waiting = pin!(begin());
+            assert!(waits(waiting.as_mut()).await);
+            for (answered, next) in ends.iter().zip(next) {
+                if !answered {
+                    under_way.note_unanswered();
+                }
+                under_way.settle();
+                drop(under_way);
+                under_way = next.await.unwrap();
+            }
+            let told = match waiting.await.unwrap_err() {
+                Unbegun::Unanswered { silent } => Some(silent),
+                Unbegun::Limited(_) => None,
+            };
+            assert_eq!(told, expected, "{ends:?}");
+        }
         assert!(limit.awaited().is_empty());
     }
 

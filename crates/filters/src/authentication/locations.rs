@@ -35,6 +35,23 @@ pub(crate) fn split(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
     Some((text.get(..place)?, text.get(place.saturating_add(1)..)?))
 }
 
+/// Splits credentials behind their scheme, which ends with the first byte that no scheme may have (RFC 9110 section
+/// 11.4): what follows begins with that byte, a space where the credentials are well made.
+pub(crate) fn scheme(credentials: &[u8]) -> (&[u8], &[u8]) {
+    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    let credentials = credentials.trim_ascii();
+    let length = credentials.iter().take_while(|byte| is_token(byte)).count();
+    credentials.split_at_checked(length).unwrap_or((credentials, &[]))
+}
+
+/// What credentials of a scheme, whose case does not matter, show after it; `None` where they are of another. Where
+/// something else than a space stands between them it belongs to what is shown: readers disagree, so it is wrong.
+pub(crate) fn shown_by<'c>(credentials: &'c [u8], wanted: &str) -> Option<&'c [u8]> {
+    let (own, rest) = scheme(credentials);
+    let shown = if rest.starts_with(b" ") { rest.trim_ascii_start() } else { rest };
+    own.eq_ignore_ascii_case(wanted.as_bytes()).then_some(shown)
+}
+
 /// Undoes percent-encoding; what is not encoded properly stands for itself.
 pub(crate) fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
     if !text.iter().any(|byte| matches!(byte, b'%' | b'+')) {
@@ -79,6 +96,24 @@ mod tests {
         let mut only = request("key=1");
         remove_parameter(&mut only, "key");
         assert_eq!(only.query(), None);
+    }
+
+    #[test]
+    fn a_scheme_ends_where_no_scheme_goes_on_and_only_a_space_parts_it_from_what_is_shown() {
+        for (credentials, shown) in [
+            ("Bearer x", Some("x")),
+            (" bEARER  \tx ", Some("x")),
+            ("Bearer", Some("")),
+            ("Bearer\tx", Some("\tx")),
+            ("Bearer,x", Some(",x")),
+            ("Bearer\u{a0}x", Some("\u{a0}x")),
+            ("Bearerx", None),
+            ("Bearer-x y", None),
+            ("Beare", None),
+            ("", None),
+        ] {
+            assert_eq!(shown_by(credentials.as_bytes(), "Bearer"), shown.map(str::as_bytes), "{credentials}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The ways to say who calls, as variants of one enum.
 
-use super::unverified::Looks;
+use super::unverified::{BASIC, Looks};
 use super::{Authenticate, Guard};
 use crate::basic_auth::BasicAuthFilter;
 use crate::forward_auth::ForwardAuthFilter;
@@ -77,7 +77,7 @@ impl Method {
             Self::Jwt(filter) => filter.looks(),
             Self::KeyAuth(filter) => filter.looks(),
             Self::BasicAuth(_) => {
-                Looks { fixed: &["Authorization"], scheme: Some("Basic"), ..Looks::default() }
+                Looks { fixed: &["Authorization"], scheme: Some(BASIC), ..Looks::default() }
             }
             Self::HmacAuth(filter) => filter.looks(),
             Self::SigV4(filter) => filter.looks(),

@@ -1,10 +1,13 @@
 //! What was shown to ways that have not accepted it. A service behind the gateway takes a credential that
 //! arrives for one that was verified, so of these nothing arrives, whatever a way does with its own.
 
-use super::locations::{remove_parameter, split};
+use super::locations::{remove_parameter, scheme};
 use super::method::Method;
 use torana_filter::Exchange;
 use torana_http::{Known, RequestHead, cookie};
+
+/// The scheme of user names and passwords.
+pub(crate) const BASIC: &str = "Basic";
 
 /// Where a way looks for what callers show.
 #[derive(Debug, Default)]
@@ -13,7 +16,7 @@ pub(crate) struct Looks<'m> {
     pub(crate) headers: &'m [String],
     /// Fields that are always the same.
     pub(crate) fixed: &'static [&'static str],
-    /// The one scheme that it reads in `Authorization`; everything there is its own when `None`.
+    /// The one scheme that it reads in `Authorization`, in whatever case; everything there is its own when `None`.
     pub(crate) scheme: Option<&'static str>,
     /// Cookies.
     pub(crate) cookies: &'m [String],
@@ -39,9 +42,12 @@ fn is_authorization(name: &str) -> bool {
     name.eq_ignore_ascii_case(Known::Authorization.as_str())
 }
 
-fn has_scheme(value: &[u8], scheme: &str) -> bool {
-    let value = value.trim_ascii();
-    split(value, b' ').map_or(value, |(scheme, _)| scheme).eq_ignore_ascii_case(scheme.as_bytes())
+/// Whether credentials are of the scheme, whatever stands behind it: services take other bytes than a space too.
+fn has_scheme(value: &[u8], wanted: &str) -> bool {
+    let own = scheme(value).0;
+    // A password is read also where nothing stands before it, by Kong for one.
+    let own = if wanted == BASIC { own.get(..wanted.len()).unwrap_or(own) } else { own };
+    own.eq_ignore_ascii_case(wanted.as_bytes())
 }
 
 /// Takes out what `way` would have looked at, but not what the way that `accepted` the caller has verified or set.

@@ -130,6 +130,11 @@ fn handed(plan: &ForwardAuthPlan, response: Response) -> Result<Response, Fault>
     Ok(Response { head, body: response.body })
 }
 
+/// Whether a refusal may be of what the caller has shown: services tell it by any of these.
+pub(super) const fn is_of_credentials(response: &Response) -> bool {
+    matches!(response.head.status, 401 | 403 | 404)
+}
+
 /// Why the request does not pass, for counting and the log. `shown` says whether a credential was.
 pub(super) fn refusal(response: &Response, shown: bool) -> Fault {
     let status = response.head.status;

@@ -9,7 +9,7 @@ use torana_config::written::{AskMethod, ForwardAuthCacheConfig, RequestPart};
 use torana_fault::Fault;
 use torana_filter::Exchange;
 use torana_http::{Fields, Known, Method, RequestHead};
-use torana_plan::ForwardAuthPlan;
+use torana_plan::{ForwardAuthPlan, is_neutral};
 
 /// Fields that are of no use in a question, or would make another one of it: those of the message itself,
 /// conditions (an answer of 304 would say nothing), and what the gateway says in its own words.
@@ -126,13 +126,14 @@ fn host(about: &RequestHead) -> &[u8] {
     about.fields.get(Known::XForwardedHost).unwrap_or_else(|| about.host())
 }
 
-/// Whether the question shows something by which a caller could be known.
+/// Whether the question shows something by which a caller could be known: any field but those that every client sends.
 pub(super) fn shows_credentials(plan: &ForwardAuthPlan, exchange: &Exchange) -> bool {
-    let is_shown = |known: &str| {
-        plan.shows_all() || plan.request_headers.iter().any(|name| name.eq_ignore_ascii_case(known))
-    };
-    let fields = &exchange.request.fields;
-    is_shown("Authorization") && fields.contains(Known::Authorization)
+    let mut shows = false;
+    let seen = shown(plan, &exchange.request, |name, value| {
+        shows = shows || !(value.is_empty() || is_neutral(name));
+        Ok(())
+    });
+    seen.is_ok() && shows
 }
 
 /// What two requests must agree in to be one question.

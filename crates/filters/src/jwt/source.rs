@@ -2,7 +2,7 @@
 //! different ones, so it is refused; the same token twice is fine.
 
 use super::invalid::Invalid;
-use crate::authentication::locations::{parameters, remove_parameter, split};
+use crate::authentication::locations::{parameters, remove_parameter, shown_by};
 use crate::authentication::unverified::Looks;
 use std::borrow::Cow;
 use torana_config::written::TokenSourcesConfig;
@@ -57,8 +57,7 @@ pub(crate) fn find<'r>(
 
 /// The token after the scheme `Bearer`, whose case does not matter (RFC 9110 section 11.1).
 fn bearer(value: &[u8]) -> Option<&[u8]> {
-    let (scheme, rest) = split(value.trim_ascii(), b' ').unwrap_or((value.trim_ascii(), &[]));
-    scheme.eq_ignore_ascii_case(b"bearer").then(|| rest.trim_ascii())
+    shown_by(value, "Bearer")
 }
 
 /// Takes the token out, wherever it may stand.

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use torana_config::FixedResolver;
-use torana_credential::jose::{Algorithm, SigningKey};
+use torana_credential::jose::{Algorithm, SigningKey, VerifyingKey};
 use torana_filter::{Moment, Offline, OnRequest, Verdict};
 use torana_plan::{AuthenticationPlan, PolicyPlan, load};
 
@@ -292,7 +292,7 @@ async fn a_token_is_found_where_it_is_looked_for_and_there_is_only_one() {
 #[tokio::test]
 async fn the_service_can_have_a_token_of_the_gateways_own() {
     let filter = Tested::new(
-        "secret: \"${env:KEY}\", upstream_token: { secret: \"${env:KEY}\", issuer: gate, audience: inner, lifetime: 1m }",
+        "secret: \"${env:KEY}\", upstream_token: { secret: the-secret-of-the-service-32-bytes, issuer: gate, audience: inner, lifetime: 1m }",
     );
     let token = sign(&json!({"sub": "u", "iss": "outer", "exp": NOW + 20, "tier": "gold"}));
     let mut seen = Vec::new();
@@ -301,7 +301,20 @@ async fn the_service_can_have_a_token_of_the_gateways_own() {
         assert!(matches!(filter.on_request(&mut exchange).await, Verdict::Continue));
         let sent = exchange.request.fields.get_str("Authorization").unwrap().to_owned();
         let inner = sent.strip_prefix("Bearer ").unwrap();
-        let claims = Token::parse(inner.as_bytes()).unwrap().claims().unwrap();
+        let parsed = Token::parse(inner.as_bytes()).unwrap();
+        let verifies = |secret: &str| {
+            VerifyingKey::secret(secret.as_bytes(), &[Algorithm::Hs256]).unwrap().verifies(&parsed)
+        };
+        assert!(verifies("the-secret-of-the-service-32-bytes"));
+        assert!(!verifies(SECRET), "callers' tokens have another key");
+        assert!(!verifies("the-secret-of-the-service-32-bytez"));
+        let (signed, _) = inner.rsplit_once('.').unwrap();
+        let other = token.rsplit_once('.').unwrap().1;
+        let exchanged = format!("{signed}.{other}");
+        let exchanged = Token::parse(exchanged.as_bytes()).unwrap();
+        let key = VerifyingKey::secret(b"the-secret-of-the-service-32-bytes", &[Algorithm::Hs256]).unwrap();
+        assert!(!key.verifies(&exchanged), "another signature");
+        let claims = parsed.claims().unwrap();
         let claims = claims.map();
         assert_eq!((claims["sub"].as_str(), claims["tier"].as_str()), (Some("u"), Some("gold")));
         assert_eq!((claims["iss"].as_str(), claims["aud"].as_str()), (Some("gate"), Some("inner")));

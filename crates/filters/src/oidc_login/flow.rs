@@ -141,7 +141,10 @@ impl OidcLoginFilter {
         if !outside.is_there() {
             return Err(unavailable("the provider is not asked here"));
         }
-        guard.begin(None, false).await?;
+        let begun = guard.begin_asking(None, self.plan.provider.timeout).await;
+        begun.map_err(|unbegun| {
+            unbegun.or(|| unavailable("others from the same address wait for the provider"))
+        })?;
         let until = login.at.saturating_add(self.plan.login_timeout.as_duration().as_secs());
         if !self.finished.take(&state, until.saturating_add(1), now) {
             return Err(invalid("this login was finished before"));
@@ -160,6 +163,7 @@ impl OidcLoginFilter {
             Err(Refusal::Unavailable(why)) => {
                 // The code may still be good: the page can be loaded again.
                 self.finished.give_back(&state);
+                guard.note_unanswered();
                 return Err(unavailable(why));
             }
         };

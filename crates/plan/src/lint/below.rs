@@ -1,23 +1,21 @@
-//! A route that asks who calls and takes one path only, where what lies below that path is public: people who come
-//! from prefixes expect `/admin` to hold `/admin/users`.
+//! A route that asks who calls and takes one path only, where what lies below that path is served to anybody: people
+//! who come from prefixes expect `/admin` to hold `/admin/users`.
 
 use torana_config::{Document, Finding, Path};
 use torana_route::{Outcome, Router, SegmentKind};
 
+use crate::admission::Anybody;
 use crate::plan::{Plan, RoutePlan};
-use crate::policy::PolicyPlan;
-
-fn is_guarded(route: &RoutePlan) -> bool {
-    route.protected || route.policies.iter().any(|planned| planned.policy == PolicyPlan::Access)
-}
 
 pub(super) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>) {
     let ends = |route: &&RoutePlan| {
         let path = &route.matching.path;
-        is_guarded(route) && path.kinds().last() == Some(SegmentKind::End) && !path.as_str().ends_with('/')
+        !route.admits_anybody()
+            && path.kinds().last() == Some(SegmentKind::End)
+            && !path.as_str().ends_with('/')
     };
     let mut guarded = plan.routes.iter().filter(ends).peekable();
-    if guarded.peek().is_none() || plan.routes.iter().all(is_guarded) {
+    if guarded.peek().is_none() || !plan.routes.iter().any(RoutePlan::admits_anybody) {
         return;
     }
     // Routes that cannot be told apart are a finding of their own.
@@ -30,9 +28,16 @@ pub(super) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
         let Some(mut below) = route.matching.example() else { continue };
         below.path.push_str("/x");
         let Outcome::Matched { route: other } = router.find(&below) else { continue };
-        let Some(other) = plan.routes.get(other).filter(|other| !is_guarded(other)) else { continue };
+        let Some(other) = plan.routes.get(other) else { continue };
+        let is = match other.anybody() {
+            None => continue,
+            Some(Anybody::Unasked) => "public",
+            Some(Anybody::TakenFor(_) | Anybody::WithoutAnswerOf(_)) => {
+                "refused to nobody for want of credentials"
+            }
+        };
         let message = format!(
-            "`{}` asks who calls, but what lies below it (`{}`) is public: `{}` takes it",
+            "`{}` asks who calls, but what lies below it (`{}`) is {is}: `{}` takes it",
             route.name, below.path, other.name
         );
         let help = format!(
@@ -43,7 +48,7 @@ pub(super) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
             Finding::note("public-below", message)
                 .at(place(route))
                 .help(help)
-                .related("the public route", Some(place(other))),
+                .related("the route that takes it", Some(place(other))),
         );
     }
 }

@@ -72,6 +72,22 @@ impl AuthenticationPlan {
         claims.iter().map(|(_, field)| &**field).chain(answers.into_iter().flatten())
     }
 
+    /// The fields in which callers show who they are. Those of cookies and of a connection have no other spelling.
+    pub fn credential_fields(&self) -> impl Iterator<Item = &str> {
+        let (fixed, written): (&[&str], &[String]) = match self {
+            Self::Jwt(plan) => (&[], &plan.from.headers),
+            Self::OAuth2Introspection(plan) => (&[], &plan.from.headers),
+            Self::KeyAuth(plan) => (&[], &plan.config.headers),
+            Self::HmacAuth(_) => (&["Signature", "Signature-Input"], &[]),
+            Self::SigV4(_) => (&["X-Amz-Security-Token"], &[]),
+            Self::ForwardAuth(plan) => (&[], &plan.request_headers),
+            Self::BasicAuth(_) | Self::MtlsAuth(_) | Self::OidcLogin(_) => (&[], &[]),
+        };
+        let written = written.iter().map(String::as_str);
+        let written = written.filter(|name| *name != "*" && !is_neutral(name));
+        fixed.iter().copied().chain(written)
+    }
+
     /// The service that it asks, if it asks one.
     #[must_use]
     pub fn asks(&self) -> Option<&AskedPlan> {
@@ -87,6 +103,44 @@ impl AuthenticationPlan {
             | Self::OidcLogin(_) => None,
         }
     }
+}
+
+/// Fields by which nobody is known, though services look at them: what a client can read and what it is, and by what a
+/// request is found again.
+const NEUTRAL: [&str; 26] = [
+    "Accept",
+    "Accept-Charset",
+    "Accept-Encoding",
+    "Accept-Language",
+    "Baggage",
+    "Cache-Control",
+    "Content-Encoding",
+    "Content-Language",
+    "Content-Length",
+    "Content-Type",
+    "DNT",
+    "Date",
+    "Host",
+    "Origin",
+    "Pragma",
+    "Priority",
+    "Referer",
+    "Save-Data",
+    "Traceparent",
+    "Tracestate",
+    "Upgrade-Insecure-Requests",
+    "User-Agent",
+    "Via",
+    "X-Correlation-Id",
+    "X-Request-Id",
+    "X-Requested-With",
+];
+
+/// Whether nobody is known by a field, whatever its value: one that every client sends of itself.
+#[must_use]
+pub fn is_neutral(name: &str) -> bool {
+    let hints = name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("Sec-"));
+    hints || NEUTRAL.iter().any(|neutral| neutral.eq_ignore_ascii_case(name))
 }
 
 /// How the ways to say who calls go together on a route.

@@ -10,6 +10,7 @@ use torana_credential::directory::Consumers;
 use torana_types::ByteSize;
 
 use super::asked::{self, AskedPlan, Services, Written};
+use super::authentication::is_neutral;
 use super::{AuthenticationPlan, PolicyPlan};
 use crate::text;
 
@@ -145,13 +146,16 @@ fn check_names(document: &Document, path: &Path, config: &ForwardAuthConfig, fin
     }
 }
 
-/// Reports what a caller is known by, where it is shown and yet not looked at: one caller's yes would be another's.
+/// Reports what a caller may be known by, where it is shown and yet not looked at: one caller's yes would be another's.
 fn check_cache(document: &Document, path: &Path, config: &ForwardAuthConfig, findings: &mut Vec<Finding>) {
     let Some(looked_at) = config.cache.as_ref().and_then(|cache| cache.headers.as_ref()) else { return };
     let has = |names: &[String], wanted: &str| names.iter().any(|name| name.eq_ignore_ascii_case(wanted));
-    for credential in ["Authorization", "Cookie"] {
-        let shown = has(&config.request_headers, credential) || has(&config.request_headers, "*");
-        if shown && !has(looked_at, credential) {
+    let all: &[&str] = if has(&config.request_headers, "*") { &["Authorization", "Cookie"] } else { &[] };
+    let named = config.request_headers.iter().map(String::as_str);
+    let named = named.filter(|name| *name != "*" && !all.iter().any(|own| own.eq_ignore_ascii_case(name)));
+    let mut is_sound = true;
+    for credential in all.iter().copied().chain(named) {
+        if !is_neutral(credential) && !has(looked_at, credential) {
             let message =
                 format!("`{credential}` is shown and not looked at: one caller's yes would be everybody's");
             let place = path.key("cache").key("headers");
@@ -159,7 +163,14 @@ fn check_cache(document: &Document, path: &Path, config: &ForwardAuthConfig, fin
             findings.push(finding.help(format!(
                 "list `{credential}` under `headers` too, or list `request_headers` without it"
             )));
+            is_sound = false;
         }
+    }
+    if is_sound && !all.is_empty() {
+        let message = "all fields are shown, and who agrees in these alone is given another's yes";
+        let place = document.span_at(&path.key("cache").key("headers"));
+        let finding = Finding::warning("cache-of-everybody", message).at(place);
+        findings.push(finding.help("list under `request_headers` what callers may be known by"));
     }
 }
 

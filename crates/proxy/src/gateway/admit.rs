@@ -91,16 +91,19 @@ pub(crate) fn introduce(
 ///
 /// # Errors
 /// The path leads to another route for a service that ignores parameters of segments (`/admin;v=1/users`,
-/// RFC 3986 section 3.3): it would be judged as one thing and served as another.
+/// RFC 3986 section 3.3), or one that takes another method because a field says so: it would be judged as one thing
+/// and served as another.
 pub(crate) fn find(pipeline: &Pipeline, request: &RequestHead) -> Result<Outcome, Fault> {
     let view = View::new(request);
     let found = find_view(pipeline, request, &view);
+    check_overrides(pipeline, request, &view, &found)?;
     if let Some(plain) = without_parameters(request.path()) {
         let other = find_view(pipeline, request, &view.with_path(&plain));
         if matches!(other, Outcome::Matched { .. }) && other != found {
             let detail = "without the parameters of its segments it is the path of another route";
             return Err(Fault::new(Reason::InvalidPath).because(detail));
         }
+        check_overrides(pipeline, request, &view.with_path(&plain), &found)?;
         check_other_readings(pipeline, request, &view.with_path(&plain), &found)?;
     } else {
         check_other_readings(pipeline, request, &view, &found)?;
@@ -108,9 +111,55 @@ pub(crate) fn find(pipeline: &Pipeline, request: &RequestHead) -> Result<Outcome
     Ok(found)
 }
 
-/// What a route takes that asks nobody who calls must not be, for a service that is less strict, what another
-/// route takes that does: `/admin/`, `/ADMIN` or `/x%2Fadmin` beside `/admin`, or another method by
-/// `X-HTTP-Method-Override`. A route that is written for just this path is meant for it.
+/// The methods that fields ask for in place of the request's, where these fields arrive.
+fn overriding(pipeline: &Pipeline, request: &RequestHead) -> Vec<Vec<u8>> {
+    if !pipeline.forwards_overrides {
+        return Vec::new();
+    }
+    overriding_methods(&request.fields).filter(|method| !method.is_empty()).collect()
+}
+
+/// A request must be for the same route by each method that a field asks for instead, or the rules of that one would
+/// be passed by.
+fn check_overrides(
+    pipeline: &Pipeline,
+    request: &RequestHead,
+    view: &View<'_>,
+    found: &Outcome,
+) -> Result<(), Fault> {
+    let route = |outcome: &Outcome| match outcome {
+        Outcome::Matched { route } => pipeline.routes.get(*route),
+        _ => None,
+    };
+    let Some(own) = route(found) else { return Ok(()) };
+    let mut leads_elsewhere = false;
+    for method in overriding(pipeline, request) {
+        let other = find_view(pipeline, request, &view.with_method(&method));
+        if other == *found {
+            continue;
+        }
+        if own.admits_anybody && route(&other).is_some_and(|other| asks_otherwise(other, own)) {
+            let detail = "by the method that a field asks for instead it is for a route that asks who calls";
+            let fault = Fault::new(Reason::CredentialsMissing).because(detail);
+            return Err(fault.with_field("WWW-Authenticate", "Bearer".into()));
+        }
+        leads_elsewhere = true;
+    }
+    if leads_elsewhere {
+        let detail = "by the method that a field asks for instead it is for another route, or for none";
+        return Err(Fault::new(Reason::Forbidden).because(detail));
+    }
+    Ok(())
+}
+
+/// Whether a route asks who calls, and something else than this one that refuses nobody for want of credentials.
+fn asks_otherwise(route: &Route, open: &Route) -> bool {
+    route.guarded && (route.open_door.is_none() || route.open_door != open.open_door)
+}
+
+/// What a route takes that refuses nobody for want of credentials must not be, for a service that is less strict, what
+/// another route takes that asks who calls, or asks something else: `/admin/`, `/ADMIN`, `/admin.` or `/x%2Fadmin`
+/// beside `/admin`. A route that is written for just this path is meant for it.
 fn check_other_readings(
     pipeline: &Pipeline,
     request: &RequestHead,
@@ -118,27 +167,22 @@ fn check_other_readings(
     found: &Outcome,
 ) -> Result<(), Fault> {
     let Outcome::Matched { route } = found else { return Ok(()) };
-    let Some(route) = pipeline.routes.get(*route).filter(|route| pipeline.guarded && !route.guarded) else {
-        return Ok(());
-    };
+    let is_open = |route: &&Route| pipeline.guarded && route.admits_anybody && !route.exact;
+    let Some(open) = pipeline.routes.get(*route).filter(is_open) else { return Ok(()) };
     let is_guarded = |view: &View<'_>| match find_view(pipeline, request, view) {
-        Outcome::Matched { route } => pipeline.routes.get(route).is_some_and(|route| route.guarded),
+        Outcome::Matched { route } => {
+            pipeline.routes.get(route).is_some_and(|other| asks_otherwise(other, open))
+        }
         _ => false,
     };
-    for method in overriding_methods(&request.fields) {
-        if is_guarded(&view.with_method(&method)) {
-            let detail = "by the method that a field asks for instead it is for a route that asks who calls";
-            let fault = Fault::new(Reason::CredentialsMissing).because(detail);
-            return Err(fault.with_field("WWW-Authenticate", "Bearer".into()));
-        }
-    }
-    if route.exact {
-        return Ok(());
-    }
-    let is_guarded = |path: &[u8]| is_guarded(&view.with_path(path));
+    let methods = overriding(pipeline, request);
+    let is_guarded = |path: &[u8]| {
+        let view = view.with_path(path);
+        is_guarded(&view) || methods.iter().any(|method| is_guarded(&view.with_method(method)))
+    };
     if any_looser(view.path(), pipeline.guards_slashes, is_guarded) {
-        let detail =
-            "a service that ignores case or a last slash reads the path of a route that asks who calls";
+        let detail = "a service that ignores case, a last slash or dots at the end of segments reads the path of a \
+            route that asks who calls";
         return Err(Fault::new(Reason::InvalidPath).because(detail));
     }
     Ok(())

@@ -84,25 +84,36 @@ pub(super) fn login_cookies(plan: &Plan) -> Vec<String> {
 }
 
 /// The fields that carry identity to services, whichever route sets them: a service behind a public route
-/// must not see what a client made up.
+/// must not see what a client made up. And what is only spelled like a field in which callers show who they are.
 pub(super) fn reserved_fields(plan: &Plan) -> ReservedFields {
     let removes = plan.settings.method_overrides == MethodOverrides::Remove;
     let overrides = METHOD_OVERRIDES.into_iter().filter(|_| removes);
-    ReservedFields::new(reserved_names(plan).into_iter().chain(overrides))
+    ReservedFields::new(reserved_names(plan).into_iter().chain(overrides)).and_alike(credential_names(plan))
 }
 
 /// The trailers that no client may send.
 pub(super) fn reserved_trailers(plan: &Plan) -> ReservedFields {
-    ReservedFields::of_trailers(reserved_names(plan))
+    ReservedFields::of_trailers(reserved_names(plan).into_iter().chain(credential_names(plan)))
+}
+
+fn ways(plan: &Plan) -> impl Iterator<Item = &AuthenticationPlan> {
+    let policies = plan.routes.iter().flat_map(|route| &route.policies);
+    policies.filter_map(|planned| match &planned.policy {
+        PolicyPlan::Authentication(way) => Some(way),
+        _ => None,
+    })
+}
+
+/// The fields in which callers show who they are, each once.
+fn credential_names(plan: &Plan) -> Vec<&str> {
+    let mut names: Vec<&str> = ways(plan).flat_map(AuthenticationPlan::credential_fields).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 fn reserved_names(plan: &Plan) -> Vec<&str> {
-    let policies = plan.routes.iter().flat_map(|route| &route.policies);
-    let ways = policies.filter_map(|planned| match &planned.policy {
-        PolicyPlan::Authentication(way) => Some(way),
-        _ => None,
-    });
-    let carried = ways.flat_map(AuthenticationPlan::identity_fields);
+    let carried = ways(plan).flat_map(AuthenticationPlan::identity_fields);
     let clients =
         plan.settings.listen.iter().filter_map(|listener| listener.tls.as_ref()?.client_auth.as_ref());
     let certificates = clients.flat_map(|clients| clients.headers.given()).map(|(_, field)| field);

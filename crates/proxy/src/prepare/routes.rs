@@ -8,7 +8,7 @@ use crate::upstream::UpstreamTimeouts;
 use bytes::Bytes;
 use std::sync::Arc;
 use torana_observe::Metrics;
-use torana_plan::{Action as Planned, Plan, PolicyPlan, RoutePlan};
+use torana_plan::{Action as Planned, Plan, RoutePlan};
 
 pub(super) fn route(
     planned: &RoutePlan,
@@ -26,7 +26,9 @@ pub(super) fn route(
         traffic: traffic(planned, plan, registry, metrics),
         name: Arc::clone(&planned.name),
         importance: super::overload::importance(planned.importance),
-        guarded: is_guarded(planned),
+        guarded: planned.is_guarded(),
+        admits_anybody: planned.admits_anybody(),
+        open_door: planned.open_door(),
         exact: planned.matching.path.is_exact(),
         filters: planned
             .policies
@@ -36,11 +38,6 @@ pub(super) fn route(
             .collect(),
         action: action(&planned.action),
     }
-}
-
-/// Whether nobody passes who does not say who calls.
-pub(super) fn is_guarded(planned: &RoutePlan) -> bool {
-    planned.protected || planned.policies.iter().any(|policy| policy.policy == PolicyPlan::Access)
 }
 
 /// Deadlines as the data plane has them.

@@ -14,8 +14,8 @@ pub struct KeyAuthConfig {
     pub query: Vec<String>,
     /// Cookies.
     pub cookies: Vec<String>,
-    /// Members of a form (URL-encoded or multipart) or of a JSON object in the body, which is looked at where no
-    /// key is elsewhere.
+    /// Members of a form (URL-encoded or multipart) or of a JSON object in the body. It is looked into also where a
+    /// key is elsewhere: another one in it is refused.
     pub body: Vec<String>,
     /// The longest body that is read to be looked at. A longer one is answered 413.
     pub max_body: ByteSize,
