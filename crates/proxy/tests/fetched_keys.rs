@@ -88,7 +88,7 @@ fn set(keys: &[&Pair]) -> String {
 
 fn gateway(jwt: &str) -> Running {
     Running::start(&format!(
-        "access_log: off\nlimits: {{ failed_credentials: off }}\npolicies: {{ jwt: {{ {jwt} }} }}\nroutes: [{{ respond: {{ body: in }} }}]\n"
+        "access_log: off\nlimits: {{ failed_credentials: off }}\npolicies: {{ jwt: {{ required_claims: [], {jwt} }} }}\nroutes: [{{ respond: {{ body: in }} }}]\n"
     ))
 }
 
