@@ -161,7 +161,15 @@ routes: [{ path: /*, respond: {} }]
     assert_eq!(refused.status, 451);
     let problem: Value = serde_json::from_str(&refused.text()).unwrap();
     assert_eq!(problem["detail"], "not from \"here\"");
-    assert_eq!((&problem["status"], &problem["reason"]), (&451.into(), &"address_not_allowed".into()));
+    assert_eq!((&problem["status"], problem.get("reason")), (&451.into(), None));
+    let gateway = Running::start(
+        "access_log: off
+policies: { ip_restriction: { deny: [127.0.0.0/8], message: 'IP address not allowed: {address}' } }
+routes: [{ path: /*, respond: {} }]
+",
+    );
+    let problem: Value = serde_json::from_str(&ask(&gateway, "/", &[]).text()).unwrap();
+    assert_eq!(problem["detail"], "IP address not allowed: 127.0.0.1");
 }
 
 #[test]
@@ -178,6 +186,7 @@ routes:
 - {{ path: /told, service: a }}
 - {{ path: /quiet, service: a, policies: {{ correlation_id: {{ echo: false }} }} }}
 - {{ path: /refused, service: a, policies: {{ access: protected, key_auth: on }} }}
+- {{ path: /any, service: a, policies: {{ correlation_id: {{ accept: any, max_length: 200, generator: tracker }} }} }}
 ",
         log.display(),
         origin.url()
@@ -198,6 +207,19 @@ routes:
     }
     let two = told(&["Kong-Request-ID: one", "Kong-Request-ID: other"]);
     assert!(two.starts_with(&first[..36]), "of two none is kept: {two}");
+
+    // As Kong does, within a bound.
+    let any = |id: &str| {
+        let answer = ask(&gateway, "/any", &[&format!("X-Correlation-Id: {id}")]);
+        answer.header("X-Correlation-Id").unwrap().to_owned()
+    };
+    for kept in ["two words", &"x".repeat(200)] {
+        assert_eq!(any(kept), kept);
+    }
+    for made in [any(""), any(&"x".repeat(201))] {
+        let begins = format!("127.0.0.1-{}-{}-", gateway.address.port(), std::process::id());
+        assert!(made.starts_with(&begins) && made.split('-').count() == 6, "{made}");
+    }
 
     assert_eq!(ask(&gateway, "/quiet", &[]).header("X-Correlation-Id"), None);
     let quiet = origin.requests().pop().unwrap().header("X-Correlation-Id").unwrap().to_owned();
