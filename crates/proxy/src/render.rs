@@ -8,7 +8,7 @@ mod grpc;
 
 use bytes::Bytes;
 use serde_json::json;
-use torana_fault::{Fault, Reason};
+use torana_fault::Fault;
 use torana_filter::Response;
 use torana_http::h2::is_grpc;
 use torana_http::{Known, RequestHead, ResponseHead};
@@ -89,6 +89,7 @@ const fn name(status: u16) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use torana_fault::Reason;
 
     #[test]
     fn nothing_internal_is_shown() {
