@@ -130,7 +130,11 @@ fn identity(document: &Document, plan: &Plan, findings: &mut Vec<Finding>) {
         }
         let closed = route.policies.iter().any(|planned| planned.policy == PolicyPlan::Access);
         if expected && !closed {
-            let what = if matches!(route.action, Action::Respond { .. }) { "answered" } else { "forwarded" };
+            let what = if matches!(route.action, Action::Respond { .. } | Action::Echo { .. }) {
+                "answered"
+            } else {
+                "forwarded"
+            };
             let message = format!("`{}` is public: requests are {what} without asking who calls", route.name);
             findings.push(Finding::note("public-route", message).at(place()));
         }

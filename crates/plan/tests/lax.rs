@@ -100,3 +100,16 @@ fn identifiers_of_clients_have_a_bound() {
         assert_eq!(found(&format!("correlation_id: {{ max_length: {length} }}")), said);
     }
 }
+
+#[test]
+fn an_echo_has_no_other_body() {
+    let codes = |respond: &str| {
+        let all = findings(&format!("routes: [{{ path: /*, respond: {respond} }}]\n"));
+        all.iter().map(|finding| finding.code).collect::<Vec<_>>()
+    };
+    assert_eq!(codes("{ echo: hello }"), [""; 0]);
+    assert_eq!(codes("{ echo: hello, body: x }"), ["two-bodies"]);
+    assert_eq!(codes("{ echo: hello, status: 204 }"), ["body-not-allowed"]);
+    let fallback = "services: { s: { endpoints: [http://127.0.0.1:1], breaker: { fallback: { echo: x } } } }\nroutes: [{ service: s }]\n";
+    assert_eq!(common::codes(fallback, "no-echo"), 1, "{:?}", findings(fallback));
+}

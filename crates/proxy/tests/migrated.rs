@@ -233,3 +233,41 @@ routes:
         lines.find(|line| line["correlation_id"] == "asked-about" && line["status"] == 401)
     });
 }
+
+#[test]
+fn a_route_may_answer_with_the_request() {
+    let gateway = Running::start(
+        "access_log: off
+consumers: [{ username: alice, keys: [right] }]
+routes:
+- path: /echo/*
+  name: looking
+  respond: { status: 503, echo: Service unavailable, headers: { Retry-After: '1' } }
+  policies: { key_auth: on, request_size: 10B }
+",
+    );
+    let fields = "apikey: right\r\nAuthorization: Bearer secret\r\nCookie: a=secret\r\nX-A: 1\r\nX-A: 2";
+    let answer = send(&gateway, "/echo/x/../y?a=%20", fields, "body");
+    assert_eq!((answer.status, answer.header("Retry-After")), (503, Some("1")));
+    assert_eq!(answer.header("Content-Type"), Some("application/json"));
+    let said: Value = serde_json::from_str(&answer.text()).unwrap();
+    assert_eq!(
+        (&said["message"], &said["matched_route"]["name"]),
+        (&"Service unavailable".into(), &"looking".into())
+    );
+    let request = &said["request"];
+    for (name, value) in [("method", "POST"), ("path", "/echo/y"), ("query", "a=%20"), ("raw_body", "body")] {
+        assert_eq!(request[name], value, "{name}");
+    }
+    assert_eq!(request["port"], gateway.address.port());
+    assert_eq!(request["headers"]["x-a"], serde_json::json!(["1", "2"]));
+    assert_eq!(request["headers"]["x-consumer-username"], "alice");
+    assert!(!answer.text().contains("secret") && !answer.text().contains("right"), "{}", answer.text());
+    assert_eq!(send(&gateway, "/echo/x", "apikey: right", "more than ten").status, 413);
+    assert_eq!(send(&gateway, "/echo/x", "", "body").status, 401);
+    let long = "5\r\nhello\r\n6\r\nworld!\r\n0\r\n\r\n";
+    let chunks = format!(
+        "POST /echo/x HTTP/1.1\r\nHost: a\r\napikey: right\r\nTransfer-Encoding: chunked\r\n\r\n{long}"
+    );
+    assert_eq!(Client::connect(gateway.address).exchange(chunks).status, 413, "or in pieces");
+}
