@@ -113,6 +113,13 @@ impl Fault {
         self
     }
 
+    /// Whether the client may read the reason's label. Who is not let in is not told why: whether a credential was
+    /// once good, which rule stands in the way, or that guesses are counted. Log and metrics say it.
+    #[must_use]
+    pub const fn tells_reason(&self) -> bool {
+        !matches!(self.reason.status(), 401 | 403) && !matches!(self.reason, Reason::AuthenticationLimited)
+    }
+
     /// The sentence that the client reads.
     #[must_use]
     pub fn public_message(&self) -> &str {

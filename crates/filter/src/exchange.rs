@@ -3,7 +3,7 @@
 use crate::{Identity, Response};
 use bytes::Bytes;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use torana_certificate::ClientCertificate;
@@ -17,6 +17,28 @@ pub struct Moment {
     pub since_start: Duration,
     /// Seconds since 1970-01-01 UTC, for what credentials claim.
     pub unix_seconds: u64,
+}
+
+/// Both ends of the connection that a request came by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// The gateway's.
+    pub local: SocketAddr,
+    /// The socket's peer: the client, or the last proxy before the gateway.
+    pub peer: SocketAddr,
+}
+
+impl Ends {
+    const UNKNOWN: Self = {
+        let nowhere = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+        Self { local: nowhere, peer: nowhere }
+    };
+}
+
+impl Default for Ends {
+    fn default() -> Self {
+        Self::UNKNOWN
+    }
 }
 
 /// What a limit has decided for this request; the narrowest one is shown to the client.
@@ -88,6 +110,8 @@ pub struct Exchange {
     pub body: Option<Bytes>,
     /// The client: the socket's peer, or what trusted proxies say.
     pub client_address: IpAddr,
+    /// The connection that it came by.
+    pub ends: Ends,
     /// Whether the client came over TLS: to the gateway, or to a trusted proxy that says so.
     pub secure: bool,
     /// The longest body that a filter lets pass, counted on its way.
@@ -123,6 +147,7 @@ impl Default for Exchange {
             request: RequestHead::default(),
             body: None,
             client_address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            ends: Ends::UNKNOWN,
             secure: false,
             body_limit: None,
             moment: Moment::default(),
@@ -155,6 +180,7 @@ impl Exchange {
             request,
             body,
             client_address,
+            ends,
             secure,
             body_limit,
             moment,
@@ -172,6 +198,7 @@ impl Exchange {
         request.clear();
         *body = None;
         *client_address = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        *ends = Ends::UNKNOWN;
         *secure = false;
         *body_limit = None;
         *moment = Moment::default();

@@ -11,6 +11,8 @@
     reason = "a program that measures and prints"
 )]
 
+#[path = "cost/asked.rs"]
+mod asked;
 #[path = "cost/callers.rs"]
 mod callers;
 #[path = "cost/case.rs"]
@@ -45,7 +47,8 @@ fn main() {
         above += usize::from(missed);
         println!("{:<48} {nanoseconds:>10} {bar:>10}{}", case.name, if missed { "  above" } else { "" });
     };
-    for case in callers::cases().chain(signed::cases()).chain(permissions::cases()).chain(edge::cases()) {
+    let known = callers::cases().chain(asked::cases()).chain(signed::cases());
+    for case in known.chain(permissions::cases()).chain(edge::cases()) {
         if wanted(case.0) {
             show(&(case.1)());
         }

@@ -76,7 +76,9 @@ impl BasicAuthFilter {
     }
 
     fn fault(&self, reason: Reason, why: &'static str) -> Fault {
-        let challenge = format!("Basic realm=\"{}\", charset=\"UTF-8\"", self.plan.config.realm);
+        let config = &self.plan.config;
+        let charset = if config.charset { ", charset=\"UTF-8\"" } else { "" };
+        let challenge = format!("Basic realm=\"{}\"{charset}", config.realm);
         Fault::new(reason).because(why).with_field("WWW-Authenticate", challenge)
     }
 

@@ -2,12 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
-use torana_config::written::{CorrelationIdConfig, CorrelationIdGenerator};
-use torana_filter::{Exchange, OnRequest, OnResponse, Outside, Verdict};
+use std::time::{SystemTime, UNIX_EPOCH};
+use torana_config::written::{CorrelationIdCharacters, CorrelationIdConfig, CorrelationIdGenerator};
+use torana_filter::{Ends, Exchange, OnRequest, OnResponse, Outside, Verdict};
 use torana_http::{RequestHead, ResponseHead};
-
-/// The longest identifier that is taken over from a client, in bytes.
-const LONGEST: usize = 128;
 
 /// An identifier that goes with a request.
 #[derive(Clone, Debug)]
@@ -17,8 +15,10 @@ pub struct CorrelationIdFilter {
 
 /// What numbered identifiers of this process begin with.
 static OWN: LazyLock<String> = LazyLock::new(uuid);
-/// The next number.
+/// The next number of such an identifier.
 static NEXT: AtomicU64 = AtomicU64::new(1);
+/// The next number of a tracker.
+static NEXT_TRACKER: AtomicU64 = AtomicU64::new(1);
 
 impl CorrelationIdFilter {
     /// Prepares the filter.
@@ -37,21 +37,30 @@ impl CorrelationIdFilter {
     #[must_use]
     pub fn of<'r>(&self, request: &'r RequestHead) -> Option<&'r str> {
         // One that the filter has not seen yet is whatever the client sent.
-        request.fields.get_str(self.plan.header.as_str()).filter(|id| is_acceptable(id.as_bytes()))
+        request.fields.get_str(self.plan.header.as_str()).filter(|id| self.is_acceptable(id.as_bytes()))
     }
 
-    fn make(&self) -> String {
+    fn is_acceptable(&self, id: &[u8]) -> bool {
+        let any = self.plan.accept == CorrelationIdCharacters::Any;
+        (1..=self.plan.max_length).contains(&id.len()) && (any || id.iter().all(u8::is_ascii_graphic))
+    }
+
+    fn make(&self, exchange: &Exchange) -> String {
+        let next = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
         match self.plan.generator {
             CorrelationIdGenerator::Uuid => uuid(),
             CorrelationIdGenerator::UuidCounter => {
-                format!("{}#{}", *OWN, NEXT.fetch_add(1, Ordering::Relaxed))
+                format!("{}#{}", *OWN, next(&NEXT))
+            }
+            CorrelationIdGenerator::Tracker => {
+                let Ends { local, peer } = exchange.ends;
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+                let (process, number) = (std::process::id(), next(&NEXT_TRACKER));
+                let (own, port, theirs) = (local.ip().to_canonical(), local.port(), peer.port());
+                format!("{own}-{port}-{process}-{theirs}-{number}-{now:.3}")
             }
         }
     }
-}
-
-fn is_acceptable(id: &[u8]) -> bool {
-    (1..=LONGEST).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
 }
 
 /// A random UUID (RFC 9562 section 5.4).
@@ -67,14 +76,18 @@ fn uuid() -> String {
 
 impl OnRequest for CorrelationIdFilter {
     async fn on_request(&self, exchange: &mut Exchange, _: &dyn Outside) -> Verdict {
-        let fields = &mut exchange.request.fields;
-        let mut incoming = fields.get_all(self.plan.header.as_str());
-        let keep = incoming.next().is_some_and(is_acceptable) && incoming.next().is_none();
+        let header = self.plan.header.as_str();
+        let mut incoming = exchange.request.fields.get_all(header);
+        let keep = incoming.next().is_some_and(|id| self.is_acceptable(id)) && incoming.next().is_none();
         drop(incoming);
-        if !keep && let Err(invalid) = fields.insert(self.plan.header.as_str(), self.make().as_bytes()) {
-            return Verdict::Fail(invalid.into());
+        if keep {
+            return Verdict::Continue;
         }
-        Verdict::Continue
+        let own = self.make(exchange);
+        match exchange.request.fields.insert(header, own.as_bytes()) {
+            Ok(()) => Verdict::Continue,
+            Err(invalid) => Verdict::Fail(invalid.into()),
+        }
     }
 }
 
@@ -107,8 +120,23 @@ mod tests {
         let config =
             CorrelationIdConfig { generator: CorrelationIdGenerator::UuidCounter, ..Default::default() };
         let filter = CorrelationIdFilter::prepare(&Arc::new(config));
-        let (first, second) = (filter.make(), filter.make());
+        let exchange = Exchange::default();
+        let (first, second) = (filter.make(&exchange), filter.make(&exchange));
         assert_eq!(first.strip_suffix("#1"), second.strip_suffix("#2"));
         assert!(first.ends_with("#1"));
+    }
+
+    #[test]
+    fn a_tracker_is_of_six_parts() {
+        let config = CorrelationIdConfig { generator: CorrelationIdGenerator::Tracker, ..Default::default() };
+        let ends = Ends { local: ([192, 0, 2, 1], 8000).into(), peer: ([192, 0, 2, 7], 5555).into() };
+        let exchange = Exchange { ends, ..Exchange::default() };
+        let made = CorrelationIdFilter::prepare(&Arc::new(config)).make(&exchange);
+        let parts: Vec<&str> = made.split('-').collect();
+        let process = std::process::id().to_string();
+        assert_eq!(parts[..4], ["192.0.2.1", "8000", process.as_str(), "5555"], "{made}");
+        assert!(parts.len() == 6 && parts[4].parse::<u64>().is_ok(), "{made}");
+        let (seconds, thousandths) = parts[5].split_once('.').unwrap();
+        assert!(seconds.parse::<u64>().unwrap() > 1_700_000_000 && thousandths.len() == 3, "{made}");
     }
 }

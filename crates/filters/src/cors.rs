@@ -59,25 +59,42 @@ impl CorsFilter {
         format!("{others}; pages of {} may read answers{with}", origins.collect::<Vec<_>>().join(", "))
     }
 
-    /// The value of `Access-Control-Allow-Origin` for this request, if its page may read the answer.
-    fn allowed<'r>(&self, request: &'r RequestHead) -> Option<&'r str> {
+    /// Whether the answer is the same for every origin, so that none needs to be named.
+    fn is_same_for_all(&self) -> bool {
+        self.any && !self.plan.credentials
+    }
+
+    /// The request's origin, if its page may read the answer.
+    fn may<'r>(&self, request: &'r RequestHead) -> Option<&'r str> {
+        let origin = origin::of(&request.fields)?;
         if self.any {
-            let told = self.plan.allow_origin_absent || request.fields.contains(Known::Origin);
-            return told.then_some("*");
+            // Nothing that is no origin is repeated.
+            return (origin == "null" || origin::parts(origin).is_some()).then_some(origin);
         }
-        origin::of(&request.fields).filter(|origin| origin::is_one_of(origin, &self.plan.origins))
+        origin::is_one_of(origin, &self.plan.origins).then_some(origin)
+    }
+
+    /// The value of `Access-Control-Allow-Origin` for this request.
+    fn told<'r>(&'r self, request: &'r RequestHead) -> Option<&'r str> {
+        let asks = request.fields.contains(Known::Origin);
+        let absent = !asks && self.plan.allow_origin_absent;
+        match &self.plan.always {
+            Some(always) => (asks || absent).then_some(always),
+            None if self.any && (absent || (asks && !self.plan.credentials)) => Some("*"),
+            None => self.may(request),
+        }
     }
 
     fn permit(&self, request: &RequestHead, fields: &mut Fields) -> bool {
-        if !self.any || !self.plan.allow_origin_absent {
+        if !self.is_same_for_all() || !self.plan.allow_origin_absent {
             vary(fields, "Origin");
         }
         fields.remove(ALLOW_ORIGIN);
         fields.remove(ALLOW_CREDENTIALS);
-        let Some(allowed) = self.allowed(request) else { return false };
+        let Some(told) = self.told(request) else { return false };
         // An origin that was compared holds nothing that a field may not.
-        let _ = fields.insert(ALLOW_ORIGIN, allowed.as_bytes());
-        if self.plan.credentials && !self.any {
+        let _ = fields.insert(ALLOW_ORIGIN, told.as_bytes());
+        if self.plan.credentials && told != "*" {
             let _ = fields.insert(ALLOW_CREDENTIALS, b"true");
         }
         true
@@ -132,8 +149,9 @@ impl OnRequest for CorsFilter {
             return Verdict::Respond(Box::new(self.preflight(request)));
         }
         if self.plan.refuse_others
+            && !self.any
             && request.fields.contains(Known::Origin)
-            && self.allowed(request).is_none()
+            && self.may(request).is_none()
         {
             let own =
                 origin::of(&request.fields).is_some_and(|origin| origin::is_host(origin, request.host()));

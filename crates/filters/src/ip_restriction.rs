@@ -3,11 +3,15 @@
 mod set;
 
 use set::NetworkSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, OnRequest, Outside, Verdict};
 use torana_plan::IpRestrictionPlan;
 use torana_types::counted;
+
+/// What stands for the client's address in a message.
+const ADDRESS: &str = "{address}";
 
 /// Which addresses may call.
 #[derive(Clone, Debug)]
@@ -38,6 +42,17 @@ impl IpRestrictionFilter {
     }
 }
 
+impl IpRestrictionFilter {
+    /// What the operator has this caller read.
+    fn message(&self, address: IpAddr) -> Option<Arc<str>> {
+        let message = self.plan.message.as_ref()?;
+        if message.contains(ADDRESS) {
+            return Some(message.replace(ADDRESS, &address.to_string()).into());
+        }
+        Some(Arc::clone(message))
+    }
+}
+
 impl OnRequest for IpRestrictionFilter {
     async fn on_request(&self, exchange: &mut Exchange, _: &dyn Outside) -> Verdict {
         let (allow, deny) = &*self.sets;
@@ -51,6 +66,6 @@ impl OnRequest for IpRestrictionFilter {
         };
         let detail = format!("{address} is {refused}");
         let fault = Fault::new(Reason::AddressNotAllowed).because(detail);
-        Verdict::Fail(fault.with_status(self.plan.status).with_message(self.plan.message.clone()))
+        Verdict::Fail(fault.with_status(self.plan.status).with_message(self.message(address)))
     }
 }

@@ -190,23 +190,20 @@ impl JwtFilter {
         Ok(verified)
     }
 
-    /// RFC 6750 section 3: no error code where no credential was shown.
+    /// RFC 6750 section 3: no error code where no credential was shown. What is wrong with one is not told.
     fn fault(&self, why: &Invalid) -> Fault {
-        let realm = &self.plan.realm;
-        let (reason, challenge) = match why {
+        let reason = match why {
             Invalid::KeysUnavailable(_) | Invalid::KeysOutdated(_) => {
                 return Fault::new(Reason::KeysUnavailable).because(why.to_string());
             }
-            Invalid::Missing => (Reason::CredentialsMissing, format!("Bearer realm=\"{realm}\"")),
-            Invalid::Expired => (
-                Reason::CredentialsExpired,
-                format!(
-                    "Bearer realm=\"{realm}\", error=\"invalid_token\", error_description=\"The token expired\""
-                ),
-            ),
-            _ => (Reason::CredentialsInvalid, format!("Bearer realm=\"{realm}\", error=\"invalid_token\"")),
+            Invalid::Missing => Reason::CredentialsMissing,
+            Invalid::Expired => Reason::CredentialsExpired,
+            _ => Reason::CredentialsInvalid,
         };
-        Fault::new(reason).because(why.to_string()).with_field("WWW-Authenticate", challenge)
+        let error = (reason != Reason::CredentialsMissing).then_some("error=\"invalid_token\"");
+        Fault::new(reason)
+            .because(why.to_string())
+            .with_field("WWW-Authenticate", bearer(&self.plan.realm, error))
     }
 
     /// What the service sees of the token.
@@ -225,6 +222,13 @@ impl JwtFilter {
         }
         Ok(())
     }
+}
+
+/// The challenge of RFC 6750, without a realm that has no name.
+pub(crate) fn bearer(realm: &str, error: Option<&str>) -> String {
+    let realm = (!realm.is_empty()).then(|| format!("realm=\"{realm}\""));
+    let parameters: Vec<&str> = realm.as_deref().into_iter().chain(error).collect();
+    if parameters.is_empty() { "Bearer".into() } else { format!("Bearer {}", parameters.join(", ")) }
 }
 
 impl Authenticate for JwtFilter {

@@ -14,7 +14,7 @@ use crate::authentication::cache::Cache;
 use crate::authentication::unverified::Looks;
 use crate::authentication::{Authenticate, Guard};
 use crate::jwt::invalid::Invalid;
-use crate::jwt::source;
+use crate::jwt::{bearer, source};
 use answer::Active;
 use std::sync::Arc;
 use torana_fault::{Fault, Reason};
@@ -141,14 +141,13 @@ fn challenge(
     reason: Reason,
     why: impl Into<std::borrow::Cow<'static, str>>,
 ) -> Fault {
-    let realm = &plan.realm;
     let challenge = match reason {
-        Reason::CredentialsMissing => format!("Bearer realm=\"{realm}\""),
+        Reason::CredentialsMissing => bearer(&plan.realm, None),
         Reason::Forbidden => {
-            let scopes = plan.scopes.join(" ");
-            format!("Bearer realm=\"{realm}\", error=\"insufficient_scope\", scope=\"{scopes}\"")
+            let error = format!("error=\"insufficient_scope\", scope=\"{}\"", plan.scopes.join(" "));
+            bearer(&plan.realm, Some(&error))
         }
-        _ => format!("Bearer realm=\"{realm}\", error=\"invalid_token\""),
+        _ => bearer(&plan.realm, Some("error=\"invalid_token\"")),
     };
     Fault::new(reason).because(why).with_field("WWW-Authenticate", challenge)
 }

@@ -132,7 +132,8 @@ fn identity(document: &Document, plan: &Plan, findings: &mut Vec<Finding>) {
     }
     for route in plan.routes.iter().filter(|_| expected) {
         let name = &route.name;
-        let what = if matches!(route.action, Action::Respond { .. }) { "answered" } else { "forwarded" };
+        let answered = matches!(route.action, Action::Respond { .. } | Action::Echo { .. });
+        let what = if answered { "answered" } else { "forwarded" };
         let message = match route.anybody() {
             None => continue,
             Some(Anybody::Unasked) => {

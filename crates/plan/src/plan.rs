@@ -208,4 +208,13 @@ pub enum Action {
         /// The body.
         body: Arc<[u8]>,
     },
+    /// The gateway answers with the request.
+    Echo {
+        /// The status code, from 200 to 599.
+        status: u16,
+        /// Fields, valid by RFC 9110 section 5.
+        headers: Vec<(String, String)>,
+        /// What is said beside it.
+        message: Arc<str>,
+    },
 }

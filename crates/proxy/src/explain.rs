@@ -199,7 +199,9 @@ async fn walk(
         return Ok(End::Answer { status: made.head.status, fields: fields(&made.head.fields) });
     }
     match &route.action {
-        Action::Respond { status, fields, .. } => Ok(End::Answer { status: *status, fields: fields.clone() }),
+        Action::Respond { status, fields, .. } | Action::Echo { status, fields, .. } => {
+            Ok(End::Answer { status: *status, fields: fields.clone() })
+        }
         Action::Forward { upstream, strip_prefix, .. } => {
             // Before the prefix goes: that is where the serving code decides too.
             let (upstream, lines) = traffic::describe(pipeline, route, *upstream, exchange);

@@ -4,6 +4,7 @@
 pub(crate) mod admit;
 mod answer;
 mod direct;
+mod echo;
 mod outside;
 mod pass;
 mod record;

@@ -138,4 +138,13 @@ pub enum Action {
         /// The body.
         body: Bytes,
     },
+    /// The gateway answers with the request.
+    Echo {
+        /// The status code.
+        status: u16,
+        /// The fields.
+        fields: Vec<(String, String)>,
+        /// What is said beside it.
+        message: Arc<str>,
+    },
 }

@@ -1,13 +1,14 @@
 //! The one function that turns a fault into a response.
 //!
-//! The default form is a problem document (RFC 9457) with the stable reason label. Nothing but the public
-//! sentence of the reason is shown: the detail of a fault is for the log.
+//! The default form is a problem document (RFC 9457) with the stable reason label, but for callers who are not let
+//! in: what was wrong with them is for the log alone. Nothing but the public sentence of the reason is shown: the
+//! detail of a fault is for the log.
 
 mod grpc;
 
 use bytes::Bytes;
 use serde_json::json;
-use torana_fault::{Fault, Reason};
+use torana_fault::Fault;
 use torana_filter::Response;
 use torana_http::h2::is_grpc;
 use torana_http::{Known, RequestHead, ResponseHead};
@@ -22,13 +23,17 @@ pub(crate) fn render_for(request: &RequestHead, fault: &Fault, request_id: Optio
 pub fn render(fault: &Fault, request_id: Option<&str>) -> Response {
     let mut problem = json!({
         "type": "about:blank",
-        "title": title(fault.reason),
+        "title": title(fault),
         "status": fault.status(),
         "detail": fault.public_message(),
-        "reason": fault.reason.label(),
     });
-    if let (Some(id), Some(members)) = (request_id, problem.as_object_mut()) {
-        members.insert("request_id".into(), id.into());
+    if let Some(members) = problem.as_object_mut() {
+        if fault.tells_reason() {
+            members.insert("reason".into(), fault.reason.label().into());
+        }
+        if let Some(id) = request_id {
+            members.insert("request_id".into(), id.into());
+        }
     }
     let mut head = ResponseHead::new(fault.status());
     let mut set = |name: torana_http::Name<'_>, value: &str| {
@@ -43,9 +48,20 @@ pub fn render(fault: &Fault, request_id: Option<&str>) -> Response {
     Response { head, body: Bytes::from(problem.to_string()) }
 }
 
-/// The short name of the class of problem; the same for every fault of one status.
-const fn title(reason: Reason) -> &'static str {
-    match reason.status() {
+/// The short name of the class of problem; the same for every fault of one status. A status that only the
+/// configuration gives has the name of the reason's own.
+const fn title(fault: &Fault) -> &'static str {
+    match name(fault.status()) {
+        Some(name) => name,
+        None => match name(fault.reason.status()) {
+            Some(name) => name,
+            None => "Internal error",
+        },
+    }
+}
+
+const fn name(status: u16) -> Option<&'static str> {
+    Some(match status {
         400 => "Bad request",
         401 => "Authentication required",
         403 => "Forbidden",
@@ -66,13 +82,14 @@ const fn title(reason: Reason) -> &'static str {
         504 => "Gateway timeout",
         505 => "HTTP version not supported",
         508 => "Loop detected",
-        _ => "Internal error",
-    }
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use torana_fault::Reason;
 
     #[test]
     fn nothing_internal_is_shown() {
@@ -83,10 +100,45 @@ mod tests {
             assert!(!body.contains("secret") && !body.contains("10.1.2.3"), "{body}");
             let value: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
             assert_eq!(value["status"], reason.status());
-            assert_eq!(value["reason"], reason.label());
             assert_eq!(value["request_id"], "abc");
             assert_eq!(response.head.status, reason.status());
-            assert!(title(*reason) != "Internal error" || *reason == Reason::Internal, "{reason:?}");
+            assert!(name(reason.status()).is_some() || *reason == Reason::Internal, "{reason:?}");
+            let told = value.get("reason").and_then(serde_json::Value::as_str);
+            let kept = matches!(reason.status(), 401 | 403) || *reason == Reason::AuthenticationLimited;
+            assert_eq!(told, (!kept).then_some(reason.label()), "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn who_is_not_let_in_reads_the_same_whatever_was_wrong() {
+        let told = |reason| render(&Fault::new(reason), Some("abc")).body;
+        let invalid = told(Reason::CredentialsInvalid);
+        assert_eq!(invalid, told(Reason::CredentialsExpired));
+        let forbidden = told(Reason::Forbidden);
+        for reason in [
+            Reason::AddressNotAllowed,
+            Reason::OriginNotAllowed,
+            Reason::CrossSiteRequest,
+            Reason::ProgramNotAllowed,
+        ] {
+            assert_eq!(told(reason), forbidden, "{reason:?}");
+        }
+        let elsewhere = render(&Fault::new(Reason::AddressNotAllowed).with_status(404), None).body;
+        let elsewhere = std::str::from_utf8(&elsewhere).unwrap();
+        assert!(elsewhere.contains("Not found") && !elsewhere.contains("address"), "{elsewhere}");
+    }
+
+    #[test]
+    fn the_samples_of_the_documents_are_what_is_sent() {
+        for (page, reason) in [
+            (include_str!("../../../docs/filters/forward_auth.md"), Reason::ForwardAuthUnavailable),
+            (include_str!("../../../docs/filters/mtls_auth.md"), Reason::CredentialsMissing),
+            (include_str!("../../../docs/authentication.md"), Reason::CredentialsInvalid),
+        ] {
+            let sent = render(&Fault::new(reason), Some("…")).body;
+            let sent = std::str::from_utf8(&sent).unwrap();
+            assert!(page.contains(&format!("```json\n{sent}\n```")), "{reason:?}: {sent}");
+            assert_eq!(page.matches("about:blank").count(), 1, "{reason:?}: a sample that is not looked at");
         }
     }
 

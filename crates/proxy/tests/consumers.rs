@@ -253,7 +253,7 @@ consumers:
 - {{ username: alice, groups: [gold], jwt: [{{ key: alice-app, secret: \"{secret}\" }}] }}
 - {{ username: bob, jwt: [{{ key: bob-app, algorithm: ES256, public_key: {} }}] }}
 - {{ username: carol, jwt: [{{ key: carol-app, algorithm: HS384, secret: \"{}\", secret_base64: true }}] }}
-policies: {{ jwt: {{ consumers: on, roles_claim: scope }} }}
+policies: {{ jwt: {{ consumers: on, roles_claim: scope, required_claims: [] }} }}
 routes:
 - {{ path: /a, service: a }}
 - {{ path: /gold, service: a, policies: {{ acl: [gold] }} }}
@@ -372,7 +372,7 @@ routes:
         origin.url(),
     ));
     let signed = |key: &str| {
-        let claims = json!({"iss": key, "groups": ["gold"], "roles": ["admin"]});
+        let claims = json!({"exp": 9_999_999_999_u64, "iss": key, "groups": ["gold"], "roles": ["admin"]});
         bearer(&signed_by_secret(secret, Algorithm::Hs256, &claims))
     };
     for (key, path, status) in [

@@ -73,8 +73,10 @@ routes: [{ path: /*, respond: { body: in } }]
     }
     let direct = ask(&gateway, "GET / HTTP/1.1\nHost: a");
     assert_eq!(direct.status, 403);
-    assert!(direct.text().contains("\"reason\":\"address_not_allowed\""), "{}", direct.text());
-    assert!(!direct.text().contains("127.0.0.1"), "nothing is told");
+    assert!(!direct.text().contains("127.0.0.1") && !direct.text().contains("address"), "nothing is told");
+    eventually(Duration::from_secs(5), || {
+        gateway.metrics.render().contains("reason=\"address_not_allowed\"")
+    });
 }
 
 #[test]
@@ -136,7 +138,7 @@ routes:
         let answer = ask(&gateway, &format!("{line} HTTP/1.1\nHost: api.test\nContent-Length: 0\n{fields}"));
         assert_eq!(answer.status, status, "{line} {fields}");
         if !reason.is_empty() {
-            assert!(answer.text().contains(&format!("\"reason\":\"{reason}\"")), "{}", answer.text());
+            assert_eq!(answer.text().contains(reason), status != 403, "{}", answer.text());
             let counted = format!("reason=\"{reason}\"");
             eventually(Duration::from_secs(5), || gateway.metrics.render().contains(&counted));
         }

@@ -92,7 +92,10 @@ fn gateway(jwt: &str) -> Running {
 
 fn limited(jwt: &str, limits: &str) -> Running {
     Running::start(&format!(
-        "access_log: off\n{limits}policies: {{ jwt: {{ {jwt} }} }}\nroutes: [{{ respond: {{ body: in }} }}]\n"
+        "access_log: off
+{limits}policies: {{ jwt: {{ required_claims: [], {jwt} }} }}
+routes: [{{ respond: {{ body: in }} }}]
+"
     ))
 }
 

@@ -151,7 +151,7 @@ def case_faults(channel):
 
     equal(fault("/nowhere.Service/Method"), (grpc.StatusCode.UNIMPLEMENTED, "no_route"))
     equal(fault("/gone.Service/Method"), (grpc.StatusCode.UNAVAILABLE, "upstream_connect_failed"))
-    equal(fault("/closed.Service/Method"), (grpc.StatusCode.UNAUTHENTICATED, "credentials_missing"))
+    equal(fault("/closed.Service/Method"), (grpc.StatusCode.UNAUTHENTICATED, "Authentication is required."))
     equal(fault("/slow.Service/Method"), (grpc.StatusCode.DEADLINE_EXCEEDED, "upstream_first_byte_timeout"))
     limited = channel.unary_unary("/limited.Service/Method")
     code_of(lambda: limited(b"", timeout=10))

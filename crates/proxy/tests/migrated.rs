@@ -161,7 +161,15 @@ routes: [{ path: /*, respond: {} }]
     assert_eq!(refused.status, 451);
     let problem: Value = serde_json::from_str(&refused.text()).unwrap();
     assert_eq!(problem["detail"], "not from \"here\"");
-    assert_eq!((&problem["status"], &problem["reason"]), (&451.into(), &"address_not_allowed".into()));
+    assert_eq!((&problem["status"], problem.get("reason")), (&451.into(), None));
+    let gateway = Running::start(
+        "access_log: off
+policies: { ip_restriction: { deny: [127.0.0.0/8], message: 'IP address not allowed: {address}' } }
+routes: [{ path: /*, respond: {} }]
+",
+    );
+    let problem: Value = serde_json::from_str(&ask(&gateway, "/", &[]).text()).unwrap();
+    assert_eq!(problem["detail"], "IP address not allowed: 127.0.0.1");
 }
 
 #[test]
@@ -178,6 +186,7 @@ routes:
 - {{ path: /told, service: a }}
 - {{ path: /quiet, service: a, policies: {{ correlation_id: {{ echo: false }} }} }}
 - {{ path: /refused, service: a, policies: {{ access: protected, key_auth: on }} }}
+- {{ path: /any, service: a, policies: {{ correlation_id: {{ accept: any, max_length: 200, generator: tracker }} }} }}
 ",
         log.display(),
         origin.url()
@@ -199,6 +208,19 @@ routes:
     let two = told(&["Kong-Request-ID: one", "Kong-Request-ID: other"]);
     assert!(two.starts_with(&first[..36]), "of two none is kept: {two}");
 
+    // As Kong does, within a bound.
+    let any = |id: &str| {
+        let answer = ask(&gateway, "/any", &[&format!("X-Correlation-Id: {id}")]);
+        answer.header("X-Correlation-Id").unwrap().to_owned()
+    };
+    for kept in ["two words", &"x".repeat(200)] {
+        assert_eq!(any(kept), kept);
+    }
+    for made in [any(""), any(&"x".repeat(201))] {
+        let begins = format!("127.0.0.1-{}-{}-", gateway.address.port(), std::process::id());
+        assert!(made.starts_with(&begins) && made.split('-').count() == 6, "{made}");
+    }
+
     assert_eq!(ask(&gateway, "/quiet", &[]).header("X-Correlation-Id"), None);
     let quiet = origin.requests().pop().unwrap().header("X-Correlation-Id").unwrap().to_owned();
     assert_eq!(quiet.len(), 36);
@@ -210,4 +232,42 @@ routes:
         let mut lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         lines.find(|line| line["correlation_id"] == "asked-about" && line["status"] == 401)
     });
+}
+
+#[test]
+fn a_route_may_answer_with_the_request() {
+    let gateway = Running::start(
+        "access_log: off
+consumers: [{ username: alice, keys: [right] }]
+routes:
+- path: /echo/*
+  name: looking
+  respond: { status: 503, echo: Service unavailable, headers: { Retry-After: '1' } }
+  policies: { key_auth: on, request_size: 10B }
+",
+    );
+    let fields = "apikey: right\r\nAuthorization: Bearer secret\r\nCookie: a=secret\r\nX-A: 1\r\nX-A: 2";
+    let answer = send(&gateway, "/echo/x/../y?a=%20", fields, "body");
+    assert_eq!((answer.status, answer.header("Retry-After")), (503, Some("1")));
+    assert_eq!(answer.header("Content-Type"), Some("application/json"));
+    let said: Value = serde_json::from_str(&answer.text()).unwrap();
+    assert_eq!(
+        (&said["message"], &said["matched_route"]["name"]),
+        (&"Service unavailable".into(), &"looking".into())
+    );
+    let request = &said["request"];
+    for (name, value) in [("method", "POST"), ("path", "/echo/y"), ("query", "a=%20"), ("raw_body", "body")] {
+        assert_eq!(request[name], value, "{name}");
+    }
+    assert_eq!(request["port"], gateway.address.port());
+    assert_eq!(request["headers"]["x-a"], serde_json::json!(["1", "2"]));
+    assert_eq!(request["headers"]["x-consumer-username"], "alice");
+    assert!(!answer.text().contains("secret") && !answer.text().contains("right"), "{}", answer.text());
+    assert_eq!(send(&gateway, "/echo/x", "apikey: right", "more than ten").status, 413);
+    assert_eq!(send(&gateway, "/echo/x", "", "body").status, 401);
+    let long = "5\r\nhello\r\n6\r\nworld!\r\n0\r\n\r\n";
+    let chunks = format!(
+        "POST /echo/x HTTP/1.1\r\nHost: a\r\napikey: right\r\nTransfer-Encoding: chunked\r\n\r\n{long}"
+    );
+    assert_eq!(Client::connect(gateway.address).exchange(chunks).status, 413, "or in pieces");
 }

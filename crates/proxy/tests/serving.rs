@@ -118,8 +118,10 @@ routes:
             &format!("GET {target} HTTP/1.1\nHost: a\nX-User-Id: spoofed\nAuthorization: Bearer {token}"),
         )
     };
-    let (user, admin) =
-        (token(r#"{"sub":"u1","roles":["user"]}"#), token(r#"{"sub":"root","roles":["admin"]}"#));
+    let (user, admin) = (
+        token(r#"{"sub":"u1","exp":9999999999,"roles":["user"]}"#),
+        token(r#"{"sub":"root","exp":9999999999,"roles":["admin"]}"#),
+    );
     assert_eq!(with("/open", "x").text(), "nobody");
     let nobody = get(&gateway, "/users");
     assert_eq!((nobody.status, nobody.header("WWW-Authenticate")), (401, Some("Bearer realm=\"torana\"")));

@@ -33,7 +33,7 @@ fn row(plan: &Plan, route: &RoutePlan) -> [String; 6] {
         Action::Forward { service, .. } => {
             plan.service(*service).map_or_else(String::new, |service| service.name.to_string())
         }
-        Action::Respond { status, .. } => format!("answer {status}"),
+        Action::Respond { status, .. } | Action::Echo { status, .. } => format!("answer {status}"),
     };
     let policies: Vec<&str> = route.policies.iter().map(|planned| planned.policy.name()).collect();
     [

@@ -20,7 +20,7 @@ fn the_page_about_protecting_an_api_keeps_its_word() {
     let (alice, admin) = (token(&["--sub", "alice"]), token(&["--sub", "root", "--role", "admin"]));
     let gold = token(&["--sub", "carol", "--claim", "tier=gold"]);
     let expired = token(&["--sub", "alice", "--claim", "exp=1000"]);
-    let key = "apikey: an-example-key\r\n";
+    let key = "apikey: an-example-key-for-docs\r\n";
     for (path, credentials, status) in [
         ("/health", "", 200),
         ("/api/orders", "", 401),

@@ -24,7 +24,7 @@ pub(super) fn reasons() -> String {
     let mut text = String::from("# Reasons\n\n");
     text.push_str(
         "Why a request failed: the same label in problem documents, in the access log and in `torana_requests_total`.\n\
-         The sentence is all that a client is told.\n\n",
+         The sentence is all that a client is told; of 401, 403 and `authentication_limited` not the label either.\n\n",
     );
     text.push_str("| Reason | Status | At whose side | Sentence |\n| --- | --- | --- | --- |\n");
     for reason in Reason::ALL {

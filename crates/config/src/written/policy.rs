@@ -32,7 +32,7 @@ pub use asking::{AskFailure, AskMethod, ConsumerLookup};
 pub use auth::{AuthConfig, AuthForm, AuthRequire};
 pub use basic_auth::BasicAuthConfig;
 pub use bot_detection::BotDetectionConfig;
-pub use correlation_id::{CorrelationIdConfig, CorrelationIdGenerator};
+pub use correlation_id::{CorrelationIdCharacters, CorrelationIdConfig, CorrelationIdGenerator};
 pub use cors::{CorsConfig, CorsForm};
 pub use csrf::CsrfConfig;
 pub use forward_auth::{ForwardAuthCacheConfig, ForwardAuthConfig, ForwardAuthIdentityConfig, RequestPart};
@@ -52,7 +52,7 @@ pub use rate_limit::{
     CostConfig, CostForm, LimitHeaders, LimitKey, LimitKeyForm, LimitMode, MissingKey, NamedKey,
     RateLimitConfig, RateLimitForm, RateLimitsConfig, StoreFailure, WindowConfig, WindowForm, WindowKind,
 };
-pub use request_size::{RequestSizeConfig, RequestSizeForm};
+pub use request_size::{DeclaredLength, DeclaredLengthWord, RequestSizeConfig, RequestSizeForm};
 pub use required_headers::RequiredHeadersForm;
 pub use roles::{RolesConfig, RolesForm, RuleConfig, RuleForm, RuleWord};
 pub use security_headers::SecurityHeadersConfig;

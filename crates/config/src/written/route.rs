@@ -110,7 +110,7 @@ pub struct ValueConditionConfig {
     pub present: Option<bool>,
 }
 
-/// A response that the gateway itself gives. At most one of `body` and `json` is given.
+/// A response that the gateway itself gives. At most one of `body`, `json` and `echo` is given.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RespondConfig {
@@ -127,6 +127,10 @@ pub struct RespondConfig {
     /// The body as a JSON value, `application/json` unless a header says otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub json: Option<Value>,
+    /// In place of a body: this message, and the request as the gateway has it after every policy, as JSON. For looking at
+    /// requests, such as what a proxy in front makes of them; it shows what services would see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub echo: Option<String>,
 }
 
 impl RespondConfig {

@@ -8,7 +8,7 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair,
 };
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use torana_certificate::ClientCertificate;
@@ -86,6 +86,17 @@ fn es256() -> Signer {
     let pair = EcdsaKeyPair::from_pkcs8(kind, pkcs8.as_ref()).unwrap();
     let info = AsDer::<aws_lc_rs::encoding::PublicKeyX509Der<'_>>::as_der(pair.public_key()).unwrap();
     public(pkcs8.as_ref(), Algorithm::Es256, info.as_ref())
+}
+
+/// A key that signs, and the set that its issuer publishes.
+pub fn es256_set() -> (SigningKey, Value) {
+    let kind = &ECDSA_P256_SHA256_FIXED_SIGNING;
+    let pkcs8 = EcdsaKeyPair::generate_pkcs8(kind, &SystemRandom::new()).unwrap();
+    let pair = EcdsaKeyPair::from_pkcs8(kind, pkcs8.as_ref()).unwrap();
+    let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
+    let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
+    let set = json!({ "keys": [{ "kty": "EC", "crv": "P-256", "use": "sig", "x": x, "y": y }] });
+    (SigningKey::pkcs8(pkcs8.as_ref(), Algorithm::Es256).unwrap(), set)
 }
 
 fn eddsa() -> Signer {

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 use torana_config::Resolver;
-use torana_filter::{Exchange, Identity, Moment};
+use torana_filter::{Exchange, Identity, Moment, Offline, Outside};
 use torana_filters::{
     AccessFilter, AclFilter, AllowIfFilter, AuthenticationFilter, BasicAuthFilter, BotDetectionFilter,
-    CorrelationIdFilter, CorsFilter, CsrfFilter, FailureLimit, Filter, HmacAuthFilter, IpRestrictionFilter,
-    JwtFilter, KeyAuthFilter, Method, MtlsAuthFilter, Place, RemoteKeys, RequestSizeFilter,
-    RequiredHeadersFilter, RolesFilter, SecurityHeadersFilter, SigV4Filter,
+    CorrelationIdFilter, CorsFilter, CsrfFilter, FailureLimit, Filter, ForwardAuthFilter, HmacAuthFilter,
+    IpRestrictionFilter, JwtFilter, KeyAuthFilter, Method, MtlsAuthFilter, OAuth2IntrospectionFilter,
+    OidcLoginFilter, Place, Provider, RemoteKeys, RequestSizeFilter, RequiredHeadersFilter, RolesFilter,
+    SecurityHeadersFilter, SigV4Filter,
 };
 use torana_http::h1::{HeadLimits, parse_request};
-use torana_plan::{AuthenticationPlan, Plan, PolicyPlan, load};
+use torana_plan::{AuthenticationPlan, KeysPlan, OidcLoginPlan, Plan, PolicyPlan, load};
 
 /// The second at which everything happens, since 1970-01-01 UTC.
 pub const NOW: u64 = 1_800_000_000;
@@ -27,10 +28,14 @@ pub struct Case {
     pub forgetful: bool,
     /// Whether it is the response that counts.
     pub on_response: bool,
+    /// Whether it is the gate for callers whom nothing else asks for.
+    pub gate: bool,
     /// The heads of requests, one after the other.
     pub heads: Box<dyn Fn(usize) -> String>,
     /// What else is known of a request.
     pub known: Box<dyn Fn(&mut Exchange)>,
+    /// Who is asked.
+    pub outside: Box<dyn Outside>,
 }
 
 impl Case {
@@ -50,8 +55,10 @@ impl Case {
             plan,
             forgetful: false,
             on_response: false,
+            gate: false,
             heads: Box::new(|_| head("")),
             known: Box::new(|_| {}),
+            outside: Box::new(Offline),
         }
     }
 
@@ -76,6 +83,11 @@ impl Case {
         self
     }
 
+    pub fn outside(mut self, outside: impl Outside + 'static) -> Self {
+        self.outside = Box::new(outside);
+        self
+    }
+
     pub fn caller(self, identity: Identity) -> Self {
         let identity = Arc::new(identity);
         self.known(move |exchange| exchange.identity = Some(Arc::clone(&identity)))
@@ -92,13 +104,15 @@ impl Case {
         self
     }
 
+    pub fn gate(mut self) -> Self {
+        self.gate = true;
+        self
+    }
+
     /// Brings a request before the filter.
     pub fn receive(&self, number: usize, exchange: &mut Exchange) {
         exchange.clear();
-        let head = (self.heads)(number);
-        parse_request(head.as_bytes(), 0, &HeadLimits::default(), &mut exchange.request).unwrap().unwrap();
-        exchange.moment = Moment { unix_seconds: NOW, ..Moment::default() };
-        exchange.client_address = "10.1.2.3".parse().unwrap();
+        read(&(self.heads)(number), exchange);
         (self.known)(exchange);
     }
 
@@ -108,9 +122,16 @@ impl Case {
         let failures = self.plan.settings.limits.failed_credentials.on();
         let failures = failures.map(|rate| Arc::new(FailureLimit::new(rate)));
         let filters: Vec<Filter> = policies.map(|policy| filter(policy, failures.as_ref())).collect();
-        let is_access = |filter: &&Filter| !matches!(filter, Filter::Access(_));
-        filters.iter().rfind(is_access).or(filters.last()).cloned().expect("a policy")
+        let wanted = |filter: &&Filter| matches!(filter, Filter::Access(_)) == self.gate;
+        filters.iter().rfind(wanted).cloned().expect("a policy")
     }
+}
+
+/// Reads a head that comes now.
+pub fn read(head: &str, exchange: &mut Exchange) {
+    parse_request(head.as_bytes(), 0, &HeadLimits::default(), &mut exchange.request).unwrap().unwrap();
+    exchange.moment = Moment { unix_seconds: NOW, ..Moment::default() };
+    exchange.client_address = "10.1.2.3".parse().unwrap();
 }
 
 /// A head such as programs send, with these lines in it.
@@ -127,11 +148,7 @@ pub fn request(line: &str, lines: &str) -> String {
 
 fn filter(policy: &PolicyPlan, failures: Option<&Arc<FailureLimit>>) -> Filter {
     match policy {
-        PolicyPlan::Authentication(plan) => {
-            let place = Place { all: true, last: true, preflight: true, ..Place::default() };
-            let failures = failures.map(Arc::clone);
-            Filter::Authentication(AuthenticationFilter::new(Arc::new(method(plan)), place, failures))
-        }
+        PolicyPlan::Authentication(plan) => alone(method(plan), failures.map(Arc::clone)),
         PolicyPlan::Roles(plan) => Filter::Roles(RolesFilter::prepare(plan)),
         PolicyPlan::Acl(plan) => Filter::Acl(AclFilter::prepare(plan)),
         PolicyPlan::AllowIf(plan) => Filter::AllowIf(AllowIfFilter::prepare(plan)),
@@ -158,6 +175,29 @@ fn method(plan: &AuthenticationPlan) -> Method {
         AuthenticationPlan::Jwt(plan) => {
             Method::Jwt(JwtFilter::prepare(plan, |plan| Arc::new(RemoteKeys::new(plan))))
         }
-        other => panic!("{other:?} asks another service"),
+        AuthenticationPlan::ForwardAuth(plan) => Method::ForwardAuth(ForwardAuthFilter::prepare(plan)),
+        AuthenticationPlan::OAuth2Introspection(plan) => {
+            Method::OAuth2Introspection(OAuth2IntrospectionFilter::prepare(plan))
+        }
+        AuthenticationPlan::OidcLogin(plan) => {
+            let provider = Arc::new(Provider::new(&plan.provider, remote_keys(plan)));
+            Method::OidcLogin(Box::new(OidcLoginFilter::prepare(plan, provider)))
+        }
     }
+}
+
+/// Keys of a provider that were not fetched.
+pub fn remote_keys(plan: &OidcLoginPlan) -> Arc<RemoteKeys> {
+    let KeysPlan::Remote(keys) = &plan.id_token.issuers[0].keys else { panic!("keys are fetched") };
+    Arc::new(RemoteKeys::new(keys))
+}
+
+/// The filter of a login with a provider that is asked.
+pub fn login(plan: &Arc<OidcLoginPlan>, provider: Arc<Provider>) -> Filter {
+    alone(Method::OidcLogin(Box::new(OidcLoginFilter::prepare(plan, provider))), None)
+}
+
+fn alone(method: Method, failures: Option<Arc<FailureLimit>>) -> Filter {
+    let place = Place { all: true, last: true, preflight: true, ..Place::default() };
+    Filter::Authentication(AuthenticationFilter::new(Arc::new(method), place, failures))
 }

@@ -1,6 +1,7 @@
 //! What guards the edge.
 
 use crate::case::{Case, Named, request};
+use torana_filter::Identity;
 
 fn case(name: &'static str, policy: &'static str, lines: &'static str) -> Named {
     (name, Box::new(move || Case::new(name, policy).lines(lines)))
@@ -23,6 +24,8 @@ pub fn cases() -> impl Iterator<Item = Named> {
                 "ip_restriction, 10,000 networks",
                 &format!("ip_restriction: {{ deny: [{}] }}", networks.join(", ")),
             )
+            // Looking at each would take thousands.
+            .bar(300)
         }),
     );
     let size: Named = (
@@ -30,6 +33,13 @@ pub fn cases() -> impl Iterator<Item = Named> {
         Box::new(|| {
             Case::new("request_size", "request_size: 1MiB")
                 .heads(|_| request("POST /api/orders", "Content-Length: 1000"))
+        }),
+    );
+    let access: Named = (
+        "access",
+        Box::new(|| {
+            let caller = Identity { consumer: "alice".into(), ..Identity::default() };
+            Case::new("access", "access: protected").caller(caller).gate()
         }),
     );
     let back = |(name, case): Named| -> Named { (name, Box::new(move || case().on_response())) };
@@ -55,6 +65,10 @@ pub fn cases() -> impl Iterator<Item = Named> {
             "X-Tenant: blue",
         ),
         case("bot_detection", "bot_detection: on", ""),
+        case("correlation_id, made", "correlation_id: on", ""),
+        case("correlation_id, taken over", "correlation_id: on", "X-Correlation-Id: 0123456789abcdef"),
+        back(case("correlation_id, response", "correlation_id: on", "X-Correlation-Id: 0123456789abcdef")),
+        access,
         back(case("security_headers, response", "security_headers: on", "")),
     ]
     .into_iter()

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
-use torana_filter::{Exchange, Offline, OnRequest, OnResponse, Verdict};
+use torana_filter::{Exchange, OnRequest, OnResponse, Outside, Verdict};
 use torana_filters::Filter;
 use torana_http::ResponseHead;
 
@@ -20,7 +20,7 @@ pub fn median(case: &Case, rounds: usize) -> u64 {
     // Slow passwords are verified beside: the first request waits for them.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     case.receive(0, &mut exchanges[0]);
-    let first = runtime.block_on(filter.on_request(&mut exchanges[0], &Offline));
+    let first = runtime.block_on(filter.on_request(&mut exchanges[0], &*case.outside));
     assert!(matches!(first, Verdict::Continue), "{}: {first:?}", case.name);
     let mut samples: Vec<u64> = (0..rounds)
         .map(|round| {
@@ -40,7 +40,7 @@ pub fn median(case: &Case, rounds: usize) -> u64 {
             let passed = if case.on_response {
                 back(&filter, &mut exchanges, &mut responses)
             } else {
-                forth(&filter, &mut exchanges)
+                forth(&filter, &mut exchanges, &*case.outside)
             };
             let taken = start.elapsed();
             assert_eq!(passed, BATCH, "{}", case.name);
@@ -51,9 +51,9 @@ pub fn median(case: &Case, rounds: usize) -> u64 {
     samples[samples.len() / 2]
 }
 
-fn forth(filter: &Filter, exchanges: &mut [Exchange]) -> usize {
+fn forth(filter: &Filter, exchanges: &mut [Exchange], outside: &dyn Outside) -> usize {
     let pass =
-        |exchange: &mut Exchange| matches!(at_once(filter.on_request(exchange, &Offline)), Verdict::Continue);
+        |exchange: &mut Exchange| matches!(at_once(filter.on_request(exchange, outside)), Verdict::Continue);
     exchanges.iter_mut().map(pass).filter(|passed| *passed).count()
 }
 

@@ -58,3 +58,17 @@ async fn a_user_name_that_nobody_has_costs_the_hash_of_a_wrong_password() {
         assert_eq!((passed, &*found), (known, computed), "{shown}");
     }
 }
+
+#[tokio::test]
+async fn the_charset_of_the_challenge_can_be_left_out() {
+    let method = method();
+    let Method::BasicAuth(basic) = &*method else { panic!("basic_auth was prepared") };
+    for (charset, challenge) in
+        [(true, "Basic realm=\"torana\", charset=\"UTF-8\""), (false, "Basic realm=\"torana\"")]
+    {
+        let mut plan = (*basic.plan).clone();
+        plan.config.charset = charset;
+        let fault = BasicAuthFilter::prepare(&Arc::new(plan)).fault(Reason::CredentialsMissing, "x");
+        assert_eq!(fault.fields(), [("WWW-Authenticate", challenge.to_owned())]);
+    }
+}

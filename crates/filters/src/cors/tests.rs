@@ -137,3 +137,57 @@ async fn where_no_origin_asks_nothing_is_said_if_so_written() {
     assert_eq!(answer(quiet, APP, &[]).await, "Vary: Origin\nAccess-Control-Allow-Origin: *");
     assert_eq!(answer("'*'", "", &[]).await, "Access-Control-Allow-Origin: *");
 }
+
+/// Section 4.11 of what Kong does: the options, the request's origin, and what is said of it.
+#[tokio::test]
+async fn what_kong_says_of_origins_can_be_said() {
+    let vary = "Vary: Origin\n";
+    let (app, evil, null) = (Some("https://app.test"), Some("https://evil.test"), Some("null"));
+    let one = "{ origins: ['https://app.test'], always_send_origin: true }";
+    let own = "{ origins: ['https://app.test'], always_send_origin: true, credentials: true }";
+    let quiet = "{ origins: ['https://app.test'], always_send_origin: true, allow_origin_absent: false }";
+    let several = "{ origins: ['https://app.test', '~https://[a-z]+[.]dev[.]test'] }";
+    let mixed = "{ origins: ['https://app.test', '*'] }";
+    let all = "{ origins: ['*'], credentials: true, credentials_for_everybody: true }";
+    let told = |origin: &str| format!("{vary}Access-Control-Allow-Origin: {origin}");
+    let trusted = |origin: &str| format!("{}\nAccess-Control-Allow-Credentials: true", told(origin));
+    let everybody = "Access-Control-Allow-Origin: *".to_owned();
+    for (written, origin, said) in [
+        ("'*'", app, everybody.clone()),
+        ("'*'", None, everybody.clone()),
+        (mixed, evil, everybody.clone()),
+        (one, app, told("https://app.test")),
+        (one, evil, told("https://app.test")),
+        (one, null, told("https://app.test")),
+        (one, None, told("https://app.test")),
+        (own, evil, trusted("https://app.test")),
+        (quiet, None, "Vary: Origin".into()),
+        (quiet, evil, told("https://app.test")),
+        (several, app, told("https://app.test")),
+        (several, Some("https://app.test:443"), told("https://app.test:443")),
+        (several, Some("https://x.dev.test"), told("https://x.dev.test")),
+        (several, evil, "Vary: Origin".into()),
+        (several, None, "Vary: Origin".into()),
+        (all, app, trusted("https://app.test")),
+        (all, evil, trusted("https://evil.test")),
+        (all, null, trusted("null")),
+        (all, None, format!("{vary}{everybody}")),
+        (all, Some("no origin"), "Vary: Origin".into()),
+        (all, Some("https://a.test\nOrigin: https://b.test"), "Vary: Origin".into()),
+    ] {
+        let fields = origin.map_or_else(String::new, |origin| format!("\nOrigin: {origin}"));
+        // What the service says is replaced, also where nothing is said.
+        let upstream = [(ALLOW_ORIGIN, "https://other.test"), (ALLOW_CREDENTIALS, "true")];
+        assert_eq!(answer(written, &fields, &upstream).await, said, "{written} {origin:?}");
+    }
+}
+
+#[tokio::test]
+async fn kongs_own_methods_can_be_told() {
+    let all = "GET, HEAD, PUT, PATCH, POST, DELETE, OPTIONS, TRACE, CONNECT";
+    let (_, said) = preflight(&format!("{{ methods: [{all}] }}"), ASKS).await.unwrap();
+    assert!(said.contains(&format!("Access-Control-Allow-Methods: {all}")), "{said}");
+    let always = "{ origins: ['https://one.test'], always_send_origin: true, refuse_others: true }";
+    let refused = filter(always).on_request(&mut exchange("GET", APP), &Offline).await;
+    assert!(matches!(refused, Verdict::Fail(_)), "to be named is not to be let in");
+}

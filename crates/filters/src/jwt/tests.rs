@@ -11,8 +11,14 @@ use torana_plan::{AuthenticationPlan, PolicyPlan, load};
 const SECRET: &str = "a secret of at least thirty-two bytes";
 const NOW: u64 = 1_000_000;
 
-/// The plan of a policy as people write it.
+/// The plan of a policy as people write it, except that a token need not end, unless it says what claims it asks for.
 fn plan(keys: &str) -> Arc<JwtPlan> {
+    let lax = if keys.contains("required_claims") { "" } else { ", required_claims: []" };
+    planned(&format!("{keys}{lax}"))
+}
+
+/// The plan of a policy as people write it.
+fn planned(keys: &str) -> Arc<JwtPlan> {
     let text = format!("policies: {{ jwt: {{ {keys} }} }}\nroutes: [{{ respond: {{ status: 204 }} }}]\n");
     let resolver = FixedResolver::default().with_environment("KEY", SECRET);
     let loaded = load("t.yaml", &text, &resolver);
@@ -34,7 +40,11 @@ impl Tested {
     }
 
     fn with(keys: &str, failures: Option<Arc<FailureLimit>>) -> Self {
-        let jwt = JwtFilter::prepare(&plan(keys), |plan| Arc::new(RemoteKeys::new(plan)));
+        Self::of(&plan(keys), failures)
+    }
+
+    fn of(plan: &Arc<JwtPlan>, failures: Option<Arc<FailureLimit>>) -> Self {
+        let jwt = JwtFilter::prepare(plan, |plan| Arc::new(RemoteKeys::new(plan)));
         let method = Arc::new(Method::Jwt(jwt));
         let place = Place { all: true, last: true, preflight: true, ..Place::default() };
         Self { filter: AuthenticationFilter::new(Arc::clone(&method), place, failures), method }
@@ -112,7 +122,7 @@ async fn times_have_leeway_and_are_compared_on_every_use() {
     assert_eq!(fault.reason, Reason::CredentialsExpired);
     let (name, value) = &fault.fields()[0];
     assert_eq!(*name, "WWW-Authenticate");
-    assert!(value.starts_with(r#"Bearer realm="torana", error="invalid_token""#), "{value}");
+    assert_eq!(value, r#"Bearer realm="torana", error="invalid_token""#, "what is wrong with it is not told");
     let early = sign(&json!({"sub": "u", "nbf": NOW + 31}));
     assert_eq!(refusal(&filter, &early, NOW).await.unwrap().reason, Reason::CredentialsInvalid);
     assert!(refusal(&filter, &early, NOW + 1).await.is_none());
@@ -399,5 +409,39 @@ async fn times_that_are_not_to_be_compared_are_not() {
             assert_eq!(refusal(&only, &token, NOW).await.is_none(), only_takes, "{claims}");
             assert!(refusal(&filter(), &token, NOW).await.is_some(), "{claims}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_token_has_to_end_unless_the_file_says_otherwise() {
+    let (endless, ends) = (json!({"sub": "u"}), json!({"sub": "u", "exp": NOW + 60}));
+    let (young, odd) = (json!({"sub": "u", "iat": NOW}), json!({"sub": "u", "exp": NOW - 60}));
+    for (options, takes) in [
+        ("", [false, true, false, false]),
+        (", max_lifetime: 1h", [false, true, false, false]),
+        (", max_age: 1h", [false, false, true, false]),
+        (", max_age: 1h, required_claims: [exp]", [false, false, false, false]),
+        (", required_claims: []", [true, true, true, false]),
+        (", required_claims: [exp]", [false, true, false, false]),
+        (", unchecked_times: [exp]", [true, true, true, true]),
+        // Kong's `claims_to_verify: [exp]`, and the same without it.
+        (", unchecked_times: [nbf, iat]", [false, true, false, false]),
+        (", unchecked_times: [exp, nbf, iat]", [true, true, true, true]),
+    ] {
+        let filter = Tested::of(&planned(&format!("secret: \"${{env:KEY}}\"{options}")), None);
+        for (claims, takes) in [&endless, &ends, &young, &odd].into_iter().zip(takes) {
+            assert_eq!(refusal(&filter, &sign(claims), NOW).await.is_none(), takes, "{options}: {claims}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_realm_that_has_no_name_is_left_out() {
+    let filter = Tested::new("secret: \"${env:KEY}\", realm: \"\"");
+    for (shown, challenge) in [(None, "Bearer"), (Some("Bearer x"), "Bearer error=\"invalid_token\"")] {
+        let Verdict::Fail(fault) = filter.on_request(&mut with(shown.as_slice(), NOW)).await else {
+            panic!("nobody is known")
+        };
+        assert_eq!(fault.fields(), [("WWW-Authenticate", challenge.to_owned())]);
     }
 }

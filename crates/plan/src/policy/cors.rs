@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use torana_config::written::{CorsForm, OneOrMany};
+use torana_config::written::{CorsConfig, CorsForm, OneOrMany};
 use torana_config::{Document, Finding, Path};
 use torana_route::AnchoredRegex;
 
@@ -22,7 +22,7 @@ pub struct CorsPlan {
     pub exposed: Option<String>,
     /// Seconds in `Access-Control-Max-Age`.
     pub max_age: Option<u64>,
-    /// Whether credentials may be sent.
+    /// Whether credentials may be sent; with every origin, each is named in turn.
     pub credentials: bool,
     /// Whether pages from the internet may reach a private network.
     pub private_network: bool,
@@ -32,6 +32,8 @@ pub struct CorsPlan {
     pub preflight_status: u16,
     /// Whether answers to requests without an origin say who may read them.
     pub allow_origin_absent: bool,
+    /// The one origin that every answer names.
+    pub always: Option<String>,
     /// Whether other origins are refused.
     pub refuse_others: bool,
 }
@@ -77,13 +79,8 @@ pub(crate) fn plan(
         let finding = Finding::error("bad-origin", "no origin is named").at(document.span_at(&base));
         findings.push(finding.help("name one, or write `cors: off`"));
     }
-    let any = origins.contains(&OriginPattern::Any);
-    if any && config.credentials {
-        let message = "with `*` a browser sends no credentials: every page could act for its visitor";
-        let finding = Finding::error("credentials-for-everybody", message);
-        let finding = finding.at(document.span_at(&path.key("credentials")));
-        findings.push(finding.help("name the origins, or leave `credentials` out"));
-    }
+    credentials(document, path, &config, &origins, findings);
+    let always = always(document, path, &config, &origins, findings);
     for (key, names) in
         [("headers", config.headers.as_ref()), ("exposed_headers", Some(&config.exposed_headers))]
     {
@@ -92,7 +89,9 @@ pub(crate) fn plan(
         }
     }
     for (index, method) in config.methods.iter().enumerate() {
-        if let Some((message, help)) = text::method_problem(method).filter(|_| method != "*") {
+        // A page is told what it may use, whether anything here takes it or not.
+        let told = matches!(method.as_str(), "*" | "CONNECT");
+        if let Some((message, help)) = text::method_problem(method).filter(|_| !told) {
             let place = document.span_at(&path.key("methods").index(index));
             findings.push(Finding::error("bad-method", message).at(place).maybe_help(help));
         }
@@ -113,8 +112,60 @@ pub(crate) fn plan(
         preflight_continue: config.preflight_continue,
         preflight_status: config.preflight_status,
         allow_origin_absent: config.allow_origin_absent,
+        always,
         refuse_others: config.refuse_others,
     }))
+}
+
+/// Credentials for every page, which browsers do not take for an answer with `*`.
+fn credentials(
+    document: &Document,
+    path: &Path,
+    config: &CorsConfig,
+    origins: &[OriginPattern],
+    findings: &mut Vec<Finding>,
+) {
+    let both = origins.contains(&OriginPattern::Any) && config.credentials;
+    let at = |key: &str| document.span_at(&path.key(key));
+    match (both, config.credentials_for_everybody) {
+        (true, false) => {
+            let message = "with `*` a browser sends no credentials: every page could act for its visitor";
+            let finding = Finding::error("credentials-for-everybody", message).at(at("credentials"));
+            let help = "name the origins, or leave `credentials` out; `credentials_for_everybody: true` has every page act";
+            findings.push(finding.help(help));
+        }
+        (true, true) => {
+            let message =
+                "every page that a caller visits may act for the caller, with cookies and passwords";
+            let finding = Finding::warning("credentials-for-everybody", message);
+            findings.push(finding.at(at("credentials_for_everybody")).help("name the origins"));
+        }
+        (false, true) => {
+            let message = "`credentials_for_everybody` is for the origin `*` with `credentials: true`";
+            findings.push(Finding::error("contradiction", message).at(at("credentials_for_everybody")));
+        }
+        (false, false) => {}
+    }
+}
+
+/// The origin that every answer names.
+fn always(
+    document: &Document,
+    path: &Path,
+    config: &CorsConfig,
+    origins: &[OriginPattern],
+    findings: &mut Vec<Finding>,
+) -> Option<String> {
+    if !config.always_send_origin {
+        return None;
+    }
+    if let [OriginPattern::Exact(origin)] = origins {
+        return Some(origin.clone());
+    }
+    let message = "which origin every answer names is clear only where `origins` has one, without wildcard";
+    let place = document.span_at(&path.key("always_send_origin"));
+    findings.push(Finding::error("contradiction", message).at(place));
+    None
 }
 
 type Problem = (String, Option<String>);

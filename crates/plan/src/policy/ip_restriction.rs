@@ -17,7 +17,7 @@ pub struct IpRestrictionPlan {
     pub deny: Vec<Network>,
     /// The status of a refusal.
     pub status: u16,
-    /// What a caller who is refused reads, in place of the gateway's own sentence.
+    /// What a caller who is refused reads, in place of the gateway's own sentence; `{address}` stands for its address.
     pub message: Option<Arc<str>>,
 }
 

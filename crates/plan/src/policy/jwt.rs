@@ -2,6 +2,7 @@
 
 mod issuer;
 mod keys;
+mod times;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ pub(super) use issuer::remote as remote_keys;
 pub use issuer::{IssuerPlan, KeysPlan, RemoteKeysPlan};
 pub use keys::KeyPlan;
 pub(crate) use keys::decode_base64;
+pub(super) use times::leeway;
 
 /// Callers show a JSON Web Token.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -52,7 +54,7 @@ pub struct JwtPlan {
     pub groups_claim: Option<String>,
     /// What the service sees of the token.
     pub upstream_token: UpstreamTokenPlan,
-    /// The realm in `WWW-Authenticate`, free of quotes and control characters.
+    /// The realm in `WWW-Authenticate`, free of quotes and control characters; none when empty.
     pub realm: String,
 }
 
@@ -120,7 +122,7 @@ pub(crate) fn plan(
     for (claim, field) in &config.claims_to_headers {
         text::field_name(document, &path.key("claims_to_headers").key(claim), field, findings);
     }
-    unchecked(document, path, config, findings);
+    times::judge(document, path, config, findings);
     let types = config.types.iter().map(|one| one.to_ascii_lowercase());
     let types = types.map(|one| one.trim_start_matches("application/").to_owned()).collect();
     PolicyPlan::Authentication(AuthenticationPlan::Jwt(Arc::new(JwtPlan {
@@ -131,7 +133,7 @@ pub(crate) fn plan(
         max_age: config.max_age,
         max_lifetime: config.max_lifetime,
         unchecked_times: config.unchecked_times.clone(),
-        required_claims: config.required_claims.clone(),
+        required_claims: times::required_claims(config),
         types,
         claims_to_headers: text::shared_fields(&config.claims_to_headers),
         consumer_claim: config.consumer_claim.clone(),
@@ -145,24 +147,6 @@ pub(crate) fn plan(
         ),
         realm: config.realm.clone(),
     })))
-}
-
-/// What is not compared cannot be bounded, and tokens that never end are worth a word.
-fn unchecked(document: &Document, path: &Path, config: &JwtConfig, findings: &mut Vec<Finding>) {
-    let place = || document.span_at(&path.key("unchecked_times"));
-    let has = |time| config.unchecked_times.contains(&time);
-    let bounds = [
-        (TokenTime::Exp, "max_lifetime", config.max_lifetime.is_some()),
-        (TokenTime::Iat, "max_age", config.max_age.is_some()),
-    ];
-    for (_, key, _) in bounds.into_iter().filter(|(time, _, bounded)| *bounded && has(*time)) {
-        let message = format!("`{key}` compares a time that is not to be compared");
-        findings.push(Finding::error("contradiction", message).at(place()));
-    }
-    if has(TokenTime::Exp) {
-        let message = "tokens that have expired are accepted, and whoever finds one may use it for ever";
-        findings.push(Finding::warning("tokens-never-end", message).at(place()));
-    }
 }
 
 /// The claim that is believed: a consumer that signs its tokens itself would grant itself what it lists.

@@ -73,6 +73,7 @@ pub(crate) fn plan(
         max_size: config.max_size,
     };
     let asked = asked::plan(document, path, &written, services, findings);
+    jwt::leeway(document, path, config.leeway, findings);
     text::quotable(document, &path.key("realm"), &config.realm, "a realm", findings);
     for (claim, field) in &config.claims_to_headers {
         text::field_name(document, &path.key("claims_to_headers").key(claim), field, findings);

@@ -90,6 +90,7 @@ pub(crate) fn plan(
     findings: &mut Vec<Finding>,
 ) -> PolicyPlan {
     check(document, path, config, findings);
+    super::jwt::leeway(document, path, config.leeway, findings);
     let keys = keys(document, path, config, findings);
     let provider = ProviderPlan {
         keys: keys.clone(),

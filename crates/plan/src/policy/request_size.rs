@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use torana_config::written::RequestSizeForm;
+use torana_config::written::{DeclaredLength, RequestSizeForm};
 use torana_config::{Document, Finding, Path};
 
 use super::PolicyPlan;
@@ -12,8 +12,10 @@ use super::PolicyPlan;
 pub struct RequestSizePlan {
     /// In bytes.
     pub limit: u64,
-    /// Whether its length must be declared.
-    pub require_content_length: bool,
+    /// Which requests must declare their length.
+    pub require_content_length: DeclaredLength,
+    /// Whether who waits for `100 Continue` is answered 417 rather than 413.
+    pub expectation_failed: bool,
 }
 
 /// Plans the policy that is written at `path`.
@@ -32,5 +34,6 @@ pub(crate) fn plan(
     PolicyPlan::RequestSize(Arc::new(RequestSizePlan {
         limit: config.limit.as_u64(),
         require_content_length: config.require_content_length,
+        expectation_failed: config.expectation_failed,
     }))
 }

@@ -8,7 +8,7 @@ use crate::replay::Replay;
 use crate::request_id::RequestId;
 use std::sync::Arc;
 use torana_fault::{Fault, Reason};
-use torana_filter::{Exchange, OnRequest, Outside, Response, Verdict};
+use torana_filter::{Ends, Exchange, OnRequest, Outside, Response, Verdict};
 use torana_filters::{Filter, overriding_methods, preflight_method};
 use torana_http::h1::{BodyFraming, HOP_BY_HOP, remove_named};
 use torana_http::{Known, RequestHead};
@@ -67,6 +67,7 @@ pub(crate) fn introduce(
 ) -> Result<(), Fault> {
     let peer = connection.peer;
     let trusted = pipeline.trusted_proxies.iter().any(|network| network.contains(peer.ip()));
+    exchange.ends = Ends { local: connection.local, peer };
     exchange.client_address = client_address(peer, &exchange.request.fields, &pipeline.trusted_proxies);
     if exchange.request.connection.names_fields {
         remove_named(&mut exchange.request.fields);

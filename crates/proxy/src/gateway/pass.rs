@@ -3,7 +3,7 @@
 use super::answer::answer;
 use super::outside::Lent;
 use super::responder::RouteResponder;
-use super::{Gateway, Passage, admit};
+use super::{Gateway, Passage, admit, echo};
 use crate::forward::{Call, Responder, forward};
 use crate::pipeline::{Action, Route};
 use crate::replay::Replay;
@@ -95,6 +95,15 @@ impl Gateway {
                     head.fields.append(name.as_str(), value.as_bytes())?;
                 }
                 let made = Response { head, body: content.clone() };
+                return give(made, passage, exchange, body, response, responder).await;
+            }
+            Action::Echo { status, fields, message } => {
+                let made = async {
+                    let limit = exchange.body_limit.unwrap_or(u64::MAX).min(echo::LONGEST);
+                    let held = body.hold(limit).await?;
+                    Ok::<_, Fault>(echo::response((*status, fields, message), &route.name, exchange, &held)?)
+                };
+                let made = Box::pin(made).await?;
                 return give(made, passage, exchange, body, response, responder).await;
             }
         };

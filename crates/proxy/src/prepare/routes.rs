@@ -19,7 +19,7 @@ pub(super) fn route(
 ) -> Route {
     let service = match &planned.action {
         Planned::Forward { service, .. } => plan.service(*service).map(|service| &*service.name),
-        Planned::Respond { .. } => None,
+        Planned::Respond { .. } | Planned::Echo { .. } => None,
     };
     Route {
         metrics: metrics.route(&planned.name, service),
@@ -57,6 +57,9 @@ fn action(planned: &Planned) -> Action {
             strip_prefix: strip_prefix.clone(),
             timeouts: self::timeouts(timeouts),
         },
+        Planned::Echo { status, headers, message } => {
+            Action::Echo { status: *status, fields: headers.clone(), message: Arc::clone(message) }
+        }
         Planned::Respond { status, headers, body } => {
             Action::Respond { status: *status, fields: headers.clone(), body: Bytes::copy_from_slice(body) }
         }

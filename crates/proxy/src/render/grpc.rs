@@ -5,15 +5,18 @@ use torana_fault::{Fault, Reason};
 use torana_filter::Response;
 use torana_http::{Known, ResponseHead};
 
-/// The response: one head, 200, which holds the status and ends the stream. The message is the reason's label
-/// and its public sentence.
+/// The response: one head, 200, which holds the status and ends the stream. The message is the public
+/// sentence, after the reason's label where that is told.
 pub(super) fn render(fault: &Fault) -> Response {
     let mut head = ResponseHead::new(200);
     let mut set = |name: torana_http::Name<'_>, value: &str| {
         // As in the parent: what is not valid is left out.
         let _ = head.fields.insert(name, value.as_bytes());
     };
-    let message = format!("{}: {}", fault.reason.label(), fault.public_message());
+    let message = match fault.tells_reason() {
+        true => format!("{}: {}", fault.reason.label(), fault.public_message()),
+        false => fault.public_message().to_owned(),
+    };
     set(Known::ContentType.into(), "application/grpc");
     set("grpc-status".into(), &status(fault.reason).to_string());
     set("grpc-message".into(), &encode(&message));
@@ -56,11 +59,13 @@ mod tests {
     #[test]
     fn every_fault_is_a_status_other_than_ok() {
         for reason in Reason::ALL {
-            let answer = render(&Fault::new(*reason).because("10.1.2.3 secret"));
+            let fault = Fault::new(*reason).because("10.1.2.3 secret");
+            let answer = render(&fault);
             let status: u8 = answer.head.fields.get_str("grpc-status").unwrap().parse().unwrap();
             assert!((1..=16).contains(&status) && answer.head.status == 200 && answer.body.is_empty());
             let message = answer.head.fields.get_str("grpc-message").unwrap();
-            assert!(message.starts_with(reason.label()) && !message.contains("secret"), "{message}");
+            assert!(!message.contains("secret"), "{message}");
+            assert_eq!(message.starts_with(reason.label()), fault.tells_reason(), "{message}");
         }
     }
 

@@ -12,12 +12,19 @@ pub struct BasicAuthConfig {
     pub hide_credentials: bool,
     /// The realm in `WWW-Authenticate`.
     pub realm: String,
+    /// Whether `WWW-Authenticate` says that names and passwords are UTF-8 (`charset`, RFC 7617 section 2.1).
+    pub charset: bool,
     /// How long a password that was verified is remembered; slow hashes would cost milliseconds a request.
     pub remember: TimeSpan,
 }
 
 impl Default for BasicAuthConfig {
     fn default() -> Self {
-        Self { hide_credentials: true, realm: "torana".into(), remember: TimeSpan::from_secs(300) }
+        Self {
+            hide_credentials: true,
+            realm: "torana".into(),
+            charset: true,
+            remember: TimeSpan::from_secs(300),
+        }
     }
 }

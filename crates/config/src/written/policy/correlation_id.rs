@@ -14,11 +14,22 @@ pub struct CorrelationIdConfig {
     pub generator: CorrelationIdGenerator,
     /// Whether the client receives it with the answer.
     pub echo: bool,
+    /// Of what one consists that is taken over from a client.
+    pub accept: CorrelationIdCharacters,
+    /// The longest that is taken over from a client, in bytes: 1 to 4096.
+    #[schemars(range(min = 1, max = 4096))]
+    pub max_length: usize,
 }
 
 impl Default for CorrelationIdConfig {
     fn default() -> Self {
-        Self { header: "X-Correlation-Id".into(), generator: CorrelationIdGenerator::Uuid, echo: true }
+        Self {
+            header: "X-Correlation-Id".into(),
+            generator: CorrelationIdGenerator::Uuid,
+            echo: true,
+            accept: CorrelationIdCharacters::Visible,
+            max_length: 128,
+        }
     }
 }
 
@@ -31,4 +42,18 @@ pub enum CorrelationIdGenerator {
     Uuid,
     /// One random UUID of this gateway, `#`, and the number of the request: Kong's `uuid#counter`.
     UuidCounter,
+    /// Address and port of the gateway, its process, the port of the client, the number of the request, and the time,
+    /// between dashes: Kong's `tracker`. It tells the client about the gateway.
+    Tracker,
+}
+
+/// Of what an identifier consists that is taken over from a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum CorrelationIdCharacters {
+    /// Visible ASCII without spaces.
+    #[default]
+    Visible,
+    /// Whatever a field may hold, as in Kong.
+    Any,
 }

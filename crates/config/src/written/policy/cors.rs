@@ -35,8 +35,12 @@ pub struct CorsConfig {
     /// How long a browser remembers what a preflight said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_age: Option<TimeSpan>,
-    /// Whether a page may send cookies and credentials of the browser. Not with `*`.
+    /// Whether a page may send cookies and credentials of the browser. Not with `*`, unless
+    /// `credentials_for_everybody` says so.
     pub credentials: bool,
+    /// With `*` and `credentials`, whether every page may act for its visitor: the origin that asks is told that it may,
+    /// `null` too. This is what Kong does with both.
+    pub credentials_for_everybody: bool,
     /// Whether a page from the internet may reach this address in a private network.
     pub private_network: bool,
     /// Whether the service answers preflights itself.
@@ -44,8 +48,11 @@ pub struct CorsConfig {
     /// The status of an answer to a preflight: 200 or 204.
     #[schemars(range(min = 200, max = 299))]
     pub preflight_status: u16,
-    /// With `*`, whether an answer to a request without `Origin` says that every page may read it too.
+    /// With `*` or `always_send_origin`, whether an answer to a request without `Origin` says who may read it too.
     pub allow_origin_absent: bool,
+    /// With one plain origin, whether every answer names it, to whichever origin; a browser keeps it from the others. Kong
+    /// does.
+    pub always_send_origin: bool,
     /// Whether a request of another origin than these is refused with 403, rather than answered in a way
     /// that a browser keeps from the page.
     pub refuse_others: bool,
@@ -61,10 +68,12 @@ impl Default for CorsConfig {
             exposed_headers: Vec::new(),
             max_age: None,
             credentials: false,
+            credentials_for_everybody: false,
             private_network: false,
             preflight_continue: false,
             preflight_status: 200,
             allow_origin_absent: true,
+            always_send_origin: false,
             refuse_others: false,
         }
     }

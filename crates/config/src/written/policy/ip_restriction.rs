@@ -15,7 +15,8 @@ pub struct IpRestrictionConfig {
     /// The status of a refusal: 400 to 599.
     #[schemars(range(min = 400, max = 599))]
     pub status: u16,
-    /// What a caller who is refused reads. The gateway's own sentence when not given.
+    /// What a caller who is refused reads; `{address}` stands for the client's address. The gateway's own sentence when
+    /// not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }

@@ -49,7 +49,7 @@ pub struct JwtConfig {
     /// Where the token is looked for. The `Authorization` field when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<TokenSourcesConfig>,
-    /// How far clocks may differ when times are compared.
+    /// How far clocks may differ when times are compared; a day at most.
     #[serde(default = "JwtConfig::default_leeway")]
     pub leeway: TimeSpan,
     /// How long ago a token may have been issued (`iat`, which it then must have).
@@ -62,9 +62,10 @@ pub struct JwtConfig {
     /// for ever, and `check` says so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unchecked_times: Vec<TokenTime>,
-    /// Claims that a token must have, whatever their value.
-    #[serde(default)]
-    pub required_claims: Vec<String>,
+    /// Claims that a token must have, whatever their value. `exp` when not given, so that every token ends, unless
+    /// `max_age` ends it or `unchecked_times` has it never end; `[]` for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub required_claims: Option<Vec<String>>,
     /// Media types of which the token's header must name one (`typ`), such as `at+jwt` (RFC 9068).
     #[serde(default)]
     pub types: Vec<String>,
@@ -86,7 +87,7 @@ pub struct JwtConfig {
     /// What the service sees of the token.
     #[serde(default)]
     pub upstream_token: UpstreamTokenForm,
-    /// The realm in `WWW-Authenticate`.
+    /// The realm in `WWW-Authenticate`; left out when empty.
     #[serde(default = "JwtConfig::default_realm")]
     pub realm: String,
 }

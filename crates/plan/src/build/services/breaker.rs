@@ -42,7 +42,13 @@ pub(super) fn breaker(
     let fallback = config.fallback.as_ref().and_then(|config| {
         match respond_action(document, &path.key("fallback"), config, findings) {
             Action::Respond { status, headers, body } => Some(FallbackPlan { status, headers, body }),
-            _ => None,
+            _ => {
+                let message = "what answers for a service cannot echo requests";
+                let finding = Finding::error("no-echo", message);
+                findings
+                    .push(finding.at(document.span_at(&path.key("fallback"))).help("write `body` or `json`"));
+                None
+            }
         }
     });
     let failures = config.failures.or(match config.window {

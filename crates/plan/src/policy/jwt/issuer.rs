@@ -96,7 +96,28 @@ pub(super) fn plan(
             KeysPlan::Fixed(fixed)
         }
     };
-    IssuerPlan { names: list(config.issuer.as_ref()), audiences: list(config.audience.as_ref()), keys }
+    let issuer =
+        IssuerPlan { names: list(config.issuer.as_ref()), audiences: list(config.audience.as_ref()), keys };
+    for_anybody(document, path, config, &issuer, findings);
+    issuer
+}
+
+/// An issuer that publishes its keys signs for many, not for these services alone (RFC 8725 section 3.9).
+fn for_anybody(
+    document: &Document,
+    path: &Path,
+    config: &JwtIssuerConfig,
+    issuer: &IssuerPlan,
+    findings: &mut Vec<Finding>,
+) {
+    if !issuer.audiences.is_empty() || !matches!(issuer.keys, KeysPlan::Remote(_)) {
+        return;
+    }
+    let key = if config.jwks.is_some() { "jwks" } else { "discovery" };
+    let message =
+        "without `audience` a token that the issuer has signed for any other service is good here too";
+    let finding = Finding::warning("no-audience", message).at(document.key_span_at(&path.key(key)));
+    findings.push(finding.help("write whom tokens for these services name in `aud`"));
 }
 
 /// Plans keys that are fetched.
