@@ -57,14 +57,14 @@ fn main() {
     let mut now = Duration::from_secs(1_700_000_000);
     measure("lease, the store's decisions included", |_| {
         now += Duration::from_nanos(1_500);
-        let step = lease.step(now, 1);
-        let want = match step {
-            Step::Ask { want, .. } => Some(want),
-            _ => lease.refill(now),
+        let step = lease.step(now, 1, false);
+        let (want, own) = match step {
+            Step::Ask { want, least } => (Some(want), least),
+            _ => (lease.refill(now), 0),
         };
         if let Some(want) = want {
             let grant = budget.take(&mut ledger, now, Ask::up_to(want, 1));
-            lease.granted(now, now, &grant);
+            black_box(lease.granted(now, now, own, &grant));
         }
         black_box(step);
     });

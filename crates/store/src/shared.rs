@@ -3,10 +3,10 @@
 //! | Mode | Worst over-admission | Worst unused | Questions to the store |
 //! | --- | --- | --- | --- |
 //! | exact | 0 | 0 | at most one a request, and one for what is given back or charged later |
-//! | leased | 0 | of a steady pace its last fifth of a burst or tenth of a second; what a node holds when it dies | 20 at once and 100 a second for each caller and node, and one for what is returned |
+//! | leased | 0 | of a steady pace its last fifth of a burst or tenth of a second; what a node holds when it dies | 20 at once and 100 a second for each caller and node, one after each for all that it left without a permit, one for what is returned or charged later; one a request where permits hold for less than two round trips |
 
 use crate::StoreError;
-use crate::leases::{Leases, Stepped};
+use crate::leases::{Leases, Stepped, Wanted};
 use crate::limits::{LimitStore, StoredLimit};
 use crate::redis_store::RedisStore;
 use std::sync::Arc;
@@ -182,8 +182,7 @@ impl SharedLimit {
         (decided, source)
     }
 
-    /// Gives back what a request has taken that another limit refused; no request waits for it. A store that
-    /// does not answer keeps it: what is lost is not used.
+    /// Gives back what a request has taken that another limit refused; no request waits for it.
     pub fn refund(self: &Arc<Self>, key: Key<'_>, permits: u64, source: Source) {
         let mut room = None;
         let key = self.store.short(key, &mut room);
@@ -192,11 +191,7 @@ impl SharedLimit {
             Source::Lease(lot) if self.leases.put_back(key, self.now(), lot, permits) => return,
             Source::Lease(at) | Source::Store(at) => at,
         };
-        let (limit, kind, bytes) = (Arc::clone(self), key.kind, Box::<[u8]>::from(key.bytes));
-        tokio::task::spawn_local(async move {
-            let key = Key { kind, bytes: &bytes };
-            let _ = limit.store.give_back(&limit.limit, key, Returned { permits, taken }).await;
-        });
+        self.send_back(key, Returned { permits, taken });
     }
 
     async fn exact(&self, key: Key<'_>, ask: Ask) -> Result<(Decided, Source), StoreError> {
@@ -207,56 +202,77 @@ impl SharedLimit {
 
     async fn leased(self: &Arc<Self>, key: Key<'_>, ask: Ask) -> Result<(Decided, Source), StoreError> {
         let cost = ask.least;
-        let began = self.now();
         let patience = self.store.settings().timeout;
         // Nearly every request is decided the first time, by one look at the clock.
+        let began = self.now();
         let mut now = began;
+        let mut wanted = Wanted { cost, details: ask.details, waited: false };
         loop {
-            let Some(stepped) = self.leases.step(key, now, cost, ask.details) else {
+            let Some(stepped) = self.leases.step(key, now, wanted) else {
                 return self.exact(key, ask).await;
             };
             if let Some(want) = stepped.refill {
                 self.refill(key, now, Ask { details: ask.details, ..Ask::up_to(want, 1) });
             }
-            let late = now.saturating_sub(began) > patience;
             match stepped.step {
                 Step::Pass => return Ok(granted(cost, stepped)),
                 Step::Refuse => return Ok(granted(0, stepped)),
-                Step::Wait(wait) if late => {
-                    let (window, view) = stepped.view;
-                    let view = (window, View { retry_after: wait, ..view });
-                    return Ok(granted(0, Stepped { view, ..stepped }));
-                }
                 Step::Ask { want, least } => {
                     let ask = Ask { details: ask.details, ..Ask::up_to(want, least) };
-                    let grant = self.question(key, now, ask).await?;
-                    if grant.hold.is_zero() && grant.granted >= cost {
-                        let source = Source::Store(grant.at);
-                        return Ok((Decided::Granted(grant), source));
-                    }
+                    let grant = self.question(key, now, cost, ask).await?;
+                    // The rest is in the lease, and there its own comes back to as well.
+                    let source = Source::Lease(grant.at);
+                    return Ok((
+                        Decided::Granted(Grant { granted: grant.granted.min(cost), ..grant }),
+                        source,
+                    ));
                 }
-                Step::Join if late => return Err(StoreError::Late),
+                Step::Own => {
+                    let mut grant = self.store.take(&self.limit, key, ask).await?;
+                    self.leases.told(key, (now, self.now()), cost, &mut grant);
+                    let source = Source::Store(grant.at);
+                    return Ok((Decided::Granted(grant), source));
+                }
                 Step::Join => {
-                    let answered = self.leases.answered(key, now, cost);
+                    let answered = self.leases.answered(key);
                     timeout(patience, answered).await.map_err(|_| StoreError::Late)?;
+                    wanted.waited = true;
                 }
                 Step::Wait(wait) => tokio::time::sleep(wait.min(patience)).await,
             }
             now = self.now();
+            wanted.waited |= now.saturating_sub(began) >= patience;
         }
     }
 
-    /// Asks for permits and puts them into the lease.
-    async fn question(self: &Arc<Self>, key: Key<'_>, sent: Duration, ask: Ask) -> Result<Grant, StoreError> {
+    /// Asks for permits and puts them into the lease, but for those of the request that asks.
+    async fn question(
+        self: &Arc<Self>,
+        key: Key<'_>,
+        sent: Duration,
+        own: u64,
+        ask: Ask,
+    ) -> Result<Grant, StoreError> {
         // Also when the request that asks goes away while it waits: others may be waiting for its answer.
         let unanswered = Unanswered { leases: &self.leases, key };
-        let grant = self.store.take(&self.limit, key, ask).await?;
+        let mut grant = self.store.take(&self.limit, key, ask).await?;
         std::mem::forget(unanswered);
-        self.leases.granted(key, self.now(), sent, &grant);
+        if let Some(back) = self.leases.granted(key, (sent, self.now()), own, &mut grant) {
+            self.send_back(key, back);
+        }
         if grant.hold > IDLE.saturating_mul(2) && self.leases.watch(key) {
             self.watch(key);
         }
         Ok(grant)
+    }
+
+    /// Returns permits to the store; no request waits for it. A store that does not answer keeps them: what is
+    /// lost is not used.
+    fn send_back(self: &Arc<Self>, key: Key<'_>, back: Returned) {
+        let (limit, kind, bytes) = (Arc::clone(self), key.kind, Box::<[u8]>::from(key.bytes));
+        tokio::task::spawn_local(async move {
+            let _ = limit.store.give_back(&limit.limit, Key { kind, bytes: &bytes }, back).await;
+        });
     }
 
     /// Asks for more permits while there are still some; no request waits for it.
@@ -264,7 +280,7 @@ impl SharedLimit {
         let (limit, kind, bytes) = (Arc::clone(self), key.kind, Box::<[u8]>::from(key.bytes));
         tokio::task::spawn_local(async move {
             // When it fails, the next request without a permit finds it out.
-            let _ = limit.question(Key { kind, bytes: &bytes }, sent, ask).await;
+            let _ = limit.question(Key { kind, bytes: &bytes }, sent, 0, ask).await;
         });
     }
 
