@@ -256,7 +256,7 @@ impl RedisStore {
             for key in keys {
                 let mut unlink = redis::cmd("UNLINK");
                 unlink.arg(key);
-                self.command(link, connection.send(&unlink)).await?;
+                self.command(link, connection.send(&unlink, true)).await?;
             }
             if next == 0 {
                 return Ok(());

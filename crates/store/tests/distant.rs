@@ -1,4 +1,4 @@
-//! What a store far away does to limits.
+//! What a store far away, or one whose connections break, does to limits.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -8,15 +8,21 @@
 )]
 
 mod common;
+#[path = "common/scripted.rs"]
+mod scripted;
 #[path = "common/slow.rs"]
 mod slow;
 
-use common::{PATIENCE, key, on_worker};
+use common::{PATIENCE, hourly, key, on_worker};
+use scripted::Forgetful;
 use slow::slow_way;
 use std::sync::Arc;
 use std::time::Duration;
-use torana_limit::{Ask, Budget, Gcra, SlidingWindow, Window};
-use torana_store::{Decided, Mode, OnFailure, RedisStore, SharedLimit, StoreSettings};
+use torana_limit::{Ask, Budget, Gcra, Returned, SlidingWindow, Window};
+use torana_store::{
+    Decided, LimitStore, Mode, OnFailure, Place, RedisStore, SharedLimit, StoreSettings, StoredLimit,
+    Topology,
+};
 use torana_testkit::RedisServer;
 
 /// Each of so many clients asks so often; how many requests passed.
@@ -71,4 +77,31 @@ fn leases_of_a_store_whose_answers_take_longer_than_permits_hold_serve_everybody
         let questions = store.usage().questions;
         assert!(questions <= (clients * each) as u64 + 2, "{name}: {questions} questions");
     }
+}
+
+#[test]
+fn what_is_given_back_over_a_cluster_connection_that_breaks_is_not_sent_again() {
+    let server = Forgetful::start();
+    let place = Place { host: "127.0.0.1".into(), port: server.port };
+    let store = RedisStore::new(StoreSettings {
+        topology: Topology::Cluster(vec![place]),
+        timeout: PATIENCE,
+        ..StoreSettings::single("127.0.0.1", server.port)
+    });
+    let limit = StoredLimit::new("cluster", hourly(10));
+    on_worker(async {
+        store.warm_up().await;
+        let back = Returned { permits: 1, taken: Duration::from_secs(1) };
+        store.give_back(&limit, key("a"), back).await.unwrap_err();
+        assert_eq!(server.asked(), ["back"], "it may have been done");
+        // A worker whose store was lost asks again when there is a new connection.
+        let taken = async {
+            while store.take(&limit, key("a"), Ask::exactly(1)).await.is_ok() || server.asked().len() < 3 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, taken).await.unwrap();
+        let asked = server.asked();
+        assert!(asked[1..].iter().all(|operation| operation == "take"), "{asked:?}");
+    });
 }
