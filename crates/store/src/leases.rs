@@ -188,6 +188,15 @@ impl Leases {
         all
     }
 
+    /// How many permits are held.
+    pub(crate) fn held(&self) -> u64 {
+        let held = |shard: &Shard| {
+            let table = shard.table.lock().unwrap_or_else(PoisonError::into_inner);
+            table.entries.iter().map(|entry| entry.lease.permits()).sum::<u64>()
+        };
+        self.shards.iter().map(held).sum()
+    }
+
     /// Forgets every lease.
     pub(crate) fn clear(&self) {
         for shard in &self.shards {

@@ -6,14 +6,15 @@
 //! | leased | 0 | of a steady pace its last fifth of a burst or tenth of a second; what a node holds when it dies | 20 at once and 100 a second for each caller and node, one after each for all that it left without a permit, one for what is returned or charged later; one a request where permits hold for less than two round trips |
 
 use crate::StoreError;
+use crate::clock::NodeClock;
 use crate::leases::{Leases, Stepped, Wanted};
 use crate::limits::{LimitStore, StoredLimit};
 use crate::redis_store::RedisStore;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use torana_limit::{Ask, Budget, Grant, IDLE, Key, KeyedLimiter, Returned, Step, View};
 
 /// The longest that leased permits of a steady pace are kept.
@@ -85,9 +86,7 @@ pub struct SharedLimit {
     on_failure: OnFailure,
     share: KeyedLimiter,
     leases: Leases,
-    origin: Instant,
-    /// How far this node's clock is ahead of the machine's.
-    ahead: Duration,
+    clock: NodeClock,
     allowed: AtomicU64,
     denied: AtomicU64,
     without_store: AtomicU64,
@@ -107,6 +106,7 @@ impl SharedLimit {
         max_keys: u32,
     ) -> Arc<Self> {
         let budget = if mode == Mode::Leased { budget.leased(LONGEST_HOLD) } else { budget };
+        let clock = store.clock();
         Arc::new(Self {
             store,
             limit: StoredLimit::new(id, budget),
@@ -114,22 +114,11 @@ impl SharedLimit {
             on_failure,
             share: KeyedLimiter::new(share, max_keys),
             leases: Leases::new(max_keys),
-            origin: Instant::now(),
-            ahead: Duration::ZERO,
+            clock,
             allowed: AtomicU64::new(0),
             denied: AtomicU64::new(0),
             without_store: AtomicU64::new(0),
         })
-    }
-
-    /// The same on a node whose clock is ahead by so much, for tests of nodes that do not agree on the time.
-    ///
-    /// # Panics
-    /// Others have the limit already.
-    #[must_use]
-    pub fn ahead(mut self: Arc<Self>, ahead: Duration) -> Arc<Self> {
-        Arc::get_mut(&mut self).expect("a limit that was just made").ahead = ahead;
-        self
     }
 
     /// The store.
@@ -149,6 +138,12 @@ impl SharedLimit {
         }
     }
 
+    /// How many permits are held here that nobody has used yet.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        self.leases.held()
+    }
+
     /// The callers of this gateway that have least left, as far as is known here.
     #[must_use]
     pub fn top(&self, most: usize) -> Vec<(u8, Box<[u8]>, View)> {
@@ -156,7 +151,7 @@ impl SharedLimit {
     }
 
     fn now(&self) -> Duration {
-        self.origin.elapsed().saturating_add(self.ahead)
+        self.clock.since_start()
     }
 
     /// Decides about a request.
@@ -187,7 +182,7 @@ impl SharedLimit {
         let mut room = None;
         let key = self.store.short(key, &mut room);
         let taken = match source {
-            Source::Share(at) => return self.share.give_back(key, utc(), at, permits),
+            Source::Share(at) => return self.share.give_back(key, self.clock.utc(), at, permits),
             Source::Lease(lot) if self.leases.put_back(key, self.now(), lot, permits) => return,
             Source::Lease(at) | Source::Store(at) => at,
         };
@@ -303,7 +298,7 @@ impl SharedLimit {
 
     fn without_store(&self, key: Key<'_>, ask: Ask) -> (Decided, Source) {
         self.without_store.fetch_add(1, Ordering::Relaxed);
-        let now = utc().saturating_add(self.ahead);
+        let now = self.clock.utc();
         let decided = match self.on_failure {
             OnFailure::Open => Decided::Uncounted,
             OnFailure::Closed => Decided::Unavailable,
@@ -360,10 +355,6 @@ fn granted(permits: u64, stepped: Stepped) -> (Decided, Source) {
     let (window, view) = stepped.view;
     let grant = Grant { granted: permits, window, view, all: stepped.all, ..Grant::default() };
     (Decided::Granted(grant), Source::Lease(stepped.lot))
-}
-
-fn utc() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// A question without an answer; forgotten when there is one.
