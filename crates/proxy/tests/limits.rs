@@ -108,6 +108,40 @@ fn without_the_store_a_gateway_starts_and_each_limit_does_what_it_was_told() {
 }
 
 #[test]
+fn a_client_that_holds_back_its_body_does_not_choose_when_its_request_counts() {
+    let text = "access_log: off
+consumers: [{ username: ada, keys: [\"${env:KEY}\"] }]
+policies:
+  key_auth: { headers: [], body: [apikey] }
+  rate_limit: { limit: { rate: 5/s, burst: 1 }, by: consumer }
+routes: [{ path: /, respond: { status: 204 } }]
+";
+    let gateway = Running::start(text);
+    let body = format!("{{\"apikey\":\"{}\"}}", yaml::SECRET);
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: api.test\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    // Heads come more slowly than the limit allows, and then all bodies at once.
+    let mut clients: Vec<Client> = Vec::new();
+    for _ in 0..5 {
+        let mut client = Client::connect(gateway.address);
+        client.send(&head);
+        clients.push(client);
+        std::thread::sleep(Duration::from_millis(250));
+    }
+    let began = std::time::Instant::now();
+    clients.iter_mut().for_each(|client| {
+        client.send(&body);
+    });
+    let statuses: Vec<u16> = clients.iter_mut().map(|client| client.read_response().status).collect();
+    let grown = began.elapsed().as_millis() / 200;
+    let passed = statuses.iter().filter(|status| **status == 204).count() as u128;
+    assert!(passed >= 1 && statuses.iter().all(|status| matches!(status, 204 | 429)), "{statuses:?}");
+    assert!(passed <= 1 + grown, "{statuses:?}");
+}
+
+#[test]
 fn a_reload_keeps_the_connection_and_another_store_is_another_count() {
     let (first, second) = (RedisServer::start(), RedisServer::start());
     let store =
