@@ -108,6 +108,18 @@ fn without_the_store_a_gateway_starts_and_each_limit_does_what_it_was_told() {
 }
 
 #[test]
+fn a_share_of_less_than_one_request_lets_nothing_pass_rather_than_one_at_each_gateway() {
+    let server = RedisServer::start();
+    let store = format!("{{ url: \"redis://127.0.0.1:{}\", timeout: 200ms, gateways: 3 }}", server.port());
+    drop(server);
+    for (limit, status) in [("2/hour", 503), ("{ rate: 9/hour, burst: 2 }", 503), ("3/hour", 204)] {
+        let text =
+            file(&store, &format!("{{ limit: {limit}, by: everybody, when_store_fails: local_share }}"));
+        assert_eq!(get(&Running::start(&text)).status, status, "{limit}");
+    }
+}
+
+#[test]
 fn a_client_that_holds_back_its_body_does_not_choose_when_its_request_counts() {
     let text = "access_log: off
 consumers: [{ username: ada, keys: [\"${env:KEY}\"] }]
