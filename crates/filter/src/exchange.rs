@@ -10,7 +10,7 @@ use torana_certificate::ClientCertificate;
 use torana_fault::Fault;
 use torana_http::RequestHead;
 
-/// One reading of the clocks, taken when the request began.
+/// One reading of the clocks: when the request began, or later where something was waited for since.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moment {
     /// Monotonic time since the process started, for intervals.

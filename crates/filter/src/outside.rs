@@ -3,7 +3,7 @@
 //! Filters know no sockets and no pools. The proxy lends them this; where nothing may be sent, as in an
 //! explanation, it lends [`Offline`].
 
-use crate::{BoxFuture, Response};
+use crate::{BoxFuture, Moment, Response};
 use std::time::Duration;
 use torana_fault::{Fault, Reason};
 use torana_http::RequestHead;
@@ -13,6 +13,12 @@ pub trait Outside {
     /// Whether anything is there at all; where not, what others count is left alone.
     fn is_there(&self) -> bool {
         true
+    }
+
+    /// The clocks, read anew: for what comes after something was waited for. `None` where the request's own moment is
+    /// the only one.
+    fn moment(&self) -> Option<Moment> {
+        None
     }
 
     /// Sends a request to a service of the configuration, by its number in the plan, and gives the whole

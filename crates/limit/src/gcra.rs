@@ -21,6 +21,8 @@ use std::time::Duration;
 
 /// A burst below this is small.
 const FEW: u128 = 100;
+/// Permits of a small burst that hold for less (in nanoseconds) are too few to be worth a lease.
+const BRIEF: u128 = 20_000_000;
 
 /// Where a caller stands. The default is one that was never seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,14 +58,14 @@ impl Gcra {
     }
 
     /// The same limit for permits that are kept up to `longest`, or for a fifth of what the burst stretches
-    /// over where that is less. A small burst at a slow pace is worth more than keeping: there permits are for
-    /// use at once, and nothing of the burst is lost.
+    /// over where that is less. A small burst is worth more than keeping where permits would hold for less than
+    /// 20 ms or less than one would: there they are for use at once, and nothing of the burst is lost.
     #[must_use]
     pub fn leased(mut self, longest: Duration) -> Self {
         let stretch = self.burst.saturating_sub(1).saturating_mul(self.period);
         let fifth = stretch.checked_div(self.limit.saturating_mul(5)).unwrap_or(0);
         self.hold = fifth.min(longest.as_nanos());
-        if self.burst < FEW && self.hold_units() <= self.period {
+        if self.burst < FEW && (self.hold < BRIEF || self.hold_units() <= self.period) {
             self.hold = 0;
         }
         self

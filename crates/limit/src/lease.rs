@@ -4,13 +4,19 @@
 //! - **Until when.** The store says how long permits hold from the moment of its decision. That moment was
 //!   after the question was sent, so counting from the sending, by this node's own clock, is never too long.
 //!   Clocks of different machines are not compared.
-//! - **How many.** What this node's requests would use in [`HORIZON`], at least twice the last lease when that
+//! - **Whose.** The request that asks has its own permits from the answer, as if it had asked alone, however late that
+//!   comes: they count from the store's decision. Only the rest is kept.
+//! - **How many.** What this node's requests would use in [`HORIZON`] or while permits hold, at least twice the last lease when that
 //!   was used up early. The store gives at most half of what is left, so leases shrink as the budget ends.
-//! - **One by one.** Where permits cannot be kept (a small burst at a slow pace) each request asks for its own.
-//! - **How often.** Else a node asks [`ASKS_AT_ONCE`] times at once and [`ASKS_PER_SECOND`] a second for one caller,
-//!   never more. A refusal is remembered for as long as the store said it would hold.
+//! - **One by one.** Where permits cannot be kept (a small burst at a slow pace), or hold for less than two of the
+//!   store's last round trip, each request asks for its own. So does one that has waited for another's answer,
+//!   or long enough for its turn, and found no permit.
+//! - **How often.** For leases a node asks [`ASKS_AT_ONCE`] times at once and [`ASKS_PER_SECOND`] a second for one
+//!   caller, never more. A refusal is remembered for as long as the store said it would hold, for requests that cost
+//!   as much or more.
 //! - **What is left over.** Permits of a caller who has gone quiet are returned after [`IDLE`], where they can
-//!   still be of use; others end by themselves. Nothing is returned twice.
+//!   still be of use, and those that come too late to be kept at once; others end by themselves. Nothing is
+//!   returned twice.
 //!
 //! Here is only the state; sending is the business of others.
 
@@ -19,12 +25,16 @@ use crate::gcra::{self, Gcra};
 use crate::view::View;
 use std::time::Duration;
 
-/// For how much demand a lease is sized.
+/// For how much demand a lease is sized, where permits hold for as long.
 pub const HORIZON: Duration = Duration::from_millis(50);
+/// Over less, demand is not measured.
+const SHORTEST: Duration = Duration::from_millis(1);
 /// Questions to the store that one caller may cause at once.
 pub const ASKS_AT_ONCE: u64 = 20;
 /// Questions to the store that one caller may cause in each second.
 pub const ASKS_PER_SECOND: u64 = 100;
+/// Permits that hold for a shorter time need more questions than there are.
+const BRIEF: Duration = Duration::from_millis(2_000 / ASKS_PER_SECOND);
 /// Permits that were not touched for so long are returned.
 pub const IDLE: Duration = Duration::from_millis(500);
 /// The largest lease.
@@ -41,13 +51,15 @@ pub enum Step {
     Join,
     /// The store may be asked again only then.
     Wait(Duration),
-    /// Ask the store for `want` permits, or at least `least`, then try again.
+    /// Ask the store for `want` permits, or at least `least`; what it says is the decision. See [`Lease::granted`].
     Ask {
         /// Permits for this request and those to come.
         want: u64,
         /// Permits for this request.
         least: u64,
     },
+    /// Ask the store for this request alone; what it says is the decision. See [`Lease::told`].
+    Own,
 }
 
 /// Permits that go back to the store.
@@ -73,9 +85,16 @@ struct Lot {
 pub struct Lease {
     now: Lot,
     next: Lot,
+    /// When the store gave the permits that were used last.
+    used: Duration,
     asking: bool,
+    /// Questions that came to an end, and whether the last one was answered.
+    answers: u64,
+    heard: bool,
     asks: gcra::State,
     refused_until: Duration,
+    /// What the request cost that was refused.
+    refused_cost: u64,
     /// What the store last said of the window that leaves least, and of all where that is told; and when it was asked.
     seen: (usize, View),
     seen_all: Box<[View]>,
@@ -83,8 +102,13 @@ pub struct Lease {
     /// The size of the last lease, and whether it was used up while it held.
     size: u64,
     used_up: bool,
-    /// Permits cannot be kept: each request asks for its own, and only as many are admitted as the limit has.
+    /// Permits cannot be kept: each request asks for its own.
     single: bool,
+    /// They can, but end too soon for the pace of questions.
+    brief: bool,
+    /// When permits that came with the last answer end, and the longest that any held.
+    ends: Duration,
+    longest: Duration,
     /// What was demanded since then.
     demand: u64,
     demand_since: Duration,
@@ -96,40 +120,63 @@ impl Lease {
         Gcra::new(ASKS_PER_SECOND, Duration::from_secs(1), ASKS_AT_ONCE)
     }
 
-    /// Decides about a request that costs `cost`.
-    pub fn step(&mut self, now: Duration, cost: u64) -> Step {
+    /// Decides about a request that costs `cost`; `waited` when it has joined another's question already, or
+    /// waited for its turn as long as it can.
+    pub fn step(&mut self, now: Duration, cost: u64, waited: bool) -> Step {
         self.expire(now);
         self.touched = now;
-        if self.now.permits >= cost {
+        if self.take(now, cost) {
             self.demand = self.demand.saturating_add(cost);
-            self.now.permits = self.now.permits.saturating_sub(cost);
             self.used_up |= self.permits() == 0;
             return Step::Pass;
         }
-        if self.asking {
+        if now < self.refused_until && cost >= self.refused_cost {
+            return Step::Refuse;
+        }
+        if self.asking && !self.single && !waited {
             return Step::Join;
         }
-        if now < self.refused_until {
+        // Where nothing was left a moment ago, asking again brings nothing either.
+        let spent = self.seen.1.remaining < cost;
+        if waited && self.heard && spent {
             return Step::Refuse;
         }
         let (pace, asks) = (Self::pace(), self.asks);
-        if !self.single && pace.available(asks, now) == 0 {
-            let wait = pace.view(asks, now, 1).retry_after;
-            // Where nothing was left a moment ago, waiting brings nothing either.
-            return if self.seen.1.remaining < cost { Step::Refuse } else { Step::Wait(wait) };
+        let alone = self.single || self.asking;
+        if !alone && pace.available(asks, now) == 0 {
+            if spent {
+                return Step::Refuse;
+            }
+            if !self.brief && !waited {
+                return Step::Wait(pace.view(asks, now, 1).retry_after);
+            }
         }
         self.demand = self.demand.saturating_add(cost);
+        if alone || pace.available(asks, now) == 0 {
+            return Step::Own;
+        }
         let want = self.size_for(now).max(cost);
         self.ask(now);
         Step::Ask { want, least: cost }
+    }
+
+    /// Uses permits of one grant that still hold.
+    fn take(&mut self, now: Duration, cost: u64) -> bool {
+        let holds = |lot: &&mut Lot| lot.permits >= cost && now < lot.deadline;
+        let Some(lot) = [&mut self.now, &mut self.next].into_iter().find(holds) else { return cost == 0 };
+        lot.permits = lot.permits.saturating_sub(cost);
+        self.used = lot.taken;
+        true
     }
 
     /// How many permits to ask for although there are some, so that requests need not wait; the store must
     /// then be asked.
     pub fn refill(&mut self, now: Duration) -> Option<u64> {
         self.expire(now);
-        let due =
-            self.size > 1 && !self.asking && self.permits() <= self.size / 2 && now >= self.refused_until;
+        let due = self.size > 1
+            && !(self.asking || self.single)
+            && self.permits() <= self.size / 2
+            && now >= self.refused_until;
         // The last questions are kept for requests that have no permit.
         if !due || Self::pace().available(self.asks, now) <= ASKS_AT_ONCE / 2 {
             return None;
@@ -147,11 +194,8 @@ impl Lease {
     }
 
     fn size_for(&self, now: Duration) -> u64 {
-        if self.single {
-            return 0;
-        }
-        let since = now.saturating_sub(self.demand_since).max(Duration::from_millis(1)).as_nanos();
-        let demand = u128::from(self.demand).saturating_mul(HORIZON.as_nanos()).checked_div(since);
+        let since = now.saturating_sub(self.demand_since).max(SHORTEST).as_nanos();
+        let demand = u128::from(self.demand).saturating_mul(self.horizon(now).as_nanos()).checked_div(since);
         let demand = u64::try_from(demand.unwrap_or(0)).unwrap_or(LARGEST);
         // Doubling lets a lease grow within few questions from one to any demand.
         let twice = if self.used_up { self.size.saturating_mul(2) } else { 0 };
@@ -160,36 +204,72 @@ impl Lease {
         demand.min(most).max(twice).min(LARGEST)
     }
 
-    /// The store has answered a question that was sent at `sent`. Permits that cannot be kept (a grant whose
-    /// `hold` is zero) are for the request that asked, and do not come here.
-    pub fn granted(&mut self, now: Duration, sent: Duration, grant: &Grant) {
+    /// For how long permits that come now are of use, as far as is known: some end with the window, as those before.
+    fn horizon(&self, now: Duration) -> Duration {
+        let left = self.ends.saturating_sub(now);
+        let left = if left.is_zero() { self.longest } else { left.min(self.longest) };
+        left.clamp(SHORTEST, HORIZON)
+    }
+
+    /// The store has answered a question that was sent at `sent` by a request that has `own` of the permits already,
+    /// or by none. What does not come into the lease goes back.
+    #[must_use]
+    pub fn granted(&mut self, now: Duration, sent: Duration, own: u64, grant: &Grant) -> Option<Returned> {
         self.asking = false;
-        self.single = grant.hold.is_zero();
+        self.answers = self.answers.wrapping_add(1);
+        self.note(now, sent, own.max(1), grant);
         self.expire(now);
-        (self.seen, self.seen_at) = ((grant.window, grant.view), sent);
-        self.seen_all = grant.all.as_slice().into();
-        (self.demand, self.demand_since, self.used_up) = (0, sent, false);
+        (self.demand, self.demand_since, self.used_up) = (own.min(grant.granted), sent, false);
         if grant.granted == 0 {
-            self.refused_until = sent.saturating_add(grant.view.retry_after);
-            return;
+            return None;
         }
         self.size = grant.granted;
-        if self.single {
-            // The request that asked has them already.
-            return;
-        }
+        let permits = grant.granted.saturating_sub(own);
         let deadline = sent.saturating_add(grant.hold);
-        let lot = Lot { permits: grant.granted, deadline, taken: grant.at };
-        if self.now.permits == 0 {
-            self.now = lot;
-        } else {
-            self.next = lot;
+        let mut over = Lot { permits, deadline, taken: grant.at };
+        if now < deadline {
+            // One that is empty too: what was used of it may come back.
+            if self.now.permits == 0 {
+                self.now = std::mem::take(&mut over);
+            } else if self.next.permits == 0 {
+                self.next = std::mem::take(&mut over);
+            } else if permits > 0 {
+                // The oldest makes room.
+                std::mem::swap(&mut self.next, &mut over);
+                std::mem::swap(&mut self.now, &mut over);
+            }
+        }
+        self.used_up = self.permits() == 0;
+        (over.permits > 0).then_some(Returned { permits: over.permits, taken: over.taken })
+    }
+
+    /// The store has answered a request that asked at `sent` for itself alone, and wanted `cost`.
+    pub fn told(&mut self, now: Duration, sent: Duration, cost: u64, grant: &Grant) {
+        self.note(now, sent, cost, grant);
+    }
+
+    /// What any answer says of the budget, and of the way to the store.
+    fn note(&mut self, now: Duration, sent: Duration, least: u64, grant: &Grant) {
+        self.single = grant.hold <= now.saturating_sub(sent).saturating_mul(2);
+        (self.brief, self.heard) = (grant.hold < BRIEF, true);
+        (self.ends, self.longest) = (sent.saturating_add(grant.hold), self.longest.max(grant.hold));
+        (self.seen, self.seen_at) = ((grant.window, grant.view), sent);
+        self.seen_all = grant.all.as_slice().into();
+        if grant.granted == 0 {
+            (self.refused_until, self.refused_cost) = (sent.saturating_add(grant.view.retry_after), least);
         }
     }
 
     /// The store did not answer. What it may have given is lost, not used.
     pub fn failed(&mut self) {
-        self.asking = false;
+        (self.asking, self.heard) = (false, false);
+        self.answers = self.answers.wrapping_add(1);
+    }
+
+    /// The question under way, if there is one; those before and after it have other numbers.
+    #[must_use]
+    pub fn question(&self) -> Option<u64> {
+        self.asking.then_some(self.answers)
     }
 
     fn expire(&mut self, now: Duration) {
@@ -203,20 +283,21 @@ impl Lease {
     /// Which permits were used last: when the store gave them, by its clock.
     #[must_use]
     pub const fn lot(&self) -> Duration {
-        self.now.taken
+        self.used
     }
 
     /// Puts permits back that were used and turned out not to be needed, if those they came with still hold.
     /// `false`: they go back to the store.
     pub fn put_back(&mut self, now: Duration, lot: Duration, permits: u64) -> bool {
-        let holds = now < self.now.deadline && self.now.taken == lot;
-        if holds {
-            self.now.permits = self.now.permits.saturating_add(permits);
-        }
-        holds
+        let holds = |one: &&mut Lot| now < one.deadline && one.taken == lot;
+        let Some(lot) = [&mut self.now, &mut self.next].into_iter().find(holds) else { return false };
+        lot.permits = lot.permits.saturating_add(permits);
+        true
     }
 
-    const fn permits(&self) -> u64 {
+    /// How many permits are held.
+    #[must_use]
+    pub const fn permits(&self) -> u64 {
         self.now.permits.saturating_add(self.next.permits)
     }
 
@@ -241,7 +322,7 @@ impl Lease {
     #[must_use]
     pub fn is_empty(&self, now: Duration) -> bool {
         let quiet = now.saturating_sub(self.touched) >= IDLE && now >= self.refused_until;
-        let permits = self.now.permits > 0 && now < self.now.deadline || self.next.permits > 0;
+        let permits = [&self.now, &self.next].iter().any(|lot| lot.permits > 0 && now < lot.deadline);
         quiet && !permits && !self.asking
     }
 
@@ -270,22 +351,4 @@ impl Lease {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn permits_are_put_back_only_where_they_came_from_and_while_they_hold() {
-        let at = Duration::from_millis;
-        let mut lease = Lease::default();
-        assert!(matches!(lease.step(at(0), 1), Step::Ask { .. }));
-        let grant = |taken| Grant { granted: 2, hold: at(100), at: at(taken), ..Grant::default() };
-        lease.granted(at(1), at(0), &grant(7_000));
-        assert_eq!((lease.step(at(2), 2), lease.lot()), (Step::Pass, at(7_000)));
-        // The last permit is used up, and comes back all the same.
-        assert!(lease.put_back(at(3), at(7_000), 2) && lease.holds());
-        assert!(!lease.put_back(at(3), at(6_000), 2), "of another grant");
-        assert!(!lease.put_back(at(100), at(7_000), 2), "they have ended");
-        assert_eq!(lease.step(at(4), 2), Step::Pass);
-        assert_ne!(lease.step(at(5), 1), Step::Pass);
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@ mod piece;
 use piece::{address, bytes, digits, milliseconds, text, time, visible};
 use std::io::Write;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use torana_fault::Reason;
 
@@ -36,6 +37,8 @@ pub struct AccessRecord<'a> {
     /// Whether the client got only a part of the answer.
     pub incomplete: bool,
     pub detail: Option<&'a str>,
+    /// Limits in shadow that would have refused it.
+    pub would_refuse: &'a [Arc<str>],
     pub route: Option<&'a str>,
     pub service: Option<&'a str>,
     pub endpoint: Option<&'a str>,
@@ -82,6 +85,12 @@ impl AccessRecord<'_> {
         text(line, ",\"detail\":", self.detail)?;
         if self.incomplete {
             line.extend_from_slice(b",\"incomplete\":true");
+        }
+        for (index, limit) in self.would_refuse.iter().enumerate() {
+            text(line, if index == 0 { ",\"would_refuse\":[" } else { "," }, Some(limit))?;
+        }
+        if !self.would_refuse.is_empty() {
+            line.push(b']');
         }
         text(line, ",\"route\":", self.route)?;
         text(line, ",\"service\":", self.service)?;
@@ -142,6 +151,10 @@ impl AccessRecord<'_> {
                 visible(line, value.as_bytes());
             }
         }
+        for (index, limit) in self.would_refuse.iter().enumerate() {
+            line.extend_from_slice(if index == 0 { b" would_refuse=" } else { b"," });
+            visible(line, limit.as_bytes());
+        }
         Ok(())
     }
 }
@@ -166,6 +179,7 @@ pub(crate) mod tests {
             reason: None,
             incomplete: false,
             detail: None,
+            would_refuse: &[],
             route: Some("users"),
             service: None,
             endpoint: None,
@@ -189,6 +203,22 @@ pub(crate) mod tests {
             assert_eq!(text.matches('\n').count(), 1, "{text}");
             assert!(text.ends_with('\n') && !text.contains('\r') && !text.contains("token"), "{text}");
         }
+    }
+
+    #[test]
+    fn limits_that_would_have_refused_are_a_list() {
+        let limits = ["global#a".into(), "route/GET /x#b\n".into()];
+        let record = AccessRecord { would_refuse: &limits, ..record() };
+        let (mut json, mut human) = (Vec::new(), Vec::new());
+        record.write(LogFormat::Json, false, &mut json);
+        record.write(LogFormat::Human, false, &mut human);
+        let value: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        assert_eq!(value["would_refuse"], serde_json::json!(["global#a", "route/GET /x#b\n"]));
+        let human = String::from_utf8(human).unwrap();
+        assert!(
+            human.contains(" would_refuse=global#a,route/GET") && human.matches('\n').count() == 1,
+            "{human}"
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod login;
 mod routes;
 mod scopes;
 mod self_made;
+mod shares;
 
 use std::collections::HashSet;
 
@@ -34,6 +35,7 @@ pub(crate) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
     login::lint(document, plan, findings);
     scopes::lint(document, findings);
     self_made::lint(plan, findings);
+    shares::lint(document, plan, findings);
     identity(document, plan, findings);
     certificates(plan, findings);
     parameters(plan, findings);

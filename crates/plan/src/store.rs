@@ -132,7 +132,7 @@ pub(crate) fn plan(
         ca,
         timeout: config.timeout,
         connect_timeout: config.connect_timeout,
-        gateways: config.gateways,
+        gateways: config.gateways.unwrap_or(NonZeroU32::MIN),
         key: config.key,
     })
 }

@@ -431,12 +431,13 @@ fn a_store_is_looked_into_and_what_needs_one_says_so() {
         let limit = format!("routes:\n- {{ path: /x, service: a, policies: {{ rate_limit: {written} }} }}");
         with(&format!("store: {store}\n{limit}"))
     };
-    let note = "2:1 note[store-without-key]";
+    let found = ["2:1 note[store-without-key]", "2:1 warning[gateways-unsaid]"];
     assert!(limit("memory", "5/s").is_empty());
-    assert_eq!(limit("redis://a:7", "5/s"), [note]);
-    assert_eq!(limit("{ url: \"redis://a\", key: \"${env:KEY}\" }", "{ limit: 5/s, mode: exact }").len(), 0);
-    assert_eq!(limit("{ cluster: [\"redis://a\", \"redis://b\"] }", "5/s"), [note]);
-    assert_eq!(limit("{ sentinel: { master: main, nodes: [\"redis://a\"] } }", "5/s"), [note]);
+    assert_eq!(limit("redis://a:7", "5/s"), found);
+    let whole = "{ url: \"redis://a\", gateways: 1, key: \"${env:KEY}\" }";
+    assert_eq!(limit(whole, "{ limit: 5/s, mode: exact }").len(), 0);
+    assert_eq!(limit("{ cluster: [\"redis://a\", \"redis://b\"] }", "5/s"), found);
+    assert_eq!(limit("{ sentinel: { master: main, nodes: [\"redis://a\"] } }", "5/s"), found);
     for wrong in
         ["memry", "\"redis://u:p@a\"", "{ timeout: 5ms }", "{ url: \"redis://a\", cluster: [\"redis://b\"] }"]
     {

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{codes, finding, findings};
-use torana_config::FixedResolver;
+use torana_config::{FixedResolver, plain};
 use torana_plan::load;
 
 fn service(endpoints: &str, more: &str) -> String {
@@ -141,4 +141,42 @@ fn weak_settings_of_signatures_are_one_finding() {
         );
     }
     assert_eq!(findings(&file(kong)).len(), 1, "{:?}", findings(&file(kong)));
+}
+
+#[test]
+fn shares_of_gateways_that_count_alone_are_looked_into() {
+    let limit = |gateways: &str, written: &str| -> Vec<String> {
+        let store = format!("store: {{ url: \"redis://a\", key: \"${{env:KEY}}\"{gateways} }}");
+        let routes = format!("- {{ path: /x, service: s, policies: {{ rate_limit: {written} }} }}");
+        let text = format!("services: {{ s: {{ endpoints: [http://a] }} }}\n{store}\nroutes:\n{routes}\n");
+        let short = |finding| {
+            let line = plain(finding);
+            let (short, _) = line.trim_start_matches("test.yaml:").split_once("]: ").unwrap();
+            format!("{short}]").replace(": ", " ")
+        };
+        findings(&text).iter().map(short).collect()
+    };
+    let unsaid = ["2:1 warning[gateways-unsaid]"];
+    for (written, found) in [
+        ("5/s", &unsaid[..]),
+        ("{ limit: 5/s, when_store_fails: local_share }", &unsaid),
+        ("{ limit: 5/s, mode: local }", &unsaid),
+        ("{ limit: 5/s, when_store_fails: closed }", &[]),
+        ("{ limit: 5/s, when_store_fails: open }", &[]),
+        ("{ concurrency: 5 }", &[]),
+    ] {
+        assert_eq!(limit("", written), found, "{written}");
+        assert_eq!(limit(", gateways: 3", written), [""; 0], "{written}");
+    }
+    for (written, found) in [
+        ("2/s", &["4:51 warning[share-of-nothing]"][..]),
+        ("{ limit: 2/s, when_store_fails: local_share }", &["4:83 warning[share-of-nothing]"]),
+        ("{ limit: [9/s, 20/minute], burst: 2 }", &["4:51 warning[share-of-nothing]"]),
+        ("{ limit: 2/s, when_store_fails: closed }", &[]),
+        ("{ limit: 2/s, mode: local }", &["4:71 error[share-of-nothing]"]),
+        ("{ limit: 9/s, burst: 2, mode: local }", &["4:81 error[share-of-nothing]"]),
+        ("{ limit: 3/s, mode: local }", &[]),
+    ] {
+        assert_eq!(limit(", gateways: 3", written), found, "{written}");
+    }
 }

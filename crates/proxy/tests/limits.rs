@@ -108,6 +108,52 @@ fn without_the_store_a_gateway_starts_and_each_limit_does_what_it_was_told() {
 }
 
 #[test]
+fn a_share_of_less_than_one_request_lets_nothing_pass_rather_than_one_at_each_gateway() {
+    let server = RedisServer::start();
+    let store = format!("{{ url: \"redis://127.0.0.1:{}\", timeout: 200ms, gateways: 3 }}", server.port());
+    drop(server);
+    for (limit, status) in [("2/hour", 503), ("{ rate: 9/hour, burst: 2 }", 503), ("3/hour", 204)] {
+        let text =
+            file(&store, &format!("{{ limit: {limit}, by: everybody, when_store_fails: local_share }}"));
+        assert_eq!(get(&Running::start(&text)).status, status, "{limit}");
+    }
+}
+
+#[test]
+fn a_client_that_holds_back_its_body_does_not_choose_when_its_request_counts() {
+    let text = "access_log: off
+consumers: [{ username: ada, keys: [\"${env:KEY}\"] }]
+policies:
+  key_auth: { headers: [], body: [apikey] }
+  rate_limit: { limit: { rate: 5/s, burst: 1 }, by: consumer }
+routes: [{ path: /, respond: { status: 204 } }]
+";
+    let gateway = Running::start(text);
+    let body = format!("{{\"apikey\":\"{}\"}}", yaml::SECRET);
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: api.test\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    // Heads come more slowly than the limit allows, and then all bodies at once.
+    let mut clients: Vec<Client> = Vec::new();
+    for _ in 0..5 {
+        let mut client = Client::connect(gateway.address);
+        client.send(&head);
+        clients.push(client);
+        std::thread::sleep(Duration::from_millis(250));
+    }
+    let began = std::time::Instant::now();
+    clients.iter_mut().for_each(|client| {
+        client.send(&body);
+    });
+    let statuses: Vec<u16> = clients.iter_mut().map(|client| client.read_response().status).collect();
+    let grown = began.elapsed().as_millis() / 200;
+    let passed = statuses.iter().filter(|status| **status == 204).count() as u128;
+    assert!(passed >= 1 && statuses.iter().all(|status| matches!(status, 204 | 429)), "{statuses:?}");
+    assert!(passed <= 1 + grown, "{statuses:?}");
+}
+
+#[test]
 fn a_reload_keeps_the_connection_and_another_store_is_another_count() {
     let (first, second) = (RedisServer::start(), RedisServer::start());
     let store =

@@ -174,3 +174,21 @@ fn requests_that_are_cut_off_at_the_end_of_the_drain_have_their_line() {
     let metrics = logged.gateway.metrics.render();
     assert!(metrics.contains("draining"), "{metrics}");
 }
+
+#[test]
+fn what_limits_in_shadow_would_have_refused_is_said_of_the_request() {
+    let logged = Logged::start(
+        "policies: { rate_limits: { real: 100/hour, trial: { limit: 1/hour, by: everybody, shadow: true }, other: { concurrency: 1, limit: 1/hour, by: everybody, shadow: true } } }\nroutes: [{ path: /*, respond: { status: 204 } }]",
+    );
+    for path in ["/first", "/second"] {
+        let head = format!("GET {path} HTTP/1.1\r\nHost: b\r\n\r\n");
+        assert_eq!(Client::connect(logged.gateway.address).exchange(&head).status, 204);
+    }
+    assert_eq!(logged.line("path", "/first").get("would_refuse"), None);
+    let line = logged.line("path", "/second");
+    let mut limits: Vec<&str> =
+        line["would_refuse"].as_array().unwrap().iter().map(|limit| limit.as_str().unwrap()).collect();
+    limits.sort_unstable();
+    assert_eq!(limits, ["global#other", "global#trial"], "{line}");
+    assert_eq!(line.get("reason"), None);
+}

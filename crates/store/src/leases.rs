@@ -44,6 +44,16 @@ struct Entry {
     watched: bool,
 }
 
+/// What a request wants of its caller's lease.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) cost: u64,
+    /// Every window is reported.
+    pub(crate) details: bool,
+    /// Whether it has waited already.
+    pub(crate) waited: bool,
+}
+
 /// What a request has to do.
 #[derive(Debug)]
 pub(crate) struct Stepped {
@@ -67,15 +77,15 @@ impl Leases {
     }
 
     /// Decides about a request; `None` when there is no room for this caller's lease.
-    pub(crate) fn step(&self, key: Key<'_>, now: Duration, cost: u64, details: bool) -> Option<Stepped> {
+    pub(crate) fn step(&self, key: Key<'_>, now: Duration, ask: Wanted) -> Option<Stepped> {
         let (shard, hash) = self.shard(key);
         let mut table = shard.table.lock().unwrap_or_else(PoisonError::into_inner);
         let table = &mut *table;
         let decide = |lease: &mut Lease| {
-            let step = lease.step(now, cost);
+            let step = lease.step(now, ask.cost, ask.waited);
             let lot = lease.lot();
             let refill = if step == Step::Pass { lease.refill(now) } else { None };
-            let all = if details { lease.views(now) } else { Vec::new() };
+            let all = if ask.details { lease.views(now) } else { Vec::new() };
             Stepped { step, refill, view: lease.view(now), all, lot }
         };
         if let Some(entry) = table.entries.find_mut(hash, |entry| entry.is(key)) {
@@ -95,21 +105,47 @@ impl Leases {
         Some(stepped)
     }
 
-    /// Waits until a question of this shard has been answered, unless none for this caller is under way.
-    pub(crate) async fn answered(&self, key: Key<'_>, now: Duration, cost: u64) {
+    /// Waits until the question that is under way for this caller has been answered, if there is one.
+    pub(crate) async fn answered(&self, key: Key<'_>) {
         let (shard, _) = self.shard(key);
-        let mut answered = std::pin::pin!(shard.answered.notified());
-        // Registered before looking, so that no answer in between is missed.
-        answered.as_mut().enable();
-        let joins = |lease: &mut Lease| matches!(lease.clone().step(now, cost), Step::Join);
-        if self.with(key, joins).unwrap_or(false) {
+        let question = || self.with(key, |lease| lease.question()).flatten();
+        let awaited = question();
+        loop {
+            let mut answered = std::pin::pin!(shard.answered.notified());
+            // Registered before looking, so that no answer in between is missed.
+            answered.as_mut().enable();
+            // Answers to others of this shard are told here too.
+            if awaited.is_none() || question() != awaited {
+                return;
+            }
             answered.await;
         }
     }
 
-    pub(crate) fn granted(&self, key: Key<'_>, now: Duration, sent: Duration, grant: &Grant) {
-        self.with(key, |lease| lease.granted(now, sent, grant));
+    /// Puts what the store gave into the lease, but for the asker's `own`; gives what goes back. What is told of the
+    /// budget is completed by what is held here.
+    pub(crate) fn granted(
+        &self,
+        key: Key<'_>,
+        (sent, now): (Duration, Duration),
+        own: u64,
+        grant: &mut Grant,
+    ) -> Option<Returned> {
+        let back = self.with(key, |lease| {
+            let back = lease.granted(now, sent, own, grant);
+            complete(grant, lease);
+            back
+        });
         self.shard(key).0.answered.notify_waiters();
+        back.flatten()
+    }
+
+    /// Notes what the store said to a request that asked for itself alone.
+    pub(crate) fn told(&self, key: Key<'_>, (sent, now): (Duration, Duration), cost: u64, grant: &mut Grant) {
+        self.with(key, |lease| {
+            lease.told(now, sent, cost, grant);
+            complete(grant, lease);
+        });
     }
 
     pub(crate) fn failed(&self, key: Key<'_>) {
@@ -150,6 +186,15 @@ impl Leases {
             }
         }
         all
+    }
+
+    /// How many permits are held.
+    pub(crate) fn held(&self) -> u64 {
+        let held = |shard: &Shard| {
+            let table = shard.table.lock().unwrap_or_else(PoisonError::into_inner);
+            table.entries.iter().map(|entry| entry.lease.permits()).sum::<u64>()
+        };
+        self.shards.iter().map(held).sum()
     }
 
     /// Forgets every lease.
@@ -201,6 +246,13 @@ impl Leases {
         hasher.write_u8(kind);
         hasher.write(bytes);
         hasher.finish()
+    }
+}
+
+/// What the store says is left is not all: some is here.
+fn complete(grant: &mut Grant, lease: &Lease) {
+    for view in grant.all.iter_mut().chain([&mut grant.view]) {
+        view.remaining = view.remaining.saturating_add(lease.permits());
     }
 }
 

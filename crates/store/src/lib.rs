@@ -11,6 +11,7 @@
 
 mod batch;
 mod breaker;
+mod clock;
 mod error;
 mod leases;
 mod limits;
@@ -24,6 +25,7 @@ mod shared;
 mod topology;
 mod wire;
 
+pub use clock::NodeClock;
 pub use error::StoreError;
 pub use limits::{LimitStore, StoredLimit};
 pub use memory::MemoryStore;

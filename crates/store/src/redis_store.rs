@@ -11,6 +11,7 @@
 
 use crate::StoreError;
 use crate::batch::Form;
+use crate::clock::NodeClock;
 use crate::limits::{LimitStore, StoredLimit};
 use crate::link::Link;
 use crate::outbox::Sender;
@@ -23,7 +24,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use torana_limit::{Ask, Grant, Key, Returned};
 use tracing::{info, warn};
 
@@ -43,6 +44,7 @@ pub(crate) struct Inner {
     /// By which a worker finds its connection.
     pub(crate) number: u64,
     pub(crate) settings: StoreSettings,
+    clock: NodeClock,
     hasher: Hasher,
     script: redis::Script,
     life: Mutex<Life>,
@@ -60,7 +62,7 @@ pub(crate) struct Inner {
 #[derive(Debug, Default)]
 struct Life {
     known: Option<String>,
-    changed: Option<Instant>,
+    changed: Option<Duration>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -84,7 +86,7 @@ impl Inner {
         let mut known = self.life.lock().unwrap_or_else(PoisonError::into_inner);
         if known.known.as_deref() != Some(life) {
             let first = known.known.replace(life.to_owned()).is_none();
-            known.changed = (!first).then(Instant::now);
+            known.changed = (!first).then(|| self.clock.since_start());
             self.doubted.store(!first, Ordering::Release);
         }
     }
@@ -96,7 +98,8 @@ impl Inner {
             return -1;
         }
         let known = self.life.lock().unwrap_or_else(PoisonError::into_inner);
-        let since = known.changed.map(|changed| changed.elapsed()).filter(|since| *since < DOUBT);
+        let since = known.changed.map(|changed| self.clock.since_start().saturating_sub(changed));
+        let since = since.filter(|since| *since < DOUBT);
         since.map_or(-1, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
     }
 
@@ -125,6 +128,12 @@ impl RedisStore {
     /// A store. Nothing is connected until it is asked.
     #[must_use]
     pub fn new(settings: StoreSettings) -> Self {
+        Self::on_node(settings, NodeClock::default())
+    }
+
+    /// A store as a node with these clocks sees it.
+    #[must_use]
+    pub fn on_node(settings: StoreSettings, clock: NodeClock) -> Self {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
         let key = settings.key.as_ref().or(settings.password.as_ref());
         let hasher = Hasher::new(key.map(|key| key.expose().as_bytes()));
@@ -132,6 +141,7 @@ impl RedisStore {
         Self(Arc::new(Inner {
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
             settings,
+            clock,
             hasher,
             script: redis::Script::new(SCRIPT),
             life: Mutex::default(),
@@ -147,6 +157,10 @@ impl RedisStore {
     #[must_use]
     pub fn settings(&self) -> &StoreSettings {
         &self.0.settings
+    }
+
+    pub(crate) fn clock(&self) -> NodeClock {
+        self.0.clock
     }
 
     /// Counts, for metrics and tests.
@@ -256,7 +270,7 @@ impl RedisStore {
             for key in keys {
                 let mut unlink = redis::cmd("UNLINK");
                 unlink.arg(key);
-                self.command(link, connection.send(&unlink)).await?;
+                self.command(link, connection.send(&unlink, true)).await?;
             }
             if next == 0 {
                 return Ok(());

@@ -3,17 +3,18 @@
 //! | Mode | Worst over-admission | Worst unused | Questions to the store |
 //! | --- | --- | --- | --- |
 //! | exact | 0 | 0 | at most one a request, and one for what is given back or charged later |
-//! | leased | 0 | of a steady pace its last fifth of a burst or tenth of a second; what a node holds when it dies | 20 at once and 100 a second for each caller and node, and one for what is returned |
+//! | leased | 0 | of a steady pace its last fifth of a burst or tenth of a second; what a node holds when it dies | 20 at once and 100 a second for each caller and node, one after each for all that it left without a permit, one for what is returned or charged later; one a request where permits hold for less than two round trips |
 
 use crate::StoreError;
-use crate::leases::{Leases, Stepped};
+use crate::clock::NodeClock;
+use crate::leases::{Leases, Stepped, Wanted};
 use crate::limits::{LimitStore, StoredLimit};
 use crate::redis_store::RedisStore;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use torana_limit::{Ask, Budget, Grant, IDLE, Key, KeyedLimiter, Returned, Step, View};
 
 /// The longest that leased permits of a steady pace are kept.
@@ -85,9 +86,7 @@ pub struct SharedLimit {
     on_failure: OnFailure,
     share: KeyedLimiter,
     leases: Leases,
-    origin: Instant,
-    /// How far this node's clock is ahead of the machine's.
-    ahead: Duration,
+    clock: NodeClock,
     allowed: AtomicU64,
     denied: AtomicU64,
     without_store: AtomicU64,
@@ -107,6 +106,7 @@ impl SharedLimit {
         max_keys: u32,
     ) -> Arc<Self> {
         let budget = if mode == Mode::Leased { budget.leased(LONGEST_HOLD) } else { budget };
+        let clock = store.clock();
         Arc::new(Self {
             store,
             limit: StoredLimit::new(id, budget),
@@ -114,22 +114,11 @@ impl SharedLimit {
             on_failure,
             share: KeyedLimiter::new(share, max_keys),
             leases: Leases::new(max_keys),
-            origin: Instant::now(),
-            ahead: Duration::ZERO,
+            clock,
             allowed: AtomicU64::new(0),
             denied: AtomicU64::new(0),
             without_store: AtomicU64::new(0),
         })
-    }
-
-    /// The same on a node whose clock is ahead by so much, for tests of nodes that do not agree on the time.
-    ///
-    /// # Panics
-    /// Others have the limit already.
-    #[must_use]
-    pub fn ahead(mut self: Arc<Self>, ahead: Duration) -> Arc<Self> {
-        Arc::get_mut(&mut self).expect("a limit that was just made").ahead = ahead;
-        self
     }
 
     /// The store.
@@ -149,6 +138,12 @@ impl SharedLimit {
         }
     }
 
+    /// How many permits are held here that nobody has used yet.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        self.leases.held()
+    }
+
     /// The callers of this gateway that have least left, as far as is known here.
     #[must_use]
     pub fn top(&self, most: usize) -> Vec<(u8, Box<[u8]>, View)> {
@@ -156,7 +151,7 @@ impl SharedLimit {
     }
 
     fn now(&self) -> Duration {
-        self.origin.elapsed().saturating_add(self.ahead)
+        self.clock.since_start()
     }
 
     /// Decides about a request.
@@ -182,21 +177,16 @@ impl SharedLimit {
         (decided, source)
     }
 
-    /// Gives back what a request has taken that another limit refused; no request waits for it. A store that
-    /// does not answer keeps it: what is lost is not used.
+    /// Gives back what a request has taken that another limit refused; no request waits for it.
     pub fn refund(self: &Arc<Self>, key: Key<'_>, permits: u64, source: Source) {
         let mut room = None;
         let key = self.store.short(key, &mut room);
         let taken = match source {
-            Source::Share(at) => return self.share.give_back(key, utc(), at, permits),
+            Source::Share(at) => return self.share.give_back(key, self.clock.utc(), at, permits),
             Source::Lease(lot) if self.leases.put_back(key, self.now(), lot, permits) => return,
             Source::Lease(at) | Source::Store(at) => at,
         };
-        let (limit, kind, bytes) = (Arc::clone(self), key.kind, Box::<[u8]>::from(key.bytes));
-        tokio::task::spawn_local(async move {
-            let key = Key { kind, bytes: &bytes };
-            let _ = limit.store.give_back(&limit.limit, key, Returned { permits, taken }).await;
-        });
+        self.send_back(key, Returned { permits, taken });
     }
 
     async fn exact(&self, key: Key<'_>, ask: Ask) -> Result<(Decided, Source), StoreError> {
@@ -207,56 +197,77 @@ impl SharedLimit {
 
     async fn leased(self: &Arc<Self>, key: Key<'_>, ask: Ask) -> Result<(Decided, Source), StoreError> {
         let cost = ask.least;
-        let began = self.now();
         let patience = self.store.settings().timeout;
         // Nearly every request is decided the first time, by one look at the clock.
+        let began = self.now();
         let mut now = began;
+        let mut wanted = Wanted { cost, details: ask.details, waited: false };
         loop {
-            let Some(stepped) = self.leases.step(key, now, cost, ask.details) else {
+            let Some(stepped) = self.leases.step(key, now, wanted) else {
                 return self.exact(key, ask).await;
             };
             if let Some(want) = stepped.refill {
                 self.refill(key, now, Ask { details: ask.details, ..Ask::up_to(want, 1) });
             }
-            let late = now.saturating_sub(began) > patience;
             match stepped.step {
                 Step::Pass => return Ok(granted(cost, stepped)),
                 Step::Refuse => return Ok(granted(0, stepped)),
-                Step::Wait(wait) if late => {
-                    let (window, view) = stepped.view;
-                    let view = (window, View { retry_after: wait, ..view });
-                    return Ok(granted(0, Stepped { view, ..stepped }));
-                }
                 Step::Ask { want, least } => {
                     let ask = Ask { details: ask.details, ..Ask::up_to(want, least) };
-                    let grant = self.question(key, now, ask).await?;
-                    if grant.hold.is_zero() && grant.granted >= cost {
-                        let source = Source::Store(grant.at);
-                        return Ok((Decided::Granted(grant), source));
-                    }
+                    let grant = self.question(key, now, cost, ask).await?;
+                    // The rest is in the lease, and there its own comes back to as well.
+                    let source = Source::Lease(grant.at);
+                    return Ok((
+                        Decided::Granted(Grant { granted: grant.granted.min(cost), ..grant }),
+                        source,
+                    ));
                 }
-                Step::Join if late => return Err(StoreError::Late),
+                Step::Own => {
+                    let mut grant = self.store.take(&self.limit, key, ask).await?;
+                    self.leases.told(key, (now, self.now()), cost, &mut grant);
+                    let source = Source::Store(grant.at);
+                    return Ok((Decided::Granted(grant), source));
+                }
                 Step::Join => {
-                    let answered = self.leases.answered(key, now, cost);
+                    let answered = self.leases.answered(key);
                     timeout(patience, answered).await.map_err(|_| StoreError::Late)?;
+                    wanted.waited = true;
                 }
                 Step::Wait(wait) => tokio::time::sleep(wait.min(patience)).await,
             }
             now = self.now();
+            wanted.waited |= now.saturating_sub(began) >= patience;
         }
     }
 
-    /// Asks for permits and puts them into the lease.
-    async fn question(self: &Arc<Self>, key: Key<'_>, sent: Duration, ask: Ask) -> Result<Grant, StoreError> {
+    /// Asks for permits and puts them into the lease, but for those of the request that asks.
+    async fn question(
+        self: &Arc<Self>,
+        key: Key<'_>,
+        sent: Duration,
+        own: u64,
+        ask: Ask,
+    ) -> Result<Grant, StoreError> {
         // Also when the request that asks goes away while it waits: others may be waiting for its answer.
         let unanswered = Unanswered { leases: &self.leases, key };
-        let grant = self.store.take(&self.limit, key, ask).await?;
+        let mut grant = self.store.take(&self.limit, key, ask).await?;
         std::mem::forget(unanswered);
-        self.leases.granted(key, self.now(), sent, &grant);
+        if let Some(back) = self.leases.granted(key, (sent, self.now()), own, &mut grant) {
+            self.send_back(key, back);
+        }
         if grant.hold > IDLE.saturating_mul(2) && self.leases.watch(key) {
             self.watch(key);
         }
         Ok(grant)
+    }
+
+    /// Returns permits to the store; no request waits for it. A store that does not answer keeps them: what is
+    /// lost is not used.
+    fn send_back(self: &Arc<Self>, key: Key<'_>, back: Returned) {
+        let (limit, kind, bytes) = (Arc::clone(self), key.kind, Box::<[u8]>::from(key.bytes));
+        tokio::task::spawn_local(async move {
+            let _ = limit.store.give_back(&limit.limit, Key { kind, bytes: &bytes }, back).await;
+        });
     }
 
     /// Asks for more permits while there are still some; no request waits for it.
@@ -264,7 +275,7 @@ impl SharedLimit {
         let (limit, kind, bytes) = (Arc::clone(self), key.kind, Box::<[u8]>::from(key.bytes));
         tokio::task::spawn_local(async move {
             // When it fails, the next request without a permit finds it out.
-            let _ = limit.question(Key { kind, bytes: &bytes }, sent, ask).await;
+            let _ = limit.question(Key { kind, bytes: &bytes }, sent, 0, ask).await;
         });
     }
 
@@ -287,7 +298,7 @@ impl SharedLimit {
 
     fn without_store(&self, key: Key<'_>, ask: Ask) -> (Decided, Source) {
         self.without_store.fetch_add(1, Ordering::Relaxed);
-        let now = utc().saturating_add(self.ahead);
+        let now = self.clock.utc();
         let decided = match self.on_failure {
             OnFailure::Open => Decided::Uncounted,
             OnFailure::Closed => Decided::Unavailable,
@@ -344,10 +355,6 @@ fn granted(permits: u64, stepped: Stepped) -> (Decided, Source) {
     let (window, view) = stepped.view;
     let grant = Grant { granted: permits, window, view, all: stepped.all, ..Grant::default() };
     (Decided::Granted(grant), Source::Lease(stepped.lot))
-}
-
-fn utc() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// A question without an answer; forgotten when there is one.

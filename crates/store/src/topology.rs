@@ -8,7 +8,7 @@ use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo, SingleNodeRou
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisConnectionInfo,
-    RedisResult, TlsCertificates, TlsMode, Value,
+    RedisError, RedisResult, ServerErrorKind, TlsCertificates, TlsMode, Value,
 };
 
 /// A connection on which questions are pipelined. Cloning it is cheap.
@@ -18,11 +18,32 @@ pub(crate) enum Connection {
     Cluster(ClusterConnection),
 }
 
+/// How often a command goes to another server of a cluster than it went to before.
+const REDIRECTS: usize = 2;
+
 impl Connection {
-    pub(crate) async fn send(&mut self, command: &Cmd) -> RedisResult<Value> {
+    /// Sends a command. In a cluster it follows its key to the server that has it now; and `again` it is sent when the
+    /// connection was lost before an answer came, which is for commands that may be executed twice.
+    pub(crate) async fn send(&mut self, command: &Cmd, again: bool) -> RedisResult<Value> {
         match self {
             Self::One(connection) => connection.req_packed_command(command).await?.extract_error_of(),
-            Self::Cluster(connection) => connection.req_packed_command(command).await?.extract_error_of(),
+            Self::Cluster(connection) => {
+                let mut answer = once(connection, command).await;
+                for _ in 0..REDIRECTS {
+                    let Err(error) = &answer else { break };
+                    answer = match error.kind() {
+                        ErrorKind::Server(ServerErrorKind::Ask) => follow(connection, command, error).await,
+                        // Nobody has executed it, and the client has looked anew who has which key.
+                        ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::ReadOnly)
+                        | ErrorKind::ClusterConnectionNotFound => once(connection, command).await,
+                        _ if again && (error.is_io_error() || error.is_connection_dropped()) => {
+                            once(connection, command).await
+                        }
+                        _ => break,
+                    };
+                }
+                answer
+            }
         }
     }
 
@@ -49,9 +70,25 @@ impl Connection {
                 let there = RoutingInfo::SingleNode(server.clone());
                 connection.route_command(command.clone(), there).await?.extract_error_of()
             }
-            (connection, _) => connection.send(command).await,
+            (connection, _) => connection.send(command, true).await,
         }
     }
+}
+
+async fn once(connection: &mut ClusterConnection, command: &Cmd) -> RedisResult<Value> {
+    connection.req_packed_command(command).await?.extract_error_of()
+}
+
+/// Asks the server to which a key is on its way, as the one that it leaves has said.
+async fn follow(connection: &mut ClusterConnection, command: &Cmd, error: &RedisError) -> RedisResult<Value> {
+    let there = error.redirect_node().and_then(|(address, _)| address.rsplit_once(':'));
+    let there = there.and_then(|(host, port)| Some((host.to_owned(), port.parse().ok()?)));
+    let Some((host, port)) = there else { return Err(error.clone()) };
+    let mut both = redis::pipe();
+    both.cmd("ASKING").add_command(command.clone());
+    let route = SingleNodeRoutingInfo::ByAddress { host, port };
+    let answers = connection.route_pipeline(both, 1, 1, route).await?;
+    answers.into_iter().next_back().unwrap_or(Value::Nil).extract_error_of()
 }
 
 /// One of the servers behind a connection.
@@ -123,7 +160,8 @@ async fn cluster(
     let mut builder = ClusterClientBuilder::new(places.iter().map(|place| address(place, settings.tls)))
         .connection_timeout(settings.connect_timeout)
         .response_timeout(settings.connect_timeout)
-        .retries(2);
+        // The client cannot know which commands may be executed twice: see [`Connection::send`].
+        .retries(0);
     if settings.tls {
         builder = builder.tls(TlsMode::Secure);
     }

@@ -2,36 +2,46 @@
 //!
 //! Every admission is put into the second of UTC it fell into: by the server's clock where the store decided, by
 //! this machine's (the same) where a lease did. No second may hold more than the limit, also while the server is
-//! paused, killed and started anew, while a node dies with its leases, and with clocks of nodes five seconds apart.
+//! paused, killed and started anew, while a node dies with permits that nobody has used, and with clocks of nodes
+//! more than five seconds apart. Of a steady pace no stretch of tenths of a second may hold more than its burst and
+//! what grew in it. Where nodes count their shares alone while the server is away, no second may hold more than
+//! the limit and the shares of all.
 //!
 //! `cargo xtask limits` runs this for 30 seconds each, optimised, at three limits, asserts how much of the budget
 //! is usable, and prints a table; `cargo test` runs it for a moment each. What disturbs is itself looked at: that the
-//! server was missed, and that the node that died had leases.
+//! server was missed, that the node that died held permits, and that a store which believed the clocks of nodes
+//! would be found out.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::arithmetic_side_effects,
     clippy::print_stdout,
     clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     reason = "a measurement fails by panicking"
 )]
 
 mod common;
 
 use common::{key, on_worker, settings};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use torana_limit::{Ask, Budget, FixedWindow, Period, Window};
-use torana_store::{Decided, Mode, OnFailure, RedisStore, SharedLimit, StoreSettings};
+use torana_limit::{Ask, Budget, FixedWindow, Gcra, Grant, Period, Window};
+use torana_store::{Decided, Mode, NodeClock, OnFailure, RedisStore, SharedLimit, StoreSettings};
 use torana_testkit::RedisServer;
 
 const NODES: usize = 3;
 const CLIENTS: usize = 64;
+/// How far the clock of each node is ahead of the one before it, when they are apart: no whole number of windows.
+const APART: Duration = Duration::from_millis(5_300);
+/// What a steady pace is counted in.
+const SLOT: Duration = Duration::from_millis(100);
 
 /// How long each measurement takes, and whether it is the long one.
 fn length() -> (Duration, bool) {
@@ -41,18 +51,56 @@ fn length() -> (Duration, bool) {
     }
 }
 
+/// What is measured.
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    limit: u64,
+    mode: Mode,
+    /// A steady pace, with a burst as large as the limit; else a window of a second.
+    steady: bool,
+    /// What nodes do while the server is away.
+    on_failure: OnFailure,
+    disturbance: Disturbance,
+}
+
+impl Case {
+    const fn new(limit: u64, mode: Mode, disturbance: Disturbance) -> Self {
+        Self { limit, mode, steady: false, on_failure: OnFailure::Closed, disturbance }
+    }
+
+    fn budget(self, parts: u64) -> Budget {
+        let (limit, second) = (self.limit / parts, Duration::from_secs(1));
+        let window = if self.steady {
+            Window::Gcra(Gcra::new(limit, second, limit))
+        } else {
+            Window::Fixed(FixedWindow::new(limit, Period::Span(second)))
+        };
+        Budget::new(window, Vec::new())
+    }
+
+    /// The most that may be admitted in a second, beside what nodes count alone.
+    fn most(self) -> u64 {
+        let shares = if self.on_failure == OnFailure::LocalShare { NODES as u64 } else { 0 };
+        self.limit + shares * (self.limit / NODES as u64)
+    }
+}
+
 /// What came of a measurement.
 #[derive(Debug, Default)]
 struct Measured {
     /// Admissions by second.
     seconds: BTreeMap<u64, u64>,
+    /// The same by tenth of a second.
+    slots: BTreeMap<u64, u64>,
     /// Admissions on the border of two seconds, which cannot be told to either.
     between: u64,
     asked: u64,
     questions: u64,
     /// Questions that the server did not answer.
     failures: u64,
-    /// Callers whose leases a node died with.
+    /// Requests that were decided without it.
+    alone: u64,
+    /// Permits that a node died with.
     orphans: u64,
 }
 
@@ -61,28 +109,54 @@ impl Measured {
         for (second, count) in other.seconds {
             *self.seconds.entry(second).or_default() += count;
         }
+        for (slot, count) in other.slots {
+            *self.slots.entry(slot).or_default() += count;
+        }
         self.between += other.between;
         self.asked += other.asked;
         self.questions += other.questions;
         self.failures += other.failures;
+        self.alone += other.alone;
         self.orphans += other.orphans;
     }
 
-    /// Notes an answer that was asked for and had in these seconds of this machine.
-    fn note(&mut self, decided: &Decided, before: u64, after: u64) {
+    /// Notes an answer that was asked for and had at these times of this machine.
+    fn note(&mut self, decided: &Decided, before: Duration, after: Duration) {
         self.asked += 1;
         let Decided::Granted(grant) = decided else { return };
-        let by_store = grant.at.as_secs();
         if grant.granted == 0 {
             return;
         }
-        if by_store > 0 {
-            *self.seconds.entry(by_store).or_default() += 1;
-        } else if before == after {
-            *self.seconds.entry(after).or_default() += 1;
+        // What the store has decided was decided when it says.
+        let (before, after) = if grant.at.is_zero() { (before, after) } else { (grant.at, grant.at) };
+        let slot = |at: Duration| u64::try_from(at.as_millis() / SLOT.as_millis()).unwrap();
+        if before.as_secs() == after.as_secs() {
+            *self.seconds.entry(after.as_secs()).or_default() += 1;
         } else {
             self.between += 1;
         }
+        if slot(before) == slot(after) {
+            *self.slots.entry(slot(after)).or_default() += 1;
+        }
+    }
+
+    /// By how much some stretch of tenths of a second has more than so many a second and as many at once.
+    fn above_pace(&self, limit: u64) -> u64 {
+        let (Some(first), Some(last)) = (self.slots.keys().next(), self.slots.keys().next_back()) else {
+            return 0;
+        };
+        let counts: Vec<u64> =
+            (*first..=*last).map(|slot| self.slots.get(&slot).copied().unwrap_or(0)).collect();
+        let per_slot = limit as f64 * SLOT.as_secs_f64();
+        let mut worst = 0.0_f64;
+        for from in 0..counts.len() {
+            let mut used = 0;
+            for (index, count) in counts.iter().skip(from).enumerate() {
+                used += count;
+                worst = worst.max(used as f64 - (limit as f64 + per_slot * (index + 1) as f64));
+            }
+        }
+        worst.ceil() as u64
     }
 
     fn worst(&self) -> u64 {
@@ -112,32 +186,57 @@ enum Disturbance {
     Restart,
     /// One node dies with what it holds.
     Death,
-    /// The clock of each node is five seconds ahead of the one before it.
+    /// The clock of each node is ahead of the one before it.
     Clocks,
 }
 
-/// One node: its own store, worker and clients, until told to stop or to die.
-fn node(
-    settings: &StoreSettings,
-    (limit, mode): (u64, Mode),
-    (number, ahead): (usize, Duration),
-    end: Instant,
-    dead: &AtomicBool,
-) -> Measured {
-    let window = Window::Fixed(FixedWindow::new(limit, Period::Span(Duration::from_secs(1))));
-    let budget = Budget::new(window, Vec::new());
-    let store = RedisStore::new(settings.clone());
-    let share = budget.clone();
-    let shared = SharedLimit::new(store.clone(), "accuracy", budget, share, mode, OnFailure::Closed, 1_000);
-    let shared = shared.ahead(ahead);
+/// Who decides about a node's requests.
+#[derive(Clone)]
+enum Decider {
+    Shared(Arc<SharedLimit>),
+    Trusting(Arc<Trusting>, NodeClock),
+}
+
+/// A store as it must not be: it counts in the seconds that nodes believe in.
+#[derive(Default)]
+struct Trusting(Mutex<BTreeMap<u64, u64>>);
+
+impl Decider {
+    async fn decide(&self, limit: u64) -> Decided {
+        match self {
+            Self::Shared(shared) => shared.decide(key("all"), Ask::exactly(1)).await,
+            Self::Trusting(store, clock) => {
+                let mut seconds = store.0.lock().unwrap();
+                let used = seconds.entry(clock.utc().as_secs()).or_default();
+                let granted = u64::from(*used < limit);
+                *used += granted;
+                Decided::Granted(Grant { granted, ..Grant::default() })
+            }
+        }
+    }
+
+    /// Whether it is worth dying now: where permits are leased, with some that nobody has used.
+    fn holds(&self, case: Case) -> bool {
+        match self {
+            Self::Shared(shared) => case.mode == Mode::Exact || case.limit < 1_000 || shared.held() > 0,
+            Self::Trusting(..) => true,
+        }
+    }
+}
+
+/// One node: its own worker and clients, until told to stop or to die.
+fn node(decider: &Decider, case: Case, number: usize, end: Instant, dead: &Arc<AtomicBool>) -> Measured {
     let measured = Rc::new(RefCell::new(Measured::default()));
+    let gone = Rc::new(Cell::new(false));
     on_worker(async {
         let count = CLIENTS / NODES + usize::from(number < CLIENTS % NODES);
         let clients: Vec<_> = (0..count)
-            .map(|_| tokio::task::spawn_local(client(Arc::clone(&shared), end, Rc::clone(&measured))))
+            .map(|_| {
+                let gone = Gone { dead: Arc::clone(dead), gone: Rc::clone(&gone) };
+                tokio::task::spawn_local(client(decider.clone(), case, end, gone, Rc::clone(&measured)))
+            })
             .collect();
-        // To die is to stop at once: leases are held and nobody returns them.
-        while !dead.load(Ordering::Relaxed) && !clients.iter().all(tokio::task::JoinHandle::is_finished) {
+        while !gone.get() && !clients.iter().all(tokio::task::JoinHandle::is_finished) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         for client in clients {
@@ -146,20 +245,30 @@ fn node(
         }
     });
     let mut measured = measured.take();
-    let usage = store.usage();
-    (measured.questions, measured.failures) = (usage.questions, usage.failures);
-    if dead.load(Ordering::Relaxed) {
-        measured.orphans = shared.usage().leases;
+    if let Decider::Shared(shared) = decider {
+        let (store, usage) = (shared.store().usage(), shared.usage());
+        (measured.questions, measured.failures) = (store.questions, store.failures);
+        measured.alone = usage.without_store;
+        measured.orphans = if gone.get() { shared.held() } else { 0 };
     }
     measured
 }
 
-async fn client(shared: Arc<SharedLimit>, end: Instant, measured: Rc<RefCell<Measured>>) {
-    while Instant::now() < end {
-        let before = utc().as_secs();
-        let decided = shared.decide(key("all"), Ask::exactly(1)).await;
-        let after = utc().as_secs();
-        measured.borrow_mut().note(&decided, before, after);
+/// Whether a node is to die, and whether it has.
+struct Gone {
+    dead: Arc<AtomicBool>,
+    gone: Rc<Cell<bool>>,
+}
+
+/// Asks until the end, or until the node dies: at once, so that what is held then nobody uses or returns.
+async fn client(decider: Decider, case: Case, end: Instant, gone: Gone, measured: Rc<RefCell<Measured>>) {
+    while Instant::now() < end && !gone.gone.get() {
+        let before = utc();
+        let decided = decider.decide(case.limit).await;
+        measured.borrow_mut().note(&decided, before, utc());
+        if gone.dead.load(Ordering::Relaxed) && decider.holds(case) {
+            gone.gone.set(true);
+        }
         tokio::task::yield_now().await;
     }
 }
@@ -187,53 +296,67 @@ fn disturb(disturbance: Disturbance, server: &mut RedisServer, dead: &AtomicBool
 }
 
 /// Runs all nodes, and beside them what disturbs them.
-fn measure(server: &mut RedisServer, limit: u64, mode: Mode, disturbance: Disturbance) {
-    assert!(server.command(&["FLUSHALL"]).starts_with("+OK"));
-    let (length, long) = length();
-    let settings = StoreSettings { timeout: Duration::from_millis(50), ..settings(server) };
+fn run(
+    case: Case,
+    length: Duration,
+    decider: impl Fn(NodeClock) -> Decider,
+    disturb: impl FnOnce(&AtomicBool),
+) -> Measured {
     let end = Instant::now() + length;
-    let (dead, alive) = (AtomicBool::new(false), AtomicBool::new(false));
-    let measured = std::thread::scope(|scope| {
+    let (dead, alive) = (Arc::default(), Arc::default());
+    std::thread::scope(|scope| {
         let nodes: Vec<_> = (0..NODES)
             .map(|number| {
-                let (settings, flag) = (&settings, if number == 0 { &dead } else { &alive });
-                let apart = if disturbance == Disturbance::Clocks { 5 * number as u64 } else { 0 };
-                let clock = (number, Duration::from_secs(apart));
-                scope.spawn(move || node(settings, (limit, mode), clock, end, flag))
+                let apart = if case.disturbance == Disturbance::Clocks { number } else { 0 };
+                let clock = NodeClock::ahead(APART * u32::try_from(apart).unwrap());
+                let (decider, flag) = (decider(clock), if number == 0 { &dead } else { &alive });
+                scope.spawn(move || node(&decider, case, number, end, flag))
             })
             .collect();
-        disturb(disturbance, server, &dead, length);
+        disturb(&dead);
         let mut measured = Measured::default();
         for node in nodes {
             measured.add(node.join().unwrap());
         }
         measured
-    });
-    report(&measured, (limit, mode, disturbance), length, long);
+    })
+}
+
+/// Measures against a real server, and holds what comes of it against what is promised.
+fn measure(server: &mut RedisServer, case: Case) {
+    assert!(server.command(&["FLUSHALL"]).starts_with("+OK"));
+    let (length, long) = length();
+    let settings = StoreSettings { timeout: Duration::from_millis(50), ..settings(server) };
+    let shared = |clock| {
+        let store = RedisStore::on_node(settings.clone(), clock);
+        let (whole, share) = (case.budget(1), case.budget(NODES as u64));
+        let shared = SharedLimit::new(store, "accuracy", whole, share, case.mode, case.on_failure, 1_000);
+        Decider::Shared(shared)
+    };
+    let measured = run(case, length, shared, |dead| disturb(case.disturbance, server, dead, length));
+    report(&measured, case, length, long);
 }
 
 /// One line of the table, and what is asserted of it.
-fn report(
-    measured: &Measured,
-    (limit, mode, disturbance): (u64, Mode, Disturbance),
-    length: Duration,
-    long: bool,
-) {
+fn report(measured: &Measured, case: Case, length: Duration, long: bool) {
+    let Case { limit, mode, steady, on_failure, disturbance } = case;
     let rate = measured.questions as f64 / length.as_secs_f64() / NODES as f64;
     let used = measured.used(limit);
     let leased = mode == Mode::Leased;
+    let shares = on_failure == OnFailure::LocalShare;
     let hard = long && leased && limit == 20_000;
     let calm = matches!(disturbance, Disturbance::Nothing | Disturbance::Clocks);
     // What cannot be told to one of two seconds fits into what both have left.
-    let most = limit * (length.as_secs() + 2);
-    // Twenty at once, and a hundred a second.
-    let leases = (length.as_secs_f64() * 100.0 + 20.0 + 5.0) * NODES as f64;
+    let most = case.most() * (length.as_secs() + 2);
+    // Twenty at once and a hundred a second, and one after each for those whom it left without.
+    let leases = ((length.as_secs_f64() * 100.0 + 20.0) * 2.0 + 5.0) * NODES as f64;
     // A lease that is used up for the rest of its second asks nothing until then.
     let noticed = !leased || length > Duration::from_secs(10);
     let away = matches!(disturbance, Disturbance::Pause | Disturbance::Restart) && noticed;
     let dies = disturbance == Disturbance::Death && leased && limit >= 1_000;
     let wrong: Vec<&str> = [
-        (measured.worst() > limit, "more than the limit in a second"),
+        (!steady && measured.worst() > case.most(), "more than the limit in a second"),
+        (steady && measured.above_pace(limit) > 0, "more than the burst and the pace in some stretch"),
         (measured.seconds.values().sum::<u64>() + measured.between > most, "more than the limit in all"),
         (measured.seconds.is_empty(), "nothing was admitted"),
         (leased && measured.questions as f64 > leases, "more questions than leases need"),
@@ -245,14 +368,17 @@ fn report(
         (hard && rate > 200.0, "more than 200 questions a second"),
         (hard && calm && used < 0.97, "less than 97 % used"),
         (away && measured.failures == 0, "nobody noticed that the server was away"),
-        (dies && measured.orphans == 0, "the node died without leases"),
+        (away && shares && measured.alone == 0, "nobody counted a share alone"),
+        (dies && measured.orphans == 0, "the node died without permits"),
     ]
     .into_iter()
     .filter_map(|(is_so, what)| is_so.then_some(what))
     .collect();
     let verdict = if wrong.is_empty() { "holds".to_owned() } else { wrong.join("; ") };
     let row = format!(
-        "{mode:?}\t{limit}/s\t{disturbance:?}\t{}\t{}\t{:.1} %\t{rate:.0}\t{}\t{}\t{verdict}\n",
+        "{mode:?}\t{}\t{limit}/s\t{disturbance:?}{}\t{}\t{}\t{:.1} %\t{rate:.0}\t{}\t{}\t{verdict}\n",
+        if steady { "steady" } else { "fixed" },
+        if shares { ", shares" } else { "" },
         measured.seconds.len(),
         measured.worst(),
         used * 100.0,
@@ -274,7 +400,7 @@ fn in_every_mode(disturbance: Disturbance) {
     let limits = if length().1 || disturbance == Disturbance::Nothing { &all[..] } else { &all[1..2] };
     for limit in limits {
         for mode in [Mode::Exact, Mode::Leased] {
-            measure(&mut server, *limit, mode, disturbance);
+            measure(&mut server, Case::new(*limit, mode, disturbance));
         }
     }
 }
@@ -295,11 +421,45 @@ fn no_second_admits_more_while_the_server_is_killed_and_forgets() {
 }
 
 #[test]
-fn no_second_admits_more_when_a_node_dies_with_its_leases() {
+fn no_second_admits_more_when_a_node_dies_with_its_permits() {
     in_every_mode(Disturbance::Death);
 }
 
 #[test]
 fn no_second_admits_more_though_the_clocks_of_nodes_are_seconds_apart() {
     in_every_mode(Disturbance::Clocks);
+}
+
+#[test]
+fn a_store_that_believed_the_clocks_of_nodes_would_be_found_out() {
+    let store = Arc::new(Trusting::default());
+    for (disturbance, is_found_out) in [(Disturbance::Clocks, true), (Disturbance::Nothing, false)] {
+        let case = Case::new(1_000, Mode::Exact, disturbance);
+        let trusting = |clock| Decider::Trusting(Arc::clone(&store), clock);
+        let measured = run(case, Duration::from_millis(2_500), trusting, |_| {});
+        assert_eq!(measured.worst() > case.limit, is_found_out, "{measured:?}");
+    }
+}
+
+#[test]
+fn no_stretch_admits_more_than_burst_and_pace() {
+    let mut server = RedisServer::start();
+    for (limit, disturbance) in
+        [(1_000, Disturbance::Nothing), (20_000, Disturbance::Nothing), (1_000, Disturbance::Clocks)]
+    {
+        for mode in [Mode::Exact, Mode::Leased] {
+            measure(&mut server, Case { steady: true, ..Case::new(limit, mode, disturbance) });
+        }
+    }
+}
+
+#[test]
+fn shares_that_are_counted_alone_add_at_most_one_more_limit() {
+    let mut server = RedisServer::start();
+    for disturbance in [Disturbance::Pause, Disturbance::Restart] {
+        for mode in [Mode::Exact, Mode::Leased] {
+            let on_failure = OnFailure::LocalShare;
+            measure(&mut server, Case { on_failure, ..Case::new(1_000, mode, disturbance) });
+        }
+    }
 }

@@ -144,6 +144,41 @@ fn a_limit_that_is_reset_is_forgotten_by_every_server_of_a_cluster() {
 }
 
 #[test]
+fn a_key_that_moves_to_another_server_of_a_cluster_is_followed() {
+    let cluster = RedisCluster::start();
+    let store = cluster_store(&cluster);
+    let limit = StoredLimit::new("moving", hourly(5));
+    let take = async |cost| store.take(&limit, key("a"), Ask::exactly(cost)).await.unwrap().granted;
+    let part = |answer: String, number: usize| answer.split("\r\n").nth(number).unwrap().to_owned();
+    on_worker(async {
+        assert_eq!(take(1).await, 1);
+        let holder = sizes(&cluster).iter().position(|size| *size == 1).unwrap();
+        let (from, to) = (&cluster.servers[holder], &cluster.servers[(holder + 1) % 3]);
+        let name = part(from.command(&["KEYS", "*"]), 2);
+        let slot = part(from.command(&["CLUSTER", "KEYSLOT", &name]), 0).trim_start_matches(':').to_owned();
+        let id = |server: &RedisServer| part(server.command(&["CLUSTER", "MYID"]), 1);
+        let set = |server: &RedisServer, how: &str, node: &str| {
+            assert!(server.command(&["CLUSTER", "SETSLOT", &slot, how, node]).starts_with("+OK"));
+        };
+        // On its way: whoever does not have it any more says who may.
+        set(to, "IMPORTING", &id(from));
+        set(from, "MIGRATING", &id(to));
+        assert_eq!(from.command(&["DEL", &name]).trim(), ":1");
+        assert_eq!(take(5).await, 5);
+        assert_eq!(
+            (part(from.command(&["DBSIZE"]), 0), part(to.command(&["DBSIZE"]), 0)),
+            (":0".into(), ":1".into())
+        );
+        let taken = store.look(&limit, key("a")).await.unwrap().at;
+        store.give_back(&limit, key("a"), Returned { permits: 1, taken }).await.unwrap();
+        // Arrived.
+        cluster.servers.iter().rev().for_each(|server| set(server, "NODE", &id(to)));
+        let left = store.look(&limit, key("a")).await.unwrap().view.remaining;
+        assert_eq!(left, 1, "what came back was seen to, once");
+    });
+}
+
+#[test]
 fn names_of_keys_hold_nothing_of_the_caller() {
     let server = RedisServer::start();
     let mut settings = settings(&server);

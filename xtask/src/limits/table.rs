@@ -1,7 +1,8 @@
 //! The measurements as one table.
 
-const HEADINGS: [&str; 10] = [
+const HEADINGS: [&str; 11] = [
     "mode",
+    "window",
     "limit",
     "disturbance",
     "seconds",
@@ -25,7 +26,7 @@ pub(super) fn render(rows: &str) -> String {
     let line = |row: &Vec<&str>| {
         let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match column {
             // Words to the left, numbers to the right.
-            0 | 2 | 9 => format!("{cell:<width$}"),
+            0 | 1 | 3 | 10 => format!("{cell:<width$}"),
             _ => format!("{cell:>width$}"),
         });
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
@@ -39,7 +40,7 @@ mod tests {
 
     #[test]
     fn cells_stand_under_their_headings() {
-        let text = render("Exact\t10/s\tNothing\t3\t10\t97.0 %\t4\t999\t0\tholds\n");
+        let text = render("Exact\tfixed\t10/s\tNothing\t3\t10\t97.0 %\t4\t999\t0\tholds\n");
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 2);
         let end = |line: &str, part: &str| line.find(part).map(|at| at + part.len());

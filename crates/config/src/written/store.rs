@@ -54,8 +54,9 @@ pub struct StoreConfig {
     pub timeout: TimeSpan,
     /// How long a connection may take to be made.
     pub connect_timeout: TimeSpan,
-    /// How many gateways share the limits: what each counts alone is divided by it.
-    pub gateways: NonZeroU32,
+    /// How many gateways share the limits: what each counts alone is divided by it. One when not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateways: Option<NonZeroU32>,
     /// What callers are hashed with before they become names of keys. The password when not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<Secret>,
@@ -72,7 +73,7 @@ impl Default for StoreConfig {
             ca: None,
             timeout: TimeSpan::from_millis(20),
             connect_timeout: TimeSpan::from_secs(2),
-            gateways: NonZeroU32::MIN,
+            gateways: None,
             key: None,
         }
     }

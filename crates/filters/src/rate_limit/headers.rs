@@ -6,7 +6,8 @@
 //! - `draft`: `RateLimit-Policy` and `RateLimit` as lists of structured fields (version 10 of the same), with
 //!   an item for each window.
 //! - `kong`: `X-RateLimit-Limit-Minute`, `X-RateLimit-Remaining-Minute` and so on for each window that Kong has
-//!   a name for, and those of `standard`.
+//!   a name for, and those of `standard`. The limit is that of the rate, whatever the burst; what remains is what may
+//!   come at once, but never more than that limit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,8 @@ pub(super) struct Told {
 struct WindowTold {
     /// What `RateLimit-Limit` shows: the limit, or the burst where that is larger.
     limit: u64,
+    /// What the rate admits in its period, which Kong shows.
+    rate: u64,
     /// Kong's fields, where it has names for the period.
     kong: Option<(FieldName, FieldName)>,
     /// The item's name, and the item of `RateLimit-Policy`.
@@ -46,6 +49,7 @@ impl Told {
             let policy = format!("{item};q={limit};w={}", whole_seconds(seconds).max(1));
             WindowTold {
                 limit: u64::from(limit.max(window.burst).get()),
+                rate: u64::from(limit.get()),
                 kong: name.map(|name| (field("Limit", name), field("Remaining", name))),
                 draft: (item, policy),
             }
@@ -78,12 +82,13 @@ impl Told {
         state: &LimitState,
         response: &mut ResponseHead,
     ) -> Result<(), InvalidField> {
-        let told = self.windows.get(window);
-        let Some((limit, remaining)) = told.and_then(|window| window.kong.as_ref()) else { return Ok(()) };
+        let Some(WindowTold { rate, kong: Some((limit, remaining)), .. }) = self.windows.get(window) else {
+            return Ok(());
+        };
         let fields = &mut response.fields;
         let mut digits = itoa::Buffer::new();
-        fields.insert(limit, digits.format(state.limit).as_bytes())?;
-        fields.insert(remaining, digits.format(state.remaining).as_bytes())
+        fields.insert(limit, digits.format(*rate).as_bytes())?;
+        fields.insert(remaining, digits.format(state.remaining.min(*rate)).as_bytes())
     }
 
     fn draft(

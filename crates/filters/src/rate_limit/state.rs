@@ -90,10 +90,12 @@ impl LimiterState {
         let max_keys = plan.max_keys.get();
         let shared = plan.sharing.zip(store).zip(budget(plan, 1)).map(|((sharing, store), whole)| {
             let mode = if sharing.leased { Mode::Leased } else { Mode::Exact };
+            let has_share = plan.smallest().is_some_and(|smallest| smallest >= plan.parts);
             let on_failure = match sharing.on_failure {
                 StoreFailure::Open => OnFailure::Open,
-                StoreFailure::Closed => OnFailure::Closed,
-                StoreFailure::LocalShare => OnFailure::LocalShare,
+                StoreFailure::LocalShare if has_share => OnFailure::LocalShare,
+                // A share of nothing lets nothing pass.
+                StoreFailure::LocalShare | StoreFailure::Closed => OnFailure::Closed,
             };
             let share = budget(plan, plan.parts.get()).unwrap_or_else(|| whole.clone());
             SharedLimit::new(store.clone(), &plan.id, whole, share, mode, on_failure, max_keys)
@@ -231,7 +233,8 @@ impl LimiterState {
     }
 }
 
-/// One of so many equal parts of a plan's budget, if it has windows; a part is never nothing.
+/// One of so many equal parts of a plan's budget, if it has windows. Where a part would be nothing, one request is: no
+/// plan counts by such parts.
 fn budget(plan: &RateLimitPlan, parts: u32) -> Option<Budget> {
     let mut windows = plan.windows.iter().map(|plan| window(plan, parts));
     Some(Budget::new(windows.next()?, windows.collect()))

@@ -281,7 +281,11 @@ async fn callers_are_told_where_they_stand() {
 }
 
 async fn told(headers: LimitHeaders) -> Vec<(String, String)> {
-    let filter = filter(RateLimitPlan { headers, ..plan(&["2/minute", "9/hour"]) });
+    told_of(RateLimitPlan { headers, ..plan(&["2/minute", "9/hour"]) }).await
+}
+
+async fn told_of(plan: RateLimitPlan) -> Vec<(String, String)> {
+    let filter = filter(plan);
     let mut exchange = from("10.0.0.1", None);
     let mut head = ResponseHead::new(200);
     filter.on_request(&mut exchange, &Offline).await;
@@ -306,7 +310,7 @@ async fn each_style_has_its_own_fields() {
     let expected = [
         pair("X-RateLimit-Limit-Minute", "2"),
         pair("X-RateLimit-Remaining-Minute", "1"),
-        pair("X-RateLimit-Limit-Hour", "2"),
+        pair("X-RateLimit-Limit-Hour", "9"),
         pair("X-RateLimit-Remaining-Hour", "1"),
     ];
     assert_eq!(kong[..4], expected);
@@ -314,6 +318,20 @@ async fn each_style_has_its_own_fields() {
     let expected =
         [pair("RateLimit-Limit", "9"), pair("RateLimit-Remaining", "1"), pair("RateLimit-Reset", "400")];
     assert_eq!(kong[4..], expected);
+}
+
+#[tokio::test]
+async fn kong_shows_the_limit_of_the_rate_whatever_the_burst() {
+    for (rate, burst, remaining, standard) in [("20/s", 100, "20", "100"), ("100/s", 10, "9", "100")] {
+        let mut plan = RateLimitPlan { headers: LimitHeaders::Kong, ..plan(&[rate]) };
+        plan.windows[0].burst = NonZeroU32::new(burst).unwrap();
+        let limit = rate.trim_end_matches("/s");
+        let told = told_of(plan).await;
+        let expected = [("X-RateLimit-Limit-Second", limit), ("X-RateLimit-Remaining-Second", remaining)];
+        let shown: Vec<_> = told.iter().map(|(name, value)| (&**name, &**value)).collect();
+        assert_eq!(shown[..2], expected);
+        assert_eq!(shown[2], ("RateLimit-Limit", standard), "with the burst where that is larger");
+    }
 }
 
 #[tokio::test]

@@ -127,6 +127,12 @@ impl RateLimitPlan {
         fingerprint::of(self)
     }
 
+    /// The least that any window lets through, in its period or at once; `None` without windows.
+    #[must_use]
+    pub fn smallest(&self) -> Option<NonZeroU32> {
+        self.windows.iter().map(|window| window.rate.limit().min(window.burst)).min()
+    }
+
     /// Whether the limit needs no caller, and so can come before credentials are looked at.
     #[must_use]
     pub fn needs_no_caller(&self) -> bool {
@@ -228,7 +234,20 @@ fn share(
     // What is wrong with the store itself is told where it stands.
     let Some(store) = crate::store::plan(document, resolver, &mut Vec::new()) else { return };
     plan.parts = store.gateways;
+    let too_small = plan.smallest().filter(|smallest| *smallest < store.gateways);
     if config.mode == Some(LimitMode::Local) || plan.windows.is_empty() {
+        if let Some(smallest) = too_small {
+            let gateways = store.gateways;
+            let message = format!(
+                "the share of each of {gateways} gateways would be less than one request, of {smallest}"
+            );
+            find(
+                "mode",
+                "share-of-nothing",
+                &message,
+                "count `leased` or `exact`, or raise the limit and its burst",
+            );
+        }
         if config.when_store_fails.is_some() {
             let help = "leave it out, or count `leased` or `exact`";
             find("when_store_fails", "no-store", "this limit does not ask the store", help);
@@ -255,6 +274,16 @@ fn share(
         );
     }
     let on_failure = config.when_store_fails.unwrap_or(StoreFailure::LocalShare);
+    if let Some(smallest) = too_small.filter(|_| on_failure == StoreFailure::LocalShare) {
+        let gateways = store.gateways;
+        let message = format!(
+            "the share of each of {gateways} gateways is less than one request, of {smallest}: while the store does not answer all are refused"
+        );
+        let place =
+            if config.when_store_fails.is_some() { path.key("when_store_fails") } else { path.clone() };
+        let finding = Finding::warning("share-of-nothing", message).at(document.span_at(&place));
+        findings.push(finding.help("write `when_store_fails: closed`, which is the same, or `open`"));
+    }
     plan.sharing = Some(SharingPlan { leased, on_failure, store: store.fingerprint() });
 }
 

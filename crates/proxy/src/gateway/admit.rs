@@ -6,7 +6,10 @@ use crate::forwarded::{CLAIMS, Told};
 use crate::pipeline::{Pipeline, Route};
 use crate::replay::Replay;
 use crate::request_id::RequestId;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Context;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Ends, Exchange, OnRequest, Outside, Response, Verdict};
 use torana_filters::{Filter, overriding_methods, preflight_method};
@@ -205,7 +208,9 @@ fn answers_preflights(route: &Route) -> bool {
 }
 
 /// Runs the request filters in order, until one decides. `reached` counts those that were asked;
-/// `witness` sees each with its verdict and what it has left.
+/// `witness` sees each with its verdict and what it has left. After each wait, for a body or for somebody else's
+/// answer, the clocks are read anew: how long that took is up to others, and no limit or credential is judged by
+/// a time that they choose.
 ///
 /// # Errors
 /// A filter refuses the request.
@@ -217,12 +222,17 @@ pub(crate) async fn ask(
     reached: &mut usize,
     mut witness: impl FnMut(&Filter, &Verdict, &Exchange),
 ) -> Result<Option<Box<Response>>, Fault> {
+    let mut waited = false;
     for filter in &route.filters {
         if let Some(limit) = filter.needs(exchange).request_body {
-            hold(exchange, body, limit.min(exchange.body_limit.unwrap_or(u64::MAX))).await?;
+            let limit = limit.min(exchange.body_limit.unwrap_or(u64::MAX));
+            noticing(hold(exchange, body, limit), &mut waited).await?;
+        }
+        if std::mem::take(&mut waited) {
+            exchange.moment = outside.moment().unwrap_or(exchange.moment);
         }
         *reached = reached.saturating_add(1);
-        let verdict = filter.on_request(exchange, outside).await;
+        let verdict = noticing(filter.on_request(exchange, outside), &mut waited).await;
         witness(filter, &verdict, exchange);
         match verdict {
             Verdict::Continue => {}
@@ -233,6 +243,17 @@ pub(crate) async fn ask(
     body.limit(exchange.body_limit);
     send_what_is_held(exchange, body);
     Ok(None)
+}
+
+/// Notes whether a future was not ready at once.
+async fn noticing<T>(future: impl Future<Output = T>, waited: &mut bool) -> T {
+    let mut future = pin!(future);
+    let look = |context: &mut Context<'_>| {
+        let polled = future.as_mut().poll(context);
+        *waited |= polled.is_pending();
+        polled
+    };
+    poll_fn(look).await
 }
 
 /// Reads the whole body into the exchange, unless it is there already.

@@ -6,7 +6,7 @@ use crate::pipeline::Pipeline;
 use std::time::Duration;
 use torana_balance::Tried;
 use torana_fault::{Fault, Reason, Retry};
-use torana_filter::{BoxFuture, FetchBounds, Outside, Response};
+use torana_filter::{BoxFuture, FetchBounds, Moment, Outside, Response};
 use torana_filters::strip_login_cookies;
 use torana_http::{Known, RequestHead};
 use torana_transport::{FetchLimits, Timer, fetch, now};
@@ -19,6 +19,10 @@ pub(super) struct Lent<'a> {
 }
 
 impl Outside for Lent<'_> {
+    fn moment(&self) -> Option<Moment> {
+        Some(self.gateway.shared.moment(now()))
+    }
+
     fn fetch<'a>(
         &'a self,
         service: usize,

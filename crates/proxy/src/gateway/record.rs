@@ -117,6 +117,7 @@ pub(super) fn observe(passage: &Passage<'_>, exchange: &Exchange, unrouted: &Rou
         reason,
         incomplete: record.incomplete.get(),
         detail: fault.as_ref().and_then(Fault::detail),
+        would_refuse: &exchange.would_refuse,
         route: route.map(|route| &*route.name),
         service: service.map(|service| &*service.name),
         endpoint,

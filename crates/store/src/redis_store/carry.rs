@@ -74,12 +74,14 @@ impl RedisStore {
         by_hash.arg("EVALSHA").arg(inner.script.get_hash());
         fill(&mut by_hash, call, (life, inner.doubt()), ledgers);
         inner.questions.fetch_add(1, Ordering::Relaxed);
-        let answer = match connection.send(&by_hash).await {
+        // What is lost on the way is not used, but for permits that come back: those may come back once.
+        let again = !matches!(call.form, Form::Back(_));
+        let answer = match connection.send(&by_hash, again).await {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
                 let mut whole = redis::cmd("EVAL");
                 fill(whole.arg(SCRIPT), call, (life, inner.doubt()), ledgers);
                 inner.questions.fetch_add(1, Ordering::Relaxed);
-                connection.send(&whole).await?
+                connection.send(&whole, again).await?
             }
             answered => answered?,
         };

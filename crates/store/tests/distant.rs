@@ -1,0 +1,107 @@
+//! What a store far away, or one whose connections break, does to limits.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
+
+mod common;
+#[path = "common/scripted.rs"]
+mod scripted;
+#[path = "common/slow.rs"]
+mod slow;
+
+use common::{PATIENCE, hourly, key, on_worker};
+use scripted::Forgetful;
+use slow::slow_way;
+use std::sync::Arc;
+use std::time::Duration;
+use torana_limit::{Ask, Budget, Gcra, Returned, SlidingWindow, Window};
+use torana_store::{
+    Decided, LimitStore, Mode, OnFailure, Place, RedisStore, SharedLimit, StoreSettings, StoredLimit,
+    Topology,
+};
+use torana_testkit::RedisServer;
+
+/// Each of so many clients asks so often; how many requests passed.
+async fn passed(limit: &Arc<SharedLimit>, clients: usize, each: usize) -> usize {
+    let asking = (0..clients).map(|_| {
+        let limit = Arc::clone(limit);
+        tokio::task::spawn_local(async move {
+            let mut passed = 0;
+            for _ in 0..each {
+                match limit.decide(key("all"), Ask::exactly(1)).await {
+                    Decided::Granted(grant) => passed += usize::from(grant.granted == 1),
+                    other => panic!("{other:?}"),
+                }
+                tokio::task::yield_now().await;
+            }
+            passed
+        })
+    });
+    let mut passed = 0;
+    for task in asking.collect::<Vec<_>>() {
+        passed += task.await.unwrap();
+    }
+    passed
+}
+
+#[test]
+fn leases_of_a_store_whose_answers_take_longer_than_permits_hold_serve_everybody() {
+    let server = RedisServer::start();
+    let second = Duration::from_secs(1);
+    let windows = [
+        // Permits would hold for 4 ms, for 10 ms, and to the end of a twentieth of a second.
+        ("few", Window::Gcra(Gcra::new(1_000, second, 20)), 5, 4),
+        ("many", Window::Gcra(Gcra::new(20_000, second, 1_000)), 40, 20),
+        ("sliding", Window::Sliding(SlidingWindow::new(20_000, second)), 40, 20),
+    ];
+    for (name, window, clients, each) in windows {
+        let settings = StoreSettings {
+            timeout: PATIENCE,
+            ..StoreSettings::single("127.0.0.1", slow_way(server.port(), Duration::from_millis(12)))
+        };
+        let budget = Budget::new(window, Vec::new());
+        let share = budget.clone();
+        let store = RedisStore::new(settings);
+        let limit =
+            SharedLimit::new(store.clone(), name, budget, share, Mode::Leased, OnFailure::Closed, 100);
+        on_worker(async {
+            store.warm_up().await;
+            // No more than there is at once.
+            let asking = tokio::time::timeout(PATIENCE, passed(&limit, clients, each));
+            assert_eq!(asking.await, Ok(clients * each), "{name}");
+        });
+        let questions = store.usage().questions;
+        assert!(questions <= (clients * each) as u64 + 2, "{name}: {questions} questions");
+    }
+}
+
+#[test]
+fn what_is_given_back_over_a_cluster_connection_that_breaks_is_not_sent_again() {
+    let server = Forgetful::start();
+    let place = Place { host: "127.0.0.1".into(), port: server.port };
+    let store = RedisStore::new(StoreSettings {
+        topology: Topology::Cluster(vec![place]),
+        timeout: PATIENCE,
+        ..StoreSettings::single("127.0.0.1", server.port)
+    });
+    let limit = StoredLimit::new("cluster", hourly(10));
+    on_worker(async {
+        store.warm_up().await;
+        let back = Returned { permits: 1, taken: Duration::from_secs(1) };
+        store.give_back(&limit, key("a"), back).await.unwrap_err();
+        assert_eq!(server.asked(), ["back"], "it may have been done");
+        // A worker whose store was lost asks again when there is a new connection.
+        let taken = async {
+            while store.take(&limit, key("a"), Ask::exactly(1)).await.is_ok() || server.asked().len() < 3 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, taken).await.unwrap();
+        let asked = server.asked();
+        assert!(asked[1..].iter().all(|operation| operation == "take"), "{asked:?}");
+    });
+}
