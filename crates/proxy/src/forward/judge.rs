@@ -3,8 +3,8 @@
 //!
 //! The breaker judges a try when the head of its answer comes, because a body may stream for hours; when it fails
 //! before, by why it failed. For the endpoint a good answer counts once all of it was delivered: one whose bodies
-//! break off after good heads does not work. To both a client that goes away, a full pool and a kept-alive connection
-//! that had just been closed say nothing.
+//! break off after good heads does not work. To both a client that goes away, a full pool, a kept-alive connection
+//! that had just been closed and a request that was not acted on (a refused stream, a goodbye) say nothing.
 //!
 //! Balancer and bound go by time, and to them a try that is given up, however that comes about, has taken at least so
 //! long since the service had the request. A service that hangs would otherwise look like one that is never asked.
@@ -204,9 +204,12 @@ impl Drop for Judge<'_> {
 fn kind(fault: &Fault, uploaded: bool) -> Option<Kind> {
     match fault.reason {
         _ if fault.retry == Retry::IfReused => None,
+        // It was not acted on: the stream was refused, or the connection has said goodbye.
+        Reason::UpstreamReset | Reason::UpstreamClosed if fault.retry == Retry::Yes => None,
         Reason::UpstreamConnectFailed
         | Reason::UpstreamTlsFailed
         | Reason::UpstreamClosed
+        | Reason::UpstreamReset
         | Reason::UpstreamMalformed
         | Reason::UpstreamHeadTooLarge => Some(Kind::Connection),
         Reason::UpstreamConnectTimeout | Reason::UpstreamIdleTimeout => Some(Kind::Timeout),
