@@ -30,7 +30,7 @@ mod tls;
 mod tunnel;
 mod usage;
 
-pub use body::{BodySink, BodySource, Relayed, relay};
+pub use body::{BodySink, BodySource, End, Relayed, Waits, relay, relay_noting};
 pub use buffer::Buffer;
 pub use clock::{far_future, now, recently};
 pub use descriptors::{descriptors, raise_descriptors};

@@ -70,12 +70,11 @@ impl Lent<'_> {
             let pool = self.gateway.pools.of(endpoint);
             let limits =
                 FetchLimits { timeout: left, body_bytes: bounds.body_bytes, head: upstream.head_limits };
-            let sent = now();
             judge.sent();
             match fetch(&pool, self.timer, request, body, &limits).await {
                 Ok(fetched) => {
-                    let latency = now().duration_since(sent);
-                    judge.head(fetched.head.status, latency, nanos_since_start());
+                    let now = nanos_since_start();
+                    judge.head(fetched.head.status, now, now);
                     judge.delivered();
                     return Ok(Response { head: fetched.head, body: fetched.body.into() });
                 }
