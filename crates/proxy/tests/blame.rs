@@ -15,7 +15,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 use torana_proxy::services;
 use torana_testkit::http2::FrameClient;
-use torana_testkit::{Client, Origin, Reply, eventually};
+use torana_testkit::{Client, Gate, Origin, Reply, eventually};
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -167,4 +167,97 @@ fn who_hangs_in_the_body_until_the_time_is_over_is_ejected_hedged_or_not() {
         assert_eq!((hangs.count(), in_service(&gateway)), (1, 1), "{more}");
         assert!((0..3).all(|_| get(&gateway) == (200, "well".into())), "{more}");
     }
+}
+
+/// What became of copies so far.
+fn copies(gateway: &Running, result: &str) -> usize {
+    let (page, result) = (gateway.metrics.render(), format!("result=\"{result}\"}} "));
+    let line = page.lines().find(|line| line.starts_with("torana_mirrored_total{") && line.contains(&result));
+    // Counts are written as `2.0`.
+    line.and_then(|line| line.rsplit_once(' ')?.1.split('.').next()?.parse().ok()).unwrap_or(0)
+}
+
+#[test]
+fn an_open_breaker_gets_no_copies_and_copies_tell_it_how_they_went() {
+    let main = Origin::always(Reply::ok("main"));
+    for (reply, results) in [(Reply::status(500), "sent"), (Reply::close(), "failed")] {
+        let shadow = Origin::always(reply);
+        let gateway = Running::start(&format!(
+            "access_log: off
+services:
+  a: {{ endpoints: [\"{}\"] }}
+  b: {{ endpoints: [\"{}\"], breaker: {{ failures: 2, open_for: 1h }} }}
+routes:
+- {{ path: /b, service: b }}
+- {{ service: a, mirror: {{ service: b }} }}
+",
+            main.url(),
+            shadow.url()
+        ));
+        for number in 1..=5 {
+            assert_eq!(get(&gateway), (200, "main".into()));
+            eventually(PATIENCE, || copies(&gateway, results) + copies(&gateway, "refused") == number);
+        }
+        assert_eq!((copies(&gateway, results), copies(&gateway, "refused"), shadow.count()), (2, 3, 2));
+        let answer = Client::connect(gateway.address).exchange("GET /b HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert!(answer.text().contains("breaker_open"), "one breaker for all");
+    }
+}
+
+#[test]
+fn copies_eject_endpoints_that_fail_and_none_for_a_long_answer() {
+    let main = Origin::always(Reply::ok("main"));
+    let long = Origin::always(Reply::ok(vec![b'y'; 2 << 20]));
+    let bad = Origin::always(Reply::close());
+    let gateway = Running::start(&format!(
+        "access_log: off
+services:
+  m: {{ endpoints: [\"{}\"] }}
+  a: {{ endpoints: [\"{}\", \"{}\"], health: {{ ejection: {{ failures: 1, for: 1h }} }} }}
+routes: [{{ service: m, mirror: {{ service: a }} }}]
+",
+        main.url(),
+        long.url(),
+        bad.url()
+    ));
+    for number in 1..=6 {
+        assert_eq!(get(&gateway), (200, "main".into()));
+        eventually(PATIENCE, || copies(&gateway, "failed") == number);
+    }
+    assert_eq!((long.count(), bad.count(), in_service(&gateway)), (5, 1, 1));
+}
+
+#[test]
+fn a_question_that_waits_for_a_connection_in_use_says_nothing_about_who_is_asked() {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let door = Origin::respond(move |request| match request.target.as_str() {
+        "/hold" => Reply::ok("held").after(&held),
+        _ => Reply::ok(""),
+    });
+    let api = Origin::always(Reply::ok("api"));
+    let gateway = Running::start(&format!(
+        "access_log: off
+services:
+  door:
+    endpoints: [\"{}\"]
+    pool: {{ max_connections: 1 }}
+    breaker: {{ failures: 1, open_for: 1h }}
+  api: {{ endpoints: [\"{}\"] }}
+routes:
+- {{ path: /hold, service: door, policies: {{ access: public }} }}
+- {{ path: /api, service: api, policies: {{ forward_auth: {{ service: door, timeout: 300ms }} }} }}
+",
+        door.url(),
+        api.url()
+    ));
+    let mut holder = Client::connect(gateway.address);
+    holder.send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
+    door.wait_for(1, PATIENCE);
+    let ask = || Client::connect(gateway.address).exchange("GET /api HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(ask().status, 503);
+    gate.open();
+    assert_eq!(holder.read_response().text(), "held");
+    let answer = ask();
+    assert_eq!((answer.status, answer.text()), (200, "api".into()));
 }

@@ -18,7 +18,7 @@ use std::cell::Cell;
 use std::time::Duration;
 use torana_balance::{AdaptiveLimit, Admission, Admitted, Finding, InFlight, Outcome};
 use torana_fault::{Fault, Reason, Retry};
-use torana_transport::Waits;
+use torana_transport::{End, Waits, Watch};
 
 /// Judges one try.
 #[derive(Debug)]
@@ -244,4 +244,26 @@ fn refusal(refused: torana_balance::Refused) -> Fault {
     let seconds =
         refused.retry_after.as_secs().saturating_add(u64::from(refused.retry_after.subsec_nanos() > 0));
     Fault::new(Reason::BreakerOpen).with_field("Retry-After", seconds.max(1).to_string())
+}
+
+impl Watch for Judge<'_> {
+    fn queued(&self) -> &Cell<bool> {
+        &self.queued
+    }
+
+    fn sent(&mut self) {
+        Judge::sent(self);
+    }
+
+    fn head(&mut self, status: u16) {
+        let now = nanos_since_start();
+        Judge::head(self, status, now, now);
+        // Nobody's client: the gateway takes what comes.
+        self.waits.turn_to(End::Source);
+    }
+
+    fn cut_off(&mut self) {
+        // How long it may be is our bound.
+        self.health = None;
+    }
 }
