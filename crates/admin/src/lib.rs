@@ -13,7 +13,7 @@ use axum::extract::{Path as Named, Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 pub use connections::{Bounds, Reserve};
 use std::future::Future;
 use std::pin::Pin;
@@ -71,6 +71,8 @@ pub trait Control: Send + Sync + 'static {
     fn may_change(&self, token: Option<&str>) -> Permission;
     /// Forgets what the callers of a limit have used.
     fn reset_limit<'a>(&'a self, id: &'a str) -> Pin<Box<dyn Future<Output = Changed> + Send + 'a>>;
+    /// Puts an endpoint of a service back into service; whether its health is kept at all.
+    fn restore(&self, service: &str, endpoint: &str) -> bool;
 }
 
 const INDEX: &str = "\
@@ -78,7 +80,8 @@ const INDEX: &str = "\
 /readyz    200 while requests should be sent here, else 503 and why
 /metrics   counters for Prometheus
 /config    the configuration in force, secrets left out
-/services  the services at this moment: endpoints, health, breakers
+/services  the services at this moment: endpoints, health, breakers; POST to /services/SERVICE/ENDPOINT puts an
+           endpoint back into service, with a token
 /limits    what is limited and used; /limits/ID with who asks most; DELETE or POST forgets it, with a token
 /overload  connections, waiting work and buffered bytes against their bounds
 ";
@@ -98,6 +101,7 @@ pub async fn serve(
         .route("/metrics", any(metrics))
         .route("/config", any(config))
         .route("/services", any(services))
+        .route("/services/{service}/{endpoint}", post(restore))
         .route("/overload", any(overload))
         .route("/limits", get(limits))
         .route("/limits/", get(limits))
@@ -119,8 +123,13 @@ async fn guard(State(control): State<Arc<dyn Control>>, request: Request, next: 
         return problem(StatusCode::FORBIDDEN, "Use an address or localhost as the host.");
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let changes = matches!(*request.method(), Method::POST | Method::DELETE);
-        if !changes || request.uri().path().strip_prefix("/limits/").is_none_or(str::is_empty) {
+        let below = |page| request.uri().path().strip_prefix(page).is_some_and(|rest| !rest.is_empty());
+        let changes = match *request.method() {
+            Method::POST => below("/limits/") || below("/services/"),
+            Method::DELETE => below("/limits/"),
+            _ => false,
+        };
+        if !changes {
             let refused = problem(StatusCode::METHOD_NOT_ALLOWED, "This is only for reading.");
             return ([(header::ALLOW, "GET, HEAD")], refused).into_response();
         }
@@ -195,6 +204,17 @@ async fn reset_limit(State(control): State<Arc<dyn Control>>, Named(id): Named<S
         Changed::StoreAway => {
             problem(StatusCode::SERVICE_UNAVAILABLE, "Forgotten here, but the store did not answer.")
         }
+    }
+}
+
+async fn restore(
+    State(control): State<Arc<dyn Control>>,
+    Named((service, endpoint)): Named<(String, String)>,
+) -> Response {
+    if control.restore(&service, &endpoint) {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        problem(StatusCode::NOT_FOUND, "There is no such endpoint whose health is kept; see /services.")
     }
 }
 

@@ -53,6 +53,10 @@ impl Control for Fixed {
         Box::pin(async move { changed })
     }
 
+    fn restore(&self, service: &str, endpoint: &str) -> bool {
+        (service, endpoint) == ("a", "[::1]:80")
+    }
+
     fn overload(&self) -> String {
         "{}\n".into()
     }
@@ -202,4 +206,22 @@ fn limits_are_shown_to_all_and_changed_only_with_the_token() {
     let rebound =
         format!("DELETE /limits/{id} HTTP/1.1\r\nHost: evil.test\r\nAuthorization: Bearer right\r\n\r\n");
     assert_eq!(Client::connect(address).exchange(rebound).status, 403);
+}
+
+#[test]
+fn an_endpoint_is_put_back_only_with_the_token() {
+    let control = Arc::new(Fixed(AtomicBool::new(true)));
+    let address = start(Arc::clone(&control), Bounds::default());
+    let ask = |method: &str, below: &str, token: &str| {
+        let request = format!(
+            "{method} /services/{below} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n"
+        );
+        Client::connect(address).exchange(request).status
+    };
+    assert_eq!(ask("POST", "a/%5B::1%5D:80", "wrong"), 401);
+    assert_eq!(ask("POST", "a/%5B::1%5D:80", "right"), 204);
+    assert_eq!((ask("POST", "a/other:80", "right"), ask("POST", "a", "right")), (404, 404));
+    assert_eq!((ask("DELETE", "a/x", "right"), ask("GET", "a/x", "right")), (405, 405));
+    control.0.store(false, Ordering::Relaxed);
+    assert_eq!(ask("POST", "a/%5B::1%5D:80", "right"), 403);
 }

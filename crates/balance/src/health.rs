@@ -78,8 +78,8 @@ pub struct EjectionSettings {
     pub eject_for: Option<Duration>,
     /// How long at most, when it grows.
     pub at_most: Duration,
-    /// Percent of the service's weight that may be ejected at once. One endpoint may always be, unless it is
-    /// the only one.
+    /// Percent of the service's weight that may be ejected at once. One endpoint may always be, but never the last
+    /// that serves; 100 ejects that too.
     pub max_percent: u32,
 }
 

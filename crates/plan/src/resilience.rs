@@ -6,6 +6,8 @@ use std::sync::Arc;
 use torana_config::written::{BreakerOn, BreakerWindowConfig, EjectionConfig, FailuresConfig, ProbeKind};
 use torana_types::{Percent, StatusRange, TimeSpan};
 
+use crate::tls::UpstreamTlsPlan;
+
 /// The circuit breaker of a service.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BreakerPlan {
@@ -49,6 +51,17 @@ pub struct HealthPlan {
     pub down_at: Percent,
 }
 
+/// Whether probes go by TLS.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ProbeTlsPlan {
+    /// As requests do.
+    AsRequests,
+    /// In plain text.
+    Off,
+    /// By this, whatever the endpoints' URLs say.
+    Own(Arc<UpstreamTlsPlan>),
+}
+
 /// How endpoints are probed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ProbesPlan {
@@ -60,8 +73,10 @@ pub struct ProbesPlan {
     pub service: Option<String>,
     /// The `Host` of the request; the endpoint's own without it.
     pub host: Option<String>,
-    /// Fields of the request, valid by RFC 9110 section 5.
+    /// Fields of the request, valid by RFC 9110 section 5; a name may come several times, one after another.
     pub headers: Vec<(String, String)>,
+    /// By TLS or not.
+    pub tls: ProbeTlsPlan,
     /// Between two questions to an endpoint that works; `None` asks none.
     pub interval: Option<TimeSpan>,
     /// Between two questions to an endpoint that does not.
@@ -74,7 +89,7 @@ pub struct ProbesPlan {
     pub bad: Option<Vec<StatusRange>>,
     /// Text that a good answer contains.
     pub body: Option<String>,
-    /// So many good answers in a row bring it back.
+    /// So many good answers in a row bring it back; 0 for none ever.
     pub healthy_after: u8,
     /// So many failures in a row take it out of service.
     pub unhealthy_after: FailuresConfig,

@@ -322,6 +322,11 @@ fn what_guards_a_service_can_do_what_it_says() {
         ("breaker: { fallback: { body: a, json: 1 } }", "error[two-bodies]"),
         ("health: {}", "warning[health]"),
         ("health: { ejection: { for: off } }", "error[ejection]"),
+        ("health: { probes: { healthy_after: 0 } }", "error[probes]"),
+        ("health: { probes: { headers: { X-A: [] } } }", "error[too-few]"),
+        ("health: { probes: { headers: { X-A: [a, \"b\\r\"] } } }", "error[bad-value]"),
+        ("health: { probes: { tls: { server_name: \"a b\" } } }", "error[bad-server-name]"),
+        ("health: { probes: { tls: { verify: off } } }", "warning[tls-not-verified]"),
         ("health: { probes: { path: x } }", "error[bad-path]"),
         ("health: { probes: { interval: off } }", "warning[probes]"),
         ("health: { probes: { headers: { \"a b\": c } } }", "error[bad-name]"),
@@ -332,6 +337,8 @@ fn what_guards_a_service_can_do_what_it_says() {
         "breaker: {}",
         "breaker: { failures: 5, open_for: 30s }",
         "health: { probes: {} }",
+        "health: { probes: { tls: {}, headers: { X-A: a, X-B: [a, b] } } }",
+        "health: { probes: { tls: off } }",
         "health: { ejection: {} }",
     ] {
         assert_eq!(codes(keys), Vec::<String>::new(), "{keys}");

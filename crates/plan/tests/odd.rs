@@ -27,6 +27,7 @@ fn what_can_never_happen_is_found_where_it_is_written() {
         (two, "health: { probes: { interval: 1s, timeout: 2s } }", "2s", "next question"),
         (two, "health: { ejection: { for: 10m } }", "10m", "`at_most` is 5m"),
         (two, "health: { ejection: { failures: { statuses: 0 } } }", "{ statuses", "no failure is counted"),
+        (two, "health: { probes: {}, panic_below: 30%, down_at: 30% }", "30%, down", "nobody is"),
         (two, "breaker: { window: { slow_share: 50%, slow_after: 2m } }", "2m", "no answer is ever slow"),
     ] {
         let text = service(endpoints, more);
@@ -53,6 +54,9 @@ fn what_is_usual_is_not_odd() {
         "retries: { attempts: 1 }",
         "retries: { on: [] }",
         "health: { probes: {}, ejection: {} }",
+        "health: { probes: {}, panic_below: 30%, down_at: 10% }",
+        "health: { probes: {}, panic_below: 30% }",
+        "health: { probes: {}, down_at: 30% }",
         "breaker: { window: { slow_share: 50%, slow_after: 2s } }",
     ] {
         let text = service(two, more);

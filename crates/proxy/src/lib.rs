@@ -59,7 +59,7 @@ pub use replay::Replay;
 pub use report::Report;
 pub use request_id::{RequestId, RequestIds};
 pub use resilience::{Fallback, UpstreamBreaker, UpstreamHealth, Zones};
-pub use services::services;
+pub use services::{restore, services};
 pub use shared::Shared;
 pub use statuses::Statuses;
 pub use torana_filters::LetPass;

@@ -20,7 +20,9 @@ use torana_fault::{Fault, Reason};
 use torana_http::h1::{BodyFraming, HeadLimits};
 use torana_http::{InvalidField, Known, RequestHead};
 use torana_plan::ProbesPlan;
-use torana_transport::{Endpoint, EndpointSettings, FetchLimits, Pool, Protocol, Timer, fetch, now, within};
+use torana_transport::{
+    Endpoint, EndpointSettings, FetchLimits, Pool, Protocol, Timer, TlsClient, fetch, now, within,
+};
 
 /// How much of an answer is looked at.
 const LONGEST_ANSWER: usize = 64 * 1024;
@@ -47,6 +49,7 @@ impl Prober {
     pub(crate) fn new(
         plan: &Arc<ProbesPlan>,
         asked: &Endpoint,
+        tls: Option<Arc<TlsClient>>,
         authority: &str,
         health: &Arc<EndpointHealth>,
     ) -> Self {
@@ -74,12 +77,7 @@ impl Prober {
                 timeouts,
             },
             plan: Arc::clone(plan),
-            endpoint: Endpoint::reached_by(
-                asked.address.clone(),
-                settings,
-                asked.tls.clone(),
-                asked.introduces,
-            ),
+            endpoint: Endpoint::reached_by(asked.address.clone(), settings, tls, asked.introduces),
             authority: authority.to_owned(),
             health: Arc::clone(health),
             succeeded: AtomicU64::new(0),
@@ -201,8 +199,13 @@ impl Prober {
         let host = self.plan.host.as_deref().unwrap_or(&self.authority);
         request.fields.insert(Known::Host, host.as_bytes())?;
         request.fields.insert(Known::UserAgent, b"torana-probe")?;
+        let mut before = None;
         for (name, value) in &self.plan.headers {
-            request.fields.insert(name.as_str(), value.as_bytes())?;
+            // The first of a name takes the place of what would be sent.
+            match before.replace(name) {
+                Some(before) if before == name => request.fields.append(name.as_str(), value.as_bytes())?,
+                _ => request.fields.insert(name.as_str(), value.as_bytes())?,
+            }
         }
         Ok(())
     }

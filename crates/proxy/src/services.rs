@@ -17,6 +17,26 @@ pub fn services(shared: &Shared) -> Value {
     Value::Object(services.map(|upstream| (upstream.name.to_string(), service(upstream))).collect())
 }
 
+/// Puts the endpoints of that authority back into service; whether there are any whose health is kept.
+#[must_use]
+pub fn restore(shared: &Shared, service: &str, authority: &str) -> bool {
+    let _ = now();
+    let pipeline = shared.pipeline();
+    let named = pipeline.upstreams.iter().find(|upstream| &*upstream.name == service);
+    let Some((upstream, health)) = named.and_then(|upstream| Some((upstream, upstream.health.as_ref()?)))
+    else {
+        return false;
+    };
+    let mut found = false;
+    for (endpoint, (state, _)) in upstream.endpoints.iter().zip(&health.panel.endpoints) {
+        if endpoint.authority == authority {
+            state.restore(nanos_since_start());
+            found = true;
+        }
+    }
+    found
+}
+
 fn service(upstream: &Upstream) -> Value {
     let mut shown = Map::new();
     if let Some(rules) = &upstream.breaker {

@@ -17,7 +17,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use torana_proxy::services;
+use torana_proxy::{restore, services};
 use torana_testkit::http2::{Http2Origin, Http2Reply};
 use torana_testkit::{Authority, Client, Origin, Reply, TlsFront, eventually, tool};
 use yaml::{Running, resolver};
@@ -150,6 +150,80 @@ fn probes_by_tls_verify_whom_they_ask() {
     let expired = TlsFront::new(origin.addr(), &authority.issue_expired(&["localhost"]), None);
     let url = format!("https://localhost:{}", expired.addr().port());
     fails(&probing(&url, "kind: http", "tls: { ca: ca.pem }", Some(&authority)), "certificate_expired");
+}
+
+#[test]
+fn probes_go_by_tls_of_their_own_whatever_the_url_says() {
+    let (authority, stranger) = (Authority::default(), Authority::named("somebody else"));
+    let origin = Origin::always(Reply::ok("inside"));
+    let front = TlsFront::new(origin.addr(), &authority.issue(&["health.internal"]), None);
+    let url = format!("http://{}", front.addr());
+    for kind in ["kind: http, path: /", "kind: tcp"] {
+        let own = |tls: &str| format!("{kind}, tls: {{ {tls} }}");
+        let named = own("ca: ca.pem, server_name: health.internal");
+        succeeds(&probing(&url, &named, "host: rewrite", Some(&authority)));
+        fails(&probing(&url, &named, "host: rewrite", Some(&stranger)), "certificate_unknown_issuer");
+        fails(
+            &probing(&url, &own("ca: ca.pem"), "host: rewrite", Some(&authority)),
+            "certificate_wrong_name",
+        );
+        succeeds(&probing(&url, &own("verify: off"), "host: rewrite", None));
+    }
+    // The other way round: requests by TLS, which the service's own settings are for, probes in plain text.
+    let plain = format!("https://{}", origin.addr());
+    succeeds(&probing(&plain, "path: /, tls: off", "tls: { verify: off }", None));
+    let grpc = HealthServer::start("health");
+    let refused =
+        probing(&format!("http://127.0.0.1:{}", grpc.port), "kind: grpc, tls: {}", "host: rewrite", None);
+    fails(&refused, "upstream_tls_failed");
+}
+
+#[test]
+fn a_field_of_probes_has_as_many_values_as_it_is_given() {
+    let origin = Origin::always(Reply::ok("inside"));
+    let fields = "path: /, headers: { X-Many: [one, two], X-One: three, User-Agent: [a, b] }";
+    succeeds(&probing(&origin.url(), fields, "host: rewrite", None));
+    let asked = &origin.requests()[0];
+    let values = |name: &str| {
+        let named = asked.headers.iter().filter(|(field, _)| field.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value.clone()).collect::<Vec<String>>()
+    };
+    assert_eq!(values("X-Many"), ["one", "two"]);
+    assert_eq!((values("X-One"), values("User-Agent")), (vec!["three".into()], vec!["a".into(), "b".into()]));
+}
+
+#[test]
+fn who_is_out_for_good_is_brought_back_by_an_operator_alone() {
+    let probes = "probes: { interval: 50ms, timeout: 10s, healthy_after: 0, unhealthy_after: 1, kind: tcp }";
+    let passive = "ejection: { failures: 1, for: off, max_share: 100% }";
+    for health in [probes, passive] {
+        let origin = Origin::always(Reply::ok("inside"));
+        let gateway = Running::start(&format!(
+            "access_log: off
+admin_token: \"${{env:KEY}}\"
+services: {{ a: {{ endpoints: [\"{}\"], retries: {{ attempts: 1 }}, health: {{ {health} }} }} }}
+routes: [{{ service: a }}]
+",
+            origin.url()
+        ));
+        let ask = || torana_testkit::get(gateway.address, "/").status;
+        assert_eq!(ask(), 200);
+        origin.kill();
+        eventually(PATIENCE, || {
+            ask();
+            endpoint(&gateway)["in_service"] == false
+        });
+        origin.restart();
+        if health == probes {
+            let succeeded = || endpoint(&gateway)["probes"]["succeeded"].as_u64().unwrap();
+            let before = succeeded();
+            eventually(PATIENCE, || succeeded() > before + 3);
+        }
+        assert_eq!((ask(), endpoint(&gateway)["in_service"].as_bool()), (503, Some(false)), "{health}");
+        assert!(!restore(&gateway.shared, "a", "elsewhere:80") && !restore(&gateway.shared, "b", "x"));
+        assert!(restore(&gateway.shared, "a", &origin.addr().to_string()));
+        assert_eq!((ask(), endpoint(&gateway)["in_service"].as_bool()), (200, Some(true)), "{health}");
+    }
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! HTTP/2 for tests: a client that says what the test says frame by frame, one that behaves,
-//! and an origin.
+//! an origin, and one that does wrong.
 
 mod client;
+mod frame_origin;
 mod frames;
 mod origin;
 
 pub use self::client::{Http2Client, Http2Response};
+pub use self::frame_origin::{Deed, FrameOrigin};
 pub use self::frames::{Frame, FrameClient, Outcome, block, flag, kind, request};
 pub use self::origin::{Http2Origin, Http2Reply, Http2Request};

@@ -1,7 +1,11 @@
 //! Bodies on their way: where data comes from, where it goes, and the pump between.
 
+use crate::clock::recently;
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::Instant;
 use torana_fault::Fault;
 use torana_http::Fields;
 
@@ -53,22 +57,90 @@ pub enum Relayed {
     SinkFailed(Fault),
 }
 
+/// One end of a relay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum End {
+    /// Where the body comes from.
+    #[default]
+    Source,
+    /// Where it goes.
+    Sink,
+}
+
+/// Whom a relay waits for, and for whom it has waited longer. Costs nothing while neither end is waited for, and a
+/// look at the last reading of the clock when the other end is.
+#[derive(Debug, Default)]
+pub struct Waits {
+    end: Cell<End>,
+    /// Since when; nobody was waited for yet.
+    since: Cell<Option<Instant>>,
+    /// The nanoseconds for the source, less those for the sink.
+    balance: Cell<i64>,
+}
+
+impl Waits {
+    /// That end is waited for from here on.
+    pub fn turn_to(&self, end: End) {
+        if self.since.get().is_none() || self.end.get() != end {
+            self.balance.set(self.balance());
+            self.since.set(Some(recently()));
+            self.end.set(end);
+        }
+    }
+
+    /// Whether it waits for the source, and has not waited longer for the sink. A sink that holds a relay up holds
+    /// the source up too: what that one is late with just after says nothing about it.
+    #[must_use]
+    pub fn is_for_source(&self) -> bool {
+        self.end.get() == End::Source && self.balance() > 0
+    }
+
+    fn balance(&self) -> i64 {
+        let waited = self.since.get().map_or(Duration::ZERO, |since| recently().duration_since(since));
+        let nanos = i64::try_from(waited.as_nanos()).unwrap_or(i64::MAX);
+        match self.end.get() {
+            End::Source => self.balance.get().saturating_add(nanos),
+            End::Sink => self.balance.get().saturating_sub(nanos),
+        }
+    }
+}
+
 /// Moves a body from `source` to `sink` with back-pressure: nothing more is read while the sink is busy.
 /// What the sink holds back (a head, small chunks) is sent as soon as the source has to be waited for.
 pub async fn relay(source: &mut impl BodySource, sink: &mut impl BodySink) -> Relayed {
+    pump(source, sink, None).await
+}
+
+/// As [`relay`], and tells meanwhile whom it waits for.
+pub async fn relay_noting(source: &mut impl BodySource, sink: &mut impl BodySink, waits: &Waits) -> Relayed {
+    pump(source, sink, Some(waits)).await
+}
+
+async fn pump(source: &mut impl BodySource, sink: &mut impl BodySink, waits: Option<&Waits>) -> Relayed {
+    let waits_for = |side| {
+        if let Some(waits) = waits {
+            waits.turn_to(side);
+        }
+    };
     loop {
         let filled = poll_fn(|context| match source.poll_fill(context) {
             Poll::Ready(filled) => Poll::Ready(filled.map_err(Relayed::SourceFailed)),
-            Poll::Pending => match sink.poll_flush(context) {
-                Poll::Ready(Err(fault)) => Poll::Ready(Err(Relayed::SinkFailed(fault))),
-                Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
-            },
+            Poll::Pending => {
+                waits_for(End::Source);
+                match sink.poll_flush(context) {
+                    Poll::Ready(Err(fault)) => Poll::Ready(Err(Relayed::SinkFailed(fault))),
+                    Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+                }
+            }
         });
         match filled.await {
             Ok(true) => {
                 let written = poll_fn(|context| match sink.poll_write(context, source.data()) {
                     Poll::Ready(written) => Poll::Ready(written.map_err(Relayed::SinkFailed)),
-                    Poll::Pending => source.poll_gone(context).map(|fault| Err(Relayed::SourceFailed(fault))),
+                    Poll::Pending => {
+                        waits_for(End::Sink);
+                        source.poll_gone(context).map(|fault| Err(Relayed::SourceFailed(fault)))
+                    }
                 });
                 if let Err(failed) = written.await {
                     return failed;
@@ -88,7 +160,43 @@ pub async fn relay(source: &mut impl BodySource, sink: &mut impl BodySink) -> Re
     }
     poll_fn(|context| match sink.poll_flush(context) {
         Poll::Ready(flushed) => Poll::Ready(flushed.map_or_else(Relayed::SinkFailed, |()| Relayed::Complete)),
-        Poll::Pending => source.poll_gone(context).map(Relayed::SourceFailed),
+        Poll::Pending => {
+            waits_for(End::Sink);
+            source.poll_gone(context).map(Relayed::SourceFailed)
+        }
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::now;
+
+    const STEP: Duration = Duration::from_secs(1);
+
+    async fn pass(steps: u32) {
+        tokio::time::advance(STEP * steps).await;
+        let _ = now();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_source_is_waited_for_once_that_took_longer_than_the_sink_did() {
+        let _ = now();
+        let waits = Waits::default();
+        assert!(!waits.is_for_source(), "nobody is waited for yet");
+        waits.turn_to(End::Source);
+        pass(1).await;
+        assert!(waits.is_for_source());
+        waits.turn_to(End::Sink);
+        pass(5).await;
+        assert!(!waits.is_for_source());
+        waits.turn_to(End::Source);
+        pass(1).await;
+        waits.turn_to(End::Source);
+        pass(1).await;
+        assert!(!waits.is_for_source(), "three for the source, five for the sink");
+        pass(3).await;
+        assert!(waits.is_for_source());
+    }
 }

@@ -6,6 +6,7 @@ use crate::clock::{far_future, now};
 use crate::exchange::ClientExchange;
 use crate::pool::Pool;
 use crate::timer::{Timer, within};
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::time::Duration;
@@ -35,6 +36,34 @@ pub struct Fetched {
     pub trailers: Fields,
 }
 
+/// Who is told how a question goes, while it goes.
+pub trait Watch {
+    /// True while it waits for a connection that others use.
+    fn queued(&self) -> &Cell<bool>;
+    /// The connection is there, and gets the question now.
+    fn sent(&mut self);
+    /// The final head came.
+    fn head(&mut self, status: u16);
+    /// The answer is longer than is read of it.
+    fn cut_off(&mut self);
+}
+
+/// Nobody is told.
+#[derive(Debug, Default)]
+struct Unwatched(Cell<bool>);
+
+impl Watch for Unwatched {
+    fn queued(&self) -> &Cell<bool> {
+        &self.0
+    }
+
+    fn sent(&mut self) {}
+
+    fn head(&mut self, _: u16) {}
+
+    fn cut_off(&mut self) {}
+}
+
 /// Sends a request on a connection of `pool` and reads the whole answer. A stale connection is replaced
 /// once when the method is idempotent.
 ///
@@ -48,12 +77,27 @@ pub async fn fetch(
     body: &[u8],
     limits: &FetchLimits,
 ) -> Result<Fetched, Fault> {
+    fetch_watched(pool, timer, request, body, limits, &mut Unwatched::default()).await
+}
+
+/// As [`fetch`], and tells `watch` how it goes.
+///
+/// # Errors
+/// As above.
+pub async fn fetch_watched(
+    pool: &Rc<Pool>,
+    timer: &Timer,
+    request: &RequestHead,
+    body: &[u8],
+    limits: &FetchLimits,
+    watch: &mut impl Watch,
+) -> Result<Fetched, Fault> {
     let start = now();
     let deadline = start.checked_add(limits.timeout).unwrap_or(start);
     let asking = async {
-        match ask(pool, timer, request, body, limits, false).await {
+        match ask(pool, timer, request, body, limits, (false, &mut *watch)).await {
             Err(fault) if fault.retry == Retry::IfReused && request.method().is_idempotent() => {
-                ask(pool, timer, request, body, limits, true).await
+                ask(pool, timer, request, body, limits, (true, watch)).await
             }
             answer => answer,
         }
@@ -67,9 +111,10 @@ async fn ask(
     request: &RequestHead,
     body: &[u8],
     limits: &FetchLimits,
-    fresh: bool,
+    (fresh, watch): (bool, &mut impl Watch),
 ) -> Result<Fetched, Fault> {
-    let mut lease = pool.acquire(timer, fresh).await?;
+    let mut lease = pool.acquire_for(None, timer, fresh, watch.queued()).await?;
+    watch.sent();
     let mut fetched = Fetched::default();
     // The one deadline over everything comes first.
     let patience = limits.timeout.saturating_mul(2);
@@ -97,13 +142,14 @@ async fn ask(
                 _ => break,
             }
         }
+        watch.head(fetched.head.status);
         let mut source = reader.body(&fetched.head, patience);
         while poll_fn(|context| source.poll_fill(context)).await? {
             let data = source.data();
             if fetched.body.len().saturating_add(data.len()) > limits.body_bytes {
-                return Err(
-                    Fault::new(Reason::UpstreamMalformed).because("the answer is longer than it may be")
-                );
+                watch.cut_off();
+                let detail = "the answer is longer than it may be";
+                return Err(Fault::new(Reason::UpstreamMalformed).because(detail));
             }
             fetched.body.extend_from_slice(data);
             source.consume();

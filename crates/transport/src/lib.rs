@@ -30,14 +30,14 @@ mod tls;
 mod tunnel;
 mod usage;
 
-pub use body::{BodySink, BodySource, Relayed, relay};
+pub use body::{BodySink, BodySource, End, Relayed, Waits, relay, relay_noting};
 pub use buffer::Buffer;
 pub use clock::{far_future, now, recently};
 pub use descriptors::{descriptors, raise_descriptors};
 pub use drain::Drain;
 pub use entrance::Entrance;
 pub use exchange::{ClientExchange, RequestWriter, ResponseBody, ResponseReader};
-pub use fetch::{FetchLimits, Fetched, fetch};
+pub use fetch::{FetchLimits, Fetched, Watch, fetch, fetch_watched};
 pub use io::{Io, Stream};
 pub use listener::{AcceptError, bind, connection_task_bytes, serve_listener};
 pub use pool::{Address, Endpoint, EndpointSettings, EndpointUsage, Lease, Pool};

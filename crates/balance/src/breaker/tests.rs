@@ -1,5 +1,7 @@
 //! The breaker against a model that is plain to read, and under threads.
 
+mod model;
+
 use super::*;
 use proptest::prelude::*;
 use std::sync::atomic::AtomicUsize;
@@ -151,62 +153,6 @@ fn four_threads_never_get_more_trials_than_there_are() {
     }
 }
 
-/// A breaker in plain words: no atomics, no packing, every call remembered.
-struct Model {
-    settings: BreakerSettings,
-    state: BreakerState,
-    period: u64,
-    open_until: u64,
-    row: u32,
-    begun: u32,
-    succeeded: u32,
-}
-
-impl Model {
-    fn admit(&mut self, now: u64) -> Option<u64> {
-        if self.state == BreakerState::Open && now >= self.open_until {
-            (self.state, self.period, self.begun, self.succeeded) =
-                (BreakerState::HalfOpen, self.period + 1, 0, 0);
-        }
-        match self.state {
-            BreakerState::Closed => Some(self.period),
-            BreakerState::HalfOpen if self.begun < self.settings.trials.get() => {
-                self.begun += 1;
-                Some(self.period)
-            }
-            _ => None,
-        }
-    }
-
-    fn open(&mut self, now: u64) {
-        self.open_until = now + self.settings.open_for.as_secs() * SECOND;
-        (self.state, self.period) = (BreakerState::Open, self.period + 1);
-    }
-
-    fn record(&mut self, period: u64, outcome: Option<Outcome>, now: u64) {
-        if period != self.period {
-            return;
-        }
-        match (self.state, outcome) {
-            (BreakerState::HalfOpen, None) => self.begun -= 1,
-            (BreakerState::HalfOpen, Some(Outcome::Failure)) => self.open(now),
-            (BreakerState::HalfOpen, Some(_)) => {
-                self.succeeded += 1;
-                if self.succeeded == self.settings.trials.get() {
-                    (self.state, self.period, self.row) = (BreakerState::Closed, self.period + 1, 0);
-                }
-            }
-            (BreakerState::Closed, Some(outcome)) => {
-                self.row = if outcome == Outcome::Failure { self.row + 1 } else { 0 };
-                if self.settings.failures.is_some_and(|most| self.row >= most.get()) {
-                    self.open(now);
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
 fn outcome() -> impl Strategy<Value = Option<Outcome>> {
     prop_oneof![
         3 => Just(Some(Outcome::Failure)),
@@ -217,40 +163,6 @@ fn outcome() -> impl Strategy<Value = Option<Outcome>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
-
-    /// Requests overlap: each step either begins one or ends one that is under way.
-    #[test]
-    fn it_does_what_the_model_says(
-        failures in 1_u32..5, trials in 1_u32..4,
-        steps in prop::collection::vec((0_u64..3 * SECOND, any::<bool>(), 0_usize..6, outcome()), 1..120),
-    ) {
-        let settings = consecutive(failures, 5, trials);
-        let breaker = Breaker::new(settings);
-        let mut model = Model {
-            settings, state: BreakerState::Closed, period: 0, open_until: 0, row: 0,
-            begun: 0, succeeded: 0,
-        };
-        let mut under_way: Vec<(Admission<'_>, u64)> = Vec::new();
-        let mut now = 0;
-        for (pause, begin, which, outcome) in steps {
-            now += pause;
-            if begin || under_way.is_empty() {
-                let (real, expected) = (breaker.admit(true, || now), model.admit(now));
-                prop_assert_eq!(real.is_ok(), expected.is_some());
-                under_way.extend(real.ok().zip(expected));
-            } else {
-                let (admission, period) = under_way.swap_remove(which % under_way.len());
-                match outcome {
-                    Some(outcome) => admission.record(outcome, now),
-                    None => drop(admission),
-                }
-                model.record(period, outcome, now);
-            }
-            prop_assert_eq!(breaker.state(), model.state);
-        }
-    }
-
     /// Whatever happens, an open breaker is tried again once its time is over.
     #[test]
     fn it_never_stays_shut_for_good(

@@ -19,7 +19,8 @@ pub struct Panel {
     /// Below this percent of the weight in service, health is ignored: what is left could not carry the
     /// load. 0 never ignores it.
     pub panic_percent: u32,
-    /// At or below this percent of the weight in service, nobody serves. 0: only when nothing is left.
+    /// At or below this percent of the weight in service, nobody serves, whatever `panic_percent` says above it. 0:
+    /// only when nothing is left and health is not ignored then.
     pub minimum_percent: u32,
     /// For how long an endpoint that comes back, or new, gets less than its share.
     pub slow_start: Duration,
@@ -47,24 +48,26 @@ impl Panel {
             return Survey::Quiet;
         }
         let now = now_nanos();
-        let (mut total, mut serving, mut warming) = (0_u64, 0_u64, false);
+        let (mut total, mut serving, mut quiet) = (0_u64, 0_u64, true);
         for (health, weight) in &self.endpoints {
             let weight = u64::from(*weight);
             total = total.saturating_add(weight);
             if health.out(now).is_none() {
                 health.note_return();
                 serving = serving.saturating_add(weight);
-                warming |= health.warmth(now, self.slow_start_nanos()).is_some();
+                quiet &= health.warmth(now, self.slow_start_nanos()).is_none();
+            } else {
+                quiet = false;
             }
         }
-        let percent = serving.saturating_mul(100).checked_div(total).unwrap_or(100);
-        if percent <= u64::from(self.minimum_percent) {
-            return if self.panic_percent > 0 { Survey::Panic } else { Survey::Down };
+        let may_be_down = total > 0 && (self.minimum_percent > 0 || self.panic_percent == 0);
+        if may_be_down && hundredfold(serving) <= percents(total, self.minimum_percent) {
+            return Survey::Down;
         }
-        if percent < u64::from(self.panic_percent) {
+        if hundredfold(serving) < percents(total, self.panic_percent) {
             return Survey::Panic;
         }
-        if serving == total && !warming {
+        if quiet {
             // Quiet again, unless something was raised since.
             let _changed = self.alarm.raised.compare_exchange(raised, 0, Ordering::AcqRel, Ordering::Relaxed);
             return Survey::Quiet;
@@ -97,13 +100,13 @@ impl Panel {
     /// Notes how a request went; `true` when its endpoint was ejected for it.
     pub fn asked(&self, index: usize, finding: Finding, now_nanos: impl FnOnce() -> u64) -> bool {
         let Some(ejection) = &self.ejection else { return false };
-        let Some((health, weight)) = self.endpoints.get(index) else { return false };
+        let Some((health, _)) = self.endpoints.get(index) else { return false };
         if !health.asked(finding, ejection.thresholds) {
             return false;
         }
         let now = now_nanos();
         let one_at_a_time = self.alarm.ejecting.lock().unwrap_or_else(PoisonError::into_inner);
-        if health.out(now).is_some() || !self.may_eject(*weight, ejection, now) {
+        if health.out(now).is_some() || !self.may_eject(index, ejection, now) {
             return false;
         }
         let time = health.eject(ejection, now);
@@ -113,18 +116,27 @@ impl Panel {
         true
     }
 
-    fn may_eject(&self, weight: u32, ejection: &EjectionSettings, now: u64) -> bool {
-        if self.endpoints.len() < 2 {
-            // Without another one, probes alone may say that it is gone.
-            return ejection.eject_for.is_none();
+    /// Whether that much more may be ejected. What serves besides is what is left: not what is ejected already, nor
+    /// what fails its probes, nor what has no weight.
+    fn may_eject(&self, index: usize, ejection: &EjectionSettings, now: u64) -> bool {
+        if ejection.max_percent >= 100 {
+            return true;
         }
-        let sum = |weights: &mut dyn Iterator<Item = u32>| weights.map(u64::from).sum::<u64>();
-        let total = sum(&mut self.endpoints.iter().map(|(_, weight)| *weight));
-        let ejected = self.endpoints.iter().filter(|(health, _)| health.out(now) == Some(Out::Ejected));
-        let ejected = sum(&mut ejected.map(|(_, weight)| *weight));
-        let after = ejected.saturating_add(u64::from(weight)).saturating_mul(100);
-        ejected == 0 && ejection.max_percent > 0
-            || after <= total.saturating_mul(u64::from(ejection.max_percent))
+        let (mut total, mut this, mut ejected, mut left) = (0_u64, 0_u64, 0_u64, 0_u64);
+        for (number, (health, weight)) in self.endpoints.iter().enumerate() {
+            let weight = u64::from(*weight);
+            total = total.saturating_add(weight);
+            match health.out(now) {
+                _ if number == index => this = weight,
+                Some(Out::Ejected) => ejected = ejected.saturating_add(weight),
+                None => left = left.saturating_add(weight),
+                Some(Out::Probes) => {}
+            }
+        }
+        let is_first = ejected == 0 && ejection.max_percent > 0;
+        left > 0
+            && (is_first
+                || hundredfold(ejected.saturating_add(this)) <= percents(total, ejection.max_percent))
     }
 
     /// How many endpoints are out, by reason: probes, ejected.
@@ -138,4 +150,14 @@ impl Panel {
     fn slow_start_nanos(&self) -> u64 {
         u64::try_from(self.slow_start.as_nanos()).unwrap_or(u64::MAX)
     }
+}
+
+/// A weight, to be compared with [`percents`] of another.
+const fn hundredfold(weight: u64) -> u64 {
+    weight.saturating_mul(100)
+}
+
+/// So many percent of a weight, a hundredfold.
+fn percents(weight: u64, percent: u32) -> u64 {
+    weight.saturating_mul(u64::from(percent))
 }

@@ -69,7 +69,36 @@ fn no_more_than_the_largest_share_is_ejected() {
     let two = panel(&[9, 1], ejection(1, 10));
     assert!(fail(&two, 0, 1, 0), "one may always be ejected");
     assert!(!fail(&two, 1, 1, 0));
-    assert!(!fail(&panel(&[1], ejection(1, 100)), 0, 5, 0), "never the only one");
+    assert!(!fail(&panel(&[1], ejection(1, 99)), 0, 5, 0), "never the only one");
+    assert!(fail(&panel(&[1], ejection(1, 100)), 0, 1, 0), "unless that is what was asked for");
+}
+
+#[test]
+fn the_last_that_serves_is_not_ejected() {
+    let failing = |panel: &Panel, index: usize| {
+        let rules = Thresholds { statuses: 1, ..Thresholds::default() };
+        assert!(panel.endpoints[index].0.probed(Finding::BadStatus, rules, 0));
+    };
+    let drained = panel(&[0, 1], ejection(1, 50));
+    assert!(!fail(&drained, 1, 9, 0), "the other one has no weight");
+    assert!(fail(&drained, 0, 1, 0), "what has no weight takes none away");
+    assert_eq!(
+        (drained.survey(|| 0), drained.survey(|| 0)),
+        (Survey::Mixed, Survey::Mixed),
+        "sticky clients ask"
+    );
+    assert!(!fail(&drained, 1, 9, 0));
+    let probed = panel(&[1, 1], ejection(1, 50));
+    failing(&probed, 0);
+    assert!(!fail(&probed, 1, 9, 0), "the other one fails its probes");
+    assert_eq!((probed.survey(|| 0), probed.out(0)), (Survey::Mixed, (1, 0)));
+    let three = panel(&[1, 1, 1], ejection(1, 99));
+    failing(&three, 0);
+    assert!(fail(&three, 1, 1, 0) && !fail(&three, 2, 9, 0));
+    let all = panel(&[1, 1, 1], ejection(1, 100));
+    failing(&all, 0);
+    assert!(fail(&all, 1, 1, 0) && fail(&all, 2, 1, 0), "unless that is what was asked for");
+    assert_eq!(all.survey(|| 0), Survey::Down);
 }
 
 #[test]
@@ -108,7 +137,15 @@ fn few_left_means_panic_or_nobody() {
     panel.minimum_percent = 25;
     assert_eq!(panel.survey(|| 0), Survey::Down);
     panel.panic_percent = 50;
-    assert_eq!(panel.survey(|| 0), Survey::Panic);
+    assert_eq!(panel.survey(|| 0), Survey::Down, "what nobody could carry, all would only prolong");
+    panel.minimum_percent = 24;
+    assert_eq!(panel.survey(|| 0), Survey::Panic, "between the two");
+    fail(&panel, 3, 1, 0);
+    assert_eq!(panel.survey(|| 0), Survey::Down);
+    panel.minimum_percent = 0;
+    assert_eq!(panel.survey(|| 0), Survey::Panic, "also with nothing left");
+    panel.panic_percent = 0;
+    assert_eq!(panel.survey(|| 0), Survey::Down);
     assert_eq!(panel.survey(|| 31 * SECOND), Survey::Quiet);
 }
 
@@ -129,29 +166,45 @@ fn an_endpoint_that_comes_back_gets_its_share_slowly() {
 use crate::choice::remix;
 
 proptest! {
-    /// The largest share holds at every moment, whatever fails when; and time alone brings all back.
+    /// The largest share holds at every moment, whatever fails when, and the last that serves is not ejected; time
+    /// and probes bring all back.
     #[test]
     fn the_ejected_share_is_bounded_and_everybody_comes_back(
-        weights in prop::collection::vec(1_u32..10, 2..8), max_percent in 1_u32..=100,
-        steps in prop::collection::vec((0_u64..20, 0_usize..8, 0_u8..4), 1..200),
+        weights in prop::collection::vec(0_u32..10, 2..8), max_percent in 1_u32..=100,
+        steps in prop::collection::vec((0_u64..20, 0_usize..8, 0_u8..6), 1..200),
     ) {
         let panel = panel(&weights, ejection(2, max_percent));
         let total: u32 = weights.iter().sum();
         let mut now = 0;
+        let rules = Thresholds { successes: 1, statuses: 1, ..Thresholds::default() };
         for (pause, index, finding) in steps {
             now += pause * SECOND;
+            let index = index % weights.len();
             let finding = match finding {
                 0 => Finding::Success,
                 1 => Finding::BadStatus,
                 2 => Finding::ConnectFailed,
-                _ => Finding::TimedOut,
+                3 => Finding::TimedOut,
+                probed => {
+                    let found = if probed == 4 { Finding::Success } else { Finding::BadStatus };
+                    panel.endpoints[index].0.probed(found, rules, now);
+                    continue;
+                }
             };
-            panel.asked(index % weights.len(), finding, || now);
-            let out: Vec<usize> = (0..weights.len()).filter(|index| !panel.is_in(*index, now)).collect();
-            let ejected: u32 = out.iter().map(|index| weights[*index]).sum();
-            prop_assert!(out.len() <= 1 || ejected * 100 <= total * max_percent, "{:?}", out);
-            let quiet = panel.survey(|| now) == Survey::Quiet;
-            prop_assert_eq!(quiet, out.is_empty());
+            let ejected = panel.asked(index, finding, || now);
+            let out = |wanted: Out| {
+                let out = panel.endpoints.iter().filter(move |(health, _)| health.out(now) == Some(wanted));
+                out.map(|(_, weight)| *weight).collect::<Vec<_>>()
+            };
+            let (by_requests, by_probes) = (out(Out::Ejected), out(Out::Probes));
+            let share: u32 = by_requests.iter().sum();
+            let left = total - share - by_probes.iter().sum::<u32>();
+            let few = by_requests.iter().filter(|weight| **weight > 0).count() <= 1;
+            prop_assert!(few || share * 100 <= total * max_percent, "{:?}", by_requests);
+            prop_assert!(!ejected || left > 0 || max_percent == 100, "{:?} {:?}", by_requests, by_probes);
+        }
+        for (health, _) in &panel.endpoints {
+            health.probed(Finding::Success, rules, now);
         }
         prop_assert_eq!(panel.survey(|| now + 101 * SECOND), Survey::Quiet);
     }

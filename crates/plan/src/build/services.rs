@@ -93,7 +93,7 @@ fn service(
         health: config
             .health
             .as_ref()
-            .map(|health| health::health(document, &path.key("health"), health, findings)),
+            .map(|health| health::health(document, resolver, &path.key("health"), health, findings)),
         deadline_header: config.deadline_header.clone(),
         upgrades: upgrades(document, &path.key("upgrades"), &config.upgrades, findings),
         tls: upstream_tls::upstream_tls(document, resolver, &path, config, findings),

@@ -27,6 +27,17 @@ pub(super) fn upstream_tls(
         }
         return None;
     }
+    Some(given(document, resolver, &path, config, findings))
+}
+
+/// What is asked of whoever is reached by TLS.
+pub(super) fn given(
+    document: &Document,
+    resolver: &dyn Resolver,
+    path: &Path,
+    config: &UpstreamTlsConfig,
+    findings: &mut Vec<Finding>,
+) -> Arc<UpstreamTlsPlan> {
     let mut reader = Reader { document, resolver, findings };
     let certificate =
         config.certificate.as_ref().and_then(|config| reader.pair(&path.key("certificate"), config));
@@ -49,12 +60,12 @@ pub(super) fn upstream_tls(
             Finding::error("bad-server-name", message).at(place).help("write a DNS name or an IP address"),
         );
     }
-    Some(Arc::new(UpstreamTlsPlan {
+    Arc::new(UpstreamTlsPlan {
         verification,
         server_name: config.server_name.as_deref().map(Arc::from),
         certificate,
         min_version: config.min_version,
-    }))
+    })
 }
 
 fn is_server_name(name: &str) -> bool {

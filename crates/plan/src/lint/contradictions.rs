@@ -156,6 +156,11 @@ fn health(odd: &mut Odd<'_>, path: &Path, service: &ServicePlan) {
             odd.find(&path.key("unhealthy_after"), message, "give one of the kinds a number");
         }
     }
+    let (panic, down) = (health.panic_below, health.down_at);
+    if !panic.is_zero() && panic <= down {
+        let message = format!("all endpoints are never asked: at {down} in service or less nobody is");
+        odd.find(&path.key("panic_below"), message, "make `panic_below` more than `down_at`, or remove one");
+    }
     if let Some(ejection) = &health.ejection {
         eject(odd, &path.key("ejection"), ejection);
     }

@@ -16,7 +16,7 @@ use torana_http::h1::{BodyFraming, remove_hop_by_hop};
 use torana_http::{Fields, Known, Method, ResponseHead};
 use torana_transport::{
     BodySink, BodySource, ClientExchange, Lease, Recycled, Relayed, RequestBody, ResponseReader,
-    ResponseSink, far_future, now, recently, relay,
+    ResponseSink, far_future, now, recently, relay, relay_noting,
 };
 
 /// One try: where, and whether kept-alive connections may be used.
@@ -61,7 +61,8 @@ enum End {
 /// What came first while the request's body was on its way.
 enum First {
     Uploaded(Relayed),
-    Head(Result<(), Fault>),
+    /// And since when the service could have sent it: the client's body came to a halt then.
+    Head(Result<(), Fault>, Instant),
 }
 
 impl Once<'_> {
@@ -180,17 +181,17 @@ impl Once<'_> {
                 First::Uploaded(Relayed::SinkFailed(_)) => sent_whole = false,
                 First::Uploaded(Relayed::Complete) => {}
                 First::Uploaded(Relayed::SourceFailed(fault)) => return Err(fault),
-                First::Head(received) => {
+                First::Head(received, could_answer) => {
                     received?;
                     refuse_switch(&head)?;
-                    Self::note_latency(sent, head.status, responder, trial.judge);
+                    note_latency(sent, could_answer, head.status, responder, trial.judge);
                     if trial.chances.after_status(head.status, whole) {
                         return Ok(Exchanged { end: End::Refused, usable: false });
                     }
                     let framing = prepare(&mut head, exchange, responder).await?;
                     response.start(&head, framing, true);
                     let mut source = reader.body(&head, timeouts.idle);
-                    let mut download = pin!(relay(&mut source, response));
+                    let mut download = pin!(relay_noting(&mut source, response, &trial.judge.waits));
                     let relayed = poll_fn(|context| {
                         loop {
                             if let Poll::Ready(left) = upload.as_mut().poll(context) {
@@ -224,13 +225,13 @@ impl Once<'_> {
         self.wait_for_head(&mut reader, &mut head, exchange, deadline, body, response).await?;
         if head.status == 101 {
             let protocol = upgrade.filter(|asked| is_switch_to(&head, asked)).ok_or_else(unasked)?;
-            Self::note_latency(sent, head.status, responder, trial.judge);
+            note_latency(sent, sent, head.status, responder, trial.judge);
             prepare(&mut head, exchange, responder).await?;
             response.switch(&head, protocol);
             responder.on_switch();
             return Ok(Exchanged { end: End::Switched, usable: false });
         }
-        Self::note_latency(sent, head.status, responder, trial.judge);
+        note_latency(sent, sent, head.status, responder, trial.judge);
         if trial.chances.after_status(head.status, whole) {
             let mut source = reader.body(&head, timeouts.idle);
             let all = poll_fn(|context| Poll::Ready(skip(context, &mut source))).await;
@@ -241,7 +242,7 @@ impl Once<'_> {
         response.start(&head, framing, !body.is_done());
         let mut source = reader.body(&head, timeouts.idle);
         let relayed = {
-            let mut download = pin!(relay(&mut source, response));
+            let mut download = pin!(relay_noting(&mut source, response, &trial.judge.waits));
             poll_fn(|context| match download.as_mut().poll(context) {
                 Poll::Ready(relayed) => Poll::Ready(relayed),
                 Poll::Pending => body.poll_left(context).map(Relayed::SinkFailed),
@@ -285,12 +286,19 @@ impl Once<'_> {
     fn is_late(&self, context: &mut Context<'_>) -> bool {
         self.by.is_some_and(|by| self.call.timer.poll_deadline(context, by).is_ready())
     }
+}
 
-    fn note_latency(sent: Instant, status: u16, responder: &mut impl Responder, judge: &mut Judge<'_>) {
-        let latency = recently().duration_since(sent);
-        responder.on_first_byte(latency);
-        judge.head(status, latency, nanos_since_start());
-    }
+/// A head came. `sent`: when the try began to be sent; `could_answer`: since when the service could have answered,
+/// where it did before it had the whole request.
+fn note_latency(
+    sent: Instant,
+    could_answer: Instant,
+    status: u16,
+    responder: &mut impl Responder,
+    judge: &mut Judge<'_>,
+) {
+    responder.on_first_byte(recently().duration_since(sent));
+    judge.head(status, nanos_at(could_answer), nanos_since_start());
 }
 
 /// Reads what has already arrived of a body that nobody wants; `true` when that is all of it.
@@ -330,6 +338,8 @@ async fn upload_until_head(
     deadline: Instant,
     response: &mut impl ResponseSink,
 ) -> First {
+    // Each turn sends what has come of the body, but the last, in which the head comes.
+    let mut could_answer = recently();
     loop {
         let first = poll_fn(|context| {
             // Before the body, which may have to invite the client in between.
@@ -341,11 +351,16 @@ async fn upload_until_head(
             }
             match uploaded.take() {
                 Some(relayed) => Poll::Ready(First::Uploaded(relayed)),
-                None => reader.poll_head(context, method, deadline, head).map(First::Head),
+                None => {
+                    let since = std::mem::replace(&mut could_answer, recently());
+                    reader
+                        .poll_head(context, method, deadline, head)
+                        .map(|received| First::Head(received, since))
+                }
             }
         });
         match first.await {
-            First::Head(Ok(())) if head.is_interim() => pass_on(head, response),
+            First::Head(Ok(()), _) if head.is_interim() => pass_on(head, response),
             first => return first,
         }
     }
@@ -378,9 +393,14 @@ fn unasked() -> Fault {
 
 /// Nanoseconds since the first call, for the balancers' moving averages.
 pub(crate) fn nanos_since_start() -> u64 {
+    nanos_at(recently())
+}
+
+/// The same, at that time.
+fn nanos_at(then: Instant) -> u64 {
     static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
     let start = *START.get_or_init(now);
-    u64::try_from(recently().duration_since(start).as_nanos()).unwrap_or(u64::MAX)
+    u64::try_from(then.duration_since(start).as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Makes the upstream's head ours: what belongs to its connection goes, the filters have their say.

@@ -14,7 +14,7 @@
 mod leg;
 
 use super::attempt::{Ended, finished, prepare, skip};
-use super::deadline::Deadline;
+use super::deadline::{Deadline, bounded};
 use super::judge::Judge;
 use super::retry::Chances;
 use super::{Call, Responder, Word, choose};
@@ -31,7 +31,7 @@ use std::time::Duration;
 use torana_balance::Tried;
 use torana_fault::{Fault, Reason, Retry};
 use torana_filter::{Attempt, Exchange};
-use torana_transport::{BodySource, Relayed, RequestBody, ResponseSink, now, relay};
+use torana_transport::{BodySource, Relayed, RequestBody, ResponseSink, Waits, now, relay_noting};
 
 /// When another endpoint is asked as well.
 #[derive(Clone, Debug)]
@@ -105,7 +105,10 @@ impl<'a> Race<'a> {
         responder.on_taken(runner.index);
         responder.on_first_byte(headed.latency);
         let again = chances.after_status(headed.head.status, true);
-        match deliver(call, headed, again, (exchange, body, response, responder)).await {
+        let delivering =
+            deliver(call, headed, again, &runner.judge.waits, (exchange, body, response, responder));
+        // Bounded here as well, where it is known whose answer it is.
+        match bounded(call, self.deadline, delivering).await {
             Ok(()) if again => Ok(Ended::Refused),
             Ok(()) => {
                 runner.judge.delivered();
@@ -191,6 +194,7 @@ async fn deliver<B: RequestBody, S: ResponseSink, R: Responder>(
     call: &Call<'_>,
     headed: Headed,
     again: bool,
+    waits: &Waits,
     (exchange, body, response, responder): (&mut Exchange, &mut Replay<'_, B>, &mut S, &mut R),
 ) -> Result<(), Fault> {
     let Headed { mut lease, mut head, sent_whole, .. } = headed;
@@ -202,7 +206,7 @@ async fn deliver<B: RequestBody, S: ResponseSink, R: Responder>(
         } else {
             let framing = prepare(&mut head, exchange, responder).await?;
             response.start(&head, framing, !body.is_done());
-            let mut download = pin!(relay(&mut source, response));
+            let mut download = pin!(relay_noting(&mut source, response, waits));
             let relayed = poll_fn(|context| match download.as_mut().poll(context) {
                 Poll::Ready(relayed) => Poll::Ready(relayed),
                 Poll::Pending => body.poll_left(context).map(Relayed::SinkFailed),

@@ -3,11 +3,13 @@
 //!
 //! The breaker judges a try when the head of its answer comes, because a body may stream for hours; when it fails
 //! before, by why it failed. For the endpoint a good answer counts once all of it was delivered: one whose bodies
-//! break off after good heads does not work. To both a client that goes away, a full pool and a kept-alive connection
-//! that had just been closed say nothing.
+//! break off after good heads does not work. To both a client that goes away, a full pool, a kept-alive connection
+//! that had just been closed and a request that was not acted on (a refused stream, a goodbye) say nothing; nor does
+//! the end of the time for the whole answer where it was mostly the client that was waited for.
 //!
-//! Balancer and bound go by time, and to them a try that is given up, however that comes about, has taken at least so
-//! long since the service had the request. A service that hangs would otherwise look like one that is never asked.
+//! Balancer, bound and slow calls go by time, which runs from the end of the request: how slowly a client sends its
+//! body is not the service's doing. To balancer and bound a try that is given up, however that comes about, has taken
+//! at least so long since then. A service that hangs would otherwise look like one that is never asked.
 
 use super::nanos_since_start;
 use crate::resilience::{UpstreamBreaker, UpstreamHealth};
@@ -16,6 +18,7 @@ use std::cell::Cell;
 use std::time::Duration;
 use torana_balance::{AdaptiveLimit, Admission, Admitted, Finding, InFlight, Outcome};
 use torana_fault::{Fault, Reason, Retry};
+use torana_transport::{End, Waits, Watch};
 
 /// Judges one try.
 #[derive(Debug)]
@@ -32,6 +35,10 @@ pub(crate) struct Judge<'a> {
     health: Option<(&'a UpstreamHealth, usize)>,
     /// A good answer has begun.
     well: bool,
+    /// An answer has begun.
+    answered: bool,
+    /// Whom the relay of its body waits for.
+    pub(super) waits: Waits,
 }
 
 /// What kind of failure a fault is.
@@ -68,7 +75,7 @@ impl<'a> Judge<'a> {
     }
 
     /// One who has nothing to tell, in place of one that judges elsewhere.
-    pub(super) const fn silent() -> Self {
+    pub(super) fn silent() -> Self {
         Self {
             adaptive: None,
             awaited: None,
@@ -78,6 +85,8 @@ impl<'a> Judge<'a> {
             breaker: None,
             health: None,
             well: false,
+            answered: false,
+            waits: Waits::default(),
         }
     }
 
@@ -107,19 +116,22 @@ impl<'a> Judge<'a> {
         self.sent = Some(then);
     }
 
-    /// The head of an answer came, this long after the request began to be sent.
-    pub(crate) fn head(&mut self, status: u16, latency: Duration, now_nanos: u64) {
-        self.sent = None;
+    /// The head of an answer came. `could_answer`: since when the service could have answered, by
+    /// [`nanos_since_start`], where it did before it had the whole request.
+    pub(crate) fn head(&mut self, status: u16, could_answer: u64, now_nanos: u64) {
+        let latency = now_nanos.saturating_sub(self.sent.take().unwrap_or(could_answer));
+        self.answered = true;
         if let Some(admitted) = self.adaptive.take() {
             admitted.answered(now_nanos);
         }
         if let Some(in_flight) = &self.in_flight {
-            in_flight.record(u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX), now_nanos);
+            in_flight.record(latency, now_nanos);
         }
         if let Some((rules, admission)) = self.breaker.take() {
+            let is_slow = |bound: Duration| u128::from(latency) >= bound.as_nanos();
             let outcome = if rules.statuses.contains(status) {
                 Outcome::Failure
-            } else if rules.slow_after.is_some_and(|bound| latency >= bound) {
+            } else if rules.slow_after.is_some_and(is_slow) {
                 Outcome::Slow
             } else {
                 Outcome::Success
@@ -149,7 +161,7 @@ impl<'a> Judge<'a> {
 
     /// The try failed. `uploaded`: the client has sent the whole request, so that only the service can be late.
     pub(crate) fn fault(&mut self, fault: &Fault, uploaded: bool) {
-        let kind = kind(fault, uploaded && !self.queued.get());
+        let kind = self.kind(fault, uploaded);
         if kind == Some(Kind::Connection) || fault.retry == Retry::IfReused {
             // A connection that fails says nothing about how much the service can do.
             (self.adaptive, self.sent) = (None, None);
@@ -182,6 +194,28 @@ impl<'a> Judge<'a> {
 }
 
 impl Judge<'_> {
+    fn kind(&self, fault: &Fault, uploaded: bool) -> Option<Kind> {
+        match fault.reason {
+            _ if fault.retry == Retry::IfReused => None,
+            // It was not acted on: the stream was refused, or the connection has said goodbye.
+            Reason::UpstreamReset | Reason::UpstreamClosed if fault.retry == Retry::Yes => None,
+            Reason::UpstreamConnectFailed
+            | Reason::UpstreamTlsFailed
+            | Reason::UpstreamClosed
+            | Reason::UpstreamReset
+            | Reason::UpstreamMalformed
+            | Reason::UpstreamHeadTooLarge => Some(Kind::Connection),
+            // An answer that began before the end of the request may wait for the rest of that.
+            Reason::UpstreamIdleTimeout if self.answered => uploaded.then_some(Kind::Timeout),
+            Reason::UpstreamConnectTimeout | Reason::UpstreamIdleTimeout => Some(Kind::Timeout),
+            Reason::UpstreamFirstByteTimeout | Reason::TotalTimeout => {
+                let is_late = if self.answered { self.waits.is_for_source() } else { !self.queued.get() };
+                (uploaded && is_late).then_some(Kind::Timeout)
+            }
+            _ => None,
+        }
+    }
+
     /// Nobody waits for an answer any more.
     fn given_up(&mut self) {
         let Some(sent) = self.sent.take() else { return };
@@ -201,20 +235,6 @@ impl Drop for Judge<'_> {
     }
 }
 
-fn kind(fault: &Fault, uploaded: bool) -> Option<Kind> {
-    match fault.reason {
-        _ if fault.retry == Retry::IfReused => None,
-        Reason::UpstreamConnectFailed
-        | Reason::UpstreamTlsFailed
-        | Reason::UpstreamClosed
-        | Reason::UpstreamMalformed
-        | Reason::UpstreamHeadTooLarge => Some(Kind::Connection),
-        Reason::UpstreamConnectTimeout | Reason::UpstreamIdleTimeout => Some(Kind::Timeout),
-        Reason::UpstreamFirstByteTimeout | Reason::TotalTimeout => uploaded.then_some(Kind::Timeout),
-        _ => None,
-    }
-}
-
 fn saturated() -> Fault {
     Fault::new(Reason::ServiceSaturated).with_field("Retry-After", "1".into())
 }
@@ -224,4 +244,26 @@ fn refusal(refused: torana_balance::Refused) -> Fault {
     let seconds =
         refused.retry_after.as_secs().saturating_add(u64::from(refused.retry_after.subsec_nanos() > 0));
     Fault::new(Reason::BreakerOpen).with_field("Retry-After", seconds.max(1).to_string())
+}
+
+impl Watch for Judge<'_> {
+    fn queued(&self) -> &Cell<bool> {
+        &self.queued
+    }
+
+    fn sent(&mut self) {
+        Judge::sent(self);
+    }
+
+    fn head(&mut self, status: u16) {
+        let now = nanos_since_start();
+        Judge::head(self, status, now, now);
+        // Nobody's client: the gateway takes what comes.
+        self.waits.turn_to(End::Source);
+    }
+
+    fn cut_off(&mut self) {
+        // How long it may be is our bound.
+        self.health = None;
+    }
 }

@@ -1,7 +1,7 @@
 //! What filters may ask of services: the worker's pools, the services' own balancers.
 
 use super::Gateway;
-use crate::forward::{Judge, Word, choose_endpoint, nanos_since_start, nobody};
+use crate::forward::{Judge, Word, choose_endpoint, nobody};
 use crate::pipeline::Pipeline;
 use std::time::Duration;
 use torana_balance::Tried;
@@ -9,7 +9,7 @@ use torana_fault::{Fault, Reason, Retry};
 use torana_filter::{BoxFuture, FetchBounds, Moment, Outside, Response};
 use torana_filters::strip_login_cookies;
 use torana_http::{Known, RequestHead};
-use torana_transport::{FetchLimits, Timer, fetch, now};
+use torana_transport::{FetchLimits, Timer, fetch_watched, now};
 
 /// A worker's means, lent to the filters of one request.
 pub(super) struct Lent<'a> {
@@ -74,12 +74,8 @@ impl Lent<'_> {
             let pool = self.gateway.pools.of(endpoint);
             let limits =
                 FetchLimits { timeout: left, body_bytes: bounds.body_bytes, head: upstream.head_limits };
-            let sent = now();
-            judge.sent();
-            match fetch(&pool, self.timer, request, body, &limits).await {
+            match fetch_watched(&pool, self.timer, request, body, &limits, &mut judge).await {
                 Ok(fetched) => {
-                    let latency = now().duration_since(sent);
-                    judge.head(fetched.head.status, latency, nanos_since_start());
                     judge.delivered();
                     return Ok(Response { head: fetched.head, body: fetched.body.into() });
                 }

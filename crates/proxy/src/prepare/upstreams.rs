@@ -76,8 +76,8 @@ pub(super) fn upstream(
     upstream.retries = retries::policy(service, registry);
     upstream.adaptive = adaptive(service, registry);
     upstream.breaker = service.breaker.as_ref().map(|plan| breaker::breaker(name, plan, registry));
-    upstream.health =
-        service.health.as_ref().map(|plan| health::health(service, plan, &asked, known, registry));
+    let health = service.health.as_ref().map(|plan| health::health(service, plan, &asked, known, registry));
+    upstream.health = health.transpose()?;
     upstream.keys = service.balance.keys.iter().map(affinity::key_source).collect();
     upstream.sticky = service.balance.sticky.as_ref().map(|plan| affinity::sticky(name, plan));
     upstream.zones = affinity::zones(service);

@@ -4,9 +4,12 @@
 //! many at once and no more, and each with a deadline. The request's own way goes on when the copy has been
 //! made, not when it has been sent. Bodies are copied only where their length is known and small, because
 //! they have to be kept.
+//!
+//! A copy asks and tells the service's breaker, its learnt bound and its endpoints' health as a request does: what
+//! is not asked any more gets no copies either.
 
 use super::falls;
-use crate::forward::nanos_since_start;
+use crate::forward::{Judge, Word, choose_endpoint, nobody};
 use crate::replay::Replay;
 use crate::upstream::{Pools, Upstream, UpstreamHost, names_no_host};
 use bytes::Bytes;
@@ -20,7 +23,7 @@ use torana_fault::{Fault, Reason};
 use torana_filter::Exchange;
 use torana_http::h1::{BodyFraming, HeadLimits, parse_request, write_request_head};
 use torana_http::{Known, RequestHead};
-use torana_transport::{FetchLimits, RequestBody, Timer, fetch};
+use torana_transport::{FetchLimits, RequestBody, Timer, fetch_watched};
 use torana_types::Percent;
 
 /// How much of an answer that nobody sees is read; a longer one ends its connection.
@@ -49,14 +52,21 @@ pub struct MirrorCounts {
     sent: AtomicU64,
     failed: AtomicU64,
     skipped: AtomicU64,
+    refused: AtomicU64,
 }
 
 impl MirrorCounts {
-    /// Copies that were answered, that failed, and requests that could not be copied.
+    /// Copies that were answered, that failed, requests that could not be copied, and copies that the service's
+    /// breaker or bound let nobody send.
     #[must_use]
-    pub fn read(&self) -> [(&'static str, u64); 3] {
+    pub fn read(&self) -> [(&'static str, u64); 4] {
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        [("sent", load(&self.sent)), ("failed", load(&self.failed)), ("skipped", load(&self.skipped))]
+        [
+            ("sent", load(&self.sent)),
+            ("failed", load(&self.failed)),
+            ("skipped", load(&self.skipped)),
+            ("refused", load(&self.refused)),
+        ]
     }
 }
 
@@ -123,8 +133,13 @@ pub(crate) async fn copy(
     let (timeout, counts) = (mirror.timeout, Arc::clone(&mirror.counts));
     tokio::task::spawn_local(async move {
         let _held = (under_way, reserved);
-        let result = send(request, &content, &upstream, &pools, timeout, random).await;
-        let count = if result.is_ok() { &counts.sent } else { &counts.failed };
+        let count = match Judge::admit(&upstream, true) {
+            Err(_) => &counts.refused,
+            Ok(judge) => match send(request, &content, (&upstream, judge), &pools, timeout, random).await {
+                Ok(()) => &counts.sent,
+                Err(_) => &counts.failed,
+            },
+        };
         count.fetch_add(1, Ordering::Relaxed);
     });
     Ok(())
@@ -142,22 +157,18 @@ fn duplicate(request: &RequestHead) -> Result<RequestHead, Fault> {
     }
 }
 
-async fn send(
+async fn send<'a>(
     mut request: RequestHead,
     content: &[u8],
-    upstream: &Upstream,
+    (upstream, mut judge): (&'a Upstream, Judge<'a>),
     pools: &Pools,
     timeout: Duration,
     random: u64,
 ) -> Result<(), Fault> {
-    let nobody = || crate::forward::nobody(upstream);
-    let is_out = |index: usize| {
-        upstream.health.as_ref().is_some_and(|health| !health.panel.is_in(index, nanos_since_start()))
-    };
-    let index = upstream.balancer.pick(random, nanos_since_start(), &Tried::default(), is_out);
-    let index = index.ok_or_else(nobody)?;
-    let endpoint = upstream.endpoints.get(index).ok_or_else(nobody)?;
-    let _in_flight = upstream.balancer.begin(index);
+    let by = Word { word: random, random, preferred: None };
+    let index = choose_endpoint(upstream, by, &Tried::default()).ok_or_else(|| nobody(upstream))?;
+    let endpoint = upstream.endpoints.get(index).ok_or_else(|| nobody(upstream))?;
+    judge.at(upstream, index);
     match &upstream.host {
         UpstreamHost::Preserve if !names_no_host(&request.fields) => {}
         UpstreamHost::Literal(host) => request.fields.insert(Known::Host, host.as_bytes())?,
@@ -167,5 +178,14 @@ async fn send(
     }
     let limits = FetchLimits { timeout, body_bytes: LONGEST_ANSWER, head: upstream.head_limits };
     let (pool, timer) = (pools.of(endpoint), Timer::default());
-    fetch(&pool, &timer, &request, content, &limits).await.map(drop)
+    match fetch_watched(&pool, &timer, &request, content, &limits, &mut judge).await {
+        Ok(_) => {
+            judge.delivered();
+            Ok(())
+        }
+        Err(fault) => {
+            judge.fault(&fault, true);
+            Err(fault)
+        }
+    }
 }

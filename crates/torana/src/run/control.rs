@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use torana_admin::{Changed, Control, Permission, Readiness};
 use torana_observe::Metrics;
-use torana_proxy::{Chores, Reset, Shared, limits, one_limit, overload, reset_limit, services};
+use torana_proxy::{Chores, Reset, Shared, limits, one_limit, overload, reset_limit, restore, services};
 use torana_types::Secret;
 use tracing::{info, warn};
 
@@ -142,6 +142,14 @@ impl Control for State {
             (Some(known), Some(shown)) if *known == Secret::new(shown) => Permission::Granted,
             _ => Permission::Wrong,
         }
+    }
+
+    fn restore(&self, service: &str, endpoint: &str) -> bool {
+        let restored = self.shared.upgrade().is_some_and(|shared| restore(&shared, service, endpoint));
+        if restored {
+            info!("an administrator has put {endpoint} of {service} back into service");
+        }
+        restored
     }
 
     fn reset_limit<'a>(&'a self, id: &'a str) -> Pin<Box<dyn Future<Output = Changed> + Send + 'a>> {

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use torana_types::{Percent, StatusRange, TimeSpan};
 
-use crate::written::Switch;
+use crate::written::{OneOrMany, Switch, UpstreamTlsConfig};
 
 /// Which endpoints of a service are asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
@@ -23,9 +23,10 @@ pub struct HealthConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slow_start: Option<TimeSpan>,
     /// When less than this share of the weight is in service, all endpoints are asked: those that are left
-    /// could not carry the load.
+    /// could not carry the load. `0%` never does that.
     pub panic_below: Percent,
-    /// When no more than this share of the weight is in service, none is asked: requests are answered 503.
+    /// When no more than this share of the weight is in service, none is asked: requests are answered 503, also
+    /// below `panic_below`. `0%` is when nothing is left, and then `panic_below` asks all if it is given.
     pub down_at: Percent,
 }
 
@@ -44,9 +45,14 @@ pub struct ProbesConfig {
     /// The `Host` of the request. The endpoint's own when not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
-    /// Fields of the request.
+    /// Fields of the request: a value each, or a list of values, each sent in a line of its own.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
-    pub headers: IndexMap<String, String>,
+    pub headers: IndexMap<String, OneOrMany<String>>,
+    /// TLS of the probes alone, where it is another than that of requests: a mapping asks by TLS whatever the
+    /// endpoints' URLs say and takes nothing from the service's `tls`, `off` asks in plain text. Without it probes
+    /// go as requests do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Switch<UpstreamTlsConfig>>,
     /// Between two questions, drawn from nine tenths to eleven tenths of this; `off` asks no endpoint
     /// that works.
     pub interval: Switch<TimeSpan>,
@@ -63,9 +69,10 @@ pub struct ProbesConfig {
     /// Text that a good answer contains.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
-    /// So many good answers in a row bring it back.
-    pub healthy_after: NonZeroU8,
-    /// So many failures in a row take it out of service.
+    /// So many good answers in a row bring it back. 0: none ever do, the operator has to (`POST
+    /// /services/SERVICE/ENDPOINT` at the admin address, with `admin_token`).
+    pub healthy_after: u8,
+    /// So many failures in a row take it out of service. A kind with 0 never does.
     pub unhealthy_after: FailuresForm,
 }
 
@@ -77,13 +84,14 @@ impl Default for ProbesConfig {
             service: None,
             host: None,
             headers: IndexMap::new(),
+            tls: None,
             interval: Switch::On(TimeSpan::from_secs(5)),
             unhealthy_interval: None,
             timeout: TimeSpan::from_secs(1),
             good: vec![StatusRange::new(200, 299)],
             bad: None,
             body: None,
-            healthy_after: const { NonZeroU8::new(2).expect("2 is not 0") },
+            healthy_after: 2,
             unhealthy_after: FailuresForm::Any(const { NonZeroU8::new(3).expect("3 is not 0") }),
         }
     }
@@ -93,9 +101,9 @@ impl Default for ProbesConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProbeKind {
-    /// A GET request, over TLS where the endpoint's URL says so.
+    /// A GET request, over TLS where the endpoint's URL or `tls` says so.
     Http,
-    /// A connection, and the TLS handshake where the endpoint's URL says so.
+    /// A connection, and the TLS handshake where the endpoint's URL or `tls` says so.
     Tcp,
     /// `Check` of the service `grpc.health.v1.Health`, by HTTP/2.
     Grpc,
@@ -147,13 +155,13 @@ pub struct EjectionConfig {
     pub bad: Vec<StatusRange>,
     /// Statuses that end a row of failures.
     pub good: Vec<StatusRange>,
-    /// How long the first time, or `off`: until probes find that it works.
+    /// How long the first time, or `off`: until probes find that it works, or the operator says so.
     #[serde(rename = "for")]
     pub eject_for: Switch<TimeSpan>,
     /// How long at most.
     pub at_most: TimeSpan,
-    /// The share of the service's weight that may be ejected at once. One endpoint may always be, unless it
-    /// is the only one.
+    /// The share of the service's weight that may be ejected at once. One endpoint may always be, but never the last
+    /// that serves, whatever keeps the others from it. `100%` ejects that too.
     pub max_share: Percent,
 }
 

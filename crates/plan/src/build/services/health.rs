@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use torana_config::written::{HealthConfig, ProbeKind, ProbesConfig, Switch};
-use torana_config::{Document, Finding, Path};
+use torana_config::written::{HealthConfig, OneOrMany, ProbeKind, ProbesConfig, Switch};
+use torana_config::{Document, Finding, Path, Resolver};
 use torana_types::{StatusRange, TimeSpan};
 
-use super::super::not_zero;
+use super::super::{not_zero, upstream_tls};
 use super::retries::check_status;
-use crate::resilience::{HealthPlan, ProbesPlan};
+use crate::resilience::{HealthPlan, ProbeTlsPlan, ProbesPlan};
 use crate::text;
 
 pub(super) fn health(
     document: &Document,
+    resolver: &dyn Resolver,
     path: &Path,
     config: &HealthConfig,
     findings: &mut Vec<Finding>,
@@ -20,20 +21,31 @@ pub(super) fn health(
     let probes = config
         .probes
         .as_ref()
-        .map(|probes| Arc::new(self::probes(document, &path.key("probes"), probes, findings)));
+        .map(|probes| Arc::new(self::probes(document, resolver, &path.key("probes"), probes, findings)));
+    // Who is out for good is brought back by an operator, who needs the token.
+    let is_final = document.config().admin_token.is_none();
+    let ways =
+        "or give `admin_token`, and `POST /services/SERVICE/ENDPOINT` at the admin address brings it back";
     if let Some(ejection) = &config.ejection {
         let path = path.key("ejection");
         check_statuses(document, &path.key("bad"), &ejection.bad, findings);
         check_statuses(document, &path.key("good"), &ejection.good, findings);
         match ejection.eject_for.on() {
             Some(time) => not_zero(document, &path.key("for"), *time, findings),
-            None if probes.is_none() => {
+            None if probes.is_none() && is_final => {
                 let finding = Finding::error("ejection", "an ejected endpoint would never come back");
-                let help = "add `probes`, which find that it works again, or give `for` a length";
+                let help =
+                    format!("add `probes`, which find that it works again, give `for` a length, {ways}");
                 findings.push(finding.at(document.span_at(&path.key("for"))).help(help));
             }
             None => {}
         }
+    }
+    if is_final && probes.as_ref().is_some_and(|probes| probes.healthy_after == 0) {
+        let message = "an endpoint that is out of service would never come back: no probe brings it back";
+        let place = document.span_at(&path.key("probes").key("healthy_after"));
+        let help = format!("write `1` or more, {ways}");
+        findings.push(Finding::error("probes", message).at(place).help(help));
     }
     if config.probes.is_none() && config.ejection.is_none() {
         let finding =
@@ -51,6 +63,7 @@ pub(super) fn health(
 
 fn probes(
     document: &Document,
+    resolver: &dyn Resolver,
     path: &Path,
     config: &ProbesConfig,
     findings: &mut Vec<Finding>,
@@ -61,10 +74,23 @@ fn probes(
         findings.push(finding.at(document.span_at(&path.key("path"))));
     }
     check_kind(document, path, config, findings);
-    for (name, value) in &config.headers {
-        text::field_name(document, &path.key("headers").key(name), name, findings);
-        text::field_value(document, &path.key("headers").key(name), value, findings);
+    let mut headers = Vec::with_capacity(config.headers.len());
+    for (name, values) in &config.headers {
+        let path = path.key("headers").key(name);
+        text::field_name(document, &path, name, findings);
+        for (index, value) in values.as_slice().iter().enumerate() {
+            let place = if matches!(values, OneOrMany::One(_)) { path.clone() } else { path.index(index) };
+            text::field_value(document, &place, value, findings);
+            headers.push((name.clone(), value.clone()));
+        }
     }
+    let tls = match &config.tls {
+        None => ProbeTlsPlan::AsRequests,
+        Some(Switch::Off(_)) => ProbeTlsPlan::Off,
+        Some(Switch::On(tls)) => {
+            ProbeTlsPlan::Own(upstream_tls::given(document, resolver, &path.key("tls"), tls, findings))
+        }
+    };
     if let Some(host) = &config.host {
         text::field_value(document, &path.key("host"), host, findings);
     }
@@ -94,14 +120,15 @@ fn probes(
         path: config.path.clone(),
         service: config.service.clone(),
         host: config.host.clone(),
-        headers: config.headers.clone().into_iter().collect(),
+        headers,
+        tls,
         interval: healthy,
         unhealthy_interval: unhealthy,
         timeout: config.timeout,
         good: config.good.clone(),
         bad: config.bad.clone(),
         body: config.body.clone(),
-        healthy_after: config.healthy_after.get(),
+        healthy_after: config.healthy_after,
         unhealthy_after: config.unhealthy_after.each(),
     }
 }

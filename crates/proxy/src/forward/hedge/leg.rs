@@ -80,7 +80,8 @@ impl Runner<'_> {
     /// A head came.
     pub(super) fn answered(&mut self, headed: &Headed) {
         self.note_sent();
-        self.judge.head(headed.head.status, headed.latency, nanos_since_start());
+        let now = nanos_since_start();
+        self.judge.head(headed.head.status, now, now);
     }
 
     /// The try failed.

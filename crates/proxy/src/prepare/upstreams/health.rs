@@ -1,5 +1,7 @@
 //! The health of a service's endpoints: states kept over reloads, and a prober for each.
 
+use super::super::PrepareError;
+use super::tls;
 use crate::changes;
 use crate::forward::nanos_since_start;
 use crate::probing::{self, Prober};
@@ -9,7 +11,7 @@ use crate::statuses::Statuses;
 use std::sync::Arc;
 use torana_balance::{EjectionSettings, EndpointHealth, Panel, Thresholds};
 use torana_config::written::{EjectionConfig, FailuresConfig};
-use torana_plan::{HealthPlan, ServicePlan};
+use torana_plan::{HealthPlan, ProbeTlsPlan, ServicePlan};
 use torana_transport::Endpoint;
 use torana_types::TimeSpan;
 
@@ -21,13 +23,16 @@ pub(super) struct Asked {
 }
 
 /// `endpoints`: in the order of the plan. `known`: the service was there before.
+///
+/// # Errors
+/// TLS of the probes cannot be prepared.
 pub(super) fn health(
     service: &ServicePlan,
     plan: &HealthPlan,
     endpoints: &[Asked],
     known: bool,
     registry: &mut Registry,
-) -> UpstreamHealth {
+) -> Result<UpstreamHealth, PrepareError> {
     let name = &service.name;
     let alarm = registry.alarms.get_or(Arc::clone(name), Default::default);
     let mut watched = Vec::with_capacity(endpoints.len());
@@ -42,19 +47,29 @@ pub(super) fn health(
         });
         if let Some(probes) = &plan.probes {
             let key = (key.0, authority.clone(), Arc::clone(probes), reached.clone());
-            let prober = registry.probers.get(&key).unwrap_or_else(|| {
-                let made = Arc::new(Prober::new(probes, endpoint, authority, &health));
-                registry.probers.keep(key, &made);
-                if let Some(chores) = registry.chores() {
-                    probing::begin(chores, &made);
+            let prober = match registry.probers.get(&key) {
+                Some(prober) => prober,
+                None => {
+                    let secured = match &probes.tls {
+                        ProbeTlsPlan::AsRequests => endpoint.tls.clone(),
+                        ProbeTlsPlan::Off => None,
+                        ProbeTlsPlan::Own(own) => {
+                            Some(tls::of_probes(own, probes.kind, service, &planned.url, registry)?)
+                        }
+                    };
+                    let made = Arc::new(Prober::new(probes, endpoint, secured, authority, &health));
+                    registry.probers.keep(key, &made);
+                    if let Some(chores) = registry.chores() {
+                        probing::begin(chores, &made);
+                    }
+                    made
                 }
-                made
-            });
+            };
             probers.push(prober);
         }
         watched.push((health, planned.weight));
     }
-    UpstreamHealth {
+    Ok(UpstreamHealth {
         panel: Panel {
             endpoints: watched.into(),
             alarm,
@@ -66,7 +81,7 @@ pub(super) fn health(
         bad: plan.ejection.as_ref().map(|ejection| Statuses::of(&ejection.bad)).unwrap_or_default(),
         good: plan.ejection.as_ref().map(|ejection| Statuses::of(&ejection.good)).unwrap_or_default(),
         probers,
-    }
+    })
 }
 
 fn ejection(config: &EjectionConfig) -> EjectionSettings {

@@ -4,7 +4,7 @@ use super::super::PrepareError;
 use super::super::listeners::version;
 use crate::registry::Registry;
 use std::sync::Arc;
-use torana_config::written::{ProxyProtocolVersion, UpstreamProtocol};
+use torana_config::written::{ProbeKind, ProxyProtocolVersion, UpstreamProtocol};
 use torana_http::proxy_protocol::ProxyVersion;
 use torana_plan::{ServicePlan, UpstreamTlsPlan, VerificationPlan};
 use torana_transport::{
@@ -40,6 +40,31 @@ pub(super) fn client(
         TlsClient::new(&context, server_name).map(Arc::new)
     };
     secured.map(ready).transpose().map_err(failed)
+}
+
+/// How probes of that endpoint go by TLS, where not as requests do.
+///
+/// # Errors
+/// As above.
+pub(super) fn of_probes(
+    plan: &Arc<UpstreamTlsPlan>,
+    kind: ProbeKind,
+    service: &ServicePlan,
+    url: &EndpointUrl,
+    registry: &mut Registry,
+) -> Result<Arc<TlsClient>, PrepareError> {
+    let failed = |source| PrepareError::Tls {
+        what: format!("the probes of {url} of the service {}", service.name),
+        source,
+    };
+    let offered = match kind {
+        ProbeKind::Grpc => &[Protocol::Http2],
+        ProbeKind::Http if url.is_http2() => &[Protocol::Http2],
+        ProbeKind::Http | ProbeKind::Tcp => offered(service),
+    };
+    let context = context(plan, offered, registry).map_err(failed)?;
+    let server_name = plan.server_name.as_deref().unwrap_or(url.host());
+    TlsClient::new(&context, server_name).map(Arc::new).map_err(failed)
 }
 
 /// The protocols that endpoints may choose from, in order of preference. A connection that was opened for one

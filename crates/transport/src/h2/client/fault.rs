@@ -21,14 +21,25 @@ pub(super) struct SoFar {
 pub(super) fn fault_of(error: &h2::Error, so_far: SoFar) -> Fault {
     let refused = error.is_remote()
         && (error.is_go_away() || error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM));
+    made_of(error, so_far, refused)
+}
+
+/// The same for a request of which nothing was sent, whatever the error.
+pub(super) fn unsent(error: &h2::Error, so_far: SoFar) -> Fault {
+    made_of(error, so_far, true)
+}
+
+fn made_of(error: &h2::Error, so_far: SoFar, undone: bool) -> Fault {
     let reason = match (error.is_reset(), error.is_remote()) {
         (true, true) => Reason::UpstreamReset,
         (true, false) => Reason::UpstreamMalformed,
+        // One that ends before it has carried anything is as good as none. Later it is the end that each has.
+        (false, _) if undone && !so_far.reused && !so_far.answered => Reason::UpstreamConnectFailed,
         (false, _) => Reason::UpstreamClosed,
     };
     let retry = match reason {
         _ if so_far.answered => Retry::No,
-        _ if refused => Retry::Yes,
+        _ if undone => Retry::Yes,
         Reason::UpstreamClosed if so_far.reused => Retry::IfReused,
         _ => Retry::No,
     };

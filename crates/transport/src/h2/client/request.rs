@@ -1,6 +1,6 @@
 //! Sending a request on its stream.
 
-use super::fault::fault_of;
+use super::fault::{fault_of, unsent};
 use super::stream::Halves;
 use crate::body::BodySink;
 use crate::clock::now;
@@ -17,7 +17,7 @@ use std::fmt;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::Instant;
-use torana_fault::{Fault, Reason, Retry};
+use torana_fault::{Fault, Reason};
 use torana_http::h1::BodyFraming;
 use torana_http::h2::is_grpc;
 use torana_http::{Fields, Known, RequestHead, TargetForm};
@@ -98,8 +98,7 @@ impl<'a> RequestWriter<'a> {
         let mut sender = self.halves.sender.borrow_mut();
         match sender.poll_ready(context) {
             Poll::Ready(Ok(())) => {}
-            // Nothing was sent, whatever the reason.
-            Poll::Ready(Err(error)) => return Poll::Ready(Err(self.fault(&error).retry(Retry::Yes))),
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(unsent(&error, self.halves.so_far()))),
             Poll::Pending => {
                 drop(sender);
                 return self.poll_late(context).map(Err);
@@ -107,7 +106,7 @@ impl<'a> RequestWriter<'a> {
         }
         let Some(head) = self.head.take() else { return Poll::Ready(Ok(())) };
         let (response, body) =
-            sender.send_request(*head, ends).map_err(|error| self.fault(&error).retry(Retry::Yes))?;
+            sender.send_request(*head, ends).map_err(|error| unsent(&error, self.halves.so_far()))?;
         self.halves.response.replace(Some(response));
         self.halves.body.replace(Some(body));
         if let Some(reader) = self.halves.reader.take() {

@@ -1,0 +1,137 @@
+//! What origins of HTTP/2 do wrong, one kind after another: breaker and ejection notice each, and only what is
+//! the service's doing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests fail by panicking"
+)]
+
+#[path = "yaml.rs"]
+mod yaml;
+
+use std::time::Duration;
+use torana_proxy::services;
+use torana_testkit::http2::{Deed, FrameClient, FrameOrigin};
+use torana_testkit::{Client, eventually};
+use yaml::Running;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const QUICK: &str =
+    "timeouts: { connect: 10s, first_byte: 300ms, idle: 300ms }, retries: { attempts: 1, on: [] }";
+const PROTOCOL_ERROR: u32 = 1;
+const INTERNAL_ERROR: u32 = 2;
+const REFUSED_STREAM: u32 = 7;
+const CANCEL: u32 = 8;
+
+fn before(origins: &[&FrameOrigin], keys: &str) -> Running {
+    let urls: Vec<String> = origins.iter().map(|origin| format!("\"{}\"", origin.url())).collect();
+    Running::start(&format!(
+        "access_log: off
+services: {{ a: {{ endpoints: [{}], {keys} }} }}
+routes: [{{ service: a }}]
+",
+        urls.join(", ")
+    ))
+}
+
+/// The status, 0 for an answer that broke off; and the text.
+fn get(gateway: &Running) -> (u16, String) {
+    let mut client = Client::connect(gateway.address);
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.try_read_response().map_or((0, String::new()), |answer| (answer.status, answer.text()))
+}
+
+fn in_service(gateway: &Running) -> usize {
+    let shown = services(&gateway.shared);
+    let endpoints = shown["a"]["endpoints"].as_array().unwrap().clone();
+    endpoints.iter().filter(|endpoint| endpoint["in_service"] == true).count()
+}
+
+const BEFORE_THE_ANSWER: [Deed; 7] = [
+    Deed::Reset(INTERNAL_ERROR),
+    Deed::Reset(PROTOCOL_ERROR),
+    Deed::Reset(CANCEL),
+    Deed::Goodbye(INTERNAL_ERROR),
+    // A connection that ends before it has carried anything, whatever it says, is as good as none.
+    Deed::Goodbye(0),
+    Deed::Broken(INTERNAL_ERROR),
+    Deed::Hang,
+];
+
+const IN_THE_ANSWER: [Deed; 3] =
+    [Deed::ResetInBody(INTERNAL_ERROR), Deed::ResetInBody(CANCEL), Deed::HangInBody];
+
+#[test]
+fn three_failures_of_any_kind_before_the_answer_open_the_breaker() {
+    let breaker = format!("{QUICK}, breaker: {{ failures: 3, open_for: 1h }}");
+    std::thread::scope(|scope| {
+        for deed in BEFORE_THE_ANSWER {
+            let breaker = &breaker;
+            scope.spawn(move || {
+                let origin = FrameOrigin::doing(deed);
+                let gateway = before(&[&origin], breaker);
+                for number in 0..3 {
+                    let (status, text) = get(&gateway);
+                    assert!(status >= 502 && !text.contains("breaker_open"), "{deed:?}, {number}: {text}");
+                }
+                assert!(get(&gateway).1.contains("breaker_open"), "{deed:?}");
+                assert_eq!(origin.count(), 3, "{deed:?}");
+            });
+        }
+    });
+}
+
+#[test]
+fn an_endpoint_that_fails_in_any_way_is_ejected_also_when_only_its_bodies_break_off() {
+    let ejection = format!("{QUICK}, health: {{ ejection: {{ failures: 3, for: 1h }} }}");
+    std::thread::scope(|scope| {
+        for deed in BEFORE_THE_ANSWER.into_iter().chain(IN_THE_ANSWER) {
+            let ejection = &ejection;
+            scope.spawn(move || {
+                let (bad, good) = (FrameOrigin::doing(deed), FrameOrigin::doing(Deed::Answer));
+                let gateway = before(&[&bad, &good], ejection);
+                for _ in 0..8 {
+                    get(&gateway);
+                }
+                assert_eq!((bad.count(), in_service(&gateway)), (3, 1), "{deed:?}");
+                assert!((0..4).all(|_| get(&gateway) == (200, "well".into())), "{deed:?}");
+            });
+        }
+    });
+}
+
+#[test]
+fn what_was_not_acted_on_counts_for_nothing() {
+    let keys = format!(
+        "{QUICK}, breaker: {{ failures: 1, open_for: 1h }}, \
+         health: {{ ejection: {{ failures: 1, for: 1h, max_share: 100% }} }}"
+    );
+    for (deed, reason) in
+        [(Deed::Reset(REFUSED_STREAM), "upstream_reset"), (Deed::GoodbyeToTheSecond(0), "upstream_closed")]
+    {
+        let (one, other) = (FrameOrigin::doing(deed), FrameOrigin::doing(deed));
+        let gateway = before(&[&one, &other], &keys);
+        let answers: Vec<_> = (0..8).map(|_| get(&gateway)).collect();
+        assert!(answers.iter().any(|(_, text)| text.contains(reason)), "{deed:?}: {answers:?}");
+        assert!(answers.iter().all(|(_, text)| !text.contains("breaker_open")), "{deed:?}: {answers:?}");
+        assert_eq!((one.count(), other.count(), in_service(&gateway)), (4, 4, 2), "{deed:?}");
+    }
+}
+
+#[test]
+fn requests_that_clients_cancel_count_for_nothing() {
+    let origin = FrameOrigin::doing(Deed::Hang);
+    let keys = "breaker: { failures: 1, open_for: 1h }, timeouts: { first_byte: 1h }";
+    let gateway = before(&[&origin], keys);
+    let mut client = FrameClient::connect(gateway.address);
+    for number in 0..3_u32 {
+        client.get(number * 2 + 1, "/");
+        eventually(PATIENCE, || origin.count() == number as usize + 1);
+        client.reset(number * 2 + 1);
+        eventually(PATIENCE, || origin.cancelled() == number as usize + 1);
+    }
+    origin.now_does(Deed::Answer);
+    assert_eq!(get(&gateway), (200, "well".into()));
+}
