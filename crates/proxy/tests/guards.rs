@@ -13,7 +13,7 @@ mod yaml;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use torana_testkit::{Client, Origin, Reply, Response, eventually};
+use torana_testkit::{Client, Origin, Reply, Response, eventually, within};
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -157,8 +157,14 @@ routes:
         let refused = get(&gateway, "/soon");
         assert!(refused.text().contains(reason), "{}", refused.text());
         drop(long);
-        eventually(PATIENCE, || get(&gateway, "/").status == 200);
+        let mut said = Vec::new();
+        let comes_free = within(PATIENCE, || {
+            let response = get(&gateway, "/");
+            said.push((response.status, response.text()));
+            response.status == 200
+        });
         let page = gateway.metrics.render();
+        assert!(comes_free, "{said:?}\n{page}");
         assert!(page.contains("torana_breaker_transitions_total{service=\"a\",to=\"open\"} 0"), "{page}");
     }
 }
