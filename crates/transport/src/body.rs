@@ -76,6 +76,7 @@ pub struct Waits {
     since: Cell<Option<Instant>>,
     /// The nanoseconds for the source, less those for the sink.
     balance: Cell<i64>,
+    moved: Cell<Option<Instant>>,
 }
 
 impl Waits {
@@ -93,6 +94,12 @@ impl Waits {
     #[must_use]
     pub fn is_for_source(&self) -> bool {
         self.end.get() == End::Source && self.balance() > 0
+    }
+
+    /// When a piece has last gone from one end to the other, by the last reading of the clock then.
+    #[must_use]
+    pub const fn moved(&self) -> Option<Instant> {
+        self.moved.get()
     }
 
     fn balance(&self) -> i64 {
@@ -146,6 +153,9 @@ async fn pump(source: &mut impl BodySource, sink: &mut impl BodySink, waits: Opt
                     return failed;
                 }
                 source.consume();
+                if let Some(waits) = waits {
+                    waits.moved.set(Some(recently()));
+                }
             }
             Ok(false) => break,
             Err(failed) => return failed,

@@ -16,7 +16,7 @@ use torana_http::h1::{BodyFraming, remove_hop_by_hop};
 use torana_http::{Fields, Known, Method, ResponseHead};
 use torana_transport::{
     BodySink, BodySource, ClientExchange, Lease, Recycled, Relayed, RequestBody, ResponseReader,
-    ResponseSink, far_future, now, recently, relay, relay_noting,
+    ResponseSink, Waits, far_future, now, recently, relay_noting,
 };
 
 /// One try: where, and whether kept-alive connections may be used.
@@ -61,8 +61,14 @@ enum End {
 /// What came first while the request's body was on its way.
 enum First {
     Uploaded(Relayed),
-    /// And since when the service could have sent it: the client's body came to a halt then.
-    Head(Result<(), Fault>, Instant),
+    Head(Result<(), Fault>),
+}
+
+/// What is known of a body that is being sent, beside the future that sends it.
+#[derive(Default)]
+struct Uploading {
+    ended: Cell<Option<Relayed>>,
+    waits: Waits,
 }
 
 impl Once<'_> {
@@ -168,10 +174,10 @@ impl Once<'_> {
             poll_fn(|context| writer.poll_flush(context)).await.map_err(|fault| reader.blame(fault))?;
         } else {
             let never = self.by.unwrap_or_else(|| far_future(sent));
-            let uploaded = Cell::new(None);
-            let mut upload = pin!(upload(body, &mut writer, &uploaded));
+            let uploading = Uploading::default();
+            let mut upload = pin!(upload(body, &mut writer, &uploading));
             let method = exchange.request.method();
-            let ours = (upload.as_mut(), &uploaded);
+            let ours = (upload.as_mut(), &uploading);
             match upload_until_head(ours, &mut reader, &mut head, method, never, response).await {
                 // Not even the head has left: nobody will answer.
                 First::Uploaded(Relayed::SinkFailed(fault)) if fault.retry == Retry::Yes => {
@@ -181,9 +187,11 @@ impl Once<'_> {
                 First::Uploaded(Relayed::SinkFailed(_)) => sent_whole = false,
                 First::Uploaded(Relayed::Complete) => {}
                 First::Uploaded(Relayed::SourceFailed(fault)) => return Err(fault),
-                First::Head(received, could_answer) => {
+                First::Head(received) => {
                     received?;
                     refuse_switch(&head)?;
+                    // Since the client's body came to a halt.
+                    let could_answer = uploading.waits.moved().unwrap_or(sent);
                     note_latency(sent, could_answer, head.status, responder, trial.judge);
                     if trial.chances.after_status(head.status, whole) {
                         return Ok(Exchanged { end: End::Refused, usable: false });
@@ -197,7 +205,7 @@ impl Once<'_> {
                             if let Poll::Ready(left) = upload.as_mut().poll(context) {
                                 return Poll::Ready(Relayed::SinkFailed(left));
                             }
-                            match uploaded.take() {
+                            match uploading.ended.take() {
                                 Some(Relayed::SourceFailed(fault))
                                     if fault.reason == Reason::ClientClosed =>
                                 {
@@ -313,12 +321,8 @@ pub(super) fn skip(context: &mut Context<'_>, source: &mut impl BodySource) -> b
 }
 
 /// Sends the request's body, notes how that went, and then watches for the client to go away.
-async fn upload(
-    body: &mut impl RequestBody,
-    writer: &mut impl BodySink,
-    uploaded: &Cell<Option<Relayed>>,
-) -> Fault {
-    uploaded.set(Some(relay(body, writer).await));
+async fn upload(body: &mut impl RequestBody, writer: &mut impl BodySink, uploading: &Uploading) -> Fault {
+    uploading.ended.set(Some(relay_noting(body, writer, &uploading.waits).await));
     // What was noted is looked at before anything else.
     let mut noticed = false;
     poll_fn(
@@ -331,15 +335,13 @@ async fn upload(
 
 /// Sends the request's body until it is sent or the final head comes; interim heads are passed on meanwhile.
 async fn upload_until_head(
-    (mut upload, uploaded): (Pin<&mut impl Future<Output = Fault>>, &Cell<Option<Relayed>>),
+    (mut upload, uploading): (Pin<&mut impl Future<Output = Fault>>, &Uploading),
     reader: &mut ResponseReader<'_>,
     head: &mut ResponseHead,
     method: Method,
     deadline: Instant,
     response: &mut impl ResponseSink,
 ) -> First {
-    // Each turn sends what has come of the body, but the last, in which the head comes.
-    let mut could_answer = recently();
     loop {
         let first = poll_fn(|context| {
             // Before the body, which may have to invite the client in between.
@@ -349,18 +351,13 @@ async fn upload_until_head(
             if let Poll::Ready(left) = upload.as_mut().poll(context) {
                 return Poll::Ready(First::Uploaded(Relayed::SourceFailed(left)));
             }
-            match uploaded.take() {
+            match uploading.ended.take() {
                 Some(relayed) => Poll::Ready(First::Uploaded(relayed)),
-                None => {
-                    let since = std::mem::replace(&mut could_answer, recently());
-                    reader
-                        .poll_head(context, method, deadline, head)
-                        .map(|received| First::Head(received, since))
-                }
+                None => reader.poll_head(context, method, deadline, head).map(First::Head),
             }
         });
         match first.await {
-            First::Head(Ok(()), _) if head.is_interim() => pass_on(head, response),
+            First::Head(Ok(())) if head.is_interim() => pass_on(head, response),
             first => return first,
         }
     }
