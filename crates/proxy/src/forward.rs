@@ -25,6 +25,7 @@ use crate::upstream::{Pools, Upstream, UpstreamTimeouts, names_no_host};
 use attempt::{Ended, Trial};
 use deadline::{Deadline, bounded};
 use retry::{Chances, Next};
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
@@ -156,7 +157,7 @@ pub async fn forward(
             }
             deadline::tell(call, exchange, deadline)?;
             responder.on_attempt(exchange, &number)?;
-            attempt = attempt::Once { call, endpoint, fresh: false, by: None };
+            attempt = attempt::Once { call, endpoint, fresh: false, by: Cell::default() };
             let mut trial = Trial { judge: &mut judge, chances: &mut chances };
             // Pinned here, it is not moved again: it is the largest future of all.
             let trying = pin!(attempt.run(exchange, body, response, responder, &mut trial));

@@ -141,7 +141,7 @@ fn slow_readers_eject_nobody() {
     // One whose window stays as it is, too.
     let mut framed = FrameClient::connect(gateway.address);
     framed.get(1, "/");
-    eventually(PATIENCE, || origins.iter().all(|origin| origin.count() == 2));
+    eventually(PATIENCE, || origins.iter().map(Origin::count).sum::<usize>() == 4);
     // Reads a little again and again: whoever is waited for at the end, it was the client all along.
     eventually(PATIENCE, || {
         clients[0].read_at_most(64 << 10);

@@ -170,6 +170,21 @@ routes:
 }
 
 #[test]
+fn the_time_of_a_try_runs_when_there_is_a_connection_for_it() {
+    let origin = Origin::always(Reply::ok("fine").delay(Duration::from_millis(600)));
+    let keys = "pool: { max_connections: 1 }, breaker: { failures: 1, open_for: 1h }, \
+                retries: { attempts: 1, per_try_timeout: 1s }";
+    let gateway = before(&[&origin], keys);
+    // One of them has its answer later than a try may take, and its connection only for less.
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| assert_eq!(get(&gateway, "/").text(), "fine"));
+        }
+    });
+    assert_eq!(get(&gateway, "/").text(), "fine", "nobody was blamed");
+}
+
+#[test]
 fn who_has_waited_in_a_full_pool_in_vain_does_not_wait_again() {
     let origin = Origin::always(Reply::ok(vec![b'x'; 10_000]).hang_after_bytes(5_000));
     let wait = Duration::from_secs(3);

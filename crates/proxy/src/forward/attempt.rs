@@ -25,7 +25,7 @@ pub(super) struct Once<'a> {
     pub(super) endpoint: &'a UpstreamEndpoint,
     pub(super) fresh: bool,
     /// When this try must have an answer, where tries have a time of their own.
-    pub(super) by: Option<Instant>,
+    pub(super) by: Cell<Option<Instant>>,
 }
 
 /// Who watches a try: what it tells about the service, and whether another one may follow.
@@ -81,10 +81,7 @@ impl Once<'_> {
         responder: &mut impl Responder,
         trial: &mut Trial<'_, '_>,
     ) -> Result<Ended, Fault> {
-        self.by = self.call.upstream.retries.per_try.map(|time| {
-            let begun = now();
-            begun.checked_add(time).unwrap_or(begun)
-        });
+        self.begin();
         let outcome = self.once(exchange, body, response, responder, trial).await;
         match outcome {
             Err(fault)
@@ -121,7 +118,16 @@ impl Once<'_> {
         Ok(ended)
     }
 
-    /// Gets a connection, unless the client goes away meanwhile.
+    /// The time of this try runs from here.
+    fn begin(&self) {
+        self.by.set(self.call.upstream.retries.per_try.map(|time| {
+            let begun = now();
+            begun.checked_add(time).unwrap_or(begun)
+        }));
+    }
+
+    /// Gets a connection, unless the client goes away meanwhile. Who had to wait for those that others use has the
+    /// whole time of a try from then on: what is left of it would be too little, and the service blamed.
     pub(super) async fn lease(
         &self,
         body: &mut impl RequestBody,
@@ -130,15 +136,23 @@ impl Once<'_> {
         let pool = self.call.pools.of(self.endpoint);
         let client = self.call.client.as_ref();
         let mut acquiring = pin!(pool.acquire_for(client, self.call.timer, self.fresh, queued));
-        poll_fn(|context| match acquiring.as_mut().poll(context) {
-            Poll::Ready(lease) => Poll::Ready(lease),
-            Poll::Pending if self.is_late(context) => {
-                let waited_for_others = queued.get();
-                let reason =
-                    if waited_for_others { Reason::PoolTimeout } else { Reason::UpstreamConnectTimeout };
-                Poll::Ready(Err(Fault::new(reason).retry(Retry::Yes)))
+        let mut waited = false;
+        poll_fn(|context| {
+            let acquired = acquiring.as_mut().poll(context);
+            if queued.get() {
+                waited = true;
+            } else if std::mem::take(&mut waited) {
+                self.begin();
             }
-            Poll::Pending => body.poll_left(context).map(Err),
+            match acquired {
+                Poll::Ready(lease) => Poll::Ready(lease),
+                Poll::Pending if self.is_late(context) => {
+                    let reason =
+                        if queued.get() { Reason::PoolTimeout } else { Reason::UpstreamConnectTimeout };
+                    Poll::Ready(Err(Fault::new(reason).retry(Retry::Yes)))
+                }
+                Poll::Pending => body.poll_left(context).map(Err),
+            }
         })
         .await
     }
@@ -173,7 +187,7 @@ impl Once<'_> {
             writer.finish(&Fields::default())?;
             poll_fn(|context| writer.poll_flush(context)).await.map_err(|fault| reader.blame(fault))?;
         } else {
-            let never = self.by.unwrap_or_else(|| far_future(sent));
+            let never = self.by.get().unwrap_or_else(|| far_future(sent));
             let uploading = Uploading::default();
             let mut upload = pin!(upload(body, &mut writer, &uploading));
             let method = exchange.request.method();
@@ -229,7 +243,7 @@ impl Once<'_> {
             trial.judge.sent();
         }
         let deadline = begun.checked_add(timeouts.first_byte).unwrap_or(begun);
-        let deadline = self.by.map_or(deadline, |by| by.min(deadline));
+        let deadline = self.by.get().map_or(deadline, |by| by.min(deadline));
         self.wait_for_head(&mut reader, &mut head, exchange, deadline, body, response).await?;
         if head.status == 101 {
             let protocol = upgrade.filter(|asked| is_switch_to(&head, asked)).ok_or_else(unasked)?;
@@ -292,7 +306,7 @@ impl Once<'_> {
 
     /// Whether the time of this try is over.
     fn is_late(&self, context: &mut Context<'_>) -> bool {
-        self.by.is_some_and(|by| self.call.timer.poll_deadline(context, by).is_ready())
+        self.by.get().is_some_and(|by| self.call.timer.poll_deadline(context, by).is_ready())
     }
 }
 

@@ -140,7 +140,7 @@ impl<'a, S: ResponseSink, R: Responder> Means<'_, 'a, S, R> {
         progress: Rc<Progress>,
     ) -> Result<Headed, Fault> {
         let by = self.call.upstream.retries.per_try.and_then(|time| now().checked_add(time));
-        let mut once = Once { call: self.call, endpoint, fresh: false, by };
+        let mut once = Once { call: self.call, endpoint, fresh: false, by: Cell::new(by) };
         match self.ask(&once, &attempt, &progress).await {
             Err(fault) if fault.retry == Retry::IfReused && self.method().is_idempotent() => {
                 once.fresh = true;
@@ -173,7 +173,7 @@ impl<'a, S: ResponseSink, R: Responder> Means<'_, 'a, S, R> {
         progress.sent.set(Some(nanos_since_start()));
         let sent = recently();
         let mut head = Recycled::take();
-        let until = once.by.unwrap_or_else(|| far_future(sent));
+        let until = once.by.get().unwrap_or_else(|| far_future(sent));
         let sent_whole = self.converse(&mut lease, &mut head, until, attempt).await?;
         refuse_switch(&head)?;
         Ok(Headed { lease, head, latency: recently().duration_since(sent), sent_whole })
