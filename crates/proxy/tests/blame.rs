@@ -142,9 +142,10 @@ fn slow_readers_eject_nobody() {
     let mut framed = FrameClient::connect(gateway.address);
     framed.get(1, "/");
     eventually(PATIENCE, || origins.iter().map(Origin::count).sum::<usize>() == 4);
-    // Reads a little again and again: whoever is waited for at the end, it was the client all along.
+    // Reads a little again and again, not all of it in the time: whoever is waited for at the end, it was the client
+    // all along.
     eventually(PATIENCE, || {
-        clients[0].read_at_most(64 << 10);
+        clients[0].read_at_most(8 << 10);
         origins.iter().all(|origin| origin.connections_open() == 0)
     });
     assert_eq!(in_service(&gateway), 2);
