@@ -15,7 +15,7 @@ mod tunnel;
 
 pub(crate) use attempt::nanos_since_start;
 pub(crate) use choose::{Word, endpoint as choose_endpoint, nobody};
-pub(crate) use judge::Judge;
+pub(crate) use judge::{Judge, Patience};
 
 pub use hedge::{Hedge, HedgeCounts};
 pub use retry::RetryPolicy;
@@ -60,6 +60,14 @@ pub struct Call<'a> {
     pub preferred: Option<usize>,
     /// Whom connections are for, where endpoints are told.
     pub client: Option<Introduction>,
+}
+
+impl Call<'_> {
+    fn patience(&self) -> Patience {
+        let first_byte = self.timeouts.first_byte;
+        let try_for = self.upstream.retries.per_try.map_or(first_byte, |per_try| per_try.min(first_byte));
+        Patience { total: self.timeouts.total, try_for: Some(try_for) }
+    }
 }
 
 /// What happens around an attempt, decided by the pipeline.
@@ -127,7 +135,7 @@ pub async fn forward(
         let by = Word { word, random: call.random, preferred: call.preferred };
         // Why a try has failed says more than that nobody is asked any more.
         let earlier = last.take();
-        let mut judge = match Judge::admit(call.upstream, body.is_whole()) {
+        let mut judge = match Judge::admit(call.upstream, call.patience(), body.is_whole()) {
             Ok(judge) => judge,
             Err(refused) => return Err(earlier.unwrap_or(refused)),
         };
@@ -138,6 +146,9 @@ pub async fn forward(
         else {
             return Err(earlier.unwrap_or_else(|| nobody(call.upstream)));
         };
+        if number > 1 {
+            judge.begins_late();
+        }
         judge.at(call.upstream, index);
         let number = Attempt { number, endpoint: index, authority: &endpoint.authority };
         let mut attempt;

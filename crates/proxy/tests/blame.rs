@@ -262,3 +262,57 @@ routes:
     let answer = ask();
     assert_eq!((answer.status, answer.text()), (200, "api".into()));
 }
+
+/// An origin that holds what asks for `/hold` until the gate is opened, and what asks for `/hang` for ever.
+fn holding(gate: &Gate) -> Origin {
+    let held = gate.clone();
+    Origin::respond(move |request| match request.target.as_str() {
+        "/hold" => Reply::ok("held").after(&held),
+        "/hang" => Reply::ok("").after(&Gate::new()),
+        _ => Reply::ok("well"),
+    })
+}
+
+fn ask(gateway: &Running, target: &str) -> (u16, String) {
+    let answer =
+        Client::connect(gateway.address).exchange(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    (answer.status, answer.text())
+}
+
+#[test]
+fn who_waited_for_a_connection_most_of_the_time_does_not_blame_the_service_for_the_rest() {
+    for hedge in ["", "retries: { hedge: { after: 1h } },"] {
+        let gate = Gate::new();
+        let origin = holding(&gate);
+        let keys = format!(
+            "pool: {{ max_connections: 1 }}, timeouts: {{ total: 4s }}, {hedge} breaker: {{ failures: 1, open_for: 1h }}"
+        );
+        let gateway = before(&[origin.url()], &keys);
+        let mut holder = Client::connect(gateway.address);
+        holder.send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
+        origin.wait_for(1, PATIENCE);
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| ask(&gateway, "/hang"));
+            std::thread::sleep(Duration::from_millis(3400));
+            gate.open();
+            let (status, text) = waiting.join().unwrap();
+            assert!(status == 504 && text.contains("total_timeout"), "{status} {text}");
+        });
+        assert_eq!(holder.read_response().text(), "held");
+        assert_eq!(ask(&gateway, "/"), (200, "well".into()), "nobody was blamed: {hedge}");
+        assert_eq!(ask(&gateway, "/hang").0, 504);
+        assert_eq!(ask(&gateway, "/").0, 503, "that was the service");
+    }
+}
+
+#[test]
+fn a_try_that_is_left_a_rest_of_the_time_shows_nothing() {
+    let origins = [0, 1].map(|_| Origin::always(Reply::ok("").delay(Duration::from_secs(20))));
+    let urls: Vec<String> = origins.iter().map(Origin::url).collect();
+    let keys = "timeouts: { total: 4s, first_byte: 3s }, retries: { attempts: 2, on: [timeout], backoff: { base: 1ms, max: 1ms } }, \
+                health: { ejection: { failures: 1, for: 1h, max_share: 100% } }";
+    let gateway = before(&urls, keys);
+    assert_eq!(ask(&gateway, "/").0, 504);
+    assert!(origins.iter().all(|origin| origin.count() == 1));
+    assert_eq!(in_service(&gateway), 1, "one of them had all the time of a try, the other a third of it");
+}

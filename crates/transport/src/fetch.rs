@@ -4,9 +4,8 @@
 use crate::body::{BodySink, BodySource};
 use crate::clock::{far_future, now};
 use crate::exchange::ClientExchange;
-use crate::pool::Pool;
+use crate::pool::{Pool, Queueing};
 use crate::timer::{Timer, within};
-use std::cell::Cell;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::time::Duration;
@@ -38,8 +37,8 @@ pub struct Fetched {
 
 /// Who is told how a question goes, while it goes.
 pub trait Watch {
-    /// True while it waits for a connection that others use.
-    fn queued(&self) -> &Cell<bool>;
+    /// Where a wait for a connection that others use is noted.
+    fn queueing(&self) -> &Queueing;
     /// The connection is there, and gets the question now.
     fn sent(&mut self);
     /// The final head came.
@@ -50,10 +49,10 @@ pub trait Watch {
 
 /// Nobody is told.
 #[derive(Debug, Default)]
-struct Unwatched(Cell<bool>);
+struct Unwatched(Queueing);
 
 impl Watch for Unwatched {
-    fn queued(&self) -> &Cell<bool> {
+    fn queueing(&self) -> &Queueing {
         &self.0
     }
 
@@ -113,7 +112,7 @@ async fn ask(
     limits: &FetchLimits,
     (fresh, watch): (bool, &mut impl Watch),
 ) -> Result<Fetched, Fault> {
-    let mut lease = pool.acquire_for(None, timer, fresh, watch.queued()).await?;
+    let mut lease = pool.acquire_for(None, timer, fresh, watch.queueing()).await?;
     watch.sent();
     let mut fetched = Fetched::default();
     // The one deadline over everything comes first.

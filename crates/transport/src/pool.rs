@@ -14,6 +14,7 @@
 mod connection;
 mod endpoint;
 mod line;
+mod queueing;
 mod streams;
 
 pub use connection::Lease;
@@ -29,6 +30,7 @@ use crate::timer::{Timer, within};
 use crate::tls::Protocol;
 use connection::Connection;
 use line::Line;
+pub use queueing::Queueing;
 use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::rc::Rc;
@@ -93,11 +95,11 @@ impl Pool {
     /// The endpoint cannot be reached, or all its connections stay in use. Nothing of a request has been
     /// sent then, so every such fault may be retried elsewhere.
     pub async fn acquire(self: &Rc<Self>, timer: &Timer, fresh: bool) -> Result<Lease, Fault> {
-        self.acquire_for(None, timer, fresh, &Cell::new(false)).await
+        self.acquire_for(None, timer, fresh, &Queueing::default()).await
     }
 
     /// The same for a client, where the endpoint is told whom connections are for: the connection was opened
-    /// for this client. `queued` is true while it waits for a connection that others use.
+    /// for this client. `queueing` knows of a wait for a connection that others use.
     ///
     /// # Errors
     /// As above.
@@ -106,7 +108,7 @@ impl Pool {
         client: Option<&Introduction>,
         timer: &Timer,
         fresh: bool,
-        queued: &Cell<bool>,
+        queueing: &Queueing,
     ) -> Result<Lease, Fault> {
         let client = client.filter(|_| self.endpoint.introduces.is_some());
         if self.line.len() == 0 {
@@ -117,7 +119,7 @@ impl Pool {
                 return self.connect(client, permit, timer).await;
             }
         }
-        self.wait(client, timer, fresh, queued).await
+        self.wait(client, timer, fresh, queueing).await
     }
 
     /// Takes a place under the cap, if so many are left for those who waited before, unless a connection is
@@ -228,7 +230,7 @@ impl Pool {
         client: Option<&Introduction>,
         timer: &Timer,
         fresh: bool,
-        queued: &Cell<bool>,
+        queueing: &Queueing,
     ) -> Result<Lease, Fault> {
         let settings = &self.endpoint.settings;
         let Some(turn) = self.endpoint.queue(settings.max_queue) else {
@@ -236,7 +238,7 @@ impl Pool {
         };
         let here = self.line.join();
         let deadline = deadline(settings.queue_timeout);
-        queued.set(true);
+        queueing.begin();
         // What is free at first is for those who came before; later whoever was told looks.
         let mut before = turn.before;
         if !here.is_first() {
@@ -252,13 +254,13 @@ impl Pool {
             returned.as_mut().enable();
             freed.as_mut().enable();
             if let Some(lease) = self.take(client, fresh) {
-                queued.set(false);
+                queueing.end();
                 return Ok(lease);
             }
             if let Some(permit) = self.try_open(before).or_else(|| self.make_room()) {
                 // Nobody waits for what takes time from here on.
                 drop((here, turn));
-                queued.set(false);
+                queueing.end();
                 return self.connect(client, permit, timer).await;
             }
             before = 0;

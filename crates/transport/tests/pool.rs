@@ -1,7 +1,6 @@
 //! Which connections a pool lends, keeps and gives up.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
-use std::cell::Cell;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -14,7 +13,7 @@ use torana_http::RequestHead;
 use torana_http::h1::{BodyFraming, HeadLimits};
 use torana_http::proxy_protocol::{Introduction, ProxyVersion};
 use torana_transport::{
-    Address, BodySink, Endpoint, EndpointSettings, Lease, Pool, Protocol, RequestWriter, Timer,
+    Address, BodySink, Endpoint, EndpointSettings, Lease, Pool, Protocol, Queueing, RequestWriter, Timer,
 };
 
 /// Longer than a busy machine is likely to need.
@@ -144,13 +143,13 @@ async fn at_the_cap_a_new_client_gets_the_place_of_one_that_is_idle() {
     let client = |port| Introduction::of(SocketAddr::from(([10, 0, 0, 1], port)), local);
     let timer = Timer::default();
     for port in 1..=20 {
-        let lease = pool.acquire_for(Some(&client(port)), &timer, false, &Cell::new(false)).await.unwrap();
+        let lease = pool.acquire_for(Some(&client(port)), &timer, false, &Queueing::default()).await.unwrap();
         assert!(!lease.is_reused());
         lease.give_back();
         assert!(counters.usage.open() <= 2 && pool.idle() <= 2);
     }
     // The last two are the ones that stayed.
-    let lease = pool.acquire_for(Some(&client(20)), &timer, false, &Cell::new(false)).await.unwrap();
+    let lease = pool.acquire_for(Some(&client(20)), &timer, false, &Queueing::default()).await.unwrap();
     assert!(lease.is_reused());
     assert_eq!(counters.usage.created(), 20);
 }

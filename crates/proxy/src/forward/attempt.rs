@@ -15,7 +15,7 @@ use torana_filter::Exchange;
 use torana_http::h1::{BodyFraming, remove_hop_by_hop};
 use torana_http::{Fields, Known, Method, ResponseHead};
 use torana_transport::{
-    BodySink, BodySource, ClientExchange, Lease, Recycled, Relayed, RequestBody, ResponseReader,
+    BodySink, BodySource, ClientExchange, Lease, Queueing, Recycled, Relayed, RequestBody, ResponseReader,
     ResponseSink, Waits, far_future, now, recently, relay_noting,
 };
 
@@ -105,7 +105,7 @@ impl Once<'_> {
         responder: &mut impl Responder,
         trial: &mut Trial<'_, '_>,
     ) -> Result<Ended, Fault> {
-        let mut lease = self.lease(body, &trial.judge.queued).await?;
+        let mut lease = self.lease(body, &trial.judge.queueing).await?;
         let exchanged = self.exchange(&mut lease, exchange, body, response, responder, trial).await?;
         let ended = match exchanged.end {
             End::Delivered => Ended::Delivered,
@@ -131,24 +131,22 @@ impl Once<'_> {
     pub(super) async fn lease(
         &self,
         body: &mut impl RequestBody,
-        queued: &Cell<bool>,
+        queueing: &Queueing,
     ) -> Result<Lease, Fault> {
         let pool = self.call.pools.of(self.endpoint);
         let client = self.call.client.as_ref();
-        let mut acquiring = pin!(pool.acquire_for(client, self.call.timer, self.fresh, queued));
-        let mut waited = false;
+        let mut acquiring = pin!(pool.acquire_for(client, self.call.timer, self.fresh, queueing));
+        let mut waits = false;
         poll_fn(|context| {
             let acquired = acquiring.as_mut().poll(context);
-            if queued.get() {
-                waited = true;
-            } else if std::mem::take(&mut waited) {
+            let waited = std::mem::replace(&mut waits, queueing.is_waiting());
+            if waited && !waits {
                 self.begin();
             }
             match acquired {
                 Poll::Ready(lease) => Poll::Ready(lease),
                 Poll::Pending if self.is_late(context) => {
-                    let reason =
-                        if queued.get() { Reason::PoolTimeout } else { Reason::UpstreamConnectTimeout };
+                    let reason = if waits { Reason::PoolTimeout } else { Reason::UpstreamConnectTimeout };
                     Poll::Ready(Err(Fault::new(reason).retry(Retry::Yes)))
                 }
                 Poll::Pending => body.poll_left(context).map(Err),
@@ -408,7 +406,7 @@ pub(crate) fn nanos_since_start() -> u64 {
 }
 
 /// The same, at that time.
-fn nanos_at(then: Instant) -> u64 {
+pub(super) fn nanos_at(then: Instant) -> u64 {
     static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
     let start = *START.get_or_init(now);
     u64::try_from(then.duration_since(start).as_nanos()).unwrap_or(u64::MAX)

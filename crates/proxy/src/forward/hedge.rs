@@ -177,7 +177,8 @@ impl<'a> Race<'a> {
         let call = self.call;
         let index = choose::endpoint(call.upstream, self.by, tried)?;
         let endpoint = call.upstream.endpoints.get(index)?;
-        let mut judge = Judge::admit(call.upstream, true).ok()?;
+        let mut judge = Judge::admit(call.upstream, call.patience(), true).ok()?;
+        judge.begins_late();
         let place = chances.beside()?;
         judge.at(call.upstream, index);
         chances.begun = chances.begun.saturating_add(1);

@@ -5,20 +5,19 @@
 //! before, by why it failed. For the endpoint a good answer counts once all of it was delivered: one whose bodies
 //! break off after good heads does not work. To both a client that goes away, a full pool, a kept-alive connection
 //! that had just been closed and a request that was not acted on (a refused stream, a goodbye) say nothing; nor does
-//! the end of the time for the whole answer where it was mostly the client that was waited for.
+//! the end of a time that went to the client, to other tries or to a wait for a connection for the most part.
 //!
 //! Balancer, bound and slow calls go by time, which runs from the end of the request: how slowly a client sends its
 //! body is not the service's doing. To balancer and bound a try that is given up, however that comes about, has taken
 //! at least so long since then. A service that hangs would otherwise look like one that is never asked.
 
-use super::nanos_since_start;
+use super::attempt::{nanos_at, nanos_since_start};
 use crate::resilience::{UpstreamBreaker, UpstreamHealth};
 use crate::upstream::Upstream;
-use std::cell::Cell;
 use std::time::Duration;
 use torana_balance::{AdaptiveLimit, Admission, Admitted, Finding, InFlight, Outcome};
 use torana_fault::{Fault, Reason, Retry};
-use torana_transport::{End, Waits, Watch};
+use torana_transport::{End, Queueing, Waits, Watch};
 
 /// Judges one try.
 #[derive(Debug)]
@@ -27,8 +26,11 @@ pub(crate) struct Judge<'a> {
     /// The bound that begins to count once the client has sent its body: how slow that is says nothing.
     awaited: Option<&'a AdaptiveLimit>,
     in_flight: Option<InFlight>,
-    /// It waits for a connection that others use: how long that takes says nothing about the service.
-    pub(super) queued: Cell<bool>,
+    /// How long it waits for a connection that others use says nothing about the service.
+    pub(super) queueing: Queueing,
+    patience: Patience,
+    /// When it began, unless it is the first try.
+    begun: Option<u64>,
     /// Since when the service has had the whole request, until its answer begins.
     sent: Option<u64>,
     breaker: Option<(&'a UpstreamBreaker, Admission<'a>)>,
@@ -39,6 +41,20 @@ pub(crate) struct Judge<'a> {
     answered: bool,
     /// Whom the relay of its body waits for.
     pub(super) waits: Waits,
+}
+
+/// How long the client of a try is waited for altogether, and how long the try itself may take to the first byte.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    pub(crate) total: Option<Duration>,
+    pub(crate) try_for: Option<Duration>,
+}
+
+impl Patience {
+    /// All tries together have this long, one may use it up.
+    pub(crate) const fn whole(total: Duration) -> Self {
+        Self { total: Some(total), try_for: None }
+    }
 }
 
 /// What kind of failure a fault is.
@@ -54,7 +70,11 @@ impl<'a> Judge<'a> {
     /// # Errors
     /// It is open: [`Reason::BreakerOpen`] with `Retry-After`; or the bound is reached:
     /// [`Reason::ServiceSaturated`].
-    pub(crate) fn admit(upstream: &'a Upstream, body_is_whole: bool) -> Result<Self, Fault> {
+    pub(crate) fn admit(
+        upstream: &'a Upstream,
+        patience: Patience,
+        body_is_whole: bool,
+    ) -> Result<Self, Fault> {
         let breaker = match &upstream.breaker {
             Some(rules) => {
                 Some((rules, rules.breaker.admit(body_is_whole, nanos_since_start).map_err(refusal)?))
@@ -69,18 +89,24 @@ impl<'a> Judge<'a> {
             Some(limit) => (None, Some(&**limit)),
             None => (None, None),
         };
-        let mut judge = Self::silent();
+        let mut judge = Self::new(patience);
         (judge.adaptive, judge.awaited, judge.breaker) = (adaptive, awaited, breaker);
         Ok(judge)
     }
 
     /// One who has nothing to tell, in place of one that judges elsewhere.
     pub(super) fn silent() -> Self {
+        Self::new(Patience { total: None, try_for: None })
+    }
+
+    fn new(patience: Patience) -> Self {
         Self {
             adaptive: None,
             awaited: None,
             in_flight: None,
-            queued: Cell::new(false),
+            queueing: Queueing::default(),
+            patience,
+            begun: None,
             sent: None,
             breaker: None,
             health: None,
@@ -96,6 +122,11 @@ impl<'a> Judge<'a> {
         if let Some(health) = &upstream.health {
             self.health = Some((health, index));
         }
+    }
+
+    /// It is not the first try: what the others took is not its time.
+    pub(crate) fn begins_late(&mut self) {
+        self.begun = Some(nanos_since_start());
     }
 
     /// The service has, or gets now, the whole request.
@@ -209,11 +240,28 @@ impl Judge<'_> {
             Reason::UpstreamIdleTimeout if self.answered => uploaded.then_some(Kind::Timeout),
             Reason::UpstreamConnectTimeout | Reason::UpstreamIdleTimeout => Some(Kind::Timeout),
             Reason::UpstreamFirstByteTimeout | Reason::TotalTimeout => {
-                let is_late = if self.answered { self.waits.is_for_source() } else { !self.queued.get() };
+                let is_late = if self.answered {
+                    self.waits.is_for_source()
+                } else if fault.reason == Reason::TotalTimeout {
+                    self.had_half_of(self.patience.total)
+                } else {
+                    self.had_half_of(self.patience.try_for)
+                };
                 (uploaded && is_late).then_some(Kind::Timeout)
             }
             _ => None,
         }
+    }
+
+    /// Whether the service was waited for, for at least half of a time that is over. The rest went to other tries, to
+    /// those who used its connections, or to a client that was slow to send its body: it might have answered.
+    fn had_half_of(&self, time: Option<Duration>) -> bool {
+        let since = self.sent.or_else(|| self.queueing.left().map(nanos_at)).or(self.begun);
+        !self.queueing.is_waiting()
+            && since.zip(time).is_none_or(|(since, time)| {
+                let had = u128::from(nanos_since_start().saturating_sub(since));
+                had.saturating_mul(2) >= time.as_nanos()
+            })
     }
 
     /// Nobody waits for an answer any more.
@@ -247,8 +295,8 @@ fn refusal(refused: torana_balance::Refused) -> Fault {
 }
 
 impl Watch for Judge<'_> {
-    fn queued(&self) -> &Cell<bool> {
-        &self.queued
+    fn queueing(&self) -> &Queueing {
+        &self.queueing
     }
 
     fn sent(&mut self) {

@@ -1,7 +1,7 @@
 //! What filters may ask of services: the worker's pools, the services' own balancers.
 
 use super::Gateway;
-use crate::forward::{Judge, Word, choose_endpoint, nobody};
+use crate::forward::{Judge, Patience, Word, choose_endpoint, nobody};
 use crate::pipeline::Pipeline;
 use std::time::Duration;
 use torana_balance::Tried;
@@ -59,8 +59,12 @@ impl Lent<'_> {
                 return Err(Fault::new(Reason::TotalTimeout));
             }
             random = random.rotate_left(17);
-            let mut judge = match (Judge::admit(upstream, true), last.take()) {
-                (Ok(judge), earlier) => {
+            let judge = Judge::admit(upstream, Patience::whole(bounds.timeout), true);
+            let mut judge = match (judge, last.take()) {
+                (Ok(mut judge), earlier) => {
+                    if earlier.is_some() {
+                        judge.begins_late();
+                    }
                     last = earlier;
                     judge
                 }

@@ -9,7 +9,7 @@
 //! is not asked any more gets no copies either.
 
 use super::falls;
-use crate::forward::{Judge, Word, choose_endpoint, nobody};
+use crate::forward::{Judge, Patience, Word, choose_endpoint, nobody};
 use crate::replay::Replay;
 use crate::upstream::{Pools, Upstream, UpstreamHost, names_no_host};
 use bytes::Bytes;
@@ -133,7 +133,7 @@ pub(crate) async fn copy(
     let (timeout, counts) = (mirror.timeout, Arc::clone(&mirror.counts));
     tokio::task::spawn_local(async move {
         let _held = (under_way, reserved);
-        let count = match Judge::admit(&upstream, true) {
+        let count = match Judge::admit(&upstream, Patience::whole(timeout), true) {
             Err(_) => &counts.refused,
             Ok(judge) => match send(request, &content, (&upstream, judge), &pools, timeout, random).await {
                 Ok(()) => &counts.sent,

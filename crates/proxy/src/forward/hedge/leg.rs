@@ -21,7 +21,7 @@ use torana_fault::{Fault, Retry};
 use torana_filter::{Attempt, Exchange};
 use torana_http::{Known, Method, ResponseHead};
 use torana_transport::{
-    ClientExchange, Lease, Recycled, Relayed, ResponseSink, far_future, now, recently, relay,
+    ClientExchange, Lease, Queueing, Recycled, Relayed, ResponseSink, far_future, now, recently, relay,
 };
 
 /// What all tries of a request share. Each borrows for a moment, between two waits.
@@ -72,8 +72,7 @@ pub(super) struct Runner<'a> {
 struct Progress {
     /// When the service has it, by [`nanos_since_start`].
     sent: Cell<Option<u64>>,
-    /// It waits for a connection that others use.
-    queued: Cell<bool>,
+    queueing: Queueing,
 }
 
 impl Runner<'_> {
@@ -91,7 +90,7 @@ impl Runner<'_> {
     }
 
     fn note_sent(&mut self) {
-        self.judge.queued.set(self.progress.queued.get());
+        self.judge.queueing.clone_from(&self.progress.queueing);
         if let Some(then) = self.progress.sent.take() {
             self.judge.sent_at(then);
         }
@@ -169,7 +168,7 @@ impl<'a, S: ResponseSink, R: Responder> Means<'_, 'a, S, R> {
         attempt: &Attempt<'_>,
         progress: &Progress,
     ) -> Result<Headed, Fault> {
-        let mut lease = once.lease(&mut NoBody, &progress.queued).await?;
+        let mut lease = once.lease(&mut NoBody, &progress.queueing).await?;
         progress.sent.set(Some(nanos_since_start()));
         let sent = recently();
         let mut head = Recycled::take();
