@@ -56,9 +56,9 @@ fn main() {
     if wanted(million::NAME) {
         let consumers = if quick { 10_000 } else { 1_000_000 };
         let (case, told) = million::case(consumers);
-        let case = million::in_no_order(case, consumers);
+        let case = million::busy(case, consumers);
         show(&case);
-        show(&million::busy(case, consumers));
+        show(&million::in_no_order(case, consumers));
         println!("{told}");
     }
     if above > 0 && !quick {

@@ -5,7 +5,8 @@
 //! what exactly was wrong is for the log. Keys that were never fetched are not the caller's fault: 503.
 //!
 //! Verified tokens are remembered, bounded, and compared byte by byte; times are compared on every use, and
-//! what was verified by keys that have been replaced is verified anew.
+//! what was verified by keys that have been replaced is verified anew. When there is no room, tokens by HMAC are remembered
+//! when they come again.
 
 pub(crate) mod claims;
 mod consumers;
@@ -174,7 +175,12 @@ impl JwtFilter {
         }
         let called = self.issuers.shared_name(from.issuer(), &claims);
         let verified = Arc::new(Verified::new(claims, &self.plan, from, called, generation)?);
-        self.cache.insert(token, &verified, verified.forget_at(&self.plan, now), now);
+        let until = verified.forget_at(&self.plan, now);
+        if parsed.algorithm.is_symmetric() {
+            self.cache.insert_quick(token, &verified, until, now);
+        } else {
+            self.cache.insert(token, &verified, until, now);
+        }
         Ok(verified)
     }
 
