@@ -2,8 +2,9 @@
 //!
 //! A worker formats its line and appends it to a buffer of its own under a lock that nobody holds longer than
 //! it takes to copy a line or to swap a buffer; no file is touched. The writer wakes when a first line comes,
-//! waits a moment for more, and writes what has gathered. Where a file or a pipe is too slow the buffers fill
-//! up to a bound, and further lines are dropped and counted.
+//! waits for more, a moment or until a buffer has a good piece, and writes what has gathered: in small pieces when there
+//! is much, because a long one would keep a worker off its core for as long. Where a file or a pipe is too slow the buffers
+//! fill up to a bound, and further lines are dropped and counted.
 
 use crate::line::{AccessRecord, LogFormat};
 use crate::metrics::Metrics;
@@ -18,8 +19,10 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Bytes that may wait in the buffer of one thread.
-const WAITING: usize = 1024 * 1024;
-/// How long the writer gathers lines after the first.
+const WAITING: usize = 4 * 1024 * 1024;
+/// With so many bytes in a buffer they are written at once.
+const PIECE: usize = 64 * 1024;
+/// How long the writer gathers lines after the first, when they are few.
 const GATHER: Duration = Duration::from_millis(50);
 /// Readable by the owner's group at most: lines tell who did what.
 const MODE: u32 = 0o640;
@@ -68,6 +71,8 @@ struct Queue {
 #[derive(Debug, Default)]
 struct Orders {
     wake: bool,
+    /// A buffer has a whole piece.
+    piece: bool,
     stop: bool,
     reopen: bool,
     ended: bool,
@@ -140,16 +145,20 @@ impl Queue {
     fn add(&self, line: &[u8]) {
         let Some(buffer) = self.buffers.get(own()) else { return };
         let counters = self.metrics.access_log();
-        {
+        let is_piece = {
             let mut buffer = buffer.lock().unwrap_or_else(PoisonError::into_inner);
             if buffer.len().saturating_add(line.len()) > WAITING {
                 counters.dropped.fetch_add(1, Ordering::Relaxed);
                 return;
             }
+            let before = buffer.len();
             buffer.extend_from_slice(line);
-        }
+            before < PIECE && buffer.len() >= PIECE
+        };
         counters.lines.fetch_add(1, Ordering::Relaxed);
-        if !self.dirty.swap(true, Ordering::AcqRel) {
+        if is_piece {
+            self.order(|orders| orders.piece = true);
+        } else if !self.dirty.swap(true, Ordering::AcqRel) {
             self.order(|orders| orders.wake = true);
         }
     }
@@ -159,13 +168,15 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Waits for something to do. Returns whether to stop, and whether to reopen.
+    /// Waits for something to do, and a moment longer for more to write. Returns whether to stop, and whether to reopen.
     fn wait(&self) -> (bool, bool) {
-        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-        while !(orders.wake || orders.stop || orders.reopen) {
-            orders = self.changed.wait(orders).unwrap_or_else(PoisonError::into_inner);
-        }
-        orders.wake = false;
+        let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = |orders: &mut Orders| !(orders.wake || orders.piece || orders.stop || orders.reopen);
+        let orders = self.changed.wait_while(orders, idle).unwrap_or_else(PoisonError::into_inner);
+        let few = |orders: &mut Orders| !(orders.piece || orders.stop);
+        let waited = self.changed.wait_timeout_while(orders, GATHER, few);
+        let (mut orders, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        (orders.wake, orders.piece) = (false, false);
         (orders.stop, std::mem::take(&mut orders.reopen))
     }
 
@@ -174,9 +185,6 @@ impl Queue {
         let mut complained = false;
         loop {
             let (stop, reopen) = self.wait();
-            if !stop {
-                std::thread::sleep(GATHER);
-            }
             self.dirty.store(false, Ordering::Release);
             for buffer in &self.buffers {
                 std::mem::swap(&mut *buffer.lock().unwrap_or_else(PoisonError::into_inner), &mut lines);
@@ -262,6 +270,29 @@ mod tests {
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 2_000);
         assert!(text.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
+    }
+
+    #[test]
+    fn much_at_once_is_written_in_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("access.log");
+        let metrics = Metrics::new();
+        let log = log(&path, &metrics);
+        // As fast as no worker logs, until far more has been taken than may wait.
+        let mut lines = 0;
+        while metrics.access_log().dropped() == 0 && lines < 100_000 {
+            log.record(&record());
+            lines += 1;
+            if lines % 1_000 == 0 {
+                // A worker has more to do than that.
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+        assert_eq!(metrics.access_log().dropped(), 0);
+        assert!(log.finish(Duration::from_secs(10)));
+        let written = std::fs::metadata(&path).unwrap().len();
+        assert!(written > 4 * WAITING as u64, "{written}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), lines);
     }
 
     #[test]
