@@ -12,9 +12,11 @@ mod load;
 mod peers;
 mod table;
 
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
@@ -77,7 +79,7 @@ struct Stage {
     examined: Examined,
     token: String,
     _origin: Server,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -130,7 +132,9 @@ fn compare(
             // Each round begins with another one, so that none always follows the same.
             let number = (turn + round) % proxies.len();
             let load = stage.load(proxies[number], case, connections, arguments.seconds);
-            runs[number].push(measure(&proxies[number].server, &load)?);
+            let measured = measure(&proxies[number].server, &load)?;
+            stage.check_log(proxies[number], case, measured.answered.requests)?;
+            runs[number].push(measured);
         }
     }
     for (proxy, runs) in proxies.into_iter().zip(runs) {
@@ -170,7 +174,7 @@ impl Stage {
             true => Examined::default(),
             false => Examined::start(cases, &around)?,
         };
-        let stage = Self { proxies, examined, token, _origin: origin, _folder: folder };
+        let stage = Self { proxies, examined, token, _origin: origin, folder };
         stage.check_policies(cases)?;
         Ok(stage)
     }
@@ -205,6 +209,36 @@ impl Stage {
                 ensure!(asked == [200, 401, 404], "{name} is to answer 200, 401 and 404: {asked:?}");
             }
         }
+        Ok(())
+    }
+
+    /// A log that leaves out lines would be cheap. Begins it anew for the next round.
+    fn check_log(&self, proxy: &Proxy, case: &Case, requests: u64) -> Result<()> {
+        if case.extras != Extras::PoliciesAndLog || proxy.peer != Peer::Torana {
+            return Ok(());
+        }
+        let log = self.folder.path().join(configuration::TORANA_LOG);
+        let lines = || -> Result<u64> {
+            let mut reader = BufReader::with_capacity(1 << 20, File::open(&log)?);
+            let mut lines = 0;
+            loop {
+                let piece = reader.fill_buf()?;
+                if piece.is_empty() {
+                    return Ok(lines);
+                }
+                lines += piece.iter().filter(|byte| **byte == b'\n').count() as u64;
+                let length = piece.len();
+                reader.consume(length);
+            }
+        };
+        let until = Instant::now() + Duration::from_secs(5);
+        let mut written = lines()?;
+        while written < requests && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(50));
+            written = lines()?;
+        }
+        ensure!(written >= requests, "{requests} requests have left {written} lines in the access log");
+        OpenOptions::new().write(true).open(&log)?.set_len(0)?;
         Ok(())
     }
 

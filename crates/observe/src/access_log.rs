@@ -65,6 +65,7 @@ struct Queue {
     dirty: AtomicBool,
     orders: Mutex<Orders>,
     changed: Condvar,
+    gather: Duration,
     metrics: Arc<Metrics>,
 }
 
@@ -84,12 +85,21 @@ impl AccessLog {
     /// # Errors
     /// The file cannot be opened for writing, or no thread can be started.
     pub fn start(settings: AccessLogSettings, metrics: Arc<Metrics>) -> io::Result<Self> {
+        Self::start_gathering(GATHER, settings, metrics)
+    }
+
+    fn start_gathering(
+        gather: Duration,
+        settings: AccessLogSettings,
+        metrics: Arc<Metrics>,
+    ) -> io::Result<Self> {
         let output = Output::open(&settings.target)?;
         let queue = Arc::new(Queue {
             buffers: Default::default(),
             dirty: AtomicBool::new(false),
             orders: Mutex::default(),
             changed: Condvar::new(),
+            gather,
             metrics,
         });
         let (theirs, target) = (Arc::clone(&queue), settings.target.clone());
@@ -173,8 +183,8 @@ impl Queue {
         let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         let idle = |orders: &mut Orders| !(orders.wake || orders.piece || orders.stop || orders.reopen);
         let orders = self.changed.wait_while(orders, idle).unwrap_or_else(PoisonError::into_inner);
-        let few = |orders: &mut Orders| !(orders.piece || orders.stop);
-        let waited = self.changed.wait_timeout_while(orders, GATHER, few);
+        let few = |orders: &mut Orders| !(orders.piece || orders.stop || orders.reopen);
+        let waited = self.changed.wait_timeout_while(orders, self.gather, few);
         let (mut orders, _) = waited.unwrap_or_else(PoisonError::into_inner);
         (orders.wake, orders.piece) = (false, false);
         (orders.stop, std::mem::take(&mut orders.reopen))
@@ -186,20 +196,22 @@ impl Queue {
         loop {
             let (stop, reopen) = self.wait();
             self.dirty.store(false, Ordering::Release);
+            let mut result = Ok(());
             for buffer in &self.buffers {
                 std::mem::swap(&mut *buffer.lock().unwrap_or_else(PoisonError::into_inner), &mut lines);
-                let mut result = output.write(&lines);
+                result = result.and(output.write(&lines));
                 lines.clear();
-                if reopen && result.is_ok() {
-                    result = output.reopen(target);
+            }
+            // What was taken before belongs to the file that was moved away.
+            if reopen {
+                result = result.and(output.reopen(target));
+            }
+            if let Err(error) = result {
+                self.metrics.access_log().errors.fetch_add(1, Ordering::Relaxed);
+                if !complained {
+                    tracing::error!(%error, "the access log cannot be written; further errors are only counted");
                 }
-                if let Err(error) = result {
-                    self.metrics.access_log().errors.fetch_add(1, Ordering::Relaxed);
-                    if !complained {
-                        tracing::error!(%error, "the access log cannot be written; further errors are only counted");
-                    }
-                    complained = true;
-                }
+                complained = true;
             }
             if stop {
                 break;
@@ -273,26 +285,34 @@ mod tests {
     }
 
     #[test]
-    fn much_at_once_is_written_in_time() {
+    fn a_good_piece_is_not_waited_with() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("access.log");
+        let settings = AccessLogSettings {
+            format: LogFormat::Json,
+            target: LogTarget::File(path.clone()),
+            query: false,
+        };
         let metrics = Metrics::new();
-        let log = log(&path, &metrics);
-        // As fast as no worker logs, until far more has been taken than may wait.
-        let mut lines = 0;
-        while metrics.access_log().dropped() == 0 && lines < 100_000 {
-            log.record(&record());
-            lines += 1;
-            if lines % 1_000 == 0 {
-                // A worker has more to do than that.
-                std::thread::sleep(Duration::from_millis(2));
+        let log =
+            AccessLog::start_gathering(Duration::from_secs(3600), settings, Arc::clone(&metrics)).unwrap();
+        // Again and again, and far more than may wait.
+        let mut taken = 0;
+        while taken < 2 * WAITING as u64 {
+            let written = std::fs::metadata(&path).unwrap().len();
+            let mut line = Vec::new();
+            record().write(LogFormat::Json, false, &mut line);
+            for _ in 0..PIECE / line.len() + 1 {
+                log.record(&record());
+                taken += line.len() as u64;
+            }
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while std::fs::metadata(&path).unwrap().len() == written {
+                assert!(Instant::now() < deadline, "{written} bytes");
+                std::thread::yield_now();
             }
         }
         assert_eq!(metrics.access_log().dropped(), 0);
-        assert!(log.finish(Duration::from_secs(10)));
-        let written = std::fs::metadata(&path).unwrap().len();
-        assert!(written > 4 * WAITING as u64, "{written}");
-        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), lines);
     }
 
     #[test]

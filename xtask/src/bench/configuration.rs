@@ -12,7 +12,7 @@ mod torana;
 pub(super) use envoy::envoy;
 pub(super) use haproxy::haproxy;
 pub(super) use nginx::nginx;
-pub(super) use torana::{SECRET, SECRET_FILE, torana};
+pub(super) use torana::{SECRET, SECRET_FILE, TORANA_LOG, torana};
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -7,6 +7,8 @@ use crate::bench::cases::{Extras, Protocol};
 
 /// Beside the configuration.
 pub(in crate::bench) const SECRET_FILE: &str = "jwt.secret";
+/// Where the access log is written, beside the configuration.
+pub(in crate::bench) const TORANA_LOG: &str = "torana.log";
 pub(in crate::bench) const SECRET: &str = "a secret for measurements, 32 bytes long at least";
 
 pub(in crate::bench) fn torana(
@@ -17,7 +19,7 @@ pub(in crate::bench) fn torana(
 ) -> String {
     let mut text = match extras {
         Extras::PoliciesAndLog => {
-            format!("access_log: {{ to: {} }}\n", around.folder.join("torana.log").display())
+            format!("access_log: {{ to: {} }}\n", around.folder.join(TORANA_LOG).display())
         }
         Extras::None | Extras::Policies => "access_log: off\n".to_owned(),
     };
