@@ -1,11 +1,18 @@
 //! An identifier that goes with a request through every service, so that their logs can be put together.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 use torana_config::written::{CorrelationIdCharacters, CorrelationIdConfig, CorrelationIdGenerator};
 use torana_filter::{Ends, Exchange, OnRequest, OnResponse, Outside, Verdict};
 use torana_http::{RequestHead, ResponseHead};
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
+
+/// Random bytes that are drawn at once: asking for few costs as much as asking for many.
+const DRAWN: usize = 1024;
 
 /// An identifier that goes with a request.
 #[derive(Clone, Debug)]
@@ -14,7 +21,7 @@ pub struct CorrelationIdFilter {
 }
 
 /// What numbered identifiers of this process begin with.
-static OWN: LazyLock<String> = LazyLock::new(uuid);
+static OWN: LazyLock<String> = LazyLock::new(|| uuid().hyphenated().to_string());
 /// The next number of such an identifier.
 static NEXT: AtomicU64 = AtomicU64::new(1);
 /// The next number of a tracker.
@@ -45,33 +52,38 @@ impl CorrelationIdFilter {
         (1..=self.plan.max_length).contains(&id.len()) && (any || id.iter().all(u8::is_ascii_graphic))
     }
 
-    fn make(&self, exchange: &Exchange) -> String {
+    fn make<'r>(&self, exchange: &Exchange, room: &'r mut [u8; Hyphenated::LENGTH]) -> Cow<'r, str> {
         let next = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
         match self.plan.generator {
-            CorrelationIdGenerator::Uuid => uuid(),
-            CorrelationIdGenerator::UuidCounter => {
-                format!("{}#{}", *OWN, next(&NEXT))
-            }
+            CorrelationIdGenerator::Uuid => Cow::Borrowed(uuid().hyphenated().encode_lower(room)),
+            CorrelationIdGenerator::UuidCounter => Cow::Owned(format!("{}#{}", *OWN, next(&NEXT))),
             CorrelationIdGenerator::Tracker => {
                 let Ends { local, peer } = exchange.ends;
                 let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
                 let (process, number) = (std::process::id(), next(&NEXT_TRACKER));
                 let (own, port, theirs) = (local.ip().to_canonical(), local.port(), peer.port());
-                format!("{own}-{port}-{process}-{theirs}-{number}-{now:.3}")
+                Cow::Owned(format!("{own}-{port}-{process}-{theirs}-{number}-{now:.3}"))
             }
         }
     }
 }
 
 /// A random UUID (RFC 9562 section 5.4).
-fn uuid() -> String {
-    let mut random = [0; 16];
-    aws_lc_rs::rand::fill(&mut random).expect("the system's source of randomness does not fail");
-    let number = u128::from_be_bytes(random);
-    let number = number & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
-    let digits = format!("{number:032x}");
-    let part = |from, to| digits.get(from..to).unwrap_or_default();
-    [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
+fn uuid() -> Uuid {
+    thread_local! {
+        /// Bytes, and how many of them are left.
+        static AHEAD: RefCell<(usize, [u8; DRAWN])> = const { RefCell::new((0, [0; DRAWN])) };
+    }
+    let random = AHEAD.with_borrow_mut(|(left, drawn)| {
+        if *left < 16 {
+            aws_lc_rs::rand::fill(drawn).expect("the system's source of randomness does not fail");
+            *left = DRAWN;
+        }
+        *left = left.saturating_sub(16);
+        // Always there: they are drawn sixty-four times sixteen.
+        drawn.get(*left..).and_then(<[u8]>::first_chunk::<16>).copied().unwrap_or_default()
+    });
+    uuid::Builder::from_random_bytes(random).into_uuid()
 }
 
 impl OnRequest for CorrelationIdFilter {
@@ -83,7 +95,8 @@ impl OnRequest for CorrelationIdFilter {
         if keep {
             return Verdict::Continue;
         }
-        let own = self.make(exchange);
+        let mut room = [0; Hyphenated::LENGTH];
+        let own = self.make(exchange, &mut room);
         match exchange.request.fields.insert(header, own.as_bytes()) {
             Ok(()) => Verdict::Continue,
             Err(invalid) => Verdict::Fail(invalid.into()),
@@ -110,7 +123,7 @@ mod tests {
 
     #[test]
     fn identifiers_are_distinct_and_of_their_form() {
-        let all: HashSet<String> = (0..1_000).map(|_| uuid()).collect();
+        let all: HashSet<String> = (0..1_000).map(|_| uuid().hyphenated().to_string()).collect();
         assert_eq!(all.len(), 1_000);
         for id in &all {
             let parts: Vec<&str> = id.split('-').collect();
@@ -121,7 +134,8 @@ mod tests {
             CorrelationIdConfig { generator: CorrelationIdGenerator::UuidCounter, ..Default::default() };
         let filter = CorrelationIdFilter::prepare(&Arc::new(config));
         let exchange = Exchange::default();
-        let (first, second) = (filter.make(&exchange), filter.make(&exchange));
+        let [first, second] =
+            [(); 2].map(|()| filter.make(&exchange, &mut [0; Hyphenated::LENGTH]).into_owned());
         assert_eq!(first.strip_suffix("#1"), second.strip_suffix("#2"));
         assert!(first.ends_with("#1"));
     }
@@ -131,7 +145,8 @@ mod tests {
         let config = CorrelationIdConfig { generator: CorrelationIdGenerator::Tracker, ..Default::default() };
         let ends = Ends { local: ([192, 0, 2, 1], 8000).into(), peer: ([192, 0, 2, 7], 5555).into() };
         let exchange = Exchange { ends, ..Exchange::default() };
-        let made = CorrelationIdFilter::prepare(&Arc::new(config)).make(&exchange);
+        let mut room = [0; Hyphenated::LENGTH];
+        let made = CorrelationIdFilter::prepare(&Arc::new(config)).make(&exchange, &mut room);
         let parts: Vec<&str> = made.split('-').collect();
         let process = std::process::id().to_string();
         assert_eq!(parts[..4], ["192.0.2.1", "8000", process.as_str(), "5555"], "{made}");
