@@ -106,17 +106,21 @@ fn contains(text: &[u8], word: &[u8]) -> bool {
 /// not, as `X-Api-Key`. What browsers alone set (`Sec-`) does not.
 #[must_use]
 pub fn shows_somebody(name: &[u8]) -> bool {
-    const WORDS: [&str; 15] = [
+    const WORDS: [&str; 19] = [
         "account",
         "assertion",
         "auth",
         "cert",
         "cookie",
         "consumer",
+        "group",
         "identity",
         "jwt",
         "key",
+        "login",
+        "mail",
         "password",
+        "role",
         "secret",
         "session",
         "tenant",

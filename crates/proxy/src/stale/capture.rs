@@ -136,12 +136,14 @@ impl<'q> Capture<'q> {
     }
 }
 
-/// What of the request the answer depends on. One for strangers also on what the service is told of the anonymous
+/// What of the request the answer depends on: also on the codings that were accepted, where it is coded and does not
+/// say that it depends on them. One for strangers also on what the service is told of the anonymous
 /// consumer, who may be another one on another route.
 fn variant(head: &ResponseHead, request: &Seen<'_>, audience: Audience) -> Option<Variant> {
     let told = CONSUMER_FIELDS.into_iter().chain(GROUP_FIELDS);
     let told = told.filter(|_| audience == Audience::Strangers);
-    Variant::of(&Answered(&head.fields), request, ALWAYS.into_iter().chain(told))
+    let coded = head.fields.contains(Known::ContentEncoding).then_some("accept-encoding");
+    Variant::of(&Answered(&head.fields), request, ALWAYS.into_iter().chain(coded).chain(told))
 }
 
 /// The fields that are kept, and what they take: without those that are of a connection (RFC 9111 section 3.1) or are
