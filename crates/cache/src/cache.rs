@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// URLs share a count of what was forgotten; where two do, an answer is not kept that could have been.
+/// A power of two. URLs share a count of what was forgotten; where two do, an answer is not kept that could have been.
 const TURNS: usize = 1024;
 
 /// Answers that are kept, bounded by bytes. Locked only for as long as one of them is looked up or exchanged.
@@ -111,7 +111,7 @@ impl<T> Cache<T> {
     }
 
     fn turn(&self, url: &[u8]) -> Option<&AtomicU32> {
-        let place = self.hasher.hash_one(url) % TURNS as u64;
+        let place = self.hasher.hash_one(url) & (TURNS as u64).wrapping_sub(1);
         self.turns.get(usize::try_from(place).unwrap_or(0))
     }
 

@@ -7,7 +7,10 @@ const MOST: usize = 16;
 
 /// Fields of a request by which an answer was chosen, with what they said; blanks around lines do not count.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Variant(Box<[(Box<str>, Option<Box<[u8]>>)]>);
+pub struct Variant(Box<[Named]>);
+
+/// A field and what it said, if it was there.
+type Named = (Box<str>, Option<Box<[u8]>>);
 
 impl Variant {
     /// The fields of `request` that the `Vary` of `answer` names, and `always` some. Nothing when it depends on more
@@ -51,9 +54,9 @@ impl Variant {
     /// What it takes in memory, in bytes.
     #[must_use]
     pub fn weight(&self) -> usize {
-        let each = |(name, value): &(Box<str>, Option<Box<[u8]>>)| {
+        let each = |(name, value): &Named| {
             let value = value.as_ref().map_or(0, |value| value.len());
-            size_of::<(Box<str>, Option<Box<[u8]>>)>().saturating_add(name.len()).saturating_add(value)
+            size_of::<Named>().saturating_add(name.len()).saturating_add(value)
         };
         self.0.iter().map(each).fold(0, usize::saturating_add)
     }
