@@ -60,6 +60,8 @@ families! {
     BREAKER_STATE, Gauge, "torana_breaker_state", "1 for the state that a service's breaker is in, else 0";
     BREAKER_TRANSITIONS, Counter, "torana_breaker_transitions", "How often a service's breaker has entered a state";
     BREAKER_REFUSED, Counter, "torana_breaker_refused", "Requests that a service's breaker has refused";
+    BREAKER_STALE, Counter, "torana_breaker_stale", "Kept answers that were given because a service's breaker refused";
+    BREAKER_STALE_BYTES, Gauge, "torana_breaker_stale_bytes", "What the answers take that are kept for when a service's breaker refuses";
     ADAPTIVE_LIMIT, Gauge, "torana_adaptive_limit", "Requests that a service was found to be able to work on at once";
     ADAPTIVE_UNDER_WAY, Gauge, "torana_adaptive_under_way", "Requests that a service works on, where that is bounded by what it can do";
     ADAPTIVE_REFUSED, Counter, "torana_adaptive_refused", "Requests beyond what a service can work on";

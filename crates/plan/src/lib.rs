@@ -34,7 +34,7 @@ pub use policy::{
     RolesPlan, RulePlan, Scope, SecurityHeadersPlan, SharingPlan, SigV4Plan, TargetPiece, TargetPlan,
     UpstreamTokenPlan, WindowPlan, is_neutral,
 };
-pub use resilience::{BreakerPlan, FallbackPlan, HealthPlan, ProbeTlsPlan, ProbesPlan};
+pub use resilience::{BreakerPlan, FallbackPlan, HealthPlan, ProbeTlsPlan, ProbesPlan, StalePlan};
 pub use store::{StoreArrangement, StorePlace, StorePlan};
 pub use tls::{ClientAuthPlan, ListenerPlan, ListenerTlsPlan, UpstreamTlsPlan, VerificationPlan};
 pub use traffic::{MirrorPlan, SplitArmPlan, SplitPlan, TrafficPlan};

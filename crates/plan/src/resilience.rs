@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use torana_config::written::{BreakerOn, BreakerWindowConfig, EjectionConfig, FailuresConfig, ProbeKind};
-use torana_types::{Percent, StatusRange, TimeSpan};
+use torana_types::{ByteSize, Percent, StatusRange, TimeSpan};
 
 use crate::tls::UpstreamTlsPlan;
 
@@ -21,8 +21,23 @@ pub struct BreakerPlan {
     pub trials: NonZeroU32,
     /// What counts as a failure.
     pub on: Vec<BreakerOn>,
-    /// What is answered while it is open, instead of 503.
+    /// Which answers are kept and given while it is open.
+    pub stale: Option<StalePlan>,
+    /// What is answered while it is open, instead of 503, where no kept answer is.
     pub fallback: Option<FallbackPlan>,
+}
+
+/// Answers that are kept for the time when the service is not asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StalePlan {
+    /// How long past its freshness one may be given; not zero.
+    pub grace: TimeSpan,
+    /// What all of them may take; not zero.
+    pub memory: ByteSize,
+    /// The longest body that is kept; neither zero nor more than `memory`.
+    pub largest: ByteSize,
+    /// Whether those are kept that say nothing about caching.
+    pub unmarked: bool,
 }
 
 /// A fixed answer.

@@ -320,6 +320,10 @@ fn what_guards_a_service_can_do_what_it_says() {
         ("breaker: { window: { slow_share: 5% } }", "error[breaker]"),
         ("breaker: { open_for: 0s }", "error[zero-deadline]"),
         ("breaker: { fallback: { body: a, json: 1 } }", "error[two-bodies]"),
+        ("breaker: { stale: { for: 0s } }", "error[breaker]"),
+        ("breaker: { stale: { memory: 0B } }", "error[breaker]"),
+        ("breaker: { stale: { largest: 0B } }", "error[breaker]"),
+        ("breaker: { stale: { memory: 64KiB } }", "error[breaker]"),
         ("health: {}", "warning[health]"),
         ("health: { ejection: { for: off } }", "error[ejection]"),
         ("health: { probes: { healthy_after: 0 } }", "error[probes]"),
@@ -335,6 +339,8 @@ fn what_guards_a_service_can_do_what_it_says() {
     }
     for keys in [
         "breaker: {}",
+        "breaker: { stale: {} }",
+        "breaker: { stale: { for: 1h, memory: 1MiB, largest: 1MiB, unmarked: true } }",
         "breaker: { failures: 5, open_for: 30s }",
         "health: { probes: {} }",
         "health: { probes: { tls: {}, headers: { X-A: a, X-B: [a, b] } } }",

@@ -16,7 +16,7 @@ use torana_http::proxy_protocol::ProxyVersion;
 use torana_observe::{AccessLog, AccessLogSettings};
 use torana_plan::{
     AuthenticationPlan, ClientAuthPlan, ListenerTlsPlan, ProbesPlan, ProviderPlan, RateLimitPlan,
-    RemoteKeysPlan, StorePlan, UpstreamTlsPlan,
+    RemoteKeysPlan, StalePlan, StorePlan, UpstreamTlsPlan,
 };
 use torana_transport::{Address, Endpoint, EndpointSettings, Protocol, Tickets, TlsClientContext, TlsServer};
 use torana_types::Rate;
@@ -24,6 +24,7 @@ use torana_types::Rate;
 use crate::chores::Chores;
 use crate::forward::HedgeCounts;
 use crate::probing::Prober;
+use crate::stale::Stale;
 use crate::traffic::MirrorCounts;
 use crate::upstream::Upstream;
 
@@ -51,6 +52,8 @@ pub struct Registry {
     pub(crate) loads: Kept<(Arc<str>, Address), EndpointLoad>,
     /// By service and what shapes them.
     pub(crate) breakers: Kept<(Arc<str>, BreakerSettings), Breaker>,
+    /// By service and what shapes them: answers are kept as long as that stays.
+    pub(crate) stale: Kept<(Arc<str>, StalePlan), Stale>,
     /// By service and what shapes them.
     pub(crate) adaptive: Kept<(Arc<str>, GradientSettings), AdaptiveLimit>,
     /// By service; the health of its endpoints shares it.
@@ -142,6 +145,7 @@ impl Registry {
         self.budgets.sweep();
         self.hedges.sweep();
         self.breakers.sweep();
+        self.stale.sweep();
         self.adaptive.sweep();
         self.alarms.sweep();
         self.health.sweep();

@@ -103,6 +103,10 @@ fn guards(upstream: &Upstream, samples: &mut Samples) {
             );
         }
         samples.add(names::BREAKER_REFUSED, &labels, number(rules.breaker.refused()));
+        if let Some(stale) = &rules.stale {
+            samples.add(names::BREAKER_STALE, &labels, number(stale.given()));
+            samples.add(names::BREAKER_STALE_BYTES, &labels, number(stale.usage().0 as u64));
+        }
     }
     health(upstream, samples);
 }

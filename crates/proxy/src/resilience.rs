@@ -1,6 +1,7 @@
 //! What guards a service, beside its balancer: prepared once, its state kept over reloads.
 
 use crate::probing::Prober;
+use crate::stale::Stale;
 use crate::statuses::Statuses;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -22,7 +23,9 @@ pub struct UpstreamBreaker {
     pub timeouts: bool,
     /// From which time to the first byte an answer counts as slow.
     pub slow_after: Option<Duration>,
-    /// What is answered while it refuses, instead of a fault.
+    /// Answers that are kept, and given while it refuses.
+    pub stale: Option<Arc<Stale>>,
+    /// What is answered while it refuses, instead of a fault, where no kept answer is.
     pub fallback: Option<Fallback>,
 }
 

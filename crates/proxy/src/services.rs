@@ -50,6 +50,13 @@ fn service(upstream: &Upstream) -> Value {
                 "why": breaker.last_change().map(|change| change.why.to_string()),
             }),
         );
+        if let Some(stale) = &rules.stale {
+            let (bytes, answers) = stale.usage();
+            shown.insert(
+                "stale".into(),
+                json!({ "answers": answers, "bytes": bytes, "given": stale.given() }),
+            );
+        }
     }
     if let Some(budget) = &upstream.retries.budget {
         let retries =

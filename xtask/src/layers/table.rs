@@ -22,6 +22,11 @@ pub(super) const PLACES: &[Place] = &[
     place("torana-route", 1, "the matcher, pure, so that explain and properties use the very code"),
     place("torana-expression", 1, "conditions over requests; what is known is asked through a trait"),
     place("torana-balance", 1, "balancers and health as state machines; clock and randomness are passed in"),
+    place(
+        "torana-cache",
+        1,
+        "what of answers may be kept; fields are asked through a trait, the clock is passed in",
+    ),
     place("torana-limit", 1, "limit algorithms; the clock is passed in"),
     place("torana-http", 1, "heads, framing and codec without a socket"),
     place(

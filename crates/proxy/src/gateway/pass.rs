@@ -8,6 +8,8 @@ use crate::forward::{Call, Responder, forward};
 use crate::pipeline::{Action, Route};
 use crate::replay::Replay;
 use crate::resilience::Fallback;
+use crate::stale::Question;
+use crate::upstream::Upstream;
 use std::net::SocketAddr;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, Response};
@@ -115,6 +117,7 @@ impl Gateway {
         if let Some(prefix) = strip_prefix {
             admit::strip(&mut exchange.request, prefix)?;
         }
+        let question = Question::of(upstream, exchange);
         let call = Call {
             upstream,
             timeouts: direction.timeouts,
@@ -129,13 +132,18 @@ impl Gateway {
             if route.traffic.disturbs() {
                 Box::pin(self.disturb(passage, route, exchange, body)).await?;
             }
-            forward(&call, exchange, body, response, responder).await
+            match &question {
+                None => forward(&call, exchange, body, response, responder).await,
+                // Boxed, so that who keeps no answers holds no room for it.
+                Some(question) => {
+                    Box::pin(question.forward(&call, exchange, body, response, responder)).await
+                }
+            }
         };
         match forwarded.await {
             Err(fault) if !response.is_started() && fault.reason != Reason::ClientClosed => {
-                let fallback = upstream.breaker.as_ref().and_then(|rules| rules.fallback.as_ref());
-                let fallback = fallback.filter(|_| fault.reason == Reason::BreakerOpen);
-                let made = match fallback.and_then(Fallback::response) {
+                let (fault, made) = instead(fault, upstream, question.as_deref(), exchange);
+                let made = match made {
                     Some(made) => {
                         passage.record.fault(fault);
                         made
@@ -147,6 +155,24 @@ impl Gateway {
             forwarded => forwarded,
         }
     }
+}
+
+/// What is answered where a breaker refuses: what is kept of the service's answers, else what is written for it.
+fn instead(
+    fault: Fault,
+    upstream: &Upstream,
+    question: Option<&Question<'_>>,
+    exchange: &Exchange,
+) -> (Fault, Option<Response>) {
+    if fault.reason != Reason::BreakerOpen {
+        return (fault, None);
+    }
+    if let Some((kept, standing)) = question.and_then(|question| question.answer(exchange)) {
+        let age = standing.age.as_secs();
+        return (fault.because(format!("a kept answer was given, {age} seconds old")), Some(kept));
+    }
+    let fallback = upstream.breaker.as_ref().and_then(|rules| rules.fallback.as_ref());
+    (fault, fallback.and_then(Fallback::response))
 }
 
 /// Answers with what was made on a route; the response filters that were reached see it too.

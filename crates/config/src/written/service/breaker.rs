@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use torana_types::{Percent, StatusRange, TimeSpan};
+use torana_types::{ByteSize, Percent, StatusRange, TimeSpan};
 
 use crate::written::RespondConfig;
 
@@ -28,7 +28,10 @@ pub struct BreakerConfig {
     /// What counts as a failure: `connection` (none could be made, or it broke), `timeout`, and statuses.
     /// A client that goes away never counts.
     pub on: Vec<BreakerOn>,
-    /// What is answered while it is open, instead of 503.
+    /// While it is open, GET and HEAD get the last good answer to the same question, where such may be reused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale: Option<StaleConfig>,
+    /// What is answered while it is open, instead of 503; with `stale`, where no answer is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fallback: Option<RespondConfig>,
 }
@@ -50,7 +53,35 @@ impl Default for BreakerConfig {
                 BreakerOn::Event(BreakerEvent::Timeout),
                 BreakerOn::Status(StatusRange::new(500, 599)),
             ],
+            stale: None,
             fallback: None,
+        }
+    }
+}
+
+/// Answers that are kept for the time when a service is not asked, as a shared cache may keep them (RFC 9111): 200
+/// to GET that says `public`, `max-age` or `Expires`. To requests that show who calls only `public` ones are given.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct StaleConfig {
+    /// How long past its freshness an answer may be given, unless it says so itself (`stale-if-error`, RFC 5861).
+    #[serde(rename = "for")]
+    pub grace: TimeSpan,
+    /// What all kept answers of the service may take; the least recently used go first.
+    pub memory: ByteSize,
+    /// A longer body is not kept.
+    pub largest: ByteSize,
+    /// Whether answers are kept that say nothing at all about caching, of requests that show nobody.
+    pub unmarked: bool,
+}
+
+impl Default for StaleConfig {
+    fn default() -> Self {
+        Self {
+            grace: TimeSpan::from_secs(10 * 60),
+            memory: ByteSize::from_mib(16),
+            largest: ByteSize::from_kib(256),
+            unmarked: false,
         }
     }
 }

@@ -1,13 +1,14 @@
 //! Breakers: defaults, and what does not fit together.
 
-use torana_config::written::{BreakerConfig, BreakerOn};
+use torana_config::written::{BreakerConfig, BreakerOn, StaleConfig};
 use torana_config::{Document, Finding, Path};
+use torana_types::ByteSize;
 
 use super::super::not_zero;
 use super::super::routes::respond_action;
 use super::retries::check_status;
 use crate::plan::Action;
-use crate::resilience::{BreakerPlan, FallbackPlan};
+use crate::resilience::{BreakerPlan, FallbackPlan, StalePlan};
 
 pub(super) fn breaker(
     document: &Document,
@@ -61,6 +62,33 @@ pub(super) fn breaker(
         open_for: config.open_for,
         trials: config.trials,
         on: config.on.clone(),
+        stale: config.stale.as_ref().map(|config| stale(document, &path.key("stale"), config, findings)),
         fallback,
     }
+}
+
+fn stale(document: &Document, path: &Path, config: &StaleConfig, findings: &mut Vec<Finding>) -> StalePlan {
+    let StaleConfig { grace, memory, largest, unmarked } = *config;
+    let mut find = |key: &str, message: String, help: &str| {
+        let finding = Finding::error("breaker", message).at(document.span_at(&path.key(key)));
+        findings.push(finding.help(help.to_owned()));
+    };
+    if grace.is_zero() {
+        find(
+            "for",
+            "no answer would be given past its freshness".into(),
+            "give it a length, or remove `stale`",
+        );
+    }
+    let nothing = ByteSize::from_bytes(0);
+    for (key, size) in [("memory", memory), ("largest", largest)] {
+        if size == nothing {
+            find(key, "nothing would ever be kept".into(), "give it a size, or remove `stale`");
+        }
+    }
+    if largest > memory && memory != nothing {
+        let message = format!("a body of {largest} does not fit into the {memory} of all answers together");
+        find("largest", message, "make `largest` smaller, or `memory` larger");
+    }
+    StalePlan { grace, memory, largest, unmarked }
 }

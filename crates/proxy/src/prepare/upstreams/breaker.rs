@@ -3,6 +3,7 @@
 use crate::changes;
 use crate::registry::Registry;
 use crate::resilience::{Fallback, UpstreamBreaker};
+use crate::stale::Stale;
 use crate::statuses::Statuses;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub(super) fn breaker(name: &Arc<str>, plan: &BreakerPlan, registry: &mut Regist
         connections: on(BreakerEvent::Connection),
         timeouts: on(BreakerEvent::Timeout),
         slow_after: plan.window.as_ref().and_then(|window| window.slow_after).map(TimeSpan::as_duration),
+        stale: plan.stale.map(|plan| registry.stale.get_or((Arc::clone(name), plan), || Stale::new(&plan))),
         fallback: plan.fallback.as_ref().map(|fallback| Fallback {
             status: fallback.status,
             fields: fallback.headers.clone(),
