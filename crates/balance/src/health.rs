@@ -7,17 +7,19 @@
 //! are Envoy's outlier detection).
 //!
 //! All of it is atomics, shared by workers and probers, kept by the endpoint's identity. While nothing is
-//! wrong with any endpoint of a service a request pays one load ([`Alarm`]).
+//! wrong with any endpoint of a service a request pays two loads ([`Alarm`]).
 
+mod alarm;
 mod counts;
 mod survey;
 
 use crate::change::{Changes, HealthCause, HealthChange};
 use counts::Counts;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
+pub use alarm::{Alarm, Calm};
 pub use survey::{Panel, Survey};
 
 /// Results in a row until an endpoint changes sides; 0 switches a counter off.
@@ -100,21 +102,6 @@ impl Out {
             Self::Probes => "its probes fail",
             Self::Ejected => "requests to it failed",
         }
-    }
-}
-
-/// Raised while anything is out of the ordinary with any endpoint of a service.
-#[derive(Debug, Default)]
-pub struct Alarm {
-    /// Zero is quiet; else a number that changes each time it is raised.
-    raised: AtomicU64,
-    /// Held while an ejection is decided, so that two do not exceed the share together.
-    ejecting: Mutex<()>,
-}
-
-impl Alarm {
-    fn raise(&self) {
-        self.raised.fetch_add(1, Ordering::Release);
     }
 }
 

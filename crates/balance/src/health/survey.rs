@@ -1,9 +1,8 @@
 //! What the health of its endpoints means for a service: who serves, whether anybody does.
 
-use super::{Alarm, EjectionSettings, EndpointHealth, Finding, Out};
+use super::{Alarm, Calm, EjectionSettings, EndpointHealth, Finding, Out};
 use crate::change::{HealthCause, HealthChange};
 use crate::choice::remix;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +13,8 @@ pub struct Panel {
     pub endpoints: Box<[(Arc<EndpointHealth>, u32)]>,
     /// The service's alarm.
     pub alarm: Arc<Alarm>,
+    /// Since when these endpoints are quiet.
+    pub calm: Calm,
     /// How requests eject endpoints, if they do.
     pub ejection: Option<EjectionSettings>,
     /// Below this percent of the weight in service, health is ignored: what is left could not carry the
@@ -43,8 +44,8 @@ impl Panel {
     /// Looks at all endpoints, if there is reason to.
     #[must_use]
     pub fn survey(&self, now_nanos: impl FnOnce() -> u64) -> Survey {
-        let raised = self.alarm.raised.load(Ordering::Acquire);
-        if raised == 0 {
+        let count = self.alarm.count();
+        if self.calm.holds(count) {
             return Survey::Quiet;
         }
         let now = now_nanos();
@@ -68,8 +69,7 @@ impl Panel {
             return Survey::Panic;
         }
         if quiet {
-            // Quiet again, unless something was raised since.
-            let _changed = self.alarm.raised.compare_exchange(raised, 0, Ordering::AcqRel, Ordering::Relaxed);
+            self.calm.note(count);
             return Survey::Quiet;
         }
         Survey::Mixed

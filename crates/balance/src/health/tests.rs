@@ -21,6 +21,7 @@ fn panel(weights: &[u32], ejection: EjectionSettings) -> Panel {
     Panel {
         endpoints,
         alarm,
+        calm: Calm::default(),
         ejection: Some(ejection),
         panic_percent: 0,
         minimum_percent: 0,
@@ -125,6 +126,22 @@ fn what_requests_ejected_for_good_comes_back_by_probes_alone() {
     let rules = Thresholds { successes: 1, ..Thresholds::default() };
     assert!(panel.endpoints[0].0.probed(Finding::Success, rules, SECOND));
     assert_eq!(panel.survey(|| SECOND), Survey::Quiet);
+}
+
+#[test]
+fn configurations_that_follow_one_another_do_not_calm_each_other() {
+    let before = panel(&[1], ejection(1, 50));
+    let mut endpoints = before.endpoints.to_vec();
+    endpoints.push((EndpointHealth::new(Arc::clone(&before.alarm), SECOND), 1));
+    let after = Panel {
+        endpoints: endpoints.into(),
+        alarm: Arc::clone(&before.alarm),
+        calm: Calm::default(),
+        slow_start: Duration::from_secs(10),
+        ..before
+    };
+    assert_eq!(before.survey(|| SECOND), Survey::Quiet, "it does not know the new one");
+    assert_eq!(after.survey(|| SECOND), Survey::Mixed, "which starts slowly");
 }
 
 #[test]
