@@ -2,7 +2,7 @@
 //!
 //! An endpoint is out of service for either of two reasons. **Probes** (active checks) fail: it is out until
 //! enough of them succeed. **Requests** (passive checks) fail: it is ejected for a time that grows with each
-//! ejection in a row, or until probes succeed. Counters are of results in a row: a success ends the count of
+//! ejection in a row, whatever probes find meanwhile, or, where no time is set, until they succeed. Counters are of results in a row: a success ends the count of
 //! failures, a failure that of successes (Kong's semantics; the growing time and the largest ejected share
 //! are Envoy's outlier detection).
 //!
@@ -105,11 +105,14 @@ impl Out {
     }
 }
 
+/// Until when who waits for probes is ejected.
+const UNTIL_PROBES: u64 = u64::MAX;
+
 /// One endpoint's health, shared by all who use or probe it.
 #[derive(Debug)]
 pub struct EndpointHealth {
     alarm: Arc<Alarm>,
-    /// Until when it is ejected, in the caller's nanoseconds; 0 is not, `u64::MAX` until told otherwise.
+    /// Until when it is ejected, in the caller's nanoseconds; 0 is not, [`UNTIL_PROBES`].
     ejected_until: AtomicU64,
     failing: AtomicBool,
     by_requests: Counts,
@@ -195,25 +198,35 @@ impl EndpointHealth {
         self.by_probes.clear();
         let from = self.out(now_nanos);
         let why = HealthCause::Probes(finding, thresholds.of(finding));
-        let change = HealthChange { from, to: None, why, at_nanos: now_nanos };
         if finding == Finding::Success {
-            self.away.store(false, Ordering::Release);
             self.failing.store(false, Ordering::Release);
-            self.ejected_until.store(0, Ordering::Release);
-            self.by_requests.clear();
-            if from.is_some() {
-                self.since.store(now_nanos.max(1), Ordering::Release);
-                self.alarm.raise();
-                self.changes.note(change);
-            }
-            return from.is_some();
+            // An ejection for a time ends when that is over: requests have found what probes do not see.
+            let _waits_no_more =
+                self.ejected_until.compare_exchange(UNTIL_PROBES, 0, Ordering::AcqRel, Ordering::Relaxed);
+            return self.changed(from, why, now_nanos);
         }
         let changed = !self.failing.swap(true, Ordering::AcqRel);
         self.alarm.raise();
         if changed {
-            self.changes.note(HealthChange { to: Some(Out::Probes), ..change });
+            self.changes.note(HealthChange { from, to: Some(Out::Probes), why, at_nanos: now_nanos });
         }
         changed
+    }
+
+    /// Notes that it is out for another reason than before, or back in service; `true` if so.
+    fn changed(&self, from: Option<Out>, why: HealthCause, now_nanos: u64) -> bool {
+        let to = self.out(now_nanos);
+        if from == to {
+            return false;
+        }
+        if to.is_none() {
+            self.away.store(false, Ordering::Release);
+            self.by_requests.clear();
+            self.since.store(now_nanos.max(1), Ordering::Release);
+            self.alarm.raise();
+        }
+        self.changes.note(HealthChange { from, to, why, at_nanos: now_nanos });
+        true
     }
 
     /// Notes a request's result; `true` when the endpoint should be ejected now. Costs two loads for a
@@ -226,8 +239,7 @@ impl EndpointHealth {
     /// Ejects it; tells for how long, or `None` until probes find that it works. Only under the alarm's lock.
     fn eject(&self, settings: &EjectionSettings, now_nanos: u64) -> Option<Duration> {
         let before = self.ejected_until.load(Ordering::Acquire);
-        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        let until = settings.eject_for.map_or(u64::MAX, |first| {
+        let until = settings.eject_for.map_or(UNTIL_PROBES, |first| {
             let (first, most) = (nanos(first), nanos(settings.at_most));
             // It has served well for as long as it may be out: the row has ended.
             let rested = before == 0 || now_nanos > before.saturating_add(most);
@@ -272,6 +284,10 @@ impl EndpointHealth {
         #[allow(clippy::cast_precision_loss, reason = "a share does not need more than 53 bits")]
         Some(age as f64 / slow_start_nanos as f64)
     }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -129,6 +129,30 @@ fn what_requests_ejected_for_good_comes_back_by_probes_alone() {
 }
 
 #[test]
+fn probes_that_succeed_neither_shorten_an_ejection_nor_end_the_row_of_them() {
+    let panel = panel(&[1, 1], ejection(5, 50));
+    let rules = Thresholds { successes: 1, statuses: 1, ..Thresholds::default() };
+    let health = &panel.endpoints[0].0;
+    assert!(fail(&panel, 0, 5, 0));
+    assert!((1..30).all(|second| !health.probed(Finding::Success, rules, second * SECOND)));
+    assert!(!panel.is_in(0, 30 * SECOND - 1) && panel.is_in(0, 30 * SECOND));
+    assert!(!health.probed(Finding::Success, rules, 31 * SECOND));
+    assert_eq!(panel.survey(|| 31 * SECOND), Survey::Quiet);
+    assert_eq!(health.last_change().unwrap().why, HealthCause::TimeOver);
+    assert!(!fail(&panel, 0, 3, 40 * SECOND));
+    assert!(!health.probed(Finding::Success, rules, 40 * SECOND));
+    assert!(fail(&panel, 0, 2, 40 * SECOND), "nor does a probe of one in service end a row of failed requests");
+    assert!(!panel.is_in(0, 99 * SECOND) && panel.is_in(0, 100 * SECOND), "twice as long");
+    // One that fails its probes while it is ejected is out until both are over.
+    assert!(fail(&panel, 0, 5, 110 * SECOND));
+    assert!(health.probed(Finding::BadStatus, rules, 120 * SECOND));
+    assert_eq!(health.out(121 * SECOND), Some(Out::Probes));
+    assert!(health.probed(Finding::Success, rules, 122 * SECOND));
+    assert_eq!(health.out(122 * SECOND), Some(Out::Ejected));
+    assert!(panel.is_in(0, 210 * SECOND));
+}
+
+#[test]
 fn configurations_that_follow_one_another_do_not_calm_each_other() {
     let before = panel(&[1], ejection(1, 50));
     let mut endpoints = before.endpoints.to_vec();
