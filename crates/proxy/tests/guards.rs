@@ -7,38 +7,19 @@
     reason = "tests fail by panicking"
 )]
 
+#[path = "support/before.rs"]
+mod support;
 #[path = "yaml.rs"]
 mod yaml;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use torana_testkit::{Client, Origin, Reply, Response, eventually, within};
+use support::{ask as get, before, text};
+use torana_testkit::{Client, Origin, Reply, eventually, within};
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(20);
-
-fn text(origins: &[&Origin], keys: &str) -> String {
-    let urls: Vec<String> = origins.iter().map(|origin| origin.url()).collect();
-    let urls = urls.join(", ");
-    format!(
-        "access_log: off
-services:
-  a: {{ endpoints: [{urls}], {keys} }}
-routes:
-- {{ path: /*, service: a }}
-- {{ path: /other, service: a }}
-"
-    )
-}
-
-fn before(origins: &[&Origin], keys: &str) -> Running {
-    Running::start(&text(origins, keys))
-}
-
-fn get(gateway: &Running, target: &str) -> Response {
-    Client::connect(gateway.address).exchange(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"))
-}
 
 /// An origin that fails as long as it is told to.
 fn fickle(failing: &Arc<AtomicBool>, failure: Reply) -> Origin {

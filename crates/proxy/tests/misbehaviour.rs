@@ -7,43 +7,21 @@
     reason = "tests fail by panicking"
 )]
 
+#[path = "support/before.rs"]
+mod support;
 #[path = "yaml.rs"]
 mod yaml;
 
 use std::collections::HashSet;
 use std::net::TcpListener;
 use std::time::Duration;
-use torana_proxy::services;
+use support::{before, get, in_service};
 use torana_testkit::{Client, Origin, Reply, eventually};
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const QUICK: &str =
     "timeouts: { connect: 300ms, first_byte: 300ms, idle: 300ms }, retries: { attempts: 1, on: [] }";
-
-fn before(urls: &[String], keys: &str) -> Running {
-    Running::start(&format!(
-        "access_log: off
-services: {{ a: {{ endpoints: [{}], {keys} }} }}
-routes: [{{ service: a }}]
-",
-        urls.join(", ")
-    ))
-}
-
-/// The status, 0 for an answer that broke off; and the text.
-fn get(gateway: &Running) -> (u16, String) {
-    let mut client = Client::connect(gateway.address);
-    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    client.try_read_response().map_or((0, String::new()), |answer| (answer.status, answer.text()))
-}
-
-/// How many endpoints the page of services shows in service.
-fn in_service(gateway: &Running) -> usize {
-    let shown = services(&gateway.shared);
-    let endpoints = shown["a"]["endpoints"].as_array().unwrap().clone();
-    endpoints.iter().filter(|endpoint| endpoint["in_service"] == true).count()
-}
 
 fn long() -> Reply {
     Reply::ok("0123456789".repeat(10))
@@ -95,7 +73,7 @@ fn three_failures_of_any_kind_before_the_answer_open_the_breaker() {
     let refusing = Origin::always(Reply::ok(""));
     refusing.kill();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let stalled = format!("\"https://{}\"", silent.local_addr().unwrap());
+    let stalled = format!("https://{}", silent.local_addr().unwrap());
     for (url, keys) in [(refusing.url(), ""), (stalled, "tls: { verify: off }, ")] {
         let gateway = before(&[url], &format!("{keys}{breaker}"));
         assert!((0..3).all(|_| !get(&gateway).1.contains("breaker_open")));

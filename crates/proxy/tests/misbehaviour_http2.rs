@@ -8,14 +8,15 @@
     reason = "tests fail by panicking"
 )]
 
+#[path = "support/before.rs"]
+mod support;
 #[path = "yaml.rs"]
 mod yaml;
 
 use std::time::Duration;
-use torana_proxy::services;
+use support::{before, get, in_service};
+use torana_testkit::eventually;
 use torana_testkit::http2::{Deed, FrameClient, FrameOrigin};
-use torana_testkit::{Client, eventually};
-use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const QUICK: &str =
@@ -24,30 +25,6 @@ const PROTOCOL_ERROR: u32 = 1;
 const INTERNAL_ERROR: u32 = 2;
 const REFUSED_STREAM: u32 = 7;
 const CANCEL: u32 = 8;
-
-fn before(origins: &[&FrameOrigin], keys: &str) -> Running {
-    let urls: Vec<String> = origins.iter().map(|origin| format!("\"{}\"", origin.url())).collect();
-    Running::start(&format!(
-        "access_log: off
-services: {{ a: {{ endpoints: [{}], {keys} }} }}
-routes: [{{ service: a }}]
-",
-        urls.join(", ")
-    ))
-}
-
-/// The status, 0 for an answer that broke off; and the text.
-fn get(gateway: &Running) -> (u16, String) {
-    let mut client = Client::connect(gateway.address);
-    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    client.try_read_response().map_or((0, String::new()), |answer| (answer.status, answer.text()))
-}
-
-fn in_service(gateway: &Running) -> usize {
-    let shown = services(&gateway.shared);
-    let endpoints = shown["a"]["endpoints"].as_array().unwrap().clone();
-    endpoints.iter().filter(|endpoint| endpoint["in_service"] == true).count()
-}
 
 const BEFORE_THE_ANSWER: [Deed; 7] = [
     Deed::Reset(INTERNAL_ERROR),

@@ -7,25 +7,15 @@
     reason = "tests fail by panicking"
 )]
 
+#[path = "support/before.rs"]
+mod support;
 #[path = "yaml.rs"]
 mod yaml;
 
 use std::time::{Duration, Instant};
+use support::before;
 use torana_testkit::{Client, Origin, Reply, Response};
 use yaml::Running;
-
-/// A gateway before these origins, with these keys of the service.
-fn before(origins: &[&Origin], keys: &str) -> Running {
-    let urls: Vec<String> = origins.iter().map(|origin| origin.url()).collect();
-    Running::start(&format!(
-        "access_log: off
-services:
-  a: {{ endpoints: [{}], {keys} }}
-routes: [{{ service: a }}]
-",
-        urls.join(", ")
-    ))
-}
 
 fn ask(gateway: &Running, head: &str, body: &str) -> Response {
     let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
