@@ -8,18 +8,22 @@
 //!
 //! All of it is atomics, shared by workers and probers, kept by the endpoint's identity. While nothing is
 //! wrong with any endpoint of a service a request pays two loads ([`Alarm`]).
+//!
+//! It is kept over reloads, so a configuration may find what it could not take back: failing probes where it has
+//! none, ejections where it has none or for good where it sets a time. [`Panel`] looks past the first and gives the
+//! last that time.
 
 mod alarm;
 mod counts;
 mod survey;
 
 use crate::change::{Changes, HealthCause, HealthChange};
+pub use alarm::{Alarm, Calm};
 use counts::Counts;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
-pub use alarm::{Alarm, Calm};
 pub use survey::{Panel, Survey};
 
 /// Results in a row until an endpoint changes sides; 0 switches a counter off.
@@ -175,13 +179,29 @@ impl EndpointHealth {
         &self.alarm
     }
 
-    /// Why it is out of service, if it is.
+    /// Why it is out of service, if it is, whatever the configuration. [`Panel::out_of`] knows that.
     #[must_use]
     pub fn out(&self, now_nanos: u64) -> Option<Out> {
         if self.failing.load(Ordering::Acquire) {
             return Some(Out::Probes);
         }
         (self.ejected_until.load(Ordering::Acquire) > now_nanos).then_some(Out::Ejected)
+    }
+
+    fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Acquire)
+    }
+
+    /// Whether it is ejected. Who waits for probes since before ejections had a time has that from now on.
+    fn is_ejected(&self, eject_for: Option<Duration>, now_nanos: u64) -> bool {
+        let until = self.ejected_until.load(Ordering::Acquire);
+        let Some(time) = eject_for.filter(|_| until == UNTIL_PROBES) else { return until > now_nanos };
+        let until = now_nanos.saturating_add(nanos(time));
+        let set = (Ordering::AcqRel, Ordering::Acquire);
+        if self.ejected_until.compare_exchange(UNTIL_PROBES, until, set.0, set.1).is_ok() {
+            self.since.store(until, Ordering::Release);
+        }
+        true
     }
 
     /// Ejections since the start.
@@ -272,6 +292,20 @@ impl EndpointHealth {
             let why = HealthCause::Restored;
             self.changes.note(HealthChange { from, to: None, why, at_nanos: now_nanos });
         }
+    }
+
+    /// Forgets what nobody could take back any more: there are no probes now, no ejections.
+    fn forget(&self, probes: bool, ejection: bool, now_nanos: u64) {
+        let from = self.out(now_nanos);
+        if probes {
+            self.failing.store(false, Ordering::Release);
+            self.by_probes.clear();
+        }
+        if ejection {
+            self.ejected_until.store(0, Ordering::Release);
+            self.by_requests.clear();
+        }
+        self.changed(from, HealthCause::Reloaded, now_nanos);
     }
 
     /// How far it is into its slow start, from 0 to 1; `None` when that is over.

@@ -74,6 +74,7 @@ pub(super) fn health(
             endpoints: watched.into(),
             alarm,
             calm: Calm::default(),
+            probed: plan.probes.is_some(),
             ejection: plan.ejection.as_ref().map(ejection),
             panic_percent: plan.panic_below.as_percent(),
             minimum_percent: plan.down_at.as_percent(),
