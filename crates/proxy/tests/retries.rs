@@ -150,3 +150,25 @@ fn a_client_that_goes_away_ends_the_wait_for_a_retry() {
     client.reset();
     torana_testkit::eventually(Duration::from_secs(5), || gateway.metrics.connections().open() == 0);
 }
+
+#[test]
+fn answers_that_are_delivered_hold_no_room_for_others() {
+    let long = Origin::always(Reply::ok(vec![b'x'; 10_000]).hang_after_bytes(5_000));
+    let budget = "budget: { share: 0%, minimum: 1 }, attempts: 2";
+    for (first, keys) in
+        [(Reply::status(503), "on: [503]"), (Reply::hang(), "on: [], hedge: { after: 20ms }")]
+    {
+        let first = Origin::always(first);
+        let gateway = before(&[&first, &long], &format!("retries: {{ {budget}, {keys} }}"));
+        let streaming: Vec<Client> = (0..6)
+            .map(|number| {
+                let mut client = Client::connect(gateway.address);
+                client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+                assert_eq!(client.read_response_to_head().status, 200, "{keys}, {number}");
+                client
+            })
+            .collect();
+        assert_eq!((first.count(), streaming.len()), (3, 6), "{keys}");
+        assert!(gateway.metrics.render().contains("torana_retries_active{service=\"a\"} 0"), "{keys}");
+    }
+}

@@ -3,7 +3,8 @@
 //! Three questions, in this order: is what happened a reason to try again, may this request be sent twice,
 //! and is there room for it (attempts left, a place in the service's retry budget). A connection that was
 //! never made did no work at the service, so trying another endpoint then asks neither for an idempotent
-//! method nor for room in the budget.
+//! method nor for room in the budget. A place in the budget is held until the head of an answer that is delivered: what
+//! bounds the load is how many are asked, and a body may stream for hours.
 
 use crate::statuses::Statuses;
 use std::sync::Arc;
@@ -110,7 +111,12 @@ impl<'a> Chances<'a> {
     /// Whether to try again instead of delivering an answer with this status; `whole`: the request's body
     /// is kept, or there is none.
     pub(super) fn after_status(&mut self, status: u16, whole: bool) -> bool {
-        whole && self.call.upstream.retries.statuses.contains(status) && self.take()
+        let again = whole && self.call.upstream.retries.statuses.contains(status) && self.take();
+        if !again {
+            // The answer is delivered.
+            self.place = None;
+        }
+        again
     }
 
     /// What to do after a fault, when nothing of an answer was sent.
