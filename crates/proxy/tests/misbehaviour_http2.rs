@@ -112,3 +112,19 @@ fn requests_that_clients_cancel_count_for_nothing() {
     origin.now_does(Deed::Answer);
     assert_eq!(get(&gateway), (200, "well".into()));
 }
+
+#[test]
+fn a_refused_stream_asks_for_room_to_be_sent_again_and_a_goodbye_does_not() {
+    for (deed, minimum, refused) in [
+        (Deed::Reset(REFUSED_STREAM), 0, 4),
+        (Deed::Reset(REFUSED_STREAM), 1, 0),
+        (Deed::GoodbyeToTheSecond(0), 0, 0),
+    ] {
+        let (one, good) = (FrameOrigin::doing(deed), FrameOrigin::doing(Deed::Answer));
+        let keys = format!("retries: {{ attempts: 2, on: [], budget: {{ share: 0%, minimum: {minimum} }} }}");
+        let gateway = before(&[&one, &good], &keys);
+        let answers: Vec<_> = (0..8).map(|_| get(&gateway)).collect();
+        let bad = answers.iter().filter(|(status, _)| *status == 502).count();
+        assert_eq!((bad, one.count()), (refused, 4), "{deed:?} {minimum}: {answers:?}");
+    }
+}
