@@ -16,7 +16,7 @@ use std::collections::HashSet;
 use std::net::TcpListener;
 use std::time::Duration;
 use support::{before, get, in_service};
-use torana_testkit::{Client, Origin, Reply, eventually};
+use torana_testkit::{Client, Gate, Origin, Reply, eventually};
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -231,5 +231,39 @@ routes:
         assert!(set.starts_with(&format!("{name}=")), "{set}");
         let cookie = format!("Cookie: {}\r\n", set.split(';').next().unwrap());
         assert!((0..4).all(|_| ask(path, &cookie).text() == first.text()));
+    }
+}
+
+#[test]
+fn kept_alive_connections_that_break_while_the_service_works_speak_against_it() {
+    for keys in [
+        "breaker: { failures: 3, open_for: 1h }",
+        "health: { ejection: { failures: 3, for: 1h, max_share: 100% } }",
+    ] {
+        let gate = Gate::default();
+        let held = gate.clone();
+        let origin = Origin::respond(move |request| match &*request.method {
+            "POST" => Reply::close().delay(Duration::from_millis(500)),
+            _ => Reply::ok("warm").after(&held),
+        });
+        let gateway = before(&[&origin], &format!("retries: {{ attempts: 1, on: [] }}, {keys}"));
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| assert_eq!(get(&gateway), (200, "warm".into())));
+            }
+            eventually(PATIENCE, || origin.count() == 3);
+            gate.open();
+        });
+        let post = || {
+            let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx";
+            Client::connect(gateway.address).exchange(head).text()
+        };
+        for number in 0..3 {
+            let answer = post();
+            assert!(answer.contains("upstream_closed"), "{keys}, {number}: {answer}");
+        }
+        assert_eq!((origin.count(), origin.connections_accepted()), (6, 3), "each was a kept one");
+        let refused = post();
+        assert!(refused.contains("breaker_open") || refused.contains("no_endpoint"), "{keys}: {refused}");
     }
 }

@@ -24,6 +24,7 @@ mod listener;
 mod patience;
 mod pool;
 mod recycled;
+mod reuse;
 mod service;
 mod timer;
 mod tls;
