@@ -203,8 +203,9 @@ routes: [{{ service: m, mirror: {{ service: a }} }}]
     ));
     for number in 1..=6 {
         assert_eq!(get(&gateway), (200, "main".into()));
-        eventually(PATIENCE, || copies(&gateway, "failed") == number);
+        eventually(PATIENCE, || copies(&gateway, "sent") + copies(&gateway, "failed") == number);
     }
+    assert_eq!(copies(&gateway, "failed"), 1);
     assert_eq!((long.count(), bad.count(), in_service(&gateway)), (5, 1, 1));
 }
 

@@ -256,3 +256,13 @@ routes: [{{ service: a }}]
     let answers: HashSet<u16> = (0..20).map(|_| ask(&gateway, "GET / HTTP/1.1").status).collect();
     assert_eq!(answers, HashSet::from([200, 500]), "health is ignored, for whichever zone");
 }
+
+#[test]
+fn answers_to_copies_are_thrown_away_however_long_they_are() {
+    let origins = [Origin::always(Reply::ok("main")), Origin::always(Reply::ok(vec![b'x'; 3 << 20]))];
+    let gateway = two_services("mirror: { service: other, timeout: 30s }", &origins);
+    assert_eq!(ask(&gateway, "GET / HTTP/1.1").text(), "main");
+    let sent = "torana_mirrored_total{route=\"/*\",result=\"sent\"} 1";
+    let is = torana_testkit::within(PATIENCE, || gateway.metrics.render().contains(sent));
+    assert!(is, "{}", gateway.metrics.render());
+}
