@@ -172,3 +172,15 @@ fn answers_that_are_delivered_hold_no_room_for_others() {
         assert!(gateway.metrics.render().contains("torana_retries_active{service=\"a\"} 0"), "{keys}");
     }
 }
+
+#[test]
+fn interim_responses_of_a_try_that_is_made_again_are_passed_on_and_its_answer_is_not() {
+    let hints = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n";
+    let bad = Origin::always(Reply::status(503).interim(hints));
+    let good = Origin::always(Reply::ok("fine").interim(hints));
+    let gateway = before(&[&bad, &good], "retries: { on: [503] }");
+    let answer = get(&gateway);
+    assert_eq!((answer.status, answer.text()), (200, "fine".into()));
+    let interim: Vec<u16> = answer.interim.iter().map(|one| one.status).collect();
+    assert_eq!((interim, bad.count()), (vec![103, 103], 1));
+}
