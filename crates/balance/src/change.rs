@@ -116,6 +116,8 @@ pub enum HealthCause {
     TimeOver,
     /// An operator's word.
     Restored,
+    /// The configuration in force does not look at what it was out for.
+    Reloaded,
 }
 
 impl fmt::Display for HealthCause {
@@ -130,6 +132,7 @@ impl fmt::Display for HealthCause {
             }
             Self::TimeOver => formatter.write_str("it was out for its time"),
             Self::Restored => formatter.write_str("it was put back by hand"),
+            Self::Reloaded => formatter.write_str("the new configuration does not look at why it was out"),
         }
     }
 }

@@ -102,6 +102,28 @@ proptest! {
     }
 
     #[test]
+    fn a_weight_that_changes_moves_only_keys_to_its_endpoint_or_from_it(
+        unit in prop_oneof![Just(1_u32), Just(25), Just(7_000)],
+        weights in prop::collection::vec(0_u32..=8, 1..12), changed in 0_usize..12, weight in 0_u32..=8,
+        keys in prop::collection::vec(any::<u64>(), 100),
+    ) {
+        // The heaviest stays, whatever the others weigh.
+        let list: Vec<_> = (0..).zip([8].iter().chain(&weights).map(|weight| weight * unit)).collect();
+        let changed = 1 + changed % weights.len();
+        let mut other = list.clone();
+        other[changed].1 = weight * unit;
+        let (before, after) = (balancer(Algorithm::RingHash, &list), balancer(Algorithm::RingHash, &other));
+        other.remove(changed);
+        let without = balancer(Algorithm::RingHash, &other);
+        for key in keys {
+            let (from, to) = (pick(&before, key, |_| false).unwrap(), pick(&after, key, |_| false).unwrap());
+            prop_assert!(from == to || from == changed || to == changed, "{} to {}", from, to);
+            let left = other[pick(&without, key, |_| false).unwrap()];
+            prop_assert!(from == changed || left == list[from], "{:?} without {}", left, changed);
+        }
+    }
+
+    #[test]
     fn weights_of_any_size_find_somebody(
         ring in any::<bool>(),
         weights in prop::collection::vec(prop_oneof![Just(0_u32), 1_u32..5, Just(65_535)], 0..12),

@@ -2,21 +2,27 @@
 //!
 //! An endpoint is out of service for either of two reasons. **Probes** (active checks) fail: it is out until
 //! enough of them succeed. **Requests** (passive checks) fail: it is ejected for a time that grows with each
-//! ejection in a row, or until probes succeed. Counters are of results in a row: a success ends the count of
+//! ejection in a row, whatever probes find meanwhile, or, where no time is set, until they succeed. Counters are of results in a row: a success ends the count of
 //! failures, a failure that of successes (Kong's semantics; the growing time and the largest ejected share
 //! are Envoy's outlier detection).
 //!
 //! All of it is atomics, shared by workers and probers, kept by the endpoint's identity. While nothing is
-//! wrong with any endpoint of a service a request pays one load ([`Alarm`]).
+//! wrong with any endpoint of a service a request pays two loads ([`Alarm`]).
+//!
+//! It is kept over reloads, so a configuration may find what it could not take back: failing probes where it has
+//! none, ejections where it has none or for good where it sets a time. [`Panel`] looks past the first and gives the
+//! last that time.
 
+mod alarm;
 mod counts;
 mod survey;
 
 use crate::change::{Changes, HealthCause, HealthChange};
+pub use alarm::{Alarm, Calm};
 use counts::Counts;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 pub use survey::{Panel, Survey};
 
@@ -103,26 +109,14 @@ impl Out {
     }
 }
 
-/// Raised while anything is out of the ordinary with any endpoint of a service.
-#[derive(Debug, Default)]
-pub struct Alarm {
-    /// Zero is quiet; else a number that changes each time it is raised.
-    raised: AtomicU64,
-    /// Held while an ejection is decided, so that two do not exceed the share together.
-    ejecting: Mutex<()>,
-}
-
-impl Alarm {
-    fn raise(&self) {
-        self.raised.fetch_add(1, Ordering::Release);
-    }
-}
+/// Until when who waits for probes is ejected.
+const UNTIL_PROBES: u64 = u64::MAX;
 
 /// One endpoint's health, shared by all who use or probe it.
 #[derive(Debug)]
 pub struct EndpointHealth {
     alarm: Arc<Alarm>,
-    /// Until when it is ejected, in the caller's nanoseconds; 0 is not, `u64::MAX` until told otherwise.
+    /// Until when it is ejected, in the caller's nanoseconds; 0 is not, [`UNTIL_PROBES`].
     ejected_until: AtomicU64,
     failing: AtomicBool,
     by_requests: Counts,
@@ -185,13 +179,29 @@ impl EndpointHealth {
         &self.alarm
     }
 
-    /// Why it is out of service, if it is.
+    /// Why it is out of service, if it is, whatever the configuration. [`Panel::out_of`] knows that.
     #[must_use]
     pub fn out(&self, now_nanos: u64) -> Option<Out> {
         if self.failing.load(Ordering::Acquire) {
             return Some(Out::Probes);
         }
         (self.ejected_until.load(Ordering::Acquire) > now_nanos).then_some(Out::Ejected)
+    }
+
+    fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Acquire)
+    }
+
+    /// Whether it is ejected. Who waits for probes since before ejections had a time has that from now on.
+    fn is_ejected(&self, eject_for: Option<Duration>, now_nanos: u64) -> bool {
+        let until = self.ejected_until.load(Ordering::Acquire);
+        let Some(time) = eject_for.filter(|_| until == UNTIL_PROBES) else { return until > now_nanos };
+        let until = now_nanos.saturating_add(nanos(time));
+        let set = (Ordering::AcqRel, Ordering::Acquire);
+        if self.ejected_until.compare_exchange(UNTIL_PROBES, until, set.0, set.1).is_ok() {
+            self.since.store(until, Ordering::Release);
+        }
+        true
     }
 
     /// Ejections since the start.
@@ -208,25 +218,35 @@ impl EndpointHealth {
         self.by_probes.clear();
         let from = self.out(now_nanos);
         let why = HealthCause::Probes(finding, thresholds.of(finding));
-        let change = HealthChange { from, to: None, why, at_nanos: now_nanos };
         if finding == Finding::Success {
-            self.away.store(false, Ordering::Release);
             self.failing.store(false, Ordering::Release);
-            self.ejected_until.store(0, Ordering::Release);
-            self.by_requests.clear();
-            if from.is_some() {
-                self.since.store(now_nanos.max(1), Ordering::Release);
-                self.alarm.raise();
-                self.changes.note(change);
-            }
-            return from.is_some();
+            // An ejection for a time ends when that is over: requests have found what probes do not see.
+            let _waits_no_more =
+                self.ejected_until.compare_exchange(UNTIL_PROBES, 0, Ordering::AcqRel, Ordering::Relaxed);
+            return self.changed(from, why, now_nanos);
         }
         let changed = !self.failing.swap(true, Ordering::AcqRel);
         self.alarm.raise();
         if changed {
-            self.changes.note(HealthChange { to: Some(Out::Probes), ..change });
+            self.changes.note(HealthChange { from, to: Some(Out::Probes), why, at_nanos: now_nanos });
         }
         changed
+    }
+
+    /// Notes that it is out for another reason than before, or back in service; `true` if so.
+    fn changed(&self, from: Option<Out>, why: HealthCause, now_nanos: u64) -> bool {
+        let to = self.out(now_nanos);
+        if from == to {
+            return false;
+        }
+        if to.is_none() {
+            self.away.store(false, Ordering::Release);
+            self.by_requests.clear();
+            self.since.store(now_nanos.max(1), Ordering::Release);
+            self.alarm.raise();
+        }
+        self.changes.note(HealthChange { from, to, why, at_nanos: now_nanos });
+        true
     }
 
     /// Notes a request's result; `true` when the endpoint should be ejected now. Costs two loads for a
@@ -239,8 +259,7 @@ impl EndpointHealth {
     /// Ejects it; tells for how long, or `None` until probes find that it works. Only under the alarm's lock.
     fn eject(&self, settings: &EjectionSettings, now_nanos: u64) -> Option<Duration> {
         let before = self.ejected_until.load(Ordering::Acquire);
-        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        let until = settings.eject_for.map_or(u64::MAX, |first| {
+        let until = settings.eject_for.map_or(UNTIL_PROBES, |first| {
             let (first, most) = (nanos(first), nanos(settings.at_most));
             // It has served well for as long as it may be out: the row has ended.
             let rested = before == 0 || now_nanos > before.saturating_add(most);
@@ -275,6 +294,20 @@ impl EndpointHealth {
         }
     }
 
+    /// Forgets what nobody could take back any more: there are no probes now, no ejections.
+    fn forget(&self, probes: bool, ejection: bool, now_nanos: u64) {
+        let from = self.out(now_nanos);
+        if probes {
+            self.failing.store(false, Ordering::Release);
+            self.by_probes.clear();
+        }
+        if ejection {
+            self.ejected_until.store(0, Ordering::Release);
+            self.by_requests.clear();
+        }
+        self.changed(from, HealthCause::Reloaded, now_nanos);
+    }
+
     /// How far it is into its slow start, from 0 to 1; `None` when that is over.
     fn warmth(&self, now_nanos: u64, slow_start_nanos: u64) -> Option<f64> {
         let since = self.since.load(Ordering::Acquire);
@@ -285,6 +318,10 @@ impl EndpointHealth {
         #[allow(clippy::cast_precision_loss, reason = "a share does not need more than 53 bits")]
         Some(age as f64 / slow_start_nanos as f64)
     }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -62,6 +62,6 @@ pub use budget::{BudgetSettings, RetryBudget, Retrying};
 pub use change::{BreakerCause, BreakerChange, Changes, HealthCause, HealthChange};
 pub use gradient::{Gradient, GradientSettings, WindowSample};
 pub use hash::hash;
-pub use health::{Alarm, EjectionSettings, EndpointHealth, Finding, Out, Panel, Survey, Thresholds};
+pub use health::{Alarm, Calm, EjectionSettings, EndpointHealth, Finding, Out, Panel, Survey, Thresholds};
 pub use load::{DEFAULT_TIME_CONSTANT, EndpointLoad, InFlight};
 pub use tried::Tried;

@@ -23,8 +23,8 @@ pub enum Retry {
     No,
     /// Nothing of the request reached an upstream: trying again, even elsewhere, is safe.
     Yes,
-    /// A kept-alive connection was closed under the request before a byte of an answer. Safe for
-    /// idempotent methods (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1).
+    /// A kept-alive connection had just been closed when the request was sent, before a byte of an answer: not the
+    /// service's doing. Safe for idempotent methods (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1).
     IfReused,
 }
 

@@ -53,7 +53,7 @@ families! {
     POOL_REUSED, Counter, "torana_pool_connections_reused", "Requests that were sent on a connection that was open already";
     POOL_LOST, Counter, "torana_pool_connections_lost", "HTTP/2 connections to an endpoint that were given up because it answered no PING or took nothing for too long";
     ENDPOINT_IN_FLIGHT, Gauge, "torana_endpoint_in_flight", "Requests under way at an endpoint";
-    RETRIES_ACTIVE, Gauge, "torana_retries_active", "Retries under way at a service";
+    RETRIES_ACTIVE, Gauge, "torana_retries_active", "Retries at a service whose answer has not begun";
     RETRIES, Counter, "torana_retries", "Retries that a service's budget had room for";
     RETRIES_REFUSED, Counter, "torana_retries_refused", "Retries that a service's budget had no room for";
     HEDGES, Counter, "torana_hedges", "Second tries made because the first took long, by whether theirs was the answer";

@@ -30,6 +30,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
+use tokio::time::Instant;
 use torana_balance::Tried;
 use torana_fault::Fault;
 use torana_filter::{Attempt, Exchange};
@@ -52,6 +53,8 @@ pub struct Call<'a> {
     pub pools: &'a Pools,
     /// The connection's timer.
     pub timer: &'a Timer,
+    /// When the request came: the time that its client gives it runs from there.
+    pub begun: Instant,
     /// A random word for the balancer.
     pub random: u64,
     /// The hash of what the balancer goes by, where it goes by something of the request.
@@ -106,7 +109,7 @@ pub async fn forward(
     response: &mut impl ResponseSink,
     responder: &mut impl Responder,
 ) -> Result<(), Fault> {
-    let deadline = Deadline::of(call, &exchange.request);
+    let deadline = Deadline::of(call, &exchange.request)?;
     let mut chances = Chances::new(call, &exchange.request);
     let policy = &call.upstream.retries;
     if let BodyFraming::Length(length) = exchange.request.framing

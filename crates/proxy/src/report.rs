@@ -115,9 +115,10 @@ fn guards(upstream: &Upstream, samples: &mut Samples) {
 fn health(upstream: &Upstream, samples: &mut Samples) {
     let Some(health) = &upstream.health else { return };
     let now = nanos_since_start();
-    for (endpoint, (state, _)) in upstream.endpoints.iter().zip(&health.panel.endpoints) {
+    for (index, (endpoint, (state, _))) in upstream.endpoints.iter().zip(&health.panel.endpoints).enumerate()
+    {
         let labels = [("service", &*upstream.name), ("endpoint", endpoint.authority.as_str())];
-        let serves = f64::from(u8::from(state.out(now).is_none()));
+        let serves = f64::from(u8::from(health.panel.is_in(index, now)));
         samples.add(names::ENDPOINT_IN_SERVICE, &labels, serves);
         samples.add(names::ENDPOINT_EJECTIONS, &labels, number(state.ejections()));
     }

@@ -86,7 +86,7 @@ fn endpoint(upstream: &Upstream, index: usize) -> Option<Value> {
     );
     let Some(health) = &upstream.health else { return Some(shown.into()) };
     if let Some((state, _)) = health.panel.endpoints.get(index) {
-        let out = state.out(nanos_since_start());
+        let out = health.panel.out_of(index, nanos_since_start());
         shown.insert("in_service".into(), out.is_none().into());
         if let Some(why) = out {
             shown.insert("why".into(), why.label().into());

@@ -1,5 +1,6 @@
 //! What all workers share: the pipeline in force, and where things are counted.
 
+use crate::forward::nanos_since_start;
 use crate::handshakes::Handshakes;
 use crate::overload::Overload;
 use crate::pipeline::Pipeline;
@@ -48,7 +49,12 @@ impl Shared {
     /// the one they began with.
     pub fn replace(&self, pipeline: Pipeline) {
         self.overload.apply(&pipeline.overload);
-        self.pipeline.store(Arc::new(pipeline));
+        let pipeline = Arc::new(pipeline);
+        self.pipeline.store(Arc::clone(&pipeline));
+        let _ = now();
+        for health in pipeline.upstreams.iter().filter_map(|upstream| upstream.health.as_ref()) {
+            health.panel.take_over(nanos_since_start());
+        }
     }
 
     /// The pipeline in force.

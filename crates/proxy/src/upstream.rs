@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
-use torana_balance::{AdaptiveLimit, Balancer};
+use torana_balance::{AdaptiveLimit, Balancer, Retrying};
 use torana_filter::{Attempt, Exchange, OnAttempt, Verdict};
 use torana_http::h1::HeadLimits;
 use torana_http::{Fields, Known, RequestHead};
@@ -78,6 +78,15 @@ impl Upstream {
     /// Whether an endpoint is told whom connections are for.
     pub(crate) const fn introduces(&self) -> bool {
         self.introduces
+    }
+
+    /// Room in the retry budget for one more sending, and the place that it takes where there is a budget; `None` where
+    /// there is none left.
+    pub(crate) fn room_to_repeat(&self) -> Option<Option<Retrying>> {
+        match &self.retries.budget {
+            None => Some(None),
+            Some(budget) => budget.begin(self.balancer.in_flight()).map(Some),
+        }
     }
 
     /// The protocol that the service is asked to switch to: the first that the client listed and the service

@@ -7,13 +7,15 @@
     reason = "tests fail by panicking"
 )]
 
+#[path = "support/before.rs"]
+mod support;
 #[path = "yaml.rs"]
 mod yaml;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
-use torana_proxy::services;
+use support::{before, get, in_service};
 use torana_testkit::http2::FrameClient;
 use torana_testkit::{Client, Gate, Origin, Reply, eventually};
 use yaml::Running;
@@ -24,28 +26,6 @@ const SLOW_AFTER: Duration = Duration::from_millis(400);
 const SLOWLY: Duration = Duration::from_millis(700);
 const SLOW_CALLS: &str = "breaker: { failures: 100, open_for: 1h, \
      window: { length: 60s, minimum: 3, slow_share: 50%, slow_after: 400ms } }";
-
-fn before(urls: &[String], keys: &str) -> Running {
-    Running::start(&format!(
-        "access_log: off
-services: {{ a: {{ endpoints: [{}], {keys} }} }}
-routes: [{{ service: a }}]
-",
-        urls.join(", ")
-    ))
-}
-
-fn in_service(gateway: &Running) -> usize {
-    let shown = services(&gateway.shared);
-    let endpoints = shown["a"]["endpoints"].as_array().unwrap().clone();
-    endpoints.iter().filter(|endpoint| endpoint["in_service"] == true).count()
-}
-
-fn get(gateway: &Running) -> (u16, String) {
-    let mut client = Client::connect(gateway.address);
-    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    client.try_read_response().map_or((0, String::new()), |answer| (answer.status, answer.text()))
-}
 
 /// Clients that send half of a body, and the other half a while later.
 fn post_slowly(gateway: &Running, count: usize) -> Vec<(u16, String)> {
@@ -223,8 +203,9 @@ routes: [{{ service: m, mirror: {{ service: a }} }}]
     ));
     for number in 1..=6 {
         assert_eq!(get(&gateway), (200, "main".into()));
-        eventually(PATIENCE, || copies(&gateway, "failed") == number);
+        eventually(PATIENCE, || copies(&gateway, "sent") + copies(&gateway, "failed") == number);
     }
+    assert_eq!(copies(&gateway, "failed"), 1);
     assert_eq!((long.count(), bad.count(), in_service(&gateway)), (5, 1, 1));
 }
 

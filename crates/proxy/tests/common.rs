@@ -122,6 +122,7 @@ impl Service for Fixed {
             timeouts: &self.options.timeouts,
             pools: &self.pools,
             timer,
+            begun: torana_transport::now(),
             random: self.ids.word(),
             key: None,
             preferred: None,

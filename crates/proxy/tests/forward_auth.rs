@@ -508,3 +508,31 @@ fn the_session_of_a_login_is_not_shown() {
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(asked.count(), 1);
 }
+
+#[test]
+fn what_a_client_gives_a_request_runs_while_others_are_asked_about_it() {
+    let slow = Duration::from_millis(300);
+    let asked = Origin::respond(move |request| decide(request).delay(slow));
+    let origin = Origin::always(Reply::ok("in"));
+    let text = format!(
+        "access_log: off
+services:
+  door: {{ endpoints: [\"{}\"] }}
+  api: {{ endpoints: [\"{}\"], deadline_header: X-Time-Left, timeouts: {{ total: 3h }} }}
+routes: [{{ path: /api/*, service: api, policies: {{ forward_auth: {{ service: door }} }} }}]
+",
+        asked.url(),
+        origin.url()
+    );
+    let gateway = Running::start(&text);
+    let left = |milliseconds: u64| {
+        get(&gateway, &format!("Authorization: Bearer good\nX-Time-Left: {milliseconds}"))
+    };
+    assert_eq!(left(60_000).text(), "in");
+    let told: u64 = origin.only_request().header("X-Time-Left").unwrap().parse().unwrap();
+    assert!((1..=60_000 - 300).contains(&told), "{told}");
+    assert_eq!(reason(&left(100)), "client_deadline");
+    assert_eq!((asked.count(), origin.count()), (2, 1), "nobody waits for what it would do");
+    // Longer than anybody may ask for is as long as is configured.
+    assert_eq!(left(u64::MAX).text(), "in");
+}

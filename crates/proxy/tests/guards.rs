@@ -7,38 +7,19 @@
     reason = "tests fail by panicking"
 )]
 
+#[path = "support/before.rs"]
+mod support;
 #[path = "yaml.rs"]
 mod yaml;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use torana_testkit::{Client, Origin, Reply, Response, eventually, within};
+use support::{ask as get, before, in_service, text};
+use torana_testkit::{Client, Origin, Reply, eventually, within};
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(20);
-
-fn text(origins: &[&Origin], keys: &str) -> String {
-    let urls: Vec<String> = origins.iter().map(|origin| origin.url()).collect();
-    let urls = urls.join(", ");
-    format!(
-        "access_log: off
-services:
-  a: {{ endpoints: [{urls}], {keys} }}
-routes:
-- {{ path: /*, service: a }}
-- {{ path: /other, service: a }}
-"
-    )
-}
-
-fn before(origins: &[&Origin], keys: &str) -> Running {
-    Running::start(&text(origins, keys))
-}
-
-fn get(gateway: &Running, target: &str) -> Response {
-    Client::connect(gateway.address).exchange(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"))
-}
 
 /// An origin that fails as long as it is told to.
 fn fickle(failing: &Arc<AtomicBool>, failure: Reply) -> Origin {
@@ -332,4 +313,52 @@ fn the_page_of_services_says_what_has_changed_when_and_why() {
     eventually(PATIENCE, || get(&alone, "/").status == 200);
     let breaker = torana_proxy::services(&alone.shared)["a"]["breaker"].clone();
     assert_eq!((&breaker["state"], &breaker["why"]), (&"closed".into(), &"a trial went well".into()));
+}
+
+#[test]
+fn who_nothing_could_bring_back_after_a_reload_comes_back_with_it() {
+    let first = Origin::respond(|request| match &*request.target {
+        "/health" => Reply::status(503),
+        _ => Reply::ok("first"),
+    });
+    let second = Origin::always(Reply::ok("second"));
+    let ejection = "ejection: { failures: 9 }";
+    let probes = "path: /health, interval: 20ms, healthy_after: 1, unhealthy_after: 1";
+    let mut gateway =
+        before(&[&first, &second], &format!("health: {{ probes: {{ {probes} }}, {ejection} }}"));
+    eventually(PATIENCE, || in_service(&gateway) == 1);
+    // What goes on under the old configuration keeps its prober for as long.
+    let mut old = Client::connect(gateway.address);
+    old.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nx");
+    eventually(PATIENCE, || second.requests().iter().any(|request| request.method == "POST"));
+    gateway.reload(&text(&[&first, &second], &format!("health: {{ {ejection} }}")));
+    let asked = first.count();
+    eventually(PATIENCE, || first.count() > asked + 2);
+    assert_eq!(in_service(&gateway), 2);
+    assert!((0..4).any(|_| get(&gateway, "/").text() == "first"));
+    let why = torana_proxy::services(&gateway.shared)["a"]["endpoints"][0]["last_change"]["why"].clone();
+    assert!(why.is_string(), "{why}");
+    old.send("x");
+    assert_eq!(old.read_response().text(), "second");
+}
+
+#[test]
+fn who_was_ejected_for_good_has_the_time_that_a_reload_sets() {
+    let failing = Arc::new(AtomicBool::new(true));
+    let (bad, good) = (fickle(&failing, Reply::status(500)), Origin::always(Reply::ok("good")));
+    let health = |time: &str| {
+        format!(
+            "retries: {{ attempts: 1 }}, health: {{ probes: {{ path: /, interval: off, unhealthy_interval: 1h }}, \
+             ejection: {{ failures: 1, for: {time}, at_most: 1h }} }}"
+        )
+    };
+    let mut gateway = before(&[&bad, &good], &health("off"));
+    for _ in 0..4 {
+        get(&gateway, "/");
+    }
+    assert_eq!(in_service(&gateway), 1);
+    failing.store(false, Ordering::Relaxed);
+    gateway.reload(&text(&[&bad, &good], &health("500ms")));
+    assert_eq!(in_service(&gateway), 1);
+    eventually(PATIENCE, || get(&gateway, "/").text() == "fine");
 }

@@ -7,43 +7,21 @@
     reason = "tests fail by panicking"
 )]
 
+#[path = "support/before.rs"]
+mod support;
 #[path = "yaml.rs"]
 mod yaml;
 
 use std::collections::HashSet;
 use std::net::TcpListener;
 use std::time::Duration;
-use torana_proxy::services;
-use torana_testkit::{Client, Origin, Reply, eventually};
+use support::{before, get, in_service};
+use torana_testkit::{Client, Gate, Origin, Reply, eventually};
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const QUICK: &str =
     "timeouts: { connect: 300ms, first_byte: 300ms, idle: 300ms }, retries: { attempts: 1, on: [] }";
-
-fn before(urls: &[String], keys: &str) -> Running {
-    Running::start(&format!(
-        "access_log: off
-services: {{ a: {{ endpoints: [{}], {keys} }} }}
-routes: [{{ service: a }}]
-",
-        urls.join(", ")
-    ))
-}
-
-/// The status, 0 for an answer that broke off; and the text.
-fn get(gateway: &Running) -> (u16, String) {
-    let mut client = Client::connect(gateway.address);
-    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    client.try_read_response().map_or((0, String::new()), |answer| (answer.status, answer.text()))
-}
-
-/// How many endpoints the page of services shows in service.
-fn in_service(gateway: &Running) -> usize {
-    let shown = services(&gateway.shared);
-    let endpoints = shown["a"]["endpoints"].as_array().unwrap().clone();
-    endpoints.iter().filter(|endpoint| endpoint["in_service"] == true).count()
-}
 
 fn long() -> Reply {
     Reply::ok("0123456789".repeat(10))
@@ -95,7 +73,7 @@ fn three_failures_of_any_kind_before_the_answer_open_the_breaker() {
     let refusing = Origin::always(Reply::ok(""));
     refusing.kill();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let stalled = format!("\"https://{}\"", silent.local_addr().unwrap());
+    let stalled = format!("https://{}", silent.local_addr().unwrap());
     for (url, keys) in [(refusing.url(), ""), (stalled, "tls: { verify: off }, ")] {
         let gateway = before(&[url], &format!("{keys}{breaker}"));
         assert!((0..3).all(|_| !get(&gateway).1.contains("breaker_open")));
@@ -253,5 +231,39 @@ routes:
         assert!(set.starts_with(&format!("{name}=")), "{set}");
         let cookie = format!("Cookie: {}\r\n", set.split(';').next().unwrap());
         assert!((0..4).all(|_| ask(path, &cookie).text() == first.text()));
+    }
+}
+
+#[test]
+fn kept_alive_connections_that_break_while_the_service_works_speak_against_it() {
+    for keys in [
+        "breaker: { failures: 3, open_for: 1h }",
+        "health: { ejection: { failures: 3, for: 1h, max_share: 100% } }",
+    ] {
+        let gate = Gate::default();
+        let held = gate.clone();
+        let origin = Origin::respond(move |request| match &*request.method {
+            "POST" => Reply::close().delay(Duration::from_millis(500)),
+            _ => Reply::ok("warm").after(&held),
+        });
+        let gateway = before(&[&origin], &format!("retries: {{ attempts: 1, on: [] }}, {keys}"));
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| assert_eq!(get(&gateway), (200, "warm".into())));
+            }
+            eventually(PATIENCE, || origin.count() == 3);
+            gate.open();
+        });
+        let post = || {
+            let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx";
+            Client::connect(gateway.address).exchange(head).text()
+        };
+        for number in 0..3 {
+            let answer = post();
+            assert!(answer.contains("upstream_closed"), "{keys}, {number}: {answer}");
+        }
+        assert_eq!((origin.count(), origin.connections_accepted()), (6, 3), "each was a kept one");
+        let refused = post();
+        assert!(refused.contains("breaker_open") || refused.contains("no_endpoint"), "{keys}: {refused}");
     }
 }

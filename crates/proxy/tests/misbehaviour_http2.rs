@@ -8,14 +8,15 @@
     reason = "tests fail by panicking"
 )]
 
+#[path = "support/before.rs"]
+mod support;
 #[path = "yaml.rs"]
 mod yaml;
 
 use std::time::Duration;
-use torana_proxy::services;
+use support::{before, get, in_service};
+use torana_testkit::eventually;
 use torana_testkit::http2::{Deed, FrameClient, FrameOrigin};
-use torana_testkit::{Client, eventually};
-use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const QUICK: &str =
@@ -24,30 +25,6 @@ const PROTOCOL_ERROR: u32 = 1;
 const INTERNAL_ERROR: u32 = 2;
 const REFUSED_STREAM: u32 = 7;
 const CANCEL: u32 = 8;
-
-fn before(origins: &[&FrameOrigin], keys: &str) -> Running {
-    let urls: Vec<String> = origins.iter().map(|origin| format!("\"{}\"", origin.url())).collect();
-    Running::start(&format!(
-        "access_log: off
-services: {{ a: {{ endpoints: [{}], {keys} }} }}
-routes: [{{ service: a }}]
-",
-        urls.join(", ")
-    ))
-}
-
-/// The status, 0 for an answer that broke off; and the text.
-fn get(gateway: &Running) -> (u16, String) {
-    let mut client = Client::connect(gateway.address);
-    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    client.try_read_response().map_or((0, String::new()), |answer| (answer.status, answer.text()))
-}
-
-fn in_service(gateway: &Running) -> usize {
-    let shown = services(&gateway.shared);
-    let endpoints = shown["a"]["endpoints"].as_array().unwrap().clone();
-    endpoints.iter().filter(|endpoint| endpoint["in_service"] == true).count()
-}
 
 const BEFORE_THE_ANSWER: [Deed; 7] = [
     Deed::Reset(INTERNAL_ERROR),
@@ -134,4 +111,20 @@ fn requests_that_clients_cancel_count_for_nothing() {
     }
     origin.now_does(Deed::Answer);
     assert_eq!(get(&gateway), (200, "well".into()));
+}
+
+#[test]
+fn a_refused_stream_asks_for_room_to_be_sent_again_and_a_goodbye_does_not() {
+    for (deed, minimum, refused) in [
+        (Deed::Reset(REFUSED_STREAM), 0, 4),
+        (Deed::Reset(REFUSED_STREAM), 1, 0),
+        (Deed::GoodbyeToTheSecond(0), 0, 0),
+    ] {
+        let (one, good) = (FrameOrigin::doing(deed), FrameOrigin::doing(Deed::Answer));
+        let keys = format!("retries: {{ attempts: 2, on: [], budget: {{ share: 0%, minimum: {minimum} }} }}");
+        let gateway = before(&[&one, &good], &keys);
+        let answers: Vec<_> = (0..8).map(|_| get(&gateway)).collect();
+        let bad = answers.iter().filter(|(status, _)| *status == 502).count();
+        assert_eq!((bad, one.count()), (refused, 4), "{deed:?} {minimum}: {answers:?}");
+    }
 }

@@ -7,25 +7,15 @@
     reason = "tests fail by panicking"
 )]
 
+#[path = "support/before.rs"]
+mod support;
 #[path = "yaml.rs"]
 mod yaml;
 
 use std::time::{Duration, Instant};
+use support::before;
 use torana_testkit::{Client, Origin, Reply, Response};
 use yaml::Running;
-
-/// A gateway before these origins, with these keys of the service.
-fn before(origins: &[&Origin], keys: &str) -> Running {
-    let urls: Vec<String> = origins.iter().map(|origin| origin.url()).collect();
-    Running::start(&format!(
-        "access_log: off
-services:
-  a: {{ endpoints: [{}], {keys} }}
-routes: [{{ service: a }}]
-",
-        urls.join(", ")
-    ))
-}
 
 fn ask(gateway: &Running, head: &str, body: &str) -> Response {
     let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
@@ -159,4 +149,38 @@ fn a_client_that_goes_away_ends_the_wait_for_a_retry() {
     bad.wait_for(1, Duration::from_secs(5));
     client.reset();
     torana_testkit::eventually(Duration::from_secs(5), || gateway.metrics.connections().open() == 0);
+}
+
+#[test]
+fn answers_that_are_delivered_hold_no_room_for_others() {
+    let long = Origin::always(Reply::ok(vec![b'x'; 10_000]).hang_after_bytes(5_000));
+    let budget = "budget: { share: 0%, minimum: 1 }, attempts: 2";
+    for (first, keys) in
+        [(Reply::status(503), "on: [503]"), (Reply::hang(), "on: [], hedge: { after: 20ms }")]
+    {
+        let first = Origin::always(first);
+        let gateway = before(&[&first, &long], &format!("retries: {{ {budget}, {keys} }}"));
+        let streaming: Vec<Client> = (0..6)
+            .map(|number| {
+                let mut client = Client::connect(gateway.address);
+                client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+                assert_eq!(client.read_response_to_head().status, 200, "{keys}, {number}");
+                client
+            })
+            .collect();
+        assert_eq!((first.count(), streaming.len()), (3, 6), "{keys}");
+        assert!(gateway.metrics.render().contains("torana_retries_active{service=\"a\"} 0"), "{keys}");
+    }
+}
+
+#[test]
+fn interim_responses_of_a_try_that_is_made_again_are_passed_on_and_its_answer_is_not() {
+    let hints = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n";
+    let bad = Origin::always(Reply::status(503).interim(hints));
+    let good = Origin::always(Reply::ok("fine").interim(hints));
+    let gateway = before(&[&bad, &good], "retries: { on: [503] }");
+    let answer = get(&gateway);
+    assert_eq!((answer.status, answer.text()), (200, "fine".into()));
+    let interim: Vec<u16> = answer.interim.iter().map(|one| one.status).collect();
+    assert_eq!((interim, bad.count()), (vec![103, 103], 1));
 }

@@ -235,3 +235,34 @@ fn faults_are_made_as_asked_and_told_apart_from_real_ones() {
     assert_eq!(ask(&gateway, "GET / HTTP/1.1").text(), "main");
     assert_eq!(origins[0].count(), 1);
 }
+
+#[test]
+fn with_too_few_in_service_all_zones_are_asked() {
+    let (own, far) = (Origin::always(Reply::status(500)), Origin::always(Reply::ok("far")));
+    let gateway = Running::start(&format!(
+        "access_log: off
+services:
+  a:
+    endpoints: [{{ url: {}, zone: z1 }}, {{ url: {}, zone: z2 }}]
+    retries: {{ attempts: 1 }}
+    balance: {{ zone: {{ own: z1 }} }}
+    health: {{ ejection: {{ failures: 1, for: 1h, max_share: 100% }}, panic_below: 60% }}
+routes: [{{ service: a }}]
+",
+        own.url(),
+        far.url()
+    ));
+    assert_eq!(ask(&gateway, "GET / HTTP/1.1").status, 500);
+    let answers: HashSet<u16> = (0..20).map(|_| ask(&gateway, "GET / HTTP/1.1").status).collect();
+    assert_eq!(answers, HashSet::from([200, 500]), "health is ignored, for whichever zone");
+}
+
+#[test]
+fn answers_to_copies_are_thrown_away_however_long_they_are() {
+    let origins = [Origin::always(Reply::ok("main")), Origin::always(Reply::ok(vec![b'x'; 3 << 20]))];
+    let gateway = two_services("mirror: { service: other, timeout: 30s }", &origins);
+    assert_eq!(ask(&gateway, "GET / HTTP/1.1").text(), "main");
+    let sent = "torana_mirrored_total{route=\"/*\",result=\"sent\"} 1";
+    let is = torana_testkit::within(PATIENCE, || gateway.metrics.render().contains(sent));
+    assert!(is, "{}", gateway.metrics.render());
+}

@@ -91,12 +91,39 @@ pub async fn fetch_watched(
     limits: &FetchLimits,
     watch: &mut impl Watch,
 ) -> Result<Fetched, Fault> {
+    within_limits(pool, timer, request, body, limits, (true, watch)).await
+}
+
+/// As [`fetch_watched`], for an answer that nobody wants: of its body nothing is kept, and one that is longer than
+/// the limit ends its connection and is no fault.
+///
+/// # Errors
+/// Nothing could be sent or no answer came in time.
+pub async fn fetch_nothing(
+    pool: &Rc<Pool>,
+    timer: &Timer,
+    request: &RequestHead,
+    body: &[u8],
+    limits: &FetchLimits,
+    watch: &mut impl Watch,
+) -> Result<(), Fault> {
+    within_limits(pool, timer, request, body, limits, (false, watch)).await.map(|_| ())
+}
+
+async fn within_limits(
+    pool: &Rc<Pool>,
+    timer: &Timer,
+    request: &RequestHead,
+    body: &[u8],
+    limits: &FetchLimits,
+    (keep, watch): (bool, &mut impl Watch),
+) -> Result<Fetched, Fault> {
     let start = now();
     let deadline = start.checked_add(limits.timeout).unwrap_or(start);
     let asking = async {
-        match ask(pool, timer, request, body, limits, (false, &mut *watch)).await {
+        match ask(pool, timer, request, body, limits, (false, keep, &mut *watch)).await {
             Err(fault) if fault.retry == Retry::IfReused && request.method().is_idempotent() => {
-                ask(pool, timer, request, body, limits, (true, watch)).await
+                ask(pool, timer, request, body, limits, (true, keep, watch)).await
             }
             answer => answer,
         }
@@ -110,7 +137,7 @@ async fn ask(
     request: &RequestHead,
     body: &[u8],
     limits: &FetchLimits,
-    (fresh, watch): (bool, &mut impl Watch),
+    (fresh, keep, watch): (bool, bool, &mut impl Watch),
 ) -> Result<Fetched, Fault> {
     let mut lease = pool.acquire_for(None, timer, fresh, watch.queueing()).await?;
     watch.sent();
@@ -143,14 +170,21 @@ async fn ask(
         }
         watch.head(fetched.head.status);
         let mut source = reader.body(&fetched.head, patience);
+        let mut length = 0_usize;
         while poll_fn(|context| source.poll_fill(context)).await? {
             let data = source.data();
-            if fetched.body.len().saturating_add(data.len()) > limits.body_bytes {
+            length = length.saturating_add(data.len());
+            if length > limits.body_bytes {
                 watch.cut_off();
+                if !keep {
+                    return Ok(fetched);
+                }
                 let detail = "the answer is longer than it may be";
                 return Err(Fault::new(Reason::UpstreamMalformed).because(detail));
             }
-            fetched.body.extend_from_slice(data);
+            if keep {
+                fetched.body.extend_from_slice(data);
+            }
             source.consume();
         }
         source.trailers(&mut fetched.trailers)?;

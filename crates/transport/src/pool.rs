@@ -26,6 +26,7 @@ pub use endpoint::{Address, Endpoint, EndpointSettings, EndpointUsage};
 use crate::clock::{now, recently};
 use crate::h2;
 use crate::io::Io;
+use crate::reuse::Reuse;
 use crate::timer::{Timer, within};
 use crate::tls::Protocol;
 use connection::Connection;
@@ -156,7 +157,7 @@ impl Pool {
             let connection = self.take_idle(client)?;
             if self.is_usable(&connection, now) {
                 self.endpoint.usage.reuse();
-                return Some(Lease::new(Rc::clone(self), connection, true));
+                return Some(Lease::new(Rc::clone(self), connection, Reuse::again()));
             }
         }
     }
@@ -190,7 +191,7 @@ impl Pool {
             Ok(Ok((io, Protocol::Http1))) => {
                 self.endpoint.multiplexes(false);
                 let connection = Box::new(Connection::new(io, permit, client.copied()));
-                Ok(Lease::new(Rc::clone(self), connection, false))
+                Ok(Lease::new(Rc::clone(self), connection, Reuse::FIRST))
             }
             Ok(Ok((io, Protocol::Http2))) => {
                 self.endpoint.multiplexes(true);

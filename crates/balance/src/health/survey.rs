@@ -1,9 +1,8 @@
 //! What the health of its endpoints means for a service: who serves, whether anybody does.
 
-use super::{Alarm, EjectionSettings, EndpointHealth, Finding, Out};
+use super::{Alarm, Calm, EjectionSettings, EndpointHealth, Finding, Out, nanos};
 use crate::change::{HealthCause, HealthChange};
 use crate::choice::remix;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +13,10 @@ pub struct Panel {
     pub endpoints: Box<[(Arc<EndpointHealth>, u32)]>,
     /// The service's alarm.
     pub alarm: Arc<Alarm>,
+    /// Since when these endpoints are quiet.
+    pub calm: Calm,
+    /// Whether probes ask the endpoints. Where none do, what they found before counts for nothing.
+    pub probed: bool,
     /// How requests eject endpoints, if they do.
     pub ejection: Option<EjectionSettings>,
     /// Below this percent of the weight in service, health is ignored: what is left could not carry the
@@ -43,8 +46,8 @@ impl Panel {
     /// Looks at all endpoints, if there is reason to.
     #[must_use]
     pub fn survey(&self, now_nanos: impl FnOnce() -> u64) -> Survey {
-        let raised = self.alarm.raised.load(Ordering::Acquire);
-        if raised == 0 {
+        let count = self.alarm.count();
+        if self.calm.holds(count) {
             return Survey::Quiet;
         }
         let now = now_nanos();
@@ -52,7 +55,7 @@ impl Panel {
         for (health, weight) in &self.endpoints {
             let weight = u64::from(*weight);
             total = total.saturating_add(weight);
-            if health.out(now).is_none() {
+            if self.why_out(health, now).is_none() {
                 health.note_return();
                 serving = serving.saturating_add(weight);
                 quiet &= health.warmth(now, self.slow_start_nanos()).is_none();
@@ -68,8 +71,7 @@ impl Panel {
             return Survey::Panic;
         }
         if quiet {
-            // Quiet again, unless something was raised since.
-            let _changed = self.alarm.raised.compare_exchange(raised, 0, Ordering::AcqRel, Ordering::Relaxed);
+            self.calm.note(count);
             return Survey::Quiet;
         }
         Survey::Mixed
@@ -78,7 +80,31 @@ impl Panel {
     /// Whether an endpoint is in service.
     #[must_use]
     pub fn is_in(&self, index: usize, now_nanos: u64) -> bool {
-        self.endpoints.get(index).is_none_or(|(health, _)| health.out(now_nanos).is_none())
+        self.out_of(index, now_nanos).is_none()
+    }
+
+    /// Why an endpoint is out of service, if it is.
+    #[must_use]
+    pub fn out_of(&self, index: usize, now_nanos: u64) -> Option<Out> {
+        self.endpoints.get(index).and_then(|(health, _)| self.why_out(health, now_nanos))
+    }
+
+    fn why_out(&self, health: &EndpointHealth, now_nanos: u64) -> Option<Out> {
+        if self.probed && health.is_failing() {
+            return Some(Out::Probes);
+        }
+        let ejection = self.ejection.as_ref()?;
+        health.is_ejected(ejection.eject_for, now_nanos).then_some(Out::Ejected)
+    }
+
+    /// This configuration is in force from now on: what only an earlier one could take back is taken back.
+    pub fn take_over(&self, now_nanos: u64) {
+        for (health, _) in &self.endpoints {
+            if !self.probed || self.ejection.is_none() {
+                health.forget(!self.probed, self.ejection.is_none(), now_nanos);
+            }
+            let _bounded = self.why_out(health, now_nanos);
+        }
     }
 
     /// Whether an endpoint takes this request: it is in service, and while it starts slowly only a part of
@@ -86,7 +112,7 @@ impl Panel {
     #[must_use]
     pub fn serves(&self, index: usize, now_nanos: u64, random: u64) -> bool {
         let Some((health, _)) = self.endpoints.get(index) else { return true };
-        if health.out(now_nanos).is_some() {
+        if self.why_out(health, now_nanos).is_some() {
             return false;
         }
         health.warmth(now_nanos, self.slow_start_nanos()).is_none_or(|warmth| {
@@ -106,7 +132,7 @@ impl Panel {
         }
         let now = now_nanos();
         let one_at_a_time = self.alarm.ejecting.lock().unwrap_or_else(PoisonError::into_inner);
-        if health.out(now).is_some() || !self.may_eject(index, ejection, now) {
+        if self.why_out(health, now).is_some() || !self.may_eject(index, ejection, now) {
             return false;
         }
         let time = health.eject(ejection, now);
@@ -126,7 +152,7 @@ impl Panel {
         for (number, (health, weight)) in self.endpoints.iter().enumerate() {
             let weight = u64::from(*weight);
             total = total.saturating_add(weight);
-            match health.out(now) {
+            match self.why_out(health, now) {
                 _ if number == index => this = weight,
                 Some(Out::Ejected) => ejected = ejected.saturating_add(weight),
                 None => left = left.saturating_add(weight),
@@ -142,13 +168,14 @@ impl Panel {
     /// How many endpoints are out, by reason: probes, ejected.
     #[must_use]
     pub fn out(&self, now_nanos: u64) -> (usize, usize) {
-        let count =
-            |why| self.endpoints.iter().filter(|(health, _)| health.out(now_nanos) == Some(why)).count();
+        let count = |why| {
+            self.endpoints.iter().filter(|(health, _)| self.why_out(health, now_nanos) == Some(why)).count()
+        };
         (count(Out::Probes), count(Out::Ejected))
     }
 
     fn slow_start_nanos(&self) -> u64 {
-        u64::try_from(self.slow_start.as_nanos()).unwrap_or(u64::MAX)
+        nanos(self.slow_start)
     }
 }
 

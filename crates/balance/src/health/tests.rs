@@ -21,6 +21,8 @@ fn panel(weights: &[u32], ejection: EjectionSettings) -> Panel {
     Panel {
         endpoints,
         alarm,
+        calm: Calm::default(),
+        probed: true,
         ejection: Some(ejection),
         panic_percent: 0,
         minimum_percent: 0,
@@ -125,6 +127,83 @@ fn what_requests_ejected_for_good_comes_back_by_probes_alone() {
     let rules = Thresholds { successes: 1, ..Thresholds::default() };
     assert!(panel.endpoints[0].0.probed(Finding::Success, rules, SECOND));
     assert_eq!(panel.survey(|| SECOND), Survey::Quiet);
+}
+
+#[test]
+fn probes_that_succeed_neither_shorten_an_ejection_nor_end_the_row_of_them() {
+    let panel = panel(&[1, 1], ejection(5, 50));
+    let rules = Thresholds { successes: 1, statuses: 1, ..Thresholds::default() };
+    let health = &panel.endpoints[0].0;
+    assert!(fail(&panel, 0, 5, 0));
+    assert!((1..30).all(|second| !health.probed(Finding::Success, rules, second * SECOND)));
+    assert!(!panel.is_in(0, 30 * SECOND - 1) && panel.is_in(0, 30 * SECOND));
+    assert!(!health.probed(Finding::Success, rules, 31 * SECOND));
+    assert_eq!(panel.survey(|| 31 * SECOND), Survey::Quiet);
+    assert_eq!(health.last_change().unwrap().why, HealthCause::TimeOver);
+    assert!(!fail(&panel, 0, 3, 40 * SECOND));
+    assert!(!health.probed(Finding::Success, rules, 40 * SECOND));
+    assert!(
+        fail(&panel, 0, 2, 40 * SECOND),
+        "nor does a probe of one in service end a row of failed requests"
+    );
+    assert!(!panel.is_in(0, 99 * SECOND) && panel.is_in(0, 100 * SECOND), "twice as long");
+    // One that fails its probes while it is ejected is out until both are over.
+    assert!(fail(&panel, 0, 5, 110 * SECOND));
+    assert!(health.probed(Finding::BadStatus, rules, 120 * SECOND));
+    assert_eq!(panel.out_of(0, 121 * SECOND), Some(Out::Probes));
+    assert!(health.probed(Finding::Success, rules, 122 * SECOND));
+    assert_eq!(panel.out_of(0, 122 * SECOND), Some(Out::Ejected));
+    assert!(panel.is_in(0, 210 * SECOND));
+}
+
+/// The same endpoints under another configuration.
+fn reloaded(before: &Panel, probed: bool, ejection: Option<EjectionSettings>) -> Panel {
+    Panel {
+        endpoints: before.endpoints.clone(),
+        alarm: Arc::clone(&before.alarm),
+        calm: Calm::default(),
+        probed,
+        ejection,
+        slow_start: Duration::from_secs(10),
+        ..*before
+    }
+}
+
+#[test]
+fn what_a_configuration_could_not_take_back_does_not_outlive_the_one_that_found_it() {
+    let rules = Thresholds { statuses: 1, ..Thresholds::default() };
+    let forever = EjectionSettings { eject_for: None, ..ejection(1, 100) };
+    let before = panel(&[1, 1], forever);
+    assert!(before.endpoints[0].0.probed(Finding::BadStatus, rules, 0) && fail(&before, 1, 1, 0));
+    assert_eq!(before.survey(|| SECOND), Survey::Down);
+    let after = reloaded(&before, false, Some(ejection(1, 100)));
+    assert_eq!(
+        (after.out_of(0, SECOND), after.out_of(1, SECOND)),
+        (None, Some(Out::Ejected)),
+        "nothing told"
+    );
+    after.take_over(SECOND);
+    assert_eq!(after.endpoints[0].0.last_change().unwrap().why, HealthCause::Reloaded);
+    assert!(!after.is_in(1, 31 * SECOND - 1) && after.is_in(1, 31 * SECOND), "for the time that is set now");
+    assert_eq!(after.survey(|| 32 * SECOND), Survey::Mixed, "slowly");
+    assert_eq!(after.survey(|| 41 * SECOND), Survey::Quiet);
+    // What still goes on under the old one, as its last requests and probes do, does not matter.
+    assert!(before.endpoints[0].0.probed(Finding::BadStatus, rules, 50 * SECOND));
+    assert!(after.is_in(0, 50 * SECOND));
+    let without = reloaded(&before, true, None);
+    assert!(fail(&before, 1, 1, 60 * SECOND) && !before.is_in(1, 60 * SECOND));
+    without.take_over(60 * SECOND);
+    assert!(without.is_in(1, 60 * SECOND) && !without.is_in(0, 60 * SECOND), "its probes are still asked");
+}
+
+#[test]
+fn configurations_that_follow_one_another_do_not_calm_each_other() {
+    let before = panel(&[1], ejection(1, 50));
+    let mut endpoints = before.endpoints.to_vec();
+    endpoints.push((EndpointHealth::new(Arc::clone(&before.alarm), SECOND), 1));
+    let after = Panel { endpoints: endpoints.into(), ..reloaded(&before, true, Some(ejection(1, 50))) };
+    assert_eq!(before.survey(|| SECOND), Survey::Quiet, "it does not know the new one");
+    assert_eq!(after.survey(|| SECOND), Survey::Mixed, "which starts slowly");
 }
 
 #[test]

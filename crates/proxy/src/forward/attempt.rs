@@ -274,7 +274,8 @@ impl Once<'_> {
         Ok(Exchanged { end: End::Delivered, usable })
     }
 
-    /// Waits for the final head; interim ones before it are passed on.
+    /// Waits for the final head; interim ones before it are passed on at once, as a proxy must (RFC 9110 section 15.2),
+    /// though this try may not be the one whose answer is delivered: they promise nothing about it (RFC 8297 section 2).
     async fn wait_for_head(
         &self,
         reader: &mut ResponseReader<'_>,

@@ -20,7 +20,8 @@ pub(crate) struct Word {
 /// The endpoint for a try, if one is left.
 ///
 /// In this order: the endpoint that the client has had; those of the own zone, while enough of it is in
-/// service; any in service, those that start slowly with their part of the requests; any in service.
+/// service; any in service, those that start slowly with their part of the requests; any in service. While health
+/// is ignored zones are, too: how much of the own one is in service is part of it.
 pub(crate) fn endpoint(upstream: &Upstream, by: Word, tried: &Tried) -> Option<usize> {
     let word = by.word;
     let balancer = &upstream.balancer;
@@ -35,7 +36,7 @@ pub(crate) fn endpoint(upstream: &Upstream, by: Word, tried: &Tried) -> Option<u
         return Some(preferred);
     }
     let serves = |index: usize| mixed.is_none_or(|panel| panel.serves(index, now, by.random));
-    if let Some(zones) = &upstream.zones
+    if let Some(zones) = upstream.zones.as_ref().filter(|_| survey != Survey::Panic)
         && zones.is_enough(balancer.endpoints(), is_in)
     {
         let near = balancer.pick(word, now, tried, |index| !zones.is_local(index) || !serves(index));

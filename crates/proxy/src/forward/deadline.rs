@@ -2,7 +2,8 @@
 //!
 //! The client may ask for less than is configured, never for more: by `grpc-timeout` (gRPC over HTTP/2,
 //! "Timeout") on gRPC requests, and by the field that the service's configuration names, in milliseconds.
-//! Both are set to what is left before each try, so that a service can stop working for nobody.
+//! Both are set to what is left before each try, so that a service can stop working for nobody. The client's time runs
+//! from when its request came, whatever the gateway itself did meanwhile; the configured one is for the service.
 
 use super::Call;
 use crate::text::ShortText;
@@ -12,7 +13,7 @@ use tokio::time::Instant;
 use torana_fault::{Fault, Reason};
 use torana_filter::Exchange;
 use torana_http::{InvalidField, Known, Method, RequestHead};
-use torana_transport::{now, recently, within};
+use torana_transport::{far_future, now, recently, within};
 
 const GRPC_TIMEOUT: &str = "grpc-timeout";
 
@@ -27,17 +28,24 @@ pub(super) struct Deadline {
 
 impl Deadline {
     /// The bound of the whole exchange, if there is one.
-    pub(super) fn of(call: &Call<'_>, request: &RequestHead) -> Option<Self> {
+    ///
+    /// # Errors
+    /// It is over: nobody waits for what the service would do.
+    pub(super) fn of(call: &Call<'_>, request: &RequestHead) -> Result<Option<Self>, Fault> {
         let own = call.upstream.deadline_field.as_ref().and_then(|field| request.fields.get_str(&**field));
         let own = own.and_then(|text| text.parse().ok()).map(Duration::from_millis);
         let grpc = is_grpc(request).then(|| request.fields.get_str(GRPC_TIMEOUT).and_then(read)).flatten();
         let asked = [own, grpc].into_iter().flatten().min();
-        let (total, reason) = match (call.timeouts.total, asked) {
-            (Some(total), asked) if asked.is_none_or(|asked| total <= asked) => (total, Reason::TotalTimeout),
-            (_, asked) => (asked?, Reason::ClientDeadline),
-        };
-        let start = recently();
-        Some(Self { at: start.checked_add(total).unwrap_or(start), reason })
+        let now = recently();
+        let asked = asked.map(|time| call.begun.checked_add(time).unwrap_or_else(|| far_future(now)));
+        let total = call.timeouts.total.map(|time| now.checked_add(time).unwrap_or_else(|| far_future(now)));
+        match (total, asked) {
+            (Some(at), asked) if asked.is_none_or(|asked| at <= asked) => {
+                Ok(Some(Self { at, reason: Reason::TotalTimeout }))
+            }
+            (_, Some(at)) if at <= now => Err(Fault::new(Reason::ClientDeadline)),
+            (_, asked) => Ok(asked.map(|at| Self { at, reason: Reason::ClientDeadline })),
+        }
     }
 }
 

@@ -102,6 +102,7 @@ impl<'a> Race<'a> {
             body.consume();
         }
         runner.taken = true;
+        runner.place = None;
         responder.on_taken(runner.index);
         responder.on_first_byte(headed.latency);
         let again = chances.after_status(headed.head.status, true);

@@ -3,7 +3,12 @@
 //! Three questions, in this order: is what happened a reason to try again, may this request be sent twice,
 //! and is there room for it (attempts left, a place in the service's retry budget). A connection that was
 //! never made did no work at the service, so trying another endpoint then asks neither for an idempotent
-//! method nor for room in the budget.
+//! method nor for room in the budget. A stream that its service refused did none either, but says that the service
+//! sheds load (RFC 9113 section 8.7), so that asks for room. A place in the budget is held until the head of an
+//! answer that is delivered: what bounds the load is how many are asked, and a body may stream for hours.
+//!
+//! Outside of all this stands the one replay on a fresh connection, in [`super::attempt`], of an idempotent request
+//! whose kept-alive connection had just been closed: the service has not seen it.
 
 use crate::statuses::Statuses;
 use std::sync::Arc;
@@ -110,13 +115,20 @@ impl<'a> Chances<'a> {
     /// Whether to try again instead of delivering an answer with this status; `whole`: the request's body
     /// is kept, or there is none.
     pub(super) fn after_status(&mut self, status: u16, whole: bool) -> bool {
-        whole && self.call.upstream.retries.statuses.contains(status) && self.take()
+        let again = whole && self.call.upstream.retries.statuses.contains(status) && self.take();
+        if !again {
+            // The answer is delivered.
+            self.place = None;
+        }
+        again
     }
 
     /// What to do after a fault, when nothing of an answer was sent.
     pub(super) fn after_fault(&mut self, fault: &Fault, whole: bool) -> Next {
         if fault.retry == Retry::Yes {
-            return if whole && self.is_left() { Next::Elsewhere } else { Next::GiveUp };
+            let sheds = fault.reason == Reason::UpstreamReset;
+            let may = whole && self.is_left() && (!sheds || self.has_room());
+            return if may { Next::Elsewhere } else { Next::GiveUp };
         }
         let policy = &self.call.upstream.retries;
         let wanted = match fault.reason {
@@ -133,20 +145,20 @@ impl<'a> Chances<'a> {
         if !self.repeatable || !self.is_left() {
             return None;
         }
-        match &self.call.upstream.retries.budget {
-            None => Some(None),
-            Some(budget) => budget.begin(self.call.upstream.balancer.in_flight()).map(Some),
-        }
+        self.call.upstream.room_to_repeat()
     }
 
     fn take(&mut self) -> bool {
-        if !self.repeatable || !self.is_left() {
-            return false;
-        }
+        self.repeatable && self.is_left() && self.has_room()
+    }
+
+    /// Takes a place in the budget for the next try.
+    fn has_room(&mut self) -> bool {
         // The try that ended held its place until now; its successor asks like everybody.
         self.place = None;
-        let Some(budget) = &self.call.upstream.retries.budget else { return true };
-        self.place = budget.begin(self.call.upstream.balancer.in_flight());
-        self.place.is_some()
+        let room = self.call.upstream.room_to_repeat();
+        let has_room = room.is_some();
+        self.place = room.flatten();
+        has_room
     }
 }

@@ -4,7 +4,7 @@ use super::Gateway;
 use crate::forward::{Judge, Patience, Word, choose_endpoint, nobody};
 use crate::pipeline::Pipeline;
 use std::time::Duration;
-use torana_balance::Tried;
+use torana_balance::{Retrying, Tried};
 use torana_fault::{Fault, Reason, Retry};
 use torana_filter::{BoxFuture, FetchBounds, Moment, Outside, Response};
 use torana_filters::strip_login_cookies;
@@ -52,7 +52,7 @@ impl Lent<'_> {
         let start = now();
         let mut tried = Tried::default();
         let mut random = self.gateway.ids.word();
-        let mut last = None;
+        let (mut last, mut place) = (None, None::<Retrying>);
         for _ in 0..upstream.retries.attempts {
             let left = bounds.timeout.saturating_sub(now().duration_since(start));
             if left == Duration::ZERO {
@@ -87,6 +87,12 @@ impl Lent<'_> {
                     judge.fault(&fault, true);
                     if fault.retry != Retry::Yes {
                         return Err(fault);
+                    }
+                    // Who refuses a stream sheds load: then there must be room for another one.
+                    drop(place.take());
+                    if fault.reason == Reason::UpstreamReset {
+                        let Some(room) = upstream.room_to_repeat() else { return Err(fault) };
+                        place = room;
                     }
                     tried.insert(index);
                     last = Some(fault);

@@ -123,6 +123,7 @@ impl Gateway {
             timeouts: direction.timeouts,
             pools: &self.pools,
             timer: passage.timer,
+            begun: passage.started,
             random: self.ids.word(),
             key: direction.key,
             preferred: direction.preferred,

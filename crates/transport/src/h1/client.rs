@@ -6,6 +6,7 @@ use crate::body::{BodySink, BodySource};
 use crate::buffer::Buffer;
 use crate::io::Io;
 use crate::patience::Patience;
+use crate::reuse::Reuse;
 use crate::timer::Timer;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -75,7 +76,7 @@ pub struct ResponseReader<'a> {
     limits: HeadLimits,
     seen: usize,
     interim: u8,
-    reused: bool,
+    reuse: Reuse,
 }
 
 impl<'a> ResponseReader<'a> {
@@ -84,14 +85,14 @@ impl<'a> ResponseReader<'a> {
         timer: &'a Timer,
         buffer: &'a mut Buffer,
         limits: HeadLimits,
-        reused: bool,
+        reuse: Reuse,
     ) -> Self {
-        Self { io, timer, buffer, limits, seen: 0, interim: 0, reused }
+        Self { io, timer, buffer, limits, seen: 0, interim: 0, reuse }
     }
 
     /// Waits for a head: the final one, or an interim one before it ([`ResponseHead::is_interim`]), of
     /// which there may be only so many. 101 is final: the caller knows whether it was asked for.
-    /// A fault of a kept-alive connection that closed without a byte says that it may be retried.
+    /// A fault of a kept-alive connection that had just been closed says that it may be retried.
     pub fn poll_head(
         &mut self,
         context: &mut Context<'_>,
@@ -145,7 +146,7 @@ impl<'a> ResponseReader<'a> {
     /// first write may be what finds out.
     #[must_use]
     pub fn blame(&self, fault: Fault) -> Fault {
-        if self.reused && fault.reason == Reason::UpstreamClosed {
+        if fault.reason == Reason::UpstreamClosed && self.reuse.had_just_ended() {
             fault.retry(Retry::IfReused)
         } else {
             fault
@@ -154,7 +155,7 @@ impl<'a> ResponseReader<'a> {
 
     fn closed(&self, detail: impl Into<std::borrow::Cow<'static, str>>) -> Fault {
         let nothing_received = self.buffer.is_empty() && self.interim == 0;
-        let retry = if self.reused && nothing_received { Retry::IfReused } else { Retry::No };
+        let retry = if nothing_received && self.reuse.had_just_ended() { Retry::IfReused } else { Retry::No };
         Fault::new(Reason::UpstreamClosed).because(detail).retry(retry)
     }
 

@@ -8,6 +8,7 @@ use crate::exchange::{ClientExchange, RequestWriter, ResponseReader};
 use crate::h1;
 use crate::h2::client::StreamLease;
 use crate::io::Io;
+use crate::reuse::Reuse;
 use crate::timer::Timer;
 use std::rc::Rc;
 use std::time::Duration;
@@ -27,7 +28,7 @@ pub(super) struct Connection {
     /// What is read into; only while it is lent.
     buffer: Buffer,
     /// Whether it has carried requests before.
-    reused: bool,
+    reuse: Reuse,
     _permit: Permit,
 }
 
@@ -41,7 +42,7 @@ impl Connection {
             client,
             output: Vec::new(),
             buffer: Buffer::empty(),
-            reused: false,
+            reuse: Reuse::FIRST,
             _permit: permit,
         }
     }
@@ -67,8 +68,8 @@ enum Kind {
 }
 
 impl Lease {
-    pub(super) fn new(pool: Rc<Pool>, mut connection: Box<Connection>, reused: bool) -> Self {
-        connection.reused = reused;
+    pub(super) fn new(pool: Rc<Pool>, mut connection: Box<Connection>, reuse: Reuse) -> Self {
+        connection.reuse = reuse;
         Self(Kind::Whole { pool, connection })
     }
 
@@ -80,7 +81,7 @@ impl Lease {
     #[must_use]
     pub fn is_reused(&self) -> bool {
         match &self.0 {
-            Kind::Whole { connection, .. } => connection.reused,
+            Kind::Whole { connection, .. } => connection.reuse.is_again(),
             Kind::Stream(stream) => stream.is_reused(),
         }
     }
@@ -95,9 +96,9 @@ impl Lease {
     ) -> ClientExchange<'a> {
         match &mut self.0 {
             Kind::Whole { connection, .. } => {
-                let Connection { io, output, buffer, reused, .. } = &mut **connection;
+                let Connection { io, output, buffer, reuse, .. } = &mut **connection;
                 let writer = h1::RequestWriter::new(io, timer, output, write_timeout);
-                let reader = h1::ResponseReader::new(io, timer, buffer, limits, *reused);
+                let reader = h1::ResponseReader::new(io, timer, buffer, limits, *reuse);
                 ClientExchange { writer: RequestWriter::Http1(writer), reader: ResponseReader::Http1(reader) }
             }
             Kind::Stream(stream) => stream.exchange(timer, limits, write_timeout),

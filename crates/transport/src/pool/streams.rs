@@ -3,6 +3,7 @@
 use super::endpoint::{Endpoint, EndpointUsage};
 use crate::clock::now;
 use crate::h2::client::{Multiplexed, StreamLease};
+use crate::reuse::Reuse;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -50,12 +51,12 @@ impl Streams {
         list.retain(|connection| !connection.is_over() && !is_old(connection, endpoint, now));
         let connection = list.iter().find(|connection| connection.has_room())?;
         endpoint.usage.reuse();
-        Some(StreamLease::new(connection, true))
+        Some(StreamLease::new(connection, Reuse::again()))
     }
 
     /// Takes a new connection in, and the first place on it.
     pub(super) fn add(&self, connection: Rc<Multiplexed>) -> StreamLease {
-        let lease = StreamLease::new(&connection, false);
+        let lease = StreamLease::new(&connection, Reuse::FIRST);
         self.list.borrow_mut().push(connection);
         lease
     }

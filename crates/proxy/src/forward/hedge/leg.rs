@@ -64,7 +64,8 @@ pub(super) struct Runner<'a> {
     /// Whether its answer is the one.
     pub(super) taken: bool,
     progress: Rc<Progress>,
-    _place: Option<Retrying>,
+    /// Its place in the budget, unless it is the first; until its answer is taken.
+    pub(super) place: Option<Retrying>,
 }
 
 /// How far a try has come, as it says itself.
@@ -126,7 +127,7 @@ impl<'a, S: ResponseSink, R: Responder> Means<'_, 'a, S, R> {
             counts: None,
             taken: false,
             progress: Rc::clone(&progress),
-            _place: place,
+            place,
         };
         Leg { runner, trying: Box::pin(self.run(attempt, endpoint, progress)) }
     }

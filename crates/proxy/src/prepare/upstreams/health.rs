@@ -9,7 +9,7 @@ use crate::registry::{Reached, Registry};
 use crate::resilience::UpstreamHealth;
 use crate::statuses::Statuses;
 use std::sync::Arc;
-use torana_balance::{EjectionSettings, EndpointHealth, Panel, Thresholds};
+use torana_balance::{Calm, EjectionSettings, EndpointHealth, Panel, Thresholds};
 use torana_config::written::{EjectionConfig, FailuresConfig};
 use torana_plan::{HealthPlan, ProbeTlsPlan, ServicePlan};
 use torana_transport::Endpoint;
@@ -73,6 +73,8 @@ pub(super) fn health(
         panel: Panel {
             endpoints: watched.into(),
             alarm,
+            calm: Calm::default(),
+            probed: plan.probes.is_some(),
             ejection: plan.ejection.as_ref().map(ejection),
             panic_percent: plan.panic_below.as_percent(),
             minimum_percent: plan.down_at.as_percent(),

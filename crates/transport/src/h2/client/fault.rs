@@ -1,5 +1,6 @@
 //! What an error of the library says about the request.
 
+use crate::reuse::Reuse;
 use torana_fault::{Fault, Reason, Retry};
 
 /// Why a connection was given up.
@@ -9,7 +10,7 @@ const SILENT: &str = "the endpoint did not answer a PING in time, or took no mor
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SoFar {
     /// Whether the connection has carried requests before.
-    pub(super) reused: bool,
+    pub(super) reuse: Reuse,
     /// Whether something of the response has come.
     pub(super) answered: bool,
     /// Whether the peer was given up for its silence.
@@ -34,15 +35,44 @@ fn made_of(error: &h2::Error, so_far: SoFar, undone: bool) -> Fault {
         (true, true) => Reason::UpstreamReset,
         (true, false) => Reason::UpstreamMalformed,
         // One that ends before it has carried anything is as good as none. Later it is the end that each has.
-        (false, _) if undone && !so_far.reused && !so_far.answered => Reason::UpstreamConnectFailed,
+        (false, _) if undone && !so_far.reuse.is_again() && !so_far.answered => Reason::UpstreamConnectFailed,
         (false, _) => Reason::UpstreamClosed,
     };
     let retry = match reason {
         _ if so_far.answered => Retry::No,
         _ if undone => Retry::Yes,
-        Reason::UpstreamClosed if so_far.reused => Retry::IfReused,
+        // Of one whose peer was silent nobody knows since when it was gone.
+        Reason::UpstreamClosed if so_far.lost && so_far.reuse.is_again() => Retry::IfReused,
+        Reason::UpstreamClosed if so_far.reuse.had_just_ended() => Retry::IfReused,
         _ => Retry::No,
     };
     let fault = Fault::new(reason).retry(retry);
     if so_far.lost { fault.because(SILENT) } else { fault.because(error.to_string()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::now;
+    use std::time::Duration;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_breaks_under_a_request_is_blamed_unless_it_may_have_been_gone_before() {
+        let error = h2::Error::from(h2::Reason::INTERNAL_ERROR);
+        let said = |so_far: SoFar| {
+            let fault = fault_of(&error, so_far);
+            assert_eq!(fault.reason, Reason::UpstreamClosed);
+            fault.retry
+        };
+        let _ = now();
+        let again = SoFar { reuse: Reuse::again(), answered: false, lost: false };
+        let (silent, answered) = (SoFar { lost: true, ..again }, SoFar { answered: true, ..again });
+        assert_eq!(said(SoFar { reuse: Reuse::FIRST, ..again }), Retry::No);
+        assert_eq!(
+            (said(again), said(silent), said(answered)),
+            (Retry::IfReused, Retry::IfReused, Retry::No)
+        );
+        tokio::time::advance(Duration::from_millis(500)).await;
+        assert_eq!((said(again), said(silent)), (Retry::No, Retry::IfReused));
+    }
 }

@@ -6,6 +6,7 @@ use super::request::RequestWriter;
 use super::response::ResponseReader;
 use crate::exchange::{self, ClientExchange};
 use crate::h2::ledger::Piece;
+use crate::reuse::Reuse;
 use crate::timer::Timer;
 use h2::client::{ResponseFuture, SendRequest};
 use h2::{RecvStream, SendStream};
@@ -31,7 +32,7 @@ pub(super) struct Halves {
     /// Who waits for the response although the request was not sent yet.
     pub(super) reader: Cell<Option<Waker>>,
     pub(super) answered: Cell<bool>,
-    pub(super) reused: bool,
+    pub(super) reuse: Reuse,
     /// Dropped after everything of the stream.
     pub(super) place: Place,
 }
@@ -39,7 +40,7 @@ pub(super) struct Halves {
 impl Halves {
     pub(super) fn so_far(&self) -> SoFar {
         let lost = self.place.0.state().is_lost();
-        SoFar { reused: self.reused, answered: self.answered.get(), lost }
+        SoFar { reuse: self.reuse, answered: self.answered.get(), lost }
     }
 }
 
@@ -51,7 +52,7 @@ impl fmt::Debug for StreamLease {
 
 impl StreamLease {
     /// A request on this connection, which has carried others before or not.
-    pub(crate) fn new(connection: &Rc<Multiplexed>, reused: bool) -> Self {
+    pub(crate) fn new(connection: &Rc<Multiplexed>, reuse: Reuse) -> Self {
         let halves = Halves {
             sender: RefCell::new(connection.sender()),
             body: RefCell::default(),
@@ -59,7 +60,7 @@ impl StreamLease {
             arriving: RefCell::default(),
             reader: Cell::default(),
             answered: Cell::new(false),
-            reused,
+            reuse,
             place: connection.take_place(),
         };
         Self { halves }
@@ -67,7 +68,7 @@ impl StreamLease {
 
     /// Whether the connection has carried requests before.
     pub(crate) const fn is_reused(&self) -> bool {
-        self.halves.reused
+        self.halves.reuse.is_again()
     }
 
     /// Both directions.
