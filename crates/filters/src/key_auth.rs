@@ -6,7 +6,7 @@
 
 mod body;
 
-use crate::authentication::locations::{parameters, remove_parameter};
+use crate::authentication::locations::{remove_parameter, shown_in};
 use crate::authentication::signed::has_no_body;
 use crate::authentication::unverified::Looks;
 use crate::authentication::{Authenticate, Guard};
@@ -148,7 +148,7 @@ impl KeyAuthFilter {
                 .try_for_each(|value| note(Cow::Borrowed(value)))?;
         }
         for name in &config.query {
-            parameters(request.query().unwrap_or_default(), name).try_for_each(&mut note)?;
+            shown_in(request.query().unwrap_or_default(), name).try_for_each(&mut note)?;
         }
         Ok(key)
     }

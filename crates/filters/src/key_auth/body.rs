@@ -6,7 +6,7 @@
 
 mod multipart;
 
-use crate::authentication::locations::{decoded, parameters, split};
+use crate::authentication::locations::{shown_in, split, without};
 use multipart::{is_named, parameters_of, parts};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -71,7 +71,7 @@ impl BodyForm {
         names: &'b [String],
     ) -> Result<Vec<Cow<'b, [u8]>>, Unreadable> {
         match self {
-            Self::Pairs => Ok(names.iter().flat_map(|name| parameters(body, name)).collect()),
+            Self::Pairs => Ok(names.iter().flat_map(|name| shown_in(body, name)).collect()),
             Self::Json => {
                 let own = members(body)?.into_iter().filter(|(key, _)| names.contains(key));
                 // A value that is no text is no key, but may be one to somebody else.
@@ -90,14 +90,7 @@ impl BodyForm {
     /// The body without what has one of these names; `None` where nothing has.
     pub(super) fn without(&self, body: &[u8], names: &[String]) -> Result<Option<Vec<u8>>, Unreadable> {
         match self {
-            Self::Pairs => {
-                let all = || body.split(|byte| *byte == b'&');
-                let kept = |pair: &&[u8]| {
-                    !is_named(&decoded(split(pair, b'=').map_or(*pair, |(name, _)| name)), names)
-                };
-                let any = all().any(|pair| !kept(&pair));
-                Ok(any.then(|| all().filter(kept).collect::<Vec<_>>().join(&b"&"[..])))
-            }
+            Self::Pairs => Ok(without(body, |name| is_named(name, names))),
             Self::Json => {
                 let all = members(body)?;
                 let count = all.len();
