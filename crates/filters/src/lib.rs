@@ -50,7 +50,7 @@ pub use jwt::{Discovered, JwtFilter, Places, RemoteKeys};
 pub use key_auth::KeyAuthFilter;
 pub use mtls_auth::MtlsAuthFilter;
 pub use oauth2_introspection::OAuth2IntrospectionFilter;
-pub use oidc_login::{OidcLoginFilter, Provider, Question, SealedCookie, strip_login_cookies};
+pub use oidc_login::{LoginMemory, OidcLoginFilter, Provider, Question, SealedCookie, strip_login_cookies};
 pub use rate_limit::{LimiterState, LimiterUsage, RateLimitFilter, TopCaller};
 pub use request_size::RequestSizeFilter;
 pub use required_headers::RequiredHeadersFilter;

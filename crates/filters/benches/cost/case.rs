@@ -181,7 +181,7 @@ fn method(plan: &AuthenticationPlan) -> Method {
         }
         AuthenticationPlan::OidcLogin(plan) => {
             let provider = Arc::new(Provider::new(&plan.provider, remote_keys(plan)));
-            Method::OidcLogin(Box::new(OidcLoginFilter::prepare(plan, provider)))
+            Method::OidcLogin(Box::new(OidcLoginFilter::prepare(plan, provider, Arc::default())))
         }
     }
 }
@@ -194,7 +194,7 @@ pub fn remote_keys(plan: &OidcLoginPlan) -> Arc<RemoteKeys> {
 
 /// The filter of a login with a provider that is asked.
 pub fn login(plan: &Arc<OidcLoginPlan>, provider: Arc<Provider>) -> Filter {
-    alone(Method::OidcLogin(Box::new(OidcLoginFilter::prepare(plan, provider))), None)
+    alone(Method::OidcLogin(Box::new(OidcLoginFilter::prepare(plan, provider, Arc::default()))), None)
 }
 
 fn alone(method: Method, failures: Option<Arc<FailureLimit>>) -> Filter {
