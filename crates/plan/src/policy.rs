@@ -36,7 +36,8 @@ pub use forward_auth::ForwardAuthPlan;
 pub use hmac_auth::HmacAuthPlan;
 pub use ip_restriction::IpRestrictionPlan;
 pub use jwt::{
-    ConsumerKeysPlan, IssuerPlan, JwtPlan, KeyPlan, KeysPlan, MintPlan, RemoteKeysPlan, UpstreamTokenPlan,
+    ConsumerKeysPlan, DISCOVERY, IssuerPlan, JwtPlan, KeyPlan, KeysPlan, MintPlan, RemoteKeysPlan,
+    UpstreamTokenPlan,
 };
 pub use key_auth::KeyAuthPlan;
 pub use mtls_auth::MtlsAuthPlan;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 use torana_credential::jose::{KeySet, LeftOut, strict_object};
 use torana_filters::{Discovered, Places, RemoteKeys};
-use torana_plan::RemoteKeysPlan;
+use torana_plan::{DISCOVERY, RemoteKeysPlan};
 use torana_types::ResourceUrl;
 
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -88,11 +88,7 @@ async fn fetch(client: &UrlClient, plan: &RemoteKeysPlan) -> Result<(KeySet, Opt
 /// OpenID Connect Discovery 1.0 section 4: the configuration names the issuer that it was asked for, and the
 /// place of its keys.
 async fn discover(client: &UrlClient, plan: &RemoteKeysPlan) -> Result<(ResourceUrl, Discovered), String> {
-    let base = plan.url.as_str().trim_end_matches('/');
-    let place = match base.strip_suffix("/.well-known/openid-configuration") {
-        Some(_) => base.to_owned(),
-        None => format!("{base}/.well-known/openid-configuration"),
-    };
+    let place = format!("{}{DISCOVERY}", plan.url.as_str().trim_end_matches('/'));
     let place: ResourceUrl = place.parse().map_err(|_| "the issuer's URL is not one".to_owned())?;
     let text = get(client, &place, plan).await?;
     read(&text, &place, plan)
@@ -107,7 +103,7 @@ fn read(
     let found = strict_object(text).ok_or("the issuer's configuration is not an object")?;
     let member = |name: &str| found.get(name).and_then(|value| value.as_str());
     let issuer = member("issuer").ok_or("the issuer's configuration does not name the issuer")?;
-    let asked = place.as_str().trim_end_matches("/.well-known/openid-configuration");
+    let asked = place.as_str().trim_end_matches(DISCOVERY);
     if issuer.trim_end_matches('/') != asked {
         return Err("the issuer's configuration names another issuer".into());
     }

@@ -129,6 +129,23 @@ fn discovery_finds_the_keys_and_the_issuer_must_be_the_one_that_was_asked() {
 }
 
 #[test]
+fn an_issuer_may_be_written_by_the_place_of_its_configuration_alone_or_beside_others() {
+    let key = pair("one");
+    let issuer = Issuer::with(&[&key]);
+    let url = issuer.url();
+    let claims = |issuer: &str| json!({"sub": "u", "iss": issuer, "aud": "api"});
+    let written = format!("discovery: \"{url}/.well-known/openid-configuration\", audience: api");
+    let beside = format!("issuers: [{{ {written} }}, {{ issuer: other, secret: \"${{env:KEY}}\" }}]");
+    for written in [written, beside] {
+        let gateway = gateway(&written);
+        assert_eq!(ask(&gateway, &token(&key, &claims(&url))).status, 200, "{written}");
+        for other in [&*format!("{url}/.well-known/openid-configuration"), "other", "http://other.test"] {
+            assert_eq!(ask(&gateway, &token(&key, &claims(other))).status, 401, "{written} {other}");
+        }
+    }
+}
+
+#[test]
 fn of_a_set_with_bad_keys_the_good_ones_count_and_none_beside_a_secret() {
     let (good, weak) = (pair("good"), json!({"kty": "RSA", "kid": "weak", "n": "AQAB", "e": "AQAB"}));
     let issuer = Issuer::with(&[&good]);
