@@ -64,7 +64,7 @@ impl CorrelationIdFilter {
 }
 
 /// A random UUID (RFC 9562 section 5.4).
-fn uuid() -> String {
+pub(crate) fn uuid() -> String {
     let mut random = [0; 16];
     aws_lc_rs::rand::fill(&mut random).expect("the system's source of randomness does not fail");
     let number = u128::from_be_bytes(random);

@@ -32,7 +32,7 @@ pub use policy::{
     MtlsAuthPlan, OAuth2IntrospectionPlan, OidcLoginPlan, OriginPattern, PlannedPolicy, PolicyPlan,
     ProviderPlan, RateLimitPlan, RemoteKeysPlan, RequestSizePlan, RequiredHeadersPlan, RequiredValue,
     RoleSource, RolesPlan, RulePlan, Scope, SecurityHeadersPlan, SharingPlan, SigV4Plan, TargetPiece,
-    TargetPlan, UpstreamTokenPlan, WindowPlan, is_neutral,
+    TargetPlan, TerminateAnswer, TerminatePlan, UpstreamTokenPlan, WindowPlan, is_neutral,
 };
 pub use resilience::{BreakerPlan, FallbackPlan, HealthPlan, ProbeTlsPlan, ProbesPlan};
 pub use store::{StoreArrangement, StorePlace, StorePlan};

@@ -23,6 +23,7 @@ pub(crate) mod required_headers;
 pub(crate) mod roles;
 pub(crate) mod security_headers;
 pub(crate) mod sigv4;
+pub(crate) mod terminate;
 
 pub use acl::AclPlan;
 pub use allow_if::AllowIfPlan;
@@ -49,6 +50,7 @@ pub use required_headers::{RequiredHeadersPlan, RequiredValue};
 pub use roles::{Asked, RoleSource, RolesPlan, RulePlan};
 pub use security_headers::SecurityHeadersPlan;
 pub use sigv4::SigV4Plan;
+pub use terminate::{TerminateAnswer, TerminatePlan};
 
 use std::fmt;
 use std::sync::Arc;
@@ -122,6 +124,8 @@ pub enum PolicyPlan {
     AllowIf(Arc<AllowIfPlan>),
     /// Callers make only so many requests.
     RateLimit(Arc<RateLimitPlan>),
+    /// The gateway answers in place of the service.
+    Terminate(Arc<TerminatePlan>),
 }
 
 impl PolicyPlan {
@@ -143,6 +147,7 @@ impl PolicyPlan {
             Self::Csrf(_) => "csrf",
             Self::Access => "access",
             Self::RateLimit(_) => "rate_limit",
+            Self::Terminate(_) => "terminate",
         }
     }
 
@@ -161,6 +166,7 @@ impl PolicyPlan {
             | Self::Csrf(_) => Phase::IpAndSizeLimits,
             Self::RateLimit(limit) if limit.needs_no_caller() => Phase::LimitsByAddress,
             Self::RateLimit(_) => Phase::LimitsByConsumer,
+            Self::Terminate(_) => Phase::Termination,
         }
     }
 

@@ -7,7 +7,8 @@
 mod multipart;
 
 use crate::authentication::locations::{shown_in, split, without};
-use multipart::{is_named, parameters_of, parts};
+pub(crate) use multipart::parts;
+use multipart::{is_named, parameters_of};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -16,7 +17,7 @@ use torana_http::{Fields, Known};
 
 /// The form of a body in which a key may stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum BodyForm {
+pub(crate) enum BodyForm {
     /// `application/x-www-form-urlencoded`.
     Pairs,
     /// `application/json`.
@@ -27,11 +28,11 @@ pub(super) enum BodyForm {
 
 /// A body is not what its type says, or means different things to different readers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unreadable;
+pub(crate) struct Unreadable;
 
 impl BodyForm {
     /// The form that a request says its body has; none for another type or a coded body.
-    pub(super) fn of(fields: &Fields) -> Result<Option<Self>, Unreadable> {
+    pub(crate) fn of(fields: &Fields) -> Result<Option<Self>, Unreadable> {
         let mut types = fields.get_all(Known::ContentType);
         let Some(written) = types.next() else { return Ok(None) };
         let mut codings = fields.get_all(Known::ContentEncoding);

@@ -2,12 +2,13 @@
 
 use crate::changes;
 use crate::registry::Registry;
-use crate::resilience::{Fallback, UpstreamBreaker};
+use crate::resilience::UpstreamBreaker;
 use crate::statuses::Statuses;
 use bytes::Bytes;
 use std::sync::Arc;
 use torana_balance::{Breaker, BreakerSettings, WindowSettings};
 use torana_config::written::{BreakerEvent, BreakerOn};
+use torana_filters::FixedAnswer;
 use torana_plan::BreakerPlan;
 use torana_types::{Percent, TimeSpan};
 
@@ -36,10 +37,9 @@ pub(super) fn breaker(name: &Arc<str>, plan: &BreakerPlan, registry: &mut Regist
         connections: on(BreakerEvent::Connection),
         timeouts: on(BreakerEvent::Timeout),
         slow_after: plan.window.as_ref().and_then(|window| window.slow_after).map(TimeSpan::as_duration),
-        fallback: plan.fallback.as_ref().map(|fallback| Fallback {
-            status: fallback.status,
-            fields: fallback.headers.clone(),
-            body: Bytes::copy_from_slice(&fallback.body),
+        fallback: plan.fallback.as_ref().map(|fallback| {
+            let body = Bytes::copy_from_slice(&fallback.body);
+            FixedAnswer::new(fallback.status, fallback.headers.clone(), body)
         }),
     }
 }
