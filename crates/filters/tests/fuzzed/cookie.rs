@@ -57,9 +57,12 @@ fn taken_out(fields: &Fields) {
 fn read_loosely(fields: &Fields) -> impl Iterator<Item = Vec<u8>> {
     let white = |byte: &u8| matches!(byte, b' ' | b'\t');
     let trimmed = move |pair: &[u8]| {
-        let name: Vec<u8> = pair.iter().copied().take_while(|byte| *byte != b'=').skip_while(white).collect();
-        let rest = name.iter().rev().take_while(|byte| white(byte)).count();
-        name[..name.len() - rest].to_vec()
+        let mut name: Vec<u8> =
+            pair.iter().copied().take_while(|byte| *byte != b'=').skip_while(white).collect();
+        while name.last().is_some_and(white) {
+            name.pop();
+        }
+        name
     };
     let lines = lines(fields).into_iter();
     let names = lines.flat_map(move |line| line.split(|byte| *byte == b';').map(trimmed).collect::<Vec<_>>());
