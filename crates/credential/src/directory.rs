@@ -127,9 +127,19 @@ impl Directory {
     /// The consumer of that identifier or user name.
     #[must_use]
     pub fn consumer(&self, name: &str) -> Option<&Arc<Consumer>> {
-        let by_id = |consumer: &Consumer| *consumer.id == *name;
-        let by_username = |consumer: &Consumer| consumer.username.as_deref() == Some(name);
-        self.find(&self.ids, name, by_id).or_else(|| self.find(&self.usernames, name, by_username))
+        self.by_id(name).or_else(|| self.by_username(name))
+    }
+
+    /// The consumer of that identifier.
+    #[must_use]
+    pub fn by_id(&self, id: &str) -> Option<&Arc<Consumer>> {
+        self.find(&self.ids, id, |consumer| *consumer.id == *id)
+    }
+
+    /// The consumer of that user name.
+    #[must_use]
+    pub fn by_username(&self, name: &str) -> Option<&Arc<Consumer>> {
+        self.find(&self.usernames, name, |consumer| consumer.username.as_deref() == Some(name))
     }
 
     /// The consumer of that custom identifier.

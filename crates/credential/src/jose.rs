@@ -24,6 +24,6 @@ pub use certificate::public_key_of_certificate;
 pub use header::Headers;
 pub use json::strict_object;
 pub use key::{KeyError, VerifyingKey};
-pub use key_set::{KeySet, KeySetError, Select};
+pub use key_set::{KeySet, KeySetError, LeftOut, Select};
 pub use sign::SigningKey;
 pub use token::{LONGEST, Malformed, Token};

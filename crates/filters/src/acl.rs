@@ -41,13 +41,17 @@ impl AclFilter {
 
     /// Whether the caller's own groups count, and those that were vouched for.
     fn count(&self, identity: &Identity) -> (bool, bool) {
+        let has_shown_itself = identity.record.is_some() && !identity.anonymous;
+        let vouched_else_own = || {
+            let vouched = !identity.authenticated_groups.is_empty();
+            (!vouched, vouched)
+        };
         match self.plan.groups {
             AclGroups::Both => (true, true),
             AclGroups::Consumer => (true, false),
             AclGroups::Authenticated => (false, true),
-            AclGroups::ConsumerElseAuthenticated => {
-                (identity.credential.is_some(), identity.credential.is_none())
-            }
+            AclGroups::ConsumerElseAuthenticated if has_shown_itself => (true, false),
+            AclGroups::ConsumerElseAuthenticated | AclGroups::AuthenticatedElseConsumer => vouched_else_own(),
         }
     }
 
@@ -164,6 +168,43 @@ mod tests {
         }
         let stand_in = Identity { anonymous: true, credential: None, ..identity(&[], &[]) };
         assert_eq!(ask(allow_staff(), Some(stand_in)).await.0, Some(401));
+    }
+
+    /// Kong's `acl`, without and with `always_use_authenticated_groups`: which groups count for whom.
+    #[tokio::test]
+    async fn own_and_vouched_groups_stand_in_for_each_other_as_in_kong() {
+        use AclGroups::{AuthenticatedElseConsumer as Vouched, ConsumerElseAuthenticated as Own};
+        let (consumer, nobodys, stand_in) = ((true, false), (false, false), (true, true));
+        for (groups, (is_consumer, anonymous), own, vouched, allowed, denied) in [
+            (Own, consumer, &["g"][..], &[][..], None, Some(403)),
+            (Own, consumer, &["g"], &["other"], None, Some(403)),
+            (Own, consumer, &[], &["g"], Some(403), None),
+            (Own, consumer, &["other"], &["g"], Some(403), None),
+            (Own, nobodys, &[], &["g"], None, Some(403)),
+            (Own, nobodys, &[], &[], Some(403), None),
+            (Own, stand_in, &["g"], &[], None, Some(403)),
+            (Own, stand_in, &["other"], &["g"], None, Some(403)),
+            (Own, stand_in, &["g"], &["other"], Some(401), None),
+            (Own, stand_in, &[], &[], Some(401), None),
+            (Vouched, consumer, &["g"], &[], None, Some(403)),
+            (Vouched, consumer, &["g"], &["other"], Some(403), None),
+            (Vouched, consumer, &["other"], &["g"], None, Some(403)),
+            (Vouched, consumer, &[], &[], Some(403), None),
+            (Vouched, nobodys, &[], &["g"], None, Some(403)),
+            (Vouched, stand_in, &["g"], &[], None, Some(403)),
+            (Vouched, stand_in, &["g"], &["other"], Some(401), None),
+        ] {
+            let caller = || {
+                let known = identity(own, vouched);
+                let (record, credential) = (known.record, known.credential);
+                let (record, credential) =
+                    (record.filter(|_| is_consumer), credential.filter(|_| !anonymous));
+                Some(Identity { record, credential, anonymous, ..identity(own, vouched) })
+            };
+            let who = (groups, is_consumer, anonymous, own, vouched);
+            assert_eq!(ask(plan(&["g"], &[], groups), caller()).await.0, allowed, "allow for {who:?}");
+            assert_eq!(ask(plan(&[], &["g"], groups), caller()).await.0, denied, "deny for {who:?}");
+        }
     }
 
     #[tokio::test]

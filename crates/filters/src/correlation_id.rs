@@ -69,7 +69,7 @@ impl CorrelationIdFilter {
 }
 
 /// A random UUID (RFC 9562 section 5.4).
-fn uuid() -> Uuid {
+pub(crate) fn uuid() -> Uuid {
     thread_local! {
         /// Bytes, and how many of them are left.
         static AHEAD: RefCell<(usize, [u8; DRAWN])> = const { RefCell::new((0, [0; DRAWN])) };

@@ -7,9 +7,11 @@ use crate::origin;
 use std::sync::Arc;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, OnRequest, OnResponse, Outside, Response, Verdict};
-use torana_http::{Fields, Known, Method, RequestHead, ResponseHead};
+use torana_http::{Fields, Known, KnownSet, Method, RequestHead, ResponseHead};
 use torana_plan::{CorsPlan, OriginPattern};
 
+/// What all fields of the protocol begin with; none of them is well-known.
+const ALL: &str = "Access-Control-";
 const ALLOW_ORIGIN: &str = "Access-Control-Allow-Origin";
 const ALLOW_CREDENTIALS: &str = "Access-Control-Allow-Credentials";
 const EXPOSE_HEADERS: &str = "Access-Control-Expose-Headers";
@@ -89,8 +91,9 @@ impl CorsFilter {
         if !self.is_same_for_all() || !self.plan.allow_origin_absent {
             vary(fields, "Origin");
         }
-        fields.remove(ALLOW_ORIGIN);
-        fields.remove(ALLOW_CREDENTIALS);
+        fields.strip(KnownSet::of(&[]), |name| {
+            name.get(..ALL.len()).is_some_and(|start| start.eq_ignore_ascii_case(ALL.as_bytes()))
+        });
         let Some(told) = self.told(request) else { return false };
         // An origin that was compared holds nothing that a field may not.
         let _ = fields.insert(ALLOW_ORIGIN, told.as_bytes());

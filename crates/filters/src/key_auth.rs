@@ -6,11 +6,12 @@
 
 mod body;
 
-use crate::authentication::locations::{parameters, remove_parameter};
+use crate::authentication::locations::{remove_parameter, shown_in};
 use crate::authentication::signed::has_no_body;
 use crate::authentication::unverified::Looks;
 use crate::authentication::{Authenticate, Guard};
-use body::{BodyForm, Unreadable};
+use body::Unreadable;
+pub(crate) use body::{BodyForm, parts};
 use std::borrow::Cow;
 use std::sync::Arc;
 use torana_config::written::KeyAuthConfig;
@@ -148,7 +149,7 @@ impl KeyAuthFilter {
                 .try_for_each(|value| note(Cow::Borrowed(value)))?;
         }
         for name in &config.query {
-            parameters(request.query().unwrap_or_default(), name).try_for_each(&mut note)?;
+            shown_in(request.query().unwrap_or_default(), name).try_for_each(&mut note)?;
         }
         Ok(key)
     }

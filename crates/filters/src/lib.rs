@@ -31,6 +31,7 @@ mod required_headers;
 mod roles;
 mod security_headers;
 mod sigv4;
+mod terminate;
 
 pub use access::AccessFilter;
 pub use acl::{AclFilter, GROUP_FIELDS};
@@ -50,13 +51,14 @@ pub use jwt::{Discovered, JwtFilter, Places, RemoteKeys};
 pub use key_auth::KeyAuthFilter;
 pub use mtls_auth::MtlsAuthFilter;
 pub use oauth2_introspection::OAuth2IntrospectionFilter;
-pub use oidc_login::{OidcLoginFilter, Provider, Question, SealedCookie, strip_login_cookies};
+pub use oidc_login::{LoginMemory, OidcLoginFilter, Provider, Question, SealedCookie, strip_login_cookies};
 pub use rate_limit::{LimiterState, LimiterUsage, RateLimitFilter, TopCaller};
 pub use request_size::RequestSizeFilter;
 pub use required_headers::RequiredHeadersFilter;
 pub use roles::RolesFilter;
 pub use security_headers::SecurityHeadersFilter;
 pub use sigv4::SigV4Filter;
+pub use terminate::{Echo, EchoPlace, FixedAnswer, TerminateFilter};
 
 pub use torana_store::{Place as StoreAddress, RedisStore, StoreSettings, StoreUsage, Topology};
 
@@ -95,6 +97,8 @@ pub enum Filter {
     AllowIf(AllowIfFilter),
     /// Callers make only so many requests.
     RateLimit(RateLimitFilter),
+    /// The gateway answers in place of the service.
+    Terminate(TerminateFilter),
     /// Code from outside.
     Dynamic(Arc<dyn DynamicFilter>),
 }
@@ -118,6 +122,7 @@ impl Filter {
             Self::Access(_) => "access",
             Self::AllowIf(_) => "allow_if",
             Self::RateLimit(_) => "rate_limit",
+            Self::Terminate(_) => "terminate",
             Self::Dynamic(filter) => filter.name(),
         }
     }
@@ -127,6 +132,7 @@ impl Filter {
     pub fn needs(&self, exchange: &Exchange) -> Needs {
         match self {
             Self::Authentication(filter) => filter.needs(exchange),
+            Self::Terminate(filter) => filter.needs(exchange),
             Self::Dynamic(filter) => filter.needs(),
             _ => Needs::NOTHING,
         }
@@ -150,6 +156,7 @@ impl Filter {
             Self::Access(filter) => filter.describe(),
             Self::AllowIf(filter) => filter.describe(),
             Self::RateLimit(filter) => filter.describe(),
+            Self::Terminate(filter) => filter.describe(),
             Self::Dynamic(_) => "what its author says".into(),
         }
     }
@@ -172,6 +179,7 @@ impl OnRequest for Filter {
             Self::AllowIf(filter) => filter.on_request(exchange, outside).await,
             Self::SecurityHeaders(_) => Verdict::Continue,
             Self::RateLimit(filter) => filter.on_request(exchange, outside).await,
+            Self::Terminate(filter) => filter.on_request(exchange, outside).await,
             Self::Dynamic(filter) => filter.on_request(exchange, outside).await,
         }
     }

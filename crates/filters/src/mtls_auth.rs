@@ -128,7 +128,8 @@ impl MtlsAuthFilter {
             }
             for by in &self.plan.config.consumer_by {
                 let one = match by {
-                    ConsumerName::Username => consumers.consumer(name),
+                    ConsumerName::Username => consumers.by_username(name),
+                    ConsumerName::Id => consumers.by_id(name),
                     ConsumerName::CustomId => consumers.by_custom_id(name),
                 };
                 match (one, found) {

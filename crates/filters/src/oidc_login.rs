@@ -1,7 +1,7 @@
 //! Logging in with a browser: OpenID Connect, authorization code flow with PKCE.
 //!
-//! Nothing is kept here about a browser: a login under way and a session are sealed in cookies of its own,
-//! each login under its state, so that several tabs may log in at once. What an ID token says is verified by
+//! A login under way and a session are sealed in cookies of the browser's own, each login under its state, so that
+//! several tabs may log in at once. Remembered here is what may happen once. What an ID token says is verified by
 //! the code of `jwt`, once, before it is sealed.
 //!
 //! Not here: the user info endpoint, other flows, logout that the provider begins.
@@ -9,6 +9,7 @@
 mod browser;
 mod cookies;
 mod flow;
+mod memory;
 mod once;
 mod provider;
 mod renewal;
@@ -16,6 +17,7 @@ mod session;
 mod text;
 
 pub use cookies::{SealedCookie, strip_login_cookies};
+pub use memory::LoginMemory;
 pub use provider::{Provider, Question};
 
 use crate::authentication::cache::Cache;
@@ -23,9 +25,7 @@ use crate::authentication::{Authenticate, Guard};
 use crate::jwt::JwtFilter;
 
 use flow::refused;
-use once::Once;
 use provider::{Refusal, unavailable};
-use renewal::Renewals;
 use serde::{Serialize, de::DeserializeOwned};
 use session::{Opened, Session, State};
 use std::sync::Arc;
@@ -48,17 +48,14 @@ pub struct OidcLoginFilter {
     logins: SealedCookie,
     /// Sessions that were opened, by what the browser brings.
     sessions: Cache<Opened>,
-    renewals: Renewals,
-    /// States of logins that came back.
-    finished: Once,
-    /// Sessions that were logged out.
-    ended: Once,
+    memory: Arc<LoginMemory>,
 }
 
 impl OidcLoginFilter {
-    /// Prepares the filter.
+    /// Prepares the filter, with what is remembered of the same login.
     #[must_use]
-    pub fn prepare(plan: &Arc<OidcLoginPlan>, provider: Arc<Provider>) -> Self {
+    pub fn prepare(plan: &Arc<OidcLoginPlan>, provider: Arc<Provider>, memory: Arc<LoginMemory>) -> Self {
+        memory.join(plan);
         let cookie = SealedCookie::new(&plan.cookie, plan.secure);
         let keys = Arc::clone(provider.keys());
         Self {
@@ -68,9 +65,7 @@ impl OidcLoginFilter {
             logins: cookie.sub("login"),
             cookie,
             sessions: Cache::default(),
-            renewals: Renewals::default(),
-            finished: Once::default(),
-            ended: Once::default(),
+            memory,
             plan: Arc::clone(plan),
         }
     }
@@ -130,7 +125,7 @@ impl OidcLoginFilter {
             }
         };
         let over = opened.session.state(&self.plan, now) == State::Over;
-        if over || self.ended.is_taken(&opened.session.key, now) {
+        if over || self.memory.is_ended(&opened.session, now) {
             return Err((Reason::CredentialsExpired, "the session is over"));
         }
         Ok(opened)
@@ -172,7 +167,7 @@ impl OidcLoginFilter {
         let places = self.provider.places().await?;
         let grant = [("grant_type", "refresh_token"), ("refresh_token", token)];
         let ask = || self.provider.ask(&places, &grant);
-        let (began, pending) = self.renewals.of(token, before.renewed, now, ask);
+        let (began, pending) = self.memory.renewals.of(token, before.renewed, now, ask);
         let answer = self.provider.answer(pending).await;
         let tokens = match &*answer {
             Ok(tokens) => tokens,
@@ -180,7 +175,7 @@ impl OidcLoginFilter {
                 return Err(refused(Reason::CredentialsExpired, "the provider has ended the session"));
             }
             Err(Refusal::Unavailable(why)) => {
-                self.renewals.forget(token, before.renewed);
+                self.memory.renewals.forget(token, before.renewed);
                 return Err(unavailable(why));
             }
         };

@@ -4,7 +4,7 @@
 const TOKEN: u8 = 1;
 /// Of a host name: `unreserved` of RFC 3986 section 2.3.
 const HOST: u8 = 2;
-/// Of a token, and no underscore.
+/// Of a name as they are usually written: a letter, a digit or a hyphen.
 const PLAIN: u8 = 4;
 
 static KINDS: [u8; 256] = kinds();
@@ -19,7 +19,7 @@ const fn kinds() -> [u8; 256] {
             || matches!(byte, b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'^' | b'`' | b'|');
         kinds[byte as usize] = if token { TOKEN } else { 0 }
             | if both { HOST } else { 0 }
-            | if token && byte != b'_' { PLAIN } else { 0 };
+            | if byte.is_ascii_alphanumeric() || byte == b'-' { PLAIN } else { 0 };
         byte = byte.wrapping_add(1);
     }
     kinds
@@ -29,17 +29,23 @@ fn kinds_of(byte: u8) -> u8 {
     KINDS.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
-/// Whether bytes are a token, and whether an underscore is in it. Looks at all of them whatever comes.
+/// Whether bytes are a token, and whether one is in it that names seldom have. Looks at all of them whatever comes.
 pub(crate) fn token(bytes: &[u8]) -> Option<Token> {
     let kinds = bytes.iter().fold(TOKEN | PLAIN, |kinds, byte| kinds & kinds_of(*byte));
     let is_token = kinds & TOKEN != 0 && !bytes.is_empty();
-    is_token.then_some(Token { has_underscore: kinds & PLAIN == 0 })
+    is_token.then_some(Token { is_plain: kinds & PLAIN != 0 })
 }
 
 /// What is to be known of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token {
-    pub(crate) has_underscore: bool,
+    /// Letters, digits and hyphens alone.
+    pub(crate) is_plain: bool,
+}
+
+/// Whether bytes are letters, digits and hyphens alone. Looks at all of them whatever comes.
+pub(crate) fn is_plain(bytes: &[u8]) -> bool {
+    bytes.iter().fold(PLAIN, |kinds, byte| kinds & kinds_of(*byte)) != 0
 }
 
 /// Whether a token may hold it (RFC 9110 section 5.6.2).
@@ -66,8 +72,10 @@ mod tests {
         for byte in 0..=u8::MAX {
             let token = byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
             assert_eq!(is_token(byte), token, "{byte}");
-            let expected = token.then_some(Token { has_underscore: byte == b'_' });
+            let plain = byte.is_ascii_alphanumeric() || byte == b'-';
+            let expected = token.then_some(Token { is_plain: plain });
             assert_eq!(super::token(&[b'a', byte, b'b']), expected, "{byte}");
+            assert_eq!(is_plain(&[b'a', byte, b'b']), plain, "{byte}");
             assert_eq!(is_of_host(byte), byte.is_ascii_alphanumeric() || b"-._~".contains(&byte), "{byte}");
         }
     }

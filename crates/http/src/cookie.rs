@@ -1,19 +1,20 @@
 //! Cookies of a request (RFC 6265 section 4.2.1), read and taken out without an allocation where there is nothing
-//! to take out. Names are compared byte by byte.
+//! to take out. Names are compared byte by byte, without the white space around them: readers that take it off would
+//! find in `name =value` a cookie that nobody has verified.
 
 use crate::{Fields, Known};
 
 /// The values of a cookie, in order. Double quotes around a value are taken off.
 pub fn values<'f>(fields: &'f Fields, name: &'f [u8]) -> impl Iterator<Item = &'f [u8]> {
     pairs(fields).filter_map(move |pair| {
-        let value = pair.strip_prefix(name)?.strip_prefix(b"=")?;
-        Some(unquoted(value))
+        let (own, value) = parts(pair);
+        (own == name).then_some(value?).map(unquoted)
     })
 }
 
 /// The names of all cookies, in order.
 pub fn names(fields: &Fields) -> impl Iterator<Item = &[u8]> {
-    pairs(fields).map(name)
+    pairs(fields).map(|pair| parts(pair).0)
 }
 
 /// Takes out the cookies whose name `goes` is true of; the others stay as they were written.
@@ -22,7 +23,7 @@ pub fn remove(fields: &mut Fields, goes: impl Fn(&[u8]) -> bool) {
         return;
     }
     let kept = |line: &[u8]| -> Vec<u8> {
-        let stay = split(line).filter(|pair| !goes(name(pair)));
+        let stay = split(line).filter(|pair| !goes(parts(pair).0));
         stay.collect::<Vec<_>>().join(&b"; "[..])
     };
     let lines: Vec<Vec<u8>> = fields.get_all(Known::Cookie).map(kept).collect();
@@ -41,9 +42,10 @@ fn split(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|byte| *byte == b';').map(<[u8]>::trim_ascii).filter(|pair| !pair.is_empty())
 }
 
-fn name(pair: &[u8]) -> &[u8] {
-    let end = memchr::memchr(b'=', pair).unwrap_or(pair.len());
-    pair.get(..end).unwrap_or(pair)
+/// The name, and the value where there is one.
+fn parts(pair: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let mut halves = pair.splitn(2, |byte| *byte == b'=');
+    (halves.next().unwrap_or_default().trim_ascii_end(), halves.next())
 }
 
 fn unquoted(value: &[u8]) -> &[u8] {
@@ -70,6 +72,15 @@ mod tests {
         assert_eq!(fields.get_all("Cookie").collect::<Vec<_>>(), [b"a=1; b=2"]);
         remove(&mut fields, |name| name == b"none");
         assert_eq!(fields.get_str("Cookie"), Some("a=1; b=2"));
+    }
+
+    #[test]
+    fn white_space_before_the_equals_sign_makes_no_other_name() {
+        let mut fields = request(&["s=x; s =y;s\t \t= z; s s=1", "s ; s\t"]);
+        assert_eq!(values(&fields, b"s").collect::<Vec<_>>(), [&b"x"[..], b"y", b" z"]);
+        assert_eq!(names(&fields).collect::<Vec<_>>(), [&b"s"[..], b"s", b"s", b"s s", b"s", b"s"]);
+        remove(&mut fields, |name| name == b"s");
+        assert_eq!(fields.get_all("Cookie").collect::<Vec<_>>(), [b"s s=1"]);
     }
 
     #[test]

@@ -394,11 +394,11 @@ fn connection_options_add_up_over_lines() {
 fn look_alikes_of_well_known_names_do_not_pass() {
     let head = accepted(&with_field(
         "Content-Length: 5\r\nContent_Length: 50\r\nTransfer_Encoding: chunked\r\nx_forwarded_for: 1.2.3.4\r\n\
-         X_Own: kept",
+         X.Forwarded.For: 1.2.3.4\r\nx~real|ip: 1.2.3.4\r\nX_Own: kept\r\nX.Own: kept",
     ));
     assert_eq!(head.framing, BodyFraming::Length(5));
     let names: Vec<&[u8]> = head.fields.iter().map(|(name, _)| name).collect();
-    assert_eq!(names, [&b"Host"[..], b"Content-Length", b"X_Own"]);
+    assert_eq!(names, [&b"Host"[..], b"Content-Length", b"X_Own", b"X.Own"]);
 }
 
 #[test]

@@ -27,12 +27,12 @@ pub use order::{ORDER, Phase};
 pub use plan::{Action, EndpointPlan, HostHeader, Plan, RoutePlan, ServicePlan, Settings, UpstreamTimeouts};
 pub use policy::{
     AclPlan, AllowIfPlan, Asked, AskedPlan, AuthenticationGroup, AuthenticationPlan, BasicAuthPlan,
-    BotDetectionPlan, ConsumerKeysPlan, CorsPlan, CostPlan, CsrfPlan, ForwardAuthPlan, HmacAuthPlan,
-    IpRestrictionPlan, IssuerPlan, JwtPlan, KeyAuthPlan, KeyPart, KeyPlan, KeysPlan, MintPlan, MtlsAuthPlan,
-    OAuth2IntrospectionPlan, OidcLoginPlan, OriginPattern, PlannedPolicy, PolicyPlan, ProviderPlan,
-    RateLimitPlan, RemoteKeysPlan, RequestSizePlan, RequiredHeadersPlan, RequiredValue, RoleSource,
-    RolesPlan, RulePlan, Scope, SecurityHeadersPlan, SharingPlan, SigV4Plan, TargetPiece, TargetPlan,
-    UpstreamTokenPlan, WindowPlan, is_neutral,
+    BotDetectionPlan, ConsumerKeysPlan, CorsPlan, CostPlan, CsrfPlan, DISCOVERY, ForwardAuthPlan,
+    HmacAuthPlan, IpRestrictionPlan, IssuerPlan, JwtPlan, KeyAuthPlan, KeyPart, KeyPlan, KeysPlan, MintPlan,
+    MtlsAuthPlan, OAuth2IntrospectionPlan, OidcLoginPlan, OriginPattern, PlannedPolicy, PolicyPlan,
+    ProviderPlan, RateLimitPlan, RemoteKeysPlan, RequestSizePlan, RequiredHeadersPlan, RequiredValue,
+    RoleSource, RolesPlan, RulePlan, Scope, SecurityHeadersPlan, SharingPlan, SigV4Plan, TargetPiece,
+    TargetPlan, TerminateAnswer, TerminatePlan, UpstreamTokenPlan, WindowPlan, is_neutral,
 };
 pub use resilience::{BreakerPlan, FallbackPlan, HealthPlan, ProbeTlsPlan, ProbesPlan, StalePlan};
 pub use store::{StoreArrangement, StorePlace, StorePlan};

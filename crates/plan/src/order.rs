@@ -21,6 +21,8 @@ pub enum Phase {
     RequestTransformation,
     /// Answer from the cache, for a caller who would have been let through.
     CacheLookup,
+    /// Answer in place of the service what nobody has refused.
+    Termination,
     /// Ask the service.
     Upstream,
     /// Keep what the service said, before it is changed for one caller.
@@ -37,8 +39,9 @@ pub enum Phase {
 
 /// The standard order. A plan's list of policies is sorted by it; policies of one phase keep the order
 /// of [`crate::PolicyPlan`]'s variants. In force today: `LimitsByAddress` and `LimitsByConsumer`
-/// (`rate_limit`), `Authentication` (`jwt`), `Authorisation` (`roles`), `Upstream` and `Observation`.
-pub const ORDER: [Phase; 15] = [
+/// (`rate_limit`), `Authentication` (`jwt`), `Authorisation` (`roles`), `Termination` (`terminate`), `Upstream` and
+/// `Observation`.
+pub const ORDER: [Phase; 16] = [
     Phase::CorsPreflight,
     Phase::IpAndSizeLimits,
     Phase::LimitsByAddress,
@@ -48,6 +51,7 @@ pub const ORDER: [Phase; 15] = [
     Phase::Validation,
     Phase::RequestTransformation,
     Phase::CacheLookup,
+    Phase::Termination,
     Phase::Upstream,
     Phase::CacheStore,
     Phase::ResponseTransformation,
@@ -73,6 +77,8 @@ mod tests {
         assert!(Phase::LimitsByAddress.place() < Phase::Authentication.place());
         assert!(Phase::Authentication.place() < Phase::Authorisation.place());
         assert!(Phase::Authorisation.place() < Phase::LimitsByConsumer.place());
+        assert!(Phase::LimitsByConsumer.place() < Phase::Termination.place());
+        assert!(Phase::Termination.place() < Phase::Upstream.place());
         assert!(Phase::Observation.place() < ORDER.len());
     }
 }

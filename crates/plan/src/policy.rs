@@ -23,6 +23,7 @@ pub(crate) mod required_headers;
 pub(crate) mod roles;
 pub(crate) mod security_headers;
 pub(crate) mod sigv4;
+pub(crate) mod terminate;
 
 pub use acl::AclPlan;
 pub use allow_if::AllowIfPlan;
@@ -36,7 +37,8 @@ pub use forward_auth::ForwardAuthPlan;
 pub use hmac_auth::HmacAuthPlan;
 pub use ip_restriction::IpRestrictionPlan;
 pub use jwt::{
-    ConsumerKeysPlan, IssuerPlan, JwtPlan, KeyPlan, KeysPlan, MintPlan, RemoteKeysPlan, UpstreamTokenPlan,
+    ConsumerKeysPlan, DISCOVERY, IssuerPlan, JwtPlan, KeyPlan, KeysPlan, MintPlan, RemoteKeysPlan,
+    UpstreamTokenPlan,
 };
 pub use key_auth::KeyAuthPlan;
 pub use mtls_auth::MtlsAuthPlan;
@@ -48,6 +50,7 @@ pub use required_headers::{RequiredHeadersPlan, RequiredValue};
 pub use roles::{Asked, RoleSource, RolesPlan, RulePlan};
 pub use security_headers::SecurityHeadersPlan;
 pub use sigv4::SigV4Plan;
+pub use terminate::{TerminateAnswer, TerminatePlan};
 
 use std::fmt;
 use std::sync::Arc;
@@ -121,6 +124,8 @@ pub enum PolicyPlan {
     AllowIf(Arc<AllowIfPlan>),
     /// Callers make only so many requests.
     RateLimit(Arc<RateLimitPlan>),
+    /// The gateway answers in place of the service.
+    Terminate(Arc<TerminatePlan>),
 }
 
 impl PolicyPlan {
@@ -142,6 +147,7 @@ impl PolicyPlan {
             Self::Csrf(_) => "csrf",
             Self::Access => "access",
             Self::RateLimit(_) => "rate_limit",
+            Self::Terminate(_) => "terminate",
         }
     }
 
@@ -160,6 +166,7 @@ impl PolicyPlan {
             | Self::Csrf(_) => Phase::IpAndSizeLimits,
             Self::RateLimit(limit) if limit.needs_no_caller() => Phase::LimitsByAddress,
             Self::RateLimit(_) => Phase::LimitsByConsumer,
+            Self::Terminate(_) => Phase::Termination,
         }
     }
 

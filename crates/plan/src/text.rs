@@ -67,6 +67,14 @@ pub(crate) fn field_value(document: &Document, path: &Path, value: &str, finding
     }
 }
 
+/// Reports a status that no body goes with, for an answer that has one.
+pub(crate) fn no_body(document: &Document, path: &Path, status: u16, findings: &mut Vec<Finding>) {
+    if matches!(status, 204 | 205 | 304) {
+        let message = format!("a response with status {status} has no body (RFC 9110 section 15)");
+        findings.push(Finding::error("body-not-allowed", message).at(document.key_span_at(path)));
+    }
+}
+
 /// Reports text that cannot stand between quotes in a challenge (RFC 9110 section 5.6.4).
 pub(crate) fn quotable(
     document: &Document,

@@ -102,6 +102,31 @@ fn identifiers_of_clients_have_a_bound() {
 }
 
 #[test]
+fn an_answer_in_place_of_a_service_has_one_body_and_a_name_that_asks_for_it() {
+    for (terminate, said) in [
+        ("on", &[][..]),
+        ("{ status: 204 }", &[]),
+        ("{ status: 599, trigger: X-Stop }", &[]),
+        ("{ body: x, content_type: text/html }", &[]),
+        ("{ echo: true, message: x }", &[]),
+        ("{ message: x, body: y }", &["Error two-bodies message"]),
+        (
+            "{ message: x, content_type: text/html }",
+            &["Error two-bodies message", "Error no-body content_type"],
+        ),
+        ("{ content_type: text/html }", &["Error no-body content_type"]),
+        ("{ echo: true, body: y }", &["Error two-bodies echo"]),
+        ("{ status: 204, message: x }", &["Error body-not-allowed terminate"]),
+        ("{ status: 304, echo: true }", &["Error body-not-allowed terminate"]),
+        ("{ status: 199 }", &["Error out-of-range 199"]),
+        ("{ trigger: 'X Stop' }", &["Error bad-name 'X Stop'"]),
+        ("{ body: x, content_type: \"a\\nb\" }", &["Error bad-value \"a\\nb\""]),
+    ] {
+        assert_eq!(found(&format!("terminate: {terminate}")), said, "{terminate}");
+    }
+}
+
+#[test]
 fn an_echo_has_no_other_body() {
     let codes = |respond: &str| {
         let all = findings(&format!("routes: [{{ path: /*, respond: {respond} }}]\n"));

@@ -199,9 +199,8 @@ async fn walk(
         return Ok(End::Answer { status: made.head.status, fields: fields(&made.head.fields) });
     }
     match &route.action {
-        Action::Respond { status, fields, .. } | Action::Echo { status, fields, .. } => {
-            Ok(End::Answer { status: *status, fields: fields.clone() })
-        }
+        Action::Respond(fixed) => Ok(End::Answer { status: fixed.status(), fields: fixed.fields().to_vec() }),
+        Action::Echo(echo) => Ok(End::Answer { status: echo.status(), fields: echo.fields().to_vec() }),
         Action::Forward { upstream, strip_prefix, .. } => {
             // Before the prefix goes: that is where the serving code decides too.
             let (upstream, lines) = traffic::describe(pipeline, route, *upstream, exchange);

@@ -4,7 +4,6 @@
 pub(crate) mod admit;
 mod answer;
 mod direct;
-mod echo;
 mod outside;
 mod pass;
 mod record;

@@ -8,13 +8,15 @@ use crate::fetch_url::{UrlClient, is_ok};
 use serde_json::{Map, Value};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-use torana_credential::jose::{KeySet, strict_object};
+use torana_credential::jose::{KeySet, LeftOut, strict_object};
 use torana_filters::{Discovered, Places, RemoteKeys};
-use torana_plan::RemoteKeysPlan;
+use torana_plan::{DISCOVERY, RemoteKeysPlan};
 use torana_types::ResourceUrl;
 
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
+/// The longest name of a key that is told, in characters.
+const LONGEST_ID: usize = 64;
 
 /// Begins to fetch the keys; ends when nobody holds them any more.
 pub(crate) fn begin(chores: &Chores, keys: &Arc<RemoteKeys>) {
@@ -26,13 +28,18 @@ pub(crate) fn begin(chores: &Chores, keys: &Arc<RemoteKeys>) {
 async fn fetch_on(keys: Weak<RemoteKeys>, wanted: Arc<tokio::sync::Notify>) {
     let client = UrlClient::default();
     let mut retry = FIRST_RETRY;
+    let mut left_out = Vec::new();
     loop {
         let Some(held) = keys.upgrade() else { return };
         let plan = held.plan().clone();
         drop(held);
         let outcome = fetch(&client, &plan).await;
         let wait = match &outcome {
-            Ok(_) => {
+            Ok((keys, _)) => {
+                if *keys.left_out() != *left_out {
+                    left_out = keys.left_out().to_vec();
+                    tell(&plan.url, &left_out);
+                }
                 retry = FIRST_RETRY;
                 plan.refresh.as_duration()
             }
@@ -50,6 +57,14 @@ async fn fetch_on(keys: Weak<RemoteKeys>, wanted: Arc<tokio::sync::Notify>) {
         tokio::select! { biased; () = wanted.notified() => {}, () = std::future::ready(()) => {} }
         // Who asks for newer keys has looked whether that is allowed.
         let _ = tokio::time::timeout(wait, wanted.notified()).await;
+    }
+}
+
+/// Says of which keys no use is made, once as long as they are the same.
+fn tell(place: &ResourceUrl, left_out: &[LeftOut]) {
+    for key in left_out {
+        let id: String = key.id.as_deref().unwrap_or_default().chars().take(LONGEST_ID).collect();
+        tracing::warn!("of the keys at {place} the one called {id:?} is left out: {}", key.why);
     }
 }
 
@@ -73,11 +88,7 @@ async fn fetch(client: &UrlClient, plan: &RemoteKeysPlan) -> Result<(KeySet, Opt
 /// OpenID Connect Discovery 1.0 section 4: the configuration names the issuer that it was asked for, and the
 /// place of its keys.
 async fn discover(client: &UrlClient, plan: &RemoteKeysPlan) -> Result<(ResourceUrl, Discovered), String> {
-    let base = plan.url.as_str().trim_end_matches('/');
-    let place = match base.strip_suffix("/.well-known/openid-configuration") {
-        Some(_) => base.to_owned(),
-        None => format!("{base}/.well-known/openid-configuration"),
-    };
+    let place = format!("{}{DISCOVERY}", plan.url.as_str().trim_end_matches('/'));
     let place: ResourceUrl = place.parse().map_err(|_| "the issuer's URL is not one".to_owned())?;
     let text = get(client, &place, plan).await?;
     read(&text, &place, plan)
@@ -92,7 +103,7 @@ fn read(
     let found = strict_object(text).ok_or("the issuer's configuration is not an object")?;
     let member = |name: &str| found.get(name).and_then(|value| value.as_str());
     let issuer = member("issuer").ok_or("the issuer's configuration does not name the issuer")?;
-    let asked = place.as_str().trim_end_matches("/.well-known/openid-configuration");
+    let asked = place.as_str().trim_end_matches(DISCOVERY);
     if issuer.trim_end_matches('/') != asked {
         return Err("the issuer's configuration names another issuer".into());
     }

@@ -59,7 +59,7 @@ pub use render::render;
 pub use replay::Replay;
 pub use report::Report;
 pub use request_id::{RequestId, RequestIds};
-pub use resilience::{Fallback, UpstreamBreaker, UpstreamHealth, Zones};
+pub use resilience::{UpstreamBreaker, UpstreamHealth, Zones};
 pub use services::{restore, services};
 pub use shared::Shared;
 pub use stale::Stale;

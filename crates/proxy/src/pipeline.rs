@@ -5,10 +5,9 @@ use crate::listener::Listener;
 use crate::overload::OverloadRules;
 use crate::traffic::Traffic;
 use crate::upstream::{Upstream, UpstreamTimeouts};
-use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::Arc;
-use torana_filters::{Filter, LimiterState, RedisStore, ReservedFields};
+use torana_filters::{Echo, Filter, FixedAnswer, LimiterState, RedisStore, ReservedFields};
 use torana_http::{FieldName, RequestHead};
 use torana_limit::Importance;
 use torana_observe::{AccessLog, RouteMetrics};
@@ -130,21 +129,7 @@ pub enum Action {
         timeouts: UpstreamTimeouts,
     },
     /// The gateway answers.
-    Respond {
-        /// The status code.
-        status: u16,
-        /// The fields.
-        fields: Vec<(String, String)>,
-        /// The body.
-        body: Bytes,
-    },
+    Respond(FixedAnswer),
     /// The gateway answers with the request.
-    Echo {
-        /// The status code.
-        status: u16,
-        /// The fields.
-        fields: Vec<(String, String)>,
-        /// What is said beside it.
-        message: Arc<str>,
-    },
+    Echo(Echo),
 }

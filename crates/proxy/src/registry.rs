@@ -11,7 +11,7 @@ use torana_balance::{
     AdaptiveLimit, Alarm, Breaker, BreakerSettings, BudgetSettings, EndpointHealth, EndpointLoad,
     GradientSettings, RetryBudget,
 };
-use torana_filters::{FailureLimit, LimiterState, Method, Provider, RedisStore, RemoteKeys};
+use torana_filters::{FailureLimit, LimiterState, LoginMemory, Method, Provider, RedisStore, RemoteKeys};
 use torana_http::proxy_protocol::ProxyVersion;
 use torana_observe::{AccessLog, AccessLogSettings};
 use torana_plan::{
@@ -86,6 +86,8 @@ pub struct Registry {
     pub(crate) remote_keys: Kept<RemoteKeysPlan, RemoteKeys>,
     /// Providers of logins, by where they are and how they are asked.
     pub(crate) providers: Kept<ProviderPlan, Provider>,
+    /// What is remembered of logins, by whose they are ([`torana_plan::OidcLoginPlan::login`]).
+    pub(crate) logins: Kept<(String, String, String), LoginMemory>,
     /// Wrong credentials by address; they are remembered while the limit stays.
     pub(crate) failures: Option<(Rate, Arc<FailureLimit>)>,
     pub(crate) access_log: Option<(AccessLogSettings, AccessLog)>,
@@ -156,6 +158,7 @@ impl Registry {
         self.authentication.sweep();
         self.remote_keys.sweep();
         self.providers.sweep();
+        self.logins.sweep();
         self.tls_servers.sweep();
         self.tickets.sweep();
         self.tls_clients.sweep();

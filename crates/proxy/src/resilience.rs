@@ -3,12 +3,10 @@
 use crate::probing::Prober;
 use crate::stale::Stale;
 use crate::statuses::Statuses;
-use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
 use torana_balance::{Breaker, Endpoint, Panel};
-use torana_filter::Response;
-use torana_http::ResponseHead;
+use torana_filters::FixedAnswer;
 
 /// A service's breaker, and what counts for it.
 #[derive(Debug)]
@@ -26,18 +24,7 @@ pub struct UpstreamBreaker {
     /// Answers that are kept, and given while it refuses.
     pub stale: Option<Arc<Stale>>,
     /// What is answered while it refuses, instead of a fault, where no kept answer is.
-    pub fallback: Option<Fallback>,
-}
-
-/// A fixed answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fallback {
-    /// The status code.
-    pub status: u16,
-    /// The fields.
-    pub fields: Vec<(String, String)>,
-    /// The body.
-    pub body: Bytes,
+    pub fallback: Option<FixedAnswer>,
 }
 
 /// The health of a service's endpoints, and which answers say what about it.
@@ -51,17 +38,6 @@ pub struct UpstreamHealth {
     pub good: Statuses,
     /// Who asks the endpoints, in their order; nobody without probes.
     pub probers: Vec<Arc<Prober>>,
-}
-
-impl Fallback {
-    /// The answer; `None` only when a field is not valid, which the plan has checked.
-    pub(crate) fn response(&self) -> Option<Response> {
-        let mut head = ResponseHead::new(self.status);
-        for (name, value) in &self.fields {
-            head.fields.append(name.as_str(), value.as_bytes()).ok()?;
-        }
-        Some(Response { head, body: self.body.clone() })
-    }
 }
 
 /// Which endpoints are in the gateway's own zone.

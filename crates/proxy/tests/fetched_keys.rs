@@ -129,6 +129,37 @@ fn discovery_finds_the_keys_and_the_issuer_must_be_the_one_that_was_asked() {
 }
 
 #[test]
+fn an_issuer_may_be_written_by_the_place_of_its_configuration_alone_or_beside_others() {
+    let key = pair("one");
+    let issuer = Issuer::with(&[&key]);
+    let url = issuer.url();
+    let claims = |issuer: &str| json!({"sub": "u", "iss": issuer, "aud": "api"});
+    let written = format!("discovery: \"{url}/.well-known/openid-configuration\", audience: api");
+    let beside = format!("issuers: [{{ {written} }}, {{ issuer: other, secret: \"${{env:KEY}}\" }}]");
+    for written in [written, beside] {
+        let gateway = gateway(&written);
+        assert_eq!(ask(&gateway, &token(&key, &claims(&url))).status, 200, "{written}");
+        for other in [&*format!("{url}/.well-known/openid-configuration"), "other", "http://other.test"] {
+            assert_eq!(ask(&gateway, &token(&key, &claims(other))).status, 401, "{written} {other}");
+        }
+    }
+}
+
+#[test]
+fn of_a_set_with_bad_keys_the_good_ones_count_and_none_beside_a_secret() {
+    let (good, weak) = (pair("good"), json!({"kty": "RSA", "kid": "weak", "n": "AQAB", "e": "AQAB"}));
+    let issuer = Issuer::with(&[&good]);
+    issuer.say(200, json!({"keys": [weak, good.public]}).to_string());
+    let claims = json!({"sub": "u"});
+    let keys = format!("jwks: \"{}/keys\"", issuer.url());
+    assert_eq!(ask(&gateway(&keys), &token(&good, &claims)).status, 200);
+    for bad in [vec![weak], vec![json!({"kty": "oct", "k": "AAAA"}), good.public.clone()]] {
+        issuer.say(200, json!({ "keys": bad }).to_string());
+        assert_eq!(ask(&gateway(&keys), &token(&good, &claims)).status, 503, "{bad:?}");
+    }
+}
+
+#[test]
 fn a_new_key_is_fetched_when_a_token_names_it_but_made_up_names_cause_no_flood() {
     let (old, new) = (pair("old"), pair("new"));
     let issuer = Issuer::with(&[&old]);

@@ -236,6 +236,50 @@ fn a_browser_logs_in_works_is_renewed_and_logs_out() {
 }
 
 #[test]
+fn a_logout_holds_in_every_policy_of_the_login_and_over_a_reload() {
+    let provider = Provider::start();
+    let origin = Origin::always(Reply::ok("in"));
+    let text = |header: &str| {
+        let login = |more: &str| {
+            format!(
+                "{{ oidc_login: {{ issuer: \"{}\", client_id: public, session_keys: \"${{env:KEY}}\", external_url: \"{SITE}\", refresh: false, claims_to_headers: {{ sub: {header} }}{more} }} }}",
+                provider.issuer
+            )
+        };
+        format!(
+            "access_log: off
+limits: {{ failed_credentials: off }}
+services: {{ a: {{ endpoints: [\"{}\"] }} }}
+policies: {}
+routes:
+- {{ path: /*, service: a }}
+- {{ path: /other/*, service: a, policies: {} }}
+",
+            origin.url(),
+            login(""),
+            login(", callback_path: /other/callback, logout_path: /other/logout"),
+        )
+    };
+    let mut gateway = Running::start(&text("X-User"));
+    let mut browser = Browser::new(&provider, &gateway);
+    assert_eq!(browser.log_in(&format!("{SITE}/page")).1.status, 200);
+    let kept = browser.jars["shop.test"].clone();
+    let statuses = |browser: &mut Browser| {
+        ["/page", "/other/page"].map(|path| {
+            browser.jars.insert("shop.test".into(), kept.clone());
+            browser.send(&format!("{SITE}{path}"), None, "").status
+        })
+    };
+    assert_eq!(statuses(&mut browser), [200, 200]);
+    gateway.reload(&text("X-Sub"));
+    assert_eq!(statuses(&mut browser), [200, 200]);
+    assert_eq!(browser.open(&format!("{SITE}/other/logout")).status, 303);
+    assert_eq!(statuses(&mut browser), [401, 401]);
+    gateway.reload(&text("X-User"));
+    assert_eq!(statuses(&mut browser), [401, 401]);
+}
+
+#[test]
 fn the_provider_knows_the_gateway_by_a_form_and_without_a_secret() {
     let provider = Provider::start();
     let origin = Origin::always(Reply::ok("in"));

@@ -235,6 +235,64 @@ routes:
 }
 
 #[test]
+fn the_gateway_answers_in_place_of_a_service_after_every_other_policy() {
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&format!(
+        "access_log: off
+consumers: [{{ username: alice, keys: [right], groups: [staff] }}, {{ username: bob, keys: [other] }}]
+services:
+  items: {{ endpoints: [\"{0}\"], policies: {{ terminate: {{ status: 410, message: moved, trigger: X-Stop }} }} }}
+policies: {{ key_auth: on, acl: [staff], rate_limit: {{ limit: 2/hour, by: consumer }}, cors: 'https://app.test' }}
+routes:
+- {{ path: '/items/{{id}}', name: items, service: items }}
+- {{ path: /open, service: items, policies: {{ access: public, key_auth: off, acl: off, rate_limit: off, terminate: on }} }}
+- {{ path: /on, service: items, policies: {{ rate_limit: off, terminate: off }} }}
+",
+        origin.url()
+    ));
+    let stop = |key: &str| send(&gateway, "/items/7", &format!("apikey: {key}\r\nX-Stop: 1"), "");
+    assert_eq!(stop("wrong").status, 401);
+    assert_eq!(stop("other").status, 403);
+    let stopped = send(&gateway, "/items/7?X-Stop", "apikey: right\r\nOrigin: https://app.test", "");
+    assert_eq!((stopped.status, &*stopped.text()), (410, r#"{"message":"moved"}"#));
+    assert_eq!(stopped.header("Access-Control-Allow-Origin"), Some("https://app.test"));
+    assert_eq!(origin.count(), 0);
+    assert_eq!(send(&gateway, "/items/7", "apikey: right", "").text(), "in");
+    assert_eq!(stop("right").status, 429, "limits come first");
+    let closed = send(&gateway, "/open", "X-A: 1", "a body that nobody reads");
+    assert_eq!((closed.status, &*closed.text()), (503, r#"{"message":"Service unavailable"}"#));
+    assert_eq!(origin.count(), 1);
+    assert_eq!(send(&gateway, "/on", "apikey: right\r\nX-Stop: 1", "").text(), "in");
+}
+
+#[test]
+fn a_request_is_shown_in_place_of_a_service_where_a_field_asks_for_it() {
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&format!(
+        "access_log: off
+services: {{ items: {{ endpoints: [\"{}\"] }} }}
+policies: {{ terminate: {{ echo: true, status: 200, message: looking, trigger: X-Look }} }}
+routes: [{{ path: '/items/{{id}}', name: items, service: items, policies: {{ request_size: 20B }} }}]
+",
+        origin.url()
+    ));
+    let form = "Content-Type: application/x-www-form-urlencoded\r\nCookie: a=secret";
+    assert_eq!(send(&gateway, "/items/7", form, "a=1&b=2").text(), "in");
+    assert_eq!(origin.requests().pop().unwrap().body_text(), "a=1&b=2");
+    let shown = send(&gateway, "/items/7", &format!("X-Look: 1\r\n{form}"), "a=1&b=2");
+    let said: Value = serde_json::from_str(&shown.text()).unwrap();
+    assert_eq!((shown.status, &said["message"]), (200, &"looking".into()));
+    assert_eq!(said["matched_service"]["name"], "items");
+    assert_eq!(said["request"]["uri_captures"]["named"]["id"], "7");
+    assert_eq!(said["request"]["body"], serde_json::json!({"a": "1", "b": "2"}));
+    assert_eq!(said["kong"]["worker_pid"], std::process::id());
+    assert!(!shown.text().contains("secret"), "{}", shown.text());
+    let long = send(&gateway, "/items/7", "X-Look: 1", "longer than it may be here");
+    assert_eq!(long.status, 413);
+    assert_eq!(origin.count(), 1);
+}
+
+#[test]
 fn a_route_may_answer_with_the_request() {
     let gateway = Running::start(
         "access_log: off
@@ -256,9 +314,13 @@ routes:
         (&"Service unavailable".into(), &"looking".into())
     );
     let request = &said["request"];
-    for (name, value) in [("method", "POST"), ("path", "/echo/y"), ("query", "a=%20"), ("raw_body", "body")] {
+    for (name, value) in
+        [("method", "POST"), ("path", "/echo/y"), ("raw_query", "a=%20"), ("raw_body", "body")]
+    {
         assert_eq!(request[name], value, "{name}");
     }
+    assert_eq!(request["query"], serde_json::json!({"a": " "}));
+    assert_eq!((&said["matched_service"], &request["body"]), (&Value::Null, &Value::Null));
     assert_eq!(request["port"], gateway.address.port());
     assert_eq!(request["headers"]["x-a"], serde_json::json!(["1", "2"]));
     assert_eq!(request["headers"]["x-consumer-username"], "alice");

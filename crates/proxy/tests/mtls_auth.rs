@@ -186,6 +186,25 @@ fn consumers_are_found_by_their_own_names_where_that_was_asked_for() {
 }
 
 #[test]
+fn a_consumer_is_found_by_that_name_alone_that_was_asked_for() {
+    let world = World::new();
+    let consumers =
+        "{ id: carol, username: dave, custom_id: erin }, { id: dave, username: erin, custom_id: carol }";
+    let found = |policies: &str| {
+        let gateway = world.gateway(consumers, policies);
+        ["carol", "dave", "erin"].map(|name| {
+            match world.ask(&gateway, Some(&world.own.issue_client(name, &[])), "").status {
+                200 => world.origin.requests().pop().unwrap().header("X-Consumer-Id").unwrap().to_owned(),
+                _ => String::new(),
+            }
+        })
+    };
+    assert_eq!(found("mtls_auth: { consumer_by: [username] }"), ["", "carol", "dave"]);
+    assert_eq!(found("mtls_auth: { consumer_by: [id] }"), ["carol", "dave", ""]);
+    assert_eq!(found("mtls_auth: { consumer_by: [custom_id] }"), ["dave", "", "carol"]);
+}
+
+#[test]
 fn a_policy_may_trust_fewer_authorities_than_its_listener() {
     let world = World::new();
     let consumers = "{ username: alice, certificates: [{ name: alice }] }";

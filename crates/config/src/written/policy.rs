@@ -24,6 +24,7 @@ mod required_headers;
 mod roles;
 mod security_headers;
 mod sigv4;
+mod terminate;
 
 pub use access::AccessConfig;
 pub use acl::{AclConfig, AclForm, AclGroups};
@@ -57,6 +58,7 @@ pub use required_headers::RequiredHeadersForm;
 pub use roles::{RolesConfig, RolesForm, RuleConfig, RuleForm, RuleWord};
 pub use security_headers::SecurityHeadersConfig;
 pub use sigv4::{SigV4Config, SigV4Path};
+pub use terminate::TerminateConfig;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -139,6 +141,9 @@ pub struct PoliciesConfig {
     /// More limits, each with a name and a policy of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_limits: Option<Switch<RateLimitsConfig>>,
+    /// The gateway answers in place of the service: `on`, or a mapping.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub terminate: Option<Switch<Defaulted<TerminateConfig>>>,
 }
 
 impl PoliciesConfig {
@@ -175,6 +180,7 @@ impl PoliciesConfig {
             allow_if,
             rate_limit,
             rate_limits,
+            terminate,
         ]
     }
 }

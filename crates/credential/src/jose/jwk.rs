@@ -29,9 +29,11 @@ impl VerifyingKey {
             "oct" => symmetric(jwk, accepted)?,
             "RSA" => rsa(jwk, accepted)?,
             "EC" => curve(jwk, accepted)?,
-            "OKP" if text(jwk, "crv")? == "Ed25519" => {
-                Self::single(Algorithm::EdDsa, &binary(jwk, "x", Some(32))?, accepted)?
-            }
+            "OKP" => match text(jwk, "crv")? {
+                "Ed25519" => Self::single(Algorithm::EdDsa, &binary(jwk, "x", Some(32))?, accepted)?,
+                "Ed448" => return Err(KeyError::Ed448),
+                _ => return Err(KeyError::Unsupported),
+            },
             _ => return Err(KeyError::Unsupported),
         };
         let id = match jwk.get("kid") {
@@ -70,6 +72,7 @@ fn own_algorithm(jwk: &Map<String, Value>) -> Result<Option<Algorithm>, KeyError
             None if name == "ES521" && jwk.get("crv").is_some_and(|curve| curve == "P-521") => {
                 Ok(Some(Algorithm::Es512))
             }
+            None if name == "Ed448" => Err(KeyError::Ed448),
             None => Err(KeyError::NoAlgorithm),
         },
         Some(_) => Err(KeyError::Member("alg")),

@@ -33,6 +33,9 @@ pub enum KeyError {
     /// A key of a kind or curve that no algorithm here uses.
     #[error("it is a key of a kind that is not supported")]
     Unsupported,
+    /// EdDSA with the other curve of RFC 8037, which the library does not have.
+    #[error("it is a key of the curve Ed448, which is not supported; of EdDSA only Ed25519 is")]
+    Ed448,
     /// RFC 7518 section 3.3: at least 2048 bits.
     #[error("the RSA key has fewer than 2048 or more than 8192 bits")]
     RsaSize,
@@ -135,6 +138,7 @@ impl VerifyingKey {
             }
             // Ed25519.
             [0x2b, 0x65, 0x70] => Self::single(Algorithm::EdDsa, key, accepted),
+            [0x2b, 0x65, 0x71] => Err(KeyError::Ed448),
             _ => Err(KeyError::Unsupported),
         }
     }

@@ -51,6 +51,16 @@ pub enum Select {
 #[derive(Clone, Debug, Default)]
 pub struct KeySet {
     keys: Vec<VerifyingKey>,
+    left_out: Vec<LeftOut>,
+}
+
+/// A key of a set that cannot be used, though it is meant for signatures and may be used with what is accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its name.
+    pub id: Option<Box<str>>,
+    /// What is wrong with it.
+    pub why: KeyError,
 }
 
 impl KeySet {
@@ -63,11 +73,12 @@ impl KeySet {
         if keys.iter().filter_map(VerifyingKey::id).any(|id| !ids.insert(id)) {
             return Err(KeySetError::DuplicateId);
         }
-        Ok(Self { keys })
+        Ok(Self { keys, left_out: Vec::new() })
     }
 
     /// Reads a JSON Web Key Set. Keys that are not understood, or not meant for signatures, are left out
-    /// (RFC 7517 section 5). With `public_only`, as for a set that was fetched, a secret refuses the set.
+    /// (RFC 7517 section 5). With `public_only`, as for a set that was fetched, a secret refuses the set, whether it could
+    /// be used or not.
     ///
     /// # Errors
     /// See [`KeySetError`].
@@ -80,7 +91,11 @@ impl KeySet {
         let mut keys = Vec::with_capacity(listed.len());
         let mut ids = HashSet::new();
         let mut first_error = None;
+        let mut left_out = Vec::new();
         for jwk in listed {
+            if public_only && jwk.get("kty").is_some_and(|kind| kind == "oct") {
+                return Err(KeySetError::Secret);
+            }
             // A key that cannot be used may still be the one that a name means.
             let encrypts = jwk.get("use").is_some_and(|purpose| purpose == "enc");
             let id = jwk.get("kid").and_then(Value::as_str).filter(|_| !encrypts);
@@ -89,20 +104,28 @@ impl KeySet {
             }
             match VerifyingKey::jwk(jwk.as_object().ok_or(KeySetError::Form)?, accepted) {
                 Ok(key) => keys.push(key),
-                Err(error) => first_error = first_error.or(Some(error)),
+                Err(why) => {
+                    first_error = first_error.or(Some(why));
+                    if !matches!(why, KeyError::Use | KeyError::NoAlgorithm) {
+                        left_out.push(LeftOut { id: id.map(Into::into), why });
+                    }
+                }
             }
         }
         let secrets = keys.iter().filter(|key| key.is_symmetric()).count();
-        if public_only && secrets > 0 {
-            return Err(KeySetError::Secret);
-        }
         if secrets > 0 && secrets < keys.len() {
             return Err(KeySetError::Mixed);
         }
         if keys.is_empty() {
             return Err(KeySetError::Empty(first_error));
         }
-        Self::new(keys)
+        Ok(Self { left_out, ..Self::new(keys)? })
+    }
+
+    /// Keys of which no use is made because something is wrong with them.
+    #[must_use]
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
     }
 
     /// The keys.

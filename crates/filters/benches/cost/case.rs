@@ -5,10 +5,10 @@ use torana_config::Resolver;
 use torana_filter::{Exchange, Identity, Moment, Offline, Outside};
 use torana_filters::{
     AccessFilter, AclFilter, AllowIfFilter, AuthenticationFilter, BasicAuthFilter, BotDetectionFilter,
-    CorrelationIdFilter, CorsFilter, CsrfFilter, FailureLimit, Filter, ForwardAuthFilter, HmacAuthFilter,
-    IpRestrictionFilter, JwtFilter, KeyAuthFilter, Method, MtlsAuthFilter, OAuth2IntrospectionFilter,
-    OidcLoginFilter, Place, Provider, RemoteKeys, RequestSizeFilter, RequiredHeadersFilter, RolesFilter,
-    SecurityHeadersFilter, SigV4Filter,
+    CorrelationIdFilter, CorsFilter, CsrfFilter, EchoPlace, FailureLimit, Filter, ForwardAuthFilter,
+    HmacAuthFilter, IpRestrictionFilter, JwtFilter, KeyAuthFilter, Method, MtlsAuthFilter,
+    OAuth2IntrospectionFilter, OidcLoginFilter, Place, Provider, RemoteKeys, RequestSizeFilter,
+    RequiredHeadersFilter, RolesFilter, SecurityHeadersFilter, SigV4Filter, TerminateFilter,
 };
 use torana_http::h1::{HeadLimits, parse_request};
 use torana_plan::{AuthenticationPlan, KeysPlan, OidcLoginPlan, Plan, PolicyPlan, load};
@@ -161,6 +161,11 @@ fn filter(policy: &PolicyPlan, failures: Option<&Arc<FailureLimit>>) -> Filter {
         PolicyPlan::BotDetection(plan) => Filter::BotDetection(BotDetectionFilter::prepare(plan)),
         PolicyPlan::Csrf(plan) => Filter::Csrf(CsrfFilter::prepare(plan)),
         PolicyPlan::Access => Filter::Access(AccessFilter),
+        PolicyPlan::Terminate(plan) => {
+            let path = torana_route::PathPattern::parse("/*").unwrap();
+            let place = EchoPlace { route: "r".into(), path, service: None };
+            Filter::Terminate(TerminateFilter::prepare(plan, place))
+        }
         PolicyPlan::RateLimit(_) => panic!("limits have a bench of their own"),
     }
 }
@@ -181,7 +186,7 @@ fn method(plan: &AuthenticationPlan) -> Method {
         }
         AuthenticationPlan::OidcLogin(plan) => {
             let provider = Arc::new(Provider::new(&plan.provider, remote_keys(plan)));
-            Method::OidcLogin(Box::new(OidcLoginFilter::prepare(plan, provider)))
+            Method::OidcLogin(Box::new(OidcLoginFilter::prepare(plan, provider, Arc::default())))
         }
     }
 }
@@ -194,7 +199,7 @@ pub fn remote_keys(plan: &OidcLoginPlan) -> Arc<RemoteKeys> {
 
 /// The filter of a login with a provider that is asked.
 pub fn login(plan: &Arc<OidcLoginPlan>, provider: Arc<Provider>) -> Filter {
-    alone(Method::OidcLogin(Box::new(OidcLoginFilter::prepare(plan, provider))), None)
+    alone(Method::OidcLogin(Box::new(OidcLoginFilter::prepare(plan, provider, Arc::default()))), None)
 }
 
 fn alone(method: Method, failures: Option<Arc<FailureLimit>>) -> Filter {

@@ -58,6 +58,7 @@ pub fn cases() -> impl Iterator<Item = Named> {
             }),
         ),
         networks,
+        case("terminate, without its trigger", "terminate: { trigger: X-Stop }", origin),
         size,
         case(
             "required_headers",

@@ -11,22 +11,40 @@ pub(crate) fn parameters<'q>(query: &'q [u8], name: &'q str) -> impl Iterator<It
     })
 }
 
-/// Takes a query parameter out; the others stay byte for byte.
+/// What a parameter that carries a credential says to any reader. Some services take `;` for another `&`: what stands
+/// behind one counts too, so that no second credential hides in the value of something else.
+pub(crate) fn shown_in<'q>(query: &'q [u8], name: &'q str) -> impl Iterator<Item = Cow<'q, [u8]>> {
+    let torn = memchr::memchr(b';', query).map(|_| query).unwrap_or_default();
+    let torn = torn.split(|byte| *byte == b'&').filter(|pair| pair.contains(&b';'));
+    let pieces = torn.flat_map(|pair| pair.split(|byte| *byte == b';'));
+    parameters(query, name).chain(pieces.flat_map(move |piece| parameters(piece, name)))
+}
+
+/// Takes a query parameter out, however it is separated from the others; these stay byte for byte.
 pub(crate) fn remove_parameter(request: &mut RequestHead, name: &str) {
     let Some(query) = request.query() else { return };
-    let is_other = |pair: &&[u8]| {
-        let (own, _) = split(pair, b'=').unwrap_or((pair, &[]));
-        *decoded(own) != *name.as_bytes()
-    };
-    if query.split(|byte| *byte == b'&').all(|pair| is_other(&pair)) {
-        return;
-    }
-    let kept: Vec<&[u8]> = query.split(|byte| *byte == b'&').filter(is_other).collect();
-    let kept = kept.join(&b"&"[..]);
-    if kept.len() < query.len() {
+    if let Some(kept) = without(query, |own| *own == *name.as_bytes()) {
         // What is left of a valid query is valid.
         let _ = request.set_query((!kept.is_empty()).then_some(&kept));
     }
+}
+
+/// The pairs without those of a name; `None` where none has it. A pair that has it goes with every `;` in it, because
+/// that is its value for whoever separates by `&` alone.
+pub(crate) fn without(pairs: &[u8], is_named: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
+    let goes = |pair: &[u8]| is_named(&decoded(split(pair, b'=').map_or(pair, |(name, _)| name)));
+    if !pairs.split(|byte| matches!(byte, b'&' | b';')).any(goes) {
+        return None;
+    }
+    let stays = |pair: &[u8]| -> Option<Vec<u8>> {
+        if goes(pair) {
+            return None;
+        }
+        let mut pieces = pair.split(|byte| *byte == b';').filter(|piece| !goes(piece)).peekable();
+        pieces.peek()?;
+        Some(pieces.collect::<Vec<_>>().join(&b";"[..]))
+    };
+    Some(pairs.split(|byte| *byte == b'&').filter_map(stays).collect::<Vec<_>>().join(&b"&"[..]))
 }
 
 /// Splits at the first such byte.
@@ -79,6 +97,7 @@ pub(crate) fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn request(query: &str) -> RequestHead {
         let mut request = RequestHead::default();
@@ -96,6 +115,45 @@ mod tests {
         let mut only = request("key=1");
         remove_parameter(&mut only, "key");
         assert_eq!(only.query(), None);
+    }
+
+    #[test]
+    fn a_semicolon_hides_no_parameter_and_keeps_none() {
+        for (query, shown, left) in [
+            ("a=1;key=x&b=2", &["x"][..], "a=1&b=2"),
+            ("key=x&a=1;%6bey=y;c", &["x", "y"], "a=1;c"),
+            ("key=x;y", &["x;y", "x"], ""),
+            ("a;key;b=1&c", &[""], "a;b=1&c"),
+            ("a=1;;keys=2;", &[], "a=1;;keys=2;"),
+            ("a=1%3Bkey=x", &[], "a=1%3Bkey=x"),
+        ] {
+            let mut head = request(query);
+            let found: Vec<_> = shown_in(query.as_bytes(), "key").map(Cow::into_owned).collect();
+            assert_eq!(found, shown.iter().map(|value| value.as_bytes()).collect::<Vec<_>>(), "{query}");
+            remove_parameter(&mut head, "key");
+            assert_eq!(head.query().unwrap_or_default(), left.as_bytes(), "{query}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_taken_out_no_reader_finds(
+            pieces in prop::collection::vec(prop::sample::select(vec!["key", "%6b", "ey", "a", "=", "=", "&", ";", ";", "+", "%"]), 0..16),
+        ) {
+            let query = pieces.concat();
+            let mut head = request(&query);
+            remove_parameter(&mut head, "key");
+            let left = head.query().unwrap_or_default().to_vec();
+            prop_assert_eq!(shown_in(&left, "key").count(), 0);
+            let name = |piece: &[u8]| decoded(piece.split(|byte| *byte == b'=').next().unwrap()).into_owned();
+            prop_assert!(!left.split(|byte| b"&;".contains(byte)).any(|piece| name(piece) == b"key"));
+            let others = |query: &[u8]| -> Vec<Vec<u8>> {
+                let pairs = query.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty() && name(pair) != b"key");
+                let pieces = pairs.flat_map(|pair| pair.split(|byte| *byte == b';'));
+                pieces.filter(|piece| !piece.is_empty() && name(piece) != b"key").map(<[u8]>::to_vec).collect()
+            };
+            prop_assert_eq!(others(&left), others(query.as_bytes()));
+        }
     }
 
     #[test]

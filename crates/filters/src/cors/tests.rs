@@ -116,6 +116,25 @@ async fn answers_may_be_read_by_origins_that_may_and_by_no_other() {
 }
 
 #[tokio::test]
+async fn what_a_service_says_of_access_is_replaced_whatever_it_is() {
+    let upstream = [
+        ("Access-Control-Expose-Headers", "X-Secret"),
+        ("access-control-allow-methods", "*"),
+        ("Access-Control-Allow-Headers", "*"),
+        ("Access-Control-Max-Age", "86400"),
+        ("Access-Control-Allow-Private-Network", "true"),
+        ("Access-Controlled", "kept"),
+    ];
+    let other = "Access-Controlled: kept\n";
+    let told = "Vary: Origin\nAccess-Control-Allow-Origin: https://app.test";
+    assert_eq!(answer("https://app.test", APP, &upstream).await, format!("{other}{told}"));
+    let exposing = "{ origins: ['https://app.test'], exposed_headers: [X-Total] }";
+    let exposed = format!("{other}{told}\nAccess-Control-Expose-Headers: X-Total");
+    assert_eq!(answer(exposing, APP, &upstream).await, exposed);
+    assert_eq!(answer(exposing, "", &upstream).await, format!("{other}Vary: Origin"));
+}
+
+#[tokio::test]
 async fn other_origins_are_refused_where_that_is_asked_for() {
     let filter = filter("{ origins: ['https://app.test'], refuse_others: true }");
     for (fields, refused) in [

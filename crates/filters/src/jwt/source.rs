@@ -2,7 +2,7 @@
 //! different ones, so it is refused; the same token twice is fine.
 
 use super::invalid::Invalid;
-use crate::authentication::locations::{parameters, remove_parameter, shown_by};
+use crate::authentication::locations::{remove_parameter, shown_by, shown_in};
 use crate::authentication::unverified::Looks;
 use std::borrow::Cow;
 use torana_config::written::TokenSourcesConfig;
@@ -50,7 +50,7 @@ pub(crate) fn find<'r>(
         cookie::values(&request.fields, name.as_bytes()).try_for_each(|value| note(Cow::Borrowed(value)))?;
     }
     for name in &from.query {
-        parameters(request.query().unwrap_or_default(), name).try_for_each(&mut note)?;
+        shown_in(request.query().unwrap_or_default(), name).try_for_each(&mut note)?;
     }
     token.map(|token| (token, Found)).ok_or(Invalid::Missing)
 }

@@ -6,8 +6,9 @@
 
 mod multipart;
 
-use crate::authentication::locations::{decoded, parameters, split};
-use multipart::{is_named, parameters_of, parts};
+use crate::authentication::locations::{shown_in, split, without};
+pub(crate) use multipart::parts;
+use multipart::{is_named, parameters_of};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -16,7 +17,7 @@ use torana_http::{Fields, Known};
 
 /// The form of a body in which a key may stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum BodyForm {
+pub(crate) enum BodyForm {
     /// `application/x-www-form-urlencoded`.
     Pairs,
     /// `application/json`.
@@ -27,11 +28,11 @@ pub(super) enum BodyForm {
 
 /// A body is not what its type says, or means different things to different readers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unreadable;
+pub(crate) struct Unreadable;
 
 impl BodyForm {
     /// The form that a request says its body has; none for another type or a coded body.
-    pub(super) fn of(fields: &Fields) -> Result<Option<Self>, Unreadable> {
+    pub(crate) fn of(fields: &Fields) -> Result<Option<Self>, Unreadable> {
         let mut types = fields.get_all(Known::ContentType);
         let Some(written) = types.next() else { return Ok(None) };
         let mut codings = fields.get_all(Known::ContentEncoding);
@@ -71,7 +72,7 @@ impl BodyForm {
         names: &'b [String],
     ) -> Result<Vec<Cow<'b, [u8]>>, Unreadable> {
         match self {
-            Self::Pairs => Ok(names.iter().flat_map(|name| parameters(body, name)).collect()),
+            Self::Pairs => Ok(names.iter().flat_map(|name| shown_in(body, name)).collect()),
             Self::Json => {
                 let own = members(body)?.into_iter().filter(|(key, _)| names.contains(key));
                 // A value that is no text is no key, but may be one to somebody else.
@@ -90,14 +91,7 @@ impl BodyForm {
     /// The body without what has one of these names; `None` where nothing has.
     pub(super) fn without(&self, body: &[u8], names: &[String]) -> Result<Option<Vec<u8>>, Unreadable> {
         match self {
-            Self::Pairs => {
-                let all = || body.split(|byte| *byte == b'&');
-                let kept = |pair: &&[u8]| {
-                    !is_named(&decoded(split(pair, b'=').map_or(*pair, |(name, _)| name)), names)
-                };
-                let any = all().any(|pair| !kept(&pair));
-                Ok(any.then(|| all().filter(kept).collect::<Vec<_>>().join(&b"&"[..])))
-            }
+            Self::Pairs => Ok(without(body, |name| is_named(name, names))),
             Self::Json => {
                 let all = members(body)?;
                 let count = all.len();

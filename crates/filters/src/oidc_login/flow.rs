@@ -146,7 +146,7 @@ impl OidcLoginFilter {
             unbegun.or(|| unavailable("others from the same address wait for the provider"))
         })?;
         let until = login.at.saturating_add(self.plan.login_timeout.as_duration().as_secs());
-        if !self.finished.take(&state, until.saturating_add(1), now) {
+        if !self.memory.finished.take(&state, until.saturating_add(1), now) {
             return Err(invalid("this login was finished before"));
         }
         let callback = self.callback_url(exchange)?;
@@ -162,7 +162,7 @@ impl OidcLoginFilter {
             Err(Refusal::Grant) => return Err(invalid("the provider does not accept the code")),
             Err(Refusal::Unavailable(why)) => {
                 // The code may still be good: the page can be loaded again.
-                self.finished.give_back(&state);
+                self.memory.finished.give_back(&state);
                 guard.note_unanswered();
                 return Err(unavailable(why));
             }
@@ -270,7 +270,7 @@ impl OidcLoginFilter {
             self.cookie.read(&request.fields).and_then(|sealed| self.open(self.cookie.name(), &sealed));
         let mut location = after.clone();
         if let Some(session) = session {
-            self.ended.take(&session.key, session.ends(plan).saturating_add(1), now);
+            self.memory.end(&session, now);
             if let Some(place) = self.provider.keys().places().and_then(|places| places.end_session.clone()) {
                 let query = text::form([
                     ("id_token_hint", &*session.id),

@@ -99,11 +99,21 @@ impl Tested {
     }
 
     /// `issuer` is what was discovered, if anything was.
-    fn with(plan: &Arc<OidcLoginPlan>, issuer: Option<&str>, (key, public): (SigningKey, Value)) -> Self {
+    fn with(plan: &Arc<OidcLoginPlan>, issuer: Option<&str>, pair: (SigningKey, Value)) -> Self {
+        Self::beside(plan, issuer, pair, Arc::default())
+    }
+
+    /// With what others remember.
+    fn beside(
+        plan: &Arc<OidcLoginPlan>,
+        issuer: Option<&str>,
+        (key, public): (SigningKey, Value),
+        memory: Arc<LoginMemory>,
+    ) -> Self {
         let keys = keys(plan, issuer, &public);
         let provider = Arc::new(Provider::new(&plan.provider, keys));
         let questions = provider.begin().unwrap();
-        let method = Method::OidcLogin(Box::new(OidcLoginFilter::prepare(plan, provider)));
+        let method = Method::OidcLogin(Box::new(OidcLoginFilter::prepare(plan, provider, memory)));
         let alone = Place { all: true, last: true, preflight: true, ..Place::default() };
         Self { filter: AuthenticationFilter::new(Arc::new(method), alone, None), questions, key }
     }

@@ -4,7 +4,7 @@
 
 use super::scan::{HeadError, HeadErrorKind, HeadLimits, Scan};
 use super::seek;
-use crate::bytes::{is_token, token};
+use crate::bytes::{is_plain, is_token, token};
 use crate::fields::{Fields, Span};
 use crate::name::{Known, KnownSet};
 
@@ -111,20 +111,20 @@ fn may_pass(name: &[u8]) -> Result<bool, HeadError> {
     if name.len() > usize::from(u16::MAX) {
         return Err(HeadError::new(HeadErrorKind::TooLarge, "a field name is too long"));
     }
-    Ok(!token.has_underscore || !is_look_alike(name))
+    Ok(token.is_plain || !is_look_alike(name))
 }
 
-/// Whether a name turns into a well-known one when its underscores are read as hyphens, as CGI-like
-/// upstreams do (RFC 3875 section 4.1.18). Such a field could pose as one that the gateway controls, so it
-/// is dropped; other names with underscores pass.
+/// Whether a name turns into a well-known one when all that is neither letter nor digit is read as a hyphen. CGI-like
+/// upstreams see an underscore for either (RFC 3875 section 4.1.18), PHP for a dot too. Such a field could pose as one
+/// that the gateway controls, so it is dropped; other such names pass.
 pub(crate) fn is_look_alike(name: &[u8]) -> bool {
-    if memchr::memchr(b'_', name).is_none() {
+    if is_plain(name) {
         return false;
     }
     let mut mapped = [0_u8; 64];
     let Some(target) = mapped.get_mut(..name.len()) else { return false };
     for (to, from) in target.iter_mut().zip(name) {
-        *to = if *from == b'_' { b'-' } else { *from };
+        *to = if from.is_ascii_alphanumeric() { *from } else { b'-' };
     }
     Known::find(target).is_some()
 }

@@ -5,7 +5,7 @@ use crate::h1::{HeadError, is_look_alike, may_be_trailer};
 use crate::name::Name;
 
 /// Adds the trailers that may be forwarded (RFC 9110 section 6.5.1) to `into`, by the rule of chunked bodies.
-/// Names with underscores pass where they do not pose as a well-known name: gRPC allows them.
+/// Names with underscores and dots pass where they do not pose as a well-known name: gRPC allows them.
 ///
 /// # Errors
 /// A name or value holds a byte that is not allowed.
@@ -38,6 +38,7 @@ mod tests {
             ("my_detail", b"x"),
             ("content-length", b"5"),
             ("content_length", b"5"),
+            ("content.length", b"5"),
             ("authorization", b"x"),
             ("etag", b"\"a\""),
         ];

@@ -16,7 +16,7 @@ use crate::policy::{PlannedPolicy, PolicyPlan, Scope};
 use crate::policy::{
     acl, allow_if, basic_auth, bot_detection, correlation_id, cors, csrf, forward_auth, hmac_auth,
     ip_restriction, jwt, key_auth, mtls_auth, oauth2_introspection, oidc_login, rate_limit, request_size,
-    required_headers, roles, security_headers, sigv4,
+    required_headers, roles, security_headers, sigv4, terminate,
 };
 
 /// A scope and what it says about policies.
@@ -138,6 +138,7 @@ impl<'a> Planned<'a> {
                 policies.push(self.once(document, layer, path, plan));
             }
         }
+        plan!(terminate, |layer, path, config| terminate::plan(document, path, config, findings));
         access::apply(document, layers, &mut policies, findings);
         policies.sort_by_key(|planned| planned.policy.phase().place());
         policies

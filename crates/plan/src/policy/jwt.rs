@@ -18,7 +18,7 @@ use super::{AuthenticationPlan, PolicyPlan};
 use crate::text;
 
 pub(super) use issuer::remote as remote_keys;
-pub use issuer::{IssuerPlan, KeysPlan, RemoteKeysPlan};
+pub use issuer::{DISCOVERY, IssuerPlan, KeysPlan, RemoteKeysPlan};
 pub use keys::KeyPlan;
 pub(crate) use keys::decode_base64;
 pub(super) use times::leeway;

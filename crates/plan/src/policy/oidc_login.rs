@@ -65,6 +65,16 @@ pub struct OidcLoginPlan {
     pub pass_access_token: bool,
 }
 
+impl OidcLoginPlan {
+    /// Whose sessions these are: the provider's URL, the client and the cookie. Policies that have these in common open
+    /// each other's.
+    #[must_use]
+    pub fn login(&self) -> (String, String, String) {
+        let provider = &self.provider;
+        (provider.keys.url.to_string(), provider.client_id.clone(), self.cookie.clone())
+    }
+}
+
 /// A provider of OpenID Connect, and how it is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ProviderPlan {

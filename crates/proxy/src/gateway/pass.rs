@@ -3,17 +3,16 @@
 use super::answer::answer;
 use super::outside::Lent;
 use super::responder::RouteResponder;
-use super::{Gateway, Passage, admit, echo};
+use super::{Gateway, Passage, admit};
 use crate::forward::{Call, Responder, forward};
 use crate::pipeline::{Action, Route};
 use crate::replay::Replay;
-use crate::resilience::Fallback;
 use crate::stale::Question;
 use crate::upstream::Upstream;
 use std::net::SocketAddr;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, Response};
-use torana_filters::strip_login_cookies;
+use torana_filters::{Echo, strip_login_cookies};
 use torana_http::proxy_protocol::Introduction;
 use torana_http::{Known, Method, ResponseHead, TargetForm};
 use torana_route::Outcome;
@@ -91,19 +90,15 @@ impl Gateway {
     ) -> Result<(), Fault> {
         let (upstream, strip_prefix, timeouts) = match &route.action {
             Action::Forward { upstream, strip_prefix, timeouts } => (*upstream, strip_prefix, timeouts),
-            Action::Respond { status, fields, body: content } => {
-                let mut head = ResponseHead::new(*status);
-                for (name, value) in fields {
-                    head.fields.append(name.as_str(), value.as_bytes())?;
-                }
-                let made = Response { head, body: content.clone() };
+            Action::Respond(fixed) => {
+                let made = fixed.response()?;
                 return give(made, passage, exchange, body, response, responder).await;
             }
-            Action::Echo { status, fields, message } => {
+            Action::Echo(echo) => {
                 let made = async {
-                    let limit = exchange.body_limit.unwrap_or(u64::MAX).min(echo::LONGEST);
+                    let limit = exchange.body_limit.unwrap_or(u64::MAX).min(Echo::LONGEST);
                     let held = body.hold(limit).await?;
-                    Ok::<_, Fault>(echo::response((*status, fields, message), &route.name, exchange, &held)?)
+                    Ok::<_, Fault>(echo.response(exchange, &held)?)
                 };
                 let made = Box::pin(made).await?;
                 return give(made, passage, exchange, body, response, responder).await;
@@ -173,7 +168,7 @@ fn instead(
         return (fault.because(format!("a kept answer was given, {age} seconds old")), Some(kept));
     }
     let fallback = upstream.breaker.as_ref().and_then(|rules| rules.fallback.as_ref());
-    (fault, fallback.and_then(Fallback::response))
+    (fault, fallback.and_then(|fixed| fixed.response().ok()))
 }
 
 /// Answers with what was made on a route; the response filters that were reached see it too.

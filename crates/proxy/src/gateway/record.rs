@@ -87,7 +87,7 @@ pub(super) fn observe(passage: &Passage<'_>, exchange: &Exchange, unrouted: &Rou
         Action::Forward { upstream, .. } => {
             passage.pipeline.upstreams.get(arm.map_or(*upstream, |arm| arm.upstream))
         }
-        Action::Respond { .. } | Action::Echo { .. } => None,
+        Action::Respond(_) | Action::Echo(_) => None,
     });
     let attempts = record.attempts.get();
     let endpoint = service

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use torana_filter::{Consumer, Identity};
 use torana_filters::{
     AuthenticationFilter, BasicAuthFilter, FailureLimit, Filter, ForwardAuthFilter, HmacAuthFilter,
-    JwtFilter, KeyAuthFilter, Method, MtlsAuthFilter, OAuth2IntrospectionFilter, OidcLoginFilter, Place,
-    Provider, RemoteKeys, SigV4Filter,
+    JwtFilter, KeyAuthFilter, LoginMemory, Method, MtlsAuthFilter, OAuth2IntrospectionFilter,
+    OidcLoginFilter, Place, Provider, RemoteKeys, SigV4Filter,
 };
 use torana_plan::{AuthenticationPlan, PolicyPlan, ProviderPlan, RemoteKeysPlan, RoutePlan, Settings};
 
@@ -74,7 +74,8 @@ fn method(plan: &AuthenticationPlan, registry: &mut Registry) -> Arc<Method> {
         AuthenticationPlan::ForwardAuth(plan) => Method::ForwardAuth(ForwardAuthFilter::prepare(plan)),
         AuthenticationPlan::OidcLogin(plan) => {
             let provider = provider(&plan.provider, registry);
-            Method::OidcLogin(Box::new(OidcLoginFilter::prepare(plan, provider)))
+            let memory = registry.logins.get_or(plan.login(), LoginMemory::default);
+            Method::OidcLogin(Box::new(OidcLoginFilter::prepare(plan, provider, memory)))
         }
         AuthenticationPlan::Jwt(plan) => {
             Method::Jwt(JwtFilter::prepare(plan, |plan| remote_keys(plan, registry)))

@@ -1,6 +1,7 @@
 //! Policies become filters.
 
 use super::authentication;
+use super::routes::echo_place;
 use crate::pipeline::Limiter;
 use crate::registry::Registry;
 use std::collections::HashSet;
@@ -10,6 +11,7 @@ use torana_filters::{
     AccessFilter, AclFilter, AllowIfFilter, BotDetectionFilter, CONSUMER_FIELDS, CorrelationIdFilter,
     CorsFilter, CsrfFilter, Filter, IpRestrictionFilter, LimiterState, METHOD_OVERRIDES, RateLimitFilter,
     RedisStore, RequestSizeFilter, RequiredHeadersFilter, ReservedFields, RolesFilter, SecurityHeadersFilter,
+    TerminateFilter,
 };
 use torana_plan::{AuthenticationPlan, Plan, PolicyPlan, RateLimitPlan, RoutePlan};
 
@@ -58,6 +60,9 @@ pub(super) fn filter(
         PolicyPlan::BotDetection(plan) => Filter::BotDetection(BotDetectionFilter::prepare(plan)),
         PolicyPlan::Csrf(plan) => Filter::Csrf(CsrfFilter::prepare(plan)),
         PolicyPlan::Access => Filter::Access(AccessFilter),
+        PolicyPlan::Terminate(plan) => {
+            Filter::Terminate(TerminateFilter::prepare(plan, echo_place(route, service)))
+        }
         PolicyPlan::RateLimit(plan) => {
             let state = registry
                 .limiters

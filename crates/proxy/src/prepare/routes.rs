@@ -7,6 +7,7 @@ use crate::registry::Registry;
 use crate::upstream::UpstreamTimeouts;
 use bytes::Bytes;
 use std::sync::Arc;
+use torana_filters::{Echo, EchoPlace, FixedAnswer};
 use torana_observe::Metrics;
 use torana_plan::{Action as Planned, Plan, RoutePlan};
 
@@ -36,7 +37,7 @@ pub(super) fn route(
             .enumerate()
             .map(|(position, policy)| filter(&policy.policy, planned, position, service, registry, limiters))
             .collect(),
-        action: action(&planned.action),
+        action: action(&planned.action, || echo_place(planned, None)),
     }
 }
 
@@ -50,7 +51,16 @@ pub(super) fn timeouts(planned: &torana_plan::UpstreamTimeouts) -> UpstreamTimeo
     }
 }
 
-fn action(planned: &Planned) -> Action {
+/// Where requests are answered that are shown.
+pub(super) fn echo_place(planned: &RoutePlan, service: Option<&str>) -> EchoPlace {
+    EchoPlace {
+        route: Arc::clone(&planned.name),
+        path: planned.matching.path.clone(),
+        service: service.map(Arc::from),
+    }
+}
+
+fn action(planned: &Planned, place: impl FnOnce() -> EchoPlace) -> Action {
     match planned {
         Planned::Forward { service, strip_prefix, timeouts } => Action::Forward {
             upstream: service.index(),
@@ -58,10 +68,10 @@ fn action(planned: &Planned) -> Action {
             timeouts: self::timeouts(timeouts),
         },
         Planned::Echo { status, headers, message } => {
-            Action::Echo { status: *status, fields: headers.clone(), message: Arc::clone(message) }
+            Action::Echo(Echo::new(*status, headers.clone(), Some(Arc::clone(message)), place()))
         }
         Planned::Respond { status, headers, body } => {
-            Action::Respond { status: *status, fields: headers.clone(), body: Bytes::copy_from_slice(body) }
+            Action::Respond(FixedAnswer::new(*status, headers.clone(), Bytes::copy_from_slice(body)))
         }
     }
 }

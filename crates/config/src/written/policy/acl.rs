@@ -40,8 +40,12 @@ pub enum AclGroups {
     Consumer,
     /// Those that the credential vouches for alone.
     Authenticated,
-    /// Those of the consumer where a credential was shown, else those that were vouched for.
+    /// Those of a consumer who has shown who it is. Without one, or with the anonymous one: those that were vouched for,
+    /// or the anonymous one's own where there are none. As Kong has it.
     ConsumerElseAuthenticated,
+    /// Those that were vouched for, or those of the consumer where there are none. As Kong has it with
+    /// `always_use_authenticated_groups`.
+    AuthenticatedElseConsumer,
 }
 
 impl AclForm {

@@ -27,8 +27,10 @@ pub struct MtlsAuthConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ConsumerName {
-    /// Its user name, or identifier.
+    /// Its user name.
     Username,
+    /// Its identifier.
+    Id,
     /// Its identifier in another system.
     CustomId,
 }

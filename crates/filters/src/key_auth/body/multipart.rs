@@ -10,13 +10,13 @@ const MOST_FIELDS: usize = 16;
 
 /// One part of a form.
 #[derive(Debug)]
-pub(super) struct Part<'b> {
+pub(crate) struct Part<'b> {
     /// From its delimiter to the next.
     pub(super) place: Range<usize>,
-    pub(super) name: Vec<u8>,
+    pub(crate) name: Vec<u8>,
     /// Whether it says that it is a file.
     pub(super) is_file: bool,
-    pub(super) content: &'b [u8],
+    pub(crate) content: &'b [u8],
 }
 
 /// A parameter's name, in lower case, and its value.
@@ -29,7 +29,7 @@ pub(super) fn is_named(name: &[u8], names: &[String]) -> bool {
 
 /// The parts of a body that is nothing but delimiters and parts: nothing before the first delimiter and after the
 /// last, no line that only looks like one.
-pub(super) fn parts<'b>(body: &'b [u8], boundary: &[u8]) -> Result<Vec<Part<'b>>, Unreadable> {
+pub(crate) fn parts<'b>(body: &'b [u8], boundary: &[u8]) -> Result<Vec<Part<'b>>, Unreadable> {
     let delimiter = [b"--", boundary].concat();
     let is_line =
         |at: &usize| body.get(..*at).is_some_and(|before| before.last().is_none_or(|byte| *byte == b'\n'));

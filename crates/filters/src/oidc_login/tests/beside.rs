@@ -31,7 +31,7 @@ fn documented(reversed: bool) -> Vec<AuthenticationFilter> {
             AuthenticationPlan::Jwt(plan) => Method::Jwt(JwtFilter::prepare(plan, |_| Arc::clone(&keys))),
             AuthenticationPlan::OidcLogin(plan) => {
                 let provider = Arc::new(Provider::new(&plan.provider, Arc::clone(&keys)));
-                Method::OidcLogin(Box::new(OidcLoginFilter::prepare(plan, provider)))
+                Method::OidcLogin(Box::new(OidcLoginFilter::prepare(plan, provider, Arc::default())))
             }
             other => panic!("{other:?}"),
         };

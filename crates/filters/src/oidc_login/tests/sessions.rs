@@ -209,6 +209,56 @@ async fn after_a_logout_the_session_is_good_for_nothing() {
     assert_eq!((nobody.status, &*nobody.location), (303, "https://shop.test/bye"));
 }
 
+/// Two policies of one login, of which one takes sessions longer, and a configuration that follows them.
+#[tokio::test]
+async fn a_logout_ends_the_session_in_every_policy_of_the_login() {
+    let memory = Arc::<LoginMemory>::default();
+    let beside = |text: &str| {
+        let planned = plan(text, "\"${env:KEY}\"");
+        Tested::beside(&planned, Some(ISSUER), pair(), Arc::clone(&memory))
+    };
+    let mut first = Tested::beside(&plan("", "\"${env:KEY}\""), Some(ISSUER), pair(), Arc::clone(&memory));
+    let mut longer = (*plan("", "\"${env:KEY}\"")).clone();
+    (longer.lifetime, longer.idle) =
+        (torana_types::TimeSpan::from_secs(5000), torana_types::TimeSpan::from_secs(5000));
+    let second = Tested::beside(&Arc::new(longer), Some(ISSUER), pair(), Arc::clone(&memory));
+    let mut browser = Browser::log_in(&mut first, &json!({})).await;
+    let at = |browser: &Browser, seconds: u64| Browser { now: NOW + seconds, ..browser.clone() };
+    let copied = browser.clone();
+    assert_eq!(at(&copied, 1500).ask(&second, "/api", &[]).await.status, 200);
+    assert_eq!(browser.visit(&first, "/oauth2/logout").await.status, 303);
+    drop(first);
+    let reloaded = beside(", callback_path: /back");
+    for (filter, seconds) in [(&second, 1), (&second, 1500), (&second, 4999), (&reloaded, 1)] {
+        let replayed = at(&copied, seconds).ask(filter, "/api", &[]).await;
+        assert_eq!((replayed.status, replayed.reason), (401, Some(Reason::CredentialsExpired)), "{seconds}");
+    }
+}
+
+#[tokio::test]
+async fn a_login_comes_back_once_in_all_policies_and_tokens_are_renewed_once() {
+    let memory = Arc::<LoginMemory>::default();
+    let planned = plan("", "\"${env:KEY}\"");
+    let new = || Tested::beside(&planned, Some(ISSUER), pair(), Arc::clone(&memory));
+    let (mut first, mut second) = (new(), new());
+    let mut browser = Browser::new();
+    let sent = browser.begin(&first, "/").await;
+    let id = first.id_token(&parameter(&sent, "nonce"), &json!({}));
+    let given = json!({
+        "access_token": "a", "token_type": "Bearer", "id_token": id, "refresh_token": "r1", "expires_in": 50,
+    });
+    let mut again = browser.clone();
+    assert_eq!(browser.finish(&mut first, &back(&sent), Ok((200, given))).await.status, 302);
+    let twice = again.visit(&second, &back(&sent)).await;
+    assert_eq!((twice.status, twice.reason), (401, Some(Reason::CredentialsInvalid)));
+    let new = json!({"access_token": "a2", "token_type": "Bearer", "refresh_token": "r2", "expires_in": 50});
+    let mut late = Browser { now: NOW + 45, ..browser.clone() };
+    assert_eq!(late.finish(&mut first, "/api", Ok((200, new))).await.status, 200);
+    let mut other = Browser { now: NOW + 46, ..browser };
+    assert_eq!(other.ask(&second, "/api", &[]).await.status, 200);
+    assert!(second.questions.try_recv().is_err(), "the other policy has not asked again");
+}
+
 #[tokio::test]
 async fn services_receive_the_access_token_only_where_that_is_written() {
     for (more, expected) in [("", None), (", pass_access_token: true", Some("Bearer access"))] {

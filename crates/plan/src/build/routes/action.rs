@@ -82,7 +82,7 @@ pub(in crate::build) fn respond_action(
             let message = "a response has a body, or it echoes the request: not both";
             findings.push(Finding::error("two-bodies", message).at(document.key_span_at(&path.key("echo"))));
         }
-        no_body(document, path, config.status, findings);
+        text::no_body(document, path, config.status, findings);
         let headers = config.headers.clone().into_iter().collect();
         return Action::Echo { status: config.status, headers, message: message.as_str().into() };
     }
@@ -97,7 +97,7 @@ pub(in crate::build) fn respond_action(
         (None, None) => (None, String::new()),
     };
     if !body.is_empty() {
-        no_body(document, path, config.status, findings);
+        text::no_body(document, path, config.status, findings);
     }
     let mut headers: Vec<(String, String)> = config.headers.clone().into_iter().collect();
     let has_type = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
@@ -105,12 +105,4 @@ pub(in crate::build) fn respond_action(
         headers.push(("Content-Type".into(), content_type.into()));
     }
     Action::Respond { status: config.status, headers, body: body.into_bytes().into() }
-}
-
-/// Reports a status that no body goes with.
-fn no_body(document: &Document, path: &Path, status: u16, findings: &mut Vec<Finding>) {
-    if matches!(status, 204 | 205 | 304) {
-        let message = format!("a response with status {status} has no body (RFC 9110 section 15)");
-        findings.push(Finding::error("body-not-allowed", message).at(document.key_span_at(path)));
-    }
 }

@@ -120,6 +120,15 @@ fn for_anybody(
     findings.push(finding.help("write whom tokens for these services name in `aud`"));
 }
 
+/// Where the configuration of an issuer stands below its URL (OpenID Connect Discovery 1.0 section 4).
+pub const DISCOVERY: &str = "/.well-known/openid-configuration";
+
+/// The issuer's URL, also where that of its configuration was written: its tokens name it by the former.
+fn issuer_of(url: ResourceUrl) -> ResourceUrl {
+    let base = url.as_str().trim_end_matches('/').strip_suffix(DISCOVERY);
+    base.and_then(|base| base.parse().ok()).unwrap_or(url)
+}
+
 /// Plans keys that are fetched.
 pub(in crate::policy) fn remote(
     document: &Document,
@@ -141,7 +150,7 @@ pub(in crate::policy) fn remote(
         findings.push(Finding::error("symmetric-algorithm", message).at(document.span_at(path)));
     }
     RemoteKeysPlan {
-        url: config.url,
+        url: if discovery { issuer_of(config.url) } else { config.url },
         discovery,
         algorithms: algorithms.to_vec(),
         refresh: config.refresh,

@@ -2,13 +2,14 @@
 
 use crate::changes;
 use crate::registry::Registry;
-use crate::resilience::{Fallback, UpstreamBreaker};
+use crate::resilience::UpstreamBreaker;
 use crate::stale::Stale;
 use crate::statuses::Statuses;
 use bytes::Bytes;
 use std::sync::Arc;
 use torana_balance::{Breaker, BreakerSettings, WindowSettings};
 use torana_config::written::{BreakerEvent, BreakerOn};
+use torana_filters::FixedAnswer;
 use torana_plan::BreakerPlan;
 use torana_types::{Percent, TimeSpan};
 
@@ -38,10 +39,9 @@ pub(super) fn breaker(name: &Arc<str>, plan: &BreakerPlan, registry: &mut Regist
         timeouts: on(BreakerEvent::Timeout),
         slow_after: plan.window.as_ref().and_then(|window| window.slow_after).map(TimeSpan::as_duration),
         stale: plan.stale.map(|plan| registry.stale.get_or((Arc::clone(name), plan), || Stale::new(&plan))),
-        fallback: plan.fallback.as_ref().map(|fallback| Fallback {
-            status: fallback.status,
-            fields: fallback.headers.clone(),
-            body: Bytes::copy_from_slice(&fallback.body),
+        fallback: plan.fallback.as_ref().map(|fallback| {
+            let body = Bytes::copy_from_slice(&fallback.body);
+            FixedAnswer::new(fallback.status, fallback.headers.clone(), body)
         }),
     }
 }
