@@ -196,22 +196,22 @@ impl Queue {
         loop {
             let (stop, reopen) = self.wait();
             self.dirty.store(false, Ordering::Release);
-            let mut result = Ok(());
-            for buffer in &self.buffers {
-                std::mem::swap(&mut *buffer.lock().unwrap_or_else(PoisonError::into_inner), &mut lines);
-                result = result.and(output.write(&lines));
-                lines.clear();
-            }
-            // What was taken before belongs to the file that was moved away.
-            if reopen {
-                result = result.and(output.reopen(target));
-            }
-            if let Err(error) = result {
+            let mut note = |result: io::Result<()>| {
+                let Err(error) = result else { return };
                 self.metrics.access_log().errors.fetch_add(1, Ordering::Relaxed);
                 if !complained {
                     tracing::error!(%error, "the access log cannot be written; further errors are only counted");
                 }
                 complained = true;
+            };
+            for buffer in &self.buffers {
+                std::mem::swap(&mut *buffer.lock().unwrap_or_else(PoisonError::into_inner), &mut lines);
+                note(output.write(&lines));
+                lines.clear();
+            }
+            // Whatever thread took them, lines from before belong to the file that was there before.
+            if reopen {
+                note(output.reopen(target));
             }
             if stop {
                 break;
@@ -262,6 +262,8 @@ mod tests {
     use super::*;
     use crate::line::tests::record;
 
+    const PATIENCE: Duration = Duration::from_secs(60);
+
     fn log(path: &std::path::Path, metrics: &Arc<Metrics>) -> AccessLog {
         let target = LogTarget::File(path.to_owned());
         let settings = AccessLogSettings { format: LogFormat::Json, target, query: false };
@@ -278,7 +280,7 @@ mod tests {
                 scope.spawn(|| (0..500).for_each(|_| log.record(&record())));
             }
         });
-        assert!(log.finish(Duration::from_secs(10)));
+        assert!(log.finish(PATIENCE));
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 2_000);
         assert!(text.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
@@ -323,14 +325,30 @@ mod tests {
         log.record(&record());
         std::fs::rename(&path, folder.path().join("old.log")).unwrap();
         log.reopen();
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + PATIENCE;
         while !path.exists() && Instant::now() < deadline {
             std::thread::yield_now();
         }
         log.record(&record());
-        assert!(log.finish(Duration::from_secs(10)));
+        assert!(log.finish(PATIENCE));
         assert_eq!(std::fs::read_to_string(folder.path().join("old.log")).unwrap().lines().count(), 1);
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
+    }
+
+    #[test]
+    fn what_any_thread_took_before_is_in_the_file_that_was_moved() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, old) = (folder.path().join("access.log"), folder.path().join("old.log"));
+        let log = log(&path, &Metrics::new());
+        // As if by every thread, before the writer has noticed.
+        for buffer in &log.0.queue.buffers {
+            buffer.lock().unwrap().extend_from_slice(b"a line\n");
+        }
+        std::fs::rename(&path, &old).unwrap();
+        log.reopen();
+        assert!(log.finish(PATIENCE));
+        assert_eq!(std::fs::read_to_string(&old).unwrap().lines().count(), SHARDS);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
     }
 
     #[test]
@@ -346,7 +364,8 @@ mod tests {
         for _ in 0..20_000 {
             log.record(&record());
         }
-        assert!(started.elapsed() < Duration::from_secs(5));
+        // Nobody ever reads it: whoever waited for that would wait for ever.
+        assert!(started.elapsed() < PATIENCE);
         assert!(metrics.access_log().dropped() > 0);
         assert!(!log.finish(Duration::from_millis(10)));
         drop(reader);

@@ -22,10 +22,10 @@ use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Far above what an answer takes, far below how slow the clients are.
-const SLOW_AFTER: Duration = Duration::from_millis(400);
-const SLOWLY: Duration = Duration::from_millis(700);
+const SLOW_AFTER: Duration = Duration::from_secs(2);
+const SLOWLY: Duration = Duration::from_secs(3);
 const SLOW_CALLS: &str = "breaker: { failures: 100, open_for: 1h, \
-     window: { length: 60s, minimum: 3, slow_share: 50%, slow_after: 400ms } }";
+     window: { length: 60s, minimum: 3, slow_share: 50%, slow_after: 2s } }";
 
 /// Clients that send half of a body, and the other half a while later.
 fn post_slowly(gateway: &Running, count: usize) -> Vec<(u16, String)> {
@@ -103,7 +103,7 @@ fn an_early_answer_counts_from_when_the_client_last_sent_something() {
 }
 
 /// Timeouts eject at once, all that may be.
-const EJECTION: &str = "timeouts: { total: 1s, first_byte: 10s, idle: 1h }, retries: { attempts: 1 }, \
+const EJECTION: &str = "timeouts: { total: 3s, first_byte: 10s, idle: 1h }, retries: { attempts: 1 }, \
      health: { ejection: { failures: 1, for: 1h } }";
 
 #[test]
@@ -125,7 +125,7 @@ fn slow_readers_eject_nobody() {
     // Reads a little again and again, not all of it in the time: whoever is waited for at the end, it was the client
     // all along.
     eventually(PATIENCE, || {
-        clients[0].read_at_most(8 << 10);
+        clients[0].read_at_most(4 << 10);
         origins.iter().all(|origin| origin.connections_open() == 0)
     });
     assert_eq!(in_service(&gateway), 2);
@@ -228,7 +228,7 @@ services:
   api: {{ endpoints: [\"{}\"] }}
 routes:
 - {{ path: /hold, service: door, policies: {{ access: public }} }}
-- {{ path: /api, service: api, policies: {{ forward_auth: {{ service: door, timeout: 300ms }} }} }}
+- {{ path: /api, service: api, policies: {{ forward_auth: {{ service: door, timeout: 2s }} }} }}
 ",
         door.url(),
         api.url()

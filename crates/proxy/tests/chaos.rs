@@ -90,7 +90,7 @@ services:
     pool: {{ {pool} }}
     retries: {{ {retries} }}
     health:
-      probes: {{ interval: 200ms, healthy_after: 1, unhealthy_after: 2 }}
+      probes: {{ interval: 200ms, timeout: 10s, healthy_after: 1, unhealthy_after: 2 }}
       ejection: {{ failures: {{ connections: 3 }}, for: 300ms, at_most: 1s }}
 routes:
 - {{ name: r{}, path: /*, service: a }}

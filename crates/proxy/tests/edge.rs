@@ -7,8 +7,7 @@ mod guard;
 mod yaml;
 
 use guard::{as_caller, ask};
-use std::time::Duration;
-use torana_testkit::{Origin, Reply, eventually};
+use torana_testkit::{DEADLINE, Origin, Reply, eventually};
 use yaml::Running;
 
 #[test]
@@ -74,9 +73,7 @@ routes: [{ path: /*, respond: { body: in } }]
     let direct = ask(&gateway, "GET / HTTP/1.1\nHost: a");
     assert_eq!(direct.status, 403);
     assert!(!direct.text().contains("127.0.0.1") && !direct.text().contains("address"), "nothing is told");
-    eventually(Duration::from_secs(5), || {
-        gateway.metrics.render().contains("reason=\"address_not_allowed\"")
-    });
+    eventually(DEADLINE, || gateway.metrics.render().contains("reason=\"address_not_allowed\""));
 }
 
 #[test]
@@ -140,7 +137,7 @@ routes:
         if !reason.is_empty() {
             assert_eq!(answer.text().contains(reason), status != 403, "{}", answer.text());
             let counted = format!("reason=\"{reason}\"");
-            eventually(Duration::from_secs(5), || gateway.metrics.render().contains(&counted));
+            eventually(DEADLINE, || gateway.metrics.render().contains(&counted));
         }
     }
 }

@@ -19,10 +19,10 @@ use serde_json::{Map, Value, json};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use torana_credential::jose::{Algorithm, SigningKey};
-use torana_testkit::{Authority, Client, Origin, Reply, Response, TlsFront, eventually};
+use torana_testkit::{Authority, Client, HeldPort, Origin, Reply, Response, TlsFront, eventually};
 use yaml::Running;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A key pair: what signs, and the public half as a JWK.
 struct Pair {
@@ -229,9 +229,8 @@ fn the_last_good_keys_stay_through_an_outage_and_bad_answers() {
 #[test]
 fn where_there_never_were_keys_the_answer_is_503_and_not_a_lie() {
     let key = pair("one");
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = closed.local_addr().unwrap();
-    drop(closed);
+    let closed = HeldPort::free();
+    let address = closed.addr();
     // With the limit on wrong credentials that is in force where none is written, too, and more than it lets be wrong.
     for limits in ["limits: { failed_credentials: off }\n", ""] {
         let gateway = limited(&format!("jwks: \"http://{address}/keys\""), limits);

@@ -7,7 +7,7 @@ use common::{Gateway, Options};
 use std::time::Duration;
 use torana_testkit::{Client, Origin, Reply, UponHead, eventually};
 
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[test]
 fn a_get_reaches_the_origin_byte_for_byte() {

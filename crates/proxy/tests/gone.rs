@@ -11,7 +11,7 @@ use torana_testkit::http2::{FrameClient, kind, request};
 use torana_testkit::{Client, Gate, Origin, Reply, UponHead, eventually};
 use yaml::Running;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Longer than any test.
 const LONG: Duration = Duration::from_secs(3_600);
 /// A request that never becomes whole.
@@ -93,6 +93,7 @@ routes:
 
 #[test]
 fn who_is_refused_is_not_told_to_send_a_body() {
+    torana_testkit::not_at_midnight();
     let gateway = Running::start(REFUSING);
     assert_eq!(torana_testkit::get(gateway.address, "/once").status, 200);
     for (path, status) in [("/closed", 401), ("/unknown", 404), ("/nobody", 502), ("/once", 429)] {

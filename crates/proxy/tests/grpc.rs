@@ -13,7 +13,7 @@ mod yaml;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use torana_testkit::http2::{Http2Client, Http2Origin, Http2Reply};
-use torana_testkit::{Gate, request, tool};
+use torana_testkit::{DEADLINE, Gate, HeldPort, eventually, request, tool};
 use yaml::Running;
 
 fn python() -> Command {
@@ -45,14 +45,12 @@ impl Drop for Peer {
     }
 }
 
-fn in_front_of(peer: &Peer) -> Running {
-    // Taken and let go, so that nobody listens there.
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+fn in_front_of(peer: &Peer, gone: &HeldPort) -> Running {
     Running::start(&format!(
         "access_log: off
 services:
   echo: {{ endpoints: [h2://127.0.0.1:{0}] }}
-  gone: {{ endpoints: [h2://{gone}] }}
+  gone: {{ endpoints: [h2://{1}] }}
   slow: {{ endpoints: [h2://127.0.0.1:{0}], timeouts: {{ first_byte: 100ms }} }}
 routes:
 - {{ path: /test.Echo/*, service: echo, policies: {{ access: public }} }}
@@ -65,13 +63,15 @@ routes:
   service: gone
   policies: {{ access: public, rate_limit: {{ limit: 1/hour }} }}
 ",
-        peer.port
+        peer.port,
+        gone.addr()
     ))
 }
 
 fn passes(case: &str) {
     let peer = Peer::start();
-    let gateway = in_front_of(&peer);
+    let gone = HeldPort::free();
+    let gateway = in_front_of(&peer, &gone);
     let called = python().args(["call", &gateway.address.to_string(), case]).output().expect("a client");
     assert!(called.status.success(), "{case}: {}", String::from_utf8_lossy(&called.stderr));
 }
@@ -111,7 +111,7 @@ routes: [{{ path: /*, service: slow }}]
 ",
         origin.url()
     ));
-    let fields = [("content-type", "application/grpc+proto"), ("grpc-timeout", "100m"), ("te", "trailers")];
+    let fields = [("content-type", "application/grpc+proto"), ("grpc-timeout", "1500m"), ("te", "trailers")];
     let answer = Http2Client::connect(gateway.address).request("POST", "/a.B/C", &fields, b"\0\0\0\0\0");
     assert_eq!((answer.status, answer.header("grpc-status")), (200, Some("4")));
     assert_eq!(answer.header("content-type"), Some("application/grpc"));
@@ -120,6 +120,7 @@ routes: [{{ path: /*, service: slow }}]
         Some("client_deadline: The answer did not come within the time that the client set.")
     );
     assert!(answer.body.is_empty() && answer.trailers.is_none(), "one head is all: {answer:?}");
+    eventually(DEADLINE, || !origin.requests().is_empty());
     let received = &origin.requests()[0];
     assert_eq!(received.headers.get("te").unwrap(), "trailers", "servers ask for it");
 }

@@ -41,7 +41,7 @@ def remaining(request, context):
 
 
 def slow(request, context):
-    STOPPING.wait(30)
+    STOPPING.wait(120)
     return b"late"
 
 
@@ -98,21 +98,21 @@ def code_of(call):
 
 def case_unary(channel):
     call = channel.unary_unary("/test.Echo/Unary")
-    answer, rpc = call.with_call(b"abc", timeout=10, metadata=(("x-asked", "yes"),))
+    answer, rpc = call.with_call(b"abc", timeout=30, metadata=(("x-asked", "yes"),))
     equal(answer, b"cba")
     equal(dict(rpc.initial_metadata())["x-first"], "yes")
     trailing = dict(rpc.trailing_metadata())
     equal((trailing["x-last"], trailing["x-raw-bin"]), ("done", b"\x00\xff"))
     large = bytes(range(256)) * 8192
-    equal(call(large, timeout=10), large[::-1])
-    equal(call(b"", timeout=10), b"")
+    equal(call(large, timeout=30), large[::-1])
+    equal(call(b"", timeout=30), b"")
 
 
 def case_streams(channel):
-    down = channel.unary_stream("/test.Echo/Down")(b"300", timeout=10)
+    down = channel.unary_stream("/test.Echo/Down")(b"300", timeout=30)
     equal([int(piece) for piece in down], list(range(300)))
     up = channel.stream_unary("/test.Echo/Up")
-    equal(up((b"x" * 1000 for _ in range(500)), timeout=10), b"500000")
+    equal(up((b"x" * 1000 for _ in range(500)), timeout=30), b"500000")
     # Each message is answered before the next one is made.
     answers = []
 
@@ -122,31 +122,31 @@ def case_streams(channel):
             while len(answers) <= number:
                 time.sleep(0.001)
 
-    for answer in channel.stream_stream("/test.Echo/Both")(messages(), timeout=10):
+    for answer in channel.stream_stream("/test.Echo/Both")(messages(), timeout=30):
         answers.append(answer)
     equal(answers, [b"<%d>" % number for number in range(50)])
 
 
 def case_error(channel):
-    error = code_of(lambda: channel.unary_unary("/test.Echo/Fail")(b"", timeout=10))
+    error = code_of(lambda: channel.unary_unary("/test.Echo/Fail")(b"", timeout=30))
     equal((error.code(), error.details()), (grpc.StatusCode.FAILED_PRECONDITION, "not now: 100 % nö\n"))
     equal(dict(error.trailing_metadata())["x-why"], "so")
-    error = code_of(lambda: channel.unary_unary("/test.Echo/Unknown")(b"", timeout=10))
+    error = code_of(lambda: channel.unary_unary("/test.Echo/Unknown")(b"", timeout=30))
     equal(error.code(), grpc.StatusCode.UNIMPLEMENTED)
 
 
 def case_deadline(channel):
-    left = float(channel.unary_unary("/test.Echo/Remaining")(b"", timeout=3))
-    assert 0 < left <= 3, left
+    left = float(channel.unary_unary("/test.Echo/Remaining")(b"", timeout=20))
+    assert 0 < left <= 20, left
     start = time.monotonic()
     error = code_of(lambda: channel.unary_unary("/test.Echo/Slow")(b"", timeout=0.3))
     equal(error.code(), grpc.StatusCode.DEADLINE_EXCEEDED)
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 20
 
 
 def case_faults(channel):
     def fault(method):
-        error = code_of(lambda: channel.unary_unary(method)(b"", timeout=10))
+        error = code_of(lambda: channel.unary_unary(method)(b"", timeout=30))
         return error.code(), error.details().split(":")[0]
 
     equal(fault("/nowhere.Service/Method"), (grpc.StatusCode.UNIMPLEMENTED, "no_route"))
@@ -154,7 +154,7 @@ def case_faults(channel):
     equal(fault("/closed.Service/Method"), (grpc.StatusCode.UNAUTHENTICATED, "Authentication is required."))
     equal(fault("/slow.Service/Method"), (grpc.StatusCode.DEADLINE_EXCEEDED, "upstream_first_byte_timeout"))
     limited = channel.unary_unary("/limited.Service/Method")
-    code_of(lambda: limited(b"", timeout=10))
+    code_of(lambda: limited(b"", timeout=30))
     equal(fault("/limited.Service/Method"), (grpc.StatusCode.RESOURCE_EXHAUSTED, "rate_limited"))
 
 

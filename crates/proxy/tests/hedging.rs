@@ -20,7 +20,8 @@ use yaml::Running;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Longer than any test: nobody waits for it.
 const LATER: &str = "hedge: { after: 1h }";
-const SOON: &str = "hedge: { after: 20ms }";
+/// Far above what an answer takes that nobody holds back.
+const SOON: &str = "hedge: { after: 1s }";
 
 /// A gateway before these places, which asks them in turn.
 fn before(urls: &[String], retries: &str) -> Running {
@@ -100,8 +101,7 @@ fn only_what_may_be_sent_twice_and_is_at_hand_is_hedged() {
     for (method, body, twice) in
         [("POST", "body", false), ("PUT", "much too long", false), ("PUT", "body", true), ("GET", "", true)]
     {
-        let slow =
-            Origin::respond(|request| Reply::ok(request.body.clone()).delay(Duration::from_millis(400)));
+        let slow = Origin::respond(|request| Reply::ok(request.body.clone()).delay(Duration::from_secs(3)));
         let quick = Origin::respond(|request| Reply::ok(request.body.clone()));
         let gateway = before(&[slow.url(), quick.url()], &format!("{SOON}, keep_body: 4"));
         for _ in 0..2 {
@@ -164,7 +164,7 @@ routes: [{{ service: a }}]
         assert_eq!(asking.join().unwrap().text(), "good");
     });
     slow.kill();
-    let worse = Origin::always(Reply::status(503).body("worse").delay(Duration::from_millis(200)));
+    let worse = Origin::always(Reply::status(503).body("worse").delay(Duration::from_millis(2_500)));
     let gateway = Running::start(&text.replace(&slow.url(), &worse.url()));
     let answer = ask(&gateway, "GET", "");
     assert_eq!(answer.status, 503, "when nobody has a better one the bad one is delivered");
@@ -178,7 +178,7 @@ fn a_try_that_fails_leaves_the_field_to_the_other() {
         let gate = gate.clone();
         move |_| Reply::reset().after(&gate)
     });
-    let slow = Origin::respond(|_| Reply::ok("slow").delay(Duration::from_millis(300)));
+    let slow = Origin::respond(|_| Reply::ok("slow").delay(Duration::from_millis(2_500)));
     let gateway = before(&[breaks.url(), slow.url()], &format!("{SOON}, attempts: 2"));
     std::thread::scope(|scope| {
         let asking = scope.spawn(|| ask(&gateway, "GET", ""));
@@ -230,7 +230,7 @@ fn all_tries_together_have_the_whole_time() {
 services:
   a:
     endpoints: [{}, {}]
-    timeouts: {{ total: 300ms }}
+    timeouts: {{ total: 3s }}
     retries: {{ {SOON} }}
     breaker: {{ failures: 2 }}
 routes: [{{ service: a }}]
@@ -241,7 +241,7 @@ routes: [{{ service: a }}]
     let start = Instant::now();
     let answer = ask(&gateway, "GET", "");
     assert_eq!(answer.status, 504);
-    assert!(answer.text().contains("total_timeout") && start.elapsed() >= Duration::from_millis(300));
+    assert!(answer.text().contains("total_timeout") && start.elapsed() >= Duration::from_secs(3));
     assert_eq!(ask(&gateway, "GET", "").status, 503, "both tries were failures, and the breaker is open");
     eventually(PATIENCE, || origins.iter().all(|origin| origin.connections_open() == 0));
 }

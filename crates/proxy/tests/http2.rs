@@ -16,7 +16,7 @@ use torana_testkit::http2::{FrameClient, Http2Client, Outcome, request};
 use torana_testkit::{Client, Gate, Origin, Reply, UponHead, eventually};
 use yaml::Running;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 const CANCEL: u32 = 8;
 const PROTOCOL_ERROR: u32 = 1;
 
@@ -467,7 +467,7 @@ fn a_drain_says_goodbye_and_lets_what_is_under_way_end() {
     let mut busy = FrameClient::connect(gateway.address);
     busy.get(1, "/");
     eventually(PATIENCE, || origin.count() == 1);
-    gateway.drain();
+    gateway.drain_within(PATIENCE);
     assert_eq!(answer_to_end(&mut idle), Some(0), "NO_ERROR");
     let goodbye = std::iter::from_fn(|| busy.read()).find(|frame| frame.kind == 7).unwrap();
     assert_eq!(goodbye.code(), 0);

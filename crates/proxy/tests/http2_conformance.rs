@@ -44,13 +44,13 @@ fn failures(report: &str) -> Vec<&str> {
 /// What h2spec says of a port, its stricter cases included.
 fn h2spec(gateway: &Running, more: &[&str]) -> String {
     let port = gateway.address.port().to_string();
-    run(Command::new(tool("h2spec")).args(["-S", "-h", "127.0.0.1", "-p", &port]).args(more))
+    run(Command::new(tool("h2spec")).args(["-S", "-o", "20", "-h", "127.0.0.1", "-p", &port]).args(more))
 }
 
 /// Some cases follow a request with a frame that breaks the rules of its stream: an answer that is complete by
 /// then leaves no stream to break. Services take a while, so does this one.
 fn slow_origin() -> Origin {
-    Origin::always(Reply::ok("hello").delay(Duration::from_millis(30)))
+    Origin::always(Reply::ok("hello").delay(Duration::from_millis(150)))
 }
 
 #[test]

@@ -7,7 +7,7 @@ use common::{Gateway, Options};
 use std::time::{Duration, Instant};
 use torana_testkit::{Client, Gate, Origin, Reply, UponHead, eventually};
 
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(30);
 const HINTS: &str = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nConnection: x-hop\r\n\
                      X-Hop: 1\r\nKeep-Alive: 5\r\nContent-Length: 9\r\n\r\n";
 
@@ -142,7 +142,8 @@ fn an_early_answer_stops_a_long_upload_and_is_read_by_who_sends_first() {
     assert_eq!((response.status, response.text().as_str()), (413, "too much"));
     assert_eq!(response.header("Connection"), Some("close"));
     client.expect_closed();
-    assert!(begun.elapsed() < PATIENCE);
+    // Less than what clients are lingered for at the longest.
+    assert!(begun.elapsed() < Duration::from_secs(9));
     eventually(PATIENCE, || gateway.endpoints[0].usage.open() == 0);
 }
 
@@ -214,9 +215,9 @@ fn an_ended_client_is_not_waited_for_without_end() {
 #[test]
 fn progress_of_the_answer_keeps_an_ended_client_alive() {
     let body = "z".repeat(500);
-    let origin = Origin::always(Reply::ok(body.clone()).drip(50, Duration::from_millis(60)));
+    let origin = Origin::always(Reply::ok(body.clone()).drip(50, Duration::from_millis(250)));
     let mut options = Options::default();
-    options.server.half_close_timeout = Duration::from_millis(400);
+    options.server.half_close_timeout = Duration::from_secs(2);
     let gateway = Gateway::with(&[origin.addr()], options);
     let mut client = Client::connect(gateway.address);
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").finish_sending();

@@ -10,10 +10,12 @@
 mod yaml;
 
 use std::time::Duration;
-use torana_testkit::{Authority, Client, RedisServer, Response, eventually, temp_dir};
+use torana_testkit::{
+    Authority, Client, HeldPort, RedisServer, Response, eventually, not_at_midnight, temp_dir,
+};
 use yaml::Running;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn get(gateway: &Running) -> Response {
     Client::connect(gateway.address).exchange("GET / HTTP/1.1\r\nHost: api.test\r\n\r\n")
@@ -57,6 +59,7 @@ fn gateways_together_admit_what_the_limit_says_in_every_mode() {
 
 #[test]
 fn clients_who_ask_in_the_same_moment_have_a_place_each_in_one_count() {
+    not_at_midnight();
     let server = RedisServer::start();
     let store = format!("{{ url: \"redis://127.0.0.1:{}\", timeout: 5s }}", server.port());
     let text = file(&store, "{ limit: 100/day, by: everybody, mode: exact, when_store_fails: closed }");
@@ -109,9 +112,8 @@ fn without_the_store_a_gateway_starts_and_each_limit_does_what_it_was_told() {
 
 #[test]
 fn a_share_of_less_than_one_request_lets_nothing_pass_rather_than_one_at_each_gateway() {
-    let server = RedisServer::start();
-    let store = format!("{{ url: \"redis://127.0.0.1:{}\", timeout: 200ms, gateways: 3 }}", server.port());
-    drop(server);
+    let nobody = HeldPort::free();
+    let store = format!("{{ url: \"redis://127.0.0.1:{}\", timeout: 200ms, gateways: 3 }}", nobody.port());
     for (limit, status) in [("2/hour", 503), ("{ rate: 9/hour, burst: 2 }", 503), ("3/hour", 204)] {
         let text =
             file(&store, &format!("{{ limit: {limit}, by: everybody, when_store_fails: local_share }}"));
@@ -178,7 +180,8 @@ fn gateways_count_together_behind_tls_and_with_the_wrong_authority_nothing_passe
     let folder = temp_dir();
     let (authority, stranger) = (Authority::default(), Authority::named("somebody who is not trusted"));
     let (cert, key) = authority.issue(&["localhost"]).write(folder.path(), "server");
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let held = HeldPort::free();
+    let port = held.port();
     let (port_text, cert, key) = (port.to_string(), cert.display().to_string(), key.display().to_string());
     let tls = ["--tls-port", &port_text, "--tls-cert-file", &cert, "--tls-key-file", &key];
     let rest = ["--tls-ca-cert-file", &cert, "--tls-auth-clients", "no"];
@@ -204,6 +207,7 @@ fn gateways_count_together_behind_tls_and_with_the_wrong_authority_nothing_passe
 
 #[test]
 fn what_one_shared_limit_refuses_is_taken_from_no_other() {
+    not_at_midnight();
     let server = RedisServer::start();
     for mode in ["exact", "leased"] {
         assert!(server.command(&["FLUSHALL"]).starts_with("+OK"));
@@ -213,7 +217,7 @@ fn what_one_shared_limit_refuses_is_taken_from_no_other() {
 store: {{ url: \"redis://127.0.0.1:{}\", timeout: 5s }}
 policies:
   rate_limits:
-    a: {{ limit: 12/hour, window: fixed, by: everybody, mode: {mode} }}
+    a: {{ limit: 12/day, window: fixed, by: everybody, mode: {mode} }}
     {narrow}
 routes: [{{ path: /, respond: {{ status: 204 }} }}]
 ",
@@ -235,6 +239,7 @@ routes: [{{ path: /, respond: {{ status: 204 }} }}]
 
 #[test]
 fn leases_go_back_when_the_gateway_ends() {
+    not_at_midnight();
     let server = RedisServer::start();
     let store = format!("{{ url: \"redis://127.0.0.1:{}\", timeout: 5s }}", server.port());
     let text = file(&store, "{ limit: 1000/day, by: everybody, mode: leased }");

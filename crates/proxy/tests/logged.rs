@@ -51,7 +51,7 @@ impl Logged {
 #[test]
 fn refused_heads_are_logged_with_method_and_path_as_far_as_they_were_read() {
     let logged = Logged::start(
-        "timeouts: { head: 1s }\nlimits: { target_bytes: 200B, head_bytes: 2KiB, body_bytes: 10B }\nroutes: [{ path: /*, respond: { body: here } }]",
+        "timeouts: { head: 3s }\nlimits: { target_bytes: 200B, head_bytes: 2KiB, body_bytes: 10B }\nroutes: [{ path: /*, respond: { body: here } }]",
     );
     let long = "x".repeat(300);
     let many = format!("X-Long: {}\r\n", "y".repeat(3_000));

@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use torana_testkit::{Client, Origin, Reply, Response, eventually, tool};
+use torana_testkit::{Client, HeldPort, Origin, Reply, Response, eventually, tool};
 use yaml::Running;
 
 const SITE: &str = "https://shop.test";
@@ -296,9 +296,8 @@ fn the_provider_knows_the_gateway_by_a_form_and_without_a_secret() {
 
 #[test]
 fn where_the_provider_never_was_pages_are_answered_503_and_programs_401() {
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = closed.local_addr().unwrap();
-    drop(closed);
+    let closed = HeldPort::free();
+    let address = closed.addr();
     let gateway = Running::start(&format!(
         "access_log: off\npolicies: {{ oidc_login: {{ issuer: \"http://{address}\", client_id: a, session_keys: \"${{env:KEY}}\" }} }}\nroutes: [{{ path: /*, respond: {{ body: in }} }}]\n"
     ));

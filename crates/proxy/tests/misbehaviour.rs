@@ -20,8 +20,7 @@ use torana_testkit::{Client, Gate, Origin, Reply, eventually};
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(30);
-const QUICK: &str =
-    "timeouts: { connect: 300ms, first_byte: 300ms, idle: 300ms }, retries: { attempts: 1, on: [] }";
+const QUICK: &str = "timeouts: { connect: 2s, first_byte: 2s, idle: 2s }, retries: { attempts: 1, on: [] }";
 
 fn long() -> Reply {
     Reply::ok("0123456789".repeat(10))
@@ -165,7 +164,7 @@ fn no_more_than_the_largest_share_is_ejected_and_with_too_few_left_all_are_asked
 #[test]
 fn who_comes_back_gets_a_small_share_at_first() {
     let (cold, warm) = (Origin::always(Reply::ok("cold")), Origin::always(Reply::ok("warm")));
-    let keys = "health: { probes: { interval: 50ms, healthy_after: 1, unhealthy_after: 1, kind: tcp }, slow_start: 1h }";
+    let keys = "health: { probes: { interval: 50ms, timeout: 10s, healthy_after: 1, unhealthy_after: 1, kind: tcp }, slow_start: 1h }";
     let gateway = before(&[cold.url(), warm.url()], keys);
     let share = || {
         let mut client = Client::connect(gateway.address);

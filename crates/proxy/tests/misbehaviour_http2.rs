@@ -19,8 +19,7 @@ use torana_testkit::eventually;
 use torana_testkit::http2::{Deed, FrameClient, FrameOrigin};
 
 const PATIENCE: Duration = Duration::from_secs(30);
-const QUICK: &str =
-    "timeouts: { connect: 10s, first_byte: 300ms, idle: 300ms }, retries: { attempts: 1, on: [] }";
+const QUICK: &str = "timeouts: { connect: 10s, first_byte: 2s, idle: 2s }, retries: { attempts: 1, on: [] }";
 const PROTOCOL_ERROR: u32 = 1;
 const INTERNAL_ERROR: u32 = 2;
 const REFUSED_STREAM: u32 = 7;

@@ -20,7 +20,7 @@ use torana_testkit::http2::{Http2Client, Http2Origin, Http2Reply};
 use torana_testkit::{Client, Gate, Origin, Reply, Response, UponHead, eventually, eventually_some};
 use yaml::Running;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
 fn hello(limits: &str) -> Running {
@@ -98,7 +98,9 @@ fn with_a_proxy_header_the_address_that_it_names_counts() {
     assert!(served(&mut first));
     assert!(!introduced(1).is_some_and(|mut second| served(&mut second)));
     assert!(introduced(2).is_some_and(|mut other| served(&mut other)));
-    assert!(metric(&gateway, "torana_tls_handshake_errors_total{reason=\"crowded\"}") >= 1.0);
+    // The client may learn of it before the gateway has counted it.
+    let crowded = "torana_tls_handshake_errors_total{reason=\"crowded\"}";
+    eventually(PATIENCE, || gateway.metrics.render().contains(crowded));
     drop(first);
     eventually(PATIENCE, || introduced(1).is_some_and(|mut again| served(&mut again)));
 }
@@ -246,9 +248,9 @@ fn learning(urls: &[String], service: &str) -> Running {
     gateway
 }
 
-/// Takes long enough that what the machine adds does not matter.
-fn unhurried() -> Reply {
-    Reply::ok("").delay(Duration::from_millis(10))
+/// An answer that is not there at once.
+fn unhurried(millis: u64) -> Reply {
+    Reply::ok("").delay(Duration::from_millis(millis))
 }
 
 fn learnt(gateway: &Running) -> usize {
@@ -262,7 +264,8 @@ fn a_service_that_hangs_until_its_clients_leave_is_asked_for_little() {
     let origin = Origin::respond({
         let hangs = Arc::clone(&hangs);
         move |_| {
-            if hangs.load(Ordering::Relaxed) { Reply::ok("late").after(&held) } else { unhurried() }
+            // Long enough that what the machine adds does not matter.
+            if hangs.load(Ordering::Relaxed) { Reply::ok("late").after(&held) } else { unhurried(40) }
         }
     });
     let gateway = learning(&[origin.url()], "timeouts: { first_byte: 1h, total: off }");
@@ -298,15 +301,18 @@ fn an_endpoint_that_others_always_outrun_makes_its_service_a_slow_one() {
     let hangs = Arc::new(AtomicBool::new(false));
     let slow = Origin::respond({
         let hangs = Arc::clone(&hangs);
-        move |_| if hangs.load(Ordering::Relaxed) { Reply::hang() } else { unhurried() }
+        move |_| if hangs.load(Ordering::Relaxed) { Reply::hang() } else { unhurried(10) }
     });
-    let quick = Origin::respond(|_| unhurried());
-    let retries = "retries: { hedge: { after: 300ms }, budget: { share: 100%, minimum: 100 } }";
+    let quick = Origin::respond(|_| unhurried(10));
+    let retries = "retries: { hedge: { after: 500ms }, budget: { share: 100%, minimum: 100 } }";
     let gateway = learning(&[slow.url(), quick.url()], retries);
     hangs.store(true, Ordering::Relaxed);
-    let mut client = Client::connect(gateway.address);
+    let mut clients: Vec<_> = (0..4).map(|_| Client::connect(gateway.address)).collect();
     eventually(PATIENCE, || {
-        assert_eq!(client.exchange(GET).status, 200);
+        clients.iter_mut().for_each(|client| {
+            client.send(GET);
+        });
+        clients.iter_mut().for_each(|client| assert_eq!(client.read_response().status, 200));
         learnt(&gateway) <= 6
     });
 }
@@ -345,7 +351,8 @@ fn when_work_waits_too_long_the_least_important_is_refused_and_served_again_afte
          - { path: /bulk, importance: low, respond: { body: bulk } }\n\
          - { path: /pay, importance: critical, respond: { body: paid } }\n",
     );
-    assert_eq!(get(&gateway, "/bulk").status, 200);
+    // On a machine with other work a single one may have waited too long as well.
+    eventually(PATIENCE, || get(&gateway, "/bulk").status == 200);
     let stop = Arc::new(AtomicBool::new(false));
     let flood = flood(&gateway, "/bulk", &stop);
     let mut refused = None;
@@ -363,8 +370,9 @@ fn when_work_waits_too_long_the_least_important_is_refused_and_served_again_afte
     assert!(metric(&gateway, "torana_requests_shed_total{importance=\"low\"}") >= 1.0);
     stop.store(true, Ordering::Relaxed);
     flood.into_iter().for_each(|thread| thread.join().unwrap());
-    eventually(PATIENCE, || metric(&gateway, "torana_queue_pressure{worker=\"0\"}") == 0.0);
-    assert_eq!(get(&gateway, "/bulk").status, 200);
+    eventually(PATIENCE, || {
+        metric(&gateway, "torana_queue_pressure{worker=\"0\"}") == 0.0 && get(&gateway, "/bulk").status == 200
+    });
 }
 
 #[test]

@@ -17,7 +17,7 @@ use std::time::Duration;
 use torana_testkit::{Client, Origin, Reply, eventually};
 use yaml::Running;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn text(url: &str) -> String {
     format!(
@@ -25,8 +25,8 @@ fn text(url: &str) -> String {
 services:
   a:
     endpoints: [{url}]
-    pool: {{ max_connections: 2, max_queue: 6, queue_timeout: 3s }}
-    timeouts: {{ connect: 200ms, first_byte: 200ms, idle: 200ms }}
+    pool: {{ max_connections: 2, max_queue: 6, queue_timeout: 30s }}
+    timeouts: {{ connect: 1500ms, first_byte: 1500ms, idle: 1500ms }}
     retries: {{ attempts: 1 }}
 routes: [{{ service: a }}]
 "

@@ -321,7 +321,7 @@ services:
   a:
     endpoints: [\"https://localhost:{}\"]
     tls: {{ ca: ca.pem }}
-    health: {{ probes: {{ interval: 50ms, timeout: 500ms, healthy_after: 1, unhealthy_after: 1 }} }}
+    health: {{ probes: {{ interval: 50ms, timeout: 1500ms, healthy_after: 1, unhealthy_after: 1 }} }}
 routes: [{{ service: a }}]
 ",
         stall.address.port()
@@ -346,8 +346,8 @@ services:
     endpoints: [\"https://localhost:{}\"]
     protocol: {protocol}
     tls: {{ ca: ca.pem }}
-    pool: {{ max_connections: 2, max_queue: 6, queue_timeout: 10s }}
-    timeouts: {{ connect: 500ms }}
+    pool: {{ max_connections: 2, max_queue: 6, queue_timeout: 30s }}
+    timeouts: {{ connect: 1500ms }}
     retries: {{ attempts: 1 }}
 routes: [{{ service: a }}]
 ",

@@ -18,7 +18,7 @@ use torana_http::proxy_protocol::{Introduction, ProxyVersion, read_introduction,
 use torana_testkit::{Authority, Client, Origin, Reply, TlsFront, TlsOptions, eventually};
 use yaml::{Running, resolver};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 const GET: &str = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
 
 fn header(version: ProxyVersion) -> Vec<u8> {
@@ -30,7 +30,7 @@ fn header(version: ProxyVersion) -> Vec<u8> {
 
 fn trusting(networks: &str, origin: &Origin) -> String {
     format!(
-        "access_log: off\ntimeouts: {{ handshake: 500ms }}\nlisten: {{ address: \":1\", proxy_protocol: [{networks}] }}\n\
+        "access_log: off\ntimeouts: {{ handshake: 3s }}\nlisten: {{ address: \":1\", proxy_protocol: [{networks}] }}\n\
          services: {{ s: {{ endpoints: [{}] }} }}\nroutes: [{{ path: /*, service: s }}]\n",
         origin.url()
     )

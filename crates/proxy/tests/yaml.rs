@@ -101,9 +101,7 @@ impl Running {
 
     /// Tells the workers to end.
     pub fn drain(&self) {
-        for worker in &self.workers {
-            worker.drain(Duration::from_secs(5));
-        }
+        self.drain_within(Duration::from_secs(5));
     }
 }
 

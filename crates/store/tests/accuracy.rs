@@ -24,7 +24,7 @@
 
 mod common;
 
-use common::{key, on_worker, settings};
+use common::{PATIENCE, key, on_worker, settings};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -224,8 +224,24 @@ impl Decider {
     }
 }
 
+/// How long nodes go on.
+#[derive(Clone)]
+struct Until {
+    end: Instant,
+    /// Whether the node that is to die has died. Where it has had nothing to die with in all the time, because others
+    /// were quicker, they go on until it has.
+    died: Arc<AtomicBool>,
+}
+
+impl Until {
+    fn is_over(&self) -> bool {
+        let now = Instant::now();
+        now >= self.end && (self.died.load(Ordering::Relaxed) || now >= self.end + PATIENCE)
+    }
+}
+
 /// One node: its own worker and clients, until told to stop or to die.
-fn node(decider: &Decider, case: Case, number: usize, end: Instant, dead: &Arc<AtomicBool>) -> Measured {
+fn node(decider: &Decider, case: Case, number: usize, until: &Until, dead: &Arc<AtomicBool>) -> Measured {
     let measured = Rc::new(RefCell::new(Measured::default()));
     let gone = Rc::new(Cell::new(false));
     on_worker(async {
@@ -233,7 +249,13 @@ fn node(decider: &Decider, case: Case, number: usize, end: Instant, dead: &Arc<A
         let clients: Vec<_> = (0..count)
             .map(|_| {
                 let gone = Gone { dead: Arc::clone(dead), gone: Rc::clone(&gone) };
-                tokio::task::spawn_local(client(decider.clone(), case, end, gone, Rc::clone(&measured)))
+                tokio::task::spawn_local(client(
+                    decider.clone(),
+                    case,
+                    until.clone(),
+                    gone,
+                    Rc::clone(&measured),
+                ))
             })
             .collect();
         while !gone.get() && !clients.iter().all(tokio::task::JoinHandle::is_finished) {
@@ -261,13 +283,14 @@ struct Gone {
 }
 
 /// Asks until the end, or until the node dies: at once, so that what is held then nobody uses or returns.
-async fn client(decider: Decider, case: Case, end: Instant, gone: Gone, measured: Rc<RefCell<Measured>>) {
-    while Instant::now() < end && !gone.gone.get() {
+async fn client(decider: Decider, case: Case, until: Until, gone: Gone, measured: Rc<RefCell<Measured>>) {
+    while !until.is_over() && !gone.gone.get() {
         let before = utc();
         let decided = decider.decide(case.limit).await;
         measured.borrow_mut().note(&decided, before, utc());
         if gone.dead.load(Ordering::Relaxed) && decider.holds(case) {
             gone.gone.set(true);
+            until.died.store(true, Ordering::Relaxed);
         }
         tokio::task::yield_now().await;
     }
@@ -302,7 +325,8 @@ fn run(
     decider: impl Fn(NodeClock) -> Decider,
     disturb: impl FnOnce(&AtomicBool),
 ) -> Measured {
-    let end = Instant::now() + length;
+    let nobody_dies = case.disturbance != Disturbance::Death;
+    let until = Until { end: Instant::now() + length, died: Arc::new(AtomicBool::new(nobody_dies)) };
     let (dead, alive) = (Arc::default(), Arc::default());
     std::thread::scope(|scope| {
         let nodes: Vec<_> = (0..NODES)
@@ -310,7 +334,8 @@ fn run(
                 let apart = if case.disturbance == Disturbance::Clocks { number } else { 0 };
                 let clock = NodeClock::ahead(APART * u32::try_from(apart).unwrap());
                 let (decider, flag) = (decider(clock), if number == 0 { &dead } else { &alive });
-                scope.spawn(move || node(&decider, case, number, end, flag))
+                let until = &until;
+                scope.spawn(move || node(&decider, case, number, until, flag))
             })
             .collect();
         disturb(&dead);
@@ -326,15 +351,16 @@ fn run(
 fn measure(server: &mut RedisServer, case: Case) {
     assert!(server.command(&["FLUSHALL"]).starts_with("+OK"));
     let (length, long) = length();
-    let settings = StoreSettings { timeout: Duration::from_millis(50), ..settings(server) };
+    let settings = StoreSettings { timeout: Duration::from_millis(150), ..settings(server) };
     let shared = |clock| {
         let store = RedisStore::on_node(settings.clone(), clock);
         let (whole, share) = (case.budget(1), case.budget(NODES as u64));
         let shared = SharedLimit::new(store, "accuracy", whole, share, case.mode, case.on_failure, 1_000);
         Decider::Shared(shared)
     };
+    let begun = Instant::now();
     let measured = run(case, length, shared, |dead| disturb(case.disturbance, server, dead, length));
-    report(&measured, case, length, long);
+    report(&measured, case, begun.elapsed(), long);
 }
 
 /// One line of the table, and what is asserted of it.

@@ -11,10 +11,10 @@
 use std::time::Duration;
 use torana_limit::{Budget, FixedWindow, Gcra, Key, Period, Window};
 use torana_store::{RedisStore, StoreSettings};
-use torana_testkit::RedisServer;
+use torana_testkit::{RedisServer, not_at_midnight};
 
 /// Longer than a busy machine is likely to need.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs as a worker does: on one thread, with tasks that stay on it.
 pub fn on_worker<T>(work: impl Future<Output = T>) -> T {
@@ -45,7 +45,8 @@ pub fn hourly(limit: u64) -> Budget {
     Budget::new(Window::Gcra(Gcra::new(limit, hour, limit)), Vec::new())
 }
 
-/// So many in each day.
+/// So many in each day. It does not end while a test counts in it.
 pub fn daily(limit: u64) -> Budget {
+    not_at_midnight();
     Budget::new(Window::Fixed(FixedWindow::new(limit, Period::Span(Duration::from_secs(86_400)))), Vec::new())
 }

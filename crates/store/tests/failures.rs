@@ -11,7 +11,7 @@ use torana_store::{
     Decided, LimitStore, Mode, OnFailure, Place, RedisStore, SharedLimit, StoreError, StoreSettings,
     StoredLimit, Topology,
 };
-use torana_testkit::{RedisSentinel, RedisServer};
+use torana_testkit::{HeldPort, RedisSentinel, RedisServer};
 
 /// Waits until the store answers again.
 async fn back(store: &RedisStore, limit: &StoredLimit) {
@@ -23,7 +23,7 @@ async fn back(store: &RedisStore, limit: &StoredLimit) {
 }
 
 fn quick(server: &RedisServer) -> StoreSettings {
-    StoreSettings { timeout: Duration::from_millis(50), ..settings(server) }
+    StoreSettings { timeout: Duration::from_millis(500), ..settings(server) }
 }
 
 fn shared(store: &RedisStore, mode: Mode, on_failure: OnFailure) -> Arc<SharedLimit> {
@@ -40,11 +40,8 @@ async fn passes(limit: &Arc<SharedLimit>) -> Option<bool> {
 
 #[test]
 fn each_limit_does_what_it_was_told_when_there_never_was_a_store() {
-    let port = {
-        let server = RedisServer::start();
-        server.port()
-    };
-    let store = RedisStore::new(StoreSettings::single("127.0.0.1", port));
+    let nobody = HeldPort::free();
+    let store = RedisStore::new(StoreSettings::single("127.0.0.1", nobody.port()));
     on_worker(async {
         for mode in [Mode::Exact, Mode::Leased] {
             let open = shared(&store, mode, OnFailure::Open);
@@ -207,7 +204,7 @@ fn a_request_that_goes_away_while_it_asks_leaves_nobody_waiting() {
 #[test]
 fn when_another_server_leads_the_sentinel_says_so_and_short_windows_stay_used_up() {
     let mut servers = RedisSentinel::start();
-    let mut settings = StoreSettings { timeout: Duration::from_millis(500), ..settings(&servers.first) };
+    let mut settings = StoreSettings { timeout: Duration::from_secs(5), ..settings(&servers.first) };
     let sentinels = vec![Place { host: "127.0.0.1".into(), port: servers.sentinel.port() }];
     settings.topology = Topology::Sentinel { master: "main".into(), sentinels };
     let store = RedisStore::new(settings);
@@ -217,7 +214,7 @@ fn when_another_server_leads_the_sentinel_says_so_and_short_windows_stay_used_up
         back(&store, &limit).await;
         assert_eq!(store.take(&limit, key("a"), Ask::exactly(10)).await.unwrap().granted, 10);
         servers.first.kill();
-        let end = Instant::now() + 4 * PATIENCE;
+        let end = Instant::now() + 2 * PATIENCE;
         while store.look(&limit, key("anybody")).await.is_err() {
             assert!(Instant::now() < end, "nobody leads");
             tokio::time::sleep(Duration::from_millis(10)).await;

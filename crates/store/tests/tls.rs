@@ -4,7 +4,6 @@
 mod common;
 
 use common::{PATIENCE, hourly, key, on_worker, settings};
-use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 use torana_limit::Ask;
@@ -12,7 +11,7 @@ use torana_store::{
     Decided, LimitStore, Mode, OnFailure, Place, RedisStore, SharedLimit, StoreSettings, StoredLimit,
     Topology,
 };
-use torana_testkit::{Authority, Issued, RedisServer, eventually, temp_dir};
+use torana_testkit::{Authority, HeldPort, Issued, RedisServer, eventually, temp_dir};
 use torana_types::Secret;
 
 /// A server that speaks TLS on a port of its own.
@@ -30,8 +29,9 @@ impl<F: AsRef<Path>> Secured<F> {
 
     fn with(folder: F, certificate: &Issued, more: &[&str]) -> Self {
         let (cert, key) = certificate.write(folder.as_ref(), "server");
-        // Somebody else may take the port before the server does; then it does not start, and another is tried.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        // Held until the server has it.
+        let held = HeldPort::free();
+        let port = held.port();
         let (port_text, cert, key) =
             (port.to_string(), cert.display().to_string(), key.display().to_string());
         let tls = ["--tls-port", &port_text, "--tls-cert-file", &cert, "--tls-key-file", &key];
@@ -95,8 +95,11 @@ fn a_server_with_a_certificate_of_the_authority_is_spoken_to() {
 fn a_cluster_behind_tls_is_spoken_to_by_whom_it_shows_itself() {
     let (authority, stranger) = (Authority::default(), Authority::named("somebody who is not trusted"));
     let certificate = authority.issue(&["localhost", "127.0.0.1"]);
-    let secured =
-        Secured::with(temp_dir(), &certificate, &["--cluster-enabled", "yes", "--tls-cluster", "yes"]);
+    // Its port and ten thousand more, which it would take by itself, may be none.
+    let bus = HeldPort::free();
+    let bus = bus.port().to_string();
+    let cluster = ["--cluster-enabled", "yes", "--tls-cluster", "yes", "--cluster-port", &bus];
+    let secured = Secured::with(temp_dir(), &certificate, &cluster);
     let slots: Vec<String> = (0..16_384).map(|slot| slot.to_string()).collect();
     let words: Vec<&str> =
         ["CLUSTER", "ADDSLOTS"].into_iter().chain(slots.iter().map(String::as_str)).collect();
@@ -122,7 +125,8 @@ fn sentinels_are_asked_by_tls_as_the_server_is_that_they_name() {
     let (cert, key) = certificate.write(folder.path(), "sentinel");
     let ca = folder.path().join("authority.pem");
     std::fs::write(&ca, &authority.pem).unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let held = HeldPort::free();
+    let port = held.port();
     // It speaks to servers as it would replicate from them.
     let _sentinel = RedisServer::sentinel(&format!(
         "tls-port {port}

@@ -7,6 +7,7 @@
 //! - [`http2`]: a client that writes HTTP/2 frames by hand, and one that behaves.
 //! - [`Authority`], [`TlsOptions`], [`TlsFront`]: certificates of the test's own, and TLS around client and origin.
 //! - [`eventually`], [`Gate`]: wait for a state, or hold a reply until the test says go.
+//! - [`HeldPort`]: a port on which nobody listens, and that nobody else gets meanwhile.
 //! - [`large`], [`soak`]: traffic for a whole gateway as a process, for tests and for longer runs.
 //! - [`replay`]: the inputs that fuzzers have found, again.
 //! - [`temp_dir`]: a directory that is removed at the end of the test.
@@ -26,6 +27,7 @@ mod certificates;
 mod client;
 mod fuzzed;
 mod gate;
+mod held_port;
 pub mod http2;
 pub mod large;
 mod origin;
@@ -40,15 +42,16 @@ pub use certificates::{Authority, Issued, pem};
 pub use client::{Client, ClientError, Response, get, request};
 pub use fuzzed::replay;
 pub use gate::Gate;
+pub use held_port::HeldPort;
 pub use origin::{Origin, ReceivedRequest, Reply, UponHead};
 pub use redis::{RedisCluster, RedisSentinel, RedisServer};
 pub use tls::{Greeting, TlsFront, TlsOptions};
 pub use tool::tool;
-pub use wait::{eventually, eventually_some, within};
+pub use wait::{eventually, eventually_some, not_at_midnight, within};
 
-/// How long the helpers wait for a peer when the test names no deadline: 10 seconds, far above what a passing
-/// test needs and short enough to read the failure.
-pub const DEADLINE: std::time::Duration = std::time::Duration::from_secs(10);
+/// How long the helpers wait for a peer when the test names no deadline: 30 seconds, far above what a passing
+/// test needs on a machine with other work, and short enough to read the failure.
+pub const DEADLINE: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// A new empty directory, removed with all that is in it when the value is dropped.
 #[must_use]

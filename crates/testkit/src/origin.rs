@@ -11,7 +11,7 @@ mod record;
 mod reply;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub use self::received::ReceivedRequest;
 pub use self::reply::Reply;
 
 use self::record::Record;
-use crate::{Gate, eventually_some};
+use crate::{Gate, HeldPort, eventually_some};
 
 /// What to do when a head has arrived and its body has not.
 pub enum UponHead {
@@ -49,7 +49,14 @@ pub struct Origin {
     address: SocketAddr,
     scripts: Arc<Scripts>,
     record: Arc<Record>,
-    running: Mutex<Option<Running>>,
+    state: Mutex<State>,
+}
+
+/// Whether it serves.
+struct State {
+    running: Option<Running>,
+    /// The port of one that was killed, so that it is nobody else's meanwhile.
+    held: Option<HeldPort>,
 }
 
 struct Running {
@@ -81,8 +88,8 @@ impl Origin {
         let address = listener.local_addr().expect("a bound socket has an address");
         let scripts = Arc::new(Scripts { upon_head: Box::new(upon_head), respond: Box::new(script) });
         let record = Arc::new(Record::default());
-        let running = Mutex::new(Some(start(listener, &scripts, &record)));
-        Self { address, scripts, record, running }
+        let running = Some(start(listener, &scripts, &record));
+        Self { address, scripts, record, state: Mutex::new(State { running, held: None }) }
     }
 
     /// Where it listens; the port stays the same over [`restart`](Self::restart).
@@ -178,26 +185,31 @@ impl Origin {
         self.record.forget();
     }
 
-    /// Stops listening and drops all connections at once; a new connection is then refused. Nothing happens
-    /// when it is stopped already.
+    /// Stops listening and drops all connections at once; a new connection is then refused. The port stays its
+    /// own. Nothing happens when it is stopped already.
     pub fn kill(&self) {
-        let running = self.running.lock().expect("nothing panics under this lock").take();
+        let running = self.state().running.take();
         if let Some(Running { stop, thread }) = running {
             let _gone = stop.send(());
             thread.join().expect("the origin's thread does not panic");
+            self.state().held = HeldPort::at(self.address).ok();
         }
     }
 
     /// Listens again on the same port after [`kill`](Self::kill); kills first when still running.
     ///
     /// # Panics
-    /// When the port has been taken by another process for ten seconds.
+    /// When the port has been taken by another process for [`DEADLINE`](crate::DEADLINE).
     #[track_caller]
     pub fn restart(&self) {
         self.kill();
         let listener = eventually_some(crate::DEADLINE, || TcpListener::bind(self.address).ok());
         let running = start(listener, &self.scripts, &self.record);
-        *self.running.lock().expect("nothing panics under this lock") = Some(running);
+        *self.state() = State { running: Some(running), held: None };
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nothing panics under this lock")
     }
 }
 

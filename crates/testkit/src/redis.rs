@@ -4,10 +4,10 @@
 //! Each is a child of the test, with a folder of its own, and ends with it. It can be paused, killed and started
 //! again on its port.
 
-use crate::{DEADLINE, eventually, temp_dir, tool};
+use crate::{DEADLINE, HeldPort, eventually, temp_dir, tool, within};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -17,6 +17,8 @@ use std::time::Duration;
 pub struct RedisServer {
     child: Option<Child>,
     port: u16,
+    /// The port of one that was killed, so that it is nobody else's meanwhile.
+    held: Option<HeldPort>,
     folder: tempfile::TempDir,
     program: PathBuf,
     arguments: Vec<String>,
@@ -74,26 +76,19 @@ impl RedisServer {
     fn run(program: &Path, arguments: impl Fn(&Path) -> Vec<String>) -> Self {
         let folder = temp_dir();
         let arguments = arguments(folder.path());
-        // Somebody else may take a free port before the server does: then another one.
-        for _ in 0..5 {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-            let port = listener.local_addr().expect("bound").port();
-            drop(listener);
-            let child = spawn(program, port, folder.path(), &arguments);
-            let mut server = Self {
-                child: Some(child),
-                port,
-                folder: temp_dir(),
-                program: program.to_owned(),
-                arguments: arguments.clone(),
-                paused: false,
-            };
-            if server.comes_up() {
-                server.folder = folder;
-                return server;
-            }
-        }
-        panic!("{} does not start", program.display());
+        // Held until the server has it, and by none but it.
+        let held = HeldPort::free();
+        let mut server = Self {
+            child: Some(spawn(program, held.port(), folder.path(), &arguments)),
+            port: held.port(),
+            held: None,
+            folder,
+            program: program.to_owned(),
+            arguments,
+            paused: false,
+        };
+        assert!(server.comes_up(), "{} does not start", program.display());
+        server
     }
 
     fn comes_up(&mut self) -> bool {
@@ -108,6 +103,7 @@ impl RedisServer {
                 .try_command(&["PING"])
                 .is_some_and(|said| said.contains("PONG") || said.contains("NOAUTH"))
             {
+                self.held = None;
                 return true;
             }
             std::thread::sleep(Duration::from_millis(5));
@@ -132,8 +128,8 @@ impl RedisServer {
 
     fn try_command(&self, words: &[&str]) -> Option<String> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
-        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1)).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
+        let mut stream = TcpStream::connect_timeout(&address, DEADLINE).ok()?;
+        stream.set_read_timeout(Some(DEADLINE)).ok()?;
         let mut request = format!("*{}\r\n", words.len());
         for word in words {
             request.push_str(&format!("${}\r\n{word}\r\n", word.len()));
@@ -176,6 +172,7 @@ impl RedisServer {
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
             let _ = child.wait();
+            self.held = HeldPort::at(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))).ok();
         }
     }
 
@@ -184,9 +181,13 @@ impl RedisServer {
     /// # Panics
     /// It does not start.
     pub fn restart(&mut self) {
-        self.kill();
-        self.child = Some(spawn(&self.program, self.port, self.folder.path(), &self.arguments));
-        assert!(self.comes_up(), "{} does not start again", self.program.display());
+        let comes_up = || {
+            self.kill();
+            self.child = Some(spawn(&self.program, self.port, self.folder.path(), &self.arguments));
+            self.comes_up()
+        };
+        // Who connects at this moment may have been given its port to connect from.
+        assert!(within(DEADLINE, comes_up), "{} does not start again", self.program.display());
     }
 }
 
@@ -227,16 +228,14 @@ impl RedisCluster {
         // The bus of a server is on its port and 10,000, unless it is told.
         let servers: Vec<RedisServer> = (0..3)
             .map(|_| {
-                let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-                let bus = listener.local_addr().expect("bound").port().to_string();
-                drop(listener);
+                let bus = HeldPort::free();
                 RedisServer::start_with(&[
                     "--cluster-enabled",
                     "yes",
                     "--cluster-config-file",
                     "nodes.txt",
                     "--cluster-port",
-                    &bus,
+                    &bus.port().to_string(),
                 ])
             })
             .collect();
@@ -276,7 +275,7 @@ impl RedisSentinel {
         eventually(DEADLINE, || second.command(&["INFO", "replication"]).contains("master_link_status:up"));
         let sentinel = RedisServer::sentinel(&format!(
             "sentinel monitor main 127.0.0.1 {port} 1
-sentinel down-after-milliseconds main 300
+sentinel down-after-milliseconds main 3000
 sentinel failover-timeout main 3000
 "
         ));

@@ -26,7 +26,7 @@ use crate::client::get;
 use script::{Behaviour, Mixer};
 
 /// How long what is left may take to end: the longest deadline of the configuration, and time to spare.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Old records of the origin are dropped this often.
 const TIDY: Duration = Duration::from_millis(200);
 

@@ -1,6 +1,6 @@
 //! Waiting for a state by asking again and again, with a deadline.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const PAUSE: Duration = Duration::from_millis(2);
 
@@ -30,6 +30,17 @@ pub fn eventually_some<T>(deadline: Duration, question: impl FnMut() -> Option<T
 #[must_use]
 pub fn within(deadline: Duration, mut condition: impl FnMut() -> bool) -> bool {
     asked_within(deadline, || condition().then_some(())).is_some()
+}
+
+/// Waits until midnight (UTC) is over when it is less than a minute away: what a test counts in a day must not
+/// begin anew in the middle of it.
+pub fn not_at_midnight() {
+    const DAY: u64 = 24 * 60 * 60;
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let left = Duration::from_secs(DAY - since.as_secs() % DAY);
+    if left < Duration::from_secs(60) {
+        std::thread::sleep(left + PAUSE);
+    }
 }
 
 fn asked_within<T>(deadline: Duration, mut question: impl FnMut() -> Option<T>) -> Option<T> {

@@ -13,9 +13,9 @@ use process::{Process, replace, torana};
 use rustix::process::Signal;
 use std::path::PathBuf;
 use std::time::Duration;
-use torana_testkit::{Client, RedisServer, Response, eventually};
+use torana_testkit::{Client, RedisServer, Response, eventually, not_at_midnight};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 const TOKEN: &str = "a token that nobody guesses";
 
 fn file(name: &str, text: &str) -> PathBuf {
@@ -81,6 +81,7 @@ fn a_limit_is_shown_with_who_asks_most_and_reset_by_who_has_the_token() {
 
 #[test]
 fn a_gateway_that_ends_returns_its_leases() {
+    not_at_midnight();
     let server = RedisServer::start();
     let path = file(
         "returned.yaml",

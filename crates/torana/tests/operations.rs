@@ -80,10 +80,12 @@ fn a_second_signal_ends_at_once() {
         origin.url()
     );
     let mut process = Process::run(&file(&folder, &text));
-    for number in 0..20 {
-        assert_eq!(get(process.address, &format!("/missing/{number}")).status, 404);
-    }
+    // On one connection: each is counted and logged before the next is read.
     let mut client = Client::connect(process.address);
+    for number in 0..20 {
+        let missing = format!("GET /missing/{number} HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(client.exchange(missing).status, 404);
+    }
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     eventually(PATIENCE, || origin.count() == 1);
     process.signal(Signal::TERM);
@@ -108,8 +110,12 @@ fn requests_that_meet_the_stop_are_answered() {
     process.signal(Signal::TERM);
     process.signal(Signal::CONT);
     eventually(PATIENCE, || get(process.admin, "/readyz").status == 503);
-    for client in waiting.iter_mut().chain([&mut kept]) {
-        let response = client.exchange(request);
+    // All at once: a connection that has had a request before is not kept for long.
+    for client in [&mut kept].into_iter().chain(&mut waiting) {
+        client.send(request);
+    }
+    for client in [&mut kept].into_iter().chain(&mut waiting) {
+        let response = client.read_response();
         assert_eq!((response.text().as_str(), response.header("Connection")), ("hello", Some("close")));
     }
     assert_eq!(process.wait().code(), Some(0), "{}", process.log());
@@ -146,7 +152,7 @@ fn a_burst_of_clients_does_not_keep_probes_waiting() {
     for client in clients {
         client.join().expect("clients are served too");
     }
-    assert!(slowest < Duration::from_secs(2), "{slowest:?} within {:?}", started.elapsed());
+    assert!(slowest < Duration::from_secs(5), "{slowest:?} within {:?}", started.elapsed());
 }
 
 #[test]
@@ -344,7 +350,7 @@ services:
   store:
     endpoints: [{}, {}]
     health:
-      probes: {{ interval: 100ms, healthy_after: 1, unhealthy_after: 1, good: [200-599] }}
+      probes: {{ interval: 100ms, timeout: 10s, healthy_after: 1, unhealthy_after: 1, good: [200-599] }}
       ejection: {{ failures: 2, for: off }}
 routes: [{{ path: /shop, service: shop }}, {{ path: /store, service: store }}]
 ",

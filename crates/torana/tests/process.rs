@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use torana_testkit::eventually_some;
 
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn torana() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_torana"));

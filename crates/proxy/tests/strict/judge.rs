@@ -4,7 +4,7 @@ use super::yaml::Running;
 use std::time::Duration;
 use torana_testkit::{Client, Origin, ReceivedRequest, Reply, eventually};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Longer inputs are not sent byte by byte.
 const CUT_BELOW: usize = 400;
 

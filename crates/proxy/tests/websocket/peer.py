@@ -27,7 +27,7 @@ async def server():
 
 
 async def client(url):
-    async with connect(url, max_size=None, subprotocols=["chat.v1", "chat.v2"]) as socket:
+    async with connect(url, open_timeout=60, max_size=None, subprotocols=["chat.v1", "chat.v2"]) as socket:
         assert socket.subprotocol == "chat.v2", socket.subprotocol
         assert socket.response.headers["Sec-WebSocket-Extensions"].startswith("permessage-deflate")
         await socket.send("h\u00e9llo")
@@ -38,7 +38,7 @@ async def client(url):
         # One message in many frames, and a ping between two messages.
         await socket.send(piece for piece in ["a" * 70_000, "", "b"])
         assert await socket.recv() == "a" * 70_000 + "b"
-        await asyncio.wait_for(await socket.ping(), 10)
+        await asyncio.wait_for(await socket.ping(), 30)
         for number in range(500):
             await socket.send(str(number))
         for number in range(500):

@@ -9,7 +9,7 @@ use crate::http2::Http2Client;
 use crate::tls::TlsOptions;
 
 /// What a client waits that behaves: more than any deadline of the gateway.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where a gateway is that serves a [`Site`](super::Site).
 #[derive(Clone, Copy, Debug)]

@@ -53,7 +53,7 @@ listen:
 - {plain}
 - address: {secure}
   tls: {{ certificates: {{ cert: own.pem, key: own.key }}, strict_host: false }}
-timeouts: {{ head: 2s, body: 2s, keep_alive: 3s, write: 2s }}
+timeouts: {{ head: 5s, body: 5s, keep_alive: 6s, write: 5s }}
 services:
   {}
 routes:
@@ -86,4 +86,4 @@ routes:
     }
 }
 
-const BRIEF: &str = "timeouts: { first_byte: 2s, idle: 2s, tunnel: 2s }";
+const BRIEF: &str = "timeouts: { first_byte: 4s, idle: 4s, tunnel: 4s }";

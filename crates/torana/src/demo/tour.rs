@@ -33,7 +33,7 @@ curl -s -i {gateway}/api/admin/stats -H "Authorization: Bearer $TOKEN" | head -1
 for i in 1 2 3 4 5 6 7 8; do curl -s {gateway}/api/orders/$i -H "Authorization: Bearer $TOKEN" | sed 's/.*"from":"\([^"]*\)".*/\1/'; echo; done | sort | uniq -c
 
 # Search takes 20 requests a minute, then 429.
-for i in $(seq 25); do curl -s -o /dev/null -w '%{{http_code}}\n' "{gateway}/api/search?q=$i" -H "Authorization: Bearer $TOKEN"; done | sort | uniq -c
+curl -s -o /dev/null -w '%{{http_code}}\n' "{gateway}/api/search?q=[1-25]" -H "Authorization: Bearer $TOKEN" | sort | uniq -c
 
 # End one instance of the users: nobody notices.
 curl -s -X POST {victim}/stop

@@ -104,13 +104,14 @@ impl Server {
                     .context("cannot start a thread")?,
             );
         }
+        // Before it is said: who reads that it listens finds it ready.
+        state.ready();
         for url in urls(&sockets.addresses, &plan) {
             info!("listening on {url} with {}", counted(count, "worker"));
         }
         if let Some(Admin { address, .. }) = &admin {
             info!("admin pages on http://{address}");
         }
-        state.ready();
         let settings = settings.clone();
         let started = Self {
             settings,

@@ -63,12 +63,16 @@ async fn fill(io: &Io) {
         let full =
             poll_fn(|context| Poll::Ready(io.poll_write(context, &piece, &[], &[]).is_pending())).await;
         let flushed = poll_fn(|context| Poll::Ready(io.poll_flush(context).is_ready())).await;
-        if full && !flushed {
+        let mut still = 0;
+        while full && !flushed && still < 10 {
             tokio::time::sleep(Duration::from_millis(50)).await;
-            let still = poll_fn(|context| Poll::Ready(io.poll_flush(context).is_pending())).await;
-            if still {
-                return;
+            if poll_fn(|context| Poll::Ready(io.poll_flush(context).is_ready())).await {
+                break;
             }
+            still += 1;
+        }
+        if still == 10 {
+            return;
         }
     }
 }
