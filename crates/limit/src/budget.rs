@@ -9,6 +9,10 @@ use crate::sliding::{self, SlidingWindow};
 use crate::view::View;
 use std::time::Duration;
 
+/// What is charged though it is not there is owed up to so many times the limit (or the burst, where that is larger), so
+/// that no caller is shut out without end by what one answer says.
+pub(crate) const MOST_OWED: u64 = 100;
+
 /// One window of a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Window {
@@ -131,16 +135,25 @@ impl Window {
     fn punish(&self, cell: &mut Cell, now: Duration, permits: u64) {
         match (self, cell) {
             (Self::Gcra(window), Cell::Gcra(state)) => window.punish(state, now, permits),
-            // These never count beyond their limit.
+            // What these take goes no further than their limit.
             (window, cell) => window.commit(cell, now, permits),
         }
     }
 
-    fn give_back(&self, cell: &mut Cell, taken: Duration, permits: u64) {
+    fn charge(&self, cell: &mut Cell, now: Duration, permits: u64) {
+        match (self, cell) {
+            (Self::Gcra(window), Cell::Gcra(state)) => window.charge(state, now, permits),
+            (Self::Fixed(window), Cell::Fixed(state)) => window.charge(state, now, permits),
+            (Self::Sliding(window), Cell::Sliding(state)) => window.charge(state, now, permits),
+            _ => {}
+        }
+    }
+
+    fn give_back(&self, cell: &mut Cell, now: Duration, taken: Duration, permits: u64) {
         match (self, cell) {
             (Self::Gcra(window), Cell::Gcra(state)) => window.give_back(state, taken, permits),
-            (Self::Fixed(window), Cell::Fixed(state)) => window.give_back(state, taken, permits),
-            (Self::Sliding(window), Cell::Sliding(state)) => window.give_back(state, taken, permits),
+            (Self::Fixed(window), Cell::Fixed(state)) => window.give_back(state, now, taken, permits),
+            (Self::Sliding(window), Cell::Sliding(state)) => window.give_back(state, now, taken, permits),
             _ => {}
         }
     }
@@ -257,9 +270,15 @@ impl Budget {
         grant
     }
 
+    /// Charges what a request turned out to cost beyond what it took. What is not there is owed: nothing passes until
+    /// the windows have paid it.
+    pub fn charge(&self, ledger: &mut Ledger, now: Duration, permits: u64) {
+        self.each(ledger, |window, cell| window.charge(cell, now, permits));
+    }
+
     /// Takes back permits that were taken at `taken` and never used.
-    pub fn give_back(&self, ledger: &mut Ledger, taken: Duration, permits: u64) {
-        self.each(ledger, |window, cell| window.give_back(cell, taken, permits));
+    pub fn give_back(&self, ledger: &mut Ledger, now: Duration, taken: Duration, permits: u64) {
+        self.each(ledger, |window, cell| window.give_back(cell, now, taken, permits));
     }
 
     /// How the budget stands, without taking anything.
@@ -346,6 +365,54 @@ mod tests {
     }
 
     proptest! {
+        /// Requests that take one and turn out to cost far more: whoever sees only whether they pass still gets no more
+        /// than the rate, one burst and the cost of one.
+        #[test]
+        fn what_responses_cost_is_owed_so_the_rate_holds(
+            kind in 0_u8..4, limit in 1_u32..30, largest in 1_u64..200,
+            steps in prop::collection::vec((0_u64..3_000, 0_u64..=100), 1..300),
+        ) {
+            let period = Duration::from_secs(10);
+            let windows = [
+                Window::Gcra(Gcra::new(u64::from(limit), period, 7)),
+                Window::Fixed(FixedWindow::new(u64::from(limit), Period::Span(period))),
+                Window::Sliding(SlidingWindow::new(limit, period)),
+            ];
+            let largest = largest.min(u64::from(limit) * 100);
+            let budget = match windows.get(usize::from(kind)) {
+                Some(window) => Budget::new(*window, Vec::new()),
+                None => Budget::new(windows[0], windows[1..].to_vec()),
+            };
+            let mut ledger = budget.ledger();
+            let start = Duration::from_secs(1_000);
+            let (mut now, mut cost) = (start, 0_u128);
+            for (gap, percent) in steps {
+                now += Duration::from_millis(gap);
+                if budget.take(&mut ledger, now, Ask::exactly(1)).granted == 0 {
+                    let wait = budget.look(&ledger, now).all.iter().map(|view| view.retry_after).max().unwrap();
+                    prop_assert!(wait > Duration::ZERO);
+                    let mut then = ledger.clone();
+                    prop_assert_eq!(budget.take(&mut then, now + wait, Ask::exactly(1)).granted, 1);
+                    continue;
+                }
+                let whole = (largest * percent / 100).max(1);
+                budget.charge(&mut ledger, now, whole - 1);
+                cost += u128::from(whole);
+                let beyond = cost.saturating_sub(u128::from(largest));
+                let (passed, period) = ((now - start).as_nanos(), period.as_nanos());
+                let limit = u128::from(limit);
+                // A burst of seven and the pace; each window of the calendar that was touched; each period that began.
+                let pace = 7 * period + limit * passed;
+                let calendar = limit * (now.as_nanos() / period - start.as_nanos() / period + 1);
+                let sliding = limit * (passed / period + 1);
+                let holds = [beyond * period <= pace, beyond <= calendar, beyond <= sliding];
+                match holds.get(usize::from(kind)) {
+                    Some(holds) => prop_assert!(holds, "{} of {}", cost, largest),
+                    None => prop_assert_eq!(holds, [true; 3]),
+                }
+            }
+        }
+
         #[test]
         fn all_windows_agree_with_each_of_them_alone(
             steps in prop::collection::vec((0_u64..20_000, 1_u64..20), 1..200),

@@ -134,13 +134,12 @@ impl KeyedLimiter {
 
     /// Takes back permits that were taken at `taken` and never used.
     pub fn give_back(&self, key: Key<'_>, now: Duration, taken: Duration, permits: u64) {
-        self.with_ledger(key, now, |ledger| self.budget.give_back(ledger, taken, permits));
+        self.with_ledger(key, now, |ledger| self.budget.give_back(ledger, now, taken, permits));
     }
 
-    /// Charges what a request turned out to cost beyond what it took, whether or not that is left.
+    /// Charges what a request turned out to cost beyond what it took; see [`Budget::charge`].
     pub fn charge(&self, key: Key<'_>, now: Duration, cost: u64) {
-        let ask = Ask { charge_refused: true, ..Ask::exactly(cost) };
-        self.with_ledger(key, now, |ledger| self.budget.take(ledger, now, ask));
+        self.with_ledger(key, now, |ledger| self.budget.charge(ledger, now, cost));
     }
 
     /// How a caller stands, without taking anything.
@@ -366,6 +365,8 @@ mod tests {
         limiter.clear();
         assert_eq!(limiter.usage().keys, 0);
         limiter.charge(key(b"a"), now, 5);
-        assert!(!passes(&limiter, key(b"a"), now));
+        // Two of the five are owed, and one has to come.
+        assert!(!passes(&limiter, key(b"a"), now + Duration::from_secs(59)));
+        assert!(passes(&limiter, key(b"a"), now + Duration::from_secs(60)));
     }
 }

@@ -235,7 +235,7 @@ impl World {
                 self.send(question.node, Message::Answer(question, grant));
             }
             Message::Answer(question, grant) => self.answer(question, &grant),
-            Message::Return(back) => self.budget.give_back(&mut self.ledger, back.taken, back.permits),
+            Message::Return(back) => self.budget.give_back(&mut self.ledger, self.now, back.taken, back.permits),
         }
     }
 
@@ -351,7 +351,7 @@ fn with_slow_store(window: Window, answers_after: Duration, length: Duration) ->
                 continue;
             }
             if let Some(back) = lease.granted(now, sent, own, &grant) {
-                budget.give_back(&mut ledger, back.taken, back.permits);
+                budget.give_back(&mut ledger, now, back.taken, back.permits);
             }
             due.extend(std::iter::repeat_n(true, std::mem::take(&mut waiting)));
         }

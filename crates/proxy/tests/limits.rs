@@ -10,7 +10,7 @@
 mod yaml;
 
 use std::time::Duration;
-use torana_testkit::{Authority, Client, RedisServer, Response, eventually, temp_dir};
+use torana_testkit::{Authority, Client, Origin, RedisServer, Reply, Response, eventually, temp_dir};
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -52,6 +52,39 @@ fn gateways_together_admit_what_the_limit_says_in_every_mode() {
             let third = Running::start(&text);
             assert_eq!(passed(&[&third], 3), 0);
         }
+    }
+}
+
+#[test]
+fn what_responses_cost_is_owed_so_the_rate_holds_here_and_in_the_store() {
+    const COST: u64 = 20;
+    let server = RedisServer::start();
+    let origin = Origin::always(Reply::ok("done").header("X-Cost", &COST.to_string()));
+    // A lease may hold so many permits, each for a request of that cost.
+    for (mode, held) in [("local", 0), ("exact", 0), ("leased", 10)] {
+        let text = format!(
+            "access_log: off
+store: {{ url: \"redis://127.0.0.1:{}\", timeout: 5s }}
+services: {{ origin: {{ endpoints: [{{ url: \"{}\" }}] }} }}
+policies:
+  rate_limit: {{ limit: 20/s, by: everybody, mode: {mode}, cost: {{ response_header: X-Cost }} }}
+routes: [{{ path: /, service: origin }}]
+",
+            server.port(),
+            origin.url()
+        );
+        let gateway = Running::start(&text);
+        let mut client = Client::connect(gateway.address);
+        let (began, mut passed) = (std::time::Instant::now(), 0_u64);
+        while began.elapsed() < Duration::from_millis(2_500) {
+            let answer = client.exchange("GET / HTTP/1.1\r\nHost: api.test\r\n\r\n");
+            assert!(matches!(answer.status, 200 | 429), "{mode}: {}", answer.status);
+            assert!(answer.header("X-Cost").is_none());
+            passed += u64::from(answer.status == 200);
+        }
+        let grown = u64::try_from(began.elapsed().as_millis()).unwrap() * 20 / 1_000;
+        assert!(passed >= 2 || held > 0, "{mode}: {passed}");
+        assert!(passed * COST <= 20 + grown + COST + held * COST, "{mode}: {passed} in {grown}");
     }
 }
 

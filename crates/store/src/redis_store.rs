@@ -285,6 +285,10 @@ impl LimitStore for RedisStore {
         self.ask(limit, key, Form::take(ask), ask.details).await
     }
 
+    async fn charge(&self, limit: &StoredLimit, key: Key<'_>, cost: u64) -> Result<(), StoreError> {
+        self.ask(limit, key, Form::Charge(cost), false).await.map(|_| ())
+    }
+
     async fn give_back(&self, limit: &StoredLimit, key: Key<'_>, back: Returned) -> Result<(), StoreError> {
         self.ask(limit, key, Form::Back(back), false).await.map(|_| ())
     }

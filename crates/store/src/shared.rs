@@ -311,9 +311,8 @@ impl SharedLimit {
     pub fn charge(self: &Arc<Self>, key: Key<'_>, cost: u64) {
         let (limit, kind, bytes) = (Arc::clone(self), key.kind, Box::<[u8]>::from(key.bytes));
         tokio::task::spawn_local(async move {
-            let ask = Ask { charge_refused: true, ..Ask::exactly(cost) };
             // A store that does not answer cannot be charged.
-            let _ = limit.store.take(&limit.limit, Key { kind, bytes: &bytes }, ask).await;
+            let _ = limit.store.charge(&limit.limit, Key { kind, bytes: &bytes }, cost).await;
         });
     }
 

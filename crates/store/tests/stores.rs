@@ -50,6 +50,7 @@ async fn suite(store: &impl LimitStore) {
     let left: Vec<u64> = refused.all.iter().map(|view| view.remaining).collect();
     assert_eq!(left, [2, 5, 97], "what one refuses is not taken from the others");
 
+    let owing = StoredLimit::new("owed", hourly(5));
     let day = StoredLimit::new("day", daily(100));
     let given: Vec<u64> = {
         let mut given = Vec::new();
@@ -59,6 +60,10 @@ async fn suite(store: &impl LimitStore) {
         given
     };
     assert_eq!(given, [50, 25, 12], "a lease gets half of what is left");
+    store.charge(&owing, key("a"), 12).await.unwrap();
+    let refused = store.take(&owing, key("a"), Ask::exactly(1)).await.unwrap();
+    // Five in an hour: seven are owed, and one has to come.
+    assert!(refused.granted == 0 && refused.view.retry_after > Duration::from_secs(95 * 60), "{refused:?}");
     let taken = store.look(&day, key("a")).await.unwrap().at;
     store.give_back(&day, key("a"), Returned { permits: 20, taken }).await.unwrap();
     assert_eq!(store.look(&day, key("a")).await.unwrap().view.remaining, 33);
