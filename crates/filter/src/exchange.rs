@@ -80,6 +80,23 @@ pub trait GiveBack: fmt::Debug + Send + Sync {
     fn give_back(&self);
 }
 
+/// A request whose response says what it has cost.
+#[derive(Debug)]
+pub struct OpenCost {
+    /// The limit.
+    pub id: Arc<str>,
+    /// What was taken for it already.
+    pub taken: u64,
+    /// Charges the rest, where the request was counted.
+    pub charge: Box<dyn Charge>,
+}
+
+/// Charges a caller for what its request turned out to cost.
+pub trait Charge: fmt::Debug + Send + Sync {
+    /// Charges so much beyond what was taken; the response does not wait for it.
+    fn charge(&self, more: u64);
+}
+
 /// One try to send the request.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt<'a> {
@@ -137,6 +154,8 @@ pub struct Exchange {
     pub would_refuse: Vec<Arc<str>>,
     /// What limits have taken from which another limit on the way may still refuse the request.
     pub taken: Vec<TakenPermits>,
+    /// What limits will charge when the response says it.
+    pub open_costs: Vec<OpenCost>,
     /// Places of limits on requests under way; given back when the request ends.
     pub under_way: Vec<torana_limit::Place>,
 }
@@ -160,6 +179,7 @@ impl Default for Exchange {
             limits: Vec::new(),
             would_refuse: Vec::new(),
             taken: Vec::new(),
+            open_costs: Vec::new(),
             under_way: Vec::new(),
         }
     }
@@ -193,6 +213,7 @@ impl Exchange {
             would_refuse,
             under_way,
             taken,
+            open_costs,
             set_cookies,
         } = self;
         request.clear();
@@ -211,6 +232,7 @@ impl Exchange {
         would_refuse.clear();
         under_way.clear();
         taken.clear();
+        open_costs.clear();
         set_cookies.clear();
     }
 }

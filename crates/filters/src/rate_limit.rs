@@ -18,7 +18,8 @@ use std::time::Duration;
 use torana_config::written::{LimitHeaders, MissingKey};
 use torana_fault::{Fault, Reason};
 use torana_filter::{
-    Exchange, GiveBack, LimitState, Moment, OnRequest, OnResponse, Outside, TakenPermits, ToldLimit, Verdict,
+    Charge, Exchange, GiveBack, LimitState, Moment, OnRequest, OnResponse, OpenCost, Outside, TakenPermits,
+    ToldLimit, Verdict,
 };
 use torana_http::ResponseHead;
 use torana_limit::{Ask, Grant, Key};
@@ -100,7 +101,7 @@ impl RateLimitFilter {
 
     async fn decide(&self, exchange: &mut Exchange, there: bool) -> Verdict {
         let cost = cost(&self.plan.cost, exchange);
-        let (place, taken, kept) = {
+        let (place, taken, kept, open) = {
             let mut scratch = Scratch::default();
             let Some(key) = self.principal.of(exchange, &mut scratch) else { return Verdict::Continue };
             let (place, taken) = match self.state.concurrency().map(|limit| limit.enter(key)) {
@@ -109,9 +110,11 @@ impl RateLimitFilter {
                 place => (place, self.state.take(key, exchange.moment, self.ask(cost), there).await),
             };
             let kept = self.keep(key, exchange.moment, cost, &taken);
-            (place, taken, kept)
+            let open = self.open(key, exchange.moment, cost, &taken);
+            (place, taken, kept, open)
         };
         exchange.taken.extend(kept);
+        exchange.open_costs.extend(open);
         match place {
             Some(None) => return self.refuse(exchange, Reason::ConcurrencyLimited, Duration::from_secs(1)),
             Some(Some(place)) => exchange.under_way.push(place),
@@ -128,13 +131,28 @@ impl RateLimitFilter {
 
     /// What was taken, where another limit may still refuse the request. What refused requests take is theirs.
     fn keep(&self, key: Key<'_>, moment: Moment, cost: u64, taken: &Taken) -> Option<TakenPermits> {
+        if self.alone || self.plan.count_refused {
+            return None;
+        }
+        let back = Box::new(self.borrowed(key, moment, cost, taken)?);
+        Some(TakenPermits { id: Arc::clone(&self.plan.id), permits: cost, back })
+    }
+
+    /// Whom to charge when the response says what the request has cost. It is kept here because what follows may change
+    /// the request: its path, its host, its credentials.
+    fn open(&self, key: Key<'_>, moment: Moment, cost: u64, taken: &Taken) -> Option<OpenCost> {
+        self.plan.cost.response_header.as_ref()?;
+        let charge = Box::new(self.borrowed(key, moment, cost, taken)?);
+        Some(OpenCost { id: Arc::clone(&self.plan.id), taken: cost, charge })
+    }
+
+    fn borrowed(&self, key: Key<'_>, moment: Moment, cost: u64, taken: &Taken) -> Option<Borrowed> {
         let Taken::Grant(grant, origin) = taken else { return None };
-        if self.alone || self.plan.count_refused || grant.granted < cost {
+        if grant.granted < cost {
             return None;
         }
         let (state, key) = (Arc::clone(&self.state), (key.kind, Box::from(key.bytes)));
-        let back = Box::new(Borrowed { state, key, moment, permits: cost, origin: *origin });
-        Some(TakenPermits { id: Arc::clone(&self.plan.id), permits: cost, back })
+        Some(Borrowed { state, key, moment, permits: cost, origin: *origin })
     }
 
     fn ask(&self, cost: u64) -> Ask {
@@ -186,24 +204,23 @@ impl RateLimitFilter {
         )
     }
 
-    /// Takes what the response says that the request has cost beyond what was taken.
-    fn settle(&self, exchange: &Exchange, response: &mut ResponseHead) {
+    /// Takes what the response says that the request has cost beyond what was taken, from where that was taken.
+    fn settle(&self, exchange: &mut Exchange, response: &mut ResponseHead) {
         let Some(field) = &self.plan.cost.response_header else { return };
         let said = response.fields.get_str(&**field).and_then(|text| text.trim().parse::<u64>().ok());
         response.fields.remove(&**field);
-        let taken = cost(&self.plan.cost, exchange);
-        let more = said.unwrap_or(0).min(u64::from(self.plan.cost.most.get())).saturating_sub(taken);
-        let mut scratch = Scratch::default();
-        if more > 0
-            && let Some(key) = self.principal.of(exchange, &mut scratch)
-        {
-            self.state.charge(key, exchange.moment, more);
+        let own = exchange.open_costs.iter().position(|open| Arc::ptr_eq(&open.id, &self.plan.id));
+        let Some(open) = own.map(|own| exchange.open_costs.swap_remove(own)) else { return };
+        let more = said.unwrap_or(0).min(u64::from(self.plan.cost.most.get())).saturating_sub(open.taken);
+        if more > 0 {
+            open.charge.charge(more);
         }
     }
 }
 
 /// Gives back what the limits before this one have taken: a request that is refused takes nothing.
 fn give_back(exchange: &mut Exchange) {
+    exchange.open_costs.clear();
     for taken in exchange.taken.drain(..) {
         taken.back.give_back();
         for told in exchange.limits.iter_mut().filter(|told| told.id == taken.id) {
@@ -226,6 +243,13 @@ impl GiveBack for Borrowed {
     fn give_back(&self) {
         let key = Key { kind: self.key.0, bytes: &self.key.1 };
         self.state.refund(key, self.moment, self.permits, self.origin);
+    }
+}
+
+impl Charge for Borrowed {
+    fn charge(&self, more: u64) {
+        let key = Key { kind: self.key.0, bytes: &self.key.1 };
+        self.state.charge(key, self.moment, more, self.origin);
     }
 }
 

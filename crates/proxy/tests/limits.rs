@@ -89,6 +89,51 @@ routes: [{{ path: /, service: origin }}]
 }
 
 #[test]
+fn what_a_response_cost_is_charged_to_the_key_that_the_request_took_from() {
+    let server = RedisServer::start();
+    let origin = Origin::always(Reply::ok("done").header("X-Cost", "5"));
+    for mode in ["local", "exact"] {
+        // What the path, the host and the credential were is no more when the response comes.
+        let text = format!(
+            "access_log: off
+store: {{ url: \"redis://127.0.0.1:{}\", timeout: 5s }}
+consumers: [{{ username: ada, keys: [\"${{env:KEY}}\"] }}]
+services: {{ origin: {{ endpoints: [{{ url: \"{}\" }}], host: rewrite }} }}
+routes:
+- path: /tenants/{{tenant}}/*
+  service: origin
+  strip_prefix: /tenants
+  policies:
+    key_auth: {{ headers: [apikey] }}
+    rate_limits:
+      tenant: {{ limit: 6/hour, by: {{ parameter: tenant }}, mode: {mode}, cost: {{ response_header: X-Cost }} }}
+      key: {{ limit: 7/hour, by: {{ header: apikey }}, mode: {mode}, cost: {{ response_header: X-Cost }}, headers: draft }}
+      host: {{ limit: 8/hour, by: {{ header: host }}, mode: {mode}, cost: {{ response_header: X-Cost }}, headers: draft }}
+",
+            server.port(),
+            origin.url()
+        );
+        let gateway = Running::start(&text);
+        let ask = || {
+            let head = format!(
+                "GET /tenants/red/x HTTP/1.1\r\nHost: api.test\r\napikey: {}\r\n\r\n",
+                yaml::SECRET
+            );
+            Client::connect(gateway.address).exchange(&head)
+        };
+        let first = ask();
+        assert_eq!((first.status, first.header("X-Cost")), (200, None), "{mode}: {}", first.text());
+        let second = ask();
+        assert_eq!(second.status, 200, "{mode}");
+        assert_eq!(second.header("RateLimit-Remaining"), Some("0"), "{mode}: five are charged and two taken");
+        let told = second.header_all("RateLimit").join(", ");
+        assert!(told.contains("r=1;") && told.contains("r=2;"), "{mode}: {told}");
+        let third = ask();
+        assert_eq!(third.status, 429, "{mode}");
+    }
+}
+
+#[test]
 fn clients_who_ask_in_the_same_moment_have_a_place_each_in_one_count() {
     let server = RedisServer::start();
     let store = format!("{{ url: \"redis://127.0.0.1:{}\", timeout: 5s }}", server.port());

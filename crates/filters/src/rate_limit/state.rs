@@ -212,11 +212,12 @@ impl LimiterState {
         }
     }
 
-    pub(super) fn charge(&self, key: Key<'_>, moment: Moment, cost: u64) {
-        if let Some(shared) = &self.shared {
-            shared.charge(key, cost);
-        } else if let Some(windows) = &self.windows {
-            windows.charge(key, self.utc(moment), cost);
+    /// Charges what a request turned out to cost beyond what it took.
+    pub(super) fn charge(&self, key: Key<'_>, moment: Moment, cost: u64, origin: Origin) {
+        match (origin, &self.shared, &self.windows) {
+            (Origin::Shared(_), Some(shared), _) => shared.charge(key, cost),
+            (Origin::Here, _, Some(windows)) => windows.charge(key, self.utc(moment), cost),
+            _ => {}
         }
     }
 
