@@ -307,12 +307,21 @@ impl SharedLimit {
         (decided, Source::Share(now))
     }
 
-    /// Charges what a request turned out to cost beyond what it took; no request waits for it.
-    pub fn charge(self: &Arc<Self>, key: Key<'_>, cost: u64) {
+    /// Charges what a request turned out to cost beyond what it took, where that came from; no request waits for it.
+    /// While the store does not answer the share owes it, if that is what counts then.
+    pub fn charge(self: &Arc<Self>, key: Key<'_>, cost: u64, source: Source) {
+        let mut room = None;
+        let key = self.store.short(key, &mut room);
+        if let Source::Share(at) = source {
+            return self.share.charge(key, at, cost);
+        }
         let (limit, kind, bytes) = (Arc::clone(self), key.kind, Box::<[u8]>::from(key.bytes));
         tokio::task::spawn_local(async move {
-            // A store that does not answer cannot be charged.
-            let _ = limit.store.charge(&limit.limit, Key { kind, bytes: &bytes }, cost).await;
+            let key = Key { kind, bytes: &bytes };
+            let charged = limit.store.charge(&limit.limit, key, cost).await;
+            if charged.is_err() && limit.on_failure == OnFailure::LocalShare {
+                limit.share.charge(key, limit.clock.utc(), cost);
+            }
         });
     }
 

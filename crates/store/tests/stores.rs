@@ -230,16 +230,17 @@ fn what_a_response_cost_is_charged_to_the_ledger_that_the_request_took_from_howe
     let budget = Budget::new(Window::Gcra(Gcra::new(1, Duration::from_secs(60), MANY)), Vec::new());
     let share = budget.clone();
     let limit = SharedLimit::new(store(&server), "costs", budget, share, Mode::Exact, OnFailure::Closed, 100);
-    let granted = async |caller: &str| match limit.decide(key(caller), Ask::exactly(1)).await {
-        Decided::Granted(grant) => grant.granted,
+    let granted = async |caller: &str| match limit.decide_from(key(caller), Ask::exactly(1)).await {
+        (Decided::Granted(grant), source) => (grant.granted, source),
         other => panic!("{other:?}"),
     };
     on_worker(async {
         for length in [20, 64, 65, 5_000] {
             let caller = "x".repeat(length);
-            assert_eq!(granted(&caller).await, 1);
-            limit.charge(key(&caller), MANY);
-            let charged = async { while granted(&caller).await == 1 {} };
+            let (passed, source) = granted(&caller).await;
+            assert_eq!(passed, 1);
+            limit.charge(key(&caller), MANY, source);
+            let charged = async { while granted(&caller).await.0 == 1 {} };
             let charged = tokio::time::timeout(PATIENCE, charged).await;
             assert!(charged.is_ok(), "a key of {length} bytes was not charged");
         }

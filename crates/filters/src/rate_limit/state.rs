@@ -215,7 +215,7 @@ impl LimiterState {
     /// Charges what a request turned out to cost beyond what it took.
     pub(super) fn charge(&self, key: Key<'_>, moment: Moment, cost: u64, origin: Origin) {
         match (origin, &self.shared, &self.windows) {
-            (Origin::Shared(_), Some(shared), _) => shared.charge(key, cost),
+            (Origin::Shared(source), Some(shared), _) => shared.charge(key, cost, source),
             (Origin::Here, _, Some(windows)) => windows.charge(key, self.utc(moment), cost),
             _ => {}
         }
