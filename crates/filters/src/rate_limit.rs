@@ -104,7 +104,7 @@ impl RateLimitFilter {
         let (place, taken, kept, open) = {
             let mut scratch = Scratch::default();
             let Some(key) = self.principal.of(exchange, &mut scratch) else { return Verdict::Continue };
-            let (place, taken) = match self.state.concurrency().map(|limit| limit.enter(key)) {
+            let (place, taken) = match self.state.enter(key, cost) {
                 // There is no place: nothing is taken from the windows either.
                 Some(None) => (Some(None), Taken::Nothing),
                 place => (place, self.state.take(key, exchange.moment, self.ask(cost), there).await),

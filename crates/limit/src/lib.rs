@@ -28,7 +28,7 @@ mod view;
 
 pub use budget::{Ask, Budget, Grant, Ledger, Window};
 pub use calendar::{Period, Place as CalendarPlace};
-pub use concurrency::{Concurrency, Place};
+pub use concurrency::{Concurrency, ConcurrencyUsage, Place};
 pub use connections::{ConnectionCaps, Connections, Crowded, Seat};
 pub use fixed::FixedWindow;
 pub use gcra::{Gcra, Micros};

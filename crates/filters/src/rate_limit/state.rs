@@ -8,8 +8,8 @@ use torana_config::written::{StoreFailure, WindowKind};
 use torana_filter::Moment;
 use torana_limit::View;
 use torana_limit::{
-    Ask, Budget, Concurrency, FixedWindow, Gcra, Grant, Key, KeyedLimiter, Period, SlidingWindow, TopKeys,
-    Window,
+    Ask, Budget, Concurrency, FixedWindow, Gcra, Grant, Key, KeyedLimiter, Period, Place, SlidingWindow,
+    TopKeys, Window,
 };
 use torana_plan::{RateLimitPlan, WindowPlan};
 use torana_store::{Decided, Mode, OnFailure, RedisStore, SharedLimit, Source, StoreError};
@@ -114,11 +114,9 @@ impl LimiterState {
     /// Counts, for metrics.
     #[must_use]
     pub fn usage(&self) -> LimiterUsage {
-        let mut usage = LimiterUsage {
-            would_refuse: self.would_refuse.load(Ordering::Relaxed),
-            under_way: self.concurrency.as_ref().map_or(0, |limit| limit.under_way()),
-            ..LimiterUsage::default()
-        };
+        let would_refuse = self.would_refuse.load(Ordering::Relaxed);
+        let mut usage = LimiterUsage { would_refuse, ..LimiterUsage::default() };
+        let crowd = self.concurrency.as_ref().map(|limit| limit.usage()).unwrap_or_default();
         if let Some(shared) = &self.shared {
             let shared = shared.usage();
             (usage.keys, usage.allowed, usage.denied) = (shared.leases, shared.allowed, shared.denied);
@@ -127,12 +125,23 @@ impl LimiterState {
             let windows = windows.usage();
             (usage.keys, usage.allowed, usage.denied) = (windows.keys, windows.allowed, windows.denied);
             usage.overflow = windows.overflow;
+        } else {
+            (usage.keys, usage.allowed) = (crowd.keys, crowd.entered);
         }
+        usage.under_way = crowd.under_way;
+        // Who found no place was not asked about by the windows.
+        usage.denied = usage.denied.saturating_add(crowd.refused);
         usage
     }
 
-    pub(super) const fn concurrency(&self) -> Option<&Arc<Concurrency>> {
-        self.concurrency.as_ref()
+    /// A place among those under way; `None` where they are not bounded.
+    pub(super) fn enter(&self, key: Key<'_>, cost: u64) -> Option<Option<Place>> {
+        let place = self.concurrency.as_ref()?.enter(key);
+        // Whoever goes on to windows is counted there.
+        if place.is_none() || self.windows.is_none() {
+            self.top.count(key, cost, place.is_none());
+        }
+        Some(place)
     }
 
     /// Who asks most, as far as the sample shows, with a name that can be shown: secret ones are hashed.

@@ -366,7 +366,31 @@ async fn places_are_taken_while_requests_are_under_way() {
     under_way.pop();
     assert!(passes(&filter, from("10.0.0.1", None)).await);
     under_way[0].clear();
-    assert_eq!(filter.state.usage().under_way, 0);
+    let usage = filter.state.usage();
+    assert_eq!((usage.under_way, usage.allowed, usage.denied), (0, 3, 1));
+}
+
+#[tokio::test]
+async fn whoever_finds_no_place_is_counted_once_and_shown() {
+    for rates in [&[][..], &["100/minute"]] {
+        let filter = filter(RateLimitPlan {
+            by: vec![KeyPart::Address],
+            concurrency: NonZeroU32::new(1),
+            windows: plan(rates).windows.into_iter().map(|window| WindowPlan { burst: NonZeroU32::new(100).unwrap(), ..window }).collect(),
+            ..plan(&[])
+        });
+        let mut under_way = from("10.0.0.1", None);
+        assert!(matches!(filter.on_request(&mut under_way, &Offline).await, Verdict::Continue));
+        // One in sixteen is shown.
+        for _ in 0..64 {
+            assert!(!passes(&filter, from("10.0.0.1", None)).await);
+        }
+        let usage = filter.state.usage();
+        assert_eq!((usage.allowed, usage.denied), (1, 64), "{rates:?}");
+        let top = filter.state.top(5);
+        assert_eq!((top[0].kind, &*top[0].name), ("address", "10.0.0.1"));
+        assert!(top[0].asked >= 32 && top[0].refused >= 32 && top[0].asked <= 96, "{top:?}");
+    }
 }
 
 #[tokio::test]
