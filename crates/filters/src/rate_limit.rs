@@ -264,11 +264,15 @@ fn cost(plan: &CostPlan, exchange: &Exchange) -> u64 {
 
 /// Whether a request may come without this part.
 const fn can_lack(part: &KeyPart) -> bool {
-    !matches!(part, KeyPart::Address | KeyPart::Route | KeyPart::Everybody)
+    !matches!(
+        part,
+        KeyPart::ConsumerOrAddress | KeyPart::Address | KeyPart::Route | KeyPart::Everybody
+    )
 }
 
 fn who(part: &KeyPart) -> String {
     match part {
+        KeyPart::ConsumerOrAddress => "for each consumer, else client address".into(),
         KeyPart::Consumer => "for each consumer".into(),
         KeyPart::Credential => "for each credential".into(),
         KeyPart::Group => "for each group".into(),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use torana_filters::TopCaller;
+use torana_plan::KeyPart;
 
 /// How long a store may take to forget or take back.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -52,7 +53,11 @@ fn limit(limiter: &Limiter) -> Map<String, Value> {
         let kind = format!("{:?}", window.kind).to_ascii_lowercase();
         json!({ "rate": window.rate.to_string(), "burst": window.burst.get(), "window": kind })
     });
-    let by: Vec<String> = plan.by.iter().map(|part| format!("{part:?}").to_ascii_lowercase()).collect();
+    let name = |part: &KeyPart| match part {
+        KeyPart::ConsumerOrAddress => "consumer_or_address".to_owned(),
+        part => format!("{part:?}").to_ascii_lowercase(),
+    };
+    let by: Vec<String> = plan.by.iter().map(name).collect();
     let mode = match plan.sharing {
         None => "memory",
         Some(sharing) if sharing.leased => "leased",

@@ -81,6 +81,8 @@ pub struct WindowPlan {
 /// A part of who is counted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum KeyPart {
+    /// The consumer, and the client address of whoever has none or stands in for those without credentials.
+    ConsumerOrAddress,
     /// The consumer.
     Consumer,
     /// The credential that was shown.
@@ -139,7 +141,8 @@ impl RateLimitPlan {
         let by_caller = |part: &KeyPart| match part {
             KeyPart::Expression(expression) => expression.asks_who_calls(),
             part => {
-                matches!(part, KeyPart::Consumer | KeyPart::Credential | KeyPart::Group | KeyPart::Claim(_))
+                use KeyPart::{Claim, Consumer, ConsumerOrAddress, Credential, Group};
+                matches!(part, ConsumerOrAddress | Consumer | Credential | Group | Claim(_))
             }
         };
         !self.by.iter().any(by_caller)
