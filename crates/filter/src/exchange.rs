@@ -83,10 +83,12 @@ pub trait GiveBack: fmt::Debug + Send + Sync {
 /// A request whose response says what it has cost.
 #[derive(Debug)]
 pub struct OpenCost {
-    /// The limit.
-    pub id: Arc<str>,
+    /// The field that says it.
+    pub field: Arc<str>,
     /// What was taken for it already.
     pub taken: u64,
+    /// The most that can be said.
+    pub most: u64,
     /// Charges the rest, where the request was counted.
     pub charge: Box<dyn Charge>,
 }

@@ -141,9 +141,9 @@ impl RateLimitFilter {
     /// Whom to charge when the response says what the request has cost. It is kept here because what follows may change
     /// the request: its path, its host, its credentials.
     fn open(&self, key: Key<'_>, moment: Moment, cost: u64, taken: &Taken) -> Option<OpenCost> {
-        self.plan.cost.response_header.as_ref()?;
+        let field = Arc::clone(self.plan.cost.response_header.as_ref()?);
         let charge = Box::new(self.borrowed(key, moment, cost, taken)?);
-        Some(OpenCost { id: Arc::clone(&self.plan.id), taken: cost, charge })
+        Some(OpenCost { field, taken: cost, most: u64::from(self.plan.cost.most.get()), charge })
     }
 
     fn borrowed(&self, key: Key<'_>, moment: Moment, cost: u64, taken: &Taken) -> Option<Borrowed> {
@@ -204,17 +204,20 @@ impl RateLimitFilter {
         )
     }
 
-    /// Takes what the response says that the request has cost beyond what was taken, from where that was taken.
+    /// Takes what the response says that the request has cost beyond what was taken, from where that was taken: for every
+    /// limit that reads the field, because the next one does not find it any more.
     fn settle(&self, exchange: &mut Exchange, response: &mut ResponseHead) {
         let Some(field) = &self.plan.cost.response_header else { return };
         let said = response.fields.get_str(&**field).and_then(|text| text.trim().parse::<u64>().ok());
         response.fields.remove(&**field);
-        let own = exchange.open_costs.iter().position(|open| Arc::ptr_eq(&open.id, &self.plan.id));
-        let Some(open) = own.map(|own| exchange.open_costs.swap_remove(own)) else { return };
-        let more = said.unwrap_or(0).min(u64::from(self.plan.cost.most.get())).saturating_sub(open.taken);
-        if more > 0 {
-            open.charge.charge(more);
-        }
+        exchange.open_costs.retain(|open| {
+            let reads = open.field.eq_ignore_ascii_case(field);
+            let more = said.unwrap_or(0).min(open.most).saturating_sub(open.taken);
+            if reads && more > 0 {
+                open.charge.charge(more);
+            }
+            !reads
+        });
     }
 }
 
