@@ -17,6 +17,16 @@ pub struct Moment {
     pub since_start: Duration,
     /// Seconds since 1970-01-01 UTC, for what credentials claim.
     pub unix_seconds: u64,
+    /// And nanoseconds, fewer than a second has.
+    pub unix_nanos: u32,
+}
+
+impl Moment {
+    /// Since 1970-01-01 UTC. People may set this clock.
+    #[must_use]
+    pub const fn utc(&self) -> Duration {
+        Duration::new(self.unix_seconds, self.unix_nanos)
+    }
 }
 
 /// Both ends of the connection that a request came by.

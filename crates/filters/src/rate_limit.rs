@@ -267,10 +267,7 @@ fn cost(plan: &CostPlan, exchange: &Exchange) -> u64 {
 
 /// Whether a request may come without this part.
 const fn can_lack(part: &KeyPart) -> bool {
-    !matches!(
-        part,
-        KeyPart::ConsumerOrAddress | KeyPart::Address | KeyPart::Route | KeyPart::Everybody
-    )
+    !matches!(part, KeyPart::ConsumerOrAddress | KeyPart::Address | KeyPart::Route | KeyPart::Everybody)
 }
 
 fn who(part: &KeyPart) -> String {

@@ -7,6 +7,7 @@ use crate::fixed::{self, FixedWindow};
 use crate::gcra::{self, Gcra};
 use crate::sliding::{self, SlidingWindow};
 use crate::view::View;
+use crate::when::When;
 use std::time::Duration;
 
 /// What is charged though it is not there is owed up to so many times the limit (or the burst, where that is larger), so
@@ -80,7 +81,7 @@ pub struct Grant {
     pub granted: u64,
     /// How long they may be kept, from the moment of the decision.
     pub hold: Duration,
-    /// When it was decided, by the clock of the one who decided.
+    /// When it was decided, by the steady clock of the one who decided.
     pub at: Duration,
     /// Which window leaves least, and how it stands.
     pub window: usize,
@@ -114,73 +115,75 @@ impl Grant {
 
 impl Window {
     /// Permits there are now; a cell of another kind has none.
-    fn available(&self, cell: &Cell, now: Duration) -> u64 {
+    fn available(&self, cell: &Cell, now: When) -> u64 {
         match (self, cell) {
-            (Self::Gcra(window), Cell::Gcra(state)) => window.available(*state, now),
-            (Self::Fixed(window), Cell::Fixed(state)) => window.available(*state, now),
-            (Self::Sliding(window), Cell::Sliding(state)) => window.available(state, now),
+            (Self::Gcra(window), Cell::Gcra(state)) => window.available(*state, now.steady),
+            (Self::Fixed(window), Cell::Fixed(state)) => window.available(*state, now.utc),
+            (Self::Sliding(window), Cell::Sliding(state)) => window.available(state, now.steady),
             _ => 0,
         }
     }
 
-    fn commit(&self, cell: &mut Cell, now: Duration, permits: u64) {
+    fn commit(&self, cell: &mut Cell, now: When, permits: u64) {
         match (self, cell) {
-            (Self::Gcra(window), Cell::Gcra(state)) => window.commit(state, now, permits),
-            (Self::Fixed(window), Cell::Fixed(state)) => window.commit(state, now, permits),
-            (Self::Sliding(window), Cell::Sliding(state)) => window.commit(state, now, permits),
+            (Self::Gcra(window), Cell::Gcra(state)) => window.commit(state, now.steady, permits),
+            (Self::Fixed(window), Cell::Fixed(state)) => window.commit(state, now.utc, permits),
+            (Self::Sliding(window), Cell::Sliding(state)) => window.commit(state, now.steady, permits),
             _ => {}
         }
     }
 
-    fn punish(&self, cell: &mut Cell, now: Duration, permits: u64) {
+    fn punish(&self, cell: &mut Cell, now: When, permits: u64) {
         match (self, cell) {
-            (Self::Gcra(window), Cell::Gcra(state)) => window.punish(state, now, permits),
+            (Self::Gcra(window), Cell::Gcra(state)) => window.punish(state, now.steady, permits),
             // What these take goes no further than their limit.
             (window, cell) => window.commit(cell, now, permits),
         }
     }
 
-    fn charge(&self, cell: &mut Cell, now: Duration, permits: u64) {
+    fn charge(&self, cell: &mut Cell, now: When, permits: u64) {
         match (self, cell) {
-            (Self::Gcra(window), Cell::Gcra(state)) => window.charge(state, now, permits),
-            (Self::Fixed(window), Cell::Fixed(state)) => window.charge(state, now, permits),
-            (Self::Sliding(window), Cell::Sliding(state)) => window.charge(state, now, permits),
+            (Self::Gcra(window), Cell::Gcra(state)) => window.charge(state, now.steady, permits),
+            (Self::Fixed(window), Cell::Fixed(state)) => window.charge(state, now.utc, permits),
+            (Self::Sliding(window), Cell::Sliding(state)) => window.charge(state, now.steady, permits),
             _ => {}
         }
     }
 
-    fn give_back(&self, cell: &mut Cell, now: Duration, taken: Duration, permits: u64) {
+    fn give_back(&self, cell: &mut Cell, now: When, taken: When, permits: u64) {
         match (self, cell) {
-            (Self::Gcra(window), Cell::Gcra(state)) => window.give_back(state, taken, permits),
-            (Self::Fixed(window), Cell::Fixed(state)) => window.give_back(state, now, taken, permits),
-            (Self::Sliding(window), Cell::Sliding(state)) => window.give_back(state, now, taken, permits),
+            (Self::Gcra(window), Cell::Gcra(state)) => window.give_back(state, taken.steady, permits),
+            (Self::Fixed(window), Cell::Fixed(state)) => window.give_back(state, now.utc, taken.utc, permits),
+            (Self::Sliding(window), Cell::Sliding(state)) => {
+                window.give_back(state, now.steady, taken.steady, permits)
+            }
             _ => {}
         }
     }
 
-    fn view(&self, cell: &Cell, now: Duration, cost: u64) -> View {
+    fn view(&self, cell: &Cell, now: When, cost: u64) -> View {
         match (self, cell) {
-            (Self::Gcra(window), Cell::Gcra(state)) => window.view(*state, now, cost),
-            (Self::Fixed(window), Cell::Fixed(state)) => window.view(*state, now, cost),
-            (Self::Sliding(window), Cell::Sliding(state)) => window.view(state, now, cost),
+            (Self::Gcra(window), Cell::Gcra(state)) => window.view(*state, now.steady, cost),
+            (Self::Fixed(window), Cell::Fixed(state)) => window.view(*state, now.utc, cost),
+            (Self::Sliding(window), Cell::Sliding(state)) => window.view(state, now.steady, cost),
             _ => View::default(),
         }
     }
 
-    fn is_whole(&self, cell: &Cell, now: Duration) -> bool {
+    fn is_whole(&self, cell: &Cell, now: When) -> bool {
         match (self, cell) {
-            (Self::Gcra(window), Cell::Gcra(state)) => window.is_whole(*state, now),
-            (Self::Fixed(window), Cell::Fixed(state)) => window.is_whole(*state, now),
-            (Self::Sliding(window), Cell::Sliding(state)) => window.is_whole(state, now),
+            (Self::Gcra(window), Cell::Gcra(state)) => window.is_whole(*state, now.steady),
+            (Self::Fixed(window), Cell::Fixed(state)) => window.is_whole(*state, now.utc),
+            (Self::Sliding(window), Cell::Sliding(state)) => window.is_whole(state, now.steady),
             _ => true,
         }
     }
 
-    fn hold(&self, now: Duration) -> Duration {
+    fn hold(&self, now: When) -> Duration {
         match self {
             Self::Gcra(window) => window.hold(),
-            Self::Fixed(window) => window.hold(now),
-            Self::Sliding(window) => window.hold(now),
+            Self::Fixed(window) => window.hold(now.utc),
+            Self::Sliding(window) => window.hold(now.steady),
         }
     }
 
@@ -241,7 +244,8 @@ impl Budget {
     }
 
     /// Takes what is asked for from every window, or nothing from any.
-    pub fn take(&self, ledger: &mut Ledger, now: Duration, ask: Ask) -> Grant {
+    pub fn take(&self, ledger: &mut Ledger, now: impl Into<When>, ask: Ask) -> Grant {
+        let now = now.into();
         let available = self.pairs(ledger).map(|(window, cell)| window.available(cell, now)).min();
         let available = available.unwrap_or(0);
         let granted = if available < ask.least {
@@ -259,10 +263,10 @@ impl Budget {
         self.grant(ledger, now, ask, granted)
     }
 
-    fn grant(&self, ledger: &Ledger, now: Duration, ask: Ask, granted: u64) -> Grant {
+    fn grant(&self, ledger: &Ledger, now: When, ask: Ask, granted: u64) -> Grant {
         let views = || self.pairs(ledger).map(|(window, cell)| window.view(cell, now, ask.least));
         let mut grant = Grant::of(granted, ask.least, views());
-        grant.at = now;
+        grant.at = now.steady;
         grant.hold = self.windows().map(|window| window.hold(now)).min().unwrap_or_default();
         if ask.details {
             grant.all = views().collect();
@@ -272,18 +276,21 @@ impl Budget {
 
     /// Charges what a request turned out to cost beyond what it took. What is not there is owed: nothing passes until
     /// the windows have paid it.
-    pub fn charge(&self, ledger: &mut Ledger, now: Duration, permits: u64) {
+    pub fn charge(&self, ledger: &mut Ledger, now: impl Into<When>, permits: u64) {
+        let now = now.into();
         self.each(ledger, |window, cell| window.charge(cell, now, permits));
     }
 
     /// Takes back permits that were taken at `taken` and never used.
-    pub fn give_back(&self, ledger: &mut Ledger, now: Duration, taken: Duration, permits: u64) {
+    pub fn give_back(&self, ledger: &mut Ledger, now: impl Into<When>, taken: impl Into<When>, permits: u64) {
+        let (now, taken) = (now.into(), taken.into());
         self.each(ledger, |window, cell| window.give_back(cell, now, taken, permits));
     }
 
     /// How the budget stands, without taking anything.
     #[must_use]
-    pub fn look(&self, ledger: &Ledger, now: Duration) -> Grant {
+    pub fn look(&self, ledger: &Ledger, now: impl Into<When>) -> Grant {
+        let now = now.into();
         // As if one had passed: the narrowest window is shown, not the one that refuses longest.
         let grant = self.grant(ledger, now, Ask { details: true, ..Ask::exactly(1) }, 1);
         Grant { granted: 0, ..grant }
@@ -291,7 +298,8 @@ impl Budget {
 
     /// Whether a ledger is that of a caller never seen: it can be forgotten without loss.
     #[must_use]
-    pub fn is_whole(&self, ledger: &Ledger, now: Duration) -> bool {
+    pub fn is_whole(&self, ledger: &Ledger, now: impl Into<When>) -> bool {
+        let now = now.into();
         self.pairs(ledger).all(|(window, cell)| window.is_whole(cell, now))
     }
 

@@ -159,8 +159,7 @@ mod tests {
         let view = window.view(state, at(100), 1);
         assert_eq!((view.remaining, view.retry_after, view.reset_after), (0, at(80), at(140)));
         assert_eq!(window.view(state, at(100), 6).retry_after, at(140));
-        let left: Vec<u64> =
-            [119, 120, 179, 180, 240].map(|now| window.available(state, at(now))).to_vec();
+        let left: Vec<u64> = [119, 120, 179, 180, 240].map(|now| window.available(state, at(now))).to_vec();
         assert_eq!(left, [0, 0, 0, 5, 10]);
         // A refused request that is counted adds nothing to it.
         window.commit(&mut state, at(100), 7);

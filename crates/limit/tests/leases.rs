@@ -235,7 +235,9 @@ impl World {
                 self.send(question.node, Message::Answer(question, grant));
             }
             Message::Answer(question, grant) => self.answer(question, &grant),
-            Message::Return(back) => self.budget.give_back(&mut self.ledger, self.now, back.taken, back.permits),
+            Message::Return(back) => {
+                self.budget.give_back(&mut self.ledger, self.now, back.taken, back.permits)
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use torana_filters::TopCaller;
 use torana_plan::KeyPart;
 
@@ -42,7 +42,8 @@ pub fn one_limit(shared: &Shared, id: &str) -> Option<Value> {
     let pipeline = shared.pipeline();
     let limiter = pipeline.limiters.iter().find(|limiter| &*limiter.id == id)?;
     let mut shown = limit(limiter);
-    let top: Vec<Value> = limiter.state.top(SHOWN).iter().map(caller).collect();
+    let top: Vec<Value> =
+        limiter.state.top(SHOWN, shared.moment(Instant::now())).iter().map(caller).collect();
     shown.insert("top".into(), top.into());
     Some(shown.into())
 }

@@ -115,10 +115,8 @@ routes:
         );
         let gateway = Running::start(&text);
         let ask = || {
-            let head = format!(
-                "GET /tenants/red/x HTTP/1.1\r\nHost: api.test\r\napikey: {}\r\n\r\n",
-                yaml::SECRET
-            );
+            let head =
+                format!("GET /tenants/red/x HTTP/1.1\r\nHost: api.test\r\napikey: {}\r\n\r\n", yaml::SECRET);
             Client::connect(gateway.address).exchange(&head)
         };
         let first = ask();

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use torana_limit::{Ask, Budget, FixedWindow, Gcra, Period, Window};
 use torana_store::{
-    Decided, LimitStore, Mode, OnFailure, Place, RedisStore, SharedLimit, Source, StoreError,
-    StoreSettings, StoredLimit, Topology,
+    Decided, LimitStore, Mode, OnFailure, Place, RedisStore, SharedLimit, Source, StoreError, StoreSettings,
+    StoredLimit, Topology,
 };
 use torana_testkit::{RedisSentinel, RedisServer};
 

@@ -1,15 +1,14 @@
 //! Where a limit counts. It outlives a configuration that does not change the limit.
 
 use super::principal;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use torana_config::written::{StoreFailure, WindowKind};
 use torana_filter::Moment;
 use torana_limit::View;
 use torana_limit::{
     Ask, Budget, Concurrency, FixedWindow, Gcra, Grant, Key, KeyedLimiter, Period, Place, SlidingWindow,
-    TopKeys, Window,
+    TopKeys, When, Window,
 };
 use torana_plan::{RateLimitPlan, WindowPlan};
 use torana_store::{Decided, Mode, OnFailure, RedisStore, SharedLimit, Source, StoreError};
@@ -24,8 +23,6 @@ pub struct LimiterState {
     concurrency: Option<Arc<Concurrency>>,
     would_refuse: AtomicU64,
     top: TopKeys,
-    /// When the process started, since 1970: with it, time that never goes back counts as UTC.
-    epoch: OnceLock<Duration>,
 }
 
 /// What was taken for a request.
@@ -107,7 +104,6 @@ impl LimiterState {
             concurrency: plan.concurrency.map(|most| Concurrency::new(most.get())),
             would_refuse: AtomicU64::new(0),
             top: TopKeys::default(),
-            epoch: OnceLock::new(),
         }
     }
 
@@ -144,10 +140,11 @@ impl LimiterState {
         Some(place)
     }
 
-    /// Who asks most, as far as the sample shows, with a name that can be shown: secret ones are hashed.
+    /// Who asks most, as far as the sample shows, with a name that can be shown: secret ones are hashed. How they stand
+    /// is told as of this moment.
     #[must_use]
-    pub fn top(&self, most: usize) -> Vec<TopCaller> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    pub fn top(&self, most: usize, moment: Moment) -> Vec<TopCaller> {
+        let now = when(moment);
         let mut shown = Vec::new();
         for one in self.top.top(most) {
             let key = Key { kind: one.kind, bytes: &one.key };
@@ -177,7 +174,7 @@ impl LimiterState {
                 (Decided::Unavailable, _) => Taken::Unavailable,
             }
         } else if let Some(windows) = &self.windows {
-            Taken::Grant(windows.take(key, self.utc(moment), ask), Origin::Here)
+            Taken::Grant(windows.take(key, when(moment), ask), Origin::Here)
         } else {
             Taken::Nothing
         };
@@ -189,7 +186,7 @@ impl LimiterState {
 
     /// Takes back what a request took that another limit refused.
     pub(super) fn refund(&self, key: Key<'_>, moment: Moment, permits: u64, origin: Origin) {
-        let at = self.utc(moment);
+        let at = when(moment);
         match (origin, &self.shared, &self.windows) {
             (Origin::Shared(source), Some(shared), _) => shared.refund(key, permits, source),
             (Origin::Here, _, Some(windows)) => windows.give_back(key, at, at, permits),
@@ -225,7 +222,7 @@ impl LimiterState {
     pub(super) fn charge(&self, key: Key<'_>, moment: Moment, cost: u64, origin: Origin) {
         match (origin, &self.shared, &self.windows) {
             (Origin::Shared(source), Some(shared), _) => shared.charge(key, cost, source),
-            (Origin::Here, _, Some(windows)) => windows.charge(key, self.utc(moment), cost),
+            (Origin::Here, _, Some(windows)) => windows.charge(key, when(moment), cost),
             _ => {}
         }
     }
@@ -233,14 +230,11 @@ impl LimiterState {
     pub(super) fn would_refuse(&self) {
         self.would_refuse.fetch_add(1, Ordering::Relaxed);
     }
+}
 
-    fn utc(&self, moment: Moment) -> Duration {
-        let epoch = self.epoch.get_or_init(|| {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            now.saturating_sub(moment.since_start)
-        });
-        epoch.saturating_add(moment.since_start)
-    }
+/// Both clocks: paces count by the one that never goes back, fixed windows are those of UTC as it is now.
+const fn when(moment: Moment) -> When {
+    When { steady: moment.since_start, utc: moment.utc() }
 }
 
 /// One of so many equal parts of a plan's budget, if it has windows. Where a part would be nothing, one request is: no
