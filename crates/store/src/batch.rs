@@ -151,7 +151,7 @@ pub(crate) fn told(
     let Numbers { now, granted, hold, views } =
         numbers.ok_or_else(|| StoreError::refused("an answer of another form"))?;
     if f64::from_le_bytes(granted) < 0.0 {
-        return Err(StoreError::refused("the caller's ledger can be neither read nor written"));
+        return Err(StoreError::Unreadable);
     }
     let least = form.least();
     let mut granted = whole(granted);

@@ -13,7 +13,8 @@
 --          first that there is room for have it and the others are refused, as if asked one after another.
 -- Gives now, and for each ledger what is granted in all, hold, and for each window remaining, retry after and reset
 -- after; times in microseconds. They are packed too. A ledger that cannot be read or written has -1 granted and zeros,
--- and the others of the command are decided; when that is so of all, the answer is the error.
+-- and the others of the command are decided. Where the server could decide about none (it is full, it follows another) the
+-- answer is the error.
 --
 -- The clock is the server's. Every number stays below 2^53, where a double counts exactly.
 local time = redis.call('TIME')
@@ -29,18 +30,23 @@ local function divide(a, b)
   return (a - rest) / b, rest
 end
 
--- Decides about each ledger, by its index. What is wrong with one is nothing to the others.
+-- Decides about each ledger, by its index. What is wrong with one is nothing to the others, and says nothing of the server.
 local function each(decide)
   local failed, why = 0, nil
   for index = 1, #KEYS do
     local done, said = pcall(decide, index)
     if not done then
-      failed, why = failed + 1, said
+      said = type(said) == 'table' and said.err or tostring(said)
+      -- What the script itself stumbles over has no code, and what is wrong with a value one of these.
+      local code = string.match(said, '%u%u%u+')
+      if code and code ~= 'ERR' and code ~= 'WRONGTYPE' then
+        failed, why = failed + 1, string.match(said, code .. '.*')
+      end
       answer[index + 1] = pack('<d', -1) .. string.rep(pack('<d', 0), 1 + 3 * (windows_end - 6) / 8)
     end
   end
   if failed < #KEYS then return table.concat(answer) end
-  return type(why) == 'table' and why or redis.error_reply('ERR ' .. tostring(why))
+  return redis.error_reply(why)
 end
 
 -- What so many requests are given in all, where so much is there.
