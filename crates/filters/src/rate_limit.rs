@@ -166,7 +166,10 @@ impl RateLimitFilter {
         if allowed {
             Verdict::Continue
         } else {
-            self.refuse(exchange, Reason::RateLimited, grant.view.retry_after)
+            // Whoever waits for what never comes is told not to.
+            let never = cost > self.state.largest();
+            let reason = if never { Reason::CostAboveLimit } else { Reason::RateLimited };
+            self.refuse(exchange, reason, grant.view.retry_after)
         }
     }
 
@@ -193,15 +196,21 @@ impl RateLimitFilter {
             return Verdict::Continue;
         }
         give_back(exchange);
-        let wait = headers::whole_seconds(retry_after).max(1);
-        Verdict::Fail(
-            Fault::new(reason)
-                .because(match reason {
-                    Reason::LimitStoreUnavailable => format!("the store of {} does not answer", self.plan.id),
-                    _ => format!("the limit of {} is used up", self.plan.id),
-                })
-                .with_field("Retry-After", wait.to_string()),
-        )
+        let (id, wait) = (&self.plan.id, headers::whole_seconds(retry_after).max(1));
+        let fault = Fault::new(reason).because(match reason {
+            Reason::LimitStoreUnavailable => format!("the store of {id} does not answer"),
+            Reason::CostAboveLimit => {
+                format!(
+                    "the request costs more than {}, which is all that {id} ever gives",
+                    self.state.largest()
+                )
+            }
+            _ => format!("the limit of {id} is used up"),
+        });
+        Verdict::Fail(match reason {
+            Reason::CostAboveLimit => fault,
+            _ => fault.with_field("Retry-After", wait.to_string()),
+        })
     }
 
     /// Takes what the response says that the request has cost beyond what was taken, from where that was taken: for every

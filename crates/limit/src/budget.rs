@@ -205,6 +205,15 @@ impl Window {
         }
     }
 
+    /// The most that a request can cost and still pass, when its caller has used nothing.
+    #[must_use]
+    pub fn largest(&self) -> u64 {
+        match self {
+            Self::Gcra(window) => window.largest(),
+            window => window.most(),
+        }
+    }
+
     /// The window for permits that are kept for a while; see [`Gcra::leased`].
     #[must_use]
     pub fn leased(self, longest: Duration) -> Self {
@@ -226,6 +235,12 @@ impl Budget {
     /// The windows, in the order in which they were given.
     pub fn windows(&self) -> impl Iterator<Item = &Window> {
         std::iter::once(&self.first).chain(&self.rest)
+    }
+
+    /// The most that a request can cost and still pass, when its caller has used nothing.
+    #[must_use]
+    pub fn largest(&self) -> u64 {
+        self.windows().map(Window::largest).min().unwrap_or(0)
     }
 
     /// The budget for permits that are kept up to `longest`.
@@ -358,6 +373,22 @@ mod tests {
             (0..8).map(|_| budget.take(&mut ledger, SECOND, Ask::up_to(80, 1)).granted).collect();
         assert_eq!(given, [50, 25, 12, 6, 3, 2, 1, 1]);
         assert_eq!(budget.take(&mut ledger, SECOND, Ask::up_to(80, 1)).granted, 0);
+    }
+
+    #[test]
+    fn what_costs_more_than_the_largest_never_passes_and_the_largest_does() {
+        let second = Window::Gcra(Gcra::new(1_000, SECOND, 1_000));
+        let sliding = Window::Sliding(SlidingWindow::new(950, SECOND));
+        for (budget, largest) in [
+            (budget(), 100),
+            (Budget::new(second, Vec::new()), 1_000),
+            (Budget::new(second, Vec::new()).leased(SECOND / 10), 900),
+            (Budget::new(second, vec![sliding]), 950),
+        ] {
+            assert_eq!(budget.largest(), largest);
+            let take = |cost| budget.take(&mut budget.ledger(), SECOND, Ask::exactly(cost)).granted;
+            assert_eq!((take(largest), take(largest + 1)), (largest, 0));
+        }
     }
 
     #[test]

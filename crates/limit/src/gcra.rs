@@ -89,6 +89,12 @@ impl Gcra {
         whole(self.burst)
     }
 
+    /// The most that ever pass at once; where permits are kept this is less than the burst.
+    #[must_use]
+    pub fn largest(&self) -> u64 {
+        self.available(State::default(), Duration::ZERO)
+    }
+
     /// In what time so many permits grow, rounded down.
     #[must_use]
     pub fn pace(&self, permits: u64) -> Duration {

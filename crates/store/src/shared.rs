@@ -121,6 +121,12 @@ impl SharedLimit {
         })
     }
 
+    /// What every caller has, as the store counts it.
+    #[must_use]
+    pub fn budget(&self) -> &Budget {
+        self.limit.budget()
+    }
+
     /// The store.
     #[must_use]
     pub const fn store(&self) -> &RedisStore {

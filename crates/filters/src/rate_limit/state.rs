@@ -23,6 +23,8 @@ pub struct LimiterState {
     concurrency: Option<Arc<Concurrency>>,
     would_refuse: AtomicU64,
     top: TopKeys,
+    /// What costs more never passes.
+    largest: u64,
 }
 
 /// What was taken for a request.
@@ -98,9 +100,14 @@ impl LimiterState {
             SharedLimit::new(store.clone(), &plan.id, whole, share, mode, on_failure, max_keys)
         });
         let parts = if shared.is_some() { 1 } else { plan.parts.get() };
+        let windows = budget(plan, parts).map(|budget| KeyedLimiter::new(budget, max_keys));
+        let counts = shared.as_ref().map(|shared| shared.budget());
+        let counts = counts.or_else(|| windows.as_ref().map(KeyedLimiter::budget));
+        let largest = counts.map_or(u64::MAX, Budget::largest);
         Self {
-            windows: budget(plan, parts).map(|budget| KeyedLimiter::new(budget, max_keys)),
+            windows,
             shared,
+            largest,
             concurrency: plan.concurrency.map(|most| Concurrency::new(most.get())),
             would_refuse: AtomicU64::new(0),
             top: TopKeys::default(),
@@ -225,6 +232,11 @@ impl LimiterState {
             (Origin::Here, _, Some(windows)) => windows.charge(key, when(moment), cost),
             _ => {}
         }
+    }
+
+    /// The most that a request can cost and still pass.
+    pub(super) const fn largest(&self) -> u64 {
+        self.largest
     }
 
     pub(super) fn would_refuse(&self) {

@@ -470,6 +470,11 @@ async fn a_request_costs_what_it_or_its_response_says() {
     };
     assert!(passes(&filter, costs("4")).await);
     assert!(!passes(&filter, costs("7")).await, "six are left, and what was refused took none");
+    let mut never = costs("11");
+    let Verdict::Fail(fault) = filter.on_request(&mut never, &Offline).await else {
+        panic!("it never passes")
+    };
+    assert_eq!((fault.reason, fault.status(), fault.fields().len()), (Reason::CostAboveLimit, 429, 0));
     assert!(passes(&filter, costs("0")).await, "nothing is free");
     let mut exchange = costs("nonsense");
     assert!(matches!(filter.on_request(&mut exchange, &Offline).await, Verdict::Continue));
