@@ -155,7 +155,7 @@ impl Window {
             (Self::Gcra(window), Cell::Gcra(state)) => window.give_back(state, taken.steady, permits),
             (Self::Fixed(window), Cell::Fixed(state)) => window.give_back(state, now.utc, taken.utc, permits),
             (Self::Sliding(window), Cell::Sliding(state)) => {
-                window.give_back(state, now.steady, taken.steady, permits)
+                window.give_back(state, now.steady, taken.steady, permits);
             }
             _ => {}
         }

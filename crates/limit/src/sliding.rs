@@ -17,6 +17,8 @@ use std::time::Duration;
 const SEGMENTS: usize = 20;
 /// One more, because a window that begins within a segment touches it too.
 const TOUCHED: usize = SEGMENTS + 1;
+/// After so many everything is gone, if less than the limit is owed.
+const TWICE: u64 = 2 * TOUCHED as u64;
 
 /// Counts by segment. The default is a caller never seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,14 +85,14 @@ impl SlidingWindow {
         let mut passed = number.saturating_sub(state.newest);
         if state.owed > 0 {
             // Each period pays the whole limit, and then stands as the one before.
-            let periods = (passed / TOUCHED as u64).min(self.periods(state.owed));
+            let periods = passed.checked_div(TOUCHED as u64).unwrap_or(0).min(self.periods(state.owed));
             let segments = periods.saturating_mul(TOUCHED as u64);
             current.newest = current.newest.saturating_add(segments);
             current.owed = current.owed.saturating_sub(periods.saturating_mul(self.limit()));
             passed = passed.saturating_sub(segments);
         }
         // What is owed then is used within a period, and gone within another.
-        if passed >= TOUCHED as u64 && (current.owed == 0 || passed >= 2 * TOUCHED as u64) {
+        if passed >= TOUCHED as u64 && (current.owed == 0 || passed >= TWICE) {
             return State { newest: number, ..State::default() };
         }
         for _ in 0..passed {
