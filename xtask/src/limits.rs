@@ -8,8 +8,9 @@ use std::path::PathBuf;
 
 use crate::workspace::cargo;
 
-/// In two modes: three limits with five disturbances, a steady pace three times, and shares counted alone twice.
-const MEASUREMENTS: usize = 2 * (3 * 5 + 3 + 2);
+/// In two modes: three limits with five disturbances, a steady pace three times, shares counted alone twice, and whole
+/// gateways twice.
+const MEASUREMENTS: usize = 2 * (3 * 5 + 3 + 2 + 2);
 
 /// What to measure, and how long.
 #[derive(Debug, clap::Args)]
@@ -28,7 +29,8 @@ pub(crate) struct Arguments {
     programs: Option<PathBuf>,
 }
 
-/// Runs the measurements of `crates/store/tests/accuracy.rs`, optimised: forty of them, and prints them as one table.
+/// Runs the measurements of `crates/store/tests/accuracy.rs` and `crates/proxy/tests/limits_measured.rs`, optimised, and
+/// prints them as one table.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(seconds) = arguments.throughput {
         return throughput::run(seconds, arguments.programs.as_deref());
@@ -40,7 +42,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if !arguments.debug {
         test.arg("--release");
     }
-    test.args(["--workspace", "--test", "accuracy", "--", "--nocapture", "--test-threads", "1"]);
+    test.args(["--workspace", "--no-fail-fast", "--test", "accuracy", "--test", "limits_measured"]);
+    test.args(["--", "--nocapture", "--test-threads", "1"]);
     test.env("TORANA_LIMITS_SECONDS", arguments.seconds.to_string()).env("TORANA_LIMITS_TABLE", &rows);
     let held = test.status()?.success();
     let rows = std::fs::read_to_string(&rows).unwrap_or_default();

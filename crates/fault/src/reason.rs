@@ -139,6 +139,8 @@ reasons! {
     LengthRequired, "length_required", Client, 411, "The length of the request body must be declared.";
     /// A request limit is used up.
     RateLimited, "rate_limited", Client, 429, "Too many requests; try again later.";
+    /// A request costs more than its limit ever gives, however long the caller waits.
+    CostAboveLimit, "cost_above_limit", Client, 429, "The request costs more than is allowed at once.";
     /// The caller has as many requests under way as it may have.
     ConcurrencyLimited, "concurrency_limited", Client, 429, "Too many requests at the same time; try again later.";
     /// A limit cannot be counted because its store does not answer, and nothing may pass uncounted.

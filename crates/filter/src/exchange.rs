@@ -17,6 +17,16 @@ pub struct Moment {
     pub since_start: Duration,
     /// Seconds since 1970-01-01 UTC, for what credentials claim.
     pub unix_seconds: u64,
+    /// And nanoseconds, fewer than a second has.
+    pub unix_nanos: u32,
+}
+
+impl Moment {
+    /// Since 1970-01-01 UTC. People may set this clock.
+    #[must_use]
+    pub const fn utc(&self) -> Duration {
+        Duration::new(self.unix_seconds, self.unix_nanos)
+    }
 }
 
 /// Both ends of the connection that a request came by.
@@ -80,6 +90,25 @@ pub trait GiveBack: fmt::Debug + Send + Sync {
     fn give_back(&self);
 }
 
+/// A request whose response says what it has cost.
+#[derive(Debug)]
+pub struct OpenCost {
+    /// The field that says it.
+    pub field: Arc<str>,
+    /// What was taken for it already.
+    pub taken: u64,
+    /// The most that can be said.
+    pub most: u64,
+    /// Charges the rest, where the request was counted.
+    pub charge: Box<dyn Charge>,
+}
+
+/// Charges a caller for what its request turned out to cost.
+pub trait Charge: fmt::Debug + Send + Sync {
+    /// Charges so much beyond what was taken; the response does not wait for it.
+    fn charge(&self, more: u64);
+}
+
 /// One try to send the request.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt<'a> {
@@ -137,6 +166,8 @@ pub struct Exchange {
     pub would_refuse: Vec<Arc<str>>,
     /// What limits have taken from which another limit on the way may still refuse the request.
     pub taken: Vec<TakenPermits>,
+    /// What limits will charge when the response says it.
+    pub open_costs: Vec<OpenCost>,
     /// Places of limits on requests under way; given back when the request ends.
     pub under_way: Vec<torana_limit::Place>,
 }
@@ -160,6 +191,7 @@ impl Default for Exchange {
             limits: Vec::new(),
             would_refuse: Vec::new(),
             taken: Vec::new(),
+            open_costs: Vec::new(),
             under_way: Vec::new(),
         }
     }
@@ -193,6 +225,7 @@ impl Exchange {
             would_refuse,
             under_way,
             taken,
+            open_costs,
             set_cookies,
         } = self;
         request.clear();
@@ -211,6 +244,7 @@ impl Exchange {
         would_refuse.clear();
         under_way.clear();
         taken.clear();
+        open_costs.clear();
         set_cookies.clear();
     }
 }

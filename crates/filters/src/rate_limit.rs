@@ -18,7 +18,8 @@ use std::time::Duration;
 use torana_config::written::{LimitHeaders, MissingKey};
 use torana_fault::{Fault, Reason};
 use torana_filter::{
-    Exchange, GiveBack, LimitState, Moment, OnRequest, OnResponse, Outside, TakenPermits, ToldLimit, Verdict,
+    Charge, Exchange, GiveBack, LimitState, Moment, OnRequest, OnResponse, OpenCost, Outside, TakenPermits,
+    ToldLimit, Verdict,
 };
 use torana_http::ResponseHead;
 use torana_limit::{Ask, Grant, Key};
@@ -100,18 +101,20 @@ impl RateLimitFilter {
 
     async fn decide(&self, exchange: &mut Exchange, there: bool) -> Verdict {
         let cost = cost(&self.plan.cost, exchange);
-        let (place, taken, kept) = {
+        let (place, taken, kept, open) = {
             let mut scratch = Scratch::default();
             let Some(key) = self.principal.of(exchange, &mut scratch) else { return Verdict::Continue };
-            let (place, taken) = match self.state.concurrency().map(|limit| limit.enter(key)) {
+            let (place, taken) = match self.state.enter(key, cost) {
                 // There is no place: nothing is taken from the windows either.
                 Some(None) => (Some(None), Taken::Nothing),
                 place => (place, self.state.take(key, exchange.moment, self.ask(cost), there).await),
             };
             let kept = self.keep(key, exchange.moment, cost, &taken);
-            (place, taken, kept)
+            let open = self.open(key, exchange.moment, cost, &taken);
+            (place, taken, kept, open)
         };
         exchange.taken.extend(kept);
+        exchange.open_costs.extend(open);
         match place {
             Some(None) => return self.refuse(exchange, Reason::ConcurrencyLimited, Duration::from_secs(1)),
             Some(Some(place)) => exchange.under_way.push(place),
@@ -128,13 +131,28 @@ impl RateLimitFilter {
 
     /// What was taken, where another limit may still refuse the request. What refused requests take is theirs.
     fn keep(&self, key: Key<'_>, moment: Moment, cost: u64, taken: &Taken) -> Option<TakenPermits> {
+        if self.alone || self.plan.count_refused {
+            return None;
+        }
+        let back = Box::new(self.borrowed(key, moment, cost, taken)?);
+        Some(TakenPermits { id: Arc::clone(&self.plan.id), permits: cost, back })
+    }
+
+    /// Whom to charge when the response says what the request has cost. It is kept here because what follows may change
+    /// the request: its path, its host, its credentials.
+    fn open(&self, key: Key<'_>, moment: Moment, cost: u64, taken: &Taken) -> Option<OpenCost> {
+        let field = Arc::clone(self.plan.cost.response_header.as_ref()?);
+        let charge = Box::new(self.borrowed(key, moment, cost, taken)?);
+        Some(OpenCost { field, taken: cost, most: u64::from(self.plan.cost.most.get()), charge })
+    }
+
+    fn borrowed(&self, key: Key<'_>, moment: Moment, cost: u64, taken: &Taken) -> Option<Borrowed> {
         let Taken::Grant(grant, origin) = taken else { return None };
-        if self.alone || self.plan.count_refused || grant.granted < cost {
+        if grant.granted < cost {
             return None;
         }
         let (state, key) = (Arc::clone(&self.state), (key.kind, Box::from(key.bytes)));
-        let back = Box::new(Borrowed { state, key, moment, permits: cost, origin: *origin });
-        Some(TakenPermits { id: Arc::clone(&self.plan.id), permits: cost, back })
+        Some(Borrowed { state, key, moment, permits: cost, origin: *origin })
     }
 
     fn ask(&self, cost: u64) -> Ask {
@@ -148,7 +166,10 @@ impl RateLimitFilter {
         if allowed {
             Verdict::Continue
         } else {
-            self.refuse(exchange, Reason::RateLimited, grant.view.retry_after)
+            // Whoever waits for what never comes is told not to.
+            let never = cost > self.state.largest();
+            let reason = if never { Reason::CostAboveLimit } else { Reason::RateLimited };
+            self.refuse(exchange, reason, grant.view.retry_after)
         }
     }
 
@@ -175,35 +196,43 @@ impl RateLimitFilter {
             return Verdict::Continue;
         }
         give_back(exchange);
-        let wait = headers::whole_seconds(retry_after).max(1);
-        Verdict::Fail(
-            Fault::new(reason)
-                .because(match reason {
-                    Reason::LimitStoreUnavailable => format!("the store of {} does not answer", self.plan.id),
-                    _ => format!("the limit of {} is used up", self.plan.id),
-                })
-                .with_field("Retry-After", wait.to_string()),
-        )
+        let (id, wait) = (&self.plan.id, headers::whole_seconds(retry_after).max(1));
+        let fault = Fault::new(reason).because(match reason {
+            Reason::LimitStoreUnavailable => format!("the store of {id} does not answer"),
+            Reason::CostAboveLimit => {
+                format!(
+                    "the request costs more than {}, which is all that {id} ever gives",
+                    self.state.largest()
+                )
+            }
+            _ => format!("the limit of {id} is used up"),
+        });
+        Verdict::Fail(match reason {
+            Reason::CostAboveLimit => fault,
+            _ => fault.with_field("Retry-After", wait.to_string()),
+        })
     }
 
-    /// Takes what the response says that the request has cost beyond what was taken.
-    fn settle(&self, exchange: &Exchange, response: &mut ResponseHead) {
+    /// Takes what the response says that the request has cost beyond what was taken, from where that was taken: for every
+    /// limit that reads the field, because the next one does not find it any more.
+    fn settle(&self, exchange: &mut Exchange, response: &mut ResponseHead) {
         let Some(field) = &self.plan.cost.response_header else { return };
         let said = response.fields.get_str(&**field).and_then(|text| text.trim().parse::<u64>().ok());
         response.fields.remove(&**field);
-        let taken = cost(&self.plan.cost, exchange);
-        let more = said.unwrap_or(0).min(u64::from(self.plan.cost.most.get())).saturating_sub(taken);
-        let mut scratch = Scratch::default();
-        if more > 0
-            && let Some(key) = self.principal.of(exchange, &mut scratch)
-        {
-            self.state.charge(key, exchange.moment, more);
-        }
+        exchange.open_costs.retain(|open| {
+            let reads = open.field.eq_ignore_ascii_case(field);
+            let more = said.unwrap_or(0).min(open.most).saturating_sub(open.taken);
+            if reads && more > 0 {
+                open.charge.charge(more);
+            }
+            !reads
+        });
     }
 }
 
 /// Gives back what the limits before this one have taken: a request that is refused takes nothing.
 fn give_back(exchange: &mut Exchange) {
+    exchange.open_costs.clear();
     for taken in exchange.taken.drain(..) {
         taken.back.give_back();
         for told in exchange.limits.iter_mut().filter(|told| told.id == taken.id) {
@@ -229,6 +258,13 @@ impl GiveBack for Borrowed {
     }
 }
 
+impl Charge for Borrowed {
+    fn charge(&self, more: u64) {
+        let key = Key { kind: self.key.0, bytes: &self.key.1 };
+        self.state.charge(key, self.moment, more, self.origin);
+    }
+}
+
 /// What this request takes before it goes on; never nothing, because a client may be the one who says it.
 fn cost(plan: &CostPlan, exchange: &Exchange) -> u64 {
     let said = plan.request_header.as_ref().and_then(|field| exchange.request.fields.get_str(&**field));
@@ -240,11 +276,12 @@ fn cost(plan: &CostPlan, exchange: &Exchange) -> u64 {
 
 /// Whether a request may come without this part.
 const fn can_lack(part: &KeyPart) -> bool {
-    !matches!(part, KeyPart::Address | KeyPart::Route | KeyPart::Everybody)
+    !matches!(part, KeyPart::ConsumerOrAddress | KeyPart::Address | KeyPart::Route | KeyPart::Everybody)
 }
 
 fn who(part: &KeyPart) -> String {
     match part {
+        KeyPart::ConsumerOrAddress => "for each consumer, else client address".into(),
         KeyPart::Consumer => "for each consumer".into(),
         KeyPart::Credential => "for each credential".into(),
         KeyPart::Group => "for each group".into(),

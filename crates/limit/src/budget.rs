@@ -7,7 +7,12 @@ use crate::fixed::{self, FixedWindow};
 use crate::gcra::{self, Gcra};
 use crate::sliding::{self, SlidingWindow};
 use crate::view::View;
+use crate::when::When;
 use std::time::Duration;
+
+/// What is charged though it is not there is owed up to so many times the limit (or the burst, where that is larger), so
+/// that no caller is shut out without end by what one answer says.
+pub(crate) const MOST_OWED: u64 = 100;
 
 /// One window of a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +81,7 @@ pub struct Grant {
     pub granted: u64,
     /// How long they may be kept, from the moment of the decision.
     pub hold: Duration,
-    /// When it was decided, by the clock of the one who decided.
+    /// When it was decided, by the steady clock of the one who decided.
     pub at: Duration,
     /// Which window leaves least, and how it stands.
     pub window: usize,
@@ -110,64 +115,75 @@ impl Grant {
 
 impl Window {
     /// Permits there are now; a cell of another kind has none.
-    fn available(&self, cell: &Cell, now: Duration) -> u64 {
+    fn available(&self, cell: &Cell, now: When) -> u64 {
         match (self, cell) {
-            (Self::Gcra(window), Cell::Gcra(state)) => window.available(*state, now),
-            (Self::Fixed(window), Cell::Fixed(state)) => window.available(*state, now),
-            (Self::Sliding(window), Cell::Sliding(state)) => window.available(state, now),
+            (Self::Gcra(window), Cell::Gcra(state)) => window.available(*state, now.steady),
+            (Self::Fixed(window), Cell::Fixed(state)) => window.available(*state, now.utc),
+            (Self::Sliding(window), Cell::Sliding(state)) => window.available(state, now.steady),
             _ => 0,
         }
     }
 
-    fn commit(&self, cell: &mut Cell, now: Duration, permits: u64) {
+    fn commit(&self, cell: &mut Cell, now: When, permits: u64) {
         match (self, cell) {
-            (Self::Gcra(window), Cell::Gcra(state)) => window.commit(state, now, permits),
-            (Self::Fixed(window), Cell::Fixed(state)) => window.commit(state, now, permits),
-            (Self::Sliding(window), Cell::Sliding(state)) => window.commit(state, now, permits),
+            (Self::Gcra(window), Cell::Gcra(state)) => window.commit(state, now.steady, permits),
+            (Self::Fixed(window), Cell::Fixed(state)) => window.commit(state, now.utc, permits),
+            (Self::Sliding(window), Cell::Sliding(state)) => window.commit(state, now.steady, permits),
             _ => {}
         }
     }
 
-    fn punish(&self, cell: &mut Cell, now: Duration, permits: u64) {
+    fn punish(&self, cell: &mut Cell, now: When, permits: u64) {
         match (self, cell) {
-            (Self::Gcra(window), Cell::Gcra(state)) => window.punish(state, now, permits),
-            // These never count beyond their limit.
+            (Self::Gcra(window), Cell::Gcra(state)) => window.punish(state, now.steady, permits),
+            // What these take goes no further than their limit.
             (window, cell) => window.commit(cell, now, permits),
         }
     }
 
-    fn give_back(&self, cell: &mut Cell, taken: Duration, permits: u64) {
+    fn charge(&self, cell: &mut Cell, now: When, permits: u64) {
         match (self, cell) {
-            (Self::Gcra(window), Cell::Gcra(state)) => window.give_back(state, taken, permits),
-            (Self::Fixed(window), Cell::Fixed(state)) => window.give_back(state, taken, permits),
-            (Self::Sliding(window), Cell::Sliding(state)) => window.give_back(state, taken, permits),
+            (Self::Gcra(window), Cell::Gcra(state)) => window.charge(state, now.steady, permits),
+            (Self::Fixed(window), Cell::Fixed(state)) => window.charge(state, now.utc, permits),
+            (Self::Sliding(window), Cell::Sliding(state)) => window.charge(state, now.steady, permits),
             _ => {}
         }
     }
 
-    fn view(&self, cell: &Cell, now: Duration, cost: u64) -> View {
+    fn give_back(&self, cell: &mut Cell, now: When, taken: When, permits: u64) {
         match (self, cell) {
-            (Self::Gcra(window), Cell::Gcra(state)) => window.view(*state, now, cost),
-            (Self::Fixed(window), Cell::Fixed(state)) => window.view(*state, now, cost),
-            (Self::Sliding(window), Cell::Sliding(state)) => window.view(state, now, cost),
+            (Self::Gcra(window), Cell::Gcra(state)) => window.give_back(state, taken.steady, permits),
+            (Self::Fixed(window), Cell::Fixed(state)) => window.give_back(state, now.utc, taken.utc, permits),
+            (Self::Sliding(window), Cell::Sliding(state)) => {
+                window.give_back(state, now.steady, taken.steady, permits);
+            }
+            _ => {}
+        }
+    }
+
+    fn view(&self, cell: &Cell, now: When, cost: u64) -> View {
+        match (self, cell) {
+            (Self::Gcra(window), Cell::Gcra(state)) => window.view(*state, now.steady, cost),
+            (Self::Fixed(window), Cell::Fixed(state)) => window.view(*state, now.utc, cost),
+            (Self::Sliding(window), Cell::Sliding(state)) => window.view(state, now.steady, cost),
             _ => View::default(),
         }
     }
 
-    fn is_whole(&self, cell: &Cell, now: Duration) -> bool {
+    fn is_whole(&self, cell: &Cell, now: When) -> bool {
         match (self, cell) {
-            (Self::Gcra(window), Cell::Gcra(state)) => window.is_whole(*state, now),
-            (Self::Fixed(window), Cell::Fixed(state)) => window.is_whole(*state, now),
-            (Self::Sliding(window), Cell::Sliding(state)) => window.is_whole(state, now),
+            (Self::Gcra(window), Cell::Gcra(state)) => window.is_whole(*state, now.steady),
+            (Self::Fixed(window), Cell::Fixed(state)) => window.is_whole(*state, now.utc),
+            (Self::Sliding(window), Cell::Sliding(state)) => window.is_whole(state, now.steady),
             _ => true,
         }
     }
 
-    fn hold(&self, now: Duration) -> Duration {
+    fn hold(&self, now: When) -> Duration {
         match self {
             Self::Gcra(window) => window.hold(),
-            Self::Fixed(window) => window.hold(now),
-            Self::Sliding(window) => window.hold(now),
+            Self::Fixed(window) => window.hold(now.utc),
+            Self::Sliding(window) => window.hold(now.steady),
         }
     }
 
@@ -186,6 +202,15 @@ impl Window {
             Self::Gcra(window) => window.burst(),
             Self::Fixed(window) => window.limit(),
             Self::Sliding(window) => window.limit(),
+        }
+    }
+
+    /// The most that a request can cost and still pass, when its caller has used nothing.
+    #[must_use]
+    pub fn largest(&self) -> u64 {
+        match self {
+            Self::Gcra(window) => window.largest(),
+            window => window.most(),
         }
     }
 
@@ -212,6 +237,12 @@ impl Budget {
         std::iter::once(&self.first).chain(&self.rest)
     }
 
+    /// The most that a request can cost and still pass, when its caller has used nothing.
+    #[must_use]
+    pub fn largest(&self) -> u64 {
+        self.windows().map(Window::largest).min().unwrap_or(0)
+    }
+
     /// The budget for permits that are kept up to `longest`.
     #[must_use]
     pub fn leased(&self, longest: Duration) -> Self {
@@ -228,7 +259,8 @@ impl Budget {
     }
 
     /// Takes what is asked for from every window, or nothing from any.
-    pub fn take(&self, ledger: &mut Ledger, now: Duration, ask: Ask) -> Grant {
+    pub fn take(&self, ledger: &mut Ledger, now: impl Into<When>, ask: Ask) -> Grant {
+        let now = now.into();
         let available = self.pairs(ledger).map(|(window, cell)| window.available(cell, now)).min();
         let available = available.unwrap_or(0);
         let granted = if available < ask.least {
@@ -246,10 +278,10 @@ impl Budget {
         self.grant(ledger, now, ask, granted)
     }
 
-    fn grant(&self, ledger: &Ledger, now: Duration, ask: Ask, granted: u64) -> Grant {
+    fn grant(&self, ledger: &Ledger, now: When, ask: Ask, granted: u64) -> Grant {
         let views = || self.pairs(ledger).map(|(window, cell)| window.view(cell, now, ask.least));
         let mut grant = Grant::of(granted, ask.least, views());
-        grant.at = now;
+        grant.at = now.steady;
         grant.hold = self.windows().map(|window| window.hold(now)).min().unwrap_or_default();
         if ask.details {
             grant.all = views().collect();
@@ -257,14 +289,23 @@ impl Budget {
         grant
     }
 
+    /// Charges what a request turned out to cost beyond what it took. What is not there is owed: nothing passes until
+    /// the windows have paid it.
+    pub fn charge(&self, ledger: &mut Ledger, now: impl Into<When>, permits: u64) {
+        let now = now.into();
+        self.each(ledger, |window, cell| window.charge(cell, now, permits));
+    }
+
     /// Takes back permits that were taken at `taken` and never used.
-    pub fn give_back(&self, ledger: &mut Ledger, taken: Duration, permits: u64) {
-        self.each(ledger, |window, cell| window.give_back(cell, taken, permits));
+    pub fn give_back(&self, ledger: &mut Ledger, now: impl Into<When>, taken: impl Into<When>, permits: u64) {
+        let (now, taken) = (now.into(), taken.into());
+        self.each(ledger, |window, cell| window.give_back(cell, now, taken, permits));
     }
 
     /// How the budget stands, without taking anything.
     #[must_use]
-    pub fn look(&self, ledger: &Ledger, now: Duration) -> Grant {
+    pub fn look(&self, ledger: &Ledger, now: impl Into<When>) -> Grant {
+        let now = now.into();
         // As if one had passed: the narrowest window is shown, not the one that refuses longest.
         let grant = self.grant(ledger, now, Ask { details: true, ..Ask::exactly(1) }, 1);
         Grant { granted: 0, ..grant }
@@ -272,7 +313,8 @@ impl Budget {
 
     /// Whether a ledger is that of a caller never seen: it can be forgotten without loss.
     #[must_use]
-    pub fn is_whole(&self, ledger: &Ledger, now: Duration) -> bool {
+    pub fn is_whole(&self, ledger: &Ledger, now: impl Into<When>) -> bool {
+        let now = now.into();
         self.pairs(ledger).all(|(window, cell)| window.is_whole(cell, now))
     }
 
@@ -334,6 +376,22 @@ mod tests {
     }
 
     #[test]
+    fn what_costs_more_than_the_largest_never_passes_and_the_largest_does() {
+        let second = Window::Gcra(Gcra::new(1_000, SECOND, 1_000));
+        let sliding = Window::Sliding(SlidingWindow::new(950, SECOND));
+        for (budget, largest) in [
+            (budget(), 100),
+            (Budget::new(second, Vec::new()), 1_000),
+            (Budget::new(second, Vec::new()).leased(SECOND / 10), 900),
+            (Budget::new(second, vec![sliding]), 950),
+        ] {
+            assert_eq!(budget.largest(), largest);
+            let take = |cost| budget.take(&mut budget.ledger(), SECOND, Ask::exactly(cost)).granted;
+            assert_eq!((take(largest), take(largest + 1)), (largest, 0));
+        }
+    }
+
+    #[test]
     fn refused_requests_are_charged_only_when_asked() {
         let window = Window::Fixed(FixedWindow::new(10, Period::Span(SECOND)));
         let budget = Budget::new(window, Vec::new());
@@ -346,6 +404,54 @@ mod tests {
     }
 
     proptest! {
+        /// Requests that take one and turn out to cost far more: whoever sees only whether they pass still gets no more
+        /// than the rate, one burst and the cost of one.
+        #[test]
+        fn what_responses_cost_is_owed_so_the_rate_holds(
+            kind in 0_u8..4, limit in 1_u32..30, largest in 1_u64..200,
+            steps in prop::collection::vec((0_u64..3_000, 0_u64..=100), 1..300),
+        ) {
+            let period = Duration::from_secs(10);
+            let windows = [
+                Window::Gcra(Gcra::new(u64::from(limit), period, 7)),
+                Window::Fixed(FixedWindow::new(u64::from(limit), Period::Span(period))),
+                Window::Sliding(SlidingWindow::new(limit, period)),
+            ];
+            let largest = largest.min(u64::from(limit) * 100);
+            let budget = match windows.get(usize::from(kind)) {
+                Some(window) => Budget::new(*window, Vec::new()),
+                None => Budget::new(windows[0], windows[1..].to_vec()),
+            };
+            let mut ledger = budget.ledger();
+            let start = Duration::from_secs(1_000);
+            let (mut now, mut cost) = (start, 0_u128);
+            for (gap, percent) in steps {
+                now += Duration::from_millis(gap);
+                if budget.take(&mut ledger, now, Ask::exactly(1)).granted == 0 {
+                    let wait = budget.look(&ledger, now).all.iter().map(|view| view.retry_after).max().unwrap();
+                    prop_assert!(wait > Duration::ZERO);
+                    let mut then = ledger.clone();
+                    prop_assert_eq!(budget.take(&mut then, now + wait, Ask::exactly(1)).granted, 1);
+                    continue;
+                }
+                let whole = (largest * percent / 100).max(1);
+                budget.charge(&mut ledger, now, whole - 1);
+                cost += u128::from(whole);
+                let beyond = cost.saturating_sub(u128::from(largest));
+                let (passed, period) = ((now - start).as_nanos(), period.as_nanos());
+                let limit = u128::from(limit);
+                // A burst of seven and the pace; each window of the calendar that was touched; each period that began.
+                let pace = 7 * period + limit * passed;
+                let calendar = limit * (now.as_nanos() / period - start.as_nanos() / period + 1);
+                let sliding = limit * (passed / period + 1);
+                let holds = [beyond * period <= pace, beyond <= calendar, beyond <= sliding];
+                match holds.get(usize::from(kind)) {
+                    Some(holds) => prop_assert!(holds, "{} of {}", cost, largest),
+                    None => prop_assert_eq!(holds, [true; 3]),
+                }
+            }
+        }
+
         #[test]
         fn all_windows_agree_with_each_of_them_alone(
             steps in prop::collection::vec((0_u64..20_000, 1_u64..20), 1..200),

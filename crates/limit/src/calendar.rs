@@ -35,16 +35,35 @@ impl Period {
     #[must_use]
     pub fn place(self, now: Duration) -> Place {
         match self {
-            Self::Span(span) => span_place(span, now),
+            Self::Span(_) => {
+                let span = u64::try_from(self.length().as_nanos()).unwrap_or(u64::MAX);
+                let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+                let index = now.checked_div(span).unwrap_or(0);
+                Place { index, end: self.end(index) }
+            }
             Self::Month => {
                 let (year, month) = month_of(now);
                 let index = year.saturating_mul(12).saturating_add(month);
-                Place { index, end: month_start(index.saturating_add(1)) }
+                Place { index, end: self.end(index) }
             }
             Self::Year => {
                 let (year, _) = month_of(now);
-                Place { index: year, end: month_start(year.saturating_add(1).saturating_mul(12)) }
+                Place { index: year, end: self.end(year) }
             }
+        }
+    }
+
+    /// When the window of this number ends and the next one begins, since 1970.
+    #[must_use]
+    pub fn end(self, index: u64) -> Duration {
+        let next = index.saturating_add(1);
+        match self {
+            Self::Span(_) => {
+                let span = u64::try_from(self.length().as_nanos()).unwrap_or(u64::MAX);
+                Duration::from_nanos(next.saturating_mul(span))
+            }
+            Self::Month => month_start(next),
+            Self::Year => month_start(next.saturating_mul(12)),
         }
     }
 
@@ -57,14 +76,6 @@ impl Period {
             Self::Year => Duration::from_secs(366 * DAY),
         }
     }
-}
-
-fn span_place(span: Duration, now: Duration) -> Place {
-    let span = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX).max(1);
-    let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
-    let index = now.checked_div(span).unwrap_or(0);
-    let end = index.saturating_add(1).saturating_mul(span);
-    Place { index, end: Duration::from_nanos(end) }
 }
 
 /// The year, and the month from zero.

@@ -17,7 +17,27 @@ const SHARDS: usize = 16;
 pub struct Concurrency {
     most: u32,
     hasher: RandomState,
-    shards: Box<[Mutex<HashTable<Entry>>]>,
+    shards: Box<[Mutex<Table>]>,
+}
+
+/// Counts since the start, and how many requests and callers are under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConcurrencyUsage {
+    /// Callers with requests under way.
+    pub keys: u64,
+    /// Requests under way, of all callers.
+    pub under_way: u64,
+    /// Requests that found a place.
+    pub entered: u64,
+    /// Requests that found none.
+    pub refused: u64,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    entries: HashTable<Entry>,
+    entered: u64,
+    refused: u64,
 }
 
 #[derive(Debug)]
@@ -54,32 +74,42 @@ impl Concurrency {
     pub fn enter(self: &Arc<Self>, key: Key<'_>) -> Option<Place> {
         let hash = self.hash(key.kind, key.bytes);
         let mut table = self.shard(hash).lock().unwrap_or_else(PoisonError::into_inner);
+        let table = &mut *table;
         let same = |entry: &Entry| entry.kind == key.kind && *entry.key == *key.bytes;
-        if let Some(entry) = table.find_mut(hash, same) {
+        if let Some(entry) = table.entries.find_mut(hash, same) {
             if entry.under_way >= self.most {
+                table.refused = table.refused.saturating_add(1);
                 return None;
             }
             entry.under_way = entry.under_way.saturating_add(1);
         } else {
             let entry = Entry { kind: key.kind, key: key.bytes.into(), under_way: 1 };
-            table.insert_unique(hash, entry, |entry| self.hash(entry.kind, &entry.key));
+            table.entries.insert_unique(hash, entry, |entry| self.hash(entry.kind, &entry.key));
         }
+        table.entered = table.entered.saturating_add(1);
         Some(Place { limit: Arc::clone(self), kind: key.kind, key: key.bytes.into() })
     }
 
-    /// Requests under way, of all callers.
+    /// Counts for metrics. Takes each shard's lock for a moment.
     #[must_use]
-    pub fn under_way(&self) -> u64 {
-        let count =
-            |table: &HashTable<Entry>| table.iter().map(|entry| u64::from(entry.under_way)).sum::<u64>();
-        self.shards.iter().map(|shard| count(&shard.lock().unwrap_or_else(PoisonError::into_inner))).sum()
+    pub fn usage(&self) -> ConcurrencyUsage {
+        self.shards.iter().fold(ConcurrencyUsage::default(), |sum, shard| {
+            let table = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let under_way = table.entries.iter().map(|entry| u64::from(entry.under_way)).sum::<u64>();
+            ConcurrencyUsage {
+                keys: sum.keys.saturating_add(table.entries.len() as u64),
+                under_way: sum.under_way.saturating_add(under_way),
+                entered: sum.entered.saturating_add(table.entered),
+                refused: sum.refused.saturating_add(table.refused),
+            }
+        })
     }
 
     fn leave(&self, kind: u8, key: &[u8]) {
         let hash = self.hash(kind, key);
         let mut table = self.shard(hash).lock().unwrap_or_else(PoisonError::into_inner);
         let same = |entry: &Entry| entry.kind == kind && *entry.key == *key;
-        if let Ok(mut entry) = table.find_entry(hash, same) {
+        if let Ok(mut entry) = table.entries.find_entry(hash, same) {
             let left = entry.get().under_way.saturating_sub(1);
             if left == 0 {
                 entry.remove();
@@ -89,7 +119,7 @@ impl Concurrency {
         }
     }
 
-    fn shard(&self, hash: u64) -> &Mutex<HashTable<Entry>> {
+    fn shard(&self, hash: u64) -> &Mutex<Table> {
         let place = usize::try_from(hash >> 32).unwrap_or(0) & SHARDS.saturating_sub(1);
         self.shards.get(place).expect("there are as many shards as the mask lets through")
     }
@@ -121,12 +151,12 @@ mod tests {
         let second = limit.enter(key(b"a")).unwrap();
         assert!(limit.enter(key(b"a")).is_none());
         let other = limit.enter(key(b"b")).unwrap();
-        assert_eq!(limit.under_way(), 3);
+        assert_eq!(limit.usage(), ConcurrencyUsage { keys: 2, under_way: 3, entered: 3, refused: 1 });
         drop(first);
         assert!(limit.enter(key(b"a")).is_some());
         drop((second, other));
-        assert_eq!(limit.under_way(), 0);
-        assert!(limit.shards.iter().all(|shard| shard.lock().unwrap().is_empty()));
+        assert_eq!(limit.usage().under_way, 0);
+        assert!(limit.shards.iter().all(|shard| shard.lock().unwrap().entries.is_empty()));
     }
 
     #[test]
@@ -146,6 +176,6 @@ mod tests {
             }
         });
         assert!((1..=3).contains(&worst.into_inner()));
-        assert_eq!(limit.under_way(), 0);
+        assert_eq!(limit.usage().under_way, 0);
     }
 }

@@ -11,14 +11,20 @@
 //! some window. So a schedule made with [`Gcra::leased`] tolerates `hold` less: what is used in a time `t`
 //! was taken in `t + hold`, at most `B - L·hold/P + L·(t + hold)/P`, which is the same bound.
 //!
+//! **Owing.** What a request turns out to have cost is charged whether or not it is there: the schedule moves on past
+//! what the burst tolerates, and nothing passes until the pace has caught up.
+//!
 //! **Giving back.** Without the permits that come back, those who took later would have found the schedule
 //! further behind, and what it is behind the clock is lost. That is at most the time from when the permits were
 //! taken to when others last took some, so they are worth what they moved the schedule less that time: nothing is
 //! admitted twice, and what comes back before anybody else has taken is worth all of it.
 
+use crate::budget::MOST_OWED;
 use crate::view::View;
 use std::time::Duration;
 
+/// A store counts microseconds in doubles: at most these (71 years) are owed.
+const LONGEST_DEBT: u128 = 1 << 51;
 /// A burst below this is small.
 const FEW: u128 = 100;
 /// Permits of a small burst that hold for less (in nanoseconds) are too few to be worth a lease.
@@ -83,6 +89,12 @@ impl Gcra {
         whole(self.burst)
     }
 
+    /// The most that ever pass at once; where permits are kept this is less than the burst.
+    #[must_use]
+    pub fn largest(&self) -> u64 {
+        self.available(State::default(), Duration::ZERO)
+    }
+
     /// In what time so many permits grow, rounded down.
     #[must_use]
     pub fn pace(&self, permits: u64) -> Duration {
@@ -102,6 +114,14 @@ impl Gcra {
             tolerance: parts(self.tolerance()),
             denominator: parts(denominator),
         }
+    }
+
+    /// For how long at most nothing passes for what is owed, in whole microseconds.
+    #[must_use]
+    pub fn most_owed(&self) -> Duration {
+        let burst = self.burst.saturating_mul(self.period).checked_div(self.limit).unwrap_or(0);
+        let longest = burst.max(self.period).saturating_mul(u128::from(MOST_OWED)) / 1_000;
+        Duration::from_micros(whole(longest.min(LONGEST_DEBT)))
     }
 
     fn hold_units(&self) -> u128 {
@@ -131,10 +151,20 @@ impl Gcra {
 
     /// Charges a refused request, but never further than nothing being left.
     pub fn punish(&self, state: &mut State, now: Duration, permits: u64) {
-        let worst = self.units(now).saturating_add(self.tolerance()).saturating_add(self.period);
+        self.commit_up_to(state, now, permits, 0);
+    }
+
+    /// Charges `permits` whether or not they are there. What is not is owed, up to [`Gcra::most_owed`].
+    pub fn charge(&self, state: &mut State, now: Duration, permits: u64) {
+        self.commit_up_to(state, now, permits, self.units(self.most_owed()));
+    }
+
+    /// Takes permits until nothing is left and so many units are owed, and no more.
+    fn commit_up_to(&self, state: &mut State, now: Duration, permits: u64, owed: u128) {
+        let spent = self.units(now).saturating_add(self.tolerance()).saturating_add(self.period);
         let before = state.scheduled;
         self.commit(state, now, permits);
-        state.scheduled = state.scheduled.min(worst).max(before);
+        state.scheduled = state.scheduled.min(spent.saturating_add(owed)).max(before);
     }
 
     /// Takes back `permits` that were taken at `taken` and never used, but for what may have grown again.
@@ -282,6 +312,23 @@ mod tests {
         }
         assert_eq!(gcra.available(state, at), 0);
         assert_eq!(gcra.available(state, at + Duration::from_millis(100)), 1);
+    }
+
+    #[test]
+    fn what_is_charged_beyond_the_burst_is_owed_and_has_an_end() {
+        let gcra = Gcra::new(10, Duration::from_secs(1), 5);
+        let at = Duration::from_millis;
+        let mut state = State::default();
+        gcra.charge(&mut state, at(1_000), 25);
+        assert_eq!(gcra.available(state, at(3_000)), 0);
+        assert_eq!(gcra.view(state, at(1_000), 1).retry_after, at(2_100));
+        // A refused request that is counted adds nothing to it.
+        gcra.punish(&mut state, at(1_000), 3);
+        assert_eq!(gcra.available(state, at(3_100)), 1);
+        gcra.charge(&mut state, at(1_000), u64::MAX);
+        assert_eq!(gcra.most_owed(), at(100_000));
+        assert_eq!(gcra.available(state, at(101_000)), 0);
+        assert_eq!(gcra.available(state, at(101_100)), 1);
     }
 
     proptest! {

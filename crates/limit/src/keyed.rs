@@ -6,9 +6,11 @@
 //! **Full means shared, not forgotten.** A caller whose burst is whole again is removed without loss. When
 //! all that are remembered are still under way, new ones share one overflow state per shard: together they
 //! get what one caller would. So a flood of made-up callers can make the limiter strict towards newcomers,
-//! but never makes it forget a count, which eviction would.
+//! but never makes it forget a count, which eviction would. Nor does a clock that is set back: whoever is not known then
+//! begins in the latest window in which somebody was forgotten.
 
 use crate::budget::{Ask, Budget, Grant, Ledger};
+use crate::when::When;
 use hashbrown::HashTable;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -72,6 +74,8 @@ struct Table {
     entries: HashTable<Entry>,
     overflow: Ledger,
     next_sweep: Duration,
+    /// The latest time of UTC at which callers were forgotten.
+    swept: Duration,
 }
 
 #[derive(Debug)]
@@ -89,8 +93,12 @@ impl Entry {
 
 impl Shard {
     fn new(budget: &Budget) -> Self {
-        let table =
-            Table { entries: HashTable::new(), overflow: budget.ledger(), next_sweep: Duration::ZERO };
+        let table = Table {
+            entries: HashTable::new(),
+            overflow: budget.ledger(),
+            next_sweep: Duration::ZERO,
+            swept: Duration::ZERO,
+        };
         Self {
             table: Mutex::new(table),
             allowed: AtomicU64::default(),
@@ -122,30 +130,32 @@ impl KeyedLimiter {
     }
 
     /// Decides about a request of `key` at `now`, and counts it if it passes.
-    pub fn take(&self, key: Key<'_>, now: Duration, ask: Ask) -> Grant {
+    pub fn take(&self, key: Key<'_>, now: impl Into<When>, ask: Ask) -> Grant {
         let mut room = [0; DIGEST];
         let key = self.short(key, &mut room);
         let (shard, hash) = self.shard(key);
-        let grant = self.in_shard(shard, hash, key, now, |ledger| self.budget.take(ledger, now, ask));
+        let take = |ledger: &mut Ledger, now: When| self.budget.take(ledger, now, ask);
+        let grant = self.in_shard(shard, hash, key, now.into(), take);
         let counter = if grant.granted >= ask.least { &shard.allowed } else { &shard.denied };
         counter.fetch_add(1, Ordering::Relaxed);
         grant
     }
 
     /// Takes back permits that were taken at `taken` and never used.
-    pub fn give_back(&self, key: Key<'_>, now: Duration, taken: Duration, permits: u64) {
-        self.with_ledger(key, now, |ledger| self.budget.give_back(ledger, taken, permits));
+    pub fn give_back(&self, key: Key<'_>, now: impl Into<When>, taken: impl Into<When>, permits: u64) {
+        let taken = taken.into();
+        self.with_ledger(key, now.into(), |ledger, now| self.budget.give_back(ledger, now, taken, permits));
     }
 
-    /// Charges what a request turned out to cost beyond what it took, whether or not that is left.
-    pub fn charge(&self, key: Key<'_>, now: Duration, cost: u64) {
-        let ask = Ask { charge_refused: true, ..Ask::exactly(cost) };
-        self.with_ledger(key, now, |ledger| self.budget.take(ledger, now, ask));
+    /// Charges what a request turned out to cost beyond what it took; see [`Budget::charge`].
+    pub fn charge(&self, key: Key<'_>, now: impl Into<When>, cost: u64) {
+        self.with_ledger(key, now.into(), |ledger, now| self.budget.charge(ledger, now, cost));
     }
 
     /// How a caller stands, without taking anything.
     #[must_use]
-    pub fn look(&self, key: Key<'_>, now: Duration) -> Grant {
+    pub fn look(&self, key: Key<'_>, now: impl Into<When>) -> Grant {
+        let now = now.into();
         let mut room = [0; DIGEST];
         let key = self.short(key, &mut room);
         let (shard, hash) = self.shard(key);
@@ -178,12 +188,14 @@ impl KeyedLimiter {
             let mut table = shard.table.lock().unwrap_or_else(PoisonError::into_inner);
             table.entries.clear();
             table.overflow = self.budget.ledger();
+            table.swept = Duration::ZERO;
         }
     }
 
     /// The `most` callers that have least left, each with how it stands. Takes each shard's lock in turn.
     #[must_use]
-    pub fn top(&self, now: Duration, most: usize) -> Vec<(u8, Box<[u8]>, Grant)> {
+    pub fn top(&self, now: impl Into<When>, most: usize) -> Vec<(u8, Box<[u8]>, Grant)> {
+        let now = now.into();
         let mut top: Vec<(u8, Box<[u8]>, Grant)> = Vec::new();
         let remaining = |(_, _, grant): &(u8, Box<[u8]>, Grant)| grant.view.remaining;
         for shard in &self.shards {
@@ -215,7 +227,7 @@ impl KeyedLimiter {
         Key { kind: key.kind ^ 0x80, bytes: room }
     }
 
-    fn with_ledger<T>(&self, key: Key<'_>, now: Duration, act: impl FnOnce(&mut Ledger) -> T) -> T {
+    fn with_ledger<T>(&self, key: Key<'_>, now: When, act: impl FnOnce(&mut Ledger, When) -> T) -> T {
         let mut room = [0; DIGEST];
         let key = self.short(key, &mut room);
         let (shard, hash) = self.shard(key);
@@ -227,24 +239,25 @@ impl KeyedLimiter {
         shard: &Shard,
         hash: u64,
         key: Key<'_>,
-        now: Duration,
-        act: impl FnOnce(&mut Ledger) -> T,
+        now: When,
+        act: impl FnOnce(&mut Ledger, When) -> T,
     ) -> T {
         let mut table = shard.table.lock().unwrap_or_else(PoisonError::into_inner);
         let table = &mut *table;
         if let Some(entry) = table.entries.find_mut(hash, |entry| entry.is(key)) {
-            return act(&mut entry.ledger);
+            return act(&mut entry.ledger, now);
         }
-        if table.entries.len() >= self.keys_per_shard && now >= table.next_sweep {
-            table.next_sweep = now.saturating_add(SWEEP_INTERVAL);
+        if table.entries.len() >= self.keys_per_shard && now.steady >= table.next_sweep {
+            table.next_sweep = now.steady.saturating_add(SWEEP_INTERVAL);
+            table.swept = table.swept.max(now.utc);
             table.entries.retain(|entry| !self.budget.is_whole(&entry.ledger, now));
         }
         if table.entries.len() >= self.keys_per_shard {
             shard.overflow.fetch_add(1, Ordering::Relaxed);
-            return act(&mut table.overflow);
+            return act(&mut table.overflow, now);
         }
         let mut ledger = self.budget.ledger();
-        let result = act(&mut ledger);
+        let result = act(&mut ledger, When { utc: now.utc.max(table.swept), ..now });
         let entry = Entry { kind: key.kind, key: key.bytes.into(), ledger };
         table.entries.insert_unique(hash, entry, |entry| self.hash(entry.kind, &entry.key));
         result
@@ -282,6 +295,8 @@ impl KeyedLimiter {
 mod tests {
     use super::*;
     use crate::budget::Window;
+    use crate::calendar::Period;
+    use crate::fixed::FixedWindow;
     use crate::gcra::Gcra;
     use std::sync::atomic::AtomicU32;
 
@@ -332,6 +347,36 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_is_set_back_gives_no_window_twice() {
+        let minute = Period::Span(Duration::from_secs(60));
+        let window = Window::Fixed(FixedWindow::new(2, minute));
+        let limiter = KeyedLimiter::new(Budget::new(window, Vec::new()), 1);
+        let at = |steady, utc| When { steady: Duration::from_secs(steady), utc: Duration::from_secs(utc) };
+        let passed = |key: Key<'_>, when: When| {
+            (0..4).filter(|_| limiter.take(key, when, Ask::exactly(1)).granted == 1).count()
+        };
+        assert_eq!(passed(key(b"a"), at(1, 100)), 2);
+        // A minute on by the wall, not by the clock that never goes back; and there again.
+        assert_eq!((passed(key(b"a"), at(2, 130)), passed(key(b"a"), at(3, 100))), (2, 0));
+        assert_eq!((passed(key(b"a"), at(4, 170)), passed(key(b"a"), at(5, 180))), (0, 2));
+        // Others come in a later minute, and who has used up nothing then is forgotten.
+        let others: Vec<[u8; 4]> = (0..500_u32).map(u32::to_be_bytes).collect();
+        for other in &others {
+            limiter.take(key(other), at(6, 250), Ask::exactly(1));
+        }
+        assert!(!limiter.forget(key(b"a")), "each shard has room for one");
+        limiter.clear();
+        assert_eq!(passed(key(b"a"), at(10, 180)), 2);
+        let same = others
+            .iter()
+            .find(|other| std::ptr::eq(limiter.shard(key(*other)).0, limiter.shard(key(b"a")).0));
+        assert_eq!(passed(key(same.unwrap()), at(11, 250)), 2, "which makes the other forgotten");
+        assert!(limiter.forget(key(same.unwrap())));
+        let back = passed(key(b"a"), at(12, 190));
+        assert_eq!((back, passed(key(b"a"), at(13, 250))), (2, 0), "what it has then is of the later minute");
+    }
+
+    #[test]
     fn threads_together_get_the_burst_and_no_more() {
         let limiter = limiter(1_000, 10);
         let passed = AtomicU32::new(0);
@@ -366,6 +411,8 @@ mod tests {
         limiter.clear();
         assert_eq!(limiter.usage().keys, 0);
         limiter.charge(key(b"a"), now, 5);
-        assert!(!passes(&limiter, key(b"a"), now));
+        // Two of the five are owed, and one has to come.
+        assert!(!passes(&limiter, key(b"a"), now + Duration::from_secs(59)));
+        assert!(passes(&limiter, key(b"a"), now + Duration::from_secs(60)));
     }
 }

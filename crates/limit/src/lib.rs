@@ -9,7 +9,7 @@
 //! - [`Connections`], [`Memory`] and [`Pressure`] keep the whole process within what it can bear.
 //! - [`Heavy`] remembers who asks most.
 //!
-//! Time is passed in, as the time since 1970. Not here: who is counted, and what a refused caller is told.
+//! Time is passed in, by two clocks ([`When`]). Not here: who is counted, and what a refused caller is told.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly"))]
 
 mod budget;
@@ -25,10 +25,11 @@ mod memory;
 mod pressure;
 mod sliding;
 mod view;
+mod when;
 
 pub use budget::{Ask, Budget, Grant, Ledger, Window};
 pub use calendar::{Period, Place as CalendarPlace};
-pub use concurrency::{Concurrency, Place};
+pub use concurrency::{Concurrency, ConcurrencyUsage, Place};
 pub use connections::{ConnectionCaps, Connections, Crowded, Seat};
 pub use fixed::FixedWindow;
 pub use gcra::{Gcra, Micros};
@@ -39,3 +40,4 @@ pub use memory::{Memory, NoRoom, Reserved};
 pub use pressure::{Importance, Pressure, QueueDelay, sheds};
 pub use sliding::SlidingWindow;
 pub use view::View;
+pub use when::When;

@@ -5,7 +5,11 @@
 //! part of it. So never more than the limit passes in any stretch (a weighted guess of the oldest part, which
 //! is common, would let up to twice as much through); the price is that under steady demand 20/21 of the
 //! limit is used. Unlike [`crate::Gcra`] it needs no burst beside the limit.
+//!
+//! **Owing.** What is charged beyond the limit waits: as soon as the window leaves a segment, what was used in it is used
+//! again for what is owed.
 
+use crate::budget::MOST_OWED;
 use crate::view::View;
 use std::time::Duration;
 
@@ -13,6 +17,8 @@ use std::time::Duration;
 const SEGMENTS: usize = 20;
 /// One more, because a window that begins within a segment touches it too.
 const TOUCHED: usize = SEGMENTS + 1;
+/// After so many everything is gone, if less than the limit is owed.
+const TWICE: u64 = 2 * TOUCHED as u64;
 
 /// Counts by segment. The default is a caller never seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,6 +27,8 @@ pub struct State {
     newest: u64,
     /// By number modulo their count.
     used: [u32; TOUCHED],
+    /// What was charged and not there; then the whole limit is used.
+    owed: u64,
 }
 
 /// A limit.
@@ -59,6 +67,12 @@ impl SlidingWindow {
         TOUCHED
     }
 
+    /// The most that is owed.
+    #[must_use]
+    pub fn most_owed(&self) -> u64 {
+        self.limit().saturating_mul(MOST_OWED)
+    }
+
     fn number(&self, now: Duration) -> u64 {
         let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
         now.checked_div(self.segment).unwrap_or(0)
@@ -68,15 +82,33 @@ impl SlidingWindow {
     fn current(&self, state: State, now: Duration) -> State {
         let number = self.number(now);
         let mut current = state;
-        let passed = number.saturating_sub(state.newest);
-        if passed >= TOUCHED as u64 {
+        let mut passed = number.saturating_sub(state.newest);
+        if state.owed > 0 {
+            // Each period pays the whole limit, and then stands as the one before.
+            let periods = passed.checked_div(TOUCHED as u64).unwrap_or(0).min(self.periods(state.owed));
+            let segments = periods.saturating_mul(TOUCHED as u64);
+            current.newest = current.newest.saturating_add(segments);
+            current.owed = current.owed.saturating_sub(periods.saturating_mul(self.limit()));
+            passed = passed.saturating_sub(segments);
+        }
+        // What is owed then is used within a period, and gone within another.
+        if passed >= TOUCHED as u64 && (current.owed == 0 || passed >= TWICE) {
             return State { newest: number, ..State::default() };
         }
-        for step in 1..=passed {
-            *slot(&mut current, state.newest.saturating_add(step)) = 0;
+        for _ in 0..passed {
+            current.newest = current.newest.saturating_add(1);
+            let (newest, owed) = (current.newest, current.owed);
+            let left = slot(&mut current, newest);
+            *left = u32::try_from(owed).unwrap_or(u32::MAX).min(*left);
+            let paid = u64::from(*left);
+            current.owed = owed.saturating_sub(paid);
         }
-        current.newest = current.newest.max(number);
         current
+    }
+
+    /// How many periods give so much, rounded down.
+    fn periods(&self, permits: u64) -> u64 {
+        permits.checked_div(self.limit()).unwrap_or(0)
     }
 
     /// How many permits there are now.
@@ -95,11 +127,23 @@ impl SlidingWindow {
         *used = used.saturating_add(permits);
     }
 
+    /// Charges `permits` whether or not they are there. What is not is owed, up to [`SlidingWindow::most_owed`].
+    pub fn charge(&self, state: &mut State, now: Duration, permits: u64) {
+        let more = permits.saturating_sub(self.available(state, now));
+        self.commit(state, now, permits);
+        state.owed = state.owed.saturating_add(more).min(self.most_owed());
+    }
+
     /// Takes back `permits` that were taken at `taken` and never used.
-    pub fn give_back(&self, state: &mut State, taken: Duration, permits: u64) {
+    pub fn give_back(&self, state: &mut State, now: Duration, taken: Duration, permits: u64) {
+        *state = self.current(*state, now);
         let number = self.number(taken);
         let oldest = state.newest.saturating_sub(SEGMENTS as u64);
         if number >= oldest && number <= state.newest {
+            // As long as something is owed the whole limit is used.
+            let owed = permits.min(state.owed);
+            state.owed = state.owed.saturating_sub(owed);
+            let permits = permits.saturating_sub(owed);
             let used = slot(state, number);
             *used = used.saturating_sub(u32::try_from(permits).unwrap_or(u32::MAX));
         }
@@ -122,8 +166,16 @@ impl SlidingWindow {
         let current = self.current(*state, now);
         let total = total(&current);
         let remaining = self.limit().saturating_sub(total);
-        let mut missing = cost.max(1).saturating_sub(remaining);
+        let missing = cost.clamp(1, self.limit()).saturating_sub(remaining);
         let mut view = View { limit: self.limit(), remaining, ..View::default() };
+        // What has to come back until the next request passes, and in all: so many whole periods, and so much.
+        let within = |permits: u64| {
+            let periods = self.periods(permits.saturating_sub(1));
+            (periods, permits.saturating_sub(periods.saturating_mul(self.limit())))
+        };
+        let retry = within(if missing > 0 { missing.saturating_add(current.owed) } else { 0 });
+        let reset = within(total.saturating_add(current.owed));
+        let mut back = 0_u64;
         // Oldest first: each gives back what was used in it when the window has left it.
         for age in (0..TOUCHED as u64).rev() {
             let Some(number) = current.newest.checked_sub(age) else { continue };
@@ -131,12 +183,15 @@ impl SlidingWindow {
             if used == 0 {
                 continue;
             }
-            let gone = self.start(number.saturating_add(TOUCHED as u64)).saturating_sub(now);
-            if missing > 0 {
-                view.retry_after = gone;
-            }
-            missing = missing.saturating_sub(used);
-            view.reset_after = gone;
+            let before = back;
+            back = back.saturating_add(used);
+            let gone = |(periods, permits): (u64, u64)| {
+                let after = periods.saturating_add(1).saturating_mul(TOUCHED as u64);
+                let gone = self.start(number.saturating_add(after)).saturating_sub(now);
+                (before < permits && permits <= back).then_some(gone)
+            };
+            view.retry_after = gone(retry).unwrap_or(view.retry_after);
+            view.reset_after = gone(reset).unwrap_or(view.reset_after);
         }
         view
     }
@@ -180,7 +235,65 @@ mod tests {
         assert_eq!(window.available(&state, at(126)), 10);
     }
 
+    #[test]
+    fn what_is_charged_beyond_the_limit_is_paid_as_segments_leave_the_window() {
+        let window = SlidingWindow::new(10, Duration::from_secs(20));
+        let mut state = State::default();
+        let at = Duration::from_secs;
+        window.commit(&mut state, at(100), 6);
+        window.charge(&mut state, at(105), 11);
+        // Four in the limit, seven beyond: the six come back at 121, the four at 126, and pay.
+        assert_eq!(state.owed, 7);
+        let view = window.view(&state, at(105), 1);
+        assert_eq!((view.remaining, view.retry_after, view.reset_after), (0, at(21), at(42)));
+        assert_eq!(window.view(&state, at(105), 4).retry_after, at(37));
+        let left: Vec<u64> =
+            [120, 121, 125, 126, 141, 142, 147].map(|now| window.available(&state, at(now))).to_vec();
+        assert_eq!(left, [0, 0, 0, 3, 3, 9, 10]);
+        window.give_back(&mut state, at(105), at(105), 7);
+        assert_eq!((state.owed, window.available(&state, at(121))), (0, 6));
+        window.charge(&mut state, at(130), u64::MAX);
+        assert_eq!(state.owed, 1_000);
+        let whole = window.view(&state, at(130), 1).reset_after;
+        assert!(window.is_whole(&state, at(130) + whole) && !window.is_whole(&state, at(129) + whole));
+    }
+
     proptest! {
+        #[test]
+        fn what_is_owed_is_paid_in_one_step_as_in_many(
+            limit in 1_u32..40,
+            charges in prop::collection::vec((0_u64..1_500, 1_u64..80, 0_u64..3, 1_u64..60), 1..40),
+        ) {
+            let window = SlidingWindow::new(limit, Duration::from_secs(4));
+            let (mut one, mut many) = (State::default(), State::default());
+            let mut now = Duration::from_secs(1_000);
+            for (gap, cost, back, wanted) in charges {
+                // Often not far, sometimes many periods.
+                let gap = Duration::from_millis(if gap < 1_000 { gap } else { (gap - 1_000) * 400 });
+                let end = now + gap;
+                while now < end {
+                    now = (now + Duration::from_millis(90)).min(end);
+                    many = window.current(many, now);
+                    prop_assert!(many.owed == 0 || total(&many) == u64::from(limit));
+                }
+                prop_assert_eq!(window.current(one, now), window.current(many, now));
+                for state in [&mut one, &mut many] {
+                    window.charge(state, now, cost);
+                }
+                prop_assert_eq!(one, many);
+                window.give_back(&mut one, now, now, back);
+                window.give_back(&mut many, now, now, back);
+                let view = window.view(&one, now, wanted);
+                let wanted = wanted.min(u64::from(limit));
+                prop_assert!(window.available(&one, now + view.retry_after) >= wanted);
+                if !view.retry_after.is_zero() {
+                    let before = now + view.retry_after - Duration::from_nanos(1);
+                    prop_assert!(window.available(&one, before) < wanted);
+                }
+                prop_assert!(window.is_whole(&one, now + view.reset_after));
+            }
+        }
+
         #[test]
         fn no_stretch_of_the_period_lets_more_through(
             limit in 1_u32..40,
@@ -196,7 +309,7 @@ mod tests {
                 let permits = want.min(window.available(&state, now));
                 window.commit(&mut state, now, permits);
                 if unused {
-                    window.give_back(&mut state, now, permits);
+                    window.give_back(&mut state, now, now, permits);
                 } else {
                     let hold = window.hold(now) - Duration::from_nanos(1);
                     let late = hold * u32::try_from(late).unwrap() / 100;

@@ -1,7 +1,10 @@
 //! A seeded simulation of nodes that lease from one budget: messages are delayed, lost and overtaken, nodes are
 //! cut off, stop and start anew, and their clocks are years apart; some permits hold for less time than an answer
-//! takes. Of every single use it is checked that all nodes together stayed within the limit. What a request has
-//! from the store's answer to itself is used when the store decided, what it has from a lease when it takes it.
+//! takes; requests give back what another limit refused, or turn out to have cost more; and the store loses its memory,
+//! after which it takes what was used for all there is. At every single use it is checked that all nodes together have
+//! stayed within every window of the budget, and whenever the store gives something that all it ever gave and charged is
+//! what the windows have given by then. What a request has from the store's answer to itself is used when the store
+//! decides, what it has from a lease when it takes it.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::unwrap_used,
@@ -42,6 +45,18 @@ enum Message {
     Ask(Question),
     Answer(Question, Grant),
     Return(Returned),
+    Charge(u64),
+}
+
+/// What goes back because another limit has refused the request, when that has become known.
+struct Refund {
+    due: Duration,
+    node: usize,
+    life: u64,
+    permits: u64,
+    /// When the store gave them.
+    lot: Duration,
+    leased: bool,
 }
 
 /// What a node asks.
@@ -56,6 +71,8 @@ struct Question {
     own: u64,
     /// For a request alone, beside any other.
     alone: bool,
+    /// Another limit will refuse the request.
+    refunded: bool,
 }
 
 struct Node {
@@ -78,6 +95,34 @@ enum Reference {
     Sliding(u64, Duration, VecDeque<Duration>),
 }
 
+/// A window of the budget, and what it may have given since the store was last without memory.
+struct Given {
+    window: Window,
+    since: Duration,
+}
+
+impl Given {
+    /// The most that may have been given and charged when something is given.
+    fn most(&self, now: Duration) -> u128 {
+        let passed = (now - self.since).as_nanos();
+        match self.window {
+            Window::Gcra(gcra) => {
+                let pace = gcra.pace(1_000_000_000).as_nanos();
+                u128::from(gcra.burst()) + 1 + passed * 1_000_000_000 / pace
+            }
+            Window::Fixed(fixed) => {
+                let place = |at| u128::from(fixed.period().place(at).index);
+                (place(now) - place(self.since) + 1) * u128::from(fixed.limit())
+            }
+            Window::Sliding(sliding) => {
+                let period =
+                    (sliding.segment() * u32::try_from(SlidingWindow::segments()).unwrap()).as_nanos();
+                (passed / period + 2) * u128::from(sliding.limit())
+            }
+        }
+    }
+}
+
 impl Reference {
     fn new(limit: u64, kind: u64) -> (Window, Self) {
         let second = Duration::from_secs(1);
@@ -90,8 +135,9 @@ impl Reference {
                 let ledger = budget.ledger();
                 (window, Self::Schedule(budget, ledger))
             }
-            1 => {
-                let period = Period::Span(second);
+            1 | 5 => {
+                // Of a tenth of a second too: what is given at its end has little time.
+                let period = Period::Span(second / if kind == 1 { 1 } else { 10 });
                 (Window::Fixed(FixedWindow::new(limit, period)), Self::Fixed(limit, period, BTreeMap::new()))
             }
             _ => (
@@ -128,15 +174,24 @@ struct World {
     now: Duration,
     budget: Budget,
     ledger: Ledger,
-    reference: Reference,
+    references: Vec<Reference>,
+    given: Vec<Given>,
+    /// What the store gave and charged, less what came back, since it was last without memory.
+    debited: i128,
+    refunds: Vec<Refund>,
     nodes: Vec<Node>,
     /// By the time of arrival.
     under_way: BTreeMap<(Duration, u64), Message>,
     sent: u64,
+    /// Mostly between two steps, in microseconds.
+    gap: u64,
     slow: u64,
     patience: Duration,
-    /// When permits were used, and how many.
-    used: Vec<(Duration, u64)>,
+    seed: u64,
+    used: u64,
+    back: u64,
+    charged: u64,
+    forgotten: u64,
     asked: u64,
     asked_alone: u64,
     wanted: u64,
@@ -145,9 +200,14 @@ struct World {
 impl World {
     fn new(seed: u64) -> Self {
         let mut random = Random(seed);
-        let limit = [11, 40, 200, 5_000, 50_000][random.below(5) as usize];
-        let (window, reference) = Reference::new(limit, random.below(5));
-        let budget = Budget::new(window, Vec::new()).leased(Duration::from_millis(100));
+        let count = if random.once_in(2) { 1 } else { 2 + random.below(2) };
+        let (windows, references): (Vec<Window>, Vec<Reference>) = (0..count)
+            .map(|_| {
+                let limit = [11, 40, 200, 5_000, 50_000][random.below(5) as usize];
+                Reference::new(limit, random.below(6))
+            })
+            .unzip();
+        let budget = Budget::new(windows[0], windows[1..].to_vec()).leased(Duration::from_millis(100));
         let ledger = budget.ledger();
         let nodes = (0..1 + random.below(5))
             .map(|_| Node {
@@ -159,21 +219,31 @@ impl World {
                 waiting: Vec::new(),
             })
             .collect();
+        let gap = [400, 400, 8_000][random.below(3) as usize];
         let slow = [1, 5, 40, 400][random.below(4) as usize];
         let now = Duration::from_secs(1_000);
+        let given = windows.into_iter().map(|window| Given { window, since: now }).collect();
         let patience = Duration::from_millis([10, 100][random.below(2) as usize]);
         Self {
             random,
             now,
             budget,
             ledger,
-            reference,
+            references,
+            given,
+            debited: 0,
+            refunds: Vec::new(),
             nodes,
             under_way: BTreeMap::new(),
             sent: 0,
+            gap,
             slow,
             patience,
-            used: Vec::new(),
+            seed,
+            used: 0,
+            back: 0,
+            charged: 0,
+            forgotten: 0,
             asked: 0,
             asked_alone: 0,
             wanted: 0,
@@ -189,6 +259,55 @@ impl World {
         self.under_way.insert((self.now + delay, self.sent), message);
     }
 
+    /// A request goes on with what it has: all windows have so much now.
+    fn uses(&mut self, node: usize, permits: u64) {
+        let (now, seed) = (self.now, self.seed);
+        self.used += permits;
+        for reference in &mut self.references {
+            assert!(reference.used(now, permits), "seed {seed}: too many at {now:?}");
+        }
+        if self.random.once_in(25) {
+            let more = 1 + self.random.below(12);
+            self.send(node, Message::Charge(more));
+        }
+    }
+
+    /// The request is refused elsewhere, now or later.
+    fn refunds(&mut self, node: usize, permits: u64, lot: Duration, leased: bool) {
+        let late = if self.random.once_in(2) { 0 } else { self.random.below(200_000) };
+        let (due, life) = (self.now + Duration::from_micros(late), self.nodes[node].life);
+        self.refunds.push(Refund { due, node, life, permits, lot, leased });
+    }
+
+    fn refund_what_is_due(&mut self) {
+        let now = self.now;
+        let all = std::mem::take(&mut self.refunds);
+        let (due, later): (Vec<_>, Vec<_>) = all.into_iter().partition(|refund| refund.due <= now);
+        self.refunds = later;
+        for Refund { node, life, permits, lot, leased, .. } in due {
+            let clock = now + self.nodes[node].offset;
+            if self.nodes[node].life != life {
+                continue;
+            }
+            self.back += permits;
+            if !(leased && self.nodes[node].lease.put_back(clock, lot, permits)) {
+                self.send(node, Message::Return(Returned { permits, taken: lot }));
+            }
+        }
+    }
+
+    /// The store starts without its memory. Whoever knew its earlier life makes it take everything for used.
+    fn forget(&mut self) {
+        self.forgotten += 1;
+        self.ledger = self.budget.ledger();
+        let all = Ask { charge_refused: true, ..Ask::exactly(1 << 40) };
+        assert_eq!(self.budget.take(&mut self.ledger, self.now, all).granted, 0);
+        self.debited = 0;
+        for given in &mut self.given {
+            given.since = self.now;
+        }
+    }
+
     fn ask(&mut self, node: usize, (want, least): (u64, u64), own: u64, alone: bool) {
         let (clock, life) = (self.now + self.nodes[node].offset, self.nodes[node].life);
         if alone {
@@ -197,16 +316,25 @@ impl World {
             self.asked += 1;
             self.nodes[node].gives_up = Some(clock + self.patience);
         }
-        self.send(node, Message::Ask(Question { node, life, sent: clock, want, least, own, alone }));
+        let refunded = own > 0 && self.random.once_in(12);
+        self.send(
+            node,
+            Message::Ask(Question { node, life, sent: clock, want, least, own, alone, refunded }),
+        );
     }
 
     fn request(&mut self, node: usize, cost: u64, waited: bool) {
         let clock = self.now + self.nodes[node].offset;
         match self.nodes[node].lease.step(clock, cost, waited) {
             Step::Pass => {
-                self.used.push((self.now, cost));
+                let lot = self.nodes[node].lease.lot();
                 if let Some(want) = self.nodes[node].lease.refill(clock) {
                     self.ask(node, (want, 1), 0, false);
+                }
+                if self.random.once_in(12) {
+                    self.refunds(node, cost, lot, true);
+                } else {
+                    self.uses(node, cost);
                 }
             }
             Step::Ask { want, least } => self.ask(node, (want, least), cost, false),
@@ -232,31 +360,55 @@ impl World {
             Message::Ask(question) => {
                 let ask = Ask::up_to(question.want, question.least);
                 let grant = self.budget.take(&mut self.ledger, self.now, ask);
+                if grant.granted > 0 {
+                    self.debited += i128::from(grant.granted);
+                    for given in &self.given {
+                        let (now, seed) = (self.now, self.seed);
+                        let within = self.debited <= i128::try_from(given.most(now)).unwrap();
+                        assert!(within, "seed {seed}: {} at {now:?}, of {:?}", self.debited, given.window);
+                    }
+                    // Used now, whether or not its node hears of it.
+                    if question.own > 0 && !question.refunded {
+                        self.uses(question.node, question.own);
+                    }
+                }
                 self.send(question.node, Message::Answer(question, grant));
             }
             Message::Answer(question, grant) => self.answer(question, &grant),
-            Message::Return(back) => self.budget.give_back(&mut self.ledger, back.taken, back.permits),
+            Message::Return(back) => {
+                self.debited -= i128::from(back.permits);
+                self.budget.give_back(&mut self.ledger, self.now, back.taken, back.permits);
+            }
+            Message::Charge(cost) => {
+                self.charged += cost;
+                self.debited += i128::from(cost);
+                self.budget.charge(&mut self.ledger, self.now, cost);
+            }
         }
     }
 
-    fn answer(&mut self, Question { node: number, life, sent, own, alone, .. }: Question, grant: &Grant) {
+    fn answer(&mut self, question: Question, grant: &Grant) {
+        let Question { node: number, life, sent, own, alone, refunded, .. } = question;
         let node = &mut self.nodes[number];
         let clock = self.now + node.offset;
         let awaited = if alone { clock < sent + self.patience } else { node.gives_up.is_some() };
         if node.life != life || node.cut_off || !awaited {
             return;
         }
-        if grant.granted > 0 && own > 0 {
-            self.used.push((grant.at, own));
-        }
         if alone {
-            return node.lease.told(clock, sent, own, grant);
+            node.lease.told(clock, sent, own, grant);
+        } else {
+            node.gives_up = None;
+            if let Some(back) = node.lease.granted(clock, sent, own, grant) {
+                self.send(number, Message::Return(back));
+            }
         }
-        node.gives_up = None;
-        if let Some(back) = node.lease.granted(clock, sent, own, grant) {
-            self.send(number, Message::Return(back));
+        if grant.granted > 0 && refunded {
+            self.refunds(number, own, grant.at, !alone);
         }
-        self.wake(number);
+        if !alone {
+            self.wake(number);
+        }
     }
 
     fn upset(&mut self) {
@@ -271,6 +423,7 @@ impl World {
                 fresh.life += 1;
                 fresh.offset = Duration::from_millis(self.random.below(1_000_000_000));
             }
+            21 if self.random.once_in(2) => self.forget(),
             10..=20 => {
                 let end = self.random.once_in(2);
                 if let Some(back) = self.nodes[node].lease.give_back(clock, end) {
@@ -288,12 +441,13 @@ impl World {
 
     fn run(&mut self, steps: u32) {
         for _ in 0..steps {
-            let gap = if self.random.once_in(100) { 700_000 } else { 400 };
+            let gap = if self.random.once_in(100) { 700_000 } else { self.gap };
             self.now += Duration::from_micros(self.random.below(gap));
             while let Some(first) = self.under_way.first_entry().filter(|first| first.key().0 <= self.now) {
                 let message = first.remove();
                 self.arrive(message);
             }
+            self.refund_what_is_due();
             self.upset();
             let node = self.random.below(self.nodes.len() as u64) as usize;
             for _ in 0..self.random.below(16) {
@@ -303,25 +457,18 @@ impl World {
             }
         }
     }
-
-    /// Holds every use against the limit, in the order of their times; gives how many permits were used.
-    fn judge(&mut self, seed: u64) -> u64 {
-        self.used.sort_unstable();
-        for (at, cost) in &self.used {
-            assert!(self.reference.used(*at, *cost), "seed {seed}: too many at {at:?}");
-        }
-        self.used.iter().map(|(_, cost)| cost).sum()
-    }
 }
 
 #[test]
 fn no_schedule_of_messages_and_failures_admits_more_than_the_budget() {
-    let (mut passed, mut alone) = (0, 0);
-    for seed in 0..5_000 {
+    let (mut passed, mut alone, mut back, mut charged, mut forgotten) = (0, 0, 0, 0, 0);
+    for seed in 0..4_000 {
         let mut world = World::new(seed);
         world.run(400);
-        passed += world.judge(seed);
+        passed += world.used;
         alone += world.asked_alone;
+        (back, charged, forgotten) =
+            (back + world.back, charged + world.charged, forgotten + world.forgotten);
         let seconds = (world.now - Duration::from_secs(1_000)).as_secs() + 1;
         let nodes = world.nodes.iter().map(|node| node.life + 1).sum::<u64>();
         let bound = nodes * (20 + 100 * seconds);
@@ -330,6 +477,7 @@ fn no_schedule_of_messages_and_failures_admits_more_than_the_budget() {
     }
     assert!(passed > 1_000_000, "the simulation admits too little to prove anything: {passed}");
     assert!(alone > 100_000, "nobody asks alone: {alone}");
+    assert!(back > 50_000 && charged > 50_000 && forgotten > 1_000, "{back} {charged} {forgotten}");
 }
 
 /// One node, a store that answers after so long, and a request each quarter of a millisecond: how many passed, how
@@ -351,7 +499,7 @@ fn with_slow_store(window: Window, answers_after: Duration, length: Duration) ->
                 continue;
             }
             if let Some(back) = lease.granted(now, sent, own, &grant) {
-                budget.give_back(&mut ledger, back.taken, back.permits);
+                budget.give_back(&mut ledger, now, back.taken, back.permits);
             }
             due.extend(std::iter::repeat_n(true, std::mem::take(&mut waiting)));
         }

@@ -75,7 +75,7 @@ fn a_policy_of_a_wide_scope_is_shared_and_keeps_its_identity() {
     };
     assert!(Arc::ptr_eq(limit(0), limit(2)));
     assert_eq!((&*limit(0).id, &*limit(7).id), ("global", "route//api/search"));
-    assert_eq!((limit(0).windows[0].burst.get(), &*limit(0).by), (100, &[KeyPart::Consumer][..]));
+    assert_eq!((limit(0).windows[0].burst.get(), &*limit(0).by), (100, &[KeyPart::ConsumerOrAddress][..]));
     let mut again = example("seed.yaml");
     // Consumers are the same where they are exchanged together, which those of another plan are not.
     assert!(again.consumers != plan.consumers && *again.consumers.load_full() == *plan.consumers.load_full());

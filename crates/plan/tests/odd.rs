@@ -148,6 +148,32 @@ fn weak_settings_of_signatures_are_one_finding() {
 }
 
 #[test]
+fn a_cost_that_no_request_could_pay_is_found() {
+    let limit = |top: &str, written: &str| -> Vec<String> {
+        let routes =
+            format!("- {{ path: /x, respond: {{ body: x }}, policies: {{ rate_limit: {written} }} }}");
+        findings(&format!("{top}\nroutes:\n{routes}\n")).iter().map(plain).collect()
+    };
+    let written = |cost: &str| format!("{{ limit: {{ rate: 9/s, burst: 5 }}, cost: {cost} }}");
+    assert_eq!(limit("", &written("5")), [""; 0]);
+    assert_eq!(limit("", "{ limit: 9/day, cost: 9 }"), [""; 0]);
+    let found = limit("", &written("6"));
+    let message = "a request costs 6, but at most 5 pass at once: no request could pass";
+    assert!(
+        found.len() == 1 && found[0].contains(&format!("error[cost-above-limit]: {message}")),
+        "{found:?}"
+    );
+    assert!(limit("", "{ limit: [5/s, 9/day], cost: 6 }")[0].contains("error[cost-above-limit]"));
+    let found = limit("", &written("{ request_header: X-Cost, default: 6 }"));
+    assert!(found.len() == 1 && found[0].contains("warning[cost-above-limit]"), "{found:?}");
+    // What each gateway counts alone is a part.
+    let store = "store: { url: \"redis://a\", key: \"${env:KEY}\", gateways: 2 }";
+    assert_eq!(limit(store, "{ limit: 9/day, cost: 5 }"), [""; 0]);
+    let found = limit(store, "{ limit: 9/day, cost: 5, mode: local }");
+    assert!(found.len() == 1 && found[0].contains("at most 4 pass at once as the share"), "{found:?}");
+}
+
+#[test]
 fn shares_of_gateways_that_count_alone_are_looked_into() {
     let limit = |gateways: &str, written: &str| -> Vec<String> {
         let store = format!("store: {{ url: \"redis://a\", key: \"${{env:KEY}}\"{gateways} }}");

@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use torana_filters::TopCaller;
+use torana_plan::KeyPart;
 
 /// How long a store may take to forget or take back.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -41,7 +42,8 @@ pub fn one_limit(shared: &Shared, id: &str) -> Option<Value> {
     let pipeline = shared.pipeline();
     let limiter = pipeline.limiters.iter().find(|limiter| &*limiter.id == id)?;
     let mut shown = limit(limiter);
-    let top: Vec<Value> = limiter.state.top(SHOWN).iter().map(caller).collect();
+    let top: Vec<Value> =
+        limiter.state.top(SHOWN, shared.moment(Instant::now())).iter().map(caller).collect();
     shown.insert("top".into(), top.into());
     Some(shown.into())
 }
@@ -52,7 +54,11 @@ fn limit(limiter: &Limiter) -> Map<String, Value> {
         let kind = format!("{:?}", window.kind).to_ascii_lowercase();
         json!({ "rate": window.rate.to_string(), "burst": window.burst.get(), "window": kind })
     });
-    let by: Vec<String> = plan.by.iter().map(|part| format!("{part:?}").to_ascii_lowercase()).collect();
+    let name = |part: &KeyPart| match part {
+        KeyPart::ConsumerOrAddress => "consumer_or_address".to_owned(),
+        part => format!("{part:?}").to_ascii_lowercase(),
+    };
+    let by: Vec<String> = plan.by.iter().map(name).collect();
     let mode = match plan.sharing {
         None => "memory",
         Some(sharing) if sharing.leased => "leased",

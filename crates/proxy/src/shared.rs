@@ -73,7 +73,7 @@ impl Shared {
     pub(crate) fn moment(&self, start: Instant) -> Moment {
         let since_start = start.duration_since(self.started);
         let unix = Duration::from_nanos(self.epoch.load(Ordering::Relaxed)).saturating_add(since_start);
-        Moment { since_start, unix_seconds: unix.as_secs() }
+        Moment { since_start, unix_seconds: unix.as_secs(), unix_nanos: unix.subsec_nanos() }
     }
 
     /// Looks at the wall clock, which people may set while the process runs. Each worker does once a second,

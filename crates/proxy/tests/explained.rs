@@ -77,7 +77,7 @@ fn explaining_and_serving_never_disagree() {
             }
         };
         // As the gateway's own clock: a limit must not be asked about a time that it has passed.
-        let moment = Moment { since_start: began.elapsed(), unix_seconds: 1_700_000_000 };
+        let moment = Moment { since_start: began.elapsed(), unix_seconds: 1_700_000_000, unix_nanos: 0 };
         let told = runtime.block_on(explain(&pipeline, head, &connection, moment, b""));
         match &told.end {
             End::Forward { .. } => prop_assert_eq!(served.text(), "origin"),
@@ -128,7 +128,7 @@ routes:
     let gateway = Running::start(&text);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let connection = ConnectionInfo::plain("127.0.0.1:40000".parse().unwrap(), gateway.address);
-    let moment = Moment { since_start: Duration::from_secs(1), unix_seconds: 1_700_000_000 };
+    let moment = Moment { since_start: Duration::from_secs(1), unix_seconds: 1_700_000_000, unix_nanos: 0 };
     let pipeline = gateway.shared.pipeline();
     let told = |request: &str| {
         let head = read_head(request.as_bytes(), &HeadLimits::default()).unwrap();

@@ -465,7 +465,7 @@ fn an_explanation_says_who_would_be_asked_and_asks_nobody() {
     let connection = ConnectionInfo::plain("127.0.0.1:40000".parse().unwrap(), gateway.address);
     let text = b"GET /api/x HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer good\r\n\r\n";
     let head = read_head(text, &HeadLimits::default()).unwrap();
-    let moment = Moment { since_start: Duration::from_secs(1), unix_seconds: 1_700_000_000 };
+    let moment = Moment { since_start: Duration::from_secs(1), unix_seconds: 1_700_000_000, unix_nanos: 0 };
     let told = runtime.block_on(explain(&gateway.shared.pipeline(), head, &connection, moment, b""));
     let step = &told.steps[0];
     assert_eq!(step.name, "forward_auth");

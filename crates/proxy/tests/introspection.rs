@@ -430,7 +430,7 @@ fn another_secret_begins_anew_and_an_explanation_asks_nobody() {
     let connection = ConnectionInfo::plain("127.0.0.1:40000".parse().unwrap(), gateway.address);
     let text = b"GET /api/x HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer plain\r\n\r\n";
     let head = read_head(text, &HeadLimits::default()).unwrap();
-    let moment = Moment { since_start: Duration::from_secs(1), unix_seconds: 1_700_000_000 };
+    let moment = Moment { since_start: Duration::from_secs(1), unix_seconds: 1_700_000_000, unix_nanos: 0 };
     let told = runtime.block_on(explain(&gateway.shared.pipeline(), head, &connection, moment, b""));
     assert_eq!(told.steps[0].asks, "a token for read that `login`, which is asked, says is good");
     let End::Refuse(fault) = &told.end else { panic!("{:?}", told.end) };

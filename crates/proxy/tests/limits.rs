@@ -11,7 +11,7 @@ mod yaml;
 
 use std::time::Duration;
 use torana_testkit::{
-    Authority, Client, HeldPort, RedisServer, Response, eventually, not_at_midnight, temp_dir,
+    Authority, Client, HeldPort, Origin, RedisServer, Reply, Response, eventually, not_at_midnight, temp_dir,
 };
 use yaml::Running;
 
@@ -54,6 +54,82 @@ fn gateways_together_admit_what_the_limit_says_in_every_mode() {
             let third = Running::start(&text);
             assert_eq!(passed(&[&third], 3), 0);
         }
+    }
+}
+
+#[test]
+fn what_responses_cost_is_owed_so_the_rate_holds_here_and_in_the_store() {
+    const COST: u64 = 20;
+    let server = RedisServer::start();
+    let origin = Origin::always(Reply::ok("done").header("X-Cost", &COST.to_string()));
+    // A lease may hold so many permits, each for a request of that cost.
+    for (mode, held) in [("local", 0), ("exact", 0), ("leased", 10)] {
+        let text = format!(
+            "access_log: off
+store: {{ url: \"redis://127.0.0.1:{}\", timeout: 5s }}
+services: {{ origin: {{ endpoints: [{{ url: \"{}\" }}] }} }}
+policies:
+  rate_limit: {{ limit: 20/s, by: everybody, mode: {mode}, cost: {{ response_header: X-Cost }} }}
+routes: [{{ path: /, service: origin }}]
+",
+            server.port(),
+            origin.url()
+        );
+        let gateway = Running::start(&text);
+        let mut client = Client::connect(gateway.address);
+        let (began, mut passed) = (std::time::Instant::now(), 0_u64);
+        while began.elapsed() < Duration::from_millis(2_500) {
+            let answer = client.exchange("GET / HTTP/1.1\r\nHost: api.test\r\n\r\n");
+            assert!(matches!(answer.status, 200 | 429), "{mode}: {}", answer.status);
+            assert!(answer.header("X-Cost").is_none());
+            passed += u64::from(answer.status == 200);
+        }
+        let grown = u64::try_from(began.elapsed().as_millis()).unwrap() * 20 / 1_000;
+        assert!(passed >= 2 || held > 0, "{mode}: {passed}");
+        assert!(passed * COST <= 20 + grown + COST + held * COST, "{mode}: {passed} in {grown}");
+    }
+}
+
+#[test]
+fn what_a_response_cost_is_charged_to_the_key_that_the_request_took_from() {
+    let server = RedisServer::start();
+    let origin = Origin::always(Reply::ok("done").header("X-Cost", "5"));
+    for mode in ["local", "exact"] {
+        // What the path, the host and the credential were is no more when the response comes.
+        let text = format!(
+            "access_log: off
+store: {{ url: \"redis://127.0.0.1:{}\", timeout: 5s }}
+consumers: [{{ username: ada, keys: [\"${{env:KEY}}\"] }}]
+services: {{ origin: {{ endpoints: [{{ url: \"{}\" }}], host: rewrite }} }}
+routes:
+- path: /tenants/{{tenant}}/*
+  service: origin
+  strip_prefix: /tenants
+  policies:
+    key_auth: {{ headers: [apikey] }}
+    rate_limits:
+      tenant: {{ limit: 6/hour, by: {{ parameter: tenant }}, mode: {mode}, cost: {{ response_header: X-Cost }} }}
+      key: {{ limit: 7/hour, by: {{ header: apikey }}, mode: {mode}, cost: {{ response_header: X-Cost }}, headers: draft }}
+      host: {{ limit: 8/hour, by: {{ header: host }}, mode: {mode}, cost: {{ response_header: X-Cost }}, headers: draft }}
+",
+            server.port(),
+            origin.url()
+        );
+        let gateway = Running::start(&text);
+        let ask = || {
+            let head =
+                format!("GET /tenants/red/x HTTP/1.1\r\nHost: api.test\r\napikey: {}\r\n\r\n", yaml::SECRET);
+            Client::connect(gateway.address).exchange(&head)
+        };
+        let first = ask();
+        assert_eq!((first.status, first.header("X-Cost")), (200, None), "{mode}: {}", first.text());
+        let second = ask();
+        assert_eq!(second.status, 200, "{mode}");
+        assert_eq!(second.header("RateLimit-Remaining"), Some("0"), "{mode}: five are charged and two taken");
+        let told = second.header_all("RateLimit").join(", ");
+        assert!(told.contains("r=1;") && told.contains("r=2;"), "{mode}: {told}");
+        let third = ask();
+        assert_eq!(third.status, 429, "{mode}");
     }
 }
 

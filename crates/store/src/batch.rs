@@ -31,6 +31,8 @@ pub(crate) fn most_ledgers(budget: &Budget) -> usize {
 pub(crate) enum Form {
     /// Permits, as [`Ask`] has it.
     Take { want: u64, least: u64, charge_refused: bool },
+    /// What is taken whether or not it is there.
+    Charge(u64),
     /// Permits that return.
     Back(Returned),
     /// How a caller stands.
@@ -51,7 +53,7 @@ impl Form {
     const fn least(self) -> u64 {
         match self {
             Self::Take { least, .. } => least,
-            Self::Back(_) | Self::Look => 1,
+            Self::Charge(_) | Self::Back(_) | Self::Look => 1,
         }
     }
 }
@@ -149,7 +151,7 @@ pub(crate) fn told(
     let Numbers { now, granted, hold, views } =
         numbers.ok_or_else(|| StoreError::refused("an answer of another form"))?;
     if f64::from_le_bytes(granted) < 0.0 {
-        return Err(StoreError::refused("the caller's ledger can be neither read nor written"));
+        return Err(StoreError::Unreadable);
     }
     let least = form.least();
     let mut granted = whole(granted);

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
+use torana_limit::When;
 
 /// A node's clocks.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +29,12 @@ impl NodeClock {
     #[must_use]
     pub fn utc(&self) -> Duration {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().saturating_add(self.ahead)
+    }
+
+    /// Both, for what this node counts alone.
+    #[must_use]
+    pub fn when(&self) -> When {
+        When { steady: self.since_start(), utc: self.utc() }
     }
 }
 

@@ -9,6 +9,9 @@ pub enum StoreError {
     /// The answer did not come in time.
     #[error("the store did not answer in time")]
     Late,
+    /// What lies under the caller's name in the store is no ledger. Others are decided.
+    #[error("the caller's ledger can be neither read nor written")]
+    Unreadable,
     /// The store answered with an error, or with something else than was asked for.
     #[error("the store refused: {0}")]
     Refused(String),

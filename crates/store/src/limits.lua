@@ -2,18 +2,19 @@
 --
 -- KEYS     the callers' ledgers. Each is what its windows have to say, as numbers of eight bytes (packing them costs a tenth
 --          of writing them out), and then the generation of the store.
--- ARGV     1 operation: take, back or look
+-- ARGV     1 operation: take, charge, back or look
 --          2 generation: which life of the server this is, as the gateway has learnt it
 --          3 doubt: for how many microseconds the server may have lost its memory; -1: it has not
---          4 take: permits wanted       back: permits that return
---          5 take, look: the least      back: when they were taken, in microseconds
---          6 1: a refused request is charged
---          7 and on, seven for each window: kind and six numbers
+--          4 take: permits wanted       charge: what is owed though it is not there      back: permits that return
+--          5 take, charge, look: the least                                               back: when they were taken, in microseconds
+--          6 1: a refused request is charged, no further than nothing being left
+--          7 and on, eight for each window: kind and seven numbers, of which the last is the most that is owed
 --          at the end, for each ledger: how many requests want the same. Where they want what they need and no more, the
 --          first that there is room for have it and the others are refused, as if asked one after another.
 -- Gives now, and for each ledger what is granted in all, hold, and for each window remaining, retry after and reset
 -- after; times in microseconds. They are packed too. A ledger that cannot be read or written has -1 granted and zeros,
--- and the others of the command are decided; when that is so of all, the answer is the error.
+-- and the others of the command are decided. Where the server could decide about none (it is full, it follows another) the
+-- answer is the error.
 --
 -- The clock is the server's. Every number stays below 2^53, where a double counts exactly.
 local time = redis.call('TIME')
@@ -29,18 +30,23 @@ local function divide(a, b)
   return (a - rest) / b, rest
 end
 
--- Decides about each ledger, by its index. What is wrong with one is nothing to the others.
+-- Decides about each ledger, by its index. What is wrong with one is nothing to the others, and says nothing of the server.
 local function each(decide)
   local failed, why = 0, nil
   for index = 1, #KEYS do
     local done, said = pcall(decide, index)
     if not done then
-      failed, why = failed + 1, said
-      answer[index + 1] = pack('<d', -1) .. string.rep(pack('<d', 0), 1 + 3 * (windows_end - 6) / 7)
+      said = type(said) == 'table' and said.err or tostring(said)
+      -- What the script itself stumbles over has no code, and what is wrong with a value one of these.
+      local code = string.match(said, '%u%u%u+')
+      if code and code ~= 'ERR' and code ~= 'WRONGTYPE' then
+        failed, why = failed + 1, string.match(said, code .. '.*')
+      end
+      answer[index + 1] = pack('<d', -1) .. string.rep(pack('<d', 0), 1 + 3 * (windows_end - 6) / 8)
     end
   end
   if failed < #KEYS then return table.concat(answer) end
-  return type(why) == 'table' and why or redis.error_reply('ERR ' .. tostring(why))
+  return redis.error_reply(why)
 end
 
 -- What so many requests are given in all, where so much is there.
@@ -53,7 +59,7 @@ end
 
 -- The usual question comes first: permits from one window, of a server that is not doubted. It is decided as below,
 -- without the tables and functions that all windows together need, which cost more than the decision.
-if operation == 'take' and doubt < 0 and windows_end == 13 and ARGV[7] == 'steady' then
+if operation == 'take' and doubt < 0 and windows_end == 14 and ARGV[7] == 'steady' then
   local step, step_part, parts = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[12])
   local tolerance, tolerance_part, hold = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[13])
   local needed = max(second, 1) - 1
@@ -112,29 +118,32 @@ if operation == 'take' and doubt < 0 and windows_end == 13 and ARGV[7] == 'stead
     if over > 0 then retry = retry + math.ceil(over / parts) elseif over <= -parts then retry = retry - 1 end
     answer[index + 1] = pack('<ddddd', granted, hold, available - granted, max(retry, 0), part > 0 and early + 1 or early)
   end)
-elseif operation == 'take' and doubt < 0 and windows_end == 13 and ARGV[7] == 'fixed' and tonumber(ARGV[9]) then
+elseif operation == 'take' and doubt < 0 and windows_end == 14 and ARGV[7] == 'fixed' and tonumber(ARGV[9]) then
   local limit, period = tonumber(ARGV[8]), tonumber(ARGV[9])
   local current, rest = divide(now, period)
   local ends = period - rest
+  -- When the windows after this one have paid so much.
+  local function after(number, count) return max((number + max(math.ceil(count / limit), 1)) * period - now, 0) end
+  local needed = min(max(second, 1), limit)
   return each(function(index)
     local number, used = current, 0
     local stored = call('GET', KEYS[index])
     if stored then
       local last, count = unpacked('<dd', stored)
-      -- A clock that went back stays in the later window.
-      if last >= current then number, used = last, count end
+      -- A clock that went back stays in the later window; each one pays what is owed.
+      if last >= current then number, used = last, count else used = max(count - (current - last) * limit, 0) end
     end
     local available = max(limit - used, 0)
     local granted = grant(available, tonumber(ARGV[windows_end + index]))
     local taken = granted
     if charge and available < second then taken = second end
     if taken > 0 then
-      used = min(used + taken, limit)
+      used = max(used, min(used + taken, limit))
       available = max(limit - used, 0)
-      call('SET', KEYS[index], pack('<dd', number, used) .. generation, 'PX', math.ceil(ends / 1000) + 1000)
+      call('SET', KEYS[index], pack('<dd', number, used) .. generation, 'PX', math.ceil(after(number, used) / 1000) + 1000)
     end
-    local retry = available >= max(second, 1) and 0 or ends
-    answer[index + 1] = pack('<ddddd', granted, ends, available, retry, ends)
+    local retry = available >= max(second, 1) and 0 or after(number, used + needed - limit)
+    answer[index + 1] = pack('<ddddd', granted, ends, available, retry, after(number, used))
   end)
 end
 
@@ -159,17 +168,25 @@ local function month_start(index)
   return days * 86400000000
 end
 
+-- When the window of that number ends and the next begins.
+local function ending(period, number)
+  if period == 'month' then return month_start(number + 1) end
+  if period == 'year' then return month_start((number + 1) * 12) end
+  return (number + 1) * tonumber(period)
+end
+
 -- The window that holds a time: its number, and when the next begins.
 local function place(period, at)
+  local number, month
   if period == 'month' then
-    local year, month = month_of(at)
-    return year * 12 + month, month_start(year * 12 + month + 1)
+    number, month = month_of(at)
+    number = number * 12 + month
   elseif period == 'year' then
-    local year = month_of(at)
-    return year, month_start((year + 1) * 12)
+    number = month_of(at)
+  else
+    number = divide(at, tonumber(period))
   end
-  local number, rest = divide(at, tonumber(period))
-  return number, at - rest + tonumber(period)
+  return number, ending(period, number)
 end
 
 -- A steady pace. Times are whole microseconds and parts of them; `parts` of those are one.
@@ -179,7 +196,7 @@ function steady.new(numbers)
   local window = {
     step = tonumber(numbers[1]), step_part = tonumber(numbers[2]), tolerance = tonumber(numbers[3]),
     tolerance_part = tonumber(numbers[4]), parts = tonumber(numbers[5]), hold = tonumber(numbers[6]),
-    at = 0, part = 0, last = 0,
+    owed = tonumber(numbers[7]), at = 0, part = 0, last = 0,
   }
   return window
 end
@@ -227,15 +244,25 @@ local function exhaust(window)
   return at, part
 end
 
-function steady.punish(window, count)
+-- Until nothing is left and so much is owed, and no further.
+local function commit_up_to(window, count, owed)
   local at, part = window.at, window.part
-  steady.commit(window, count)
   local worst, worst_part = exhaust(window)
-  if window.at > worst or (window.at == worst and window.part > worst_part) then
-    window.at, window.part = worst, worst_part
-  end
+  worst = worst + owed
+  -- A part at a time, so that every product is counted exactly.
+  local most = floor(2 ^ 52 / window.parts)
+  repeat
+    local taken = min(count, most)
+    steady.commit(window, taken)
+    count = count - taken
+    local beyond = window.at > worst or (window.at == worst and window.part > worst_part)
+    if beyond then window.at, window.part = worst, worst_part end
+  until beyond or count <= 0
   if at > window.at or (at == window.at and part > window.part) then window.at, window.part = at, part end
 end
+
+function steady.punish(window, count) commit_up_to(window, count, 0) end
+function steady.charge(window, count) commit_up_to(window, count, window.owed) end
 
 function steady.spend(window)
   local length = window.tolerance + window.step
@@ -273,23 +300,30 @@ function steady.cell(window) return window.at, window.part, window.last end
 local fixed = {}
 
 function fixed.new(numbers)
-  local window = { limit = tonumber(numbers[1]), period = numbers[2], length = tonumber(numbers[3]), used = 0 }
+  local window = {
+    limit = tonumber(numbers[1]), period = numbers[2], length = tonumber(numbers[3]), owed = tonumber(numbers[7]), used = 0,
+  }
   window.number, window.ends = place(window.period, now)
   return window
 end
 
 function fixed.read(window, number, used)
-  -- A clock that went back stays in the later window.
-  if number >= window.number then window.number, window.used = number, used end
+  -- A clock that went back stays in the later window; each one pays what is owed.
+  if number >= window.number then
+    window.number, window.used = number, used
+  else
+    window.used = max(used - (window.number - number) * window.limit, 0)
+  end
 end
 
 function fixed.available(window) return math.max(window.limit - window.used, 0) end
-function fixed.commit(window, count) window.used = math.min(window.used + count, window.limit) end
+function fixed.commit(window, count) window.used = max(window.used, min(window.used + count, window.limit)) end
 fixed.punish = fixed.commit
+function fixed.charge(window, count) window.used = min(window.used + count, window.limit + window.owed) end
 
 function fixed.spend(window)
   if window.length > 60000000 or window.ends - window.length >= now - doubt then return false end
-  window.used = window.limit
+  window.used = max(window.used, window.limit)
   return true
 end
 
@@ -298,8 +332,13 @@ function fixed.back(window, count, taken)
 end
 
 function fixed.view(window, least)
-  local left = math.max(window.ends - now, 0)
-  return fixed.available(window) >= math.max(least, 1) and 0 or left, left
+  -- When the windows after this one have paid so much.
+  local function after(count)
+    return max(ending(window.period, window.number + max(math.ceil(count / window.limit), 1) - 1) - now, 0)
+  end
+  local needed = min(max(least, 1), window.limit)
+  local retry = fixed.available(window) >= max(least, 1) and 0 or after(window.used + needed - window.limit)
+  return retry, after(window.used)
 end
 
 function fixed.holds(window) return math.max(window.ends - now, 0) end
@@ -310,18 +349,34 @@ function fixed.cell(window) return window.number, window.used end
 local sliding = {}
 
 function sliding.new(numbers)
-  local window = { limit = tonumber(numbers[1]), segment = tonumber(numbers[2]), count = tonumber(numbers[3]), used = {} }
+  local window = {
+    limit = tonumber(numbers[1]), segment = tonumber(numbers[2]), count = tonumber(numbers[3]),
+    most = tonumber(numbers[7]), owed = 0, used = {},
+  }
   window.number = place(numbers[2], now)
   return window
 end
 
-function sliding.read(window, newest, ...)
-  window.number = math.max(window.number, newest)
-  -- The newest first; those that the period no longer touches are left out.
-  for place, used in ipairs({ ... }) do
-    local number = newest - place + 1
-    if used > 0 and number > window.number - window.count then window.used[number] = used end
+function sliding.read(window, newest, owed, ...)
+  local count, used = window.count, { ... }
+  local now_at = max(window.number, newest)
+  if owed > 0 then
+    -- Each period pays the whole limit, and then stands as the one before.
+    local periods = min(floor((now_at - newest) / count), floor(owed / window.limit))
+    newest, owed = newest + periods * count, owed - periods * window.limit
   end
+  -- The newest first.
+  for place = 1, count do window.used[newest - place + 1] = used[place] end
+  -- What leaves the period is used again for what is owed; that takes no longer than two.
+  for number = newest + 1, min(now_at, newest + 2 * count) do
+    local paid = min(owed, window.used[number - count] or 0)
+    window.used[number], owed = paid, owed - paid
+  end
+  -- Those that the period no longer touches are left out.
+  for number, count_of in pairs(window.used) do
+    if count_of == 0 or number <= now_at - count then window.used[number] = nil end
+  end
+  window.number, window.owed = now_at, owed
 end
 
 local function total(window)
@@ -338,6 +393,12 @@ function sliding.commit(window, count)
 end
 sliding.punish = sliding.commit
 
+function sliding.charge(window, count)
+  local more = max(count - sliding.available(window), 0)
+  sliding.commit(window, count)
+  window.owed = min(window.owed + more, window.most)
+end
+
 function sliding.spend(window)
   local length = window.segment * window.count
   if length > 65000000 or doubt >= length then return false end
@@ -347,41 +408,52 @@ end
 
 function sliding.back(window, count, taken)
   local number = place(string.format('%.0f', window.segment), taken)
-  if window.used[number] then window.used[number] = math.max(window.used[number] - count, 0) end
+  if number > window.number or number <= window.number - window.count then return end
+  -- As long as something is owed the whole limit is used.
+  local owed = min(count, window.owed)
+  window.owed, count = window.owed - owed, count - owed
+  if window.used[number] then window.used[number] = max(window.used[number] - count, 0) end
 end
 
 function sliding.view(window, least)
-  local missing = math.max(least, 1) - sliding.available(window)
-  local retry, reset = 0, 0
+  local missing = min(max(least, 1), window.limit) - sliding.available(window)
+  -- What has to come back until the next request passes, and in all: so many whole periods, and so much.
+  local function within(count)
+    local periods = max(floor((count - 1) / window.limit), 0)
+    return periods, count - periods * window.limit
+  end
+  local retry_periods, retry_count = within(missing > 0 and missing + window.owed or 0)
+  local reset_periods, reset_count = within(total(window) + window.owed)
+  local retry, reset, back = 0, 0, 0
   for number = window.number - window.count + 1, window.number do
     local used = window.used[number] or 0
-    if used > 0 then
-      reset = math.max((number + window.count) * window.segment - now, 0)
-      if missing > 0 then retry = reset end
-      missing = missing - used
-    end
+    local before = back
+    back = back + used
+    local function gone(periods) return max((number + (periods + 1) * window.count) * window.segment - now, 0) end
+    if before < retry_count and retry_count <= back then retry = gone(retry_periods) end
+    if before < reset_count and reset_count <= back then reset = gone(reset_periods) end
   end
   return retry, reset
 end
 
 function sliding.holds(window) return math.max((window.number + 1) * window.segment - now, 0) end
 
-function sliding.form(window) return 'd' .. string.rep('I4', window.count) end
+function sliding.form(window) return 'dd' .. string.rep('I4', window.count) end
 
 function sliding.cell(window)
   local counts = {}
   for age = 0, window.count - 1 do counts[age + 1] = window.used[window.number - age] or 0 end
-  return window.number, unpack(counts)
+  return window.number, window.owed, unpack(counts)
 end
 
 local kinds = { steady = steady, fixed = fixed, sliding = sliding }
 
 return each(function(index)
   local key, windows = KEYS[index], {}
-  for place_of = 7, windows_end - 6, 7 do
+  for place_of = 7, windows_end - 7, 8 do
     local kind = kinds[ARGV[place_of]]
     local numbers = {}
-    for offset = 1, 6 do numbers[offset] = ARGV[place_of + offset] end
+    for offset = 1, 7 do numbers[offset] = ARGV[place_of + offset] end
     windows[#windows + 1] = { kind = kind, window = kind.new(numbers) }
   end
 
@@ -410,6 +482,9 @@ return each(function(index)
   if operation == 'back' then
     for _, entry in ipairs(windows) do entry.kind.back(entry.window, first, second) end
     changed = stored and true or changed
+  elseif operation == 'charge' then
+    for _, entry in ipairs(windows) do entry.kind.charge(entry.window, first) end
+    changed = true
   elseif operation == 'take' then
     local available = math.huge
     for _, entry in ipairs(windows) do available = min(available, entry.kind.available(entry.window)) end

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use torana_limit::{Ask, Budget, Grant, Key, Returned};
 
 /// How the script writes ledgers; where that changes they have other names.
-const FORM: &str = "packed";
+const FORM: &str = "packed, with what is owed";
 
 /// A limit that lies in a store. Clones are the same limit.
 #[derive(Clone, Debug)]
@@ -100,6 +100,18 @@ pub trait LimitStore {
         key: Key<'_>,
         ask: Ask,
     ) -> impl Future<Output = Result<Grant, StoreError>>;
+
+    /// Charges what a request turned out to cost beyond what it took, whether or not it is there; see
+    /// [`Budget::charge`].
+    ///
+    /// # Errors
+    /// The store did not answer. It may have charged all the same.
+    fn charge(
+        &self,
+        limit: &StoredLimit,
+        key: Key<'_>,
+        cost: u64,
+    ) -> impl Future<Output = Result<(), StoreError>>;
 
     /// Gives back permits that were never used. When this fails they are lost.
     ///

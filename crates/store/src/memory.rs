@@ -38,6 +38,11 @@ impl LimitStore for MemoryStore {
         Ok(self.limiter(limit).take(key, now(), ask))
     }
 
+    async fn charge(&self, limit: &StoredLimit, key: Key<'_>, cost: u64) -> Result<(), StoreError> {
+        self.limiter(limit).charge(key, now(), cost);
+        Ok(())
+    }
+
     async fn give_back(&self, limit: &StoredLimit, key: Key<'_>, back: Returned) -> Result<(), StoreError> {
         self.limiter(limit).give_back(key, now(), back.taken, back.permits);
         Ok(())

@@ -76,7 +76,8 @@ impl std::fmt::Debug for Inner {
 pub struct StoreUsage {
     /// Commands that were sent.
     pub questions: u64,
-    /// Commands that were not answered in time or with an error, and connections that could not be made.
+    /// Commands that were not answered in time or with an error, questions about ledgers that cannot be read, and
+    /// connections that could not be made.
     pub failures: u64,
 }
 
@@ -211,7 +212,12 @@ impl RedisStore {
                 sender.answer(answer);
             });
         }
-        call.told(place, details).await
+        let told = call.told(place, details).await;
+        if matches!(told, Err(StoreError::Unreadable)) {
+            // The server has answered, so the link is none the worse for it.
+            self.0.count_failure();
+        }
+        told
     }
 
     /// Waits for an answer as long as is allowed, and notes on the link what came of it.
@@ -283,6 +289,10 @@ impl RedisStore {
 impl LimitStore for RedisStore {
     async fn take(&self, limit: &StoredLimit, key: Key<'_>, ask: Ask) -> Result<Grant, StoreError> {
         self.ask(limit, key, Form::take(ask), ask.details).await
+    }
+
+    async fn charge(&self, limit: &StoredLimit, key: Key<'_>, cost: u64) -> Result<(), StoreError> {
+        self.ask(limit, key, Form::Charge(cost), false).await.map(|_| ())
     }
 
     async fn give_back(&self, limit: &StoredLimit, key: Key<'_>, back: Returned) -> Result<(), StoreError> {

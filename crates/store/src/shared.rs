@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use torana_limit::{Ask, Budget, Grant, IDLE, Key, KeyedLimiter, Returned, Step, View};
+use torana_limit::{Ask, Budget, Grant, IDLE, Key, KeyedLimiter, Returned, Step, View, When};
 
 /// The longest that leased permits of a steady pace are kept.
 const LONGEST_HOLD: Duration = Duration::from_millis(100);
@@ -61,7 +61,7 @@ pub enum Source {
     /// A lease, from a grant of then.
     Lease(Duration),
     /// What this gateway counts alone, then.
-    Share(Duration),
+    Share(When),
 }
 
 /// Counts since the start.
@@ -119,6 +119,12 @@ impl SharedLimit {
             denied: AtomicU64::new(0),
             without_store: AtomicU64::new(0),
         })
+    }
+
+    /// What every caller has, as the store counts it.
+    #[must_use]
+    pub fn budget(&self) -> &Budget {
+        self.limit.budget()
     }
 
     /// The store.
@@ -182,7 +188,7 @@ impl SharedLimit {
         let mut room = None;
         let key = self.store.short(key, &mut room);
         let taken = match source {
-            Source::Share(at) => return self.share.give_back(key, self.clock.utc(), at, permits),
+            Source::Share(at) => return self.share.give_back(key, self.clock.when(), at, permits),
             Source::Lease(lot) if self.leases.put_back(key, self.now(), lot, permits) => return,
             Source::Lease(at) | Source::Store(at) => at,
         };
@@ -298,7 +304,7 @@ impl SharedLimit {
 
     fn without_store(&self, key: Key<'_>, ask: Ask) -> (Decided, Source) {
         self.without_store.fetch_add(1, Ordering::Relaxed);
-        let now = self.clock.utc();
+        let now = self.clock.when();
         let decided = match self.on_failure {
             OnFailure::Open => Decided::Uncounted,
             OnFailure::Closed => Decided::Unavailable,
@@ -307,13 +313,21 @@ impl SharedLimit {
         (decided, Source::Share(now))
     }
 
-    /// Charges what a request turned out to cost beyond what it took; no request waits for it.
-    pub fn charge(self: &Arc<Self>, key: Key<'_>, cost: u64) {
+    /// Charges what a request turned out to cost beyond what it took, where that came from; no request waits for it.
+    /// While the store does not answer the share owes it, if that is what counts then.
+    pub fn charge(self: &Arc<Self>, key: Key<'_>, cost: u64, source: Source) {
+        let mut room = None;
+        let key = self.store.short(key, &mut room);
+        if let Source::Share(at) = source {
+            return self.share.charge(key, at, cost);
+        }
         let (limit, kind, bytes) = (Arc::clone(self), key.kind, Box::<[u8]>::from(key.bytes));
         tokio::task::spawn_local(async move {
-            let ask = Ask { charge_refused: true, ..Ask::exactly(cost) };
-            // A store that does not answer cannot be charged.
-            let _ = limit.store.take(&limit.limit, Key { kind, bytes: &bytes }, ask).await;
+            let key = Key { kind, bytes: &bytes };
+            let charged = limit.store.charge(&limit.limit, key, cost).await;
+            if charged.is_err() && limit.on_failure == OnFailure::LocalShare {
+                limit.share.charge(key, limit.clock.when(), cost);
+            }
         });
     }
 

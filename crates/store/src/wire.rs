@@ -21,12 +21,12 @@ pub fn fits(budget: &Budget) -> bool {
     })
 }
 
-/// Seven arguments for each window.
+/// Eight arguments for each window.
 pub(crate) fn arguments(budget: &Budget) -> Vec<String> {
     budget.windows().flat_map(window).collect()
 }
 
-fn window(window: &Window) -> [String; 7] {
+fn window(window: &Window) -> [String; 8] {
     let zero = || "0".to_owned();
     match window {
         Window::Gcra(gcra) => {
@@ -55,6 +55,7 @@ fn window(window: &Window) -> [String; 7] {
                 tolerance_part,
                 micros.denominator.to_string(),
                 hold,
+                gcra.most_owed().as_micros().to_string(),
             ]
         }
         Window::Fixed(fixed) => {
@@ -64,12 +65,14 @@ fn window(window: &Window) -> [String; 7] {
                 Period::Year => "year".into(),
             };
             let length = fixed.period().length().as_micros().to_string();
-            ["fixed".into(), fixed.limit().to_string(), period, length, zero(), zero(), zero()]
+            let (limit, owed) = (fixed.limit().to_string(), fixed.most_owed().to_string());
+            ["fixed".into(), limit, period, length, zero(), zero(), zero(), owed]
         }
         Window::Sliding(sliding) => {
             let segment = sliding.segment().as_micros().to_string();
             let count = SlidingWindow::segments().to_string();
-            ["sliding".into(), sliding.limit().to_string(), segment, count, zero(), zero(), zero()]
+            let (limit, owed) = (sliding.limit().to_string(), sliding.most_owed().to_string());
+            ["sliding".into(), limit, segment, count, zero(), zero(), zero(), owed]
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use torana_limit::{Ask, Budget, FixedWindow, Gcra, Period, Window};
 use torana_store::{
-    Decided, LimitStore, Mode, OnFailure, Place, RedisStore, SharedLimit, StoreError, StoreSettings,
+    Decided, LimitStore, Mode, OnFailure, Place, RedisStore, SharedLimit, Source, StoreError, StoreSettings,
     StoredLimit, Topology,
 };
 use torana_testkit::{HeldPort, RedisSentinel, RedisServer};
@@ -53,6 +53,47 @@ fn each_limit_does_what_it_was_told_when_there_never_was_a_store() {
                 assert_eq!(passes(&share).await, Some(number < 3), "{number}");
             }
             assert_eq!(open.usage().without_store, 5);
+        }
+    });
+}
+
+#[test]
+fn what_responses_cost_is_owed_by_the_share_while_the_store_is_away() {
+    let mut server = RedisServer::start();
+    let store = RedisStore::new(quick(&server));
+    let limit = StoredLimit::new("anything", hourly(10));
+    on_worker(async {
+        for mode in [Mode::Exact, Mode::Leased] {
+            let share = shared(&store, mode, OnFailure::LocalShare);
+            back(&store, &limit).await;
+            let decide = async |name| match share.decide_from(key(name), Ask::exactly(1)).await {
+                (Decided::Granted(grant), source) => (grant.granted, source),
+                other => panic!("{other:?}"),
+            };
+            // The store let it through, and is gone when the response tells what it cost.
+            let (passed, source) = decide("before").await;
+            assert!(passed == 1 && !matches!(source, Source::Share(_)), "{source:?}");
+            server.kill();
+            share.charge(key("before"), 3, source);
+            let end = Instant::now() + PATIENCE;
+            let mut passed = 0;
+            loop {
+                let (granted, source) = decide("before").await;
+                passed += granted;
+                if granted == 0 && matches!(source, Source::Share(_)) {
+                    break;
+                }
+                assert!(Instant::now() < end && passed < 60, "{mode:?}: {passed}");
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            assert!(share.usage().without_store <= 3, "{mode:?}: the share of three was not charged");
+            // The share let it through: that is what owes it, however long the name.
+            let long = "x".repeat(90);
+            let (passed, source) = decide(&long).await;
+            assert!(passed == 1 && matches!(source, Source::Share(_)), "{source:?}");
+            share.charge(key(&long), 2, source);
+            assert_eq!(decide(&long).await.0, 0, "{mode:?}");
+            server.restart();
         }
     });
 }

@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
         ..ConnectionInfo::plain(SocketAddr::new(arguments.from, 40_000), local)
     };
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    let moment = Moment { since_start: Duration::ZERO, unix_seconds: unix.as_secs() };
+    let moment = Moment { unix_seconds: unix.as_secs(), ..Moment::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let told = runtime.block_on(explain(&pipeline, head, &connection, moment, body.as_bytes()));
     print!("{}", text(&plan, &pipeline, &told, arguments.all));

@@ -130,6 +130,13 @@ impl Principal {
         let identity = exchange.identity.as_ref();
         let key = |kind, text: &'a str| (!text.is_empty()).then_some(Key { kind, bytes: text.as_bytes() });
         match part {
+            // Whoever is taken for the consumer of those without credentials has no name of its own.
+            KeyPart::ConsumerOrAddress => Some(
+                identity
+                    .filter(|identity| !identity.anonymous)
+                    .and_then(|identity| key(CONSUMER, &identity.consumer))
+                    .unwrap_or_else(|| self.address(exchange, address)),
+            ),
             KeyPart::Consumer => key(CONSUMER, &identity?.consumer),
             KeyPart::Credential => key(CREDENTIAL, &identity?.credential.as_ref()?.id),
             KeyPart::Group => key(GROUP, identity?.groups().next()?),

@@ -1,15 +1,14 @@
 //! Where a limit counts. It outlives a configuration that does not change the limit.
 
 use super::principal;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use torana_config::written::{StoreFailure, WindowKind};
 use torana_filter::Moment;
 use torana_limit::View;
 use torana_limit::{
-    Ask, Budget, Concurrency, FixedWindow, Gcra, Grant, Key, KeyedLimiter, Period, SlidingWindow, TopKeys,
-    Window,
+    Ask, Budget, Concurrency, FixedWindow, Gcra, Grant, Key, KeyedLimiter, Period, Place, SlidingWindow,
+    TopKeys, When, Window,
 };
 use torana_plan::{RateLimitPlan, WindowPlan};
 use torana_store::{Decided, Mode, OnFailure, RedisStore, SharedLimit, Source, StoreError};
@@ -24,8 +23,8 @@ pub struct LimiterState {
     concurrency: Option<Arc<Concurrency>>,
     would_refuse: AtomicU64,
     top: TopKeys,
-    /// When the process started, since 1970: with it, time that never goes back counts as UTC.
-    epoch: OnceLock<Duration>,
+    /// What costs more never passes.
+    largest: u64,
 }
 
 /// What was taken for a request.
@@ -101,24 +100,26 @@ impl LimiterState {
             SharedLimit::new(store.clone(), &plan.id, whole, share, mode, on_failure, max_keys)
         });
         let parts = if shared.is_some() { 1 } else { plan.parts.get() };
+        let windows = budget(plan, parts).map(|budget| KeyedLimiter::new(budget, max_keys));
+        let counts = shared.as_ref().map(|shared| shared.budget());
+        let counts = counts.or_else(|| windows.as_ref().map(KeyedLimiter::budget));
+        let largest = counts.map_or(u64::MAX, Budget::largest);
         Self {
-            windows: budget(plan, parts).map(|budget| KeyedLimiter::new(budget, max_keys)),
+            windows,
             shared,
+            largest,
             concurrency: plan.concurrency.map(|most| Concurrency::new(most.get())),
             would_refuse: AtomicU64::new(0),
             top: TopKeys::default(),
-            epoch: OnceLock::new(),
         }
     }
 
     /// Counts, for metrics.
     #[must_use]
     pub fn usage(&self) -> LimiterUsage {
-        let mut usage = LimiterUsage {
-            would_refuse: self.would_refuse.load(Ordering::Relaxed),
-            under_way: self.concurrency.as_ref().map_or(0, |limit| limit.under_way()),
-            ..LimiterUsage::default()
-        };
+        let would_refuse = self.would_refuse.load(Ordering::Relaxed);
+        let mut usage = LimiterUsage { would_refuse, ..LimiterUsage::default() };
+        let crowd = self.concurrency.as_ref().map(|limit| limit.usage()).unwrap_or_default();
         if let Some(shared) = &self.shared {
             let shared = shared.usage();
             (usage.keys, usage.allowed, usage.denied) = (shared.leases, shared.allowed, shared.denied);
@@ -127,18 +128,30 @@ impl LimiterState {
             let windows = windows.usage();
             (usage.keys, usage.allowed, usage.denied) = (windows.keys, windows.allowed, windows.denied);
             usage.overflow = windows.overflow;
+        } else {
+            (usage.keys, usage.allowed) = (crowd.keys, crowd.entered);
         }
+        usage.under_way = crowd.under_way;
+        // Who found no place was not asked about by the windows.
+        usage.denied = usage.denied.saturating_add(crowd.refused);
         usage
     }
 
-    pub(super) const fn concurrency(&self) -> Option<&Arc<Concurrency>> {
-        self.concurrency.as_ref()
+    /// A place among those under way; `None` where they are not bounded.
+    pub(super) fn enter(&self, key: Key<'_>, cost: u64) -> Option<Option<Place>> {
+        let place = self.concurrency.as_ref()?.enter(key);
+        // Whoever goes on to windows is counted there.
+        if place.is_none() || self.windows.is_none() {
+            self.top.count(key, cost, place.is_none());
+        }
+        Some(place)
     }
 
-    /// Who asks most, as far as the sample shows, with a name that can be shown: secret ones are hashed.
+    /// Who asks most, as far as the sample shows, with a name that can be shown: secret ones are hashed. How they stand
+    /// is told as of this moment.
     #[must_use]
-    pub fn top(&self, most: usize) -> Vec<TopCaller> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    pub fn top(&self, most: usize, moment: Moment) -> Vec<TopCaller> {
+        let now = when(moment);
         let mut shown = Vec::new();
         for one in self.top.top(most) {
             let key = Key { kind: one.kind, bytes: &one.key };
@@ -168,7 +181,7 @@ impl LimiterState {
                 (Decided::Unavailable, _) => Taken::Unavailable,
             }
         } else if let Some(windows) = &self.windows {
-            Taken::Grant(windows.take(key, self.utc(moment), ask), Origin::Here)
+            Taken::Grant(windows.take(key, when(moment), ask), Origin::Here)
         } else {
             Taken::Nothing
         };
@@ -180,7 +193,7 @@ impl LimiterState {
 
     /// Takes back what a request took that another limit refused.
     pub(super) fn refund(&self, key: Key<'_>, moment: Moment, permits: u64, origin: Origin) {
-        let at = self.utc(moment);
+        let at = when(moment);
         match (origin, &self.shared, &self.windows) {
             (Origin::Shared(source), Some(shared), _) => shared.refund(key, permits, source),
             (Origin::Here, _, Some(windows)) => windows.give_back(key, at, at, permits),
@@ -212,25 +225,28 @@ impl LimiterState {
         }
     }
 
-    pub(super) fn charge(&self, key: Key<'_>, moment: Moment, cost: u64) {
-        if let Some(shared) = &self.shared {
-            shared.charge(key, cost);
-        } else if let Some(windows) = &self.windows {
-            windows.charge(key, self.utc(moment), cost);
+    /// Charges what a request turned out to cost beyond what it took.
+    pub(super) fn charge(&self, key: Key<'_>, moment: Moment, cost: u64, origin: Origin) {
+        match (origin, &self.shared, &self.windows) {
+            (Origin::Shared(source), Some(shared), _) => shared.charge(key, cost, source),
+            (Origin::Here, _, Some(windows)) => windows.charge(key, when(moment), cost),
+            _ => {}
         }
+    }
+
+    /// The most that a request can cost and still pass.
+    pub(super) const fn largest(&self) -> u64 {
+        self.largest
     }
 
     pub(super) fn would_refuse(&self) {
         self.would_refuse.fetch_add(1, Ordering::Relaxed);
     }
+}
 
-    fn utc(&self, moment: Moment) -> Duration {
-        let epoch = self.epoch.get_or_init(|| {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            now.saturating_sub(moment.since_start)
-        });
-        epoch.saturating_add(moment.since_start)
-    }
+/// Both clocks: paces count by the one that never goes back, fixed windows are those of UTC as it is now.
+const fn when(moment: Moment) -> When {
+    When { steady: moment.since_start, utc: moment.utc() }
 }
 
 /// One of so many equal parts of a plan's budget, if it has windows. Where a part would be nothing, one request is: no

@@ -59,7 +59,7 @@ fn from(address: &str, consumer: Option<&str>) -> Exchange {
         let consumer = consumer.into();
         Arc::new(Identity { consumer, credential, claims, authenticated_groups, ..Identity::default() })
     });
-    let moment = Moment { since_start: Duration::from_secs(9), unix_seconds: 9 };
+    let moment = Moment { since_start: Duration::from_secs(9), unix_seconds: 9, unix_nanos: 0 };
     Exchange { client_address: address.parse().unwrap(), identity, moment, ..Exchange::default() }
 }
 
@@ -79,6 +79,34 @@ async fn consumers_come_before_addresses_and_never_meet_them() {
     assert!(passes(&filter, from("2001:db8::2", None)).await);
     assert!(!passes(&filter, from("2001:db8::3", None)).await);
     assert!(passes(&filter, from("2001:db8:0:1::3", None)).await);
+}
+
+#[tokio::test]
+async fn whoever_stands_in_for_those_without_credentials_is_many() {
+    let anonymous = |address: &str| {
+        let mut exchange = from(address, None);
+        let identity = Identity { consumer: "guest".into(), anonymous: true, ..Identity::default() };
+        exchange.identity = Some(Arc::new(identity));
+        exchange
+    };
+    for missing in [MissingKey::Address, MissingKey::Skip] {
+        let by = |part| filter(RateLimitPlan { by: vec![part], missing, ..plan(&["2/minute"]) });
+        let either = by(KeyPart::ConsumerOrAddress);
+        for address in ["10.0.0.1", "10.0.0.2"] {
+            assert!(passes(&either, anonymous(address)).await && passes(&either, anonymous(address)).await);
+            assert!(!passes(&either, anonymous(address)).await, "{address}");
+            assert!(!passes(&either, from(address, None)).await, "{address}");
+        }
+        // Who has the name by credentials is another.
+        assert!(passes(&either, from("10.0.0.1", Some("guest"))).await);
+        let named = by(KeyPart::Consumer);
+        assert!(passes(&named, anonymous("10.0.0.1")).await && passes(&named, anonymous("10.0.0.2")).await);
+        assert!(!passes(&named, anonymous("10.0.0.3")).await, "one consumer, as was said");
+    }
+    let both =
+        filter(RateLimitPlan { by: vec![KeyPart::ConsumerOrAddress, KeyPart::Route], ..plan(&["2/minute"]) });
+    assert!(passes(&both, anonymous("10.0.0.1")).await && passes(&both, anonymous("10.0.0.1")).await);
+    assert!(!passes(&both, anonymous("10.0.0.1")).await && passes(&both, anonymous("10.0.0.2")).await);
 }
 
 #[tokio::test]
@@ -247,19 +275,50 @@ async fn those_who_ask_most_are_shown_without_their_secrets_and_all_can_be_forgo
     for _ in 0..32 {
         passes(&open, from("10.0.0.1", None)).await;
     }
-    let top = open.state.top(5);
+    let top = open.state.top(5, from("10.0.0.1", None).moment);
     assert_eq!((top[0].kind, &*top[0].name), ("address", "10.0.0.1"));
     assert!(top[0].asked >= 16 && top[0].view.unwrap().remaining == 0, "{top:?}");
     open.state.reset().await.unwrap();
-    assert!(open.state.top(5).is_empty());
+    assert!(open.state.top(5, from("10.0.0.1", None).moment).is_empty());
     assert_eq!(left(&open).await, 2);
     let secret = filter(RateLimitPlan { by: vec![KeyPart::Credential], ..plan(&["2/hour"]) });
     for _ in 0..40 {
         passes(&secret, from("10.0.0.1", Some("ada"))).await;
     }
-    let top = secret.state.top(5);
+    let top = secret.state.top(5, Moment::default());
     assert_eq!(top[0].kind, "credential");
     assert!(top[0].name.starts_with('#') && !top[0].name.contains("ada"), "{top:?}");
+}
+
+#[tokio::test]
+async fn fixed_windows_are_those_of_utc_as_it_is_at_each_decision_and_paces_are_not() {
+    let named = |kind| {
+        named("clock", &["2/minute"], |plan| plan.windows.iter_mut().for_each(|window| window.kind = kind))
+    };
+    let (fixed, steady) = (named(WindowKind::Fixed), named(WindowKind::Steady));
+    let at = |since_start, unix_seconds| {
+        let since_start = Duration::from_secs(since_start);
+        let moment = Moment { since_start, unix_seconds, unix_nanos: 0 };
+        Exchange { moment, ..from("10.0.0.1", None) }
+    };
+    let mut seen = Vec::new();
+    // Up to the border of a minute; the clock is set on by a day, and then back to before.
+    for (since_start, unix) in [(100, 1_000), (101, 1_019), (102, 1_020), (103, 87_420), (104, 1_025)] {
+        let mut passed = (0, 0);
+        for _ in 0..3 {
+            passed.0 += u32::from(passes(&fixed, at(since_start, unix)).await);
+            passed.1 += u32::from(passes(&steady, at(since_start, unix)).await);
+        }
+        seen.push(passed);
+    }
+    assert_eq!(seen, [(2, 2), (0, 0), (2, 0), (2, 0), (0, 0)]);
+    // What is shown is the window that decides: that of the day after, until it has come.
+    let top = fixed.state.top(1, at(105, 1_026).moment);
+    let view = top[0].view.unwrap();
+    assert_eq!((view.remaining, view.reset_after), (0, Duration::from_secs(87_480 - 1_026)));
+    let mut exchange = at(105, 1_026);
+    let Verdict::Fail(fault) = fixed.on_request(&mut exchange, &Offline).await else { panic!("used up") };
+    assert_eq!(fault.fields(), [("Retry-After", (87_480 - 1_026).to_string())]);
 }
 
 #[tokio::test]
@@ -366,7 +425,35 @@ async fn places_are_taken_while_requests_are_under_way() {
     under_way.pop();
     assert!(passes(&filter, from("10.0.0.1", None)).await);
     under_way[0].clear();
-    assert_eq!(filter.state.usage().under_way, 0);
+    let usage = filter.state.usage();
+    assert_eq!((usage.under_way, usage.allowed, usage.denied), (0, 3, 1));
+}
+
+#[tokio::test]
+async fn whoever_finds_no_place_is_counted_once_and_shown() {
+    for rates in [&[][..], &["100/minute"]] {
+        let filter = filter(RateLimitPlan {
+            by: vec![KeyPart::Address],
+            concurrency: NonZeroU32::new(1),
+            windows: plan(rates)
+                .windows
+                .into_iter()
+                .map(|window| WindowPlan { burst: NonZeroU32::new(100).unwrap(), ..window })
+                .collect(),
+            ..plan(&[])
+        });
+        let mut under_way = from("10.0.0.1", None);
+        assert!(matches!(filter.on_request(&mut under_way, &Offline).await, Verdict::Continue));
+        // One in sixteen is shown.
+        for _ in 0..64 {
+            assert!(!passes(&filter, from("10.0.0.1", None)).await);
+        }
+        let usage = filter.state.usage();
+        assert_eq!((usage.allowed, usage.denied), (1, 64), "{rates:?}");
+        let top = filter.state.top(5, Moment::default());
+        assert_eq!((top[0].kind, &*top[0].name), ("address", "10.0.0.1"));
+        assert!(top[0].refused >= 32, "{top:?}");
+    }
 }
 
 #[tokio::test]
@@ -383,6 +470,11 @@ async fn a_request_costs_what_it_or_its_response_says() {
     };
     assert!(passes(&filter, costs("4")).await);
     assert!(!passes(&filter, costs("7")).await, "six are left, and what was refused took none");
+    let mut never = costs("11");
+    let Verdict::Fail(fault) = filter.on_request(&mut never, &Offline).await else {
+        panic!("it never passes")
+    };
+    assert_eq!((fault.reason, fault.status(), fault.fields().len()), (Reason::CostAboveLimit, 429, 0));
     assert!(passes(&filter, costs("0")).await, "nothing is free");
     let mut exchange = costs("nonsense");
     assert!(matches!(filter.on_request(&mut exchange, &Offline).await, Verdict::Continue));

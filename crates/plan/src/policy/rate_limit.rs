@@ -81,6 +81,8 @@ pub struct WindowPlan {
 /// A part of who is counted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum KeyPart {
+    /// The consumer, and the client address of whoever has none or stands in for those without credentials.
+    ConsumerOrAddress,
     /// The consumer.
     Consumer,
     /// The credential that was shown.
@@ -139,7 +141,8 @@ impl RateLimitPlan {
         let by_caller = |part: &KeyPart| match part {
             KeyPart::Expression(expression) => expression.asks_who_calls(),
             part => {
-                matches!(part, KeyPart::Consumer | KeyPart::Credential | KeyPart::Group | KeyPart::Claim(_))
+                use KeyPart::{Claim, Consumer, ConsumerOrAddress, Credential, Group};
+                matches!(part, ConsumerOrAddress | Consumer | Credential | Group | Claim(_))
             }
         };
         !self.by.iter().any(by_caller)
@@ -205,7 +208,27 @@ pub(crate) fn plan(
     };
     plan.expects_caller = !plan.needs_no_caller() && !config.by.as_slice().iter().any(or_address);
     share(document, path, &config, &mut plan, resolver, findings);
+    let place = match config.cost {
+        CostForm::Requests(_) => path.key("cost"),
+        CostForm::Said(_) => path.key("cost").key("default"),
+    };
+    findings.extend(cost_above_limit(&plan).map(|finding| finding.at(document.span_at(&place))));
     PolicyPlan::RateLimit(Arc::new(plan))
+}
+
+/// What a request takes by default, where it is more than there ever is at once.
+fn cost_above_limit(plan: &RateLimitPlan) -> Option<Finding> {
+    let parts = if plan.sharing.is_none() { plan.parts.get() } else { 1 };
+    let part = |window: &WindowPlan| window.burst.get().checked_div(parts).unwrap_or(0).max(1);
+    let largest = plan.windows.iter().map(part).min()?;
+    let cost = plan.cost.default.get();
+    let share = if parts > 1 { " as the share of each gateway" } else { "" };
+    let message = format!("a request costs {cost}, but at most {largest} pass at once{share}");
+    let finding = match plan.cost.request_header {
+        Some(_) => Finding::warning("cost-above-limit", format!("{message}: without the field none passes")),
+        None => Finding::error("cost-above-limit", format!("{message}: no request could pass")),
+    };
+    (cost > largest).then(|| finding.help("raise the limit or its burst, or lower the cost"))
 }
 
 /// Plans how the limit is counted together with other gateways.

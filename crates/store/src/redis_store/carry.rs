@@ -74,8 +74,8 @@ impl RedisStore {
         by_hash.arg("EVALSHA").arg(inner.script.get_hash());
         fill(&mut by_hash, call, (life, inner.doubt()), ledgers);
         inner.questions.fetch_add(1, Ordering::Relaxed);
-        // What is lost on the way is not used, but for permits that come back: those may come back once.
-        let again = !matches!(call.form, Form::Back(_));
+        // What is lost on the way is not used; but permits come back once, and what was used is owed once.
+        let again = matches!(call.form, Form::Take { .. } | Form::Look);
         let answer = match connection.send(&by_hash, again).await {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
                 let mut whole = redis::cmd("EVAL");
@@ -99,6 +99,7 @@ pub(super) fn fill(command: &mut Cmd, call: &Call, (life, doubt): (&str, i64), l
         Form::Take { want, least, charge_refused } => {
             command.arg("take").arg(life).arg(doubt).arg(want).arg(least).arg(u8::from(charge_refused))
         }
+        Form::Charge(cost) => command.arg("charge").arg(life).arg(doubt).arg(cost).arg(1).arg(0),
         Form::Back(Returned { permits, taken }) => {
             let taken = u64::try_from(taken.as_micros()).unwrap_or(u64::MAX);
             command.arg("back").arg(life).arg(doubt).arg(permits).arg(taken).arg(0)

@@ -164,7 +164,7 @@ pub enum LimitKeyForm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LimitKey {
-    /// The consumer where one is known, else the client address.
+    /// The consumer where one is known, else the client address: also of whoever is taken for the `anonymous` consumer.
     ConsumerOrAddress,
     /// The consumer.
     Consumer,
@@ -230,8 +230,8 @@ pub struct CostConfig {
     /// The request field that says it: one that a filter before this one, or a trusted proxy, has set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_header: Option<String>,
-    /// The response field that says what the request has cost; beyond what was taken it is taken afterwards.
-    /// The field is removed.
+    /// The response field that says what the request has cost; beyond what was taken it is charged afterwards, and owed
+    /// where it is no longer there. The field is removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub response_header: Option<String>,
     /// What is taken where the request says nothing.

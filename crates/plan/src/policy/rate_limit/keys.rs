@@ -69,7 +69,8 @@ pub(super) fn keys(
 
 const fn word_part(word: LimitKey) -> KeyPart {
     match word {
-        LimitKey::ConsumerOrAddress | LimitKey::Consumer => KeyPart::Consumer,
+        LimitKey::ConsumerOrAddress => KeyPart::ConsumerOrAddress,
+        LimitKey::Consumer => KeyPart::Consumer,
         LimitKey::Credential => KeyPart::Credential,
         LimitKey::Group => KeyPart::Group,
         LimitKey::Address => KeyPart::Address,
