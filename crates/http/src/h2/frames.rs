@@ -24,6 +24,8 @@ pub(super) const CONTINUATION: u8 = 9;
 
 /// `END_STREAM` of DATA and HEADERS.
 pub(super) const END_STREAM: u8 = 1;
+/// `PADDED` of DATA and HEADERS.
+pub(super) const PADDED: u8 = 8;
 /// `ACK` of SETTINGS and PING.
 pub(super) const ACK: u8 = 1;
 /// `END_HEADERS` of HEADERS and CONTINUATION.

@@ -6,7 +6,7 @@
 //! may be, for ever; all of them only for as long as the burst lasts (CVE-2023-44487).
 
 use super::frames::{
-    ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, FrameHeader, Frames, HEADERS, PING, RST_STREAM,
+    ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, FrameHeader, Frames, HEADERS, PADDED, PING, RST_STREAM,
     SETTINGS,
 };
 use std::time::Duration;
@@ -66,6 +66,9 @@ impl Default for GuardLimits {
     }
 }
 
+/// What a DATA frame that waits takes in memory at least; a larger one takes what it holds.
+const FRAME_COST: u32 = 256;
+
 /// A budget; time is passed in.
 #[derive(Clone, Copy, Debug)]
 struct Budget {
@@ -116,6 +119,7 @@ pub struct FrameGuard {
     section_since: Option<Duration>,
     last_message: Option<Duration>,
     data: u64,
+    overhead: u64,
     /// Bytes that have not yet earned anything.
     spare_data: u32,
     spare_sent: u32,
@@ -149,6 +153,7 @@ impl FrameGuard {
             section_since: None,
             last_message: None,
             data: 0,
+            overhead: 0,
             spare_data: 0,
             spare_sent: 0,
         }
@@ -192,6 +197,13 @@ impl FrameGuard {
         self.data
     }
 
+    /// What DATA frames take in memory beyond their content while they wait one by one, in bytes: much where
+    /// they are small, which no window bounds (RFC 9113 section 10.5).
+    #[must_use]
+    pub const fn overhead(&self) -> u64 {
+        self.overhead
+    }
+
     fn moved(&mut self, count: usize) {
         const A_PING: u32 = 16 * 1024;
         let total = self.spare_data.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
@@ -210,6 +222,9 @@ impl FrameGuard {
                 self.moved(length as usize);
                 self.data = self.data.saturating_add(u64::from(length));
                 let ends = flags & END_STREAM != 0;
+                // How much of a padded one is content is not looked at.
+                let content = if flags & PADDED == 0 { length } else { 0 };
+                self.overhead = self.overhead.saturating_add(u64::from(FRAME_COST.saturating_sub(content)));
                 allowed(length > 0 || ends || self.empty.spend(1, now), Violation::EmptyFrames)
             }
             HEADERS => {
@@ -312,6 +327,18 @@ mod tests {
         assert_eq!(violation, Some(Violation::RapidReset));
         assert!((700..900).contains(&count), "{count} frames");
         assert_eq!(passed(&mut fresh(), 0, pairs(2)).1, None);
+    }
+
+    #[test]
+    fn small_frames_cost_what_they_take_and_large_ones_nothing() {
+        let mut guard = fresh();
+        let mut cost = |flags, length| {
+            let before = guard.overhead();
+            guard.received(&frame(DATA, flags, 1, length), Duration::ZERO).unwrap();
+            guard.overhead() - before
+        };
+        assert_eq!((cost(0, 25), cost(0, 255), cost(0, 256), cost(0, 16_384)), (231, 1, 0, 0));
+        assert_eq!(cost(PADDED, 300), 256, "it may be one byte and padding");
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod connection;
 mod response;
 mod stream;
 
+use super::arriving::UNCOUNTED;
 use super::ledger::Piece;
 use super::settings::ConnectionEnd;
 use super::socket::Socket;
@@ -66,6 +67,7 @@ fn builder(settings: &ServerSettings) -> h2::server::Builder {
         .initial_connection_window_size(http2.connection_window)
         .max_header_list_size(u32::try_from(list).unwrap_or(u32::MAX))
         .max_pending_accept_reset_streams(PENDING_RESETS)
+        .data_frame_budget(UNCOUNTED)
         .max_send_buffer_size(SEND_BUFFER);
     builder
 }

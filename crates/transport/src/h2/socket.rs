@@ -15,6 +15,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 use torana_http::h2::{FrameGuard, GuardLimits, Violation};
 
+/// What small frames of a connection may take in memory beyond their content, in bytes.
+const GATHER: u64 = 256 * 1024;
+
 /// What the driver knows of its socket while the library owns it.
 #[derive(Debug)]
 pub(super) struct Watch {
@@ -24,6 +27,8 @@ pub(super) struct Watch {
     has_read: Cell<bool>,
     last_read: Cell<Instant>,
     write_stalled: Cell<bool>,
+    /// What small frames had cost when those that waited were last gathered.
+    gathered: Cell<u64>,
     /// With the peer's taking of bytes.
     patience: RefCell<Patience>,
 }
@@ -38,6 +43,7 @@ impl Watch {
             has_read: Cell::new(false),
             last_read: Cell::new(now),
             write_stalled: Cell::new(false),
+            gathered: Cell::new(0),
             patience: RefCell::new(patience),
         }
     }
@@ -60,6 +66,17 @@ impl Watch {
     /// Bytes of messages' bodies that the peer has sent or announced, in frames, since the connection began.
     pub(super) fn data(&self) -> u64 {
         self.guard.borrow().data()
+    }
+
+    /// Whether small frames may take so much memory that those that wait are to be gathered. Nothing more is
+    /// read before [`Self::gathered`].
+    pub(super) fn wants_gathering(&self) -> bool {
+        self.guard.borrow().overhead().saturating_sub(self.gathered.get()) >= GATHER
+    }
+
+    /// Frames that wait were gathered.
+    pub(super) fn gathered(&self) {
+        self.gathered.set(self.guard.borrow().overhead());
     }
 
     /// When the peer last sent something of a message.
@@ -135,6 +152,11 @@ impl AsyncRead for Socket {
     ) -> Poll<io::Result<()>> {
         if self.watch.violation.get().is_some() {
             // The driver looks after every poll and ends the connection.
+            return Poll::Pending;
+        }
+        if self.watch.wants_gathering() {
+            // The driver does so after this poll, and then reads on.
+            context.waker().wake_by_ref();
             return Poll::Pending;
         }
         let before = target.filled().len();

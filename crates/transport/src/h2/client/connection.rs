@@ -2,6 +2,7 @@
 
 use super::driver::{Driver, State};
 use crate::clock::now;
+use crate::h2::arriving::UNCOUNTED;
 use crate::h2::ledger::{Ledger, Piece};
 use crate::h2::settings::UpstreamHttp2;
 use crate::h2::socket::Socket;
@@ -70,6 +71,7 @@ pub(crate) async fn connect(
         .initial_connection_window_size(settings.connection_window)
         .max_header_list_size(u32::try_from(list).unwrap_or(u32::MAX))
         .max_send_buffer_size(SEND_BUFFER)
+        .data_frame_budget(UNCOUNTED)
         .handshake::<_, Piece>(socket)
         .await?;
     let state = Rc::new(State::new(Ledger::new(memory)));

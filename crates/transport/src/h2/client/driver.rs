@@ -172,7 +172,7 @@ impl Driver {
                 }
                 Poll::Pending => {}
             }
-            self.state.ledger.arrived(self.watch.data());
+            self.state.ledger.arrived(&self.watch);
             if self.watch.violation().is_some() {
                 return Poll::Ready(true);
             }

@@ -5,10 +5,11 @@ use super::fault::SoFar;
 use super::request::RequestWriter;
 use super::response::ResponseReader;
 use crate::exchange::{self, ClientExchange};
+use crate::h2::arriving::Arriving;
 use crate::h2::ledger::Piece;
 use crate::timer::Timer;
+use h2::SendStream;
 use h2::client::{ResponseFuture, SendRequest};
-use h2::{RecvStream, SendStream};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
@@ -26,8 +27,8 @@ pub(super) struct Halves {
     pub(super) sender: RefCell<SendRequest<Piece>>,
     pub(super) body: RefCell<Option<SendStream<Piece>>>,
     pub(super) response: RefCell<Option<ResponseFuture>>,
-    /// The body of the response, once its head is there.
-    pub(super) arriving: RefCell<Option<RecvStream>>,
+    /// The body of the response, once its head is there; none where the head is all.
+    pub(super) arriving: RefCell<Option<Rc<Arriving>>>,
     /// Who waits for the response although the request was not sent yet.
     pub(super) reader: Cell<Option<Waker>>,
     pub(super) answered: Cell<bool>,

@@ -101,7 +101,7 @@ impl<S: Service + 'static> Connection<S> {
             if let Poll::Ready(end) = self.poll_frames(context) {
                 return Poll::Ready(end);
             }
-            self.client.ledger.arrived(self.watch.data());
+            self.client.ledger.arrived(&self.watch);
             if let Some(violation) = self.watch.violation()
                 && self.throw_out(violation)
             {
