@@ -46,6 +46,11 @@ impl Ledger {
         self.reserved.borrow().as_ref().is_some_and(Reserved::is_at_the_ceiling)
     }
 
+    /// How many bytes are held.
+    pub(super) fn held(&self) -> usize {
+        self.held.get()
+    }
+
     /// Counts what waits on this stream, until that is dropped.
     pub(super) fn watch(self: &Rc<Self>, stream: RecvStream) -> Rc<Arriving> {
         let watched = Rc::new(Arriving::new(stream, self));

@@ -91,6 +91,11 @@ impl Watch {
         self.write_stalled.get() && self.patience.borrow_mut().poll(timer, context).is_ready()
     }
 
+    /// Whether the socket has taken nothing since it was last asked to.
+    pub(super) fn is_write_stalled(&self) -> bool {
+        self.write_stalled.get()
+    }
+
     /// Since when a field section is incomplete.
     pub(super) fn section_since(&self) -> Option<Instant> {
         let since = self.guard.borrow().section_since()?;
@@ -104,6 +109,14 @@ impl Watch {
         let passed = now.checked_duration_since(self.opened).unwrap_or(Duration::ZERO);
         if let Err(violation) = self.guard.borrow_mut().received(bytes, passed) {
             self.violation.set(Some(violation));
+        }
+    }
+
+    /// TLS may hold records that the socket does not take.
+    fn flushed(&self, result: &Poll<io::Result<()>>) {
+        let stalled = result.is_pending();
+        if self.write_stalled.replace(stalled) && !stalled {
+            self.patience.borrow_mut().progress(0);
         }
     }
 
@@ -202,8 +215,10 @@ impl AsyncWrite for Socket {
         true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = self.io.poll_flush(context);
+        self.watch.flushed(&flushed);
+        flushed
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,0 +1,100 @@
+//! How connections of clients of HTTP/2 end: each cause, and what is not cut off.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests fail by panicking"
+)]
+
+#[path = "yaml.rs"]
+mod yaml;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+use torana_testkit::http2::{Frame, FrameClient, block, flag, kind, request};
+use torana_testkit::{Origin, Reply, eventually};
+use yaml::Running;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn in_front_of(origin: &Origin, keys: &str) -> Running {
+    Running::start(&format!(
+        "access_log: off
+services: {{ origin: {{ endpoints: [{}] }} }}
+routes:
+- {{ path: /*, service: origin }}
+- {{ path: /hello, respond: {{ body: hello }} }}
+{keys}
+",
+        origin.url()
+    ))
+}
+
+fn answering(keys: &str) -> Running {
+    Running::start(&format!(
+        "access_log: off\nroutes: [{{ path: /hello, respond: {{ body: hello }} }}]\n{keys}\n"
+    ))
+}
+
+fn has_ended_by(gateway: &Running, cause: &str) {
+    let counted = format!("torana_http2_connections_ended_total{{cause=\"{cause}\"}} 1");
+    eventually(PATIENCE, || gateway.metrics.render().contains(&counted));
+}
+
+/// Reads to the end of the connection and answers what has to be answered; the code of its goodbye.
+fn answer_to_end(client: &mut FrameClient) -> Option<u32> {
+    let mut code = None;
+    while let Some(frame) = client.read() {
+        client.answer(&frame);
+        if frame.kind == kind::GOAWAY {
+            code = Some(frame.code());
+        }
+    }
+    code
+}
+
+/// Lets the gateway send all it has at once.
+fn wide_windows(client: &mut FrameClient) {
+    client.frame(kind::SETTINGS, 0, 0, &[0, 4, 0x10, 0, 0, 0]);
+    client.frame(kind::WINDOW_UPDATE, 0, 0, &(1_u32 << 30).to_be_bytes());
+}
+
+/// Of answers whose tasks have all ended much waits in the gateway, while a client pauses for longer than any farewell.
+fn takes_all_after_a_pause(keys: &str, meanwhile: impl Fn(&Running)) {
+    const ANSWERS: u32 = 120;
+    const SIZE: usize = 120 * 1024;
+    let origin = Origin::always(Reply::ok(vec![b'x'; SIZE]));
+    let gateway = in_front_of(&origin, keys);
+    let mut client = FrameClient::connect(gateway.address);
+    wide_windows(&mut client);
+    for number in 0..ANSWERS {
+        client.get(number * 2 + 1, "/");
+    }
+    let answered = format!("service=\"origin\",status=\"200\",reason=\"\"}} {ANSWERS}\n");
+    eventually(PATIENCE, || gateway.metrics.render().contains(&answered));
+    meanwhile(&gateway);
+    // The pause is what is tested.
+    std::thread::sleep(Duration::from_millis(3_500));
+    let (mut sizes, mut whole) = (BTreeMap::new(), 0);
+    while whole < ANSWERS {
+        let frame = client.read().unwrap_or_else(|| panic!("cut off after {whole} answers"));
+        client.answer(&frame);
+        if frame.kind == kind::DATA {
+            *sizes.entry(frame.stream).or_insert(0) += frame.payload.len();
+            whole += u32::from(frame.flags & flag::END_STREAM != 0);
+        }
+    }
+    assert!(sizes.len() == ANSWERS as usize && sizes.values().all(|size| *size == SIZE), "{sizes:?}");
+    assert_eq!(answer_to_end(&mut client), Some(0), "NO_ERROR");
+}
+
+#[test]
+fn a_slow_client_takes_all_of_its_answers_over_a_drain() {
+    takes_all_after_a_pause("", |gateway| gateway.drain_within(PATIENCE));
+}
+
+#[test]
+fn a_slow_client_takes_all_of_its_answers_however_short_keep_alive_is() {
+    takes_all_after_a_pause("timeouts: { keep_alive: 200ms }", |_| {});
+}
