@@ -54,6 +54,55 @@ fn answer_to_end(client: &mut FrameClient) -> Option<u32> {
     code
 }
 
+/// Reads to the next PING of the gateway's.
+fn next_ping(client: &mut FrameClient) -> Frame {
+    loop {
+        let frame = client.read().expect("the connection goes on");
+        if frame.kind == kind::PING && frame.flags & flag::ACK == 0 {
+            return frame;
+        }
+        client.answer(&frame);
+    }
+}
+
+#[test]
+fn a_client_that_answers_late_is_asked_again_and_kept() {
+    let origin = Origin::always(Reply::hang());
+    let gateway = in_front_of(&origin, "http2: { ping_after: 150ms, ping_timeout: 3s }");
+    let mut client = FrameClient::connect(gateway.address);
+    client.get(1, "/");
+    for number in 1..4 {
+        let ping = next_ping(&mut client);
+        // Another sign of life, and a whole answer to it, before the answer to the PING.
+        let stream = number * 2 + 1;
+        assert_eq!(client.get(stream, "/hello").outcome(stream).status, 200);
+        client.answer(&ping);
+    }
+    // One that is answered when no request is under way any more.
+    let ping = next_ping(&mut client);
+    client.reset(1);
+    assert_eq!(client.get(9, "/hello").outcome(9).status, 200);
+    client.answer(&ping);
+    assert_eq!(client.get(11, "/hello").outcome(11).status, 200);
+    client.get(13, "/");
+    for _ in 0..2 {
+        let ping = next_ping(&mut client);
+        client.answer(&ping);
+    }
+    assert_eq!(client.get(15, "/hello").outcome(15).status, 200);
+}
+
+#[test]
+fn a_client_that_answers_no_ping_is_given_up() {
+    let origin = Origin::always(Reply::hang());
+    let gateway = in_front_of(&origin, "http2: { ping_after: 100ms, ping_timeout: 200ms }");
+    let mut client = FrameClient::connect(gateway.address);
+    client.get(1, "/");
+    while client.read().is_some() {}
+    has_ended_by(&gateway, "ping_timeout");
+    eventually(PATIENCE, || origin.connections_open() == 0);
+}
+
 /// Lets the gateway send all it has at once.
 fn wide_windows(client: &mut FrameClient) {
     client.frame(kind::SETTINGS, 0, 0, &[0, 4, 0x10, 0, 0, 0]);

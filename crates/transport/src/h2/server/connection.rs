@@ -239,11 +239,8 @@ impl<S: Service + 'static> Connection<S> {
         let http2 = self.settings.http2;
         let heard = self.watch.last_read();
         if self.pinged.is_some_and(|pinged| heard > pinged) {
+            // Whatever came is an answer.
             self.pinged = None;
-            if let Some(pings) = &mut self.pings {
-                // Only its state matters; whatever came is an answer.
-                let _ = pings.poll_pong(context);
-            }
         }
         if self.pinged.is_some() {
             return match passed(context, timer, self.pinged, http2.ping_timeout) {
@@ -256,7 +253,11 @@ impl<S: Service + 'static> Connection<S> {
         }
         self.pinged = Some(now());
         if let Some(pings) = &mut self.pings {
-            // It fails while another one is unanswered, which does as well.
+            // An answer that nobody has looked at keeps the next question back; it may have come behind other
+            // signs of life, or after the request had ended.
+            let _ = pings.poll_pong(context);
+            // It fails while the one before is unanswered, which asks as well: the client owes it in the order
+            // of what was sent.
             let _ = pings.send_ping(Ping::opaque());
         }
         Poll::Ready(None)
