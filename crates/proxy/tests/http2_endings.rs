@@ -54,6 +54,55 @@ fn answer_to_end(client: &mut FrameClient) -> Option<u32> {
     code
 }
 
+/// Sends byte after byte, none before the last was read, until the connection ends.
+fn drip_to_end(client: &mut FrameClient, bytes: &[u8]) {
+    let begun = Instant::now();
+    for byte in bytes {
+        client.bytes(std::slice::from_ref(byte));
+        loop {
+            match client.read_within(Duration::from_millis(20)) {
+                Ok(Some(frame)) => client.answer(&frame),
+                Ok(None) => return,
+                Err(_) => break,
+            }
+        }
+        assert!(begun.elapsed() < PATIENCE / 3, "a drip keeps the connection");
+    }
+    panic!("the whole drip was taken");
+}
+
+/// HEADERS, and the rest in a CONTINUATION; the part that is dripped begins with its first payload.
+fn headers(stream: u32, split: bool) -> (Vec<u8>, Vec<u8>) {
+    let long = "v".repeat(10_000);
+    let block = block(&[request("GET", "/hello"), vec![("x-long", &long)]].concat());
+    let head = |kind: u8, flags: u8, length: usize| {
+        let mut bytes = u32::try_from(length).unwrap().to_be_bytes()[1..].to_vec();
+        bytes.extend_from_slice(&[kind, flags]);
+        bytes.extend_from_slice(&stream.to_be_bytes());
+        bytes
+    };
+    if split {
+        let first = [&head(kind::HEADERS, flag::END_STREAM, 20), &block[..20]].concat();
+        let second = head(kind::CONTINUATION, flag::END_HEADERS, block.len() - 20);
+        ([first, second].concat(), block[20..].to_vec())
+    } else {
+        (head(kind::HEADERS, flag::END_STREAM | flag::END_HEADERS, block.len()), block)
+    }
+}
+
+#[test]
+fn a_head_that_is_dripped_ends_by_its_deadline_in_whatever_frames_it_comes() {
+    for split in [false, true] {
+        let gateway = answering("timeouts: { head: 400ms, keep_alive: 1h }");
+        let mut client = FrameClient::connect(gateway.address);
+        assert_eq!(client.get(1, "/hello").outcome(1).status, 200);
+        let (begin, rest) = headers(3, split);
+        client.bytes(&begin);
+        drip_to_end(&mut client, &rest);
+        has_ended_by(&gateway, "head_timeout");
+    }
+}
+
 /// Reads to the next PING of the gateway's.
 fn next_ping(client: &mut FrameClient) -> Frame {
     loop {

@@ -53,6 +53,11 @@ impl Frames {
         Self { skip: 0, header: [0; HEADER_BYTES], have: 0 }
     }
 
+    /// Whether the payload of the last frame was passed over to its end.
+    pub(super) const fn is_past_payload(&self) -> bool {
+        self.skip == 0
+    }
+
     /// Takes bytes up to the end of the next frame header. `None`: all bytes are used up.
     pub(super) fn next(&mut self, bytes: &mut &[u8]) -> Option<FrameHeader> {
         let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX).min(bytes.len());

@@ -117,6 +117,8 @@ pub struct FrameGuard {
     newest_stream: u32,
     continuations: u32,
     section_since: Option<Duration>,
+    /// Whether the frame at hand is the section's last.
+    section_ends: bool,
     last_message: Option<Duration>,
     data: u64,
     overhead: u64,
@@ -151,6 +153,7 @@ impl FrameGuard {
             newest_stream: 0,
             continuations: 0,
             section_since: None,
+            section_ends: false,
             last_message: None,
             data: 0,
             overhead: 0,
@@ -165,10 +168,16 @@ impl FrameGuard {
     /// A budget is empty: the connection should end.
     pub fn received(&mut self, mut bytes: &[u8], now: Duration) -> Result<(), Violation> {
         let mut verdict = Ok(());
-        while let Some(frame) = self.frames.next(&mut bytes) {
+        loop {
+            let frame = self.frames.next(&mut bytes);
+            // A header is found only behind the whole payload before it.
+            if self.section_ends && (frame.is_some() || self.frames.is_past_payload()) {
+                self.section_since = None;
+                self.section_ends = false;
+            }
+            let Some(frame) = frame else { return verdict };
             verdict = verdict.and(self.judge(frame, now));
         }
-        verdict
     }
 
     /// Notes that `count` bytes were sent.
@@ -251,11 +260,10 @@ impl FrameGuard {
     }
 
     const fn section(&mut self, flags: u8, now: Duration) {
-        if flags & END_HEADERS != 0 {
-            self.section_since = None;
-        } else if self.section_since.is_none() {
+        if self.section_since.is_none() {
             self.section_since = Some(now);
         }
+        self.section_ends = flags & END_HEADERS != 0;
     }
 }
 
@@ -327,6 +335,25 @@ mod tests {
         assert_eq!(violation, Some(Violation::RapidReset));
         assert!((700..900).contains(&count), "{count} frames");
         assert_eq!(passed(&mut fresh(), 0, pairs(2)).1, None);
+    }
+
+    #[test]
+    fn a_field_section_lasts_until_the_payload_of_its_last_frame_has_come() {
+        let since = |guard: &FrameGuard| guard.section_since().map(|since| since.as_secs());
+        let mut guard = fresh();
+        let mut at = |now, bytes: &[u8]| {
+            guard.received(bytes, Duration::from_secs(now)).unwrap();
+            since(&guard)
+        };
+        let whole = frame(HEADERS, END_HEADERS, 1, 10);
+        assert_eq!(at(1, &whole), None);
+        assert_eq!((at(2, &whole[..9]), at(3, &whole[9..18]), at(4, &whole[18..])), (Some(2), Some(2), None));
+        assert_eq!((at(5, &frame(HEADERS, 0, 3, 10)), at(6, b"\0\0")), (Some(5), Some(5)));
+        let last = frame(CONTINUATION, END_HEADERS, 3, 5);
+        assert_eq!((at(7, &last[2..13]), at(8, &last[13..])), (Some(5), None));
+        assert_eq!(at(9, &[&whole[..], &whole[..12]].concat()), Some(9));
+        let behind = [&whole[12..], &frame(DATA, 0, 1, 5)[..]].concat();
+        assert_eq!((at(10, &behind), at(11, &frame(HEADERS, END_HEADERS, 5, 0))), (None, None));
     }
 
     #[test]
