@@ -12,7 +12,7 @@ mod yaml;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use torana_testkit::http2::{Http2Client, Http2Origin, Http2Reply};
+use torana_testkit::http2::{Http2Client, Http2Origin, Http2Reply, block, flag, kind, serve_frames};
 use torana_testkit::{Gate, request, tool};
 use yaml::Running;
 
@@ -132,4 +132,24 @@ fn only_calls_are_answered_as_calls() {
     let over_http_1 =
         request(gateway.address, "POST", "/b", &[("Content-Type", "application/grpc-web")], b"x");
     assert_eq!((over_http_1.status, over_http_1.header("grpc-status")), (200, Some("12")));
+}
+
+const CALL: [(&str, &str); 2] = [("content-type", "application/grpc+proto"), ("te", "trailers")];
+
+#[test]
+fn calls_whose_head_is_not_accepted_are_answered_as_calls() {
+    let gateway = Running::start("access_log: off\nroutes: [{ path: /*, respond: { body: x } }]\n");
+    let long = "v".repeat(33 * 1024);
+    let path = format!("/{}", "p".repeat(9 * 1024));
+    for (path, fields) in [
+        ("/a.B/C", [&CALL[..], &[("x-metadata", "b"); 101]].concat()),
+        ("/a.B/C", [&CALL[..], &[("x-metadata", &*long)]].concat()),
+        (&*path, CALL.to_vec()),
+    ] {
+        let answer = Http2Client::connect(gateway.address).request("POST", path, &fields, b"");
+        assert_eq!((answer.status, answer.header("grpc-status")), (200, Some("8")), "{path}");
+        assert_eq!(answer.header("content-type"), Some("application/grpc"));
+    }
+    let plain = Http2Client::connect(gateway.address).request("POST", &path, &[], b"");
+    assert_eq!((plain.status, plain.header("grpc-status")), (414, None));
 }
