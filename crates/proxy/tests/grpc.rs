@@ -153,3 +153,70 @@ fn calls_whose_head_is_not_accepted_are_answered_as_calls() {
     let plain = Http2Client::connect(gateway.address).request("POST", &path, &[], b"");
     assert_eq!((plain.status, plain.header("grpc-status")), (414, None));
 }
+
+fn in_front_of_all(url: &str, keys: &str) -> Running {
+    Running::start(&format!(
+        "access_log: off
+services: {{ a: {{ endpoints: [\"{url}\"], {keys} }} }}
+routes: [{{ path: /*, service: a }}]
+"
+    ))
+}
+
+#[test]
+fn a_deadline_within_a_stream_of_answers_is_a_status() {
+    let origin = Http2Origin::respond(|_| Http2Reply::echo().header("content-type", "application/grpc"));
+    for (keys, fields, reason) in [
+        ("", &[("grpc-timeout", "300m")][..], "client_deadline"),
+        ("timeouts: { total: 300ms }", &[], "total_timeout"),
+        ("timeouts: { idle: 300ms }", &[], "upstream_idle_timeout"),
+    ] {
+        let gateway = in_front_of_all(&origin.url(), keys);
+        let mut client = Http2Client::connect(gateway.address);
+        let fields = [&CALL[..], fields].concat();
+        let (response, mut body) = client.begin("POST", "/a.B/C", &fields, false).unwrap();
+        body.send_data("\0\0\0\0\x03one".into(), false).unwrap();
+        let answer = client.read(response).unwrap();
+        assert_eq!((answer.status, &*answer.body), (200, &b"\0\0\0\0\x03one"[..]), "{reason}");
+        assert_eq!(answer.trailers.as_ref().unwrap()["grpc-status"], "4", "{reason}");
+        assert!(answer.header("grpc-message").unwrap().starts_with(reason), "{answer:?}");
+        assert!(answer.trailers.unwrap().get("content-type").is_none());
+        // The connection goes on.
+        drop(body);
+        assert_eq!(client.request("POST", "/a.B/C", &CALL, b"two").text(), "two");
+    }
+}
+
+/// Begins an answer of this type and breaks off in the middle of a message: resets its stream, or closes.
+fn breaking(content_type: &'static str, resets: bool) -> String {
+    let (address, _) = serve_frames(move |_, peer| {
+        while let Some(frame) = peer.read() {
+            peer.answer(&frame);
+            if frame.kind == kind::HEADERS {
+                let head = block(&[(":status", "200"), ("content-type", content_type)]);
+                peer.frame(kind::HEADERS, flag::END_HEADERS, frame.stream, &head);
+                peer.frame(kind::DATA, 0, frame.stream, b"\0\0\0\0\x03on");
+                if !resets {
+                    return;
+                }
+                peer.frame(kind::RST_STREAM, 0, frame.stream, &2_u32.to_be_bytes());
+            }
+        }
+    });
+    format!("h2://{address}")
+}
+
+#[test]
+fn a_service_that_breaks_off_within_a_stream_of_answers_is_a_status() {
+    for resets in [true, false] {
+        let gateway = in_front_of_all(&breaking("application/grpc", resets), "");
+        let mut client = Http2Client::connect(gateway.address);
+        let answer = client.request("POST", "/a.B/C", &CALL, b"\0\0\0\0\0");
+        assert_eq!(&*answer.body, b"\0\0\0\0\x03on");
+        assert_eq!(answer.trailers.unwrap()["grpc-status"], "14", "resets: {resets}");
+        // What is no call, on either side, is cut as ever.
+        assert!(client.try_request("POST", "/a.B/C", &[], b"x").is_err());
+        let gateway = in_front_of_all(&breaking("text/plain", resets), "");
+        assert!(Http2Client::connect(gateway.address).try_request("POST", "/a.B/C", &CALL, b"x").is_err());
+    }
+}
