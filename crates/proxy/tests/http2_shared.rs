@@ -153,3 +153,56 @@ fn an_upload_of_small_messages_that_its_service_does_not_take_waits() {
     assert_eq!((outcome.status, outcome.complete), (200, true), "{outcome:?}");
     assert!(*received.lock().unwrap() == messages(), "every message in its turn");
 }
+
+/// The endpoint hears of it late: it goes on with all of them, and again when it is told so of some anew.
+#[test]
+fn downloads_that_are_abandoned_leave_the_connection_alone() {
+    const DOWNLOADS: u32 = 90;
+    let cancelled = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&cancelled);
+    let (address, connections) = serve_frames(move |number, peer| {
+        let mut streams = Vec::new();
+        // Large enough to be worth a frame.
+        let go_on = |peer: &mut FrameClient, streams: &[u32]| {
+            for stream in streams {
+                peer.try_frame(kind::DATA, 0, *stream, &[b'x'; 260]);
+            }
+        };
+        while let Some(frame) = peer.read() {
+            peer.answer(&frame);
+            match frame.kind {
+                kind::HEADERS if number == 1 && streams.len() < DOWNLOADS as usize => {
+                    streams.push(frame.stream);
+                    peer.frame(kind::HEADERS, flag::END_HEADERS, frame.stream, OK);
+                }
+                kind::HEADERS => answer(peer, frame.stream),
+                kind::RST_STREAM => {
+                    let resets = count.fetch_add(1, Ordering::SeqCst) + 1;
+                    if resets >= DOWNLOADS as usize && resets.is_multiple_of(10) {
+                        go_on(peer, &streams);
+                    }
+                }
+                _ => {}
+            }
+        }
+    });
+    let gateway = before(address);
+    let mut client = FrameClient::connect(gateway.address);
+    for number in 0..DOWNLOADS {
+        client.get(number * 2 + 1, "/download");
+    }
+    let mut begun = 0;
+    while begun < DOWNLOADS {
+        let frame = client.read().unwrap();
+        client.answer(&frame);
+        begun += u32::from(frame.kind == kind::HEADERS);
+    }
+    for number in 0..DOWNLOADS {
+        client.reset(number * 2 + 1);
+    }
+    eventually(PATIENCE, || cancelled.load(Ordering::SeqCst) >= DOWNLOADS as usize);
+    for _ in 0..50 {
+        assert_eq!(get(gateway.address, "/").status, 200);
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+}

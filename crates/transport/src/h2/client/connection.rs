@@ -27,6 +27,15 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes of one request that may wait for the socket.
 const SEND_BUFFER: usize = 128 * 1024;
 
+/// Cancelled requests whose answers, which were under way or which the peer sends all the same, are passed over. Of
+/// what comes for others each frame is a mistake.
+const REMEMBERED: usize = 4096;
+/// How long they are remembered: peers that are slow to hear of it go on for a while.
+const REMEMBERED_FOR: Duration = Duration::from_secs(30);
+/// Mistakes that end one stream each, over a connection's life. Streams that are to be reset pile up where a peer
+/// reads nothing, so there is an end to it.
+const MISTAKES: usize = 100_000;
+
 /// An open connection.
 pub(crate) struct Multiplexed {
     send: RefCell<SendRequest<Piece>>,
@@ -72,6 +81,9 @@ pub(crate) async fn connect(
         .max_header_list_size(u32::try_from(list).unwrap_or(u32::MAX))
         .max_send_buffer_size(SEND_BUFFER)
         .data_frame_budget(UNCOUNTED)
+        .max_concurrent_reset_streams(REMEMBERED)
+        .reset_stream_duration(REMEMBERED_FOR)
+        .max_local_error_reset_streams(Some(MISTAKES))
         .handshake::<_, Piece>(socket)
         .await?;
     let state = Rc::new(State::new(Ledger::new(memory)));
