@@ -7,7 +7,7 @@ mod stream;
 
 use super::arriving::UNCOUNTED;
 use super::ledger::Piece;
-use super::settings::ConnectionEnd;
+use super::settings::{ConnectionEnd, end_of};
 use super::socket::Socket;
 use crate::buffer::Buffer;
 use crate::clock::now;
@@ -44,7 +44,7 @@ pub async fn serve_connection<S: Service + 'static>(
         Ok(Ok(frames)) => {
             Connection::new(frames, watch, settings, info, Rc::clone(&service)).run(&timer, &drain).await
         }
-        Ok(Err(error)) => connection::end_of(&error),
+        Ok(Err(error)) => end_of(&error),
         Err(_) => ConnectionEnd::HeadTimeout,
     };
     if matches!(end, ConnectionEnd::WriteTimeout | ConnectionEnd::PingTimeout) {

@@ -1,6 +1,6 @@
 //! A connection as those see it who send requests on it.
 
-use super::driver::{Driver, State};
+use super::driver::{Driver, PeerEnd, State};
 use crate::clock::now;
 use crate::h2::arriving::UNCOUNTED;
 use crate::h2::ledger::{Ledger, Piece};
@@ -90,8 +90,10 @@ pub(crate) async fn connect(
     let driver = Driver::new(frames, io, watch, Rc::clone(&state), settings, Rc::clone(&freed));
     let told = Rc::clone(&freed);
     tokio::task::spawn_local(async move {
-        if driver.run().await {
-            permit.lose();
+        match driver.run().await {
+            Some(PeerEnd::Lost) => permit.lose(),
+            Some(PeerEnd::Broken(end)) => permit.broke(end),
+            None => {}
         }
         // The place under the cap is given back before anybody looks for it.
         drop(permit);

@@ -1,5 +1,7 @@
 //! What an error of the library says about the request.
 
+use super::driver::PeerEnd;
+use crate::h2::settings::ConnectionEnd;
 use torana_fault::{Fault, Reason, Retry};
 
 /// Why a connection was given up.
@@ -12,8 +14,21 @@ pub(super) struct SoFar {
     pub(super) reused: bool,
     /// Whether something of the response has come.
     pub(super) answered: bool,
-    /// Whether the peer was given up for its silence.
-    pub(super) lost: bool,
+    /// Why the connection was ended, where the peer is to blame.
+    pub(super) end: Option<PeerEnd>,
+}
+
+impl SoFar {
+    /// What the log says beside the reason.
+    pub(super) fn explain(self, fault: Fault, error: &h2::Error) -> Fault {
+        match self.end {
+            Some(PeerEnd::Lost) => fault.because(SILENT),
+            Some(PeerEnd::Broken(ConnectionEnd::Flood(violation))) => {
+                fault.because(format!("the endpoint sent too many frames of no use: {}", violation.label()))
+            }
+            Some(PeerEnd::Broken(_)) | None => fault.because(error.to_string()),
+        }
+    }
 }
 
 /// A fault of the upstream. A stream that the peer refused, or that is beyond the last one of its GOAWAY, was
@@ -43,6 +58,5 @@ fn made_of(error: &h2::Error, so_far: SoFar, undone: bool) -> Fault {
         Reason::UpstreamClosed if so_far.reused => Retry::IfReused,
         _ => Retry::No,
     };
-    let fault = Fault::new(reason).retry(retry);
-    if so_far.lost { fault.because(SILENT) } else { fault.because(error.to_string()) }
+    so_far.explain(Fault::new(reason).retry(retry), error)
 }

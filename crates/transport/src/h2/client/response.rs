@@ -1,6 +1,6 @@
 //! Receiving a response on its stream.
 
-use super::fault::fault_of;
+use super::fault::{SoFar, fault_of};
 use super::stream::Halves;
 use crate::body::BodySource;
 use crate::clock::now;
@@ -80,7 +80,9 @@ impl<'a> ResponseReader<'a> {
                     let detail = "more data than Content-Length announced";
                     return Poll::Ready(Err(Fault::new(Reason::UpstreamMalformed).because(detail)));
                 }
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(broken(&error))),
+                Poll::Ready(Some(Err(error))) => {
+                    return Poll::Ready(Err(broken(&error, self.halves.so_far())));
+                }
                 Poll::Ready(None) => return Poll::Ready(Ok(())),
                 Poll::Pending => return Poll::Pending,
             }
@@ -151,6 +153,7 @@ impl<'a> ResponseReader<'a> {
         let stream = self.halves.arriving.take().filter(|_| head.framing != BodyFraming::None);
         let ended = stream.as_ref().is_none_or(|stream| stream.is_end_stream());
         ResponseBody {
+            halves: self.halves,
             stream,
             timer: self.timer,
             data: Bytes::new(),
@@ -180,6 +183,7 @@ fn malformed(error: HeadError) -> Fault {
 /// The piece that completes an announced length is held back until the upstream has ended the stream: a client
 /// of HTTP/1 takes the response for whole with that piece, and the upstream could still say more.
 pub struct ResponseBody<'a> {
+    halves: &'a Halves,
     stream: Option<Rc<Arriving>>,
     timer: &'a Timer,
     data: Bytes,
@@ -220,13 +224,13 @@ impl ResponseBody<'_> {
 }
 
 /// In the middle of a response nothing can be tried again.
-fn broken(error: &h2::Error) -> Fault {
+fn broken(error: &h2::Error, so_far: SoFar) -> Fault {
     let reason = match (error.is_reset(), error.is_remote()) {
         (true, true) => Reason::UpstreamReset,
         (true, false) => Reason::UpstreamMalformed,
         (false, _) => Reason::UpstreamClosed,
     };
-    Fault::new(reason).because(error.to_string()).retry(Retry::No)
+    so_far.explain(Fault::new(reason).retry(Retry::No), error)
 }
 
 impl BodySource for ResponseBody<'_> {
@@ -252,7 +256,9 @@ impl BodySource for ResponseBody<'_> {
                         }
                     }
                 }
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(broken(&error))),
+                Poll::Ready(Some(Err(error))) => {
+                    return Poll::Ready(Err(broken(&error, self.halves.so_far())));
+                }
                 Poll::Ready(None) => match stream.poll_trailers(context) {
                     Poll::Ready(Ok(trailers)) => {
                         self.trailers = trailers;
@@ -263,7 +269,9 @@ impl BodySource for ResponseBody<'_> {
                         }
                         self.held = false;
                     }
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(broken(&error))),
+                    Poll::Ready(Err(error)) => {
+                        return Poll::Ready(Err(broken(&error, self.halves.so_far())));
+                    }
                     Poll::Pending => return self.poll_idle(context),
                 },
                 Poll::Pending => return self.poll_idle(context),

@@ -39,8 +39,8 @@ pub(super) struct Halves {
 
 impl Halves {
     pub(super) fn so_far(&self) -> SoFar {
-        let lost = self.place.0.state().is_lost();
-        SoFar { reused: self.reused, answered: self.answered.get(), lost }
+        let end = self.place.0.state().end_by_peer();
+        SoFar { reused: self.reused, answered: self.answered.get(), end }
     }
 }
 

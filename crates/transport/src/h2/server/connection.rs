@@ -4,7 +4,7 @@ use super::stream::{Client, serve_stream};
 use crate::clock::now;
 use crate::drain::Drain;
 use crate::h2::ledger::{Ledger, Piece};
-use crate::h2::settings::ConnectionEnd;
+use crate::h2::settings::{ConnectionEnd, end_of};
 use crate::h2::socket::{Socket, Watch};
 use crate::patience::Patience;
 use crate::service::{ConnectionInfo, ServerSettings, Service};
@@ -293,17 +293,4 @@ fn passed(context: &mut Context<'_>, timer: &Timer, since: Option<Instant>, pati
 
 fn after(start: Instant, patience: Duration) -> Option<Instant> {
     start.checked_add(patience)
-}
-
-/// What an error of the library says about the client.
-pub(super) fn end_of(error: &h2::Error) -> ConnectionEnd {
-    if !error.is_library() {
-        return ConnectionEnd::Client;
-    }
-    match error.reason() {
-        // A bound of the library's own, beyond those of the guard: it does not say which.
-        Some(h2::Reason::ENHANCE_YOUR_CALM) => ConnectionEnd::Flood(Violation::ControlFlood),
-        Some(h2::Reason::NO_ERROR) => ConnectionEnd::Client,
-        _ => ConnectionEnd::ProtocolError,
-    }
 }
