@@ -103,6 +103,58 @@ fn a_head_that_is_dripped_ends_by_its_deadline_in_whatever_frames_it_comes() {
     }
 }
 
+#[test]
+fn a_first_request_that_does_not_come_ends_its_connection_by_the_deadline_of_heads() {
+    let gateway = answering("timeouts: { head: 200ms, keep_alive: 1h }");
+    let mut client = FrameClient::connect(gateway.address);
+    assert_eq!(answer_to_end(&mut client), Some(0), "NO_ERROR");
+    has_ended_by(&gateway, "idle");
+}
+
+#[test]
+fn without_a_request_a_connection_ends_after_keep_alive_and_with_one_it_does_not() {
+    let origin = Origin::always(Reply::ok("late").delay(Duration::from_millis(900)));
+    let gateway = in_front_of(&origin, "timeouts: { keep_alive: 200ms }");
+    let mut client = FrameClient::connect(gateway.address);
+    assert_eq!(client.get(1, "/").outcome(1).body, b"late", "longer than keep_alive");
+    assert_eq!(client.get(3, "/hello").outcome(3).status, 200);
+    assert_eq!(answer_to_end(&mut client), Some(0), "NO_ERROR");
+    has_ended_by(&gateway, "idle");
+}
+
+#[test]
+fn a_client_that_takes_nothing_ends_by_the_deadline_of_writes() {
+    let origin = Origin::always(Reply::ok(vec![b'x'; 32 << 20]));
+    let gateway = in_front_of(&origin, "timeouts: { write: 300ms }");
+    let mut client = FrameClient::connect(gateway.address);
+    wide_windows(&mut client);
+    client.get(1, "/");
+    has_ended_by(&gateway, "write_timeout");
+}
+
+#[test]
+fn a_client_that_breaks_the_protocol_is_told_and_ends() {
+    let gateway = answering("");
+    let mut client = FrameClient::connect(gateway.address);
+    client.data(0, b"x", false);
+    assert_eq!(client.read_to_end(), Some(1), "PROTOCOL_ERROR");
+    has_ended_by(&gateway, "protocol_error");
+}
+
+#[test]
+fn a_client_that_leaves_and_one_that_is_told_to_are_counted_as_such() {
+    let gateway = answering("");
+    let mut leaves = FrameClient::connect(gateway.address);
+    assert_eq!(leaves.get(1, "/hello").outcome(1).status, 200);
+    drop(leaves);
+    has_ended_by(&gateway, "client");
+    let mut stays = FrameClient::connect(gateway.address);
+    assert_eq!(stays.get(1, "/hello").outcome(1).status, 200);
+    gateway.drain();
+    assert_eq!(answer_to_end(&mut stays), Some(0), "NO_ERROR");
+    has_ended_by(&gateway, "drained");
+}
+
 /// Reads to the next PING of the gateway's.
 fn next_ping(client: &mut FrameClient) -> Frame {
     loop {
