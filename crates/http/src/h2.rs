@@ -12,7 +12,7 @@ mod response;
 mod trailers;
 
 pub use guard::{FrameGuard, GuardLimits, Violation};
-pub use outgoing::{is_grpc, sent_fields};
+pub use outgoing::{is_grpc, is_grpc_type, sent_fields};
 pub use request::{RequestParts, read_request};
 pub use response::read_response;
 pub use trailers::read_trailers;

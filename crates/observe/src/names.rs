@@ -52,6 +52,7 @@ families! {
     POOL_CREATED, Counter, "torana_pool_connections_created", "Connections opened to an endpoint";
     POOL_REUSED, Counter, "torana_pool_connections_reused", "Requests that were sent on a connection that was open already";
     POOL_LOST, Counter, "torana_pool_connections_lost", "HTTP/2 connections to an endpoint that were given up because it answered no PING or took nothing for too long";
+    POOL_BROKEN, Counter, "torana_pool_connections_broken", "HTTP/2 connections to an endpoint that were ended because it broke the protocol or spent too many frames on nothing, by cause";
     ENDPOINT_IN_FLIGHT, Gauge, "torana_endpoint_in_flight", "Requests under way at an endpoint";
     RETRIES_ACTIVE, Gauge, "torana_retries_active", "Retries at a service whose answer has not begun";
     RETRIES, Counter, "torana_retries", "Retries that a service's budget had room for";

@@ -186,6 +186,7 @@ impl Service for Gateway {
         let mut served =
             Served { passage: &passage, exchange, body, response, unrouted: &self.shared.unrouted };
         if let Err(fault) = self.pass(&passage, served.exchange, &mut served.body, served.response).await {
+            let listens = !matches!(fault.reason, Reason::ClientClosed | Reason::ClientWriteTimeout);
             let tell = !served.response.is_started() && fault.reason != Reason::ClientClosed;
             let mut made = passage.refusal(fault, &served.exchange.request);
             if tell {
@@ -194,6 +195,9 @@ impl Service for Gateway {
                 let told = answer::answer(&made, &passage, &mut served.body, served.response).await;
                 passage.record.incomplete.set(told.is_err());
             } else {
+                if passage.record.call.get() && served.response.is_started() && listens {
+                    answer::end_call(made, served.response);
+                }
                 passage.record.cut(served.response.is_started());
             }
         }

@@ -43,6 +43,10 @@ impl Source for Report {
                 samples.add(names::POOL_CREATED, &labels, usage.created() as f64);
                 samples.add(names::POOL_REUSED, &labels, usage.reused() as f64);
                 samples.add(names::POOL_LOST, &labels, number(usage.lost()));
+                for (cause, count) in usage.broken() {
+                    let [service, endpoint] = labels;
+                    samples.add(names::POOL_BROKEN, &[service, endpoint, ("cause", cause)], number(count));
+                }
                 samples.add(names::ENDPOINT_IN_FLIGHT, &labels, f64::from(balanced.load.in_flight()));
             }
         }

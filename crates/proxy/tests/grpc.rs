@@ -12,7 +12,7 @@ mod yaml;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use torana_testkit::http2::{Http2Client, Http2Origin, Http2Reply};
+use torana_testkit::http2::{Http2Client, Http2Origin, Http2Reply, block, flag, kind, serve_frames};
 use torana_testkit::{DEADLINE, Gate, HeldPort, eventually, request, tool};
 use yaml::Running;
 
@@ -133,4 +133,91 @@ fn only_calls_are_answered_as_calls() {
     let over_http_1 =
         request(gateway.address, "POST", "/b", &[("Content-Type", "application/grpc-web")], b"x");
     assert_eq!((over_http_1.status, over_http_1.header("grpc-status")), (200, Some("12")));
+}
+
+const CALL: [(&str, &str); 2] = [("content-type", "application/grpc+proto"), ("te", "trailers")];
+
+#[test]
+fn calls_whose_head_is_not_accepted_are_answered_as_calls() {
+    let gateway = Running::start("access_log: off\nroutes: [{ path: /*, respond: { body: x } }]\n");
+    let long = "v".repeat(33 * 1024);
+    let path = format!("/{}", "p".repeat(9 * 1024));
+    for (path, fields) in [
+        ("/a.B/C", [&CALL[..], &[("x-metadata", "b"); 101]].concat()),
+        ("/a.B/C", [&CALL[..], &[("x-metadata", &*long)]].concat()),
+        (&*path, CALL.to_vec()),
+    ] {
+        let answer = Http2Client::connect(gateway.address).request("POST", path, &fields, b"");
+        assert_eq!((answer.status, answer.header("grpc-status")), (200, Some("8")), "{path}");
+        assert_eq!(answer.header("content-type"), Some("application/grpc"));
+    }
+    let plain = Http2Client::connect(gateway.address).request("POST", &path, &[], b"");
+    assert_eq!((plain.status, plain.header("grpc-status")), (414, None));
+}
+
+fn in_front_of_all(url: &str, keys: &str) -> Running {
+    Running::start(&format!(
+        "access_log: off
+services: {{ a: {{ endpoints: [\"{url}\"], {keys} }} }}
+routes: [{{ path: /*, service: a }}]
+"
+    ))
+}
+
+#[test]
+fn a_deadline_within_a_stream_of_answers_is_a_status() {
+    let origin = Http2Origin::respond(|_| Http2Reply::echo().header("content-type", "application/grpc"));
+    for (keys, fields, reason) in [
+        ("", &[("grpc-timeout", "300m")][..], "client_deadline"),
+        ("timeouts: { total: 300ms }", &[], "total_timeout"),
+        ("timeouts: { idle: 300ms }", &[], "upstream_idle_timeout"),
+    ] {
+        let gateway = in_front_of_all(&origin.url(), keys);
+        let mut client = Http2Client::connect(gateway.address);
+        let fields = [&CALL[..], fields].concat();
+        let (response, mut body) = client.begin("POST", "/a.B/C", &fields, false).unwrap();
+        body.send_data("\0\0\0\0\x03one".into(), false).unwrap();
+        let answer = client.read(response).unwrap();
+        assert_eq!((answer.status, &*answer.body), (200, &b"\0\0\0\0\x03one"[..]), "{reason}");
+        assert_eq!(answer.trailers.as_ref().unwrap()["grpc-status"], "4", "{reason}");
+        assert!(answer.header("grpc-message").unwrap().starts_with(reason), "{answer:?}");
+        assert!(answer.trailers.unwrap().get("content-type").is_none());
+        // The connection goes on.
+        drop(body);
+        assert_eq!(client.request("POST", "/a.B/C", &CALL, b"two").text(), "two");
+    }
+}
+
+/// Begins an answer of this type and breaks off in the middle of a message: resets its stream, or closes.
+fn breaking(content_type: &'static str, resets: bool) -> String {
+    let (address, _) = serve_frames(move |_, peer| {
+        while let Some(frame) = peer.read() {
+            peer.answer(&frame);
+            if frame.kind == kind::HEADERS {
+                let head = block(&[(":status", "200"), ("content-type", content_type)]);
+                peer.frame(kind::HEADERS, flag::END_HEADERS, frame.stream, &head);
+                peer.frame(kind::DATA, 0, frame.stream, b"\0\0\0\0\x03on");
+                if !resets {
+                    return;
+                }
+                peer.frame(kind::RST_STREAM, 0, frame.stream, &2_u32.to_be_bytes());
+            }
+        }
+    });
+    format!("h2://{address}")
+}
+
+#[test]
+fn a_service_that_breaks_off_within_a_stream_of_answers_is_a_status() {
+    for resets in [true, false] {
+        let gateway = in_front_of_all(&breaking("application/grpc", resets), "");
+        let mut client = Http2Client::connect(gateway.address);
+        let answer = client.request("POST", "/a.B/C", &CALL, b"\0\0\0\0\0");
+        assert_eq!(&*answer.body, b"\0\0\0\0\x03on");
+        assert_eq!(answer.trailers.unwrap()["grpc-status"], "14", "resets: {resets}");
+        // What is no call, on either side, is cut as ever.
+        assert!(client.try_request("POST", "/a.B/C", &[], b"x").is_err());
+        let gateway = in_front_of_all(&breaking("text/plain", resets), "");
+        assert!(Http2Client::connect(gateway.address).try_request("POST", "/a.B/C", &CALL, b"x").is_err());
+    }
 }

@@ -157,6 +157,16 @@ fn what_http_1_could_misread_is_refused_and_never_forwarded() {
     assert_eq!(origin.count(), 0);
 }
 
+#[test]
+fn a_fragment_which_no_path_has_is_cut_off_by_the_library_before_anything_reads_it() {
+    let origin = Origin::respond(|request| Reply::ok(request.target.clone()));
+    let gateway = in_front_of(&origin);
+    for (path, seen) in [("/a#b", "/a"), ("/a?b#/hello", "/a?b"), ("/hello#/../a", "hello")] {
+        let outcome = FrameClient::connect(gateway.address).get(1, path).outcome(1);
+        assert_eq!((outcome.status, &*outcome.body), (200, seen.as_bytes()), "{path}");
+    }
+}
+
 /// What the origin must never take for whole: nothing, or a request that was given up.
 fn never_whole(origin: &Origin) {
     eventually(PATIENCE, || origin.connections_open() == 0);

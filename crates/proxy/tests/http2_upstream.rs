@@ -11,11 +11,11 @@
 mod common;
 
 use common::{Gateway, Options};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use torana_testkit::http2::{FrameClient, Http2Client, Http2Origin, Http2Reply, flag, kind};
+use torana_testkit::http2::{FrameClient, Http2Client, Http2Origin, Http2Reply, flag, kind, serve_frames};
 use torana_testkit::{Client, Gate, Origin, Reply, eventually, get, request};
 use torana_transport::Protocol;
 
@@ -31,23 +31,6 @@ fn options() -> Options {
 
 fn in_front_of(address: SocketAddr) -> Gateway {
     Gateway::with(&[address], options())
-}
-
-/// A server that speaks frame by frame, a thread for each connection.
-fn frames(serve: impl Fn(usize, &mut FrameClient) + Send + Sync + 'static) -> (SocketAddr, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let count = Arc::new(AtomicUsize::new(0));
-    let (accepted, serve) = (Arc::clone(&count), Arc::new(serve));
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let Ok(stream) = stream else { return };
-            let number = accepted.fetch_add(1, Ordering::SeqCst) + 1;
-            let serve = Arc::clone(&serve);
-            std::thread::spawn(move || serve(number, &mut FrameClient::accept(stream)));
-        }
-    });
-    (address, count)
 }
 
 /// Answers every request with 200 until the peer goes.
@@ -178,7 +161,7 @@ fn a_full_connection_is_joined_by_another_one() {
 
 #[test]
 fn a_goodbye_loses_no_request() {
-    let (address, connections) = frames(|number, peer| {
+    let (address, connections) = serve_frames(|number, peer| {
         if number == 1 {
             let first = next_request(peer).unwrap();
             let second = next_request(peer).unwrap();
@@ -224,7 +207,7 @@ fn a_reset_that_may_have_been_acted_on_is_not_sent_again() {
 
 #[test]
 fn a_connection_that_dies_in_an_answer_breaks_that_answer_and_no_other() {
-    let (address, connections) = frames(|number, peer| {
+    let (address, connections) = serve_frames(|number, peer| {
         if number > 1 {
             return answer_all(peer);
         }
@@ -242,7 +225,7 @@ fn a_connection_that_dies_in_an_answer_breaks_that_answer_and_no_other() {
 
 #[test]
 fn a_connection_that_says_nothing_any_more_is_given_up_and_replaced() {
-    let (address, connections) = frames(|number, peer| {
+    let (address, connections) = serve_frames(|number, peer| {
         if number > 1 {
             return answer_all(peer);
         }
@@ -348,7 +331,7 @@ fn an_upload_in_tiny_chunks_does_not_become_a_flood_of_tiny_frames() {
     let frames_of_data = Arc::new(AtomicUsize::new(0));
     let (counted, bytes) = (Arc::clone(&frames_of_data), Arc::new(AtomicUsize::new(0)));
     let received = Arc::clone(&bytes);
-    let (address, _) = frames(move |_, peer| {
+    let (address, _) = serve_frames(move |_, peer| {
         while let Some(frame) = peer.read() {
             peer.answer(&frame);
             if frame.kind != kind::DATA {
@@ -377,7 +360,7 @@ fn an_upload_in_tiny_chunks_does_not_become_a_flood_of_tiny_frames() {
 fn mute_after_one() -> (SocketAddr, Arc<AtomicUsize>, Arc<AtomicUsize>) {
     let pings = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&pings);
-    let (address, connections) = frames(move |number, peer| {
+    let (address, connections) = serve_frames(move |number, peer| {
         if number > 1 {
             return answer_all(peer);
         }
@@ -411,7 +394,7 @@ fn an_idle_connection_that_answers_is_asked_again_and_kept_and_a_grpc_server_is_
     for (content_type, asked_often) in [("text/plain", true), ("application/grpc", false)] {
         let pings = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&pings);
-        let (address, connections) = frames(move |_, peer| {
+        let (address, connections) = serve_frames(move |_, peer| {
             while let Some(frame) = peer.read() {
                 peer.answer(&frame);
                 counted

@@ -13,10 +13,12 @@ mod support;
 #[path = "yaml.rs"]
 mod yaml;
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use support::{before, get, in_service};
-use torana_testkit::eventually;
-use torana_testkit::http2::{Deed, FrameClient, FrameOrigin};
+use torana_testkit::http2::{Deed, FrameClient, FrameOrigin, flag, kind, serve_frames};
+use torana_testkit::{eventually, eventually_some};
+use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const QUICK: &str = "timeouts: { connect: 10s, first_byte: 2s, idle: 2s }, retries: { attempts: 1, on: [] }";
@@ -125,5 +127,65 @@ fn a_refused_stream_asks_for_room_to_be_sent_again_and_a_goodbye_does_not() {
         let answers: Vec<_> = (0..8).map(|_| get(&gateway)).collect();
         let bad = answers.iter().filter(|(status, _)| *status == 502).count();
         assert_eq!((bad, one.count()), (refused, 4), "{deed:?} {minimum}: {answers:?}");
+    }
+}
+
+/// `:status: 200`
+const OK: &[u8] = &[0x88];
+
+#[test]
+fn every_flood_by_an_endpoint_ends_its_connection_and_is_counted_and_logged_by_its_name() {
+    for (cause, kind, stream, payload) in [
+        ("ping_flood", kind::PING, 0, &[0; 8][..]),
+        ("settings_flood", kind::SETTINGS, 0, &[0, 3, 0, 0, 0, 1]),
+        ("empty_frames", kind::DATA, 1, b""),
+        ("control_flood", kind::WINDOW_UPDATE, 0, &[0, 0, 0, 1]),
+        ("control_flood", 99, 0, b"?"),
+        ("continuation_flood", kind::CONTINUATION, 1, b""),
+        ("protocol_error", kind::DATA, 0, b"x"),
+    ] {
+        let (address, connections) = serve_frames(move |number, peer| {
+            while let Ok(Some(frame)) = peer.read_within(PATIENCE) {
+                peer.answer(&frame);
+                if frame.kind == kind::HEADERS && number > 1 {
+                    peer.frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, frame.stream, OK);
+                } else if frame.kind == kind::HEADERS {
+                    match cause {
+                        "empty_frames" => drop(peer.frame(kind::HEADERS, flag::END_HEADERS, 1, OK)),
+                        "continuation_flood" => drop(peer.frame(kind::HEADERS, 0, 1, OK)),
+                        _ => {}
+                    }
+                    let mut left = 10_000;
+                    while left > 0 && peer.try_frame(kind, 0, stream, payload) {
+                        left -= 1;
+                    }
+                }
+            }
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("access.log");
+        let gateway = Running::start(&format!(
+            "access_log: {{ to: {} }}
+services: {{ a: {{ endpoints: [\"h2://{address}\"], retries: {{ attempts: 1, on: [] }} }} }}
+routes: [{{ service: a }}]
+",
+            log.display()
+        ));
+        let (status, text) = get(&gateway);
+        assert!(
+            status == 0 || text.contains("upstream_closed") || text.contains("malformed"),
+            "{cause}: {text}"
+        );
+        let labels = format!("service=\"a\",endpoint=\"{address}\",cause=\"{cause}\"");
+        let counted = format!("torana_pool_connections_broken_total{{{labels}}} 1.0\n");
+        eventually(PATIENCE, || gateway.metrics.render().contains(&counted));
+        if cause != "protocol_error" {
+            let detail = format!("too many frames of no use: {cause}");
+            let line = eventually_some(PATIENCE, || {
+                std::fs::read_to_string(&log).ok().filter(|text| !text.is_empty())
+            });
+            assert!(line.contains(&detail), "{cause}: {line}");
+        }
+        assert_eq!((get(&gateway).0, connections.load(Ordering::SeqCst)), (200, 2), "{cause}");
     }
 }

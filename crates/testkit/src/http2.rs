@@ -7,6 +7,6 @@ mod frames;
 mod origin;
 
 pub use self::client::{Http2Client, Http2Response};
-pub use self::frame_origin::{Deed, FrameOrigin};
+pub use self::frame_origin::{Deed, FrameOrigin, serve_frames};
 pub use self::frames::{Frame, FrameClient, Outcome, block, flag, kind, request};
 pub use self::origin::{Http2Origin, Http2Reply, Http2Request};

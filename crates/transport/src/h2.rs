@@ -4,6 +4,7 @@
 //! A connection is one task that moves frames; each request is a task of the same worker that talks to the
 //! proxy through the same seam as HTTP/1 does. Nothing crosses threads.
 
+mod arriving;
 pub(crate) mod client;
 mod convert;
 mod ledger;

@@ -24,6 +24,8 @@ pub(super) const CONTINUATION: u8 = 9;
 
 /// `END_STREAM` of DATA and HEADERS.
 pub(super) const END_STREAM: u8 = 1;
+/// `PADDED` of DATA and HEADERS.
+pub(super) const PADDED: u8 = 8;
 /// `ACK` of SETTINGS and PING.
 pub(super) const ACK: u8 = 1;
 /// `END_HEADERS` of HEADERS and CONTINUATION.
@@ -49,6 +51,11 @@ impl Frames {
     /// Begins with a frame.
     pub(super) const fn at_once() -> Self {
         Self { skip: 0, header: [0; HEADER_BYTES], have: 0 }
+    }
+
+    /// Whether the payload of the last frame was passed over to its end.
+    pub(super) const fn is_past_payload(&self) -> bool {
+        self.skip == 0
     }
 
     /// Takes bytes up to the end of the next frame header. `None`: all bytes are used up.

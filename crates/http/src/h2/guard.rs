@@ -6,7 +6,7 @@
 //! may be, for ever; all of them only for as long as the burst lasts (CVE-2023-44487).
 
 use super::frames::{
-    ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, FrameHeader, Frames, HEADERS, PING, RST_STREAM,
+    ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, FrameHeader, Frames, HEADERS, PADDED, PING, RST_STREAM,
     SETTINGS,
 };
 use std::time::Duration;
@@ -66,6 +66,9 @@ impl Default for GuardLimits {
     }
 }
 
+/// What a DATA frame that waits takes in memory at least; a larger one takes what it holds.
+const FRAME_COST: u32 = 256;
+
 /// A budget; time is passed in.
 #[derive(Clone, Copy, Debug)]
 struct Budget {
@@ -114,8 +117,11 @@ pub struct FrameGuard {
     newest_stream: u32,
     continuations: u32,
     section_since: Option<Duration>,
+    /// Whether the frame at hand is the section's last.
+    section_ends: bool,
     last_message: Option<Duration>,
     data: u64,
+    overhead: u64,
     /// Bytes that have not yet earned anything.
     spare_data: u32,
     spare_sent: u32,
@@ -147,8 +153,10 @@ impl FrameGuard {
             newest_stream: 0,
             continuations: 0,
             section_since: None,
+            section_ends: false,
             last_message: None,
             data: 0,
+            overhead: 0,
             spare_data: 0,
             spare_sent: 0,
         }
@@ -160,10 +168,16 @@ impl FrameGuard {
     /// A budget is empty: the connection should end.
     pub fn received(&mut self, mut bytes: &[u8], now: Duration) -> Result<(), Violation> {
         let mut verdict = Ok(());
-        while let Some(frame) = self.frames.next(&mut bytes) {
+        loop {
+            let frame = self.frames.next(&mut bytes);
+            // A header is found only behind the whole payload before it.
+            if self.section_ends && (frame.is_some() || self.frames.is_past_payload()) {
+                self.section_since = None;
+                self.section_ends = false;
+            }
+            let Some(frame) = frame else { return verdict };
             verdict = verdict.and(self.judge(frame, now));
         }
-        verdict
     }
 
     /// Notes that `count` bytes were sent.
@@ -192,6 +206,13 @@ impl FrameGuard {
         self.data
     }
 
+    /// What DATA frames take in memory beyond their content while they wait one by one, in bytes: much where
+    /// they are small, which no window bounds (RFC 9113 section 10.5).
+    #[must_use]
+    pub const fn overhead(&self) -> u64 {
+        self.overhead
+    }
+
     fn moved(&mut self, count: usize) {
         const A_PING: u32 = 16 * 1024;
         let total = self.spare_data.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
@@ -210,6 +231,9 @@ impl FrameGuard {
                 self.moved(length as usize);
                 self.data = self.data.saturating_add(u64::from(length));
                 let ends = flags & END_STREAM != 0;
+                // How much of a padded one is content is not looked at.
+                let content = if flags & PADDED == 0 { length } else { 0 };
+                self.overhead = self.overhead.saturating_add(u64::from(FRAME_COST.saturating_sub(content)));
                 allowed(length > 0 || ends || self.empty.spend(1, now), Violation::EmptyFrames)
             }
             HEADERS => {
@@ -236,11 +260,10 @@ impl FrameGuard {
     }
 
     const fn section(&mut self, flags: u8, now: Duration) {
-        if flags & END_HEADERS != 0 {
-            self.section_since = None;
-        } else if self.section_since.is_none() {
+        if self.section_since.is_none() {
             self.section_since = Some(now);
         }
+        self.section_ends = flags & END_HEADERS != 0;
     }
 }
 
@@ -312,6 +335,37 @@ mod tests {
         assert_eq!(violation, Some(Violation::RapidReset));
         assert!((700..900).contains(&count), "{count} frames");
         assert_eq!(passed(&mut fresh(), 0, pairs(2)).1, None);
+    }
+
+    #[test]
+    fn a_field_section_lasts_until_the_payload_of_its_last_frame_has_come() {
+        let since = |guard: &FrameGuard| guard.section_since().map(|since| since.as_secs());
+        let mut guard = fresh();
+        let mut at = |now, bytes: &[u8]| {
+            guard.received(bytes, Duration::from_secs(now)).unwrap();
+            since(&guard)
+        };
+        let whole = frame(HEADERS, END_HEADERS, 1, 10);
+        assert_eq!(at(1, &whole), None);
+        assert_eq!((at(2, &whole[..9]), at(3, &whole[9..18]), at(4, &whole[18..])), (Some(2), Some(2), None));
+        assert_eq!((at(5, &frame(HEADERS, 0, 3, 10)), at(6, b"\0\0")), (Some(5), Some(5)));
+        let last = frame(CONTINUATION, END_HEADERS, 3, 5);
+        assert_eq!((at(7, &last[2..13]), at(8, &last[13..])), (Some(5), None));
+        assert_eq!(at(9, &[&whole[..], &whole[..12]].concat()), Some(9));
+        let behind = [&whole[12..], &frame(DATA, 0, 1, 5)[..]].concat();
+        assert_eq!((at(10, &behind), at(11, &frame(HEADERS, END_HEADERS, 5, 0))), (None, None));
+    }
+
+    #[test]
+    fn small_frames_cost_what_they_take_and_large_ones_nothing() {
+        let mut guard = fresh();
+        let mut cost = |flags, length| {
+            let before = guard.overhead();
+            guard.received(&frame(DATA, flags, 1, length), Duration::ZERO).unwrap();
+            guard.overhead() - before
+        };
+        assert_eq!((cost(0, 25), cost(0, 255), cost(0, 256), cost(0, 16_384)), (231, 1, 0, 0));
+        assert_eq!(cost(PADDED, 300), 256, "it may be one byte and padding");
     }
 
     #[test]

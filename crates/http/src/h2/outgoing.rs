@@ -27,8 +27,13 @@ pub fn sent_fields(fields: &Fields) -> impl Iterator<Item = (Name<'_>, &[u8])> {
 /// HTTP/2, section Requests).
 #[must_use]
 pub fn is_grpc(fields: &Fields) -> bool {
+    is_grpc_type(fields.get(Known::ContentType).unwrap_or_default())
+}
+
+/// Whether a content type is one of gRPC's.
+#[must_use]
+pub fn is_grpc_type(value: &[u8]) -> bool {
     const TYPE: &[u8] = b"application/grpc";
-    let value = fields.get(Known::ContentType).unwrap_or_default();
     value.split_at_checked(TYPE.len()).is_some_and(|(start, rest)| {
         start.eq_ignore_ascii_case(TYPE) && matches!(rest.first(), None | Some(b'+' | b'-' | b';' | b' '))
     })

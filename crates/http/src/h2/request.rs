@@ -277,7 +277,7 @@ mod tests {
         ] {
             assert_eq!(read(GET, &[(name, value)]).unwrap_err(), HeadErrorKind::Malformed, "{name}: {value}");
         }
-        for target in ["", "x", "//x y", "/a b", "/a\r\nb", "/a#b", "http://a/", "*"] {
+        for target in ["", "x", "//x y", "/a b", "/a\r\nb", "http://a/", "*"] {
             assert_eq!(
                 read(RequestParts { target, ..GET }, &[]).unwrap_err(),
                 HeadErrorKind::Malformed,

@@ -5,8 +5,8 @@ use std::future::poll_fn;
 use std::task::Poll;
 use torana_fault::Fault;
 use torana_filter::Response;
-use torana_http::Fields;
 use torana_http::h1::BodyFraming;
+use torana_http::{Fields, Known};
 use torana_transport::{RequestBody, ResponseSink};
 
 /// How much of a request body is thrown away so that the connection can be kept.
@@ -64,4 +64,16 @@ pub(super) async fn write(
     }
     response.finish(&Fields::default())?;
     poll_fn(|context| response.poll_flush(context)).await
+}
+
+/// Ends a response of gRPC that has begun by the status of the fault, in its trailers. A client that has not got all
+/// of a message takes that for the reason.
+pub(super) fn end_call(mut made: Response, response: &mut impl ResponseSink) {
+    let trailers = &mut made.head.fields;
+    // Something else where the request did not ask for a call.
+    if trailers.get("grpc-status").is_some() {
+        trailers.remove(Known::ContentType);
+        // Where it cannot be said, the stream is reset.
+        let _ = response.finish(trailers);
+    }
 }

@@ -19,6 +19,8 @@ pub(super) struct Record<'p> {
     pub(super) arm: Cell<Option<&'p Arm>>,
     /// Zero until a response was made.
     pub(super) status: Cell<u16>,
+    /// Whether a response of gRPC has begun, whose end can say what went wrong.
+    pub(super) call: Cell<bool>,
     /// Whether it was served to its end, good or bad.
     pub(super) ended: Cell<bool>,
     fault: RefCell<Option<Fault>>,

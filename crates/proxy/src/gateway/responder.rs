@@ -7,7 +7,8 @@ use crate::upstream::{Upstream, UpstreamHost};
 use std::time::Duration;
 use torana_fault::Fault;
 use torana_filter::{Attempt, Exchange, OnAttempt, OnResponse, Verdict};
-use torana_http::{Known, ResponseHead};
+use torana_http::h2::is_grpc;
+use torana_http::{Known, ResponseHead, Version};
 use torana_observe::OpenTunnel;
 use torana_transport::now;
 
@@ -108,6 +109,9 @@ impl Responder for RouteResponder<'_, '_> {
             }
         }
         self.passage.record.status.set(head.status);
+        // Over HTTP/1 nobody reads its end.
+        let call = exchange.request.version == Version::Http2 && head.status == 200 && is_grpc(&head.fields);
+        self.passage.record.call.set(call);
         Ok(())
     }
 }

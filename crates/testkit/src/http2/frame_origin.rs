@@ -30,6 +30,28 @@ pub enum Deed {
     HangInBody,
 }
 
+/// A server on a free port of 127.0.0.1 that speaks frame by frame, a thread for each connection; `serve` is told its
+/// number, counted from 1. Gives where it listens, and how many connections there were.
+#[must_use]
+#[track_caller]
+pub fn serve_frames(
+    serve: impl Fn(usize, &mut FrameClient) + Send + Sync + 'static,
+) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port on 127.0.0.1");
+    let address = listener.local_addr().expect("a bound socket has an address");
+    let count = Arc::new(AtomicUsize::new(0));
+    let (accepted, serve) = (Arc::clone(&count), Arc::new(serve));
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(stream) = stream else { return };
+            let number = accepted.fetch_add(1, Ordering::SeqCst) + 1;
+            let serve = Arc::clone(&serve);
+            std::thread::spawn(move || serve(number, &mut FrameClient::accept(stream)));
+        }
+    });
+    (address, count)
+}
+
 /// A server on a free port of 127.0.0.1, a thread for each connection.
 #[derive(Debug)]
 pub struct FrameOrigin {

@@ -5,8 +5,10 @@
 //! already: at the ceiling no further body is begun. Shared counters are touched once for many bytes; what is
 //! less than [`STEP`] on a connection is not told of, so that small messages cost next to nothing.
 
+use super::arriving::Arriving;
+use super::socket::Watch;
 use bytes::{Buf, Bytes};
-use h2::{FlowControl, RecvStream};
+use h2::RecvStream;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::{Rc, Weak};
@@ -44,10 +46,14 @@ impl Ledger {
         self.reserved.borrow().as_ref().is_some_and(Reserved::is_at_the_ceiling)
     }
 
+    /// How many bytes are held.
+    pub(super) fn held(&self) -> usize {
+        self.held.get()
+    }
+
     /// Counts what waits on this stream, until that is dropped.
-    pub(super) fn watch(self: &Rc<Self>, stream: &mut RecvStream) -> Rc<Arriving> {
-        let flow = stream.flow_control().clone();
-        let watched = Rc::new(Arriving { ledger: Rc::clone(self), flow, counted: Cell::new(0) });
+    pub(super) fn watch(self: &Rc<Self>, stream: RecvStream) -> Rc<Arriving> {
+        let watched = Rc::new(Arriving::new(stream, self));
         let mut arriving = self.arriving.borrow_mut();
         if arriving.len() == arriving.capacity() {
             arriving.retain(|stream| stream.strong_count() > 0);
@@ -56,62 +62,29 @@ impl Ledger {
         watched
     }
 
-    /// So much data has come since the connection began. The streams are looked at when that is much more than
-    /// the last time.
-    pub(super) fn arrived(&self, data: u64) {
+    /// Frames may have come. The streams are looked at when their data is much more than the last time, and their
+    /// small frames are gathered where they may take much.
+    pub(super) fn arrived(&self, watch: &Watch) {
+        if watch.wants_gathering() {
+            self.arriving.borrow().iter().filter_map(Weak::upgrade).for_each(|stream| stream.gather());
+            watch.gathered();
+        }
+        let data = watch.data();
         if data.saturating_sub(self.looked_at.get()) < STEP as u64 {
             return;
         }
         self.looked_at.set(data);
         for stream in self.arriving.borrow().iter().filter_map(Weak::upgrade) {
-            stream.count(stream.flow.used_capacity());
+            stream.weigh();
         }
     }
 
-    fn change(&self, more: usize, less: usize) {
+    pub(super) fn change(&self, more: usize, less: usize) {
         let held = self.held.get().saturating_add(more).saturating_sub(less);
         self.held.set(held);
         if let Some(reserved) = &mut *self.reserved.borrow_mut() {
             reserved.follow(held.saturating_sub(held % STEP));
         }
-    }
-}
-
-/// What waits on one stream to be passed on.
-pub(super) struct Arriving {
-    ledger: Rc<Ledger>,
-    flow: FlowControl,
-    counted: Cell<usize>,
-}
-
-impl Arriving {
-    fn count(&self, bytes: usize) {
-        self.ledger.change(bytes, self.counted.replace(bytes));
-    }
-
-    /// So many bytes were passed on.
-    fn passed_on(&self, bytes: usize) {
-        if self.counted.get() > 0 {
-            self.count(self.counted.get().saturating_sub(bytes));
-        }
-    }
-}
-
-/// Marks the data at hand of a stream as passed on: its peer may send as much again.
-pub(super) fn pass_on(data: &mut Bytes, arriving: Option<&Rc<Arriving>>, stream: Option<&mut RecvStream>) {
-    let used = std::mem::take(data).len();
-    if let Some(arriving) = arriving {
-        arriving.passed_on(used);
-    }
-    if let Some(stream) = stream {
-        // It fails only when the stream is gone.
-        let _ = stream.flow_control().release_capacity(used);
-    }
-}
-
-impl Drop for Arriving {
-    fn drop(&mut self) {
-        self.count(0);
     }
 }
 

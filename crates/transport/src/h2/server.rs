@@ -5,8 +5,9 @@ mod connection;
 mod response;
 mod stream;
 
+use super::arriving::UNCOUNTED;
 use super::ledger::Piece;
-use super::settings::ConnectionEnd;
+use super::settings::{ConnectionEnd, end_of};
 use super::socket::Socket;
 use crate::buffer::Buffer;
 use crate::clock::now;
@@ -43,7 +44,7 @@ pub async fn serve_connection<S: Service + 'static>(
         Ok(Ok(frames)) => {
             Connection::new(frames, watch, settings, info, Rc::clone(&service)).run(&timer, &drain).await
         }
-        Ok(Err(error)) => connection::end_of(&error),
+        Ok(Err(error)) => end_of(&error),
         Err(_) => ConnectionEnd::HeadTimeout,
     };
     if matches!(end, ConnectionEnd::WriteTimeout | ConnectionEnd::PingTimeout) {
@@ -66,6 +67,7 @@ fn builder(settings: &ServerSettings) -> h2::server::Builder {
         .initial_connection_window_size(http2.connection_window)
         .max_header_list_size(u32::try_from(list).unwrap_or(u32::MAX))
         .max_pending_accept_reset_streams(PENDING_RESETS)
+        .data_frame_budget(UNCOUNTED)
         .max_send_buffer_size(SEND_BUFFER);
     builder
 }

@@ -112,3 +112,16 @@ impl ConnectionEnd {
         }
     }
 }
+
+/// What an error of the library says about the end of a connection.
+pub(super) fn end_of(error: &h2::Error) -> ConnectionEnd {
+    if !error.is_library() {
+        return ConnectionEnd::Client;
+    }
+    match error.reason() {
+        // A bound of the library's own, beyond those of the guard: it does not say which.
+        Some(h2::Reason::ENHANCE_YOUR_CALM) => ConnectionEnd::Flood(Violation::ControlFlood),
+        Some(h2::Reason::NO_ERROR) => ConnectionEnd::Client,
+        _ => ConnectionEnd::ProtocolError,
+    }
+}

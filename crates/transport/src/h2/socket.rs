@@ -15,6 +15,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 use torana_http::h2::{FrameGuard, GuardLimits, Violation};
 
+/// What small frames of a connection may take in memory beyond their content, in bytes.
+const GATHER: u64 = 256 * 1024;
+
 /// What the driver knows of its socket while the library owns it.
 #[derive(Debug)]
 pub(super) struct Watch {
@@ -24,6 +27,8 @@ pub(super) struct Watch {
     has_read: Cell<bool>,
     last_read: Cell<Instant>,
     write_stalled: Cell<bool>,
+    /// What small frames had cost when those that waited were last gathered.
+    gathered: Cell<u64>,
     /// With the peer's taking of bytes.
     patience: RefCell<Patience>,
 }
@@ -38,6 +43,7 @@ impl Watch {
             has_read: Cell::new(false),
             last_read: Cell::new(now),
             write_stalled: Cell::new(false),
+            gathered: Cell::new(0),
             patience: RefCell::new(patience),
         }
     }
@@ -62,6 +68,17 @@ impl Watch {
         self.guard.borrow().data()
     }
 
+    /// Whether small frames may take so much memory that those that wait are to be gathered. Nothing more is
+    /// read before [`Self::gathered`].
+    pub(super) fn wants_gathering(&self) -> bool {
+        self.guard.borrow().overhead().saturating_sub(self.gathered.get()) >= GATHER
+    }
+
+    /// Frames that wait were gathered.
+    pub(super) fn gathered(&self) {
+        self.gathered.set(self.guard.borrow().overhead());
+    }
+
     /// When the peer last sent something of a message.
     pub(super) fn last_message(&self) -> Option<Instant> {
         let last = self.guard.borrow().last_message()?;
@@ -72,6 +89,11 @@ impl Watch {
     /// has.
     pub(super) fn poll_write_stalled(&self, context: &mut Context<'_>, timer: &Timer) -> bool {
         self.write_stalled.get() && self.patience.borrow_mut().poll(timer, context).is_ready()
+    }
+
+    /// Whether the socket has taken nothing since it was last asked to.
+    pub(super) fn is_write_stalled(&self) -> bool {
+        self.write_stalled.get()
     }
 
     /// Since when a field section is incomplete.
@@ -87,6 +109,14 @@ impl Watch {
         let passed = now.checked_duration_since(self.opened).unwrap_or(Duration::ZERO);
         if let Err(violation) = self.guard.borrow_mut().received(bytes, passed) {
             self.violation.set(Some(violation));
+        }
+    }
+
+    /// TLS may hold records that the socket does not take.
+    fn flushed(&self, result: &Poll<io::Result<()>>) {
+        let stalled = result.is_pending();
+        if self.write_stalled.replace(stalled) && !stalled {
+            self.patience.borrow_mut().progress(0);
         }
     }
 
@@ -137,6 +167,11 @@ impl AsyncRead for Socket {
             // The driver looks after every poll and ends the connection.
             return Poll::Pending;
         }
+        if self.watch.wants_gathering() {
+            // The driver does so after this poll, and then reads on.
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = target.filled().len();
         if let Some(mut received) = self.received.take() {
             let count = received.filled().len().min(target.remaining());
@@ -180,8 +215,10 @@ impl AsyncWrite for Socket {
         true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = self.io.poll_flush(context);
+        self.watch.flushed(&flushed);
+        flushed
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,8 +1,9 @@
 //! An endpoint as all workers see it: where it is, what it may cost, and how much of that is in use.
 
-use crate::h2::UpstreamHttp2;
+use crate::h2::{ConnectionEnd, UpstreamHttp2};
 use crate::io::{Io, Stream};
 use crate::tls::{HandshakeFault, Protocol, TlsClient};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -89,6 +90,7 @@ pub struct EndpointUsage {
     created: AtomicU64,
     reused: AtomicU64,
     lost: AtomicU64,
+    broken: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 impl EndpointUsage {
@@ -120,6 +122,12 @@ impl EndpointUsage {
     /// Connections that were given up because the endpoint answered no PING, or took nothing for too long.
     pub fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
+    }
+
+    /// HTTP/2 connections that were ended for what the endpoint did, by the label of the cause.
+    pub fn broken(&self) -> Vec<(&'static str, u64)> {
+        let broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        broken.iter().map(|(cause, count)| (*cause, *count)).collect()
     }
 
     pub(super) fn reuse(&self) {
@@ -275,6 +283,13 @@ impl Permit {
     /// Counts the connection as given up.
     pub(crate) fn lose(&self) {
         self.0.usage.lost.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts the connection as one that was ended for what the endpoint did.
+    pub(crate) fn broke(&self, end: ConnectionEnd) {
+        let mut broken = self.0.usage.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = broken.entry(end.label()).or_default();
+        *count = count.saturating_add(1);
     }
 }
 

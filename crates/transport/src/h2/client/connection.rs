@@ -1,7 +1,8 @@
 //! A connection as those see it who send requests on it.
 
-use super::driver::{Driver, State};
+use super::driver::{Driver, PeerEnd, State};
 use crate::clock::now;
+use crate::h2::arriving::UNCOUNTED;
 use crate::h2::ledger::{Ledger, Piece};
 use crate::h2::settings::UpstreamHttp2;
 use crate::h2::socket::Socket;
@@ -25,6 +26,15 @@ use torana_limit::Memory;
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes of one request that may wait for the socket.
 const SEND_BUFFER: usize = 128 * 1024;
+
+/// Cancelled requests whose answers, which were under way or which the peer sends all the same, are passed over. Of
+/// what comes for others each frame is a mistake.
+const REMEMBERED: usize = 4096;
+/// How long they are remembered: peers that are slow to hear of it go on for a while.
+const REMEMBERED_FOR: Duration = Duration::from_secs(30);
+/// Mistakes that end one stream each, over a connection's life. Streams that are to be reset pile up where a peer
+/// reads nothing, so there is an end to it.
+const MISTAKES: usize = 100_000;
 
 /// An open connection.
 pub(crate) struct Multiplexed {
@@ -70,14 +80,20 @@ pub(crate) async fn connect(
         .initial_connection_window_size(settings.connection_window)
         .max_header_list_size(u32::try_from(list).unwrap_or(u32::MAX))
         .max_send_buffer_size(SEND_BUFFER)
+        .data_frame_budget(UNCOUNTED)
+        .max_concurrent_reset_streams(REMEMBERED)
+        .reset_stream_duration(REMEMBERED_FOR)
+        .max_local_error_reset_streams(Some(MISTAKES))
         .handshake::<_, Piece>(socket)
         .await?;
     let state = Rc::new(State::new(Ledger::new(memory)));
     let driver = Driver::new(frames, io, watch, Rc::clone(&state), settings, Rc::clone(&freed));
     let told = Rc::clone(&freed);
     tokio::task::spawn_local(async move {
-        if driver.run().await {
-            permit.lose();
+        match driver.run().await {
+            Some(PeerEnd::Lost) => permit.lose(),
+            Some(PeerEnd::Broken(end)) => permit.broke(end),
+            None => {}
         }
         // The place under the cap is given back before anybody looks for it.
         drop(permit);

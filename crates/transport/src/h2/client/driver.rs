@@ -9,7 +9,7 @@
 
 use crate::clock::now;
 use crate::h2::ledger::{Ledger, Piece};
-use crate::h2::settings::UpstreamHttp2;
+use crate::h2::settings::{ConnectionEnd, UpstreamHttp2, end_of};
 use crate::h2::socket::{Socket, Watch};
 use crate::io::Io;
 use crate::timer::Timer;
@@ -28,6 +28,15 @@ const ASK_AGAIN: Duration = Duration::from_secs(5 * 60);
 /// A PING that is unanswered for so long makes a connection one to avoid, if `ping_timeout` is not even longer.
 const DOUBT: Duration = Duration::from_secs(1);
 
+/// What a peer did, or left undone, for which its connection is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PeerEnd {
+    /// It did not answer, or took nothing.
+    Lost,
+    /// It broke the protocol, or spent too many frames on nothing.
+    Broken(ConnectionEnd),
+}
+
 /// What the driver and those who send requests tell each other.
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -36,8 +45,8 @@ pub(super) struct State {
     greeted: Cell<bool>,
     /// Since when a PING is unanswered.
     asked: Cell<Option<Instant>>,
-    /// Whether the peer was given up.
-    lost: Cell<bool>,
+    /// Why the connection was ended, where the peer is to blame.
+    end: Cell<Option<PeerEnd>>,
     grpc: Cell<bool>,
     /// What its streams hold.
     pub(super) ledger: Rc<Ledger>,
@@ -59,9 +68,9 @@ impl State {
         self.closed.get()
     }
 
-    /// Whether the peer was given up because it did not answer, or took nothing.
-    pub(super) fn is_lost(&self) -> bool {
-        self.lost.get()
+    /// Why the connection was ended, where the peer is to blame.
+    pub(super) fn end_by_peer(&self) -> Option<PeerEnd> {
+        self.end.get()
     }
 
     /// Whether the peer has been silent for so long after a question that requests should go elsewhere.
@@ -148,17 +157,28 @@ impl Driver {
         }
     }
 
-    /// Ends with the connection; gives whether the peer was given up because it was silent.
-    pub(super) async fn run(mut self) -> bool {
+    /// Ends with the connection; gives why, where the peer is to blame.
+    pub(super) async fn run(mut self) -> Option<PeerEnd> {
         let given_up = poll_fn(|context| self.poll(context)).await;
-        let lost = given_up && self.watch.violation().is_none();
         if given_up {
             self.io.reset();
         }
-        self.state.lost.set(lost);
+        // The library may have come upon the same frames first.
+        let end = match self.watch.violation() {
+            Some(violation) => Some(PeerEnd::Broken(ConnectionEnd::Flood(violation))),
+            None if given_up => Some(PeerEnd::Lost),
+            None => self.mistake(),
+        };
+        self.state.end.set(end);
         self.state.closed.set(true);
         self.state.wake();
-        lost
+        end
+    }
+
+    /// What the library has found wrong, if that was the end.
+    fn mistake(&self) -> Option<PeerEnd> {
+        let end = self.state.failure.borrow().as_ref().map(end_of)?;
+        (end != ConnectionEnd::Client).then_some(PeerEnd::Broken(end))
     }
 
     /// Ready with whether the peer was given up.
@@ -172,7 +192,7 @@ impl Driver {
                 }
                 Poll::Pending => {}
             }
-            self.state.ledger.arrived(self.watch.data());
+            self.state.ledger.arrived(&self.watch);
             if self.watch.violation().is_some() {
                 return Poll::Ready(true);
             }

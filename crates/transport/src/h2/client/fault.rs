@@ -1,5 +1,7 @@
 //! What an error of the library says about the request.
 
+use super::driver::PeerEnd;
+use crate::h2::settings::ConnectionEnd;
 use crate::reuse::Reuse;
 use torana_fault::{Fault, Reason, Retry};
 
@@ -13,8 +15,25 @@ pub(super) struct SoFar {
     pub(super) reuse: Reuse,
     /// Whether something of the response has come.
     pub(super) answered: bool,
-    /// Whether the peer was given up for its silence.
-    pub(super) lost: bool,
+    /// Why the connection was ended, where the peer is to blame.
+    pub(super) end: Option<PeerEnd>,
+}
+
+impl SoFar {
+    const fn is_lost(self) -> bool {
+        matches!(self.end, Some(PeerEnd::Lost))
+    }
+
+    /// What the log says beside the reason.
+    pub(super) fn explain(self, fault: Fault, error: &h2::Error) -> Fault {
+        match self.end {
+            Some(PeerEnd::Lost) => fault.because(SILENT),
+            Some(PeerEnd::Broken(ConnectionEnd::Flood(violation))) => {
+                fault.because(format!("the endpoint sent too many frames of no use: {}", violation.label()))
+            }
+            Some(PeerEnd::Broken(_)) | None => fault.because(error.to_string()),
+        }
+    }
 }
 
 /// A fault of the upstream. A stream that the peer refused, or that is beyond the last one of its GOAWAY, was
@@ -42,12 +61,11 @@ fn made_of(error: &h2::Error, so_far: SoFar, undone: bool) -> Fault {
         _ if so_far.answered => Retry::No,
         _ if undone => Retry::Yes,
         // Of one whose peer was silent nobody knows since when it was gone.
-        Reason::UpstreamClosed if so_far.lost && so_far.reuse.is_again() => Retry::IfReused,
+        Reason::UpstreamClosed if so_far.is_lost() && so_far.reuse.is_again() => Retry::IfReused,
         Reason::UpstreamClosed if so_far.reuse.had_just_ended() => Retry::IfReused,
         _ => Retry::No,
     };
-    let fault = Fault::new(reason).retry(retry);
-    if so_far.lost { fault.because(SILENT) } else { fault.because(error.to_string()) }
+    so_far.explain(Fault::new(reason).retry(retry), error)
 }
 
 #[cfg(test)]
@@ -65,8 +83,9 @@ mod tests {
             fault.retry
         };
         let _ = now();
-        let again = SoFar { reuse: Reuse::again(), answered: false, lost: false };
-        let (silent, answered) = (SoFar { lost: true, ..again }, SoFar { answered: true, ..again });
+        let again = SoFar { reuse: Reuse::again(), answered: false, end: None };
+        let (silent, answered) =
+            (SoFar { end: Some(PeerEnd::Lost), ..again }, SoFar { answered: true, ..again });
         assert_eq!(said(SoFar { reuse: Reuse::FIRST, ..again }), Retry::No);
         assert_eq!(
             (said(again), said(silent), said(answered)),

@@ -1,14 +1,13 @@
 //! Receiving a response on its stream.
 
-use super::fault::fault_of;
+use super::fault::{SoFar, fault_of};
 use super::stream::Halves;
 use crate::body::BodySource;
 use crate::clock::now;
+use crate::h2::arriving::Arriving;
 use crate::h2::convert::{pass_trailers, received_fields};
-use crate::h2::ledger::{Arriving, pass_on};
 use crate::timer::Timer;
 use bytes::Bytes;
-use h2::RecvStream;
 use http::{HeaderMap, StatusCode};
 use std::fmt;
 use std::future::Future;
@@ -72,8 +71,8 @@ impl<'a> ResponseReader<'a> {
     /// Waits until nothing but trailers can follow: a head that announces nothing is a whole response to a client of
     /// HTTP/1, while the upstream could still send what makes it malformed.
     fn poll_end(&self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
-        let mut arriving = self.halves.arriving.borrow_mut();
-        let Some(stream) = &mut *arriving else { return Poll::Ready(Ok(())) };
+        let arriving = self.halves.arriving.borrow();
+        let Some(stream) = &*arriving else { return Poll::Ready(Ok(())) };
         loop {
             match stream.poll_data(context) {
                 Poll::Ready(Some(Ok(piece))) if piece.is_empty() => {}
@@ -81,7 +80,9 @@ impl<'a> ResponseReader<'a> {
                     let detail = "more data than Content-Length announced";
                     return Poll::Ready(Err(Fault::new(Reason::UpstreamMalformed).because(detail)));
                 }
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(broken(&error))),
+                Poll::Ready(Some(Err(error))) => {
+                    return Poll::Ready(Err(broken(&error, self.halves.so_far())));
+                }
                 Poll::Ready(None) => return Poll::Ready(Ok(())),
                 Poll::Pending => return Poll::Pending,
             }
@@ -118,7 +119,8 @@ impl<'a> ResponseReader<'a> {
         drop(response);
         let (parts, stream) = arrived.into_parts();
         let ends = stream.is_end_stream();
-        self.halves.arriving.replace(Some(stream));
+        let ledger = &self.halves.place.0.state().ledger;
+        self.halves.arriving.replace((!ends).then(|| ledger.watch(stream)));
         Poll::Ready(self.read(parts.status, &parts.headers, ends, method, head))
     }
 
@@ -148,15 +150,11 @@ impl<'a> ResponseReader<'a> {
             _ => None,
         };
         // What follows a head that has no body, as to HEAD, is not waited for.
-        let mut stream = self.halves.arriving.take().filter(|_| head.framing != BodyFraming::None);
-        let ended = stream.as_ref().is_none_or(RecvStream::is_end_stream);
-        let arriving = match &mut stream {
-            Some(stream) if !ended => Some(self.halves.place.0.state().ledger.watch(stream)),
-            _ => None,
-        };
+        let stream = self.halves.arriving.take().filter(|_| head.framing != BodyFraming::None);
+        let ended = stream.as_ref().is_none_or(|stream| stream.is_end_stream());
         ResponseBody {
+            halves: self.halves,
             stream,
-            arriving,
             timer: self.timer,
             data: Bytes::new(),
             held: false,
@@ -185,9 +183,8 @@ fn malformed(error: HeadError) -> Fault {
 /// The piece that completes an announced length is held back until the upstream has ended the stream: a client
 /// of HTTP/1 takes the response for whole with that piece, and the upstream could still say more.
 pub struct ResponseBody<'a> {
-    stream: Option<RecvStream>,
-    /// Counts what waits on the stream.
-    arriving: Option<Rc<Arriving>>,
+    halves: &'a Halves,
+    stream: Option<Rc<Arriving>>,
     timer: &'a Timer,
     data: Bytes,
     /// Whether the data is not to be shown yet.
@@ -227,13 +224,13 @@ impl ResponseBody<'_> {
 }
 
 /// In the middle of a response nothing can be tried again.
-fn broken(error: &h2::Error) -> Fault {
+fn broken(error: &h2::Error, so_far: SoFar) -> Fault {
     let reason = match (error.is_reset(), error.is_remote()) {
         (true, true) => Reason::UpstreamReset,
         (true, false) => Reason::UpstreamMalformed,
         (false, _) => Reason::UpstreamClosed,
     };
-    Fault::new(reason).because(error.to_string()).retry(Retry::No)
+    so_far.explain(Fault::new(reason).retry(Retry::No), error)
 }
 
 impl BodySource for ResponseBody<'_> {
@@ -242,7 +239,7 @@ impl BodySource for ResponseBody<'_> {
             return Poll::Ready(Ok(true));
         }
         while !self.ended {
-            let Some(stream) = &mut self.stream else { break };
+            let Some(stream) = &self.stream else { break };
             match stream.poll_data(context) {
                 Poll::Ready(Some(Ok(piece))) => {
                     self.deadline = None;
@@ -259,7 +256,9 @@ impl BodySource for ResponseBody<'_> {
                         }
                     }
                 }
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(broken(&error))),
+                Poll::Ready(Some(Err(error))) => {
+                    return Poll::Ready(Err(broken(&error, self.halves.so_far())));
+                }
                 Poll::Ready(None) => match stream.poll_trailers(context) {
                     Poll::Ready(Ok(trailers)) => {
                         self.trailers = trailers;
@@ -270,7 +269,9 @@ impl BodySource for ResponseBody<'_> {
                         }
                         self.held = false;
                     }
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(broken(&error))),
+                    Poll::Ready(Err(error)) => {
+                        return Poll::Ready(Err(broken(&error, self.halves.so_far())));
+                    }
                     Poll::Pending => return self.poll_idle(context),
                 },
                 Poll::Pending => return self.poll_idle(context),
@@ -284,7 +285,9 @@ impl BodySource for ResponseBody<'_> {
     }
 
     fn consume(&mut self) {
-        pass_on(&mut self.data, self.arriving.as_ref(), self.stream.as_mut());
+        if let Some(stream) = &self.stream {
+            stream.pass_on(&mut self.data);
+        }
     }
 
     fn trailers(&mut self, into: &mut Fields) -> Result<(), Fault> {

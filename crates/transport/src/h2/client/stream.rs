@@ -5,11 +5,12 @@ use super::fault::SoFar;
 use super::request::RequestWriter;
 use super::response::ResponseReader;
 use crate::exchange::{self, ClientExchange};
+use crate::h2::arriving::Arriving;
 use crate::h2::ledger::Piece;
 use crate::reuse::Reuse;
 use crate::timer::Timer;
+use h2::SendStream;
 use h2::client::{ResponseFuture, SendRequest};
-use h2::{RecvStream, SendStream};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
@@ -27,8 +28,8 @@ pub(super) struct Halves {
     pub(super) sender: RefCell<SendRequest<Piece>>,
     pub(super) body: RefCell<Option<SendStream<Piece>>>,
     pub(super) response: RefCell<Option<ResponseFuture>>,
-    /// The body of the response, once its head is there.
-    pub(super) arriving: RefCell<Option<RecvStream>>,
+    /// The body of the response, once its head is there; none where the head is all.
+    pub(super) arriving: RefCell<Option<Rc<Arriving>>>,
     /// Who waits for the response although the request was not sent yet.
     pub(super) reader: Cell<Option<Waker>>,
     pub(super) answered: Cell<bool>,
@@ -39,8 +40,8 @@ pub(super) struct Halves {
 
 impl Halves {
     pub(super) fn so_far(&self) -> SoFar {
-        let lost = self.place.0.state().is_lost();
-        SoFar { reuse: self.reuse, answered: self.answered.get(), lost }
+        let end = self.place.0.state().end_by_peer();
+        SoFar { reuse: self.reuse, answered: self.answered.get(), end }
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::response::Respond;
 use crate::body::BodySource;
+use crate::h2::arriving::Arriving;
 use crate::h2::convert::pass_trailers;
-use crate::h2::ledger::{Arriving, Ledger, pass_on};
+use crate::h2::ledger::Ledger;
 use crate::patience::Patience;
 use crate::service::{RequestBody, ServerSettings};
 use crate::timer::Timer;
@@ -22,9 +23,8 @@ use torana_http::{Fields, RequestHead};
 /// The piece that completes an announced length is held back until the client has ended the stream: an
 /// HTTP/1 service would take the request for whole with that piece, and the client could still say more.
 pub(super) struct RequestStream<'a> {
-    stream: RecvStream,
-    /// Counts what waits on the stream.
-    arriving: Option<Rc<Arriving>>,
+    /// None where the head is all.
+    stream: Option<Rc<Arriving>>,
     timer: &'a Timer,
     respond: &'a RefCell<Respond>,
     /// The data at hand.
@@ -42,21 +42,19 @@ pub(super) struct RequestStream<'a> {
 
 impl<'a> RequestStream<'a> {
     pub(super) fn new(
-        mut stream: RecvStream,
+        stream: RecvStream,
         head: &RequestHead,
         timer: &'a Timer,
         settings: &ServerSettings,
         respond: &'a RefCell<Respond>,
         ledger: &Rc<Ledger>,
     ) -> Self {
-        let arriving = (head.framing != BodyFraming::None).then(|| ledger.watch(&mut stream));
         let announced = match head.framing {
             BodyFraming::Length(length) => Some(length),
             _ => None,
         };
         Self {
-            stream,
-            arriving,
+            stream: (head.framing != BodyFraming::None).then(|| ledger.watch(stream)),
             timer,
             respond,
             data: Bytes::new(),
@@ -82,7 +80,7 @@ impl<'a> RequestStream<'a> {
             Some(length) if self.bytes > length => {
                 Err(Fault::new(Reason::MalformedBody).because("more data than Content-Length announced"))
             }
-            Some(length) if self.bytes == length && !self.stream.is_end_stream() => {
+            Some(length) if self.bytes == length && !self.is_at_end() => {
                 self.last = piece;
                 Ok(false)
             }
@@ -91,6 +89,10 @@ impl<'a> RequestStream<'a> {
                 Ok(!self.data.is_empty())
             }
         }
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.stream.as_ref().is_none_or(|stream| stream.is_end_stream())
     }
 
     fn end(&mut self, trailers: Option<HeaderMap>) -> Result<bool, Fault> {
@@ -114,10 +116,11 @@ impl BodySource for RequestStream<'_> {
             return Poll::Ready(Ok(true));
         }
         loop {
-            if self.ended {
-                return Poll::Ready(Ok(false));
-            }
-            match self.stream.poll_data(context) {
+            let stream = match &self.stream {
+                Some(stream) if !self.ended => stream,
+                _ => return Poll::Ready(Ok(false)),
+            };
+            match stream.poll_data(context) {
                 Poll::Ready(Some(Ok(piece))) => {
                     self.expects_continue = false;
                     if self.take(piece)? {
@@ -125,7 +128,7 @@ impl BodySource for RequestStream<'_> {
                     }
                 }
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(fault_of(&error))),
-                Poll::Ready(None) => match self.stream.poll_trailers(context) {
+                Poll::Ready(None) => match stream.poll_trailers(context) {
                     Poll::Ready(Ok(trailers)) => return Poll::Ready(self.end(trailers)),
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(fault_of(&error))),
                     Poll::Pending => return self.poll_idle(context),
@@ -145,11 +148,10 @@ impl BodySource for RequestStream<'_> {
     }
 
     fn consume(&mut self) {
-        pass_on(&mut self.data, self.arriving.as_ref(), Some(&mut self.stream));
-        if !self.ended
-            && self.stream.is_end_stream()
-            && self.announced.is_none_or(|length| length == self.bytes)
-        {
+        if let Some(stream) = &self.stream {
+            stream.pass_on(&mut self.data);
+        }
+        if !self.ended && self.is_at_end() && self.announced.is_none_or(|length| length == self.bytes) {
             self.ended = true;
         }
     }

@@ -4,8 +4,9 @@ use super::stream::{Client, serve_stream};
 use crate::clock::now;
 use crate::drain::Drain;
 use crate::h2::ledger::{Ledger, Piece};
-use crate::h2::settings::ConnectionEnd;
+use crate::h2::settings::{ConnectionEnd, end_of};
 use crate::h2::socket::{Socket, Watch};
+use crate::patience::Patience;
 use crate::service::{ConnectionInfo, ServerSettings, Service};
 use crate::timer::Timer;
 use h2::{Ping, PingPong};
@@ -57,6 +58,8 @@ pub(super) struct Connection<S: Service> {
     running: Rc<Running>,
     /// Until when the next request must have begun, while there is none.
     idle_until: Option<Instant>,
+    /// The patience with a client that has to take what is left of answers, and how much that was.
+    leftover: Option<(Patience, usize)>,
     /// Since when a PING is unanswered.
     pinged: Option<Instant>,
     /// Why and until when the connection is ending.
@@ -81,6 +84,7 @@ impl<S: Service + 'static> Connection<S> {
             client: Rc::new(Client { info, memory: S::Memory::default(), service, ledger }),
             running: Rc::default(),
             idle_until: None,
+            leftover: None,
             pinged: None,
             ending: None,
             served: false,
@@ -101,7 +105,7 @@ impl<S: Service + 'static> Connection<S> {
             if let Poll::Ready(end) = self.poll_frames(context) {
                 return Poll::Ready(end);
             }
-            self.client.ledger.arrived(self.watch.data());
+            self.client.ledger.arrived(&self.watch);
             if let Some(violation) = self.watch.violation()
                 && self.throw_out(violation)
             {
@@ -177,12 +181,57 @@ impl<S: Service + 'static> Connection<S> {
         if passed(context, timer, self.watch.section_since(), settings.head_timeout) {
             return Poll::Ready(Some(ConnectionEnd::HeadTimeout));
         }
-        if self.running.count.get() == 0 {
-            self.pinged = None;
-            return self.poll_idle(context, timer);
+        if self.running.count.get() > 0 {
+            self.leftover = None;
+            self.wait_on();
+            return self.poll_liveness(context, timer);
         }
+        self.pinged = None;
+        match self.poll_leftover(context, timer) {
+            Some(waiting) => waiting,
+            None => self.poll_idle(context, timer),
+        }
+    }
+
+    /// The connection is in use: it is neither idle, nor has the client had all that it waits for.
+    fn wait_on(&mut self) {
         self.idle_until = None;
-        self.poll_liveness(context, timer)
+        if let Some((end, until)) = &mut self.ending
+            && !matches!(end, ConnectionEnd::Flood(_))
+        {
+            *until = None;
+        }
+    }
+
+    /// What is left of answers whose tasks have ended: the library and the socket may hold much of them, and the
+    /// client may take as long over it as over any answer. `None`: nothing is left.
+    fn poll_leftover(
+        &mut self,
+        context: &mut Context<'_>,
+        timer: &Timer,
+    ) -> Option<Poll<Option<ConnectionEnd>>> {
+        let left = self.client.ledger.held();
+        let stalled = self.watch.is_write_stalled();
+        let thrown_out = matches!(self.ending, Some((ConnectionEnd::Flood(_), _)));
+        if thrown_out || left == 0 && !stalled {
+            self.leftover = None;
+            return None;
+        }
+        self.wait_on();
+        if stalled {
+            // Its own deadline is under way.
+            self.leftover = None;
+            return Some(Poll::Pending);
+        }
+        // The client has taken back a window that it gave before.
+        let settings = &self.settings;
+        let fresh = || (Patience::new(settings.write_timeout, settings.min_rate), left);
+        let (patience, before) = self.leftover.get_or_insert_with(fresh);
+        if left < *before {
+            patience.progress(before.saturating_sub(left));
+            *before = left;
+        }
+        Some(patience.poll(timer, context).map(|()| Some(ConnectionEnd::WriteTimeout)))
     }
 
     /// Asks a silent client whether it is there.
@@ -190,11 +239,8 @@ impl<S: Service + 'static> Connection<S> {
         let http2 = self.settings.http2;
         let heard = self.watch.last_read();
         if self.pinged.is_some_and(|pinged| heard > pinged) {
+            // Whatever came is an answer.
             self.pinged = None;
-            if let Some(pings) = &mut self.pings {
-                // Only its state matters; whatever came is an answer.
-                let _ = pings.poll_pong(context);
-            }
         }
         if self.pinged.is_some() {
             return match passed(context, timer, self.pinged, http2.ping_timeout) {
@@ -207,7 +253,11 @@ impl<S: Service + 'static> Connection<S> {
         }
         self.pinged = Some(now());
         if let Some(pings) = &mut self.pings {
-            // It fails while another one is unanswered, which does as well.
+            // An answer that nobody has looked at keeps the next question back; it may have come behind other
+            // signs of life, or after the request had ended.
+            let _ = pings.poll_pong(context);
+            // It fails while the one before is unanswered, which asks as well: the client owes it in the order
+            // of what was sent.
             let _ = pings.send_ping(Ping::opaque());
         }
         Poll::Ready(None)
@@ -243,17 +293,4 @@ fn passed(context: &mut Context<'_>, timer: &Timer, since: Option<Instant>, pati
 
 fn after(start: Instant, patience: Duration) -> Option<Instant> {
     start.checked_add(patience)
-}
-
-/// What an error of the library says about the client.
-pub(super) fn end_of(error: &h2::Error) -> ConnectionEnd {
-    if !error.is_library() {
-        return ConnectionEnd::Client;
-    }
-    match error.reason() {
-        // A bound of the library's own, beyond those of the guard: it does not say which.
-        Some(h2::Reason::ENHANCE_YOUR_CALM) => ConnectionEnd::Flood(Violation::ControlFlood),
-        Some(h2::Reason::NO_ERROR) => ConnectionEnd::Client,
-        _ => ConnectionEnd::ProtocolError,
-    }
 }

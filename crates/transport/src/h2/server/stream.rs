@@ -12,14 +12,15 @@ use crate::timer::Timer;
 use h2::RecvStream;
 use h2::server::SendResponse;
 use http::Request;
+use http::header::{CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::rc::Rc;
 use torana_fault::{Fault, Reason};
 use torana_http::h1::{BodyFraming, HeadLimits};
-use torana_http::h2::{RequestParts, read_request};
-use torana_http::{Method, RequestHead, Version};
+use torana_http::h2::{RequestParts, is_grpc_type, read_request};
+use torana_http::{Known, Method, RequestHead, Version};
 
 /// A connection as its streams share it.
 pub(super) struct Client<S: Service> {
@@ -51,7 +52,7 @@ pub(super) async fn serve_stream<S: Service>(
     let head = room.as_mut().as_mut();
     let read = read_head(&parts, stream.is_end_stream(), &settings.head_limits, head);
     if read.is_err() {
-        head.salvage(Version::Http2, parts.method.as_str().as_bytes(), parts.uri.path().as_bytes());
+        salvage(&parts, head);
     }
     drop(parts);
     let read = read.and_then(|()| check_request(head, settings.body_bytes));
@@ -97,6 +98,17 @@ fn read_head(parts: &Parts, ends: bool, limits: &HeadLimits, head: &mut RequestH
     };
     read_request(&request, received_fields(&parts.headers), limits, head)
         .map_err(|error| Fault::new(error.request_reason()).because(error.detail))
+}
+
+/// What can be told of a request that is refused, and whether it is a call of gRPC, which is refused by a status of
+/// its own.
+fn salvage(parts: &Parts, head: &mut RequestHead) {
+    head.salvage(Version::Http2, parts.method.as_str().as_bytes(), parts.uri.path().as_bytes());
+    let kind = parts.headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    if is_grpc_type(kind) {
+        // Too few and too short to be refused.
+        let _ = head.fields.insert(Known::ContentType, b"application/grpc");
+    }
 }
 
 /// What no route may change.
