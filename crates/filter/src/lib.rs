@@ -15,7 +15,9 @@ mod outside;
 mod verdict;
 
 pub use dynamic::{BoxFuture, DynamicFilter};
-pub use exchange::{Attempt, Ends, Exchange, GiveBack, LimitState, Moment, Refusal, TakenPermits, ToldLimit};
+pub use exchange::{
+    Attempt, Ends, Exchange, GiveBack, LimitState, Moment, Refusal, TakenPermits, Tally, ToldLimit,
+};
 pub use needs::Needs;
 pub use outside::{FetchBounds, Offline, Outside};
 pub use torana_identity::{Claims, Consumer, Credential, CredentialKind, Identity, Json};

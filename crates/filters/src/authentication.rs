@@ -7,6 +7,7 @@
 
 pub(crate) mod cache;
 mod consumer_fields;
+mod counting;
 mod failures;
 mod guard;
 pub(crate) mod locations;
@@ -22,14 +23,13 @@ pub use failures::FailureLimit;
 pub use method::Method;
 
 use crate::key_auth::KeyAuthFilter;
+use counting::Judging;
 pub(crate) use failures::Unbegun;
-use failures::UnderWay;
 pub(crate) use guard::Guard;
-use std::cell::OnceCell;
 use std::cmp::Ordering;
 use std::sync::Arc;
 use torana_fault::{Fault, Reason};
-use torana_filter::{Exchange, Identity, Needs, OnRequest, OnResponse, Outside, Refusal, Verdict};
+use torana_filter::{Exchange, Identity, Needs, OnRequest, OnResponse, Outside, Refusal, Tally, Verdict};
 use torana_http::h1::BodyFraming;
 use torana_http::{Known, Method as HttpMethod, RequestHead, ResponseHead};
 
@@ -102,7 +102,7 @@ impl AuthenticationFilter {
         if self.is_answered(exchange) {
             return Needs::NOTHING;
         }
-        let own = self.method.needs(exchange, self.guard(exchange, &OnceCell::new()));
+        let own = self.method.needs(exchange, self.guard(exchange, &Judging::default()));
         // What a later way would look into is there before an earlier one lets it pass.
         let others = self.key_ways().map(|keys| keys.needs(exchange).request_body);
         Needs { request_body: others.fold(own.request_body, Option::max) }
@@ -114,12 +114,12 @@ impl AuthenticationFilter {
         all.filter_map(|way| if let Method::KeyAuth(keys) = &**way { Some(keys) } else { None })
     }
 
-    fn guard<'a>(&'a self, exchange: &Exchange, under_way: &'a OnceCell<UnderWay>) -> Guard<'a> {
+    fn guard<'a>(&'a self, exchange: &Exchange, judging: &'a Judging) -> Guard<'a> {
         Guard {
             failures: self.failures.as_ref(),
             address: exchange.client_address,
             now: exchange.moment.since_start,
-            under_way,
+            judging,
         }
     }
 
@@ -176,16 +176,13 @@ impl AuthenticationFilter {
     }
 
     /// Judges, counts a wrong credential, and gives what becomes of the request.
-    async fn judge(
-        &self,
-        exchange: &mut Exchange,
-        outside: &dyn Outside,
-        under_way: &OnceCell<UnderWay>,
-    ) -> Verdict {
-        let guard = self.guard(exchange, under_way);
+    async fn judge(&self, exchange: &mut Exchange, outside: &dyn Outside, judging: &Judging) -> Verdict {
+        let guard = self.guard(exchange, judging);
         if let Some(verdict) = self.method.answer(exchange, outside, guard).await {
-            if let Verdict::Fail(fault) = &verdict {
-                self.count(exchange, fault);
+            if let Verdict::Fail(fault) = &verdict
+                && fault.reason == Reason::CredentialsInvalid
+            {
+                self.count(exchange);
             }
             return verdict;
         }
@@ -199,14 +196,20 @@ impl AuthenticationFilter {
             return Verdict::Fail(fault);
         }
         self.forget_consumer(exchange, None);
+        // Before anything is taken out.
+        let counted_before =
+            exchange.refusal.as_ref().map_or(0, |refusal| self.same_counted(exchange, refusal.tally));
         match self.method.authenticate(exchange, outside, guard).await {
             Ok(identity) => {
                 exchange.refusal = None;
+                if !matches!(*self.method, Method::ForwardAuth(_)) {
+                    self.take_back(exchange, counted_before);
+                }
                 self.remove_unverified(exchange, !identity.anonymous);
                 self.forget_consumer(exchange, Some(&identity));
                 accept(exchange, identity)
             }
-            Err(fault) => self.refuse(exchange, fault),
+            Err(fault) => self.refuse(exchange, fault, counted_before, judging),
         }
     }
 
@@ -223,17 +226,46 @@ impl AuthenticationFilter {
     }
 
     /// Counts a wrong credential.
-    fn count(&self, exchange: &Exchange, fault: &Fault) {
-        if fault.reason == Reason::CredentialsInvalid
-            && let Some(failures) = &self.failures
-        {
+    fn count(&self, exchange: &Exchange) {
+        if let Some(failures) = &self.failures {
             failures.count(exchange.client_address, exchange.moment.since_start);
         }
     }
 
+    /// How often earlier ways have counted what this one is shown, and nothing else.
+    fn same_counted(&self, exchange: &Exchange, tally: Tally) -> usize {
+        let others = self.place.others.iter().map(|way| &**way);
+        let counted = counting::counted(tally, others);
+        counted.filter(|refused| counting::saw_all(&exchange.request, refused, &self.method)).count()
+    }
+
+    /// Takes back what was counted that this way has found to be good.
+    fn take_back(&self, exchange: &Exchange, times: usize) {
+        if let Some(failures) = &self.failures {
+            for _ in 0..times {
+                failures.take_back(exchange.client_address, exchange.moment.since_start);
+            }
+        }
+    }
+
+    /// Notes what was refused, and counts it if it is a guess; `same` says how often others have counted it.
+    fn tally(&self, exchange: &Exchange, fault: &Fault, same: usize, judging: &Judging) -> Tally {
+        let mut tally = exchange.refusal.as_ref().map_or_else(Tally::default, |refusal| refusal.tally);
+        if fault.reason != Reason::CredentialsInvalid && !judging.wrong.get() {
+            return tally;
+        }
+        if judging.no_guess.get() {
+            tally.unsettled = true;
+        } else if same == 0 {
+            self.count(exchange);
+            tally.counted |= self.method.mark();
+        }
+        tally
+    }
+
     /// Notes a refusal, and gives what becomes of the request.
-    fn refuse(&self, exchange: &mut Exchange, fault: Fault) -> Verdict {
-        self.count(exchange, &fault);
+    fn refuse(&self, exchange: &mut Exchange, fault: Fault, same: usize, judging: &Judging) -> Verdict {
+        let tally = self.tally(exchange, &fault, same, judging);
         // What an asked service said is given only where its refusal is the one that counts.
         let answer = exchange.answer.take();
         let own = fault.cause();
@@ -243,8 +275,11 @@ impl AuthenticationFilter {
             None => (fault, true),
         };
         if !self.place.all && !self.place.last {
-            exchange.refusal = Some(Box::new(Refusal { fault, last: own }));
+            exchange.refusal = Some(Box::new(Refusal { fault, last: own, tally }));
             return Verdict::Continue;
+        }
+        if tally.unsettled && tally.counted == 0 {
+            self.count(exchange);
         }
         match &self.place.anonymous {
             // What cannot be decided is not decided by assuming somebody.
@@ -262,9 +297,9 @@ impl AuthenticationFilter {
 
 impl OnRequest for AuthenticationFilter {
     async fn on_request(&self, exchange: &mut Exchange, outside: &dyn Outside) -> Verdict {
-        let mut under_way = OnceCell::new();
-        let verdict = self.judge(exchange, outside, &under_way).await;
-        if let Some(judged) = under_way.get_mut() {
+        let mut judging = Judging::default();
+        let verdict = self.judge(exchange, outside, &judging).await;
+        if let Some(judged) = judging.under_way.get_mut() {
             judged.settle();
         }
         verdict

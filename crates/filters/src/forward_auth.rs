@@ -17,7 +17,7 @@ use std::sync::Arc;
 use torana_config::written::AskFailure;
 use torana_fault::{Fault, Reason, Side};
 use torana_filter::{Credential, CredentialKind, Exchange, Identity, Needs, Outside};
-use torana_http::Fields;
+use torana_http::{Fields, RequestHead};
 use torana_plan::ForwardAuthPlan;
 
 /// A service is asked.
@@ -55,6 +55,11 @@ impl ForwardAuthFilter {
     /// Whether it sets or removes the field where it accepts a caller.
     pub(crate) fn sets(&self, field: &str) -> bool {
         self.answered.contains(field.as_bytes())
+    }
+
+    /// Whether it is shown something by which a caller could be known, all of which is so.
+    pub(crate) fn is_shown_only(&self, request: &RequestHead, is_so: impl Fn(&str, &[u8]) -> bool) -> bool {
+        question::credentials(&self.plan, request, is_so) == Some(true)
     }
 
     /// What it asks for.
@@ -118,7 +123,7 @@ impl ForwardAuthFilter {
                 if shown && answer::is_of_credentials(&response) {
                     // What is refused as wrong is counted with every other way's.
                     if fault.reason != Reason::CredentialsInvalid {
-                        guard.count_wrong();
+                        guard.note_wrong_too();
                     }
                     if let Some(print) = &print {
                         guard.note_wrong(print);

@@ -10,7 +10,7 @@ use torana_http::{Known, RequestHead, cookie};
 pub(crate) const BASIC: &str = "Basic";
 
 /// Where a way looks for what callers show.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Looks<'m> {
     /// Fields.
     pub(crate) headers: &'m [String],
@@ -27,12 +27,17 @@ pub(crate) struct Looks<'m> {
 }
 
 impl Looks<'_> {
-    fn fields(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn fields(&self) -> impl Iterator<Item = &str> {
         self.headers.iter().map(String::as_str).chain(self.fixed.iter().copied())
     }
 
+    /// Parameters, those that are always the same too.
+    pub(super) fn all_parameters(&self) -> impl Iterator<Item = &str> {
+        self.query.iter().map(String::as_str).chain(self.parameters.iter().copied())
+    }
+
     /// Whether it reads this value of the field.
-    fn reads(&self, name: &str, value: &[u8]) -> bool {
+    pub(super) fn reads(&self, name: &str, value: &[u8]) -> bool {
         let known = self.fields().any(|own| own.eq_ignore_ascii_case(name));
         known && (!is_authorization(name) || self.scheme.is_none_or(|scheme| has_scheme(value, scheme)))
     }
@@ -76,10 +81,8 @@ fn remove_from_head(request: &mut RequestHead, way: &Method, accepted: Option<&M
     if request.query().is_none() {
         return;
     }
-    let parameters = looks.query.iter().map(String::as_str).chain(looks.parameters.iter().copied());
-    for name in parameters {
-        let is_own = own.query.iter().any(|known| known == name) || own.parameters.contains(&name);
-        if !is_own {
+    for name in looks.all_parameters() {
+        if !own.all_parameters().any(|known| known == name) {
             remove_parameter(request, name);
         }
     }

@@ -128,12 +128,23 @@ fn host(about: &RequestHead) -> &[u8] {
 
 /// Whether the question shows something by which a caller could be known: any field but those that every client sends.
 pub(super) fn shows_credentials(plan: &ForwardAuthPlan, exchange: &Exchange) -> bool {
-    let mut shows = false;
-    let seen = shown(plan, &exchange.request, |name, value| {
-        shows = shows || !(value.is_empty() || is_neutral(name));
+    credentials(plan, &exchange.request, |_, _| true).is_some()
+}
+
+/// Whether all such fields that it shows are so; nothing where it shows none.
+pub(super) fn credentials(
+    plan: &ForwardAuthPlan,
+    about: &RequestHead,
+    is_so: impl Fn(&str, &[u8]) -> bool,
+) -> Option<bool> {
+    let mut all = None;
+    let seen = shown(plan, about, |name, value| {
+        if !(value.is_empty() || is_neutral(name)) {
+            all = Some(all.unwrap_or(true) && is_so(name, value));
+        }
         Ok(())
     });
-    seen.is_ok() && shows
+    all.filter(|_| seen.is_ok())
 }
 
 /// What two requests must agree in to be one question.
