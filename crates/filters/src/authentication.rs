@@ -54,6 +54,8 @@ pub struct Place {
     pub preflight: bool,
     /// The other ways of the route, where one of them is enough.
     pub others: Arc<[Arc<Method>]>,
+    /// The ways before this one, where every one must succeed: they have.
+    pub earlier: Arc<[Arc<Method>]>,
 }
 
 /// What a way did with a request that it let pass.
@@ -135,11 +137,12 @@ impl AuthenticationFilter {
 
     /// Takes out what callers show to the ways that did not accept them.
     fn remove_unverified(&self, exchange: &mut Exchange, accepted: bool) {
+        let own = std::slice::from_ref(&self.method);
         for other in &*self.place.others {
-            unverified::remove(exchange, other, accepted.then_some(&*self.method));
+            unverified::remove(exchange, other, if accepted { own } else { &[] });
         }
         if !accepted {
-            unverified::remove(exchange, &self.method, None);
+            unverified::remove(exchange, &self.method, &self.place.earlier);
         }
     }
 
@@ -188,7 +191,7 @@ impl AuthenticationFilter {
         }
         if self.is_answered(exchange) {
             if self.lets_pass(&exchange.request) {
-                unverified::remove(exchange, &self.method, None);
+                unverified::remove(exchange, &self.method, &self.place.earlier);
             }
             return Verdict::Continue;
         }

@@ -10,6 +10,7 @@ mod question;
 
 use crate::asking;
 use crate::authentication::cache::{Cache, SentFields};
+use crate::authentication::unverified::Looks;
 use crate::authentication::{Authenticate, CONSUMER_FIELDS, Guard, Unbegun};
 use crate::hygiene::ReservedFields;
 use answer::{Answer, Passed};
@@ -26,6 +27,9 @@ pub struct ForwardAuthFilter {
     plan: Arc<ForwardAuthPlan>,
     /// The fields of its answers, however a client writes them.
     answered: ReservedFields,
+    /// The fields in which callers show who they are to the service that is asked, and in which it says who they are.
+    /// Not `Cookie`: services have cookies of their own there, and which is the asked one's is not known.
+    credentials: Vec<String>,
     passed: Cache<Passed>,
 }
 
@@ -35,6 +39,7 @@ impl ForwardAuthFilter {
     pub fn prepare(plan: &Arc<ForwardAuthPlan>) -> Self {
         Self {
             plan: Arc::clone(plan),
+            credentials: question::credential_fields(plan),
             answered: ReservedFields::only(plan.response_headers.iter().map(String::as_str)),
             passed: Cache::default(),
         }
@@ -55,6 +60,10 @@ impl ForwardAuthFilter {
     /// Whether it sets or removes the field where it accepts a caller.
     pub(crate) fn sets(&self, field: &str) -> bool {
         self.answered.contains(field.as_bytes())
+    }
+
+    pub(crate) fn looks(&self) -> Looks<'_> {
+        Looks { headers: &self.credentials, ..Looks::default() }
     }
 
     /// Whether it is shown something by which a caller could be known, all of which is so.

@@ -19,6 +19,7 @@ pub use cookies::{SealedCookie, strip_login_cookies};
 pub use provider::{Provider, Question};
 
 use crate::authentication::cache::Cache;
+use crate::authentication::unverified::Looks;
 use crate::authentication::{Authenticate, Guard};
 use crate::jwt::JwtFilter;
 
@@ -87,6 +88,12 @@ impl OidcLoginFilter {
     /// Whether it sets the field itself where it accepts a caller.
     pub(crate) fn answers_for(&self, field: &str) -> bool {
         self.plan.pass_access_token && field.eq_ignore_ascii_case(Known::Authorization.as_str())
+    }
+
+    /// Where services expect the access token: what a client sends there is none.
+    pub(crate) fn looks(&self) -> Looks<'_> {
+        let fixed: &[&str] = if self.plan.pass_access_token { &["Authorization"] } else { &[] };
+        Looks { fixed, ..Looks::default() }
     }
 
     /// The paths that the gateway itself answers.

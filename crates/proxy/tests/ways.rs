@@ -278,6 +278,65 @@ routes:
     assert_eq!(Client::connect(gateway.address).exchange(body).status, 401, "a preflight has no body");
 }
 
+/// Of what a service that is asked has refused, or was never asked about, and of what only a login gives.
+#[test]
+fn nothing_arrives_of_what_a_service_that_is_asked_has_not_let_pass() {
+    let (origin, door) = (Origin::always(Reply::ok("in")), door());
+    let jwt = "jwt: { secret: \"${env:KEY}\" }";
+    let down =
+        |more: &str| format!("forward_auth: {{ url: \"http://127.0.0.1:1\", on_failure: allow{more} }}");
+    let login = "oidc_login: { issuer: \"http://127.0.0.1:1\", client_id: a, session_keys: \"${env:KEY}\", external_url: \"https://a\", pass_access_token: true }";
+    let gateway = Running::start(&format!(
+        "access_log: off
+limits: {{ failed_credentials: off }}
+services:
+  api: {{ endpoints: [\"{}\"] }}
+  door: {{ endpoints: [\"{}\"] }}
+consumers:
+- {{ username: alice, keys: [k-1] }}
+- {{ username: guest }}
+routes:
+- {{ path: /guest, service: api, policies: {{ auth: {{ anonymous: guest }}, forward_auth: {{ service: door, request_headers: [Authorization, Cookie, X-Portal, Accept] }} }} }}
+- {{ path: /inner, service: api, policies: {{ auth: any, key_auth: {{ headers: [apikey] }}, forward_auth: {{ service: door, request_headers: [Cookie], response_headers: [Authorization] }} }} }}
+- {{ path: /all, service: api, policies: {{ auth: {{ anonymous: guest }}, forward_auth: {{ service: door, request_headers: [\"*\"] }} }} }}
+- {{ path: /oauth2/*, respond: {{ status: 404 }}, policies: {{ {login} }} }}
+- {{ path: /session, service: api, policies: {{ auth: {{ anonymous: guest }}, {login} }} }}
+- {{ path: /key-or-session, service: api, policies: {{ auth: any, key_auth: {{ headers: [apikey] }}, {login} }} }}
+- {{ path: /token-or-session, service: api, policies: {{ auth: any, {jwt}, {login} }} }}
+- {{ path: /down, service: api, policies: {{ {} }} }}
+- {{ path: /token-and-down, service: api, policies: {{ {jwt}, {} }} }}
+",
+        origin.url(),
+        door.url(),
+        down(""),
+        down(", response_headers: [X-User]"),
+    ));
+    let good = format!("Bearer {}", guard::token(r#"{"sub":"u"}"#));
+    let forged = "Authorization: Bearer forged";
+    for (path, fields, token) in [
+        ("/guest", forged.to_owned(), None),
+        ("/guest", format!("{forged}\nX-Portal: p"), None),
+        ("/inner", format!("apikey: k-1\n{forged}"), None),
+        ("/all", forged.to_owned(), None),
+        ("/session", forged.to_owned(), None),
+        ("/key-or-session", format!("apikey: k-1\n{forged}"), None),
+        ("/token-or-session", format!("Authorization: {good}"), Some(&*good)),
+        ("/down", forged.to_owned(), None),
+        ("/token-and-down", format!("Authorization: {good}"), Some(&*good)),
+    ] {
+        let fields = format!("{fields}\nCookie: a=1\nAccept: text/plain");
+        let seen = arrived(&gateway, &origin, &format!("GET {path}"), &fields);
+        assert_eq!(seen.header("Authorization"), token, "{path}");
+        assert_eq!(seen.header("X-Portal"), None, "{path}");
+        // Services have cookies of their own.
+        assert_eq!(
+            (seen.header("Cookie"), seen.header("Accept")),
+            (Some("a=1"), Some("text/plain")),
+            "{path}"
+        );
+    }
+}
+
 /// However the scheme ends: services disagree about what may stand behind it.
 #[test]
 fn nothing_arrives_of_a_scheme_that_was_looked_for_whatever_stands_behind_it() {

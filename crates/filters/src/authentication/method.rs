@@ -85,8 +85,8 @@ impl Method {
         }
     }
 
-    /// Where it looks for what callers show. Logins take their cookies out themselves; a service that is asked
-    /// has no place of its own.
+    /// Where it looks for what callers show, or what services take for verified by it. Logins take their cookies out
+    /// themselves.
     pub(super) fn looks(&self) -> Looks<'_> {
         match self {
             Self::Jwt(filter) => filter.looks(),
@@ -97,7 +97,9 @@ impl Method {
             Self::HmacAuth(filter) => filter.looks(),
             Self::SigV4(filter) => filter.looks(),
             Self::OAuth2Introspection(filter) => filter.looks(),
-            Self::MtlsAuth(_) | Self::ForwardAuth(_) | Self::OidcLogin(_) => Looks::default(),
+            Self::ForwardAuth(filter) => filter.looks(),
+            Self::OidcLogin(filter) => filter.looks(),
+            Self::MtlsAuth(_) => Looks::default(),
         }
     }
 

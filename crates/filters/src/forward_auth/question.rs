@@ -106,6 +106,23 @@ fn shown(
     Ok(())
 }
 
+/// The fields by which it may know a caller, and those that it may set: what a client sends in them is not to be taken
+/// for verified where it has not said so. Of all fields these are told by their names where all are shown.
+pub(super) fn credential_fields(plan: &ForwardAuthPlan) -> Vec<String> {
+    let well_known = [Known::Authorization.as_str(), "Proxy-Authorization"];
+    let well_known = well_known.into_iter().filter(|_| plan.shows_all());
+    let written = plan.request_headers.iter().chain(&plan.response_headers).map(String::as_str);
+    let own = |name: &str| {
+        let shared = name == "*" || name.eq_ignore_ascii_case(Known::Cookie.as_str());
+        !(shared || is_neutral(name) || NEVER.contains(name.as_bytes()))
+    };
+    let mut names: Vec<String> =
+        written.filter(|name| own(name)).chain(well_known).map(str::to_owned).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 /// Says what the request is, in the words of the gateway alone.
 fn introduce(fields: &mut Fields, exchange: &Exchange) -> Result<(), Fault> {
     let about = &exchange.request;

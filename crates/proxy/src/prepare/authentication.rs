@@ -22,18 +22,23 @@ pub(super) fn filter(
     let is_way = |policy: &PolicyPlan| matches!(policy, PolicyPlan::Authentication(_));
     let after = route.policies.iter().skip(position.saturating_add(1));
     let group = &route.authentication;
-    let others = route.policies.iter().enumerate().filter(|(other, _)| !group.all && *other != position);
-    let others = others.filter_map(|(_, planned)| match &planned.policy {
-        PolicyPlan::Authentication(plan) => Some(method(plan, registry)),
-        _ => None,
-    });
-    let others = others.collect();
+    let mut ways = |wanted: &dyn Fn(usize) -> bool| -> Arc<[Arc<Method>]> {
+        let chosen = route.policies.iter().enumerate().filter(|(other, _)| wanted(*other));
+        let chosen = chosen.filter_map(|(_, planned)| match &planned.policy {
+            PolicyPlan::Authentication(plan) => Some(method(plan, registry)),
+            _ => None,
+        });
+        chosen.collect()
+    };
+    let others = ways(&|other| !group.all && other != position);
+    let earlier = ways(&|other| group.all && other < position);
     let place = Place {
         all: group.all,
         last: !after.map(|planned| &planned.policy).any(is_way),
         anonymous: group.anonymous.as_ref().map(anonymous),
         preflight: group.preflight,
         others,
+        earlier,
     };
     let method = method(plan, registry);
     Filter::Authentication(AuthenticationFilter::new(
