@@ -22,6 +22,7 @@ pub use consumer_fields::CONSUMER_FIELDS;
 pub use failures::FailureLimit;
 pub use method::Method;
 
+use crate::hygiene::overriding_methods;
 use crate::key_auth::KeyAuthFilter;
 use counting::Judging;
 pub(crate) use failures::Unbegun;
@@ -368,10 +369,12 @@ fn joined(before: Fault, after: Fault) -> Fault {
     told
 }
 
-/// The Fetch standard's CORS preflight. It has no body, which a service could take for a request.
+/// The Fetch standard's CORS preflight. It has no body, which a service could take for a request, and no field that asks
+/// for another method.
 fn is_preflight(request: &RequestHead) -> bool {
     request.method() == HttpMethod::Options
         && matches!(request.framing, BodyFraming::None | BodyFraming::Length(0))
         && request.fields.contains(Known::Origin)
         && request.fields.contains("Access-Control-Request-Method")
+        && overriding_methods(&request.fields).next().is_none()
 }

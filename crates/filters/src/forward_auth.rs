@@ -153,6 +153,23 @@ impl ForwardAuthFilter {
         }
     }
 
+    /// Who may pass by the method that a field asks for instead too. A service behind may take either; it gets what was
+    /// said of that one.
+    async fn judged_by_all(
+        &self,
+        exchange: &mut Exchange,
+        outside: &dyn Outside,
+        guard: Guard<'_>,
+    ) -> Result<Arc<Passed>, Fault> {
+        let passed = self.judged(exchange, outside, guard).await?;
+        let Some(instead) = question::method_instead(&exchange.request)? else { return Ok(passed) };
+        let own = String::from_utf8_lossy(exchange.request.method_bytes()).into_owned();
+        exchange.request.set_method(&instead);
+        let judged = Box::pin(self.judged(exchange, outside, guard)).await;
+        exchange.request.set_method(&own);
+        judged
+    }
+
     async fn ask(&self, exchange: &Exchange, outside: &dyn Outside) -> Result<Answer, Fault> {
         let mut request = question::request(&self.plan, exchange)?;
         let body = exchange.body.clone().filter(|_| self.plan.body.is_some()).unwrap_or_default();
@@ -215,7 +232,7 @@ impl Authenticate for ForwardAuthFilter {
         outside: &dyn Outside,
         guard: Guard<'_>,
     ) -> Result<Arc<Identity>, Fault> {
-        let passed = self.judged(exchange, outside, guard).await?;
+        let passed = self.judged_by_all(exchange, outside, guard).await?;
         self.pass_on(&mut exchange.request.fields, &passed)?;
         Ok(Arc::clone(&passed.identity))
     }

@@ -205,6 +205,63 @@ fn what_is_shown_decides_who_passes_whichever_way_is_asked() {
     assert!(CASES.len() >= 90, "{} cases", CASES.len());
 }
 
+/// Where fields that ask for another method arrive, that one has to be let in as well.
+#[test]
+fn no_way_is_passed_by_for_the_sake_of_another_method() {
+    let (origin, door) = (Origin::always(Reply::ok("in")), door());
+    let asked = |more: &str| format!("forward_auth: {{ service: door{more} }}");
+    let gateway = Running::start(&format!(
+        "access_log: off
+method_overrides: forward
+limits: {{ failed_credentials: off }}
+services:
+  api: {{ endpoints: [\"{}\"] }}
+  door: {{ endpoints: [\"{}\"] }}
+consumers: [{{ username: alice, keys: [k-1] }}]
+routes:
+- {{ path: /door, service: api, policies: {{ {} }} }}
+- {{ path: /kept, service: api, policies: {{ {} }} }}
+- {{ path: /preflight, service: api, policies: {{ auth: {{ preflight: false }}, key_auth: {{}} }} }}
+- {{ path: /csrf, service: api, policies: {{ csrf: {{}}, access: public }} }}
+",
+        origin.url(),
+        door.url(),
+        asked(""),
+        asked(", cache: { ttl: 30s }"),
+    ));
+    let preflight = "Origin: https://a.test\nAccess-Control-Request-Method: GET";
+    for (line, fields, status) in [
+        ("GET /door", "Authorization: Bearer reader".to_owned(), 200),
+        ("GET /door", "Authorization: Bearer reader\nX-HTTP-Method-Override: GET".into(), 200),
+        ("GET /door", "Authorization: Bearer reader\nX-HTTP-Method-Override:".into(), 200),
+        ("GET /door", "Authorization: Bearer reader\nX-HTTP-Method-Override: DELETE".into(), 403),
+        ("GET /door", "Authorization: Bearer reader\nx_http_method: delete".into(), 403),
+        ("DELETE /door", "Authorization: Bearer reader\nX-HTTP-Method-Override: GET".into(), 403),
+        ("GET /door", "Authorization: Bearer good\nX-HTTP-Method-Override: DELETE".into(), 200),
+        (
+            "GET /door",
+            "Authorization: Bearer good\nX-HTTP-Method-Override: DELETE\nX-HTTP-Method: PUT".into(),
+            403,
+        ),
+        ("GET /door", "Authorization: Bearer good\nX-HTTP-Method-Override: DELETE /".into(), 403),
+        ("GET /kept", "Authorization: Bearer reader".into(), 200),
+        ("GET /kept", "Authorization: Bearer reader\nX-HTTP-Method-Override: DELETE".into(), 403),
+        ("GET /kept", "Authorization: Bearer reader".into(), 200),
+        ("OPTIONS /preflight", preflight.to_owned(), 200),
+        ("OPTIONS /preflight", format!("{preflight}\nX-HTTP-Method-Override: DELETE"), 401),
+        ("OPTIONS /preflight", format!("{preflight}\nX_Method_Override: delete"), 401),
+        ("GET /csrf", "Sec-Fetch-Site: cross-site".into(), 200),
+        ("GET /csrf", "Sec-Fetch-Site: cross-site\nX-HTTP-Method-Override: DELETE".into(), 403),
+    ] {
+        let answer = guard::ask(&gateway, &format!("{line} HTTP/1.1\nHost: a\n{fields}"));
+        assert_eq!(answer.status, status, "{line} {fields}: {}", answer.text());
+        if status == 200 {
+            let seen = origin.requests().pop().unwrap();
+            assert_eq!(seen.method, line.split(' ').next().unwrap(), "{fields}");
+        }
+    }
+}
+
 /// Asks, and gives what the service has received.
 fn arrived(gateway: &Running, origin: &Origin, line: &str, fields: &str) -> ReceivedRequest {
     let answer = guard::ask(gateway, &format!("{line} HTTP/1.1\nHost: a\n{fields}"));

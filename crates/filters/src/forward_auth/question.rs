@@ -2,11 +2,11 @@
 
 use super::unavailable;
 use crate::asking::{Print, Printed, set_target, uri};
-use crate::hygiene::ReservedFields;
+use crate::hygiene::{ReservedFields, overriding_methods};
 use std::net::IpAddr;
 use std::sync::LazyLock;
 use torana_config::written::{AskMethod, ForwardAuthCacheConfig, RequestPart};
-use torana_fault::Fault;
+use torana_fault::{Fault, Reason};
 use torana_filter::Exchange;
 use torana_http::{Fields, Known, Method, RequestHead};
 use torana_plan::{ForwardAuthPlan, is_neutral};
@@ -47,6 +47,27 @@ const NAMES: [&str; 29] = [
 
 /// The same however they are written: a service may read `X_Forwarded_Uri` as the gateway's own.
 static NEVER: LazyLock<ReservedFields> = LazyLock::new(|| ReservedFields::only(NAMES));
+
+/// The longest method that is asked about.
+const LONGEST_METHOD: usize = 32;
+
+/// The method that a field asks for instead of the request's, where such fields arrive.
+///
+/// # Errors
+/// There are several, or it is none.
+pub(super) fn method_instead(about: &RequestHead) -> Result<Option<String>, Fault> {
+    let is_own = |method: &[u8]| method.is_empty() || method == about.method_bytes();
+    let mut others = overriding_methods(&about.fields).filter(|method| !is_own(method));
+    let Some(method) = others.next() else { return Ok(None) };
+    if others.any(|other| other != method) {
+        return Err(Fault::new(Reason::Forbidden).because("fields ask for several methods instead"));
+    }
+    let may_stand = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let is_method = method.len() <= LONGEST_METHOD && method.iter().all(may_stand);
+    let method = String::from_utf8(method).ok().filter(|_| is_method);
+    let none = || Fault::new(Reason::Forbidden).because("what a field asks for instead is no method");
+    method.map(Some).ok_or_else(none)
+}
 
 /// The head of the question about a request.
 pub(super) fn request(plan: &ForwardAuthPlan, exchange: &Exchange) -> Result<RequestHead, Fault> {
