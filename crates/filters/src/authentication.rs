@@ -14,6 +14,7 @@ pub(crate) mod locations;
 pub(crate) mod lookup;
 mod method;
 pub(crate) mod once;
+mod refusals;
 pub(crate) mod signed;
 pub(crate) mod unverified;
 mod verified;
@@ -27,7 +28,7 @@ use crate::key_auth::KeyAuthFilter;
 use counting::Judging;
 pub(crate) use failures::Unbegun;
 pub(crate) use guard::Guard;
-use std::cmp::Ordering;
+use refusals::{joined, weight, weight_of_answer};
 use std::sync::Arc;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, Identity, Needs, OnRequest, OnResponse, Outside, Refusal, Tally, Verdict};
@@ -274,7 +275,12 @@ impl AuthenticationFilter {
         let answer = exchange.answer.take();
         let own = fault.cause();
         let (fault, is_own) = match exchange.refusal.take() {
-            Some(before) if answer.is_some() && weight(&fault) >= weight(&before.fault) => (fault, true),
+            Some(before)
+                if answer.is_some()
+                    && weight_of_answer(&fault, &exchange.request) >= weight(&before.fault) =>
+            {
+                (fault, true)
+            }
             Some(before) => (joined(before.fault, fault), false),
             None => (fault, true),
         };
@@ -334,39 +340,6 @@ fn accept(exchange: &mut Exchange, identity: Arc<Identity>) -> Verdict {
     }
     exchange.identity = Some(identity);
     Verdict::Continue
-}
-
-/// How much a refusal says.
-fn weight(fault: &Fault) -> u8 {
-    match fault.reason {
-        Reason::CredentialsMissing => 0,
-        Reason::CredentialsInvalid | Reason::CredentialsExpired => 1,
-        _ => 2,
-    }
-}
-
-/// Whether a refusal sends a browser to log in. Only who opens a page gets such a one.
-fn leads_to_login(fault: &Fault) -> bool {
-    fault.status() == 302 && fault.fields().iter().any(|(name, _)| name.eq_ignore_ascii_case("Location"))
-}
-
-/// Of two refusals the one that says more, with the challenges of both. That something could not be decided
-/// says most: the other way might have been the caller's. Of two that say as much, one that leads to a login helps.
-fn joined(before: Fault, after: Fault) -> Fault {
-    let later = match weight(&after).cmp(&weight(&before)) {
-        Ordering::Greater => true,
-        Ordering::Equal => leads_to_login(&after) && !leads_to_login(&before),
-        Ordering::Less => false,
-    };
-    let (mut told, other) = if later { (after, before) } else { (before, after) };
-    if told.status() == 401 {
-        for (name, value) in other.fields() {
-            if !told.fields().iter().any(|(_, known)| known == value) {
-                told = told.with_field(name, value.clone());
-            }
-        }
-    }
-    told
 }
 
 /// The Fetch standard's CORS preflight. It has no body, which a service could take for a request, and no field that asks

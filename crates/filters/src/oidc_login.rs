@@ -6,7 +6,7 @@
 //!
 //! Not here: the user info endpoint, other flows, logout that the provider begins.
 
-mod browser;
+pub(crate) mod browser;
 mod cookies;
 mod flow;
 mod once;
