@@ -5,6 +5,7 @@ use torana_config::written::AskFailure;
 use torana_identity::Consumer;
 
 use crate::fingerprint;
+use crate::order::Phase;
 use crate::plan::RoutePlan;
 use crate::policy::{AuthenticationPlan, PolicyPlan};
 
@@ -62,6 +63,22 @@ impl RoutePlan {
 
     fn closes(&self) -> bool {
         self.policies.iter().any(|planned| planned.policy == PolicyPlan::Access)
+    }
+
+    /// What it asks of whoever calls: the ways to say so, how several go together, and what decides whether the caller
+    /// may; each a number, the same for routes that ask the same.
+    #[must_use]
+    pub fn asking(&self) -> Vec<u64> {
+        let asks =
+            |policy: &PolicyPlan| matches!(policy.phase(), Phase::Authentication | Phase::Authorisation);
+        let policies = self.policies.iter().map(|planned| &planned.policy).filter(|policy| asks(policy));
+        let mut asking: Vec<u64> = policies.map(PolicyPlan::fingerprint).collect();
+        let is_way =
+            |planned: &&crate::policy::PlannedPolicy| matches!(planned.policy, PolicyPlan::Authentication(_));
+        if self.policies.iter().filter(is_way).count() > 1 {
+            asking.push(fingerprint::of(&("all", self.authentication.all)));
+        }
+        asking
     }
 
     /// Where it asks who calls and refuses nobody for want of credentials: the same for routes that ask the same of
