@@ -50,6 +50,8 @@ pub struct Place {
     pub all: bool,
     /// Whether no way comes after this one.
     pub last: bool,
+    /// Whether another way says who calls, where every one must succeed.
+    pub yields: bool,
     /// Who a caller is taken for when nothing is accepted.
     pub anonymous: Option<Arc<Identity>>,
     /// Whether a CORS preflight must say who calls too.
@@ -200,7 +202,11 @@ impl AuthenticationFilter {
         if let Some(fault) = self.key_ways().find_map(|keys| keys.judge_body(exchange).err()) {
             return Verdict::Fail(fault);
         }
-        self.forget_consumer(exchange, None);
+        // Who calls is said by a way that has succeeded, or by one that is still asked: this one only has to succeed.
+        let yields = self.place.yields && exchange.identity.is_some();
+        if !yields {
+            self.forget_consumer(exchange, None);
+        }
         // Before anything is taken out.
         let counted_before =
             exchange.refusal.as_ref().map_or(0, |refusal| self.same_counted(exchange, refusal.tally));
@@ -211,6 +217,12 @@ impl AuthenticationFilter {
                     self.take_back(exchange, counted_before);
                 }
                 self.remove_unverified(exchange, !identity.anonymous);
+                if yields {
+                    if identity.anonymous {
+                        exchange.request.fields.remove(consumer_fields::ANONYMOUS);
+                    }
+                    return Verdict::Continue;
+                }
                 self.forget_consumer(exchange, Some(&identity));
                 accept(exchange, identity)
             }

@@ -76,7 +76,7 @@ impl RoutePlan {
         let is_way =
             |planned: &&crate::policy::PlannedPolicy| matches!(planned.policy, PolicyPlan::Authentication(_));
         if self.policies.iter().filter(is_way).count() > 1 {
-            asking.push(fingerprint::of(&("all", self.authentication.all)));
+            asking.push(fingerprint::of(&("all", self.authentication.all, self.authentication.caller)));
         }
         asking
     }
@@ -92,7 +92,7 @@ impl RoutePlan {
         let asking: Vec<u64> = asking.map(|planned| planned.policy.fingerprint()).collect();
         let group = &self.authentication;
         let anonymous = group.anonymous.as_ref().map(|consumer| &consumer.id);
-        Some(fingerprint::of(&(asking, group.all, group.preflight, anonymous)))
+        Some(fingerprint::of(&(asking, group.all, group.caller, group.preflight, anonymous)))
     }
 }
 

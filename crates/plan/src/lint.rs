@@ -2,6 +2,7 @@
 
 mod addresses;
 mod below;
+mod callers;
 mod contradictions;
 mod login;
 mod routes;
@@ -22,6 +23,7 @@ pub(crate) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
     addresses::lint(document, plan, findings);
     routes::lint(document, plan, findings);
     below::lint(document, plan, findings);
+    callers::lint(plan, findings);
     // What is wrong may be why something never happens.
     if !has_errors(findings) {
         contradictions::lint(document, plan, findings);

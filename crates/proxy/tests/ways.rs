@@ -519,3 +519,55 @@ fn of_several_callers_the_service_is_told_of_the_last_alone() {
         assert_eq!(seen.header("X-Consumer-ID").is_some(), consumer.is_some(), "{path} {token}");
     }
 }
+
+/// Where every way must succeed, one that is chosen says who calls, and what it knows is looked at.
+#[test]
+fn of_several_ways_that_must_succeed_the_chosen_one_says_who_calls() {
+    let (origin, door) = (Origin::always(Reply::ok("in")), door());
+    let jwt = "jwt: { secret: \"${env:KEY}\", claims_to_headers: { tier: X-Tier } }";
+    let (key, gold) = ("key_auth: { headers: [apikey] }", "allow_if: 'claims.tier == \"gold\"'");
+    let asked = "forward_auth: { service: door, request_headers: [Cookie], response_headers: [X-User], identity: { consumer: X-User } }";
+    let gateway = Running::start(&format!(
+        "access_log: off
+limits: {{ failed_credentials: off }}
+services:
+  api: {{ endpoints: [\"{}\"] }}
+  door: {{ endpoints: [\"{}\"] }}
+consumers: [{{ username: bob, groups: [staff], keys: [k-2] }}]
+routes:
+- {{ path: /last, service: api, policies: {{ {jwt}, {key}, {gold} }} }}
+- {{ path: /chosen, service: api, policies: {{ auth: {{ caller: jwt }}, {jwt}, {key}, {gold} }} }}
+- {{ path: /roles, service: api, policies: {{ auth: {{ require: all, caller: jwt }}, {jwt}, {key}, roles: {{ any: [gold], from: claims.tier }} }} }}
+- {{ path: /key, service: api, policies: {{ auth: {{ caller: key_auth }}, {jwt}, {key}, {asked}, acl: [staff] }} }}
+",
+        origin.url(),
+        door.url(),
+    ));
+    let gold = format!("Authorization: Bearer {}", guard::token(r#"{"sub":"u","tier":"gold"}"#));
+    let tin = format!("Authorization: Bearer {}", guard::token(r#"{"sub":"u","tier":"tin"}"#));
+    let key = "apikey: k-2";
+    for (path, fields, status, consumer) in [
+        ("/last", format!("{gold}\n{key}"), 403, None),
+        ("/chosen", format!("{gold}\n{key}"), 200, None),
+        ("/chosen", format!("{tin}\n{key}"), 403, None),
+        ("/chosen", gold.clone(), 401, None),
+        ("/chosen", format!("{gold}\napikey: wrong"), 401, None),
+        ("/chosen", key.to_owned(), 401, None),
+        ("/roles", format!("{gold}\n{key}"), 200, None),
+        ("/roles", format!("{tin}\n{key}"), 403, None),
+        ("/key", format!("{tin}\n{key}\nCookie: s=1"), 200, Some("bob")),
+        ("/key", format!("{tin}\n{key}"), 503, None),
+        ("/key", format!("{tin}\n{key}\nCookie: s=2"), 401, None),
+        ("/key", format!("{key}\nCookie: s=1"), 401, None),
+    ] {
+        let answer = guard::ask(&gateway, &format!("GET {path} HTTP/1.1\nHost: a\n{fields}"));
+        assert_eq!(answer.status, status, "{path} {fields}: {}", answer.text());
+        if status == 200 {
+            let seen = origin.requests().pop().unwrap();
+            assert_eq!(seen.header("X-Consumer-Username"), consumer, "{path}");
+            // What the other ways set stays.
+            assert!(seen.header("X-Tier").is_some());
+            assert_eq!(seen.header("X-User"), (path == "/key").then_some("alice"));
+        }
+    }
+}

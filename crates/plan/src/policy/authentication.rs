@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use torana_config::written::{AuthForm, AuthRequire};
+use torana_config::written::{AuthForm, AuthRequire, AuthWay};
 use torana_config::{Document, Finding, Path};
 use torana_credential::directory::Consumers;
 use torana_identity::Consumer;
@@ -148,6 +148,8 @@ pub fn is_neutral(name: &str) -> bool {
 pub struct AuthenticationGroup {
     /// Whether every one must succeed, else the first that does is enough.
     pub all: bool,
+    /// The name of the way that says who calls where every one must succeed; the last one when `None`.
+    pub caller: Option<&'static str>,
     /// Who a caller without an accepted credential is taken for; refused when `None`.
     pub anonymous: Option<Arc<Consumer>>,
     /// Whether a CORS preflight must say who calls too.
@@ -156,7 +158,7 @@ pub struct AuthenticationGroup {
 
 impl Default for AuthenticationGroup {
     fn default() -> Self {
-        Self { all: true, anonymous: None, preflight: true }
+        Self { all: true, caller: None, anonymous: None, preflight: true }
     }
 }
 
@@ -165,6 +167,7 @@ pub(crate) fn group(form: &AuthForm, consumers: &Consumers) -> AuthenticationGro
     let config = form.config();
     AuthenticationGroup {
         all: config.require == AuthRequire::All,
+        caller: config.caller.map(AuthWay::name),
         anonymous: config.anonymous.and_then(|name| consumers.planned().consumer(&name).cloned()),
         preflight: config.preflight,
     }

@@ -35,6 +35,7 @@ pub(super) fn filter(
     let place = Place {
         all: group.all,
         last: !after.map(|planned| &planned.policy).any(is_way),
+        yields: group.all && group.caller.is_some_and(|caller| caller != plan.name()),
         anonymous: group.anonymous.as_ref().map(anonymous),
         preflight: group.preflight,
         others,
