@@ -30,8 +30,11 @@ pub(crate) use failures::Unbegun;
 pub(crate) use guard::Guard;
 use refusals::{joined, weight, weight_of_answer};
 use std::sync::Arc;
+use torana_config::written::PreflightRule;
 use torana_fault::{Fault, Reason};
-use torana_filter::{Exchange, Identity, Needs, OnRequest, OnResponse, Outside, Refusal, Tally, Verdict};
+use torana_filter::{
+    Exchange, Identity, Needs, OnRequest, OnResponse, Outside, Refusal, Response, Tally, Verdict,
+};
 use torana_http::h1::BodyFraming;
 use torana_http::{Known, Method as HttpMethod, RequestHead, ResponseHead};
 
@@ -54,8 +57,10 @@ pub struct Place {
     pub yields: bool,
     /// Who a caller is taken for when nothing is accepted.
     pub anonymous: Option<Arc<Identity>>,
-    /// Whether a CORS preflight must say who calls too.
-    pub preflight: bool,
+    /// Which requests it is not asked about.
+    pub preflight: PreflightRule,
+    /// The other ways of the route that are asked about some of these.
+    pub still_asked: Arc<[Arc<Method>]>,
     /// The other ways of the route, where one of them is enough.
     pub others: Arc<[Arc<Method>]>,
     /// The ways before this one, where every one must succeed: they have.
@@ -136,7 +141,11 @@ impl AuthenticationFilter {
     }
 
     fn lets_pass(&self, request: &RequestHead) -> bool {
-        !self.place.preflight && is_preflight(request)
+        match self.place.preflight {
+            PreflightRule::Required => false,
+            PreflightRule::Cors => is_options(request) && is_preflight(request),
+            PreflightRule::Options => is_options(request),
+        }
     }
 
     /// Takes out what callers show to the ways that did not accept them.
@@ -194,10 +203,7 @@ impl AuthenticationFilter {
             return verdict;
         }
         if self.is_answered(exchange) {
-            if self.lets_pass(&exchange.request) {
-                unverified::remove(exchange, &self.method, &self.place.earlier);
-            }
-            return Verdict::Continue;
+            return self.let_pass(exchange);
         }
         if let Some(fault) = self.key_ways().find_map(|keys| keys.judge_body(exchange).err()) {
             return Verdict::Fail(fault);
@@ -227,6 +233,17 @@ impl AuthenticationFilter {
                 accept(exchange, identity)
             }
             Err(fault) => self.refuse(exchange, fault, counted_before, judging),
+        }
+    }
+
+    /// Lets a request pass that it is not asked about, unless it comes last and nobody before it knows the caller.
+    fn let_pass(&self, exchange: &mut Exchange) -> Verdict {
+        if self.lets_pass(&exchange.request) {
+            unverified::remove(exchange, &self.method, &self.place.still_asked);
+        }
+        match exchange.refusal.take_if(|_| self.place.last) {
+            Some(before) => self.conclude(exchange, before.fault, before.tally, None),
+            None => Verdict::Continue,
         }
     }
 
@@ -300,6 +317,17 @@ impl AuthenticationFilter {
             exchange.refusal = Some(Box::new(Refusal { fault, last: own, tally }));
             return Verdict::Continue;
         }
+        self.conclude(exchange, fault, tally, answer.filter(|_| is_own))
+    }
+
+    /// Gives what becomes of a request whose caller no way knows.
+    fn conclude(
+        &self,
+        exchange: &mut Exchange,
+        fault: Fault,
+        tally: Tally,
+        answer: Option<Box<Response>>,
+    ) -> Verdict {
         if tally.unsettled && tally.counted == 0 {
             self.count(exchange);
         }
@@ -310,7 +338,7 @@ impl AuthenticationFilter {
                 accept(exchange, Arc::clone(anonymous))
             }
             _ => {
-                exchange.answer = answer.filter(|_| is_own);
+                exchange.answer = answer;
                 Verdict::Fail(fault)
             }
         }
@@ -354,12 +382,14 @@ fn accept(exchange: &mut Exchange, identity: Arc<Identity>) -> Verdict {
     Verdict::Continue
 }
 
-/// The Fetch standard's CORS preflight. It has no body, which a service could take for a request, and no field that asks
-/// for another method.
+/// Whether an OPTIONS is the Fetch standard's CORS preflight. It has no body, which a service could take for a request.
 fn is_preflight(request: &RequestHead) -> bool {
-    request.method() == HttpMethod::Options
-        && matches!(request.framing, BodyFraming::None | BodyFraming::Length(0))
+    matches!(request.framing, BodyFraming::None | BodyFraming::Length(0))
         && request.fields.contains(Known::Origin)
         && request.fields.contains("Access-Control-Request-Method")
-        && overriding_methods(&request.fields).next().is_none()
+}
+
+/// Whether a request asks what may be done, and no field asks for another method.
+fn is_options(request: &RequestHead) -> bool {
+    request.method() == HttpMethod::Options && overriding_methods(&request.fields).next().is_none()
 }

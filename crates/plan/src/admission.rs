@@ -1,7 +1,7 @@
 //! Whom a route lets pass: a caller who says nothing, or something wrong, is not always refused where callers are
 //! asked who they are.
 
-use torana_config::written::AskFailure;
+use torana_config::written::{AskFailure, AuthWay, PreflightRule};
 use torana_identity::Consumer;
 
 use crate::fingerprint;
@@ -73,9 +73,15 @@ impl RoutePlan {
             |policy: &PolicyPlan| matches!(policy.phase(), Phase::Authentication | Phase::Authorisation);
         let policies = self.policies.iter().map(|planned| &planned.policy).filter(|policy| asks(policy));
         let mut asking: Vec<u64> = policies.map(PolicyPlan::fingerprint).collect();
-        let is_way =
-            |planned: &&crate::policy::PlannedPolicy| matches!(planned.policy, PolicyPlan::Authentication(_));
-        if self.policies.iter().filter(is_way).count() > 1 {
+        let ways: Vec<AuthWay> = self.policies.iter().filter_map(|planned| way(&planned.policy)).collect();
+        for way in &ways {
+            // Who is asked about more asks what others ask, and more.
+            let rule = self.authentication.preflight.of(*way);
+            let asked =
+                [PreflightRule::Required, PreflightRule::Cors].into_iter().filter(|asked| rule <= *asked);
+            asking.extend(asked.map(|asked| fingerprint::of(&(way, asked))));
+        }
+        if ways.len() > 1 {
             asking.push(fingerprint::of(&("all", self.authentication.all, self.authentication.caller)));
         }
         asking
@@ -92,7 +98,14 @@ impl RoutePlan {
         let asking: Vec<u64> = asking.map(|planned| planned.policy.fingerprint()).collect();
         let group = &self.authentication;
         let anonymous = group.anonymous.as_ref().map(|consumer| &consumer.id);
-        Some(fingerprint::of(&(asking, group.all, group.caller, group.preflight, anonymous)))
+        Some(fingerprint::of(&(asking, group.all, group.caller, &group.preflight, anonymous)))
+    }
+}
+
+fn way(policy: &PolicyPlan) -> Option<AuthWay> {
+    match policy {
+        PolicyPlan::Authentication(plan) => Some(plan.way()),
+        _ => None,
     }
 }
 

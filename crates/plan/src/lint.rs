@@ -5,6 +5,7 @@ mod below;
 mod callers;
 mod contradictions;
 mod login;
+mod options;
 mod routes;
 mod scopes;
 mod self_made;
@@ -35,6 +36,7 @@ pub(crate) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
     }
     unused_services(document, plan, findings);
     login::lint(document, plan, findings);
+    options::lint(document, plan, findings);
     scopes::lint(document, findings);
     self_made::lint(plan, findings);
     shares::lint(document, plan, findings);

@@ -216,3 +216,26 @@ fn what_the_caller_cannot_have_is_told_and_a_caller_that_is_none_refused() {
         assert_eq!(codes(&text(&policies), code), count, "{policies}: {:?}", findings(&text(&policies)));
     }
 }
+
+#[test]
+fn where_every_options_passes_is_told() {
+    let text = |preflight: &str, more: &str, route: &str| {
+        format!(
+            "services: {{ s: {{ endpoints: [http://127.0.0.1:1] }} }}\npolicies: {{ auth: {{ preflight: {preflight} }}, jwt: {{ secret: \"${{env:KEY}}\" }}{more} }}\nroutes: [{{ path: /*, service: s{route} }}]\n"
+        )
+    };
+    for (preflight, more, route, count) in [
+        ("options", "", "", 1),
+        ("{ jwt: options }", "", "", 1),
+        ("options", "", ", methods: [GET, OPTIONS]", 1),
+        ("options", "", ", methods: [GET]", 0),
+        ("options", ", roles: [x]", "", 0),
+        ("{ key_auth: options }", "", "", 0),
+        ("{ jwt: options }", ", mtls_auth: on", "", 0),
+        ("cors", "", "", 0),
+        ("false", "", "", 0),
+    ] {
+        let text = text(preflight, more, route);
+        assert_eq!(codes(&text, "options-pass"), count, "{text} {:?}", findings(&text));
+    }
+}

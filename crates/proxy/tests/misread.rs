@@ -201,6 +201,8 @@ routes:
 - {{ path: /api/admin, service: api, policies: {{ roles: [admin] }} }}
 - {{ path: /api/if, service: api, policies: {{ allow_if: 'claims.tier == \"gold\"' }} }}
 - {{ path: /api/plain, service: api }}
+- {{ path: /lax/*, service: api, policies: {{ auth: {{ preflight: options }} }} }}
+- {{ path: /lax/strict, service: api, policies: {{ auth: {{ preflight: required }} }} }}
 - {{ path: /api/keys/*, service: api, policies: {{ key_auth: {{}} }} }}
 - {{ path: /api/acl/*, service: api, policies: {{ acl: [staff] }} }}
 - {{ path: \"/Reports/{{id}}\", service: api, policies: {{ roles: [reporter] }} }}
@@ -228,6 +230,9 @@ routes:
         ("/api/other/", "[]", 200),
         ("/api/OTHER.", "[]", 200),
         ("/Anything", "[]", 200),
+        ("/lax/strict", "[]", 200),
+        ("/lax/STRICT", "[]", 400),
+        ("/lax/Other", "[]", 200),
         // What is written with capitals is meant so, although `/*` is read for it.
         ("/Reports/7", "[\"reporter\"]", 200),
         ("/Reports/7", "[]", 403),

@@ -571,3 +571,63 @@ routes:
         }
     }
 }
+
+/// Which requests need not say who calls, by all ways and by each.
+#[test]
+fn an_options_says_who_calls_to_whom_it_has_to() {
+    let origin = Origin::always(Reply::ok("in"));
+    let (jwt, key) = ("jwt: { secret: \"${env:KEY}\" }", "key_auth: { headers: [apikey] }");
+    let gateway = Running::start(&format!(
+        "access_log: off
+method_overrides: forward
+limits: {{ failed_credentials: off }}
+services: {{ api: {{ endpoints: [\"{}\"] }} }}
+consumers: [{{ username: alice, keys: [k-1] }}, {{ username: guest }}]
+routes:
+- {{ path: /required, service: api, policies: {{ auth: {{ preflight: required }}, {key} }} }}
+- {{ path: /true, service: api, policies: {{ auth: {{ preflight: true }}, {key} }} }}
+- {{ path: /cors, service: api, policies: {{ auth: {{ preflight: cors }}, {key} }} }}
+- {{ path: /false, service: api, policies: {{ auth: {{ preflight: false }}, {key} }} }}
+- {{ path: /options, service: api, policies: {{ auth: {{ preflight: options }}, {key} }} }}
+- {{ path: /roles, service: api, policies: {{ auth: {{ preflight: options }}, {jwt}, roles: [a] }} }}
+- {{ path: /all, service: api, policies: {{ auth: {{ preflight: {{ jwt: options }} }}, {jwt}, {key} }} }}
+- {{ path: /any, service: api, policies: {{ auth: {{ require: any, preflight: {{ key_auth: options }} }}, {jwt}, {key} }} }}
+- {{ path: /anybody, service: api, policies: {{ auth: {{ require: any, anonymous: guest, preflight: {{ key_auth: options }} }}, {jwt}, {key} }} }}
+",
+        origin.url()
+    ));
+    let cors = "Origin: https://a.test\nAccess-Control-Request-Method: GET";
+    let instead = "X-HTTP-Method-Override: DELETE";
+    let token = format!("Authorization: Bearer {}", guard::token(r#"{"sub":"u"}"#));
+    for (line, fields, status) in [
+        ("OPTIONS /required", cors.to_owned(), 401),
+        ("OPTIONS /true", cors.to_owned(), 401),
+        ("OPTIONS /cors", cors.to_owned(), 200),
+        ("OPTIONS /false", cors.to_owned(), 200),
+        ("OPTIONS /cors", String::new(), 401),
+        ("OPTIONS /false", String::new(), 401),
+        ("OPTIONS /options", cors.to_owned(), 200),
+        ("OPTIONS /options", "apikey: wrong".into(), 200),
+        ("OPTIONS /options", instead.into(), 401),
+        ("OPTIONS /options", format!("{cors}\n{instead}"), 401),
+        ("GET /options", cors.to_owned(), 401),
+        ("OPTIONS /roles", String::new(), 401),
+        ("OPTIONS /all", String::new(), 401),
+        ("OPTIONS /all", "apikey: k-1".into(), 200),
+        ("OPTIONS /all", "apikey: wrong".into(), 401),
+        ("GET /all", "apikey: k-1".into(), 401),
+        ("OPTIONS /any", String::new(), 401),
+        ("OPTIONS /any", token.clone(), 200),
+        ("OPTIONS /any", "apikey: k-1".into(), 401),
+        ("GET /any", "apikey: k-1".into(), 200),
+        ("OPTIONS /anybody", "apikey: k-1".into(), 200),
+    ] {
+        let answer = guard::ask(&gateway, &format!("{line} HTTP/1.1\nHost: a\n{fields}"));
+        assert_eq!(answer.status, status, "{line} {fields}: {}", answer.text());
+        if line.starts_with("OPTIONS") && status == 200 && line != "OPTIONS /all" {
+            let seen = origin.requests().pop().unwrap();
+            assert_eq!(seen.header("apikey"), None, "{line}");
+            assert_eq!(seen.header("Authorization").is_some(), fields == token, "{line}");
+        }
+    }
+}

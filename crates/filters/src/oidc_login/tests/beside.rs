@@ -35,7 +35,7 @@ fn documented(reversed: bool) -> Vec<AuthenticationFilter> {
             }
             other => panic!("{other:?}"),
         };
-        let place = Place { last: index + 1 == count, preflight: true, ..Place::default() };
+        let place = Place { last: index + 1 == count, ..Place::default() };
         AuthenticationFilter::new(Arc::new(method), place, None)
     });
     filters.collect()
