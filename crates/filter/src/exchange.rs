@@ -127,6 +127,17 @@ pub struct Refusal {
     pub fault: Fault,
     /// Why the last of them did not know the caller.
     pub last: Fault,
+    /// What of it was counted as a guess.
+    pub tally: Tally,
+}
+
+/// What ways have counted of one request's credentials that they refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Which ways have counted one, a bit for each.
+    pub counted: u16,
+    /// Whether something was shown that counts only where no way knows the caller.
+    pub unsettled: bool,
 }
 
 /// One request on its way through the gateway.

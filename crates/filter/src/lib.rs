@@ -16,7 +16,7 @@ mod verdict;
 
 pub use dynamic::{BoxFuture, DynamicFilter};
 pub use exchange::{
-    Attempt, Charge, Ends, Exchange, GiveBack, LimitState, Moment, OpenCost, Refusal, TakenPermits, ToldLimit,
+    Attempt, Charge, Ends, Exchange, GiveBack, LimitState, Moment, OpenCost, Refusal, TakenPermits, Tally, ToldLimit,
 };
 pub use needs::Needs;
 pub use outside::{FetchBounds, Offline, Outside};

@@ -7,12 +7,14 @@
 
 pub(crate) mod cache;
 mod consumer_fields;
+mod counting;
 mod failures;
 mod guard;
 pub(crate) mod locations;
 pub(crate) mod lookup;
 mod method;
 pub(crate) mod once;
+mod refusals;
 pub(crate) mod signed;
 pub(crate) mod unverified;
 mod verified;
@@ -21,15 +23,18 @@ pub use consumer_fields::CONSUMER_FIELDS;
 pub use failures::FailureLimit;
 pub use method::Method;
 
+use crate::hygiene::overriding_methods;
 use crate::key_auth::KeyAuthFilter;
+use counting::Judging;
 pub(crate) use failures::Unbegun;
-use failures::UnderWay;
 pub(crate) use guard::Guard;
-use std::cell::OnceCell;
-use std::cmp::Ordering;
+use refusals::{joined, weight, weight_of_answer};
 use std::sync::Arc;
+use torana_config::written::PreflightRule;
 use torana_fault::{Fault, Reason};
-use torana_filter::{Exchange, Identity, Needs, OnRequest, OnResponse, Outside, Refusal, Verdict};
+use torana_filter::{
+    Exchange, Identity, Needs, OnRequest, OnResponse, Outside, Refusal, Response, Tally, Verdict,
+};
 use torana_http::h1::BodyFraming;
 use torana_http::{Known, Method as HttpMethod, RequestHead, ResponseHead};
 
@@ -48,12 +53,18 @@ pub struct Place {
     pub all: bool,
     /// Whether no way comes after this one.
     pub last: bool,
+    /// Whether another way says who calls, where every one must succeed.
+    pub yields: bool,
     /// Who a caller is taken for when nothing is accepted.
     pub anonymous: Option<Arc<Identity>>,
-    /// Whether a CORS preflight must say who calls too.
-    pub preflight: bool,
+    /// Which requests it is not asked about.
+    pub preflight: PreflightRule,
+    /// The other ways of the route that are asked about some of these.
+    pub still_asked: Arc<[Arc<Method>]>,
     /// The other ways of the route, where one of them is enough.
     pub others: Arc<[Arc<Method>]>,
+    /// The ways before this one, where every one must succeed: they have.
+    pub earlier: Arc<[Arc<Method>]>,
 }
 
 /// What a way did with a request that it let pass.
@@ -102,7 +113,7 @@ impl AuthenticationFilter {
         if self.is_answered(exchange) {
             return Needs::NOTHING;
         }
-        let own = self.method.needs(exchange, self.guard(exchange, &OnceCell::new()));
+        let own = self.method.needs(exchange, self.guard(exchange, &Judging::default()));
         // What a later way would look into is there before an earlier one lets it pass.
         let others = self.key_ways().map(|keys| keys.needs(exchange).request_body);
         Needs { request_body: others.fold(own.request_body, Option::max) }
@@ -114,12 +125,12 @@ impl AuthenticationFilter {
         all.filter_map(|way| if let Method::KeyAuth(keys) = &**way { Some(keys) } else { None })
     }
 
-    fn guard<'a>(&'a self, exchange: &Exchange, under_way: &'a OnceCell<UnderWay>) -> Guard<'a> {
+    fn guard<'a>(&'a self, exchange: &Exchange, judging: &'a Judging) -> Guard<'a> {
         Guard {
             failures: self.failures.as_ref(),
             address: exchange.client_address,
             now: exchange.moment.since_start,
-            under_way,
+            judging,
         }
     }
 
@@ -130,16 +141,21 @@ impl AuthenticationFilter {
     }
 
     fn lets_pass(&self, request: &RequestHead) -> bool {
-        !self.place.preflight && is_preflight(request)
+        match self.place.preflight {
+            PreflightRule::Required => false,
+            PreflightRule::Cors => is_options(request) && is_preflight(request),
+            PreflightRule::Options => is_options(request),
+        }
     }
 
     /// Takes out what callers show to the ways that did not accept them.
     fn remove_unverified(&self, exchange: &mut Exchange, accepted: bool) {
+        let own = std::slice::from_ref(&self.method);
         for other in &*self.place.others {
-            unverified::remove(exchange, other, accepted.then_some(&*self.method));
+            unverified::remove(exchange, other, if accepted { own } else { &[] });
         }
         if !accepted {
-            unverified::remove(exchange, &self.method, None);
+            unverified::remove(exchange, &self.method, &self.place.earlier);
         }
     }
 
@@ -176,37 +192,58 @@ impl AuthenticationFilter {
     }
 
     /// Judges, counts a wrong credential, and gives what becomes of the request.
-    async fn judge(
-        &self,
-        exchange: &mut Exchange,
-        outside: &dyn Outside,
-        under_way: &OnceCell<UnderWay>,
-    ) -> Verdict {
-        let guard = self.guard(exchange, under_way);
+    async fn judge(&self, exchange: &mut Exchange, outside: &dyn Outside, judging: &Judging) -> Verdict {
+        let guard = self.guard(exchange, judging);
         if let Some(verdict) = self.method.answer(exchange, outside, guard).await {
-            if let Verdict::Fail(fault) = &verdict {
-                self.count(exchange, fault);
+            if let Verdict::Fail(fault) = &verdict
+                && fault.reason == Reason::CredentialsInvalid
+            {
+                self.count(exchange);
             }
             return verdict;
         }
         if self.is_answered(exchange) {
-            if self.lets_pass(&exchange.request) {
-                unverified::remove(exchange, &self.method, None);
-            }
-            return Verdict::Continue;
+            return self.let_pass(exchange);
         }
         if let Some(fault) = self.key_ways().find_map(|keys| keys.judge_body(exchange).err()) {
             return Verdict::Fail(fault);
         }
-        self.forget_consumer(exchange, None);
+        // Who calls is said by a way that has succeeded, or by one that is still asked: this one only has to succeed.
+        let yields = self.place.yields && exchange.identity.is_some();
+        if !yields {
+            self.forget_consumer(exchange, None);
+        }
+        // Before anything is taken out.
+        let counted_before =
+            exchange.refusal.as_ref().map_or(0, |refusal| self.same_counted(exchange, refusal.tally));
         match self.method.authenticate(exchange, outside, guard).await {
             Ok(identity) => {
                 exchange.refusal = None;
+                if !matches!(*self.method, Method::ForwardAuth(_)) {
+                    self.take_back(exchange, counted_before);
+                }
                 self.remove_unverified(exchange, !identity.anonymous);
+                if yields {
+                    if identity.anonymous {
+                        exchange.request.fields.remove(consumer_fields::ANONYMOUS);
+                    }
+                    return Verdict::Continue;
+                }
                 self.forget_consumer(exchange, Some(&identity));
                 accept(exchange, identity)
             }
-            Err(fault) => self.refuse(exchange, fault),
+            Err(fault) => self.refuse(exchange, fault, counted_before, judging),
+        }
+    }
+
+    /// Lets a request pass that it is not asked about, unless it comes last and nobody before it knows the caller.
+    fn let_pass(&self, exchange: &mut Exchange) -> Verdict {
+        if self.lets_pass(&exchange.request) {
+            unverified::remove(exchange, &self.method, &self.place.still_asked);
+        }
+        match exchange.refusal.take_if(|_| self.place.last) {
+            Some(before) => self.conclude(exchange, before.fault, before.tally, None),
+            None => Verdict::Continue,
         }
     }
 
@@ -223,28 +260,76 @@ impl AuthenticationFilter {
     }
 
     /// Counts a wrong credential.
-    fn count(&self, exchange: &Exchange, fault: &Fault) {
-        if fault.reason == Reason::CredentialsInvalid
-            && let Some(failures) = &self.failures
-        {
+    fn count(&self, exchange: &Exchange) {
+        if let Some(failures) = &self.failures {
             failures.count(exchange.client_address, exchange.moment.since_start);
         }
     }
 
+    /// How often earlier ways have counted what this one is shown, and nothing else.
+    fn same_counted(&self, exchange: &Exchange, tally: Tally) -> usize {
+        let others = self.place.others.iter().map(|way| &**way);
+        let counted = counting::counted(tally, others);
+        counted.filter(|refused| counting::saw_all(&exchange.request, refused, &self.method)).count()
+    }
+
+    /// Takes back what was counted that this way has found to be good.
+    fn take_back(&self, exchange: &Exchange, times: usize) {
+        if let Some(failures) = &self.failures {
+            for _ in 0..times {
+                failures.take_back(exchange.client_address, exchange.moment.since_start);
+            }
+        }
+    }
+
+    /// Notes what was refused, and counts it if it is a guess; `same` says how often others have counted it.
+    fn tally(&self, exchange: &Exchange, fault: &Fault, same: usize, judging: &Judging) -> Tally {
+        let mut tally = exchange.refusal.as_ref().map_or_else(Tally::default, |refusal| refusal.tally);
+        if fault.reason != Reason::CredentialsInvalid && !judging.wrong.get() {
+            return tally;
+        }
+        if judging.no_guess.get() {
+            tally.unsettled = true;
+        } else if same == 0 {
+            self.count(exchange);
+            tally.counted |= self.method.mark();
+        }
+        tally
+    }
+
     /// Notes a refusal, and gives what becomes of the request.
-    fn refuse(&self, exchange: &mut Exchange, fault: Fault) -> Verdict {
-        self.count(exchange, &fault);
+    fn refuse(&self, exchange: &mut Exchange, fault: Fault, same: usize, judging: &Judging) -> Verdict {
+        let tally = self.tally(exchange, &fault, same, judging);
         // What an asked service said is given only where its refusal is the one that counts.
         let answer = exchange.answer.take();
         let own = fault.cause();
         let (fault, is_own) = match exchange.refusal.take() {
-            Some(before) if answer.is_some() && weight(&fault) >= weight(&before.fault) => (fault, true),
+            Some(before)
+                if answer.is_some()
+                    && weight_of_answer(&fault, &exchange.request) >= weight(&before.fault) =>
+            {
+                (fault, true)
+            }
             Some(before) => (joined(before.fault, fault), false),
             None => (fault, true),
         };
         if !self.place.all && !self.place.last {
-            exchange.refusal = Some(Box::new(Refusal { fault, last: own }));
+            exchange.refusal = Some(Box::new(Refusal { fault, last: own, tally }));
             return Verdict::Continue;
+        }
+        self.conclude(exchange, fault, tally, answer.filter(|_| is_own))
+    }
+
+    /// Gives what becomes of a request whose caller no way knows.
+    fn conclude(
+        &self,
+        exchange: &mut Exchange,
+        fault: Fault,
+        tally: Tally,
+        answer: Option<Box<Response>>,
+    ) -> Verdict {
+        if tally.unsettled && tally.counted == 0 {
+            self.count(exchange);
         }
         match &self.place.anonymous {
             // What cannot be decided is not decided by assuming somebody.
@@ -253,7 +338,7 @@ impl AuthenticationFilter {
                 accept(exchange, Arc::clone(anonymous))
             }
             _ => {
-                exchange.answer = answer.filter(|_| is_own);
+                exchange.answer = answer;
                 Verdict::Fail(fault)
             }
         }
@@ -262,9 +347,9 @@ impl AuthenticationFilter {
 
 impl OnRequest for AuthenticationFilter {
     async fn on_request(&self, exchange: &mut Exchange, outside: &dyn Outside) -> Verdict {
-        let mut under_way = OnceCell::new();
-        let verdict = self.judge(exchange, outside, &under_way).await;
-        if let Some(judged) = under_way.get_mut() {
+        let mut judging = Judging::default();
+        let verdict = self.judge(exchange, outside, &judging).await;
+        if let Some(judged) = judging.under_way.get_mut() {
             judged.settle();
         }
         verdict
@@ -297,43 +382,14 @@ fn accept(exchange: &mut Exchange, identity: Arc<Identity>) -> Verdict {
     Verdict::Continue
 }
 
-/// How much a refusal says.
-fn weight(fault: &Fault) -> u8 {
-    match fault.reason {
-        Reason::CredentialsMissing => 0,
-        Reason::CredentialsInvalid | Reason::CredentialsExpired => 1,
-        _ => 2,
-    }
-}
-
-/// Whether a refusal sends a browser to log in. Only who opens a page gets such a one.
-fn leads_to_login(fault: &Fault) -> bool {
-    fault.status() == 302 && fault.fields().iter().any(|(name, _)| name.eq_ignore_ascii_case("Location"))
-}
-
-/// Of two refusals the one that says more, with the challenges of both. That something could not be decided
-/// says most: the other way might have been the caller's. Of two that say as much, one that leads to a login helps.
-fn joined(before: Fault, after: Fault) -> Fault {
-    let later = match weight(&after).cmp(&weight(&before)) {
-        Ordering::Greater => true,
-        Ordering::Equal => leads_to_login(&after) && !leads_to_login(&before),
-        Ordering::Less => false,
-    };
-    let (mut told, other) = if later { (after, before) } else { (before, after) };
-    if told.status() == 401 {
-        for (name, value) in other.fields() {
-            if !told.fields().iter().any(|(_, known)| known == value) {
-                told = told.with_field(name, value.clone());
-            }
-        }
-    }
-    told
-}
-
-/// The Fetch standard's CORS preflight. It has no body, which a service could take for a request.
+/// Whether an OPTIONS is the Fetch standard's CORS preflight. It has no body, which a service could take for a request.
 fn is_preflight(request: &RequestHead) -> bool {
-    request.method() == HttpMethod::Options
-        && matches!(request.framing, BodyFraming::None | BodyFraming::Length(0))
+    matches!(request.framing, BodyFraming::None | BodyFraming::Length(0))
         && request.fields.contains(Known::Origin)
         && request.fields.contains("Access-Control-Request-Method")
+}
+
+/// Whether a request asks what may be done, and no field asks for another method.
+fn is_options(request: &RequestHead) -> bool {
+    request.method() == HttpMethod::Options && overriding_methods(&request.fields).next().is_none()
 }

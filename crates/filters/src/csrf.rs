@@ -3,6 +3,7 @@
 //! `Sec-Fetch-Site` cannot be set by a page. A browser too old for it sends `Origin`, which is compared with
 //! `Host`. A request with neither comes from no browser, and nobody's cookies are at stake.
 
+use crate::hygiene::overriding_methods;
 use crate::origin;
 use std::sync::Arc;
 use torana_fault::{Fault, Reason};
@@ -34,9 +35,12 @@ impl CsrfFilter {
 
     /// Why the request is refused, if it is.
     fn refusal(&self, request: &RequestHead) -> Option<&'static str> {
-        let method = request.method_bytes();
+        let is_safe = |method: &[u8]| self.plan.safe_methods.iter().any(|safe| safe.as_bytes() == method);
+        let mut instead = overriding_methods(&request.fields).filter(|method| !method.is_empty());
         // A page may open a WebSocket anywhere, with cookies and by GET, and then read and write as it likes.
-        if request.upgrade().is_none() && self.plan.safe_methods.iter().any(|safe| safe.as_bytes() == method)
+        if request.upgrade().is_none()
+            && is_safe(request.method_bytes())
+            && instead.all(|method| is_safe(&method))
         {
             return None;
         }
@@ -107,6 +111,14 @@ mod tests {
             ),
             ("GET", "\nConnection: Upgrade\nUpgrade: websocket", false),
             ("get", "\nSec-Fetch-Site: cross-site", true),
+            // Methods that fields ask for instead, where these arrive.
+            ("GET", "\nX-HTTP-Method-Override: DELETE\nSec-Fetch-Site: cross-site", true),
+            ("GET", "\nx_http_method: post\nOrigin: https://evil.test", true),
+            ("GET", "\nX-HTTP-Method: GET\nX-Method-Override: PUT\nSec-Fetch-Site: cross-site", true),
+            ("GET", "\nX-HTTP-Method-Override: DELETE\nSec-Fetch-Site: same-origin", false),
+            ("GET", "\nX-HTTP-Method-Override: head\nSec-Fetch-Site: cross-site", false),
+            ("GET", "\nX-HTTP-Method-Override:\nSec-Fetch-Site: cross-site", false),
+            ("POST", "\nX-HTTP-Method-Override: GET\nSec-Fetch-Site: cross-site", true),
             ("DELETE", "\nSec-Fetch-Site: cross-site\nOrigin: https://app.test", false),
             ("DELETE", "\nSec-Fetch-Site: cross-site\nOrigin: https://evil.test", true),
             ("PUT", "\nOrigin: https://api.test", false),

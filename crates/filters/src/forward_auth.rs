@@ -10,6 +10,7 @@ mod question;
 
 use crate::asking;
 use crate::authentication::cache::{Cache, SentFields};
+use crate::authentication::unverified::Looks;
 use crate::authentication::{Authenticate, CONSUMER_FIELDS, Guard, Unbegun};
 use crate::hygiene::ReservedFields;
 use answer::{Answer, Passed};
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use torana_config::written::AskFailure;
 use torana_fault::{Fault, Reason, Side};
 use torana_filter::{Credential, CredentialKind, Exchange, Identity, Needs, Outside};
-use torana_http::Fields;
+use torana_http::{Fields, RequestHead};
 use torana_plan::ForwardAuthPlan;
 
 /// A service is asked.
@@ -26,6 +27,9 @@ pub struct ForwardAuthFilter {
     plan: Arc<ForwardAuthPlan>,
     /// The fields of its answers, however a client writes them.
     answered: ReservedFields,
+    /// The fields in which callers show who they are to the service that is asked, and in which it says who they are.
+    /// Not `Cookie`: services have cookies of their own there, and which is the asked one's is not known.
+    credentials: Vec<String>,
     passed: Cache<Passed>,
 }
 
@@ -35,6 +39,7 @@ impl ForwardAuthFilter {
     pub fn prepare(plan: &Arc<ForwardAuthPlan>) -> Self {
         Self {
             plan: Arc::clone(plan),
+            credentials: question::credential_fields(plan),
             answered: ReservedFields::only(plan.response_headers.iter().map(String::as_str)),
             passed: Cache::default(),
         }
@@ -55,6 +60,15 @@ impl ForwardAuthFilter {
     /// Whether it sets or removes the field where it accepts a caller.
     pub(crate) fn sets(&self, field: &str) -> bool {
         self.answered.contains(field.as_bytes())
+    }
+
+    pub(crate) fn looks(&self) -> Looks<'_> {
+        Looks { headers: &self.credentials, ..Looks::default() }
+    }
+
+    /// Whether it is shown something by which a caller could be known, all of which is so.
+    pub(crate) fn is_shown_only(&self, request: &RequestHead, is_so: impl Fn(&str, &[u8]) -> bool) -> bool {
+        question::credentials(&self.plan, request, is_so) == Some(true)
     }
 
     /// What it asks for.
@@ -118,7 +132,7 @@ impl ForwardAuthFilter {
                 if shown && answer::is_of_credentials(&response) {
                     // What is refused as wrong is counted with every other way's.
                     if fault.reason != Reason::CredentialsInvalid {
-                        guard.count_wrong();
+                        guard.note_wrong_too();
                     }
                     if let Some(print) = &print {
                         guard.note_wrong(print);
@@ -137,6 +151,23 @@ impl ForwardAuthFilter {
             }
             Err(fault) => Err(fault),
         }
+    }
+
+    /// Who may pass by the method that a field asks for instead too. A service behind may take either; it gets what was
+    /// said of that one.
+    async fn judged_by_all(
+        &self,
+        exchange: &mut Exchange,
+        outside: &dyn Outside,
+        guard: Guard<'_>,
+    ) -> Result<Arc<Passed>, Fault> {
+        let passed = self.judged(exchange, outside, guard).await?;
+        let Some(instead) = question::method_instead(&exchange.request)? else { return Ok(passed) };
+        let own = String::from_utf8_lossy(exchange.request.method_bytes()).into_owned();
+        exchange.request.set_method(&instead);
+        let judged = Box::pin(self.judged(exchange, outside, guard)).await;
+        exchange.request.set_method(&own);
+        judged
     }
 
     async fn ask(&self, exchange: &Exchange, outside: &dyn Outside) -> Result<Answer, Fault> {
@@ -201,7 +232,7 @@ impl Authenticate for ForwardAuthFilter {
         outside: &dyn Outside,
         guard: Guard<'_>,
     ) -> Result<Arc<Identity>, Fault> {
-        let passed = self.judged(exchange, outside, guard).await?;
+        let passed = self.judged_by_all(exchange, outside, guard).await?;
         self.pass_on(&mut exchange.request.fields, &passed)?;
         Ok(Arc::clone(&passed.identity))
     }

@@ -108,11 +108,13 @@ impl JwtFilter {
             return Ok(known);
         }
         guard.may_try()?;
-        match self.verify_at_once(token, now).map_err(|why| self.fault(&why))? {
-            Judged::Verified(verified) => Ok(verified),
+        let judged = match self.verify_at_once(token, now) {
+            Ok(Judged::Verified(verified)) => return Ok(verified),
             // Boxed: who need not wait must not hold room for waiting.
-            Judged::Later(later) => Box::pin(self.verify_later(token, later, now)).await,
-        }
+            Ok(Judged::Later(later)) => Box::pin(self.verify_later(token, later, now)).await,
+            Err(why) => Err(why),
+        };
+        judged.map_err(|why| self.refused(&why, guard))
     }
 
     /// Verifies a token by the keys that are known, if they can tell.
@@ -151,12 +153,11 @@ impl JwtFilter {
         token: &[u8],
         later: Box<(Token<'_>, usize)>,
         now: u64,
-    ) -> Result<Arc<Verified>, Fault> {
-        let fault = |why: Invalid| self.fault(&why);
+    ) -> Result<Arc<Verified>, Invalid> {
         let (parsed, issuer) = &*later;
-        let generation = self.issuers.verify(*issuer, parsed).await.map_err(fault)?;
-        let claims = parsed.claims().map_err(|why| fault(Invalid::Malformed(why)))?;
-        self.accept(parsed, token, claims, &Vouched::Issuer(*issuer), generation, now).map_err(fault)
+        let generation = self.issuers.verify(*issuer, parsed).await?;
+        let claims = parsed.claims().map_err(Invalid::Malformed)?;
+        self.accept(parsed, token, claims, &Vouched::Issuer(*issuer), generation, now)
     }
 
     /// Takes what a token says whose signature is right, and remembers it.
@@ -192,8 +193,16 @@ impl JwtFilter {
         guard: Guard<'_>,
     ) -> Result<Arc<Verified>, Fault> {
         let verified = self.verified(token, now, guard).await?;
-        verified.check_times(&self.plan, now).map_err(|why| self.fault(&why))?;
+        verified.check_times(&self.plan, now).map_err(|why| self.refused(&why, guard))?;
         Ok(verified)
+    }
+
+    /// The refusal of what was shown; a guess only where nothing but the signature is wrong.
+    fn refused(&self, why: &Invalid, guard: Guard<'_>) -> Fault {
+        if !why.is_guess() {
+            guard.note_no_guess();
+        }
+        self.fault(why)
     }
 
     /// RFC 6750 section 3: no error code where no credential was shown. What is wrong with one is not told.
@@ -247,10 +256,10 @@ impl Authenticate for JwtFilter {
         let now = exchange.moment.unix_seconds;
         let (verified, found) = {
             let (token, found) =
-                source::find(&exchange.request, &self.plan.from).map_err(|why| self.fault(&why))?;
+                source::find(&exchange.request, &self.plan.from).map_err(|why| self.refused(&why, guard))?;
             (self.verified(&token, now, guard).await?, found)
         };
-        verified.check_times(&self.plan, now).map_err(|why| self.fault(&why))?;
+        verified.check_times(&self.plan, now).map_err(|why| self.refused(&why, guard))?;
         self.pass_on(exchange, &verified, found)?;
         Ok(Arc::clone(&verified.identity))
     }

@@ -73,6 +73,7 @@ impl OAuth2IntrospectionFilter {
             return Err((*known).clone());
         }
         if !is_token(token) {
+            guard.note_no_guess();
             return Err(self.invalid("what is shown is no token"));
         }
         if !outside.is_there() {

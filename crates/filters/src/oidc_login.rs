@@ -6,7 +6,7 @@
 //!
 //! Not here: the user info endpoint, other flows, logout that the provider begins.
 
-mod browser;
+pub(crate) mod browser;
 mod cookies;
 mod flow;
 mod memory;
@@ -21,6 +21,7 @@ pub use memory::LoginMemory;
 pub use provider::{Provider, Question};
 
 use crate::authentication::cache::Cache;
+use crate::authentication::unverified::Looks;
 use crate::authentication::{Authenticate, Guard};
 use crate::jwt::JwtFilter;
 
@@ -82,6 +83,12 @@ impl OidcLoginFilter {
     /// Whether it sets the field itself where it accepts a caller.
     pub(crate) fn answers_for(&self, field: &str) -> bool {
         self.plan.pass_access_token && field.eq_ignore_ascii_case(Known::Authorization.as_str())
+    }
+
+    /// Where services expect the access token: what a client sends there is none.
+    pub(crate) fn looks(&self) -> Looks<'_> {
+        let fixed: &[&str] = if self.plan.pass_access_token { &["Authorization"] } else { &[] };
+        Looks { fixed, ..Looks::default() }
     }
 
     /// The paths that the gateway itself answers.

@@ -10,7 +10,7 @@
 mod readings;
 
 use crate::hygiene::overriding_methods;
-use readings::{Reading, readings};
+use readings::{Reading, looser, readings};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use torana_fault::{Fault, Reason};
@@ -108,9 +108,15 @@ impl Inner {
         let Some(router) = &self.rules else { return Judgement::Lacking(None) };
         let mut deciding: Option<&RulePlan> = None;
         let mut denying: Option<&RulePlan> = None;
+        let above = reading.beyond.map(|path| self.deciding(router, path));
         if !self.plan.rules.is_empty() {
             router.each(reading, &mut |place| {
                 let Some(rule) = self.plan.rules.get(place) else { return ControlFlow::Continue(()) };
+                if let Some(Some(written)) = above
+                    && !rule.path.kinds().lt(written.path.kinds())
+                {
+                    return ControlFlow::Continue(());
+                }
                 if reading.slash && !rule.path.as_str().starts_with('~') {
                     return ControlFlow::Continue(());
                 }
@@ -127,7 +133,7 @@ impl Inner {
             return Judgement::Denied(rule);
         }
         let asked = deciding.map_or(&self.otherwise, |rule| &rule.asked);
-        if deciding.is_none() && (reading.slash || *asked == Asked::default()) {
+        if deciding.is_none() && (reading.slash || above.is_some() || *asked == Asked::default()) {
             return Judgement::Passed;
         }
         let Some(identity) = identity else { return Judgement::Unknown };
@@ -138,10 +144,20 @@ impl Inner {
         Judgement::Lacking(deciding)
     }
 
+    /// The rule that decides about a path as it is written.
+    fn deciding(&self, router: &Router, path: &Reading<'_>) -> Option<&RulePlan> {
+        let mut first = None;
+        router.each(path, &mut |place| {
+            first = self.plan.rules.get(place);
+            ControlFlow::Break(())
+        });
+        first
+    }
+
     /// Why the caller may not, in one of the readings of the path.
     fn refusal(&self, identity: Option<&Identity>, method: &[u8], path: &[u8]) -> Option<Fault> {
         let mut refusal = None;
-        readings(method, path, &mut |reading| {
+        let mut visit = |reading: &Reading<'_>| {
             let who = || identity.map_or("nobody", |identity| identity.consumer.as_str());
             refusal = Some(match self.judge(identity, reading) {
                 Judgement::Passed => return ControlFlow::Continue(()),
@@ -158,7 +174,10 @@ impl Inner {
                 }
             });
             ControlFlow::Break(())
-        });
+        };
+        if readings(method, path, &mut visit).is_continue() && !self.plan.rules.is_empty() {
+            looser(method, path, &mut visit);
+        }
         refusal
     }
 

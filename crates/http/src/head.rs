@@ -133,7 +133,7 @@ impl RequestHead {
     }
 
     /// Replaces the method.
-    pub fn set_method(&mut self, method: &'static str) {
+    pub fn set_method(&mut self, method: &str) {
         self.keep_received();
         self.method = Method::from_bytes(method.as_bytes());
         self.method_text = self.fields.store(method.as_bytes());

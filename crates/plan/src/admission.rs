@@ -1,10 +1,11 @@
 //! Whom a route lets pass: a caller who says nothing, or something wrong, is not always refused where callers are
 //! asked who they are.
 
-use torana_config::written::AskFailure;
+use torana_config::written::{AskFailure, AuthWay, PreflightRule};
 use torana_identity::Consumer;
 
 use crate::fingerprint;
+use crate::order::Phase;
 use crate::plan::RoutePlan;
 use crate::policy::{AuthenticationPlan, PolicyPlan};
 
@@ -64,6 +65,28 @@ impl RoutePlan {
         self.policies.iter().any(|planned| planned.policy == PolicyPlan::Access)
     }
 
+    /// What it asks of whoever calls: the ways to say so, how several go together, and what decides whether the caller
+    /// may; each a number, the same for routes that ask the same.
+    #[must_use]
+    pub fn asking(&self) -> Vec<u64> {
+        let asks =
+            |policy: &PolicyPlan| matches!(policy.phase(), Phase::Authentication | Phase::Authorisation);
+        let policies = self.policies.iter().map(|planned| &planned.policy).filter(|policy| asks(policy));
+        let mut asking: Vec<u64> = policies.map(PolicyPlan::fingerprint).collect();
+        let ways: Vec<AuthWay> = self.policies.iter().filter_map(|planned| way(&planned.policy)).collect();
+        for way in &ways {
+            // Who is asked about more asks what others ask, and more.
+            let rule = self.authentication.preflight.of(*way);
+            let asked =
+                [PreflightRule::Required, PreflightRule::Cors].into_iter().filter(|asked| rule <= *asked);
+            asking.extend(asked.map(|asked| fingerprint::of(&(way, asked))));
+        }
+        if ways.len() > 1 {
+            asking.push(fingerprint::of(&("all", self.authentication.all, self.authentication.caller)));
+        }
+        asking
+    }
+
     /// Where it asks who calls and refuses nobody for want of credentials: the same for routes that ask the same of
     /// whoever calls.
     #[must_use]
@@ -75,7 +98,14 @@ impl RoutePlan {
         let asking: Vec<u64> = asking.map(|planned| planned.policy.fingerprint()).collect();
         let group = &self.authentication;
         let anonymous = group.anonymous.as_ref().map(|consumer| &consumer.id);
-        Some(fingerprint::of(&(asking, group.all, group.preflight, anonymous)))
+        Some(fingerprint::of(&(asking, group.all, group.caller, &group.preflight, anonymous)))
+    }
+}
+
+fn way(policy: &PolicyPlan) -> Option<AuthWay> {
+    match policy {
+        PolicyPlan::Authentication(plan) => Some(plan.way()),
+        _ => None,
     }
 }
 

@@ -2,8 +2,10 @@
 
 mod addresses;
 mod below;
+mod callers;
 mod contradictions;
 mod login;
+mod options;
 mod routes;
 mod scopes;
 mod self_made;
@@ -22,6 +24,7 @@ pub(crate) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
     addresses::lint(document, plan, findings);
     routes::lint(document, plan, findings);
     below::lint(document, plan, findings);
+    callers::lint(plan, findings);
     // What is wrong may be why something never happens.
     if !has_errors(findings) {
         contradictions::lint(document, plan, findings);
@@ -33,6 +36,7 @@ pub(crate) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
     }
     unused_services(document, plan, findings);
     login::lint(document, plan, findings);
+    options::lint(document, plan, findings);
     scopes::lint(document, findings);
     self_made::lint(plan, findings);
     shares::lint(document, plan, findings);

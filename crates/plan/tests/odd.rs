@@ -210,3 +210,58 @@ fn shares_of_gateways_that_count_alone_are_looked_into() {
         assert_eq!(limit(", gateways: 3", written), found, "{written}");
     }
 }
+
+#[test]
+fn what_the_caller_cannot_have_is_told_and_a_caller_that_is_none_refused() {
+    let text = |policies: &str| {
+        format!(
+            "consumers: [{{ username: a, keys: [\"${{env:KEY}}\"] }}]\npolicies: {{ {policies} }}\nroutes: [{{ path: /*, respond: {{ status: 204 }} }}]\n"
+        )
+    };
+    let jwt = "jwt: { secret: \"${env:KEY}\" }";
+    let roles = "roles: { any: [x], from: claims.tier }";
+    for (policies, code, count) in [
+        (format!("{jwt}, key_auth: {{}}, {roles}"), "caller-without", 1),
+        (format!("{jwt}, key_auth: {{}}, roles: [x]"), "caller-without", 1),
+        (format!("{jwt}, mtls_auth: on, {roles}"), "caller-without", 1),
+        (
+            format!("{jwt}, mtls_auth: on, roles: {{ any: [x], from: claims.common_name }}"),
+            "caller-without",
+            0,
+        ),
+        (format!("{jwt}, key_auth: {{}}, allow_if: 'claims.tier == \"gold\"'"), "caller-without", 1),
+        (format!("auth: {{ caller: jwt }}, {jwt}, key_auth: {{}}, {roles}"), "caller-without", 0),
+        (format!("auth: any, {jwt}, key_auth: {{}}, {roles}"), "caller-without", 0),
+        (format!("{jwt}, key_auth: {{}}, roles: {{ any: [x], from: [roles, groups] }}"), "caller-without", 0),
+        (format!("{jwt}, {roles}"), "caller-without", 0),
+        (format!("{jwt}, key_auth: {{}}"), "caller-without", 0),
+        (format!("auth: {{ require: any, caller: jwt }}, {jwt}, key_auth: {{}}"), "contradiction", 1),
+        (format!("auth: {{ caller: sigv4 }}, {jwt}, key_auth: {{}}"), "unknown-caller", 1),
+        (format!("auth: {{ caller: sigv4 }}, {jwt}"), "unknown-caller", 0),
+    ] {
+        assert_eq!(codes(&text(&policies), code), count, "{policies}: {:?}", findings(&text(&policies)));
+    }
+}
+
+#[test]
+fn where_every_options_passes_is_told() {
+    let text = |preflight: &str, more: &str, route: &str| {
+        format!(
+            "services: {{ s: {{ endpoints: [http://127.0.0.1:1] }} }}\npolicies: {{ auth: {{ preflight: {preflight} }}, jwt: {{ secret: \"${{env:KEY}}\" }}{more} }}\nroutes: [{{ path: /*, service: s{route} }}]\n"
+        )
+    };
+    for (preflight, more, route, count) in [
+        ("options", "", "", 1),
+        ("{ jwt: options }", "", "", 1),
+        ("options", "", ", methods: [GET, OPTIONS]", 1),
+        ("options", "", ", methods: [GET]", 0),
+        ("options", ", roles: [x]", "", 0),
+        ("{ key_auth: options }", "", "", 0),
+        ("{ jwt: options }", ", mtls_auth: on", "", 0),
+        ("cors", "", "", 0),
+        ("false", "", "", 0),
+    ] {
+        let text = text(preflight, more, route);
+        assert_eq!(codes(&text, "options-pass"), count, "{text} {:?}", findings(&text));
+    }
+}

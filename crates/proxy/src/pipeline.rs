@@ -96,6 +96,10 @@ pub struct Route {
     pub admits_anybody: bool,
     /// Where it does both: the same for routes that ask the same of whoever calls.
     pub open_door: Option<u64>,
+    /// What it asks of whoever calls, as numbers.
+    pub asks: Box<[u64]>,
+    /// Whether another route asks something that it does not.
+    pub asks_less: bool,
     /// Whether it takes one path only.
     pub exact: bool,
     /// What is asked of a request, in order.

@@ -72,11 +72,12 @@ pub fn prepare(
         .collect::<Result<_, _>>()?;
     let store = store::store(settings, registry);
     let mut limiters = filters::Limiters::over(store.clone());
-    let routes = plan
+    let mut routes: Vec<_> = plan
         .routes
         .iter()
         .map(|route| routes::route(route, plan, registry, metrics, &mut limiters))
         .collect();
+    routes::compare(&mut routes);
     let guarded = || plan.routes.iter().filter(|route| route.is_guarded());
     let ends_with_slash = |route: &torana_plan::RoutePlan| route.matching.path.as_str().ends_with('/');
     let listeners = settings.listen.iter().map(|listener| listeners::listener(listener, registry));

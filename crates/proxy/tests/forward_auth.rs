@@ -379,7 +379,10 @@ fn among_several_ways_the_answer_is_given_when_it_counts() {
     assert_eq!(get(&gateway, "Authorization: Bearer good").status, 200);
     let login = get(&gateway, "Accept: text/html");
     assert_eq!((login.status, login.header("Location").is_some()), (302, true));
-    let wrong = get(&gateway, "apikey: k-2\nAccept: text/html");
+    // A wrong key keeps nobody from logging in who opens a page, and is what others are told.
+    let page = get(&gateway, "apikey: k-2\nAccept: text/html");
+    assert_eq!((page.status, page.header("Location").is_some()), (302, true));
+    let wrong = get(&gateway, "apikey: k-2\nAccept: text/html\nX-Requested-With: XMLHttpRequest");
     assert_eq!((wrong.status, wrong.header("Location")), (401, None));
     asked.kill();
     assert_eq!(get(&gateway, "apikey: k-2").status, 503, "the other way might have been the caller's");

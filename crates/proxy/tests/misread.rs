@@ -184,6 +184,81 @@ routes:
     }
 }
 
+/// Nor are spellings of one protected path for another route that asks less of the caller.
+#[test]
+fn between_protected_routes_no_spelling_passes_by_what_one_of_them_asks() {
+    let origin = Origin::always(Reply::ok("in"));
+    let jwt = "jwt: { secret: \"${env:KEY}\" }";
+    let gateway = Running::start(&format!(
+        "access_log: off
+limits: {{ failed_credentials: off }}
+paths: {{ encoded_slashes: keep }}
+services: {{ api: {{ endpoints: [{}] }} }}
+consumers: [{{ username: alice, groups: [staff], keys: [k-1] }}]
+policies: {{ {jwt} }}
+routes:
+- {{ path: /*, service: api }}
+- {{ path: /api/admin, service: api, policies: {{ roles: [admin] }} }}
+- {{ path: /api/if, service: api, policies: {{ allow_if: 'claims.tier == \"gold\"' }} }}
+- {{ path: /api/plain, service: api }}
+- {{ path: /lax/*, service: api, policies: {{ auth: {{ preflight: options }} }} }}
+- {{ path: /lax/strict, service: api, policies: {{ auth: {{ preflight: required }} }} }}
+- {{ path: /api/keys/*, service: api, policies: {{ key_auth: {{}} }} }}
+- {{ path: /api/acl/*, service: api, policies: {{ acl: [staff] }} }}
+- {{ path: \"/Reports/{{id}}\", service: api, policies: {{ roles: [reporter] }} }}
+- {{ path: /rules/*, service: api, policies: {{ roles: {{ any: [user], rules: {{ /rules/admin/*: [admin], /rules/Reports/*: [reporter], /rules/*: [user] }} }} }} }}
+",
+        origin.url()
+    ));
+    let mut wrong = Vec::new();
+    for (path, roles, status) in [
+        ("/api/admin", "[\"admin\"]", 200),
+        ("/api/admin", "[]", 403),
+        ("/api/admin/", "[]", 400),
+        ("/api/ADMIN", "[]", 400),
+        ("/api/admin.", "[]", 400),
+        ("/api/admin%20", "[]", 400),
+        ("/API/admin", "[]", 400),
+        ("/api%2Fadmin", "[]", 400),
+        ("/api/admin;x", "[]", 400),
+        ("/api/ADMIN", "[\"admin\"]", 400),
+        ("/api/IF", "[]", 400),
+        ("/api/keys", "[]", 401),
+        ("/api/KEYS/1", "[]", 400),
+        ("/api/acl./1", "[]", 400),
+        ("/api/Plain/", "[]", 200),
+        ("/api/other/", "[]", 200),
+        ("/api/OTHER.", "[]", 200),
+        ("/Anything", "[]", 200),
+        ("/lax/strict", "[]", 200),
+        ("/lax/STRICT", "[]", 400),
+        ("/lax/Other", "[]", 200),
+        // What is written with capitals is meant so, although `/*` is read for it.
+        ("/Reports/7", "[\"reporter\"]", 200),
+        ("/Reports/7", "[]", 403),
+        // The same for rules.
+        ("/rules/x", "[\"user\"]", 200),
+        ("/rules/X/", "[\"user\"]", 200),
+        ("/rules/admin/x", "[\"user\"]", 403),
+        ("/rules/ADMIN/x", "[\"user\"]", 403),
+        ("/rules/admin./x", "[\"user\"]", 403),
+        ("/rules/admin%20/x", "[\"user\"]", 403),
+        ("/rules/admin%2Fx", "[\"user\"]", 403),
+        ("/rules/Admin;v=1/x/", "[\"user\"]", 403),
+        ("/rules/Admin/x", "[\"admin\",\"user\"]", 200),
+        ("/rules/Reports/7", "[\"reporter\"]", 200),
+        ("/rules/Reports/7", "[\"user\"]", 403),
+    ] {
+        let token = guard::token(&format!(r#"{{"sub":"u","roles":{roles}}}"#));
+        let head = format!("GET {path} HTTP/1.1\nHost: api.test\nAuthorization: Bearer {token}");
+        let got = guard::ask(&gateway, &head).status;
+        if got != status {
+            wrong.push(format!("{path} {roles}: {got}, not {status}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 #[test]
 fn another_method_is_asked_for_in_vain() {
     let origin = Origin::always(Reply::ok("in"));

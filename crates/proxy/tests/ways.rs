@@ -205,6 +205,63 @@ fn what_is_shown_decides_who_passes_whichever_way_is_asked() {
     assert!(CASES.len() >= 90, "{} cases", CASES.len());
 }
 
+/// Where fields that ask for another method arrive, that one has to be let in as well.
+#[test]
+fn no_way_is_passed_by_for_the_sake_of_another_method() {
+    let (origin, door) = (Origin::always(Reply::ok("in")), door());
+    let asked = |more: &str| format!("forward_auth: {{ service: door{more} }}");
+    let gateway = Running::start(&format!(
+        "access_log: off
+method_overrides: forward
+limits: {{ failed_credentials: off }}
+services:
+  api: {{ endpoints: [\"{}\"] }}
+  door: {{ endpoints: [\"{}\"] }}
+consumers: [{{ username: alice, keys: [k-1] }}]
+routes:
+- {{ path: /door, service: api, policies: {{ {} }} }}
+- {{ path: /kept, service: api, policies: {{ {} }} }}
+- {{ path: /preflight, service: api, policies: {{ auth: {{ preflight: false }}, key_auth: {{}} }} }}
+- {{ path: /csrf, service: api, policies: {{ csrf: {{}}, access: public }} }}
+",
+        origin.url(),
+        door.url(),
+        asked(""),
+        asked(", cache: { ttl: 30s }"),
+    ));
+    let preflight = "Origin: https://a.test\nAccess-Control-Request-Method: GET";
+    for (line, fields, status) in [
+        ("GET /door", "Authorization: Bearer reader".to_owned(), 200),
+        ("GET /door", "Authorization: Bearer reader\nX-HTTP-Method-Override: GET".into(), 200),
+        ("GET /door", "Authorization: Bearer reader\nX-HTTP-Method-Override:".into(), 200),
+        ("GET /door", "Authorization: Bearer reader\nX-HTTP-Method-Override: DELETE".into(), 403),
+        ("GET /door", "Authorization: Bearer reader\nx_http_method: delete".into(), 403),
+        ("DELETE /door", "Authorization: Bearer reader\nX-HTTP-Method-Override: GET".into(), 403),
+        ("GET /door", "Authorization: Bearer good\nX-HTTP-Method-Override: DELETE".into(), 200),
+        (
+            "GET /door",
+            "Authorization: Bearer good\nX-HTTP-Method-Override: DELETE\nX-HTTP-Method: PUT".into(),
+            403,
+        ),
+        ("GET /door", "Authorization: Bearer good\nX-HTTP-Method-Override: DELETE /".into(), 403),
+        ("GET /kept", "Authorization: Bearer reader".into(), 200),
+        ("GET /kept", "Authorization: Bearer reader\nX-HTTP-Method-Override: DELETE".into(), 403),
+        ("GET /kept", "Authorization: Bearer reader".into(), 200),
+        ("OPTIONS /preflight", preflight.to_owned(), 200),
+        ("OPTIONS /preflight", format!("{preflight}\nX-HTTP-Method-Override: DELETE"), 401),
+        ("OPTIONS /preflight", format!("{preflight}\nX_Method_Override: delete"), 401),
+        ("GET /csrf", "Sec-Fetch-Site: cross-site".into(), 200),
+        ("GET /csrf", "Sec-Fetch-Site: cross-site\nX-HTTP-Method-Override: DELETE".into(), 403),
+    ] {
+        let answer = guard::ask(&gateway, &format!("{line} HTTP/1.1\nHost: a\n{fields}"));
+        assert_eq!(answer.status, status, "{line} {fields}: {}", answer.text());
+        if status == 200 {
+            let seen = origin.requests().pop().unwrap();
+            assert_eq!(seen.method, line.split(' ').next().unwrap(), "{fields}");
+        }
+    }
+}
+
 /// Asks, and gives what the service has received.
 fn arrived(gateway: &Running, origin: &Origin, line: &str, fields: &str) -> ReceivedRequest {
     let answer = guard::ask(gateway, &format!("{line} HTTP/1.1\nHost: a\n{fields}"));
@@ -276,6 +333,65 @@ routes:
         preflight.replace('\n', "\r\n")
     );
     assert_eq!(Client::connect(gateway.address).exchange(body).status, 401, "a preflight has no body");
+}
+
+/// Of what a service that is asked has refused, or was never asked about, and of what only a login gives.
+#[test]
+fn nothing_arrives_of_what_a_service_that_is_asked_has_not_let_pass() {
+    let (origin, door) = (Origin::always(Reply::ok("in")), door());
+    let jwt = "jwt: { secret: \"${env:KEY}\" }";
+    let down =
+        |more: &str| format!("forward_auth: {{ url: \"http://127.0.0.1:1\", on_failure: allow{more} }}");
+    let login = "oidc_login: { issuer: \"http://127.0.0.1:1\", client_id: a, session_keys: \"${env:KEY}\", external_url: \"https://a\", pass_access_token: true }";
+    let gateway = Running::start(&format!(
+        "access_log: off
+limits: {{ failed_credentials: off }}
+services:
+  api: {{ endpoints: [\"{}\"] }}
+  door: {{ endpoints: [\"{}\"] }}
+consumers:
+- {{ username: alice, keys: [k-1] }}
+- {{ username: guest }}
+routes:
+- {{ path: /guest, service: api, policies: {{ auth: {{ anonymous: guest }}, forward_auth: {{ service: door, request_headers: [Authorization, Cookie, X-Portal, Accept] }} }} }}
+- {{ path: /inner, service: api, policies: {{ auth: any, key_auth: {{ headers: [apikey] }}, forward_auth: {{ service: door, request_headers: [Cookie], response_headers: [Authorization] }} }} }}
+- {{ path: /all, service: api, policies: {{ auth: {{ anonymous: guest }}, forward_auth: {{ service: door, request_headers: [\"*\"] }} }} }}
+- {{ path: /oauth2/*, respond: {{ status: 404 }}, policies: {{ {login} }} }}
+- {{ path: /session, service: api, policies: {{ auth: {{ anonymous: guest }}, {login} }} }}
+- {{ path: /key-or-session, service: api, policies: {{ auth: any, key_auth: {{ headers: [apikey] }}, {login} }} }}
+- {{ path: /token-or-session, service: api, policies: {{ auth: any, {jwt}, {login} }} }}
+- {{ path: /down, service: api, policies: {{ {} }} }}
+- {{ path: /token-and-down, service: api, policies: {{ {jwt}, {} }} }}
+",
+        origin.url(),
+        door.url(),
+        down(""),
+        down(", response_headers: [X-User]"),
+    ));
+    let good = format!("Bearer {}", guard::token(r#"{"sub":"u"}"#));
+    let forged = "Authorization: Bearer forged";
+    for (path, fields, token) in [
+        ("/guest", forged.to_owned(), None),
+        ("/guest", format!("{forged}\nX-Portal: p"), None),
+        ("/inner", format!("apikey: k-1\n{forged}"), None),
+        ("/all", forged.to_owned(), None),
+        ("/session", forged.to_owned(), None),
+        ("/key-or-session", format!("apikey: k-1\n{forged}"), None),
+        ("/token-or-session", format!("Authorization: {good}"), Some(&*good)),
+        ("/down", forged.to_owned(), None),
+        ("/token-and-down", format!("Authorization: {good}"), Some(&*good)),
+    ] {
+        let fields = format!("{fields}\nCookie: a=1\nAccept: text/plain");
+        let seen = arrived(&gateway, &origin, &format!("GET {path}"), &fields);
+        assert_eq!(seen.header("Authorization"), token, "{path}");
+        assert_eq!(seen.header("X-Portal"), None, "{path}");
+        // Services have cookies of their own.
+        assert_eq!(
+            (seen.header("Cookie"), seen.header("Accept")),
+            (Some("a=1"), Some("text/plain")),
+            "{path}"
+        );
+    }
 }
 
 /// However the scheme ends: services disagree about what may stand behind it.
@@ -401,5 +517,117 @@ fn of_several_callers_the_service_is_told_of_the_last_alone() {
             "{path} {token}"
         );
         assert_eq!(seen.header("X-Consumer-ID").is_some(), consumer.is_some(), "{path} {token}");
+    }
+}
+
+/// Where every way must succeed, one that is chosen says who calls, and what it knows is looked at.
+#[test]
+fn of_several_ways_that_must_succeed_the_chosen_one_says_who_calls() {
+    let (origin, door) = (Origin::always(Reply::ok("in")), door());
+    let jwt = "jwt: { secret: \"${env:KEY}\", claims_to_headers: { tier: X-Tier } }";
+    let (key, gold) = ("key_auth: { headers: [apikey] }", "allow_if: 'claims.tier == \"gold\"'");
+    let asked = "forward_auth: { service: door, request_headers: [Cookie], response_headers: [X-User], identity: { consumer: X-User } }";
+    let gateway = Running::start(&format!(
+        "access_log: off
+limits: {{ failed_credentials: off }}
+services:
+  api: {{ endpoints: [\"{}\"] }}
+  door: {{ endpoints: [\"{}\"] }}
+consumers: [{{ username: bob, groups: [staff], keys: [k-2] }}]
+routes:
+- {{ path: /last, service: api, policies: {{ {jwt}, {key}, {gold} }} }}
+- {{ path: /chosen, service: api, policies: {{ auth: {{ caller: jwt }}, {jwt}, {key}, {gold} }} }}
+- {{ path: /roles, service: api, policies: {{ auth: {{ require: all, caller: jwt }}, {jwt}, {key}, roles: {{ any: [gold], from: claims.tier }} }} }}
+- {{ path: /key, service: api, policies: {{ auth: {{ caller: key_auth }}, {jwt}, {key}, {asked}, acl: [staff] }} }}
+",
+        origin.url(),
+        door.url(),
+    ));
+    let gold = format!("Authorization: Bearer {}", guard::token(r#"{"sub":"u","tier":"gold"}"#));
+    let tin = format!("Authorization: Bearer {}", guard::token(r#"{"sub":"u","tier":"tin"}"#));
+    let key = "apikey: k-2";
+    for (path, fields, status, consumer) in [
+        ("/last", format!("{gold}\n{key}"), 403, None),
+        ("/chosen", format!("{gold}\n{key}"), 200, None),
+        ("/chosen", format!("{tin}\n{key}"), 403, None),
+        ("/chosen", gold.clone(), 401, None),
+        ("/chosen", format!("{gold}\napikey: wrong"), 401, None),
+        ("/chosen", key.to_owned(), 401, None),
+        ("/roles", format!("{gold}\n{key}"), 200, None),
+        ("/roles", format!("{tin}\n{key}"), 403, None),
+        ("/key", format!("{tin}\n{key}\nCookie: s=1"), 200, Some("bob")),
+        ("/key", format!("{tin}\n{key}"), 503, None),
+        ("/key", format!("{tin}\n{key}\nCookie: s=2"), 401, None),
+        ("/key", format!("{key}\nCookie: s=1"), 401, None),
+    ] {
+        let answer = guard::ask(&gateway, &format!("GET {path} HTTP/1.1\nHost: a\n{fields}"));
+        assert_eq!(answer.status, status, "{path} {fields}: {}", answer.text());
+        if status == 200 {
+            let seen = origin.requests().pop().unwrap();
+            assert_eq!(seen.header("X-Consumer-Username"), consumer, "{path}");
+            // What the other ways set stays.
+            assert!(seen.header("X-Tier").is_some());
+            assert_eq!(seen.header("X-User"), (path == "/key").then_some("alice"));
+        }
+    }
+}
+
+/// Which requests need not say who calls, by all ways and by each.
+#[test]
+fn an_options_says_who_calls_to_whom_it_has_to() {
+    let origin = Origin::always(Reply::ok("in"));
+    let (jwt, key) = ("jwt: { secret: \"${env:KEY}\" }", "key_auth: { headers: [apikey] }");
+    let gateway = Running::start(&format!(
+        "access_log: off
+method_overrides: forward
+limits: {{ failed_credentials: off }}
+services: {{ api: {{ endpoints: [\"{}\"] }} }}
+consumers: [{{ username: alice, keys: [k-1] }}, {{ username: guest }}]
+routes:
+- {{ path: /required, service: api, policies: {{ auth: {{ preflight: required }}, {key} }} }}
+- {{ path: /true, service: api, policies: {{ auth: {{ preflight: true }}, {key} }} }}
+- {{ path: /cors, service: api, policies: {{ auth: {{ preflight: cors }}, {key} }} }}
+- {{ path: /false, service: api, policies: {{ auth: {{ preflight: false }}, {key} }} }}
+- {{ path: /options, service: api, policies: {{ auth: {{ preflight: options }}, {key} }} }}
+- {{ path: /roles, service: api, policies: {{ auth: {{ preflight: options }}, {jwt}, roles: [a] }} }}
+- {{ path: /all, service: api, policies: {{ auth: {{ preflight: {{ jwt: options }} }}, {jwt}, {key} }} }}
+- {{ path: /any, service: api, policies: {{ auth: {{ require: any, preflight: {{ key_auth: options }} }}, {jwt}, {key} }} }}
+- {{ path: /anybody, service: api, policies: {{ auth: {{ require: any, anonymous: guest, preflight: {{ key_auth: options }} }}, {jwt}, {key} }} }}
+",
+        origin.url()
+    ));
+    let cors = "Origin: https://a.test\nAccess-Control-Request-Method: GET";
+    let instead = "X-HTTP-Method-Override: DELETE";
+    let token = format!("Authorization: Bearer {}", guard::token(r#"{"sub":"u"}"#));
+    for (line, fields, status) in [
+        ("OPTIONS /required", cors.to_owned(), 401),
+        ("OPTIONS /true", cors.to_owned(), 401),
+        ("OPTIONS /cors", cors.to_owned(), 200),
+        ("OPTIONS /false", cors.to_owned(), 200),
+        ("OPTIONS /cors", String::new(), 401),
+        ("OPTIONS /false", String::new(), 401),
+        ("OPTIONS /options", cors.to_owned(), 200),
+        ("OPTIONS /options", "apikey: wrong".into(), 200),
+        ("OPTIONS /options", instead.into(), 401),
+        ("OPTIONS /options", format!("{cors}\n{instead}"), 401),
+        ("GET /options", cors.to_owned(), 401),
+        ("OPTIONS /roles", String::new(), 401),
+        ("OPTIONS /all", String::new(), 401),
+        ("OPTIONS /all", "apikey: k-1".into(), 200),
+        ("OPTIONS /all", "apikey: wrong".into(), 401),
+        ("GET /all", "apikey: k-1".into(), 401),
+        ("OPTIONS /any", String::new(), 401),
+        ("OPTIONS /any", token.clone(), 200),
+        ("OPTIONS /any", "apikey: k-1".into(), 401),
+        ("GET /any", "apikey: k-1".into(), 200),
+        ("OPTIONS /anybody", "apikey: k-1".into(), 200),
+    ] {
+        let answer = guard::ask(&gateway, &format!("{line} HTTP/1.1\nHost: a\n{fields}"));
+        assert_eq!(answer.status, status, "{line} {fields}: {}", answer.text());
+        if line.starts_with("OPTIONS") && status == 200 && line != "OPTIONS /all" {
+            let seen = origin.requests().pop().unwrap();
+            assert_eq!(seen.header("apikey"), None, "{line}");
+            assert_eq!(seen.header("Authorization").is_some(), fields == token, "{line}");
+        }
     }
 }

@@ -30,7 +30,9 @@ pub use access::AccessConfig;
 pub use acl::{AclConfig, AclForm, AclGroups};
 pub use allow_if::{AllowIfConfig, AllowIfForm};
 pub use asking::{AskFailure, AskMethod, ConsumerLookup};
-pub use auth::{AuthConfig, AuthForm, AuthRequire};
+pub use auth::{
+    AuthConfig, AuthForm, AuthRequire, AuthWay, PreflightForm, PreflightRule, PreflightWays, PreflightsForm,
+};
 pub use basic_auth::BasicAuthConfig;
 pub use bot_detection::BotDetectionConfig;
 pub use correlation_id::{CorrelationIdCharacters, CorrelationIdConfig, CorrelationIdGenerator};

@@ -203,6 +203,6 @@ pub fn login(plan: &Arc<OidcLoginPlan>, provider: Arc<Provider>) -> Filter {
 }
 
 fn alone(method: Method, failures: Option<Arc<FailureLimit>>) -> Filter {
-    let place = Place { all: true, last: true, preflight: true, ..Place::default() };
+    let place = Place { all: true, last: true, ..Place::default() };
     Filter::Authentication(AuthenticationFilter::new(Arc::new(method), place, failures))
 }

@@ -57,7 +57,7 @@ pub(crate) fn alone(policy: &str, make: impl FnOnce(&AuthenticationPlan) -> Meth
     let loaded = load("t.yaml", &text, &FixedResolver::default());
     let plan = loaded.plan.unwrap_or_else(|| panic!("{:?}", loaded.findings));
     let PolicyPlan::Authentication(way) = &plan.routes[0].policies[0].policy else { panic!("a way") };
-    let place = Place { all: true, last: true, preflight: true, ..Place::default() };
+    let place = Place { all: true, last: true, ..Place::default() };
     AuthenticationFilter::new(Arc::new(make(way)), place, None)
 }
 

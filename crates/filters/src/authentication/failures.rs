@@ -289,6 +289,12 @@ impl FailureLimit {
         }
     }
 
+    /// Takes back a credential that was counted for this request, and is a good one for another way.
+    pub(super) fn take_back(&self, address: IpAddr, now: Duration) {
+        let key = address_key(address);
+        self.limiter.give_back(Key { kind: ADDRESS, bytes: &key }, now, now, 1);
+    }
+
     /// Counts a wrong credential.
     pub(super) fn count(&self, address: IpAddr, now: Duration) {
         self.count_key(address_key(address), now);

@@ -1,9 +1,9 @@
 //! The limit on wrong credentials, as a way sees it while it verifies.
 
 use super::FailureLimit;
-use super::failures::{PATIENCE, Unbegun, UnderWay, too_many_at_once};
+use super::counting::Judging;
+use super::failures::{PATIENCE, Unbegun, too_many_at_once};
 use super::verified::Shown;
-use std::cell::OnceCell;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +17,8 @@ pub(crate) struct Guard<'a> {
     pub(super) failures: Option<&'a Arc<FailureLimit>>,
     pub(super) address: IpAddr,
     pub(super) now: Duration,
-    /// What is awaited while the way judges; given up when its verdict was counted.
-    pub(super) under_way: &'a OnceCell<UnderWay>,
+    /// What it notes of this request.
+    pub(super) judging: &'a Judging,
 }
 
 impl Guard<'_> {
@@ -67,16 +67,19 @@ impl Guard<'_> {
         }
     }
 
-    /// Counts that something was wrong, for which the refusal has another reason.
-    pub(crate) fn count_wrong(&self) {
-        if let Some(failures) = self.failures {
-            failures.count(self.address, self.now);
-        }
+    /// Notes that something is wrong, for which the refusal has another reason.
+    pub(crate) fn note_wrong_too(&self) {
+        self.judging.wrong.set(true);
+    }
+
+    /// Notes that what is shown cannot be what the way accepts, whatever is tried.
+    pub(crate) fn note_no_guess(&self) {
+        self.judging.no_guess.set(true);
     }
 
     /// Notes that who was asked has given no answer, so that nobody who waits behind is blamed for it.
     pub(crate) fn note_unanswered(&self) {
-        if let Some(under_way) = self.under_way.get() {
+        if let Some(under_way) = self.judging.under_way.get() {
             under_way.note_unanswered();
         }
     }
@@ -110,10 +113,10 @@ impl Guard<'_> {
         if self.may_try().is_err() && shown.is_some_and(|shown| self.may_try_shown(shown).is_ok()) {
             return Ok(());
         }
-        if let (Some(failures), None) = (self.failures, self.under_way.get()) {
+        if let (Some(failures), None) = (self.failures, self.judging.under_way.get()) {
             let begun = failures.begin(self.address, self.now, leaving_counts, patience).await?;
             // The way is alone with its cell: nothing was set meanwhile.
-            let _ = self.under_way.set(begun);
+            let _ = self.judging.under_way.set(begun);
         }
         Ok(())
     }

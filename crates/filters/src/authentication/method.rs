@@ -55,6 +55,21 @@ impl Method {
         }
     }
 
+    /// A bit of its own among the ways of a route.
+    pub(super) const fn mark(&self) -> u16 {
+        match self {
+            Self::Jwt(_) => 1,
+            Self::KeyAuth(_) => 1 << 1,
+            Self::BasicAuth(_) => 1 << 2,
+            Self::HmacAuth(_) => 1 << 3,
+            Self::SigV4(_) => 1 << 4,
+            Self::MtlsAuth(_) => 1 << 5,
+            Self::OAuth2Introspection(_) => 1 << 6,
+            Self::ForwardAuth(_) => 1 << 7,
+            Self::OidcLogin(_) => 1 << 8,
+        }
+    }
+
     /// What must be there before it is asked about this request.
     pub(super) fn needs(&self, exchange: &Exchange, guard: Guard<'_>) -> Needs {
         match self {
@@ -70,8 +85,8 @@ impl Method {
         }
     }
 
-    /// Where it looks for what callers show. Logins take their cookies out themselves; a service that is asked
-    /// has no place of its own.
+    /// Where it looks for what callers show, or what services take for verified by it. Logins take their cookies out
+    /// themselves.
     pub(super) fn looks(&self) -> Looks<'_> {
         match self {
             Self::Jwt(filter) => filter.looks(),
@@ -82,7 +97,9 @@ impl Method {
             Self::HmacAuth(filter) => filter.looks(),
             Self::SigV4(filter) => filter.looks(),
             Self::OAuth2Introspection(filter) => filter.looks(),
-            Self::MtlsAuth(_) | Self::ForwardAuth(_) | Self::OidcLogin(_) => Looks::default(),
+            Self::ForwardAuth(filter) => filter.looks(),
+            Self::OidcLogin(filter) => filter.looks(),
+            Self::MtlsAuth(_) => Looks::default(),
         }
     }
 

@@ -3,6 +3,7 @@
 
 use super::locations::{remove_parameter, scheme};
 use super::method::Method;
+use std::sync::Arc;
 use torana_filter::Exchange;
 use torana_http::{Known, RequestHead, cookie};
 
@@ -10,7 +11,7 @@ use torana_http::{Known, RequestHead, cookie};
 pub(crate) const BASIC: &str = "Basic";
 
 /// Where a way looks for what callers show.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Looks<'m> {
     /// Fields.
     pub(crate) headers: &'m [String],
@@ -27,12 +28,17 @@ pub(crate) struct Looks<'m> {
 }
 
 impl Looks<'_> {
-    fn fields(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn fields(&self) -> impl Iterator<Item = &str> {
         self.headers.iter().map(String::as_str).chain(self.fixed.iter().copied())
     }
 
+    /// Parameters, those that are always the same too.
+    pub(super) fn all_parameters(&self) -> impl Iterator<Item = &str> {
+        self.query.iter().map(String::as_str).chain(self.parameters.iter().copied())
+    }
+
     /// Whether it reads this value of the field.
-    fn reads(&self, name: &str, value: &[u8]) -> bool {
+    pub(super) fn reads(&self, name: &str, value: &[u8]) -> bool {
         let known = self.fields().any(|own| own.eq_ignore_ascii_case(name));
         known && (!is_authorization(name) || self.scheme.is_none_or(|scheme| has_scheme(value, scheme)))
     }
@@ -50,36 +56,35 @@ fn has_scheme(value: &[u8], wanted: &str) -> bool {
     own.eq_ignore_ascii_case(wanted.as_bytes())
 }
 
-/// Takes out what `way` would have looked at, but not what the way that `accepted` the caller has verified or set.
-pub(super) fn remove(exchange: &mut Exchange, way: &Method, accepted: Option<&Method>) {
+/// Takes out what `way` would have looked at, but not what those that have `accepted` the caller have verified or set.
+pub(super) fn remove(exchange: &mut Exchange, way: &Method, accepted: &[Arc<Method>]) {
     remove_from_head(&mut exchange.request, way, accepted);
     if let Method::KeyAuth(keys) = way {
         keys.hide_in_body(exchange);
     }
 }
 
-fn remove_from_head(request: &mut RequestHead, way: &Method, accepted: Option<&Method>) {
-    let (looks, own) = (way.looks(), accepted.map(Method::looks).unwrap_or_default());
+fn remove_from_head(request: &mut RequestHead, way: &Method, accepted: &[Arc<Method>]) {
+    let looks = way.looks();
+    let sets = |name: &str| accepted.iter().any(|way| way.answers_for(name));
     for name in looks.fields() {
-        let verified =
-            |value: &[u8]| own.reads(name, value) || accepted.is_some_and(|way| way.answers_for(name));
+        let verified = |value: &[u8]| sets(name) || accepted.iter().any(|way| way.looks().reads(name, value));
         let mut values = request.fields.get_all(name);
         if values.any(|value| looks.reads(name, value) && !verified(value)) {
             drop(values);
             request.fields.remove(name);
         }
     }
-    let cookies_verified = accepted.is_some_and(|way| way.answers_for(Known::Cookie.as_str()));
-    for name in looks.cookies.iter().filter(|name| !cookies_verified && !own.cookies.contains(name)) {
+    let cookies_verified = sets(Known::Cookie.as_str());
+    let is_own = |name: &String| accepted.iter().any(|way| way.looks().cookies.contains(name));
+    for name in looks.cookies.iter().filter(|name| !cookies_verified && !is_own(name)) {
         cookie::remove(&mut request.fields, |own| own == name.as_bytes());
     }
     if request.query().is_none() {
         return;
     }
-    let parameters = looks.query.iter().map(String::as_str).chain(looks.parameters.iter().copied());
-    for name in parameters {
-        let is_own = own.query.iter().any(|known| known == name) || own.parameters.contains(&name);
-        if !is_own {
+    for name in looks.all_parameters() {
+        if !accepted.iter().any(|way| way.looks().all_parameters().any(|known| known == name)) {
             remove_parameter(request, name);
         }
     }

@@ -2,11 +2,11 @@
 
 use super::unavailable;
 use crate::asking::{Print, Printed, set_target, uri};
-use crate::hygiene::ReservedFields;
+use crate::hygiene::{ReservedFields, overriding_methods};
 use std::net::IpAddr;
 use std::sync::LazyLock;
 use torana_config::written::{AskMethod, ForwardAuthCacheConfig, RequestPart};
-use torana_fault::Fault;
+use torana_fault::{Fault, Reason};
 use torana_filter::Exchange;
 use torana_http::{Fields, Known, Method, RequestHead};
 use torana_plan::{ForwardAuthPlan, is_neutral};
@@ -47,6 +47,27 @@ const NAMES: [&str; 29] = [
 
 /// The same however they are written: a service may read `X_Forwarded_Uri` as the gateway's own.
 static NEVER: LazyLock<ReservedFields> = LazyLock::new(|| ReservedFields::only(NAMES));
+
+/// The longest method that is asked about.
+const LONGEST_METHOD: usize = 32;
+
+/// The method that a field asks for instead of the request's, where such fields arrive.
+///
+/// # Errors
+/// There are several, or it is none.
+pub(super) fn method_instead(about: &RequestHead) -> Result<Option<String>, Fault> {
+    let is_own = |method: &[u8]| method.is_empty() || method == about.method_bytes();
+    let mut others = overriding_methods(&about.fields).filter(|method| !is_own(method));
+    let Some(method) = others.next() else { return Ok(None) };
+    if others.any(|other| other != method) {
+        return Err(Fault::new(Reason::Forbidden).because("fields ask for several methods instead"));
+    }
+    let may_stand = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let is_method = method.len() <= LONGEST_METHOD && method.iter().all(may_stand);
+    let method = String::from_utf8(method).ok().filter(|_| is_method);
+    let none = || Fault::new(Reason::Forbidden).because("what a field asks for instead is no method");
+    method.map(Some).ok_or_else(none)
+}
 
 /// The head of the question about a request.
 pub(super) fn request(plan: &ForwardAuthPlan, exchange: &Exchange) -> Result<RequestHead, Fault> {
@@ -106,6 +127,23 @@ fn shown(
     Ok(())
 }
 
+/// The fields by which it may know a caller, and those that it may set: what a client sends in them is not to be taken
+/// for verified where it has not said so. Of all fields these are told by their names where all are shown.
+pub(super) fn credential_fields(plan: &ForwardAuthPlan) -> Vec<String> {
+    let well_known = [Known::Authorization.as_str(), "Proxy-Authorization"];
+    let well_known = well_known.into_iter().filter(|_| plan.shows_all());
+    let written = plan.request_headers.iter().chain(&plan.response_headers).map(String::as_str);
+    let own = |name: &str| {
+        let shared = name == "*" || name.eq_ignore_ascii_case(Known::Cookie.as_str());
+        !(shared || is_neutral(name) || NEVER.contains(name.as_bytes()))
+    };
+    let mut names: Vec<String> =
+        written.filter(|name| own(name)).chain(well_known).map(str::to_owned).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 /// Says what the request is, in the words of the gateway alone.
 fn introduce(fields: &mut Fields, exchange: &Exchange) -> Result<(), Fault> {
     let about = &exchange.request;
@@ -128,12 +166,23 @@ fn host(about: &RequestHead) -> &[u8] {
 
 /// Whether the question shows something by which a caller could be known: any field but those that every client sends.
 pub(super) fn shows_credentials(plan: &ForwardAuthPlan, exchange: &Exchange) -> bool {
-    let mut shows = false;
-    let seen = shown(plan, &exchange.request, |name, value| {
-        shows = shows || !(value.is_empty() || is_neutral(name));
+    credentials(plan, &exchange.request, |_, _| true).is_some()
+}
+
+/// Whether all such fields that it shows are so; nothing where it shows none.
+pub(super) fn credentials(
+    plan: &ForwardAuthPlan,
+    about: &RequestHead,
+    is_so: impl Fn(&str, &[u8]) -> bool,
+) -> Option<bool> {
+    let mut all = None;
+    let seen = shown(plan, about, |name, value| {
+        if !(value.is_empty() || is_neutral(name)) {
+            all = Some(all.unwrap_or(true) && is_so(name, value));
+        }
         Ok(())
     });
-    seen.is_ok() && shows
+    all.filter(|_| seen.is_ok())
 }
 
 /// What two requests must agree in to be one question.

@@ -2,6 +2,13 @@
 
 use torana_credential::jose::Malformed;
 
+impl Invalid {
+    /// Whether it could have been a good one: of a known issuer or key, but for the signature.
+    pub(super) const fn is_guess(&self) -> bool {
+        matches!(self, Self::Signature | Self::Algorithm)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Invalid {
     #[error("no token")]

@@ -46,7 +46,7 @@ impl Tested {
     fn of(plan: &Arc<JwtPlan>, failures: Option<Arc<FailureLimit>>) -> Self {
         let jwt = JwtFilter::prepare(plan, |plan| Arc::new(RemoteKeys::new(plan)));
         let method = Arc::new(Method::Jwt(jwt));
-        let place = Place { all: true, last: true, preflight: true, ..Place::default() };
+        let place = Place { all: true, last: true, ..Place::default() };
         Self { filter: AuthenticationFilter::new(Arc::clone(&method), place, failures), method }
     }
 

@@ -9,7 +9,7 @@ const LONGEST: usize = 512;
 
 /// Whether a person is opening a page, which may be sent to log in. What a page's scripts ask for, and what
 /// programs ask for, may not: they would take the provider's page for the answer.
-pub(super) fn opens_a_page(request: &RequestHead) -> bool {
+pub(crate) fn opens_a_page(request: &RequestHead) -> bool {
     if request.method() != Method::Get {
         return false;
     }

@@ -114,7 +114,7 @@ impl Tested {
         let provider = Arc::new(Provider::new(&plan.provider, keys));
         let questions = provider.begin().unwrap();
         let method = Method::OidcLogin(Box::new(OidcLoginFilter::prepare(plan, provider, memory)));
-        let alone = Place { all: true, last: true, preflight: true, ..Place::default() };
+        let alone = Place { all: true, last: true, ..Place::default() };
         Self { filter: AuthenticationFilter::new(Arc::new(method), alone, None), questions, key }
     }
 

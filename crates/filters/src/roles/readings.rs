@@ -3,9 +3,13 @@
 //! Services disagree on two spellings that normalisation keeps, because both are data to some: a slash at the
 //! end (`/admin/`), and parameters of segments (`/admin;v=1/users`, RFC 3986 section 3.3). A rule for
 //! `/admin/users` must hold for both.
+//!
+//! Some are looser still: they ignore case, dots and blanks at the end of segments, or take `%2F` for a slash. What a path
+//! means to those counts only where a rule holds there that is more specific than the one for the path as it is written:
+//! `/Reports/*` is not for `/*` to decide about.
 
 use std::ops::ControlFlow;
-use torana_route::{RequestView, without_parameters};
+use torana_route::{RequestView, any_looser, without_parameters};
 
 /// One meaning of a request's path.
 pub(super) struct Reading<'r> {
@@ -13,6 +17,14 @@ pub(super) struct Reading<'r> {
     path: &'r [u8],
     /// Whether this is the spelling with a slash at its end, which only regular expressions tell apart.
     pub(super) slash: bool,
+    /// The path as it is written, where this is what only looser services take it for.
+    pub(super) beyond: Option<&'r Reading<'r>>,
+}
+
+impl<'r> Reading<'r> {
+    const fn new(method: &'r [u8], path: &'r [u8], slash: bool) -> Self {
+        Self { method, path, slash, beyond: None }
+    }
 }
 
 impl RequestView for Reading<'_> {
@@ -42,13 +54,29 @@ impl RequestView for Reading<'_> {
 }
 
 /// Visits every reading of a normalised path until `visit` breaks. Most paths have one.
-pub(super) fn readings(method: &[u8], path: &[u8], visit: &mut dyn FnMut(&Reading<'_>) -> ControlFlow<()>) {
-    if slashes(method, path, visit).is_break() {
-        return;
+pub(super) fn readings(
+    method: &[u8],
+    path: &[u8],
+    visit: &mut dyn FnMut(&Reading<'_>) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    slashes(method, path, visit)?;
+    match without_parameters(path) {
+        Some(plain) => slashes(method, &plain, visit),
+        None => ControlFlow::Continue(()),
     }
-    if let Some(plain) = without_parameters(path) {
-        let _ = slashes(method, &plain, visit);
-    }
+}
+
+/// Visits what looser services take the path for. Most paths have nothing of the kind.
+pub(super) fn looser(method: &[u8], path: &[u8], visit: &mut dyn FnMut(&Reading<'_>) -> ControlFlow<()>) {
+    let plain = without_parameters(path);
+    let read = plain.as_deref().unwrap_or(path);
+    let written = path.strip_suffix(b"/").filter(|bare| !bare.is_empty()).unwrap_or(path);
+    // Without its last slash the path is read already.
+    let bare = read.strip_suffix(b"/").filter(|bare| !bare.is_empty()).unwrap_or(read);
+    let written = Reading::new(method, written, false);
+    any_looser(bare, false, |looser| {
+        visit(&Reading { method, path: looser, slash: false, beyond: Some(&written) }).is_break()
+    });
 }
 
 /// Without the slash at its end, and, for regular expressions, with it.
@@ -59,9 +87,9 @@ fn slashes(
 ) -> ControlFlow<()> {
     match path.strip_suffix(b"/") {
         Some(plain) if !plain.is_empty() => {
-            visit(&Reading { method, path: plain, slash: false })?;
-            visit(&Reading { method, path, slash: true })
+            visit(&Reading::new(method, plain, false))?;
+            visit(&Reading::new(method, path, true))
         }
-        _ => visit(&Reading { method, path, slash: false }),
+        _ => visit(&Reading::new(method, path, false)),
     }
 }

@@ -51,6 +51,11 @@ fn signed_bodies_stay(policies: &[PlannedPolicy], findings: &mut Vec<Finding>) {
     }
 }
 
+fn list<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}
+
 fn written(
     document: &Document,
     layers: &[Layer<'_>],
@@ -81,8 +86,28 @@ fn written(
         let finding = Finding::error("unknown-consumer", "no consumer has this identifier or user name");
         findings.push(finding.at(place()).help("add it to `consumers`"));
     }
-    let ways = policies.iter().filter(|planned| matches!(planned.policy, PolicyPlan::Authentication(_)));
-    if group.all && group.anonymous.is_some() && ways.count() > 1 {
+    let ways = || {
+        policies.iter().filter_map(|planned| match &planned.policy {
+            PolicyPlan::Authentication(way) => Some(way.name()),
+            _ => None,
+        })
+    };
+    if let Some(caller) = group.caller {
+        let finding = if !group.all {
+            let message = "the way that accepts a caller says who calls, so `caller` would mean nothing";
+            Some(Finding::error("contradiction", message).help("leave it out, or write `require: all`"))
+        } else if ways().count() > 1 && !ways().any(|way| way == caller) {
+            let message = format!("`{caller}` is not among the ways to say who calls here: {}", list(ways()));
+            Some(Finding::error("unknown-caller", message).help("name one of them"))
+        } else {
+            None
+        };
+        let finding =
+            finding.map(|finding| finding.at(document.span_at(&layer.path.key("auth").key("caller"))));
+        // A scope that many routes share says it once.
+        findings.extend(finding.filter(|finding| !findings.contains(finding)));
+    }
+    if group.all && group.anonymous.is_some() && ways().count() > 1 {
         let message = "with `anonymous` nobody is refused, so `require: all` would mean nothing";
         let finding = Finding::error("anonymous-of-all", message).at(place());
         findings.push(finding.help("write `require: any`"));

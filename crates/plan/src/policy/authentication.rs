@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use torana_config::written::{AuthForm, AuthRequire};
+use torana_config::written::{AuthForm, AuthRequire, AuthWay, PreflightsForm};
 use torana_config::{Document, Finding, Path};
 use torana_credential::directory::Consumers;
 use torana_identity::Consumer;
@@ -36,20 +36,26 @@ pub enum AuthenticationPlan {
 }
 
 impl AuthenticationPlan {
+    /// Which way it is.
+    #[must_use]
+    pub const fn way(&self) -> AuthWay {
+        match self {
+            Self::Jwt(_) => AuthWay::Jwt,
+            Self::KeyAuth(_) => AuthWay::KeyAuth,
+            Self::BasicAuth(_) => AuthWay::BasicAuth,
+            Self::HmacAuth(_) => AuthWay::HmacAuth,
+            Self::SigV4(_) => AuthWay::Sigv4,
+            Self::MtlsAuth(_) => AuthWay::MtlsAuth,
+            Self::OAuth2Introspection(_) => AuthWay::OAuth2Introspection,
+            Self::ForwardAuth(_) => AuthWay::ForwardAuth,
+            Self::OidcLogin(_) => AuthWay::OidcLogin,
+        }
+    }
+
     /// The name by which people write it.
     #[must_use]
     pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Jwt(_) => "jwt",
-            Self::KeyAuth(_) => "key_auth",
-            Self::BasicAuth(_) => "basic_auth",
-            Self::HmacAuth(_) => "hmac_auth",
-            Self::SigV4(_) => "sigv4",
-            Self::MtlsAuth(_) => "mtls_auth",
-            Self::OAuth2Introspection(_) => "oauth2_introspection",
-            Self::ForwardAuth(_) => "forward_auth",
-            Self::OidcLogin(_) => "oidc_login",
-        }
+        self.way().name()
     }
 
     /// The fields that it sets for services: no client may send them.
@@ -148,15 +154,17 @@ pub fn is_neutral(name: &str) -> bool {
 pub struct AuthenticationGroup {
     /// Whether every one must succeed, else the first that does is enough.
     pub all: bool,
+    /// The name of the way that says who calls where every one must succeed; the last one when `None`.
+    pub caller: Option<&'static str>,
     /// Who a caller without an accepted credential is taken for; refused when `None`.
     pub anonymous: Option<Arc<Consumer>>,
-    /// Whether a CORS preflight must say who calls too.
-    pub preflight: bool,
+    /// Which requests need not say who calls.
+    pub preflight: PreflightsForm,
 }
 
 impl Default for AuthenticationGroup {
     fn default() -> Self {
-        Self { all: true, anonymous: None, preflight: true }
+        Self { all: true, caller: None, anonymous: None, preflight: PreflightsForm::default() }
     }
 }
 
@@ -165,6 +173,7 @@ pub(crate) fn group(form: &AuthForm, consumers: &Consumers) -> AuthenticationGro
     let config = form.config();
     AuthenticationGroup {
         all: config.require == AuthRequire::All,
+        caller: config.caller.map(AuthWay::name),
         anonymous: config.anonymous.and_then(|name| consumers.planned().consumer(&name).cloned()),
         preflight: config.preflight,
     }

@@ -161,9 +161,20 @@ fn asks_otherwise(route: &Route, open: &Route) -> bool {
     route.guarded && (route.open_door.is_none() || route.open_door != open.open_door)
 }
 
-/// What a route takes that refuses nobody for want of credentials must not be, for a service that is less strict, what
-/// another route takes that asks who calls, or asks something else: `/admin/`, `/ADMIN`, `/admin.` or `/x%2Fadmin`
-/// beside `/admin`. A route that is written for just this path is meant for it.
+/// Whether a route asks something of who calls that this one does not, and is the more specific one: what is written for
+/// `/Reports/*` is meant for it, although `/*` asks something else.
+fn asks_more(pipeline: &Pipeline, other: usize, own: usize) -> bool {
+    let route = |number: usize| Some((pipeline.routes.get(number)?, pipeline.router.spec(number)?));
+    let (Some((other, other_spec)), Some((own, own_spec))) = (route(other), route(own)) else { return false };
+    other.guarded
+        && other.asks.iter().any(|number| !own.asks.contains(number))
+        && other_spec.path.kinds().lt(own_spec.path.kinds())
+}
+
+/// What a route takes must not be, for a service that is less strict, what another route takes that asks something else
+/// of who calls: `/admin/`, `/ADMIN`, `/admin.` or `/x%2Fadmin` beside `/admin`. That is so for one that refuses nobody
+/// for want of credentials, and for one that asks less than a more specific one. A route that is written for just this
+/// path is meant for it.
 fn check_other_readings(
     pipeline: &Pipeline,
     request: &RequestHead,
@@ -171,12 +182,14 @@ fn check_other_readings(
     found: &Outcome,
 ) -> Result<(), Fault> {
     let Outcome::Matched { route } = found else { return Ok(()) };
-    let is_open = |route: &&Route| pipeline.guarded && route.admits_anybody && !route.exact;
-    let Some(open) = pipeline.routes.get(*route).filter(is_open) else { return Ok(()) };
+    let asks_less =
+        |route: &&Route| !route.exact && ((pipeline.guarded && route.admits_anybody) || route.asks_less);
+    let Some(own) = pipeline.routes.get(*route).filter(asks_less) else { return Ok(()) };
     let is_guarded = |view: &View<'_>| match find_view(pipeline, request, view) {
-        Outcome::Matched { route } => {
-            pipeline.routes.get(route).is_some_and(|other| asks_otherwise(other, open))
+        Outcome::Matched { route: other } if own.admits_anybody => {
+            pipeline.routes.get(other).is_some_and(|other| asks_otherwise(other, own))
         }
+        Outcome::Matched { route: other } => other != *route && asks_more(pipeline, other, *route),
         _ => false,
     };
     let methods = overriding(pipeline, request);
@@ -186,7 +199,7 @@ fn check_other_readings(
     };
     if any_looser(view.path(), pipeline.guards_slashes, is_guarded) {
         let detail = "a service that ignores case, a last slash or dots at the end of segments reads the path of a \
-            route that asks who calls";
+            route that asks something else of who calls";
         return Err(Fault::new(Reason::InvalidPath).because(detail));
     }
     Ok(())

@@ -22,18 +22,26 @@ pub(super) fn filter(
     let is_way = |policy: &PolicyPlan| matches!(policy, PolicyPlan::Authentication(_));
     let after = route.policies.iter().skip(position.saturating_add(1));
     let group = &route.authentication;
-    let others = route.policies.iter().enumerate().filter(|(other, _)| !group.all && *other != position);
-    let others = others.filter_map(|(_, planned)| match &planned.policy {
-        PolicyPlan::Authentication(plan) => Some(method(plan, registry)),
-        _ => None,
-    });
-    let others = others.collect();
+    let mut ways = |wanted: &dyn Fn(usize, &AuthenticationPlan) -> bool| -> Arc<[Arc<Method>]> {
+        let chosen = route.policies.iter().enumerate().filter_map(|(other, planned)| match &planned.policy {
+            PolicyPlan::Authentication(plan) if wanted(other, plan) => Some(method(plan, registry)),
+            _ => None,
+        });
+        chosen.collect()
+    };
+    let others = ways(&|other, _| !group.all && other != position);
+    let earlier = ways(&|other, _| group.all && other < position);
+    let preflight = group.preflight.of(plan.way());
+    let still_asked = ways(&|_, way| group.preflight.of(way.way()) < preflight);
     let place = Place {
         all: group.all,
         last: !after.map(|planned| &planned.policy).any(is_way),
+        yields: group.all && group.caller.is_some_and(|caller| caller != plan.name()),
         anonymous: group.anonymous.as_ref().map(anonymous),
-        preflight: group.preflight,
+        preflight,
+        still_asked,
         others,
+        earlier,
     };
     let method = method(plan, registry);
     Filter::Authentication(AuthenticationFilter::new(

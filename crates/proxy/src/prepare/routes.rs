@@ -6,6 +6,7 @@ use crate::pipeline::{Action, Route};
 use crate::registry::Registry;
 use crate::upstream::UpstreamTimeouts;
 use bytes::Bytes;
+use std::collections::HashSet;
 use std::sync::Arc;
 use torana_filters::{Echo, EchoPlace, FixedAnswer};
 use torana_observe::Metrics;
@@ -30,6 +31,8 @@ pub(super) fn route(
         guarded: planned.is_guarded(),
         admits_anybody: planned.admits_anybody(),
         open_door: planned.open_door(),
+        asks: planned.asking().into(),
+        asks_less: false,
         exact: planned.matching.path.is_exact(),
         filters: planned
             .policies
@@ -38,6 +41,16 @@ pub(super) fn route(
             .map(|(position, policy)| filter(&policy.policy, planned, position, service, registry, limiters))
             .collect(),
         action: action(&planned.action, || echo_place(planned, None)),
+    }
+}
+
+/// Notes which routes ask less than another one does: what they take is looked at twice.
+pub(super) fn compare(routes: &mut [Route]) {
+    let asked: HashSet<u64> =
+        routes.iter().filter(|route| route.guarded).flat_map(|route| route.asks.iter().copied()).collect();
+    for route in routes {
+        let own: HashSet<&u64> = route.asks.iter().collect();
+        route.asks_less = asked.iter().any(|number| !own.contains(number));
     }
 }
 

@@ -35,7 +35,7 @@ fn documented(reversed: bool) -> Vec<AuthenticationFilter> {
             }
             other => panic!("{other:?}"),
         };
-        let place = Place { last: index + 1 == count, preflight: true, ..Place::default() };
+        let place = Place { last: index + 1 == count, ..Place::default() };
         AuthenticationFilter::new(Arc::new(method), place, None)
     });
     filters.collect()
@@ -65,6 +65,32 @@ async fn beside_tokens_people_are_sent_to_log_in_and_programs_are_told() {
             } else {
                 assert!(values.iter().any(|value| value.starts_with("Bearer")), "{values:?}");
                 assert!(values.iter().any(|value| value.starts_with("Cookie")), "{values:?}");
+            }
+        }
+    }
+}
+
+/// A token that is over must not keep its browser from logging in; nor is a program told half a login.
+#[tokio::test]
+async fn a_bad_token_keeps_no_browser_from_logging_in() {
+    for reversed in [false, true] {
+        let filters = documented(reversed);
+        for (page, status) in [(true, 302), (false, 401)] {
+            for token in ["not.a.token", "opaque"] {
+                let fields = if page { &PAGE[..] } else { &[] };
+                let mut exchange = Browser::new().exchange("/cart", fields);
+                let shown = format!("Bearer {token}");
+                exchange.request.fields.insert("Authorization", shown.as_bytes()).unwrap();
+                let mut told = None;
+                for filter in &filters {
+                    if let Verdict::Fail(fault) = filter.on_request(&mut exchange, &Online).await {
+                        told = Some(fault);
+                    }
+                }
+                let told = told.expect("a refusal");
+                assert_eq!(told.status(), status, "{reversed} {token}");
+                let sends = told.fields().iter().any(|(name, _)| matches!(*name, "Location" | "Set-Cookie"));
+                assert_eq!(sends, page, "{:?}", told.fields());
             }
         }
     }
