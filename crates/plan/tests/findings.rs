@@ -187,6 +187,9 @@ fn settings_that_let_nothing_through_are_errors() {
     let setting = |line: &str| with(&format!("{line}\nroutes: [{{ service: a }}]"));
     assert_eq!(setting("timeouts: { head: 0s }"), ["2:19 error[zero-deadline]"]);
     assert_eq!(setting("limits: { head_bytes: 1KiB }"), ["2:9 error[limits]"]);
+    assert_eq!(setting("limits: { header_count: 257 }"), ["2:25 error[out-of-range]"]);
+    assert_eq!(setting("limits: { header_count: 256, head_bytes: 64KiB }"), Vec::<String>::new());
+    assert_eq!(setting("limits: { head_bytes: 65537B }"), ["2:23 error[limits]"]);
     assert_eq!(setting("request_id: { header: \"a b\" }"), ["2:23 error[bad-name]"]);
     assert_eq!(setting("forwarded: { via: \"a b\" }"), ["2:19 error[bad-name]"]);
     assert_eq!(route("timeouts: { total: 0s }"), ["3:46 error[zero-deadline]"]);
