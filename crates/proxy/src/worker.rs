@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tokio::runtime::LocalOptions;
 use tokio::sync::{oneshot, watch};
 use torana_transport::{AcceptError, Drain, connection_task_bytes, serve_listener};
 
@@ -89,11 +90,23 @@ pub fn start_worker(
 ) -> io::Result<WorkerHandle> {
     let (stop, stopped) = watch::channel(None);
     let (give, given) = oneshot::channel();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (tell, told) = std::sync::mpsc::sync_channel(1);
     let thread = std::thread::Builder::new().name(name).spawn(move || {
-        let local = tokio::task::LocalSet::new();
-        local.block_on(&runtime, work(given, shared, report, stopped))
+        // It belongs to the thread that it was made on.
+        let made =
+            tokio::runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+        match made {
+            Ok(runtime) => {
+                let _ = tell.send(Ok(()));
+                runtime.block_on(work(given, shared, report, stopped))
+            }
+            Err(error) => {
+                let _ = tell.send(Err(error));
+                true
+            }
+        }
     })?;
+    told.recv().map_err(io::Error::other)??;
     Ok(WorkerHandle { thread, give: Some(give), stop })
 }
 
