@@ -68,6 +68,7 @@ families! {
     ADAPTIVE_REFUSED, Counter, "torana_adaptive_refused", "Requests beyond what a service can work on";
     CONNECTIONS_REFUSED, Counter, "torana_connections_refused", "Connections of clients that were closed because there were as many as there may be, in all or from one address";
     REQUESTS_SHED, Counter, "torana_requests_shed", "Requests refused because work waited too long, by their importance";
+    WORKER_TASKS, Gauge, "torana_worker_tasks", "Tasks that live on a worker: connections, streams of HTTP/2, what it does for itself";
     QUEUE_DELAY, Gauge, "torana_queue_delay_seconds", "How long work last waited for its turn on a worker; 0 unless limits.queue_delay is given";
     QUEUE_PRESSURE, Gauge, "torana_queue_pressure", "What a worker refuses: from 0 to 1 a share of low importance, from 1 to 2 of normal, and so on";
     BUFFERED_BYTES, Gauge, "torana_buffered_bytes", "Bytes of bodies that are held in memory";

@@ -2,6 +2,7 @@
 //! client's certificate.
 
 use base64::Engine;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use torana_certificate::ClientCertificate;
 use torana_fault::{Fault, Reason};
@@ -18,6 +19,8 @@ pub struct Listener {
     pub redirect_https: Option<u16>,
     /// Whether `Host` must be the name that the connection was made for.
     pub strict_host: bool,
+    /// The names of the certificate that clients see who ask for none, in lower case; some begin with `*.`.
+    pub default_names: Vec<Box<str>>,
     /// Fields that tell services of a client's certificate.
     pub client_fields: Vec<(CertificatePart, String)>,
 }
@@ -62,7 +65,7 @@ impl Listener {
             return redirect(port, request).map(Some);
         }
         match &connection.tls {
-            Some(tls) if self.strict_host => agree(tls, request).map(|()| None),
+            Some(tls) if self.strict_host => agree(tls, &self.default_names, request).map(|()| None),
             _ => Ok(None),
         }
     }
@@ -110,15 +113,39 @@ fn redirect(port: u16, request: &RequestHead) -> Result<Response, Fault> {
     Ok(Response { head, body: bytes::Bytes::new() })
 }
 
-/// Whether `Host` is the name that the client asked for in its handshake.
-fn agree(tls: &TlsInfo, request: &RequestHead) -> Result<(), Fault> {
-    let (Some(name), host) = (&tls.server_name, without_port(request.host())) else { return Ok(()) };
+/// Whether `Host` is the name that the client asked for in its handshake. Who asked for none has come by address, or is
+/// content with the certificate of `default_names`.
+fn agree(tls: &TlsInfo, default_names: &[Box<str>], request: &RequestHead) -> Result<(), Fault> {
+    let host = without_port(request.host());
     let host = host.strip_suffix(b".").unwrap_or(host);
-    if host.is_empty() || host.eq_ignore_ascii_case(name.as_bytes()) {
+    let agrees = match &tls.server_name {
+        Some(name) => host.eq_ignore_ascii_case(name.as_bytes()),
+        None => default_names.iter().any(|name| is_for(name, host)) || is_address(host),
+    };
+    if host.is_empty() || agrees {
         return Ok(());
     }
-    let detail = format!("the connection was made for {name}");
+    let detail = match &tls.server_name {
+        Some(name) => format!("the connection was made for {name}"),
+        None => {
+            "the connection was made for no name, and the certificate that was shown is for others".into()
+        }
+    };
     Err(Fault::new(Reason::MisdirectedRequest).because(detail))
+}
+
+/// Whether a certificate with this name is one for the host; `*` is one label (RFC 6125 section 6.4.3).
+fn is_for(name: &str, host: &[u8]) -> bool {
+    let Some(suffix) = name.strip_prefix("*.") else { return host.eq_ignore_ascii_case(name.as_bytes()) };
+    let dot = memchr::memchr(b'.', host).filter(|dot| *dot > 0);
+    let parent = dot.and_then(|dot| host.get(dot.saturating_add(1)..));
+    parent.is_some_and(|parent| parent.eq_ignore_ascii_case(suffix.as_bytes()))
+}
+
+fn is_address(host: &[u8]) -> bool {
+    let Ok(host) = std::str::from_utf8(host) else { return false };
+    let within_brackets = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    within_brackets.is_some_and(|host| host.parse::<Ipv6Addr>().is_ok()) || host.parse::<Ipv4Addr>().is_ok()
 }
 
 fn without_port(authority: &[u8]) -> &[u8] {
@@ -151,6 +178,7 @@ mod tests {
 
     #[test]
     fn a_host_is_compared_without_port_case_and_last_dot() {
+        let shown = ["c.test".into(), "*.d.test".into()];
         let agrees = |name: Option<&str>, host| {
             let tls = TlsInfo {
                 server_name: name.map(Box::from),
@@ -158,10 +186,11 @@ mod tests {
                 resumed: false,
                 client_certificate: None,
             };
-            agree(&tls, &request("/", host)).is_ok()
+            agree(&tls, &shown, &request("/", host)).is_ok()
         };
         assert!(agrees(Some("a.test"), "A.test:8443") && agrees(Some("a.test"), "a.test."));
-        assert!(agrees(None, "anything.test"));
+        assert!(agrees(None, "C.test:1") && agrees(None, "x.D.test.") && agrees(None, "[::1]:2"));
+        assert!(!agrees(None, "anything.test") && !agrees(None, "d.test") && !agrees(None, "x.y.d.test"));
         assert!(!agrees(Some("a.test"), "b.test") && !agrees(Some("a.test"), "x.a.test"));
     }
 }

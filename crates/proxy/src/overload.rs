@@ -49,9 +49,9 @@ impl Overload {
         self.memory.set_ceiling(rules.buffered_bytes);
     }
 
-    /// The queue of one more worker, which is seen in the metrics for as long as that holds it.
+    /// The queue of one more worker, to be asked for on its thread, which is seen in the metrics for as long as that holds it.
     pub(crate) fn worker(&self) -> Arc<WorkerQueue> {
-        let queue = Arc::new(WorkerQueue::default());
+        let queue = Arc::new(WorkerQueue::of_this_thread());
         let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
         workers.retain(|known| known.strong_count() > 0);
         workers.push(Arc::downgrade(&queue));

@@ -1,6 +1,7 @@
 //! A request's body that can be held: read whole, looked at, replaced, and sent as often as needed.
 //!
-//! While nothing is held every call goes straight to the client's body. Held bodies lose their trailers.
+//! While nothing is held every call goes straight to the client's body. Held bodies lose their trailers (RFC 9110 section
+//! 6.5.1), which were judged with the end of the body: a section that is not valid is an error of [`Replay::hold`].
 
 use crate::overload::memory_full;
 use bytes::Bytes;

@@ -8,7 +8,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::runtime::LocalOptions;
+use tokio::sync::{oneshot, watch};
 use torana_transport::{AcceptError, Drain, connection_task_bytes, serve_listener};
 
 /// How often a draining worker looks whether its last connection has ended.
@@ -21,14 +22,28 @@ const _: () = assert!(
     "an idle connection must not hold what only a request needs: box that"
 );
 
+/// Listening sockets, each with the number of its listener in the plan.
+type Sockets = Vec<(usize, std::net::TcpListener)>;
+
 /// A running worker.
 #[derive(Debug)]
 pub struct WorkerHandle {
     thread: JoinHandle<bool>,
+    /// `None` once it has its sockets.
+    give: Option<oneshot::Sender<Sockets>>,
     stop: watch::Sender<Option<Duration>>,
 }
 
 impl WorkerHandle {
+    /// Gives the worker the sockets that it accepts connections from, each with the number of its listener in the plan.
+    /// It takes them once.
+    pub fn serve(&mut self, sockets: Vec<(usize, std::net::TcpListener)>) {
+        if let Some(give) = self.give.take() {
+            // A worker that has ended serves nobody.
+            let _ = give.send(sockets);
+        }
+    }
+
     /// Tells the worker to accept nothing more and to end within `deadline`.
     pub fn drain(&self, deadline: Duration) {
         // A worker that has ended already needs no telling.
@@ -63,29 +78,41 @@ pub enum Ended {
     Panicked,
 }
 
-/// Starts a worker on its own thread. Each listening socket comes with the number of its listener in the plan.
+/// Starts a worker on its own thread. It serves nobody before [`WorkerHandle::serve`].
 /// `report` is told of accepts that fail.
 ///
 /// # Errors
 /// The thread or its runtime cannot be made.
 pub fn start_worker(
     name: String,
-    listeners: Vec<(usize, std::net::TcpListener)>,
     shared: Arc<Shared>,
     report: impl Fn(AcceptError) + Clone + Send + 'static,
 ) -> io::Result<WorkerHandle> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (stop, stopped) = watch::channel(None);
+    let (give, given) = oneshot::channel();
+    let (tell, told) = std::sync::mpsc::sync_channel(1);
     let thread = std::thread::Builder::new().name(name).spawn(move || {
-        let local = tokio::task::LocalSet::new();
-        local.block_on(&runtime, work(listeners, shared, report, stopped))
+        // It belongs to the thread that it was made on.
+        let made =
+            tokio::runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+        match made {
+            Ok(runtime) => {
+                let _ = tell.send(Ok(()));
+                runtime.block_on(work(given, shared, report, stopped))
+            }
+            Err(error) => {
+                let _ = tell.send(Err(error));
+                true
+            }
+        }
     })?;
-    Ok(WorkerHandle { thread, stop })
+    told.recv().map_err(io::Error::other)??;
+    Ok(WorkerHandle { thread, give: Some(give), stop })
 }
 
 /// `true`: every connection has ended by itself.
 async fn work(
-    listeners: Vec<(usize, std::net::TcpListener)>,
+    given: oneshot::Receiver<Sockets>,
     shared: Arc<Shared>,
     report: impl Fn(AcceptError) + Clone + 'static,
     mut stopped: watch::Receiver<Option<Duration>>,
@@ -98,8 +125,12 @@ async fn work(
         tokio::task::spawn_local(async move { pools.keep_house(|| refreshed.refresh()).await });
     let measured = Rc::clone(&gateway);
     let measuring = tokio::task::spawn_local(async move { measured.watch_queue().await });
+    let sockets = tokio::select! {
+        sockets = given => sockets.unwrap_or_default(),
+        _ = stopped.wait_for(Option::is_some) => Sockets::new(),
+    };
     let mut accepting = Vec::new();
-    for (number, listener) in listeners {
+    for (number, listener) in sockets {
         match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => accepting.push(tokio::task::spawn_local(serve_listener(
                 listener,

@@ -68,6 +68,19 @@ fn a_body_in_tiny_chunks_does_not_become_a_flood_of_tiny_frames() {
 }
 
 #[test]
+fn the_largest_head_that_may_be_configured_fits_into_frames_and_a_larger_one_is_told_so() {
+    let gateway = Running::start(
+        "access_log: off\nlimits: { head_bytes: 64KiB, header_count: 256 }\nroutes: [{ respond: { body: hello } }]\n",
+    );
+    let mut client = Http2Client::connect(gateway.address);
+    let values: Vec<String> = (0..70).map(|number| format!("{number:X>1000}")).collect();
+    let fields: Vec<(&str, &str)> = values.iter().map(|value| ("x-a", value.as_str())).collect();
+    assert_eq!(client.request("GET", "/", &fields[..64], b"").status, 200);
+    assert_eq!(client.request("GET", "/", &fields, b"").status, 431);
+    assert_eq!(client.request("GET", "/", &fields[..1], b"").status, 200, "the connection goes on");
+}
+
+#[test]
 fn heads_without_bodies_and_bodies_with_trailers_keep_their_shape() {
     let origin = Origin::respond(|request| match (&*request.method, &*request.target) {
         ("HEAD", _) => Reply::ok("twelve bytes"),

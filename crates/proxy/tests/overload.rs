@@ -105,6 +105,21 @@ fn with_a_proxy_header_the_address_that_it_names_counts() {
     eventually(PATIENCE, || introduced(1).is_some_and(|mut again| served(&mut again)));
 }
 
+#[test]
+fn what_lives_on_a_worker_is_counted_until_it_has_ended() {
+    let gateway = Running::start("access_log: off\nroutes: [{ path: /, respond: { body: hello } }]\n");
+    let tasks = || metric(&gateway, "torana_worker_tasks{worker=\"0\"}");
+    let mut first = Client::connect(gateway.address);
+    assert!(served(&mut first));
+    let with_one = tasks();
+    assert!(with_one >= 2.0, "the connection, and what accepts others: {with_one}");
+    let mut second = Client::connect(gateway.address);
+    assert!(served(&mut second));
+    assert_eq!(tasks(), with_one + 1.0);
+    drop((first, second));
+    eventually(PATIENCE, || tasks() == with_one - 1.0);
+}
+
 /// `torana_buffered_bytes`
 fn buffered(gateway: &Running) -> f64 {
     metric(gateway, "torana_buffered_bytes ")

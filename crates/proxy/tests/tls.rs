@@ -105,13 +105,39 @@ fn a_request_for_another_host_than_the_connection_is_misdirected() {
     assert!(refused.text().contains("\"reason\":\"misdirected_request\""), "{}", refused.text());
     // The connection itself is as good as before.
     assert_eq!(ask(&mut client, "A.test:8443").status, 200);
-    let mut without_name = Client::connect_tls(gateway.address, &options, "127.0.0.1");
-    assert_eq!(ask(&mut without_name, "b.test").status, 200);
 
     let lax = listening(&format!("certificates: {}, strict_host: false", pair("a")), HELLO);
     let gateway = Running::with_resolver(&lax, 1, files(&[("a", &certificate)]));
     let mut client = Client::connect_tls(gateway.address, &options, "a.test");
     assert_eq!(ask(&mut client, "b.test").status, 200);
+}
+
+#[test]
+fn who_asked_for_no_name_may_ask_for_those_of_the_certificate_that_was_shown() {
+    let authority = Authority::default();
+    let first = authority.issue(&["a.test", "*.wild.test", "127.0.0.1"]);
+    let second = authority.issue(&["b.test"]);
+    let text = listening(&format!("certificates: [{}, {}]", pair("first"), pair("second")), HELLO);
+    let gateway = Running::with_resolver(&text, 1, files(&[("first", &first), ("second", &second)]));
+    let options = TlsOptions::trusting(&authority);
+    let mut client = Client::connect_tls(gateway.address, &options, "127.0.0.1");
+    for (host, status) in [
+        ("a.test", 200),
+        ("A.Test.:8443", 200),
+        ("x.wild.test", 200),
+        ("127.0.0.1", 200),
+        ("10.0.0.1:8443", 200),
+        ("[::1]:8443", 200),
+        ("b.test", 421),
+        ("wild.test", 421),
+        (".wild.test", 421),
+        ("x.y.wild.test", 421),
+        ("1.2.3", 421),
+        ("intern", 421),
+    ] {
+        let answer = ask(&mut client, host);
+        assert_eq!(answer.status, status, "{host}: {}", answer.text());
+    }
 }
 
 #[test]

@@ -101,6 +101,24 @@ fn bytes_go_both_ways_and_those_that_came_with_the_heads_are_not_lost() {
 }
 
 #[test]
+fn a_switch_goes_on_without_fields_that_frame_a_body() {
+    for framing in ["Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n", "Content-Length: 0\r\n"] {
+        let upstream = Upstream::serving(move |mut stream| {
+            read_head(&mut stream);
+            let head = AGREE.replace("X-Own", &format!("{framing}X-Own"));
+            stream.write_all(format!("{head}bytes").as_bytes()).unwrap();
+        });
+        let gateway = gateway(upstream.address, "");
+        let mut client = Client::connect(gateway.address);
+        client.send(ASK);
+        let all = "HTTP/1.1 101 Switching Protocols\r\nX-Own: 1\r\nVia: 1.1 torana\r\nConnection: Upgrade\r\n\
+                   Upgrade: websocket\r\n\r\nbytes";
+        assert_eq!(String::from_utf8(client.read_to_end()).unwrap(), all, "{framing}");
+        upstream.done();
+    }
+}
+
+#[test]
 fn a_slow_reader_stops_a_fast_writer() {
     const SENT: usize = 32 << 20;
     let written = Arc::new(AtomicU64::new(0));

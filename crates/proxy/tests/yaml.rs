@@ -75,8 +75,9 @@ impl Running {
                 (number, listener)
             };
             let listeners = addresses.iter_mut().enumerate().map(listen).collect();
-            let worker = start_worker(format!("w{number}"), listeners, Arc::clone(&shared), |_| {});
-            workers.push(worker.unwrap());
+            let mut worker = start_worker(format!("w{number}"), Arc::clone(&shared), |_| {}).unwrap();
+            worker.serve(listeners);
+            workers.push(worker);
         }
         Self { address: addresses[0], addresses, shared, metrics, registry, consumers, workers, resolver }
     }

@@ -30,6 +30,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Old records of the origin are dropped this often.
 const TIDY: Duration = Duration::from_millis(200);
 
+/// Tasks that live on each worker.
+const TASKS: &str = "torana_worker_tasks";
+
 /// How much traffic.
 #[derive(Clone, Copy, Debug)]
 pub struct Soak {
@@ -61,6 +64,7 @@ pub fn soak(soak: Soak, site: Site, gateway: Gateway) -> Result<Soaked, Vec<Stri
     let (stop, wrong) = (AtomicBool::new(false), Mutex::new(Vec::new()));
     let (Gateway { admin, pid, .. }, doors) = (gateway, site.doors(gateway));
     let descriptors = descriptors_at_rest(admin, pid);
+    let tasks = sum(&get(admin, "/metrics").text(), TASKS);
     let mut early = 0;
     std::thread::scope(|scope| {
         for number in 0..soak.clients {
@@ -93,7 +97,7 @@ pub fn soak(soak: Soak, site: Site, gateway: Gateway) -> Result<Soaked, Vec<Stri
     });
     let mut problems = wrong.into_inner().expect("nobody panics with it");
     problems.extend(site.take_complaints());
-    problems.extend(what_is_left(site, admin, pid, descriptors));
+    problems.extend(what_is_left(site, admin, pid, (descriptors, tasks)));
     let late = crate::large::resident_kib(pid).unwrap_or_default();
     let (exchanges, answers) = (exchanges.into_inner(), answers.into_inner());
     let memory_kib = (early, late);
@@ -101,7 +105,8 @@ pub fn soak(soak: Soak, site: Site, gateway: Gateway) -> Result<Soaked, Vec<Stri
 }
 
 /// Waits until nothing is under way, then until the connections to services that are gone are given up too.
-fn what_is_left(site: Site, admin: SocketAddr, pid: u32, descriptors: usize) -> Vec<String> {
+/// `descriptors` and `tasks` are how many there were at rest.
+fn what_is_left(site: Site, admin: SocketAddr, pid: u32, (descriptors, tasks): (usize, f64)) -> Vec<String> {
     let under_way = |page: &str| {
         let mut left: Vec<String> = [
             "torana_connections_open",
@@ -125,6 +130,7 @@ fn what_is_left(site: Site, admin: SocketAddr, pid: u32, descriptors: usize) -> 
     let mut left = until_empty(admin, under_way);
     drop(site);
     left.extend(until_empty(admin, |page| not_zero(page, "torana_pool_connections_open")));
+    left.extend(until_empty(admin, |page| more_tasks(page, tasks)));
     // The metrics page is gone when it is read; its socket may be a moment longer.
     let started = Instant::now();
     while open_descriptors(pid) > descriptors && started.elapsed() < PATIENCE {
@@ -169,6 +175,12 @@ fn not_zero(page: &str, name: &str) -> Vec<String> {
     samples(page, name).filter(|(_, value)| *value != 0.0).map(|(line, _)| line.to_owned()).collect()
 }
 
+/// What workers run more than before. None at all are no proof of anything: each has some that never end.
+fn more_tasks(page: &str, before: f64) -> Vec<String> {
+    let now = sum(page, TASKS);
+    if now > 0.0 && now <= before { Vec::new() } else { vec![format!("{now} tasks, {before} before")] }
+}
+
 /// What the process has open before anything is asked of it. Its admin page is read first, because the thread
 /// that serves it takes what it keeps in reserve before it answers.
 fn descriptors_at_rest(admin: SocketAddr, pid: u32) -> usize {
@@ -199,5 +211,8 @@ mod tests {
         assert_eq!(not_zero(page, "b"), ["b{x=\"2\"} 3.0"]);
         assert_eq!(not_zero(page, "c").len(), 1);
         assert_eq!(sum(page, "b"), 3.0);
+        let tasks = "torana_worker_tasks{worker=\"0\"} 4.0\ntorana_worker_tasks{worker=\"1\"} 3.0\n";
+        assert_eq!(more_tasks(tasks, 7.0), Vec::<String>::new());
+        assert_eq!((more_tasks(tasks, 6.0).len(), more_tasks("", 0.0).len()), (1, 1));
     }
 }

@@ -72,9 +72,9 @@ pub(crate) async fn serve(
     watch.follow(read.files);
     let redacted = document.redacted();
     let mut source = Source { path, document, consumer_files: read.consumer_files, told };
-    let mut server = Server::start(plan, redacted, settings, inherited)?;
     // Before anybody may think that it serves: a signal without a listener ends the process.
     let mut signals = Signals::new().context("cannot listen for signals")?;
+    let mut server = Server::start(plan, redacted, settings, inherited)?;
     started(&server);
     let mut successor = None;
     loop {

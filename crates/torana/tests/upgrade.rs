@@ -224,6 +224,50 @@ fn a_successor_that_does_not_serve_changes_nothing() {
     drop(heir);
 }
 
+#[test]
+fn a_successor_that_cannot_listen_everywhere_takes_no_connection_with_it() {
+    const CLIENTS: usize = 8;
+    const TRIALS: usize = 10;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = Origin::respond(|request| Reply::ok(request.target.clone()));
+    let folder = tempfile::tempdir().unwrap();
+    let text = |listen: &str, workers: usize| {
+        format!(
+            "access_log: off\nadmin: 127.0.0.1:0\nworkers: {workers}\nlisten: {listen}\n\
+             services: {{ s: {{ endpoints: [{}] }} }}\nroutes: [{{ path: /*, service: s }}]\n",
+            origin.url()
+        )
+    };
+    let path = file(&folder, &text("127.0.0.1:0", 1));
+    let process = Process::start(torana().arg("run").arg(&path));
+    let address = process.address;
+    let second = taken.local_addr().unwrap();
+    replace(&path, &text(&format!("[\"127.0.0.1:0\", \"{second}\"]"), 64));
+    eventually(PATIENCE, || config(process.admin)["generation"] == 2);
+    let (stop, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let (stop, asked) = (Arc::clone(&stop), Arc::clone(&asked));
+            std::thread::spawn(move || load(|| Client::connect(address), false, &stop, &asked))
+        })
+        .collect();
+    for trial in 1..=TRIALS {
+        process.signal(Signal::USR2);
+        let failed = || process.log().matches("not upgraded, this process goes on").count() == trial;
+        eventually(PATIENCE, failed);
+        let before = asked.load(Ordering::Relaxed);
+        eventually(PATIENCE, || {
+            asked.load(Ordering::Relaxed) > before + 50
+                || clients.iter().any(std::thread::JoinHandle::is_finished)
+        });
+    }
+    stop.store(true, Ordering::Relaxed);
+    for client in clients {
+        client.join().expect("no connection was refused or reset, and no answer wrong");
+    }
+    assert!(process.log().contains(&format!("cannot listen on {second}")), "{}", process.log());
+}
+
 /// What the service manager was told since the last call.
 fn told(manager: &UnixDatagram) -> Vec<String> {
     let mut told = Vec::new();

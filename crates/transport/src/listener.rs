@@ -3,7 +3,7 @@
 use crate::drain::{Counted, Drain};
 use crate::entrance;
 use crate::service::Service;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
@@ -22,21 +22,71 @@ const PAUSE_AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct AcceptError(pub io::Error);
 
+/// A socket that has its address. The kernel takes connections for it once it listens: one that goes away before takes
+/// none with it.
+#[derive(Debug)]
+pub struct Bound {
+    socket: std::net::TcpListener,
+    listens: bool,
+}
+
+impl Bound {
+    /// Binds a socket that others may share the address with by `SO_REUSEPORT`.
+    ///
+    /// # Errors
+    /// The address is in use by somebody else, not ours to bind, or not of this machine.
+    pub fn at(address: SocketAddr) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        socket.set_reuse_port(true)?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        Ok(Self { socket: socket.into(), listens: false })
+    }
+
+    /// One that listens already.
+    #[must_use]
+    pub const fn listening(socket: std::net::TcpListener) -> Self {
+        Self { socket, listens: true }
+    }
+
+    /// The address, with the real port.
+    ///
+    /// # Errors
+    /// The kernel does not tell.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// The same socket once more; it listens when this one does.
+    ///
+    /// # Errors
+    /// The process has no file descriptor left.
+    pub fn try_clone(&self) -> io::Result<std::net::TcpListener> {
+        self.socket.try_clone()
+    }
+
+    /// Has the kernel take connections from here on.
+    ///
+    /// # Errors
+    /// Somebody else listens at the address since it was bound.
+    pub fn listen(self) -> io::Result<std::net::TcpListener> {
+        if !self.listens {
+            SockRef::from(&self.socket).listen(BACKLOG)?;
+        }
+        Ok(self.socket)
+    }
+}
+
 /// Binds a listening socket that other workers may share by `SO_REUSEPORT`.
 ///
 /// # Errors
 /// The address is in use by somebody else, not ours to bind, or not of this machine.
 pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Bound::at(address)?.listen()
 }
 
 /// Connections that a draining listener takes at most: more than the kernel holds for it.
@@ -44,7 +94,7 @@ const TAKEN_WHEN_DRAINING: usize = 2 * BACKLOG as usize;
 
 /// Accepts connections and serves each in a task of this worker, until the worker drains. Then it takes what
 /// the kernel holds for it, because closing the socket would reset those, and ends.
-/// Must run within a `LocalSet`. Failed accepts are handed to `report`.
+/// Must run within a `LocalRuntime` or a `LocalSet`. Failed accepts are handed to `report`.
 /// `number` is what the service knows the listener by.
 pub async fn serve_listener<S: Service + 'static>(
     listener: TcpListener,

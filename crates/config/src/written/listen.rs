@@ -61,7 +61,8 @@ pub struct ListenerTlsConfig {
     #[serde(default = "ListenerTlsConfig::default_client_auth")]
     pub client_auth: Switch<ClientAuthConfig>,
     /// Whether a request whose `Host` is another than the name that its connection was made for is
-    /// answered 421. Clients that asked for no name are not asked.
+    /// answered 421. Clients that asked for no name may ask for an address and for the names of the certificate
+    /// that they were shown, the first.
     #[serde(default = "ListenerTlsConfig::default_strict_host")]
     pub strict_host: bool,
 }

@@ -44,9 +44,10 @@ impl Default for ServerTimeoutsConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsConfig {
-    /// Bytes of a request head: the request line and all fields. More is answered 431.
+    /// Bytes of a request head: the request line and all fields, at most `64KiB`. More is answered 431.
     pub head_bytes: ByteSize,
     /// Fields in a request head. More is answered 431.
+    #[schemars(range(min = 1, max = LimitsConfig::MOST_FIELDS))]
     pub header_count: NonZeroU16,
     /// Bytes of a request target. More is answered 414.
     pub target_bytes: ByteSize,
@@ -78,6 +79,10 @@ pub struct LimitsConfig {
 }
 
 impl LimitsConfig {
+    /// The most that `header_count` may be: what a head by HTTP/1 has room for.
+    pub const MOST_FIELDS: u16 = 256;
+    /// The most that `head_bytes` may be: beyond it, a head by HTTP/2 takes more frames than one may.
+    pub const LARGEST_HEAD: ByteSize = ByteSize::from_kib(64);
     /// The least `queue_delay.target`: what is shorter cannot be told from the turns of a quiet worker.
     pub const SHORTEST_TARGET: TimeSpan = TimeSpan::from_millis(5);
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::asking::scripted::Scripted;
 use crate::authentication::locations::parameters;
 use crate::authentication::{AuthenticationFilter, Method, Place};
 use crate::jwt::{Discovered, Places, RemoteKeys};
@@ -11,8 +12,8 @@ use std::collections::BTreeMap;
 use tokio::sync::mpsc::Receiver;
 use torana_config::FixedResolver;
 use torana_credential::jose::{Algorithm, KeySet, SigningKey};
-use torana_filter::{BoxFuture, FetchBounds, Moment, OnRequest, OnResponse, Response};
-use torana_http::{RequestHead, ResponseHead};
+use torana_filter::{Moment, OnRequest, OnResponse};
+use torana_http::ResponseHead;
 use torana_plan::{AuthenticationPlan, KeysPlan, PolicyPlan, load};
 
 mod beside;
@@ -22,21 +23,6 @@ mod sessions;
 const NOW: u64 = 1_000_000;
 const ISSUER: &str = "https://login.test";
 const PAGE: [(&str, &str); 2] = [("Sec-Fetch-Mode", "navigate"), ("Accept", "text/html")];
-
-/// Services may be asked, and none is.
-struct Online;
-
-impl Outside for Online {
-    fn fetch<'a>(
-        &'a self,
-        _: usize,
-        _: &'a mut RequestHead,
-        _: &'a [u8],
-        _: FetchBounds,
-    ) -> BoxFuture<'a, Result<Response, Fault>> {
-        Box::pin(async { Err(Reason::NoEndpoint.into()) })
-    }
-}
 
 fn pair() -> (SigningKey, Value) {
     let kind = &ECDSA_P256_SHA256_FIXED_SIGNING;
@@ -178,7 +164,7 @@ impl Browser {
     }
 
     async fn send(&mut self, tested: &Tested, mut exchange: Exchange) -> Visit {
-        let verdict = tested.filter.on_request(&mut exchange, &Online).await;
+        let verdict = tested.filter.on_request(&mut exchange, &Scripted::default()).await;
         let (mut head, reason) = match verdict {
             Verdict::Continue => (ResponseHead::new(200), None),
             Verdict::Respond(response) => (response.head, None),

@@ -54,6 +54,8 @@ enum Decoder {
     Chunked(Box<ChunkedDecoder>),
     UntilClose,
     Done,
+    /// It is complete, and these trailers may be forwarded.
+    Trailed(Box<Fields>),
     /// It broke its framing. Whoever asks again must not get another reading of the same bytes.
     Failed(BodyError),
 }
@@ -75,7 +77,7 @@ impl BodyDecoder {
     #[must_use]
     pub fn is_done(&self) -> bool {
         match &self.state {
-            Decoder::Done => true,
+            Decoder::Done | Decoder::Trailed(_) => true,
             Decoder::Chunked(chunked) => chunked.is_done(),
             Decoder::Length(_) | Decoder::UntilClose | Decoder::Failed(_) => false,
         }
@@ -84,16 +86,27 @@ impl BodyDecoder {
     /// Reads on from `input[from..]`.
     ///
     /// # Errors
-    /// The body breaks its framing; the connection cannot be used any more.
+    /// The body breaks its framing, or its trailer section is not valid; the connection cannot be used any more.
     pub fn step(&mut self, input: &[u8], from: usize) -> Result<BodyStep, BodyError> {
         let available = input.len().saturating_sub(from);
         match &mut self.state {
-            Decoder::Done => Ok(BodyStep::End { consumed: from }),
+            Decoder::Done | Decoder::Trailed(_) => Ok(BodyStep::End { consumed: from }),
             Decoder::Failed(error) => Err(*error),
             Decoder::Chunked(chunked) => match chunked.step(input, from) {
                 Ok(ChunkStep::Data { start, end }) => Ok(BodyStep::Data { start, end }),
                 Ok(ChunkStep::NeedMore) => Ok(BodyStep::NeedMore),
-                Ok(ChunkStep::End { consumed }) => Ok(BodyStep::End { consumed }),
+                Ok(ChunkStep::End { consumed }) => {
+                    // Here, and not when they are asked for: who has no use for trailers relies on the end too.
+                    if !chunked.trailer().is_empty() {
+                        let read = read_trailers(chunked.trailer());
+                        let failed = read.as_ref().err().copied();
+                        self.state = read.map_or_else(Decoder::Failed, Decoder::Trailed);
+                        if let Some(error) = failed {
+                            return Err(error);
+                        }
+                    }
+                    Ok(BodyStep::End { consumed })
+                }
                 Err(error) => {
                     self.state = Decoder::Failed(error);
                     Err(error)
@@ -129,30 +142,31 @@ impl BodyDecoder {
 
     /// The trailers of a complete chunked body that may be forwarded (RFC 9110 section 6.5.1): those that
     /// do not decide routing, framing, authentication or how the message is processed.
-    ///
-    /// # Errors
-    /// The trailer section is not a valid field section.
-    pub fn trailers(&self, into: &mut Fields) -> Result<(), BodyError> {
-        let Decoder::Chunked(chunked) = &self.state else { return Ok(()) };
-        if chunked.trailer().is_empty() {
-            return Ok(());
+    pub fn trailers(&self, into: &mut Fields) {
+        if let Decoder::Trailed(trailers) = &self.state {
+            into.extend(trailers);
         }
-        let mut section = chunked.trailer().to_vec();
-        section.extend_from_slice(b"\r\n");
-        let malformed = BodyError::Malformed("the trailer section is not valid");
-        let limits = HeadLimits { fields: MOST_TRAILERS, ..HeadLimits::default() };
-        let mut received = Fields::default();
-        match section::read(OF_TRAILERS, &section, 0, &limits, &mut received) {
-            Ok(Some(_)) => received.adopt(&section),
-            Ok(None) | Err(_) => return Err(malformed),
-        }
-        for (name, value) in received.named() {
-            if may_be_trailer(name) {
-                into.append(name, value).map_err(|_| malformed)?;
-            }
-        }
-        Ok(())
     }
+}
+
+/// What may be forwarded of a trailer section without its last empty line.
+fn read_trailers(section: &[u8]) -> Result<Box<Fields>, BodyError> {
+    let malformed = BodyError::Malformed("the trailer section is not valid");
+    let mut section = section.to_vec();
+    section.extend_from_slice(b"\r\n");
+    let limits = HeadLimits { fields: MOST_TRAILERS, ..HeadLimits::default() };
+    let mut received = Fields::default();
+    match section::read(OF_TRAILERS, &section, 0, &limits, &mut received) {
+        Ok(Some(_)) => received.adopt(&section),
+        Ok(None) | Err(_) => return Err(malformed),
+    }
+    let mut kept = Box::<Fields>::default();
+    for (name, value) in received.named() {
+        if may_be_trailer(name) {
+            kept.append(name, value).map_err(|_| malformed)?;
+        }
+    }
+    Ok(kept)
 }
 
 /// Fields that a recipient may merge from trailers without harm. Every well-known field that Torana knows

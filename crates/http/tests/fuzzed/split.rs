@@ -38,9 +38,7 @@ pub fn read_body(framing: BodyFraming, input: &[u8], piece: usize) -> Body {
             Ok(BodyStep::End { consumed }) => {
                 assert!(decoder.is_done());
                 let mut trailers = Fields::default();
-                if let Err(error) = decoder.trailers(&mut trailers) {
-                    return Body::Refused(error);
-                }
+                decoder.trailers(&mut trailers);
                 let trailers = trailers.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
                 return Body::Whole { data, trailers, used: consumed };
             }

@@ -9,6 +9,10 @@ pub(super) fn check(document: &Document, limits: &LimitsConfig, findings: &mut V
         let finding = Finding::error("limits", message.to_owned());
         findings.push(finding.at(document.span_at(path)).help(help.to_owned()));
     };
+    if limits.head_bytes > LimitsConfig::LARGEST_HEAD {
+        let help = "write at most `64KiB`: HTTP/2 has as much room in the frames that one head may take";
+        find(&root.key("head_bytes"), "no head by HTTP/2 could be so large", help);
+    }
     if limits.ipv6_prefix.get() > 128 {
         let help = "a client is usually a /64";
         find(&root.key("ipv6_prefix"), "an IPv6 address has 128 bits", help);

@@ -421,7 +421,7 @@ pub(super) async fn prepare(
 ) -> Result<BodyFraming, Fault> {
     let framing = head.framing;
     remove_hop_by_hop(&mut head.fields, head.connection.names_fields);
-    if head.status == 204 {
+    if matches!(head.status, 101 | 204) {
         // Whoever believed it would wait for a body (RFC 9110 section 8.6).
         head.fields.remove(Known::ContentLength);
     }

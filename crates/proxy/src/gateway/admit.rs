@@ -292,11 +292,11 @@ async fn hold(
 /// What filters have left in the exchange is what is sent, with its own length.
 fn send_what_is_held(exchange: &mut Exchange, body: &mut Replay<'_, impl RequestBody>) {
     let Some(held) = exchange.body.clone() else { return };
-    exchange.request.framing = match (held.len() as u64, exchange.request.framing) {
-        (0, BodyFraming::None) => BodyFraming::None,
-        (length, _) => BodyFraming::Length(length),
-    };
-    exchange.request.fields.remove(Known::ContentLength);
+    // Of none before and none now a client may have said so, and that goes on.
+    if !held.is_empty() || exchange.request.framing != BodyFraming::None {
+        exchange.request.framing = BodyFraming::Length(held.len() as u64);
+        exchange.request.fields.remove(Known::ContentLength);
+    }
     body.replace(held);
 }
 

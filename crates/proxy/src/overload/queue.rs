@@ -13,6 +13,7 @@
 
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::runtime::{Handle, RuntimeMetrics};
 use tokio::time::{Instant, sleep, sleep_until};
 use torana_limit::{Importance, Pressure, QueueDelay, sheds};
 
@@ -26,9 +27,21 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(crate) struct WorkerQueue {
     level: AtomicU16,
     delay_nanos: AtomicU64,
+    /// Of the runtime that the worker is.
+    runtime: Option<RuntimeMetrics>,
 }
 
 impl WorkerQueue {
+    /// The queue of the thread that this is called on.
+    pub(crate) fn of_this_thread() -> Self {
+        Self { runtime: Handle::try_current().ok().map(|runtime| runtime.metrics()), ..Self::default() }
+    }
+
+    /// Tasks that have not ended.
+    pub(crate) fn tasks(&self) -> usize {
+        self.runtime.as_ref().map_or(0, RuntimeMetrics::num_alive_tasks)
+    }
+
     /// Whether a request is shed. `random` is asked only under pressure.
     pub(crate) fn sheds(&self, importance: Importance, random: impl FnOnce() -> u64) -> Option<u64> {
         let level = self.level.load(Ordering::Relaxed);

@@ -24,6 +24,7 @@ impl Overload {
         for (number, queue) in self.workers().iter().enumerate() {
             let number = number.to_string();
             let labels = [("worker", number.as_str())];
+            samples.add(names::WORKER_TASKS, &labels, queue.tasks() as f64);
             samples.add(names::QUEUE_DELAY, &labels, queue.delay().as_secs_f64());
             samples.add(names::QUEUE_PRESSURE, &labels, queue.pressure());
         }

@@ -14,11 +14,13 @@ pub(super) fn listener(plan: &ListenerPlan, registry: &mut Registry) -> Result<L
     let failed = |source| PrepareError::Tls { what: format!("the listener {}", plan.address), source };
     let tls = plan.tls.as_ref().map(|tls| server(tls, registry)).transpose().map_err(failed)?;
     let client_auth = plan.tls.as_ref().and_then(|tls| tls.client_auth.as_ref());
+    let shown = plan.tls.as_ref().and_then(|tls| tls.certificates.first());
     let given = client_auth.into_iter().flat_map(|plan| plan.headers.given());
     Ok(Listener {
         entrance: Entrance { tls, introduced_by: plan.proxy_protocol.as_slice().into() },
         redirect_https: plan.redirect_https.map(u16::from),
         strict_host: plan.tls.as_ref().is_some_and(|tls| tls.strict_host),
+        default_names: shown.map_or_else(Vec::new, |pair| pair.names()),
         client_fields: given.map(|(key, name)| (part(key), name.to_owned())).collect(),
     })
 }

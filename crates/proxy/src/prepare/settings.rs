@@ -5,7 +5,7 @@ use crate::forwarded::{Forwarded, ViaName};
 use crate::pipeline::RequestIdField;
 use crate::registry::Registry;
 use std::sync::Arc;
-use torana_config::written::{AccessLogFormat, EncodedSlashes as Written};
+use torana_config::written::{AccessLogFormat, EncodedSlashes as Written, LimitsConfig};
 use torana_http::FieldName;
 use torana_http::h1::HeadLimits;
 use torana_observe::{AccessLog, AccessLogSettings, LogFormat, LogTarget, Metrics};
@@ -14,6 +14,11 @@ use torana_route::{EncodedSlashes, NormalizeOptions};
 use torana_transport::ServerSettings;
 use torana_transport::h2::Http2Settings;
 use torana_types::{ByteSize, TimeSpan};
+
+const _: () = assert!(
+    LimitsConfig::MOST_FIELDS as usize == HeadLimits::MAX_FIELDS,
+    "what may be written is what a head has room for"
+);
 
 pub(super) fn server(settings: &Settings) -> ServerSettings {
     let http2 = Http2Settings::default();

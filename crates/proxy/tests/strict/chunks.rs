@@ -1,6 +1,8 @@
 //! The chunked coding (RFC 9112 section 7.1), and trailers.
 
 use super::judge::{Judge, bytes, post};
+use super::yaml::Running;
+use torana_testkit::Client;
 
 const CHUNKED: &str = "Transfer-Encoding: chunked";
 const SEEN: &str = "POST /post HTTP/1.1\nHost: a\nTransfer-Encoding: chunked";
@@ -132,4 +134,22 @@ fn trailers_that_are_no_fields_are_refused() {
     input.extend_from_slice(&value);
     input.extend_from_slice(b"\r\n\r\n");
     judge.forwards(&input, &[(SEEN, "hello")]);
+}
+
+#[test]
+fn a_body_that_nobody_wants_is_thrown_away_only_where_its_trailers_are_fields() {
+    let gateway = Running::start("access_log: off\nroutes: [{ path: /*, respond: { body: made } }]\n");
+    for (trailer, keeps) in [("X: a", true), ("X: a\r\nno colon", false), (" X: a", false)] {
+        let mut client = Client::connect(gateway.address);
+        let request = post(CHUNKED, &format!("5\r\nhello\r\n0\r\n{trailer}\r\n\r\n"));
+        let response = client.exchange(request);
+        assert_eq!((response.status, response.text().as_str()), (200, "made"), "{trailer}");
+        if keeps {
+            assert_eq!(response.header("Connection"), None, "{trailer}");
+            assert_eq!(client.exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n").status, 200, "{trailer}");
+        } else {
+            assert_eq!(response.header("Connection"), Some("close"), "{trailer}");
+            client.expect_closed();
+        }
+    }
 }

@@ -1,4 +1,5 @@
-//! A gateway that adds nothing, in front of an origin that answers with the target it was asked for.
+//! A gateway that adds nothing, in front of an origin that answers with the target it was asked for. It is asked by two
+//! doors: one route streams what comes by it, and one has a policy that reads the body before it goes on.
 
 use super::yaml::Running;
 use std::time::Duration;
@@ -10,7 +11,17 @@ const CUT_BELOW: usize = 400;
 
 pub struct Judge {
     origin: Origin,
-    gateway: Running,
+    /// Who is asked, with the whole body, whether a request may go on. It may.
+    _asked: Origin,
+    holding: Running,
+    streaming: Running,
+}
+
+/// Which way a body takes through a gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Door {
+    Holding,
+    Streaming,
 }
 
 /// A request as the origin saw it: its head, line by line, and its body.
@@ -23,13 +34,18 @@ impl Judge {
 
     pub fn with_limits(limits: &str) -> Self {
         let origin = Origin::respond(|request| Reply::ok(request.target.clone()));
-        let gateway = Running::start(&format!(
-            "access_log: off\nrequest_id: {{ header: off }}\nforwarded: {{ x_forwarded: false, via: off }}\n\
-             limits: {{ {limits} }}\nservices: {{ s: {{ endpoints: [\"{}\"] }} }}\n\
-             routes: [{{ path: /*, service: s }}]\n",
-            origin.url()
-        ));
-        Self { origin, gateway }
+        let asked = Origin::always(Reply::ok(""));
+        let gateway = |policies: &str| {
+            Running::start(&format!(
+                "access_log: off\nrequest_id: {{ header: off }}\nforwarded: {{ x_forwarded: false, via: off }}\n\
+                 limits: {{ {limits} }}\nservices: {{ s: {{ endpoints: [\"{}\"] }} }}\n\
+                 routes: [{{ path: /*, service: s, policies: {{ {policies} }} }}]\n",
+                origin.url()
+            ))
+        };
+        let holding = gateway(&format!("forward_auth: {{ url: \"{}\", body: 64KiB }}", asked.url()));
+        let streaming = gateway("");
+        Self { origin, _asked: asked, holding, streaming }
     }
 
     /// The input is answered with `status` alone, the connection ends, and no whole request goes on.
@@ -42,8 +58,7 @@ impl Judge {
     #[track_caller]
     pub fn answers(&self, seen: &[Seen<'_>], status: u16, input: impl AsRef<[u8]>) {
         let input = input.as_ref();
-        for client in self.clients(input) {
-            let mut client = client;
+        for (door, mut client) in self.clients(input) {
             for (head, _) in seen {
                 self.own_answer(&mut client, head, input);
             }
@@ -52,7 +67,7 @@ impl Judge {
             assert_eq!(response.status, status, "{shown}: {}", response.text());
             assert_eq!(response.header("Connection"), Some("close"), "{shown}");
             client.expect_closed();
-            self.saw(seen, input);
+            self.saw(door, seen, input);
         }
     }
 
@@ -60,12 +75,11 @@ impl Judge {
     #[track_caller]
     pub fn forwards(&self, input: impl AsRef<[u8]>, seen: &[Seen<'_>]) {
         let input = input.as_ref();
-        for client in self.clients(input) {
-            let mut client = client;
+        for (door, mut client) in self.clients(input) {
             for (head, _) in seen {
                 self.own_answer(&mut client, head, input);
             }
-            self.saw(seen, input);
+            self.saw(door, seen, input);
         }
     }
 
@@ -73,13 +87,12 @@ impl Judge {
     #[track_caller]
     pub fn ends_after(&self, input: impl AsRef<[u8]>, seen: &[Seen<'_>]) {
         let input = input.as_ref();
-        for client in self.clients(input) {
-            let mut client = client;
+        for (door, mut client) in self.clients(input) {
             for (head, _) in seen {
                 self.own_answer(&mut client, head, input);
             }
             client.expect_closed();
-            self.saw(seen, input);
+            self.saw(door, seen, input);
         }
     }
 
@@ -87,30 +100,38 @@ impl Judge {
     #[track_caller]
     pub fn abandons(&self, input: impl AsRef<[u8]>) {
         let input = input.as_ref();
-        for client in self.clients(input) {
-            let mut client = client;
+        for (door, mut client) in self.clients(input) {
             client.finish_sending();
             if let Ok(response) = client.try_read_response() {
                 assert!(response.status >= 400, "{}: {}", shown(input), response.status);
             }
-            self.saw(&[], input);
+            self.saw(door, &[], input);
         }
     }
 
-    /// Clients that have sent the input, in different pieces.
-    fn clients<'a>(&'a self, input: &'a [u8]) -> impl Iterator<Item = Client> + 'a {
-        let ways = if input.len() < CUT_BELOW { 2 } else { 1 };
-        (0..ways).map(move |way| {
-            self.origin.forget();
-            let mut client = Client::connect(self.gateway.address);
-            let size = if way == 0 { input.len() } else { 1 };
-            for piece in input.chunks(size) {
-                // Who was refused already need not take the rest.
-                if client.try_send(piece).is_err() {
-                    break;
+    /// Clients that have sent the input, by each door and in different pieces.
+    fn clients<'a>(&'a self, input: &'a [u8]) -> impl Iterator<Item = (Door, Client)> + 'a {
+        let sizes = if input.len() < CUT_BELOW { vec![input.len(), 1] } else { vec![input.len()] };
+        let ways = [Door::Holding, Door::Streaming].into_iter();
+        ways.flat_map(move |door| sizes.clone().into_iter().map(move |size| (door, size))).map(
+            |(door, size)| {
+                self.origin.forget();
+                let mut client = self.connect(door);
+                for piece in input.chunks(size) {
+                    // Who was refused already need not take the rest.
+                    if client.try_send(piece).is_err() {
+                        break;
+                    }
                 }
-            }
-            client
+                (door, client)
+            },
+        )
+    }
+
+    fn connect(&self, door: Door) -> Client {
+        Client::connect(match door {
+            Door::Holding => self.holding.address,
+            Door::Streaming => self.streaming.address,
         })
     }
 
@@ -127,11 +148,11 @@ impl Judge {
 
     /// What arrived are these requests and no other whole one, also after further clients came.
     #[track_caller]
-    fn saw(&self, seen: &[Seen<'_>], input: &[u8]) {
+    fn saw(&self, door: Door, seen: &[Seen<'_>], input: &[u8]) {
         for number in 0..2 {
             let target = format!("/canary/{number}");
             let request = format!("GET {target} HTTP/1.1\r\nHost: canary\r\nConnection: close\r\n\r\n");
-            let response = Client::connect(self.gateway.address).exchange(request);
+            let response = self.connect(door).exchange(request);
             assert_eq!(response.text(), target, "after {}", shown(input));
         }
         let settled = |request: &ReceivedRequest| request.complete || request.abandoned;
@@ -142,8 +163,8 @@ impl Judge {
             .filter(|request| request.complete && request.header("Host") != Some("canary"))
             .collect();
         let heads: Vec<String> = whole.iter().map(|request| request.head_text()).collect();
-        let expected: Vec<String> = seen.iter().map(|(head, _)| sent(head)).collect();
-        assert_eq!(heads, expected, "{}", shown(input));
+        let expected: Vec<String> = seen.iter().map(|seen| sent(door, seen)).collect();
+        assert_eq!(heads, expected, "{door:?} {}", shown(input));
         for (request, (_, body)) in whole.iter().zip(seen) {
             assert_eq!(String::from_utf8_lossy(&request.body), *body, "{}", shown(input));
         }
@@ -154,9 +175,20 @@ impl Judge {
     }
 }
 
-/// A head as it goes over the wire, in the way that the origin shows it.
-fn sent(head: &str) -> String {
-    String::from_utf8_lossy(&bytes(&format!("{}\r\n\r\n", head.replace('\n', "\r\n")))).into_owned()
+/// A head as it goes over the wire, in the way that the origin shows it. One whose body was held says its length.
+fn sent(door: Door, (head, body): &Seen<'_>) -> String {
+    let frames = |line: &&str| {
+        let name = line.split(':').next().unwrap_or_default();
+        ["Content-Length", "Transfer-Encoding"].iter().any(|framing| framing.eq_ignore_ascii_case(name))
+    };
+    let mut lines: Vec<&str> = head.split('\n').collect();
+    let framed = lines.iter().any(|line| frames(line));
+    let length = format!("Content-Length: {}", body.len());
+    if door == Door::Holding && framed {
+        lines.retain(|line| !frames(line));
+        lines.push(&length);
+    }
+    String::from_utf8_lossy(&bytes(&format!("{}\r\n\r\n", lines.join("\r\n")))).into_owned()
 }
 
 fn shown(input: &[u8]) -> String {

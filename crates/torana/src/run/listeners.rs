@@ -1,8 +1,11 @@
 //! The listening sockets: inherited where there are any for an address, else bound; shared out to workers.
+//!
+//! Those that are bound do not listen yet. At an address that a predecessor serves the kernel would send connections to
+//! them at once, and reset those when this process ends because something else fails.
 
 use anyhow::{Context, ensure};
 use std::net::{SocketAddr, TcpListener};
-use torana_transport::bind;
+use torana_transport::Bound;
 use torana_transport::handover::{Inherited, Use};
 use torana_types::ListenAddr;
 
@@ -12,7 +15,7 @@ pub(super) struct Listeners {
     /// Where clients connect, with real ports.
     pub(super) addresses: Vec<SocketAddr>,
     /// For each worker, at least one for each address, with the address's place in the list.
-    pub(super) of_workers: Vec<Vec<(usize, TcpListener)>>,
+    pub(super) of_workers: Vec<Vec<(usize, Bound)>>,
     pub(super) admin: Option<TcpListener>,
     /// All of them once more, for a successor.
     pub(super) kept: Kept,
@@ -20,6 +23,18 @@ pub(super) struct Listeners {
 
 /// Sockets to hand over, with their names. While they are held, closing them elsewhere closes nothing.
 pub(super) type Kept = Vec<(String, TcpListener)>;
+
+/// Has all sockets of a worker listen.
+///
+/// # Errors
+/// Somebody else listens there since they were bound.
+pub(super) fn listen(sockets: Vec<(usize, Bound)>) -> anyhow::Result<Vec<(usize, TcpListener)>> {
+    let listen = |(place, socket): (usize, Bound)| {
+        let address = socket.local_addr()?;
+        Ok((place, socket.listen().with_context(|| format!("cannot listen on {address}"))?))
+    };
+    sockets.into_iter().map(listen).collect()
+}
 
 /// Opens what is asked for.
 ///
@@ -47,7 +62,7 @@ pub(super) fn open(
     for (place, address) in wanted.iter().copied().map(ListenAddr::socket_addr).enumerate() {
         let sockets = share(address, workers, inherited.take(Use::Listen, address))?;
         let name = Use::Listen.name(address);
-        all.addresses.extend(sockets.first().map(TcpListener::local_addr).transpose()?);
+        all.addresses.extend(sockets.first().map(Bound::local_addr).transpose()?);
         for (number, socket) in sockets.into_iter().enumerate() {
             all.kept.push((name.clone(), socket.try_clone()?));
             if let Some(worker) = all.of_workers.get_mut(number.checked_rem(workers).unwrap_or_default()) {
@@ -65,11 +80,8 @@ pub(super) fn open(
 }
 
 /// At least one socket for each worker: those there are, and as many more as are missing.
-fn share(
-    wanted: SocketAddr,
-    workers: usize,
-    mut sockets: Vec<TcpListener>,
-) -> anyhow::Result<Vec<TcpListener>> {
+fn share(wanted: SocketAddr, workers: usize, sockets: Vec<TcpListener>) -> anyhow::Result<Vec<Bound>> {
+    let mut sockets: Vec<Bound> = sockets.into_iter().map(Bound::listening).collect();
     let mut address = wanted;
     match sockets.first() {
         Some(inherited) => address = inherited.local_addr()?,
@@ -77,11 +89,11 @@ fn share(
     }
     let inherited = sockets.len();
     for number in sockets.len()..workers {
-        let socket = match bind(address) {
+        let socket = match Bound::at(address) {
             Ok(socket) => socket,
             // A socket that does not share its port, such as one of the service manager, is shared itself.
             Err(problem) => match sockets.get(number.checked_rem(inherited).unwrap_or_default()) {
-                Some(socket) => socket.try_clone()?,
+                Some(socket) => Bound::listening(socket.try_clone()?),
                 None => return Err(problem).with_context(|| format!("cannot listen on {address}")),
             },
         };

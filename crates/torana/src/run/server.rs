@@ -68,7 +68,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Binds everything, then starts to serve.
+    /// Binds and starts everything, then listens: a process that ends before has taken no connection.
     ///
     /// # Errors
     /// An address cannot be listened on, the access log cannot be written, or threads cannot be started.
@@ -90,19 +90,22 @@ impl Server {
         let state = State::new(Arc::clone(&metrics), Arc::downgrade(&shared), chores);
         let token = plan.settings.admin_token.as_ref();
         state.configured(redacted, urls(&sockets.addresses, &plan), &[], token);
-        let admin = sockets.admin.map(|listener| Admin::start(listener, &state)).transpose()?;
         let mut workers = Vec::with_capacity(count);
-        for (number, listeners) in sockets.of_workers.into_iter().enumerate() {
+        for number in 0..count {
             let counted = Arc::clone(&metrics);
             let report = move |error: torana_transport::AcceptError| {
                 counted.connections().accept_failed();
                 error!("cannot accept connections: {}", error.0);
             };
             let name = format!("worker-{number}");
-            workers.push(
-                start_worker(name, listeners, Arc::clone(&shared), report)
-                    .context("cannot start a thread")?,
-            );
+            workers.push(start_worker(name, Arc::clone(&shared), report).context("cannot start a thread")?);
+        }
+        let admin = sockets.admin.map(|listener| Admin::start(listener, &state)).transpose()?;
+        // Last of all that may fail: from here on clients come.
+        let of_workers: Vec<_> =
+            sockets.of_workers.into_iter().map(listeners::listen).collect::<anyhow::Result<_>>()?;
+        for (worker, sockets) in workers.iter_mut().zip(of_workers) {
+            worker.serve(sockets);
         }
         // Before it is said: who reads that it listens finds it ready.
         state.ready();

@@ -42,7 +42,8 @@ macro_rules! has_from_incoming {
         }
 
         fn trailers(&mut self, into: &mut Fields) -> Result<(), Fault> {
-            self.incoming.trailers(into)
+            self.incoming.trailers(into);
+            Ok(())
         }
 
         fn is_done(&self) -> bool {
@@ -116,11 +117,8 @@ impl<'a> Incoming<'a> {
         self.data = 0..0;
     }
 
-    pub(crate) fn trailers(&mut self, into: &mut Fields) -> Result<(), Fault> {
-        self.decoder.trailers(into).map_err(|error| {
-            self.failed = Some(self.blame.malformed);
-            Fault::new(self.blame.malformed).because(error.to_string())
-        })
+    pub(crate) fn trailers(&self, into: &mut Fields) {
+        self.decoder.trailers(into);
     }
 
     pub(crate) fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, Fault>> {

@@ -128,7 +128,11 @@ impl<'a> Outgoing<'a> {
         self.sent = 0;
         // What is not with the socket yet is not delivered, and its deadline goes on.
         match self.io.poll_flush(context) {
-            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+            Poll::Ready(Ok(())) => {
+                // It has taken all there is: from here on nobody waits for it.
+                self.patience.progress(0);
+                Poll::Ready(Ok(()))
+            }
             Poll::Ready(Err(error)) => Poll::Ready(Err(self.gone(error.to_string()))),
             Poll::Pending => self.poll_stalled(context),
         }

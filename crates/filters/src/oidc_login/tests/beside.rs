@@ -49,7 +49,7 @@ async fn beside_tokens_people_are_sent_to_log_in_and_programs_are_told() {
             let mut exchange = Browser::new().exchange("/cart", fields);
             let mut told = None;
             for filter in &filters {
-                match filter.on_request(&mut exchange, &Online).await {
+                match filter.on_request(&mut exchange, &Scripted::default()).await {
                     Verdict::Fail(fault) => told = Some(fault),
                     verdict => assert!(matches!(verdict, Verdict::Continue)),
                 }

@@ -265,7 +265,10 @@ async fn services_receive_the_access_token_only_where_that_is_written() {
         let mut tested = Tested::new(more);
         let browser = Browser::log_in(&mut tested, &json!({})).await;
         let mut exchange = browser.exchange("/api", &[]);
-        assert!(matches!(tested.filter.on_request(&mut exchange, &Online).await, Verdict::Continue));
+        assert!(matches!(
+            tested.filter.on_request(&mut exchange, &Scripted::default()).await,
+            Verdict::Continue
+        ));
         assert_eq!(exchange.request.fields.get_str(Known::Authorization), expected);
     }
 }
@@ -277,7 +280,7 @@ async fn what_a_client_sends_as_an_access_token_is_not_taken_for_that_of_its_ses
     let browser = Browser::log_in(&mut before, &json!({})).await;
     let tested = Tested::new(", pass_access_token: true");
     let mut exchange = browser.exchange("/api", &[("Authorization", "Bearer forged")]);
-    assert!(matches!(tested.filter.on_request(&mut exchange, &Online).await, Verdict::Continue));
+    assert!(matches!(tested.filter.on_request(&mut exchange, &Scripted::default()).await, Verdict::Continue));
     assert_eq!(exchange.identity.map(|identity| identity.consumer.clone()).as_deref(), Some("u"));
     assert_eq!(exchange.request.fields.get_str(Known::Authorization), None);
 }

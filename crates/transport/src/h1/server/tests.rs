@@ -36,6 +36,15 @@ async fn accepted(
 
 /// A connection by TLS to a client that has shaken hands and reads nothing from then on.
 async fn unread() -> (Io, Held) {
+    by_tls(|client, stopped| {
+        let _ended = stopped.recv();
+        drop(client);
+    })
+    .await
+}
+
+/// A connection by TLS to a client that does this once it has shaken hands.
+async fn by_tls(client: impl FnOnce(Client, Receiver<()>) + Send + 'static) -> (Io, Held) {
     let authority = Authority::default();
     let issued = authority.issue(&["a.test"]);
     let pair = Arc::new(CertifiedPair::from_pem(&issued.cert, &issued.key).unwrap());
@@ -46,9 +55,7 @@ async fn unread() -> (Io, Held) {
         tickets: Arc::new(Tickets::new().unwrap()),
     });
     let (tcp, held) = accepted(move |address, stopped| {
-        let client = Client::connect_tls(address, &TlsOptions::trusting(&authority), "a.test");
-        let _ended = stopped.recv();
-        drop(client);
+        client(Client::connect_tls(address, &TlsOptions::trusting(&authority), "a.test"), stopped);
     })
     .await;
     let accepted = accept(tcp, &server.unwrap()).await.unwrap();
@@ -90,6 +97,45 @@ async fn a_record_that_the_socket_does_not_take_is_not_sent_and_ends_at_its_dead
     let fault = poll_fn(|context| outgoing.poll_flush(context)).await.unwrap_err();
     assert_eq!(fault.reason, Reason::ClientWriteTimeout);
     assert!((30..32).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+}
+
+/// Writes until a record waits.
+async fn stall(outgoing: &mut Outgoing<'_>) {
+    let piece = vec![0; 16 * 1024];
+    loop {
+        poll_fn(|context| outgoing.poll_write(context, &piece)).await.unwrap();
+        match poll_fn(|context| Poll::Ready(outgoing.poll_flush(context))).await {
+            Poll::Ready(flushed) => flushed.unwrap(),
+            Poll::Pending => return,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_has_taken_everything_is_not_waited_for_while_nothing_comes() {
+    let (read, to_read) = channel();
+    let (io, _held) = by_tls(move |mut client, stopped| {
+        client.read_exactly(to_read.recv().unwrap());
+        let _ended = stopped.recv();
+    })
+    .await;
+    tokio::time::pause();
+    let (timer, mut pending) = (Timer::default(), Vec::new());
+    // So many bytes a second that those that go out are good for no time at all.
+    let patience = Patience::new(Duration::from_secs(30), 1 << 40);
+    let reasons = (Reason::ClientClosed, Reason::ClientWriteTimeout);
+    let mut outgoing = Outgoing::new(&io, &timer, &mut pending, reasons, patience);
+    outgoing.set_framing(BodyFraming::UntilClose);
+    stall(&mut outgoing).await;
+    read.send(usize::try_from(outgoing.bytes).unwrap()).unwrap();
+    while poll_fn(|context| Poll::Ready(outgoing.poll_flush(context).map(Result::unwrap))).await.is_pending()
+    {
+        // Paused time goes on when nobody has anything to do.
+        tokio::task::yield_now().await;
+    }
+    tokio::time::advance(Duration::from_secs(300)).await;
+    // The next wait has all its time before it.
+    stall(&mut outgoing).await;
 }
 
 #[tokio::test]
