@@ -19,6 +19,7 @@ mod dependencies;
 mod endurance;
 mod files;
 mod generated;
+mod instructions;
 mod layers;
 mod limits;
 mod lines;
@@ -54,6 +55,8 @@ enum Task {
     Release,
     /// Compare the cost of a request with other proxies on this machine
     Bench(bench::Arguments),
+    /// Count the instructions of a request, and show which functions they go to
+    Instructions(instructions::Arguments),
     /// Kill origins at random behind a gateway that is reloaded, for as long as asked
     Chaos(chaos::Arguments),
     /// Measure the memory of an idle process and of an idle connection
@@ -79,6 +82,7 @@ fn main() -> anyhow::Result<()> {
         Task::Reference(arguments) => reference::run(&arguments),
         Task::Release => release::run(),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Instructions(arguments) => instructions::run(&arguments),
         Task::Chaos(arguments) => chaos::run(&arguments),
         Task::Memory(arguments) => memory::run(&arguments),
         Task::Consumers(arguments) => consumers::run(&arguments),
