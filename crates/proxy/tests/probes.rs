@@ -347,7 +347,7 @@ services:
     protocol: {protocol}
     tls: {{ ca: ca.pem }}
     pool: {{ max_connections: 2, max_queue: 6, queue_timeout: 30s }}
-    timeouts: {{ connect: 1500ms }}
+    timeouts: {{ connect: 1s }}
     retries: {{ attempts: 1 }}
 routes: [{{ service: a }}]
 ",

@@ -2,17 +2,19 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
-/// A program in `target/tools`, by its path there. Whatever is missing is installed by `scripts/tools` first.
+/// A program in `target/tools`, by its path there. Whatever is missing is installed by `scripts/tools` first, which is
+/// asked once: it starts an interpreter for each of several tools to see whether they are whole.
 ///
 /// # Panics
 /// When it cannot be installed.
 #[must_use]
 #[track_caller]
 pub fn tool(path: &str) -> PathBuf {
+    static INSTALLED: OnceLock<bool> = OnceLock::new();
     let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
-    // The script looks at each tool itself; it is asked each time, because a folder may be half filled.
-    let installed = Command::new(root.join("scripts/tools")).status().expect("scripts/tools can be run");
-    assert!(installed.success(), "scripts/tools could not install {path}");
+    let install = || Command::new(root.join("scripts/tools")).status().is_ok_and(|status| status.success());
+    assert!(INSTALLED.get_or_init(install), "scripts/tools could not install {path}");
     root.join("target/tools").join(path)
 }
