@@ -266,7 +266,7 @@ fn who_waited_for_a_connection_most_of_the_time_does_not_blame_the_service_for_t
         let gate = Gate::new();
         let origin = holding(&gate);
         let keys = format!(
-            "pool: {{ max_connections: 1 }}, timeouts: {{ total: 4s }}, {hedge} breaker: {{ failures: 1, open_for: 1h }}"
+            "pool: {{ max_connections: 1 }}, timeouts: {{ total: 6s }}, {hedge} breaker: {{ failures: 1, open_for: 1h }}"
         );
         let gateway = before(&[origin.url()], &keys);
         let mut holder = Client::connect(gateway.address);
@@ -274,7 +274,7 @@ fn who_waited_for_a_connection_most_of_the_time_does_not_blame_the_service_for_t
         origin.wait_for(1, PATIENCE);
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| ask(&gateway, "/hang"));
-            std::thread::sleep(Duration::from_millis(3400));
+            std::thread::sleep(Duration::from_millis(4500));
             gate.open();
             let (status, text) = waiting.join().unwrap();
             assert!(status == 504 && text.contains("total_timeout"), "{status} {text}");

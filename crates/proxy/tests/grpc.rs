@@ -168,9 +168,9 @@ routes: [{{ path: /*, service: a }}]
 fn a_deadline_within_a_stream_of_answers_is_a_status() {
     let origin = Http2Origin::respond(|_| Http2Reply::echo().header("content-type", "application/grpc"));
     for (keys, fields, reason) in [
-        ("", &[("grpc-timeout", "300m")][..], "client_deadline"),
-        ("timeouts: { total: 300ms }", &[], "total_timeout"),
-        ("timeouts: { idle: 300ms }", &[], "upstream_idle_timeout"),
+        ("", &[("grpc-timeout", "1500m")][..], "client_deadline"),
+        ("timeouts: { total: 1500ms }", &[], "total_timeout"),
+        ("timeouts: { idle: 1500ms }", &[], "upstream_idle_timeout"),
     ] {
         let gateway = in_front_of_all(&origin.url(), keys);
         let mut client = Http2Client::connect(gateway.address);

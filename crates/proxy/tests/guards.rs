@@ -358,7 +358,7 @@ fn who_was_ejected_for_good_has_the_time_that_a_reload_sets() {
     }
     assert_eq!(in_service(&gateway), 1);
     failing.store(false, Ordering::Relaxed);
-    gateway.reload(&text(&[&bad, &good], &health("500ms")));
+    gateway.reload(&text(&[&bad, &good], &health("3s")));
     assert_eq!(in_service(&gateway), 1);
     eventually(PATIENCE, || get(&gateway, "/").text() == "fine");
 }

@@ -113,8 +113,8 @@ fn a_first_request_that_does_not_come_ends_its_connection_by_the_deadline_of_hea
 
 #[test]
 fn without_a_request_a_connection_ends_after_keep_alive_and_with_one_it_does_not() {
-    let origin = Origin::always(Reply::ok("late").delay(Duration::from_millis(900)));
-    let gateway = in_front_of(&origin, "timeouts: { keep_alive: 200ms }");
+    let origin = Origin::always(Reply::ok("late").delay(Duration::from_millis(2_500)));
+    let gateway = in_front_of(&origin, "timeouts: { keep_alive: 2s }");
     let mut client = FrameClient::connect(gateway.address);
     assert_eq!(client.get(1, "/").outcome(1).body, b"late", "longer than keep_alive");
     assert_eq!(client.get(3, "/hello").outcome(3).status, 200);
@@ -246,5 +246,5 @@ fn a_slow_client_takes_all_of_its_answers_over_a_drain() {
 
 #[test]
 fn a_slow_client_takes_all_of_its_answers_however_short_keep_alive_is() {
-    takes_all_after_a_pause("timeouts: { keep_alive: 200ms }", |_| {});
+    takes_all_after_a_pause("timeouts: { keep_alive: 2s }", |_| {});
 }

@@ -97,7 +97,7 @@ fn measure(server: &mut RedisServer, mode: &str, limit: u64, restarts: bool) {
     assert!(server.command(&["FLUSHALL"]).starts_with("+OK"));
     let text = format!(
         "access_log: off
-store: {{ url: \"redis://127.0.0.1:{}\", timeout: 50ms, gateways: {GATEWAYS} }}
+store: {{ url: \"redis://127.0.0.1:{}\", timeout: 2s, gateways: {GATEWAYS} }}
 policies:
   rate_limit: {{ limit: {limit}/s, window: fixed, by: everybody, mode: {mode}, when_store_fails: closed }}
 routes: [{{ path: /, respond: {{ status: 204 }} }}]

@@ -155,8 +155,7 @@ fn a_client_that_goes_away_ends_the_wait_for_a_retry() {
 fn answers_that_are_delivered_hold_no_room_for_others() {
     let long = Origin::always(Reply::ok(vec![b'x'; 10_000]).hang_after_bytes(5_000));
     let budget = "budget: { share: 0%, minimum: 1 }, attempts: 2";
-    for (first, keys) in
-        [(Reply::status(503), "on: [503]"), (Reply::hang(), "on: [], hedge: { after: 20ms }")]
+    for (first, keys) in [(Reply::status(503), "on: [503]"), (Reply::hang(), "on: [], hedge: { after: 1s }")]
     {
         let first = Origin::always(first);
         let gateway = before(&[&first, &long], &format!("retries: {{ {budget}, {keys} }}"));

@@ -182,7 +182,7 @@ fn sent(door: Door, (head, body): &Seen<'_>) -> String {
         ["Content-Length", "Transfer-Encoding"].iter().any(|framing| framing.eq_ignore_ascii_case(name))
     };
     let mut lines: Vec<&str> = head.split('\n').collect();
-    let framed = lines.iter().any(|line| frames(line));
+    let framed = lines.iter().any(frames);
     let length = format!("Content-Length: {}", body.len());
     if door == Door::Holding && framed {
         lines.retain(|line| !frames(line));

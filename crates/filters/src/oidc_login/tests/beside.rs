@@ -83,7 +83,8 @@ async fn a_bad_token_keeps_no_browser_from_logging_in() {
                 exchange.request.fields.insert("Authorization", shown.as_bytes()).unwrap();
                 let mut told = None;
                 for filter in &filters {
-                    if let Verdict::Fail(fault) = filter.on_request(&mut exchange, &Online).await {
+                    if let Verdict::Fail(fault) = filter.on_request(&mut exchange, &Scripted::default()).await
+                    {
                         told = Some(fault);
                     }
                 }
