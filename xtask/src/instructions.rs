@@ -43,17 +43,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let out = format!("--callgrind-out-file={}", counted.display());
     let (program, file) = (programs.join("torana"), file.to_string_lossy().into_owned());
     let program = program.to_string_lossy();
-    let around = ["--tool=callgrind", &out, &program, "run", &file, "--workers", "1"];
+    // Not from the start, and not by counters that are set back: that confuses who has called whom by then.
+    let valgrind = ["--tool=callgrind", "--instr-atstart=no", &out];
+    let around = [&valgrind[..], &[&program, "run", &file, "--workers", "1"]].concat();
     let server = Server::start(0, address, Path::new("valgrind"), &around)
         .context("`scripts/bench-tools` installs valgrind")?;
     // Connections to the origin are open, pools and buffers have their sizes.
     load(arguments, arguments.requests.div_ceil(4), &server)?;
-    control("--zero", &server)?;
+    control("--instr=on", &server)?;
     load(arguments, arguments.requests, &server)?;
     control("--dump", &server)?;
     drop(server);
     let dump = counted.with_extension("1");
-    let annotated = Command::new("callgrind_annotate").arg("--threshold=100").arg(&dump).output()?;
+    let annotated =
+        Command::new("callgrind_annotate").args(["--threshold=100", "--auto=no"]).arg(&dump).output()?;
     ensure!(annotated.status.success(), "callgrind_annotate: {}", String::from_utf8_lossy(&annotated.stderr));
     print(&read(&String::from_utf8_lossy(&annotated.stdout))?, arguments);
     Ok(())
@@ -70,7 +73,7 @@ fn load(arguments: &Arguments, requests: u32, server: &Server) -> Result<()> {
     Ok(())
 }
 
-/// Tells callgrind to forget what it has counted, or to write it down.
+/// Tells callgrind to begin to count, or to write down what it has counted.
 fn control(what: &str, server: &Server) -> Result<()> {
     let output = Command::new("callgrind_control").arg(what).arg(server.measured.to_string()).output()?;
     let said = String::from_utf8_lossy(&output.stdout);
