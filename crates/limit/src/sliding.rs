@@ -81,16 +81,32 @@ impl SlidingWindow {
     /// The state with segments that are past emptied. A clock that goes back stays in the later segment.
     fn current(&self, state: State, now: Duration) -> State {
         let number = self.number(now);
+        if state.owed > 0 {
+            return self.paid(state, number);
+        }
+        let mut current = state;
+        let passed = number.saturating_sub(state.newest);
+        if passed >= TOUCHED as u64 {
+            return State { newest: number, ..State::default() };
+        }
+        for step in 1..=passed {
+            *slot(&mut current, state.newest.saturating_add(step)) = 0;
+        }
+        current.newest = current.newest.max(number);
+        current
+    }
+
+    /// The same where something is owed, for which what comes back is used.
+    #[cold]
+    fn paid(&self, state: State, number: u64) -> State {
         let mut current = state;
         let mut passed = number.saturating_sub(state.newest);
-        if state.owed > 0 {
-            // Each period pays the whole limit, and then stands as the one before.
-            let periods = passed.checked_div(TOUCHED as u64).unwrap_or(0).min(self.periods(state.owed));
-            let segments = periods.saturating_mul(TOUCHED as u64);
-            current.newest = current.newest.saturating_add(segments);
-            current.owed = current.owed.saturating_sub(periods.saturating_mul(self.limit()));
-            passed = passed.saturating_sub(segments);
-        }
+        // Each period pays the whole limit, and then stands as the one before.
+        let periods = passed.checked_div(TOUCHED as u64).unwrap_or(0).min(self.periods(state.owed));
+        let segments = periods.saturating_mul(TOUCHED as u64);
+        current.newest = current.newest.saturating_add(segments);
+        current.owed = current.owed.saturating_sub(periods.saturating_mul(self.limit()));
+        passed = passed.saturating_sub(segments);
         // What is owed then is used within a period, and gone within another.
         if passed >= TOUCHED as u64 && (current.owed == 0 || passed >= TWICE) {
             return State { newest: number, ..State::default() };
@@ -166,8 +182,38 @@ impl SlidingWindow {
         let current = self.current(*state, now);
         let total = total(&current);
         let remaining = self.limit().saturating_sub(total);
-        let missing = cost.clamp(1, self.limit()).saturating_sub(remaining);
+        let mut missing = cost.clamp(1, self.limit()).saturating_sub(remaining);
         let mut view = View { limit: self.limit(), remaining, ..View::default() };
+        if current.owed > 0 {
+            return self.view_of_debt(&current, now, (total, missing), view);
+        }
+        // Oldest first: each gives back what was used in it when the window has left it.
+        let oldest = current.newest.saturating_sub(SEGMENTS as u64);
+        let (later, earlier) = current.used.split_at(place(oldest));
+        for (number, used) in (oldest..).zip(earlier.iter().chain(later)) {
+            let used = u64::from(*used);
+            if used == 0 {
+                continue;
+            }
+            let gone = self.start(number.saturating_add(TOUCHED as u64)).saturating_sub(now);
+            if missing > 0 {
+                view.retry_after = gone;
+            }
+            missing = missing.saturating_sub(used);
+            view.reset_after = gone;
+        }
+        view
+    }
+
+    /// The times of a caller who owes.
+    #[cold]
+    fn view_of_debt(
+        &self,
+        current: &State,
+        now: Duration,
+        (total, missing): (u64, u64),
+        mut view: View,
+    ) -> View {
         // What has to come back until the next request passes, and in all: so many whole periods, and so much.
         let within = |permits: u64| {
             let periods = self.periods(permits.saturating_sub(1));
@@ -176,7 +222,6 @@ impl SlidingWindow {
         let retry = within(if missing > 0 { missing.saturating_add(current.owed) } else { 0 });
         let reset = within(total.saturating_add(current.owed));
         let mut back = 0_u64;
-        // Oldest first: each gives back what was used in it when the window has left it.
         for age in (0..TOUCHED as u64).rev() {
             let Some(number) = current.newest.checked_sub(age) else { continue };
             let used = u64::from(current.used.get(place(number)).copied().unwrap_or(0));
