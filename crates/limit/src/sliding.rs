@@ -25,10 +25,25 @@ const TWICE: u64 = 2 * TOUCHED as u64;
 pub struct State {
     /// The newest segment's number.
     newest: u64,
-    /// By number modulo their count.
-    used: [u32; TOUCHED],
     /// What was charged and not there; then the whole limit is used.
     owed: u64,
+    /// By number modulo their count.
+    used: [u32; TOUCHED],
+    /// The sum of them, which is at most the limit.
+    total: u32,
+}
+
+impl State {
+    /// What was used in a segment that is looked at.
+    fn used(&self, number: u64) -> u32 {
+        self.used.get(place(number)).copied().unwrap_or(0)
+    }
+
+    fn set(&mut self, number: u64, used: u32) {
+        let slot = self.used.get_mut(place(number)).expect("a number modulo the length is a place");
+        self.total = self.total.saturating_sub(*slot).saturating_add(used);
+        *slot = used;
+    }
 }
 
 /// A limit.
@@ -74,52 +89,66 @@ impl SlidingWindow {
     }
 
     fn number(&self, now: Duration) -> u64 {
-        let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
-        now.checked_div(self.segment).unwrap_or(0)
+        nanos(now).checked_div(self.segment).unwrap_or(0)
     }
 
-    /// The state with segments that are past emptied. A clock that goes back stays in the later segment.
-    fn current(&self, state: State, now: Duration) -> State {
-        let number = self.number(now);
+    /// Whether no segment has passed since the state was written, so that it stands as it is. By multiplication, since
+    /// this is asked several times a decision and nearly always so.
+    fn stands(&self, state: &State, now: Duration) -> bool {
+        nanos(now) < state.newest.saturating_add(1).saturating_mul(self.segment)
+    }
+
+    /// Empties the segments that are past. A clock that goes back stays in the later segment.
+    fn advance(&self, state: &mut State, now: Duration) {
+        if !self.stands(state, now) {
+            self.pass(state, self.number(now));
+        }
+    }
+
+    fn pass(&self, state: &mut State, number: u64) {
         if state.owed > 0 {
-            return self.paid(state, number);
+            self.pay(state, number);
+        } else if number.saturating_sub(state.newest) >= TOUCHED as u64 {
+            *state = State { newest: number, ..State::default() };
+        } else {
+            while state.newest < number {
+                state.newest = state.newest.saturating_add(1);
+                state.set(state.newest, 0);
+            }
         }
-        let mut current = state;
-        let passed = number.saturating_sub(state.newest);
-        if passed >= TOUCHED as u64 {
-            return State { newest: number, ..State::default() };
-        }
-        for step in 1..=passed {
-            *slot(&mut current, state.newest.saturating_add(step)) = 0;
-        }
-        current.newest = current.newest.max(number);
-        current
     }
 
-    /// The same where something is owed, for which what comes back is used.
+    /// What `look` sees in the state as it stands at `now`.
+    fn seen<T>(&self, state: &State, now: Duration, look: impl Fn(&State) -> T) -> T {
+        if self.stands(state, now) {
+            return look(state);
+        }
+        let mut moved = *state;
+        self.pass(&mut moved, self.number(now));
+        look(&moved)
+    }
+
+    /// [`SlidingWindow::pass`] where something is owed, for which what comes back is used.
     #[cold]
-    fn paid(&self, state: State, number: u64) -> State {
-        let mut current = state;
+    fn pay(&self, state: &mut State, number: u64) {
         let mut passed = number.saturating_sub(state.newest);
         // Each period pays the whole limit, and then stands as the one before.
         let periods = passed.checked_div(TOUCHED as u64).unwrap_or(0).min(self.periods(state.owed));
         let segments = periods.saturating_mul(TOUCHED as u64);
-        current.newest = current.newest.saturating_add(segments);
-        current.owed = current.owed.saturating_sub(periods.saturating_mul(self.limit()));
+        state.newest = state.newest.saturating_add(segments);
+        state.owed = state.owed.saturating_sub(periods.saturating_mul(self.limit()));
         passed = passed.saturating_sub(segments);
         // What is owed then is used within a period, and gone within another.
-        if passed >= TOUCHED as u64 && (current.owed == 0 || passed >= TWICE) {
-            return State { newest: number, ..State::default() };
+        if passed >= TOUCHED as u64 && (state.owed == 0 || passed >= TWICE) {
+            *state = State { newest: number, ..State::default() };
+            return;
         }
         for _ in 0..passed {
-            current.newest = current.newest.saturating_add(1);
-            let (newest, owed) = (current.newest, current.owed);
-            let left = slot(&mut current, newest);
-            *left = u32::try_from(owed).unwrap_or(u32::MAX).min(*left);
-            let paid = u64::from(*left);
-            current.owed = owed.saturating_sub(paid);
+            state.newest = state.newest.saturating_add(1);
+            let left = state.used(state.newest).min(u32::try_from(state.owed).unwrap_or(u32::MAX));
+            state.set(state.newest, left);
+            state.owed = state.owed.saturating_sub(u64::from(left));
         }
-        current
     }
 
     /// How many periods give so much, rounded down.
@@ -130,17 +159,18 @@ impl SlidingWindow {
     /// How many permits there are now.
     #[must_use]
     pub fn available(&self, state: &State, now: Duration) -> u64 {
-        self.limit().saturating_sub(total(&self.current(*state, now)))
+        self.seen(state, now, |state| self.room(state))
+    }
+
+    fn room(&self, state: &State) -> u64 {
+        self.limit().saturating_sub(u64::from(state.total))
     }
 
     /// Takes `permits`; more than there are leave nothing.
     pub fn commit(&self, state: &mut State, now: Duration, permits: u64) {
-        *state = self.current(*state, now);
-        let room = self.limit().saturating_sub(total(state));
-        let permits = u32::try_from(permits.min(room)).unwrap_or(u32::MAX);
-        let newest = state.newest;
-        let used = slot(state, newest);
-        *used = used.saturating_add(permits);
+        self.advance(state, now);
+        let permits = u32::try_from(permits.min(self.room(state))).unwrap_or(u32::MAX);
+        state.set(state.newest, state.used(state.newest).saturating_add(permits));
     }
 
     /// Charges `permits` whether or not they are there. What is not is owed, up to [`SlidingWindow::most_owed`].
@@ -152,16 +182,15 @@ impl SlidingWindow {
 
     /// Takes back `permits` that were taken at `taken` and never used.
     pub fn give_back(&self, state: &mut State, now: Duration, taken: Duration, permits: u64) {
-        *state = self.current(*state, now);
+        self.advance(state, now);
         let number = self.number(taken);
         let oldest = state.newest.saturating_sub(SEGMENTS as u64);
         if number >= oldest && number <= state.newest {
             // As long as something is owed the whole limit is used.
             let owed = permits.min(state.owed);
             state.owed = state.owed.saturating_sub(owed);
-            let permits = permits.saturating_sub(owed);
-            let used = slot(state, number);
-            *used = used.saturating_sub(u32::try_from(permits).unwrap_or(u32::MAX));
+            let permits = u32::try_from(permits.saturating_sub(owed)).unwrap_or(u32::MAX);
+            state.set(number, state.used(number).saturating_sub(permits));
         }
     }
 
@@ -179,52 +208,38 @@ impl SlidingWindow {
     /// What a caller may be told; `cost` is what the next request would take.
     #[must_use]
     pub fn view(&self, state: &State, now: Duration, cost: u64) -> View {
-        let current = self.current(*state, now);
-        let total = total(&current);
-        let remaining = self.limit().saturating_sub(total);
-        let mut missing = cost.clamp(1, self.limit()).saturating_sub(remaining);
-        let mut view = View { limit: self.limit(), remaining, ..View::default() };
-        if current.owed > 0 {
-            return self.view_of_debt(&current, now, (total, missing), view);
+        self.seen(state, now, |state| self.view_of(state, now, cost))
+    }
+
+    fn view_of(&self, state: &State, now: Duration, cost: u64) -> View {
+        let remaining = self.room(state);
+        let missing = cost.clamp(1, self.limit()).saturating_sub(remaining);
+        let view = View { limit: self.limit(), remaining, ..View::default() };
+        if state.owed > 0 {
+            return self.view_of_debt(state, now, missing, view);
         }
-        // Oldest first: each gives back what was used in it when the window has left it.
-        let oldest = current.newest.saturating_sub(SEGMENTS as u64);
-        let (later, earlier) = current.used.split_at(place(oldest));
-        for (number, used) in (oldest..).zip(earlier.iter().chain(later)) {
-            let used = u64::from(*used);
-            if used == 0 {
-                continue;
-            }
-            let gone = self.start(number.saturating_add(TOUCHED as u64)).saturating_sub(now);
-            if missing > 0 {
-                view.retry_after = gone;
-            }
-            missing = missing.saturating_sub(used);
-            view.reset_after = gone;
-        }
-        view
+        let gone = |number: u64| self.start(number.saturating_add(TOUCHED as u64)).saturating_sub(now);
+        let oldest = state.newest.saturating_sub(SEGMENTS as u64);
+        let last = (oldest..=state.newest).rev().find(|number| state.used(*number) > 0);
+        let reset_after = last.map(gone).unwrap_or_default();
+        let retry_after = if missing > 0 { gone(first_back(state, oldest, missing)) } else { Duration::ZERO };
+        View { retry_after, reset_after, ..view }
     }
 
     /// The times of a caller who owes.
     #[cold]
-    fn view_of_debt(
-        &self,
-        current: &State,
-        now: Duration,
-        (total, missing): (u64, u64),
-        mut view: View,
-    ) -> View {
+    fn view_of_debt(&self, state: &State, now: Duration, missing: u64, mut view: View) -> View {
         // What has to come back until the next request passes, and in all: so many whole periods, and so much.
         let within = |permits: u64| {
             let periods = self.periods(permits.saturating_sub(1));
             (periods, permits.saturating_sub(periods.saturating_mul(self.limit())))
         };
-        let retry = within(if missing > 0 { missing.saturating_add(current.owed) } else { 0 });
-        let reset = within(total.saturating_add(current.owed));
+        let retry = within(if missing > 0 { missing.saturating_add(state.owed) } else { 0 });
+        let reset = within(u64::from(state.total).saturating_add(state.owed));
         let mut back = 0_u64;
         for age in (0..TOUCHED as u64).rev() {
-            let Some(number) = current.newest.checked_sub(age) else { continue };
-            let used = u64::from(current.used.get(place(number)).copied().unwrap_or(0));
+            let Some(number) = state.newest.checked_sub(age) else { continue };
+            let used = u64::from(state.used(number));
             if used == 0 {
                 continue;
             }
@@ -244,20 +259,29 @@ impl SlidingWindow {
     /// Whether a state is that of a caller never seen.
     #[must_use]
     pub fn is_whole(&self, state: &State, now: Duration) -> bool {
-        total(&self.current(*state, now)) == 0
+        self.seen(state, now, |state| state.total == 0)
     }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn place(number: u64) -> usize {
     usize::try_from(number.checked_rem(TOUCHED as u64).unwrap_or(0)).unwrap_or(0)
 }
 
-fn slot(state: &mut State, number: u64) -> &mut u32 {
-    state.used.get_mut(place(number)).expect("a number modulo the length is a place")
-}
-
-fn total(state: &State) -> u64 {
-    state.used.iter().map(|used| u64::from(*used)).sum()
+/// The segment with which `missing` permits have come back, when each gives back what was used in it, oldest first.
+fn first_back(state: &State, oldest: u64, mut missing: u64) -> u64 {
+    let (later, earlier) = state.used.split_at(place(oldest));
+    let segments = (oldest..).zip(earlier.iter().chain(later));
+    for (number, used) in segments {
+        missing = missing.saturating_sub(u64::from(*used));
+        if missing == 0 {
+            return number;
+        }
+    }
+    state.newest
 }
 
 #[cfg(test)]
@@ -318,10 +342,12 @@ mod tests {
                 let end = now + gap;
                 while now < end {
                     now = (now + Duration::from_millis(90)).min(end);
-                    many = window.current(many, now);
-                    prop_assert!(many.owed == 0 || total(&many) == u64::from(limit));
+                    window.advance(&mut many, now);
+                    prop_assert!(many.owed == 0 || many.total == limit);
                 }
-                prop_assert_eq!(window.current(one, now), window.current(many, now));
+                window.advance(&mut one, now);
+                prop_assert_eq!(one, many);
+                prop_assert_eq!(one.used.iter().sum::<u32>(), one.total);
                 for state in [&mut one, &mut many] {
                     window.charge(state, now, cost);
                 }

@@ -14,13 +14,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use torana_testkit::eventually_some;
+use torana_testkit::{eventually_some, within};
 
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn torana() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_torana"));
-    command.env("JWT_SECRET", "a secret of at least thirty-two bytes");
+    command.env("JWT_SECRET", "a secret of at least thirty-two bytes").stdin(Stdio::null());
     command
 }
 
@@ -40,11 +40,10 @@ impl Process {
     pub fn start(command: &mut Command) -> Self {
         // A program that was just copied counts as being written for as long as another thread of the test
         // is between fork and exec: then it cannot be started yet.
-        let mut child =
-            eventually_some(PATIENCE, || match command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn() {
-                Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => None,
-                started => Some(started.expect("torana starts")),
-            });
+        let mut child = eventually_some(PATIENCE, || match command.stderr(Stdio::piped()).spawn() {
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => None,
+            started => Some(started.expect("torana starts")),
+        });
         let log = Arc::new(Mutex::new(String::new()));
         let (lines, sink) = (BufReader::new(child.stderr.take().expect("piped")), Arc::clone(&log));
         std::thread::spawn(move || {
@@ -55,11 +54,13 @@ impl Process {
             }
         });
         let find = |label: &str| {
-            eventually_some(PATIENCE, || {
+            let said = || -> Option<SocketAddr> {
                 let log = log.lock().unwrap();
                 let after = log.split_once(label)?.1.split_once("://")?.1;
                 after.split_ascii_whitespace().next()?.parse().ok()
-            })
+            };
+            let _ = within(PATIENCE, || said().is_some());
+            said().unwrap_or_else(|| panic!("it never said {label:?}, but:\n{}", log.lock().unwrap()))
         };
         let address = find("listening on ");
         let admin = find("admin pages on ");

@@ -12,10 +12,10 @@ mod process;
 use process::{PATIENCE, Process, replace, torana};
 use rustix::process::{Pid, Signal, kill_process};
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
@@ -309,17 +309,16 @@ fn the_service_manager_is_told_what_happens() {
     assert_eq!(lines.iter().filter(|line| *line == "STOPPING=1").count(), 1, "only the last one stops");
 }
 
-/// Starts the gateway as a service manager would: with sockets as descriptors 3 and 4.
+/// Starts the gateway as a service manager would: with sockets as descriptors 3 and 4. They come as standard input and
+/// output, because any other number may be one that the shell itself, or another test of this process, has in use.
 fn activated(path: &Path, names: &str, sockets: [&std::net::TcpListener; 2], arguments: &[&str]) -> Command {
-    for socket in sockets {
-        rustix::io::fcntl_setfd(socket, rustix::io::FdFlags::empty()).unwrap();
-    }
-    let [first, second] = sockets.map(AsRawFd::as_raw_fd);
-    let mut command = Command::new("bash");
+    let [first, second] = sockets.map(|socket| OwnedFd::from(socket.try_clone().unwrap()));
     let script = format!(
-        "exec 30<&{first} 31<&{second}; exec 3<&30 4<&31; LISTEN_FDS=2 LISTEN_PID=$$ LISTEN_FDNAMES={names} exec \"$@\""
+        "exec 3<&0 4<&1 0</dev/null 1>/dev/null; LISTEN_FDS=2 LISTEN_PID=$$ LISTEN_FDNAMES={names} exec \"$@\""
     );
+    let mut command = Command::new("bash");
     command.args(["-c", &script, "bash", env!("CARGO_BIN_EXE_torana"), "run"]).arg(path).args(arguments);
+    command.stdin(Stdio::from(first)).stdout(Stdio::from(second));
     command
 }
 
