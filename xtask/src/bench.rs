@@ -53,6 +53,9 @@ pub(crate) struct Arguments {
     /// Measure what `cargo build --release` gives instead of what `cargo xtask release` gives
     #[arg(long)]
     plain_build: bool,
+    /// Measure this binary and build none
+    #[arg(long, conflicts_with = "plain_build")]
+    program: Option<PathBuf>,
 }
 
 /// What one run has cost, beside what the load generator says.
@@ -90,9 +93,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let runs: usize = cases.iter().map(|case| peers.iter().filter(|peer| peer.takes(case)).count()).sum();
     let seconds = runs * arguments.connections.len() * (arguments.rounds * arguments.seconds) as usize;
     println!("{runs} pairs of case and proxy: about {} minutes of load", seconds.div_ceil(60));
-    let program = match arguments.plain_build || !peers.contains(&Peer::Torana) {
-        true => build(&["-p", "torana"])?.join("torana"),
-        false => release::build()?,
+    let program = match &arguments.program {
+        Some(program) => program.clone(),
+        None if arguments.plain_build || !peers.contains(&Peer::Torana) => {
+            build(&["-p", "torana"])?.join("torana")
+        }
+        None => release::build()?,
     };
     let stage = Stage::set(&cases, &peers, &program, arguments.quick)?;
     let mut table = Table::default();

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::generated::Arguments;
 use crate::workspace::cargo;
-use crate::{dependencies, files, layers, reference, schema};
+use crate::{dependencies, files, layers, reference, schema, suite};
 
 enum Work {
     Cargo { arguments: &'static [&'static str], environment: &'static [(&'static str, &'static str)] },
@@ -47,11 +47,11 @@ const STEPS: &[Step] = &[
         &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
         "fix what clippy names; the reason of each lint stands in Cargo.toml",
     ),
-    cargo_step(
-        "test",
-        &["test", "--workspace"],
-        "run the test that failed alone with `cargo test -p CRATE NAME`",
-    ),
+    Step {
+        name: "test",
+        work: Work::Task(suite::run),
+        remedy: "run the test that failed alone with `cargo test -p CRATE NAME`",
+    },
     Step {
         name: "reference",
         work: Work::Task(|| reference::run(&Arguments::default())),

@@ -28,6 +28,7 @@ mod reference;
 mod release;
 mod schema;
 mod server;
+mod suite;
 mod workspace;
 
 use clap::{Parser, Subcommand};
@@ -43,6 +44,8 @@ struct Arguments {
 enum Task {
     /// Everything that CI checks, one after the other, up to the first failure
     Ci,
+    /// All tests, several programs of them at once
+    Test,
     /// Do all crates depend downward only, and is none too large a part?
     Layers,
     /// Is no file too long?
@@ -76,6 +79,7 @@ enum Task {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().task {
         Task::Ci => ci::run(),
+        Task::Test => suite::run(),
         Task::Layers => layers::run(),
         Task::Files => files::run(),
         Task::Schema(arguments) => schema::run(&arguments),
