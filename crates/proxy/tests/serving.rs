@@ -11,6 +11,7 @@
 mod yaml;
 
 use std::time::Duration;
+use torana_testkit::http2::Http2Client;
 use torana_testkit::{Client, Origin, Reply, Response, eventually, not_at_midnight, within};
 use yaml::Running;
 
@@ -268,4 +269,40 @@ routes:
         let answer = ask(&gateway, &format!("GET {path} HTTP/1.1\nHost: a\n{claim}"));
         assert_eq!(answer.status, 401, "{claim}: {}", answer.text());
     }
+}
+
+/// Whether a time in the form of HTTP is at most a minute ago, or to come.
+fn is_now(date: Option<&str>) -> bool {
+    let date = date.and_then(|date| httpdate::parse_http_date(date).ok());
+    date.and_then(|date| date.elapsed().ok()).is_some_and(|age| age < Duration::from_secs(60))
+}
+
+#[test]
+fn every_answer_says_when_it_was_made() {
+    let old = "Sun, 06 Nov 1994 08:49:37 GMT";
+    let (dated, undated) = (Origin::always(Reply::ok("a").header("Date", old)), named("b"));
+    let gateway = Running::start(&format!(
+        "access_log: off
+services:
+  dated: {{ endpoints: [{}] }}
+  undated: {{ endpoints: [{}] }}
+routes:
+- {{ path: /dated, service: dated }}
+- {{ path: /undated, service: undated }}
+- {{ path: /made, respond: {{ body: c }} }}
+",
+        dated.url(),
+        undated.url()
+    ));
+    let mut http2 = Http2Client::connect(gateway.address);
+    assert_eq!(get(&gateway, "/dated").header_all("Date"), [old]);
+    assert_eq!(http2.get("/dated").header("date"), Some(old));
+    for (target, status) in [("/undated", 200), ("/made", 200), ("/nowhere", 404), ("/%00", 400)] {
+        let answer = get(&gateway, target);
+        assert!(answer.status == status && is_now(answer.header("Date")), "{target}: {answer:?}");
+        let answer = http2.get(target);
+        assert!(answer.status == status && is_now(answer.header("date")), "{target} by HTTP/2");
+    }
+    let refused = ask(&gateway, "GET / HTTP/1.1\nHost: a\nHost: b");
+    assert!(refused.status == 400 && is_now(refused.header("Date")), "{refused:?}");
 }

@@ -11,6 +11,7 @@
 mod body;
 mod buffer;
 mod clock;
+mod date;
 mod descriptors;
 mod drain;
 mod entrance;

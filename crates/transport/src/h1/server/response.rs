@@ -2,6 +2,7 @@
 
 use super::shared::Shared;
 use crate::body::BodySink;
+use crate::date::with_date;
 use crate::drain::Drain;
 use crate::h1::outgoing::Outgoing;
 use crate::io::Io;
@@ -87,6 +88,14 @@ impl Drop for ResponseWriter<'_> {
     }
 }
 
+/// Adds a field to the head that was written last: the empty line comes after it.
+fn add_field(head: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    head.truncate(head.len().saturating_sub(2));
+    for part in [name, value, b"\r\n\r\n"] {
+        head.extend_from_slice(part);
+    }
+}
+
 impl ResponseSink for ResponseWriter<'_> {
     fn start(&mut self, head: &ResponseHead, framing: BodyFraming, close: bool) {
         let http11 = self.version == Version::Http11;
@@ -108,6 +117,9 @@ impl ResponseSink for ResponseWriter<'_> {
             (true, true) => None,
         };
         write_response_head(head, framing, connection, self.outgoing.pending);
+        if !head.fields.contains(Known::Date) {
+            with_date(|date| add_field(self.outgoing.pending, b"Date: ", date));
+        }
         self.outgoing.set_framing(framing);
         self.shared.started.set(true);
         self.note();
@@ -124,11 +136,7 @@ impl ResponseSink for ResponseWriter<'_> {
     fn switch(&mut self, head: &ResponseHead, protocol: &str) {
         let pending = &mut *self.outgoing.pending;
         write_response_head(head, BodyFraming::None, Some("Upgrade"), pending);
-        // The empty line comes after one more field.
-        pending.truncate(pending.len().saturating_sub(2));
-        pending.extend_from_slice(b"Upgrade: ");
-        pending.extend_from_slice(protocol.as_bytes());
-        pending.extend_from_slice(b"\r\n\r\n");
+        add_field(pending, b"Upgrade: ", protocol.as_bytes());
         self.outgoing.switch();
         self.shared.started.set(true);
         self.switched = true;

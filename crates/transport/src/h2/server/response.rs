@@ -1,6 +1,7 @@
 //! A response on its stream.
 
 use crate::body::BodySink;
+use crate::date::with_date;
 use crate::h2::convert::{header_map, trailer_map};
 use crate::h2::ledger::{Ledger, Piece};
 use crate::h2::pieces::{Outlet, Pieces};
@@ -11,7 +12,8 @@ use crate::timer::Timer;
 use bytes::Bytes;
 use h2::SendStream;
 use h2::server::SendResponse;
-use http::{HeaderMap, Response, StatusCode};
+use http::header::DATE;
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -97,6 +99,10 @@ impl Respond {
             None => Err(Fault::new(Reason::ClientClosed)),
         })
     }
+}
+
+fn date() -> HeaderValue {
+    with_date(|date| HeaderValue::from_bytes(date)).unwrap_or(HeaderValue::from_static(""))
 }
 
 fn gone(error: &h2::Error) -> Fault {
@@ -198,7 +204,8 @@ impl ResponseSink for ResponseStream<'_> {
         };
         self.started = true;
         match header_map(&head.fields, framing) {
-            Ok(fields) => {
+            Ok(mut fields) => {
+                fields.entry(DATE).or_insert_with(date);
                 let sizes =
                     fields.iter().map(|(name, value)| name.as_str().len().saturating_add(value.len()));
                 self.head_bytes = sizes.fold(0, |sum, size| sum.saturating_add(size as u64));
