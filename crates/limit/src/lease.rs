@@ -123,11 +123,7 @@ impl Lease {
     /// Decides about a request that costs `cost`; `waited` when it has joined another's question already, or
     /// waited for its turn as long as it can.
     pub fn step(&mut self, now: Duration, cost: u64, waited: bool) -> Step {
-        self.expire(now);
-        self.touched = now;
-        if self.take(now, cost) {
-            self.demand = self.demand.saturating_add(cost);
-            self.used_up |= self.permits() == 0;
+        if self.pass(now, cost) {
             return Step::Pass;
         }
         if now < self.refused_until && cost >= self.refused_cost {
@@ -136,9 +132,9 @@ impl Lease {
         if self.asking && !self.single && !waited {
             return Step::Join;
         }
-        // Where nothing was left a moment ago, asking again brings nothing either.
-        let spent = self.seen.1.remaining < cost;
-        if waited && self.heard && spent {
+        // Where nothing was left a moment ago, asking again brings nothing either. Who was not answered knows nothing.
+        let spent = self.heard && self.seen.1.remaining < cost;
+        if waited && spent {
             return Step::Refuse;
         }
         let (pace, asks) = (Self::pace(), self.asks);
@@ -147,7 +143,8 @@ impl Lease {
             if spent {
                 return Step::Refuse;
             }
-            if !self.brief && !waited {
+            // Who waits for its turn does so for an answer: where there was none, none is waited for.
+            if self.heard && !self.brief && !waited {
                 return Step::Wait(pace.view(asks, now, 1).retry_after);
             }
         }
@@ -158,6 +155,18 @@ impl Lease {
         let want = self.size_for(now).max(cost);
         self.ask(now);
         Step::Ask { want, least: cost }
+    }
+
+    /// Uses a permit that is here. All that is decided while nobody can be asked.
+    pub fn pass(&mut self, now: Duration, cost: u64) -> bool {
+        self.expire(now);
+        self.touched = now;
+        let passes = self.take(now, cost);
+        if passes {
+            self.demand = self.demand.saturating_add(cost);
+            self.used_up |= self.permits() == 0;
+        }
+        passes
     }
 
     /// Uses permits of one grant that still hold.

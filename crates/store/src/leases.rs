@@ -76,20 +76,33 @@ impl Leases {
         Self { hasher: RandomState::new(), keys_per_shard, shards }
     }
 
-    /// Decides about a request; `None` when there is no room for this caller's lease.
-    pub(crate) fn step(&self, key: Key<'_>, now: Duration, ask: Wanted) -> Option<Stepped> {
+    /// Decides about a request; `None` when there is no room for this caller's lease, or no permit in it and nobody to
+    /// be asked: `is_away`, which is looked at only then.
+    pub(crate) fn step(
+        &self,
+        key: Key<'_>,
+        now: Duration,
+        ask: Wanted,
+        is_away: impl Fn() -> bool,
+    ) -> Option<Stepped> {
         let (shard, hash) = self.shard(key);
         let mut table = shard.table.lock().unwrap_or_else(PoisonError::into_inner);
         let table = &mut *table;
         let decide = |lease: &mut Lease| {
-            let step = lease.step(now, ask.cost, ask.waited);
+            let step = if lease.pass(now, ask.cost) {
+                Step::Pass
+            } else if is_away() {
+                return None;
+            } else {
+                lease.step(now, ask.cost, ask.waited)
+            };
             let lot = lease.lot();
             let refill = if step == Step::Pass { lease.refill(now) } else { None };
             let all = if ask.details { lease.views(now) } else { Vec::new() };
-            Stepped { step, refill, view: lease.view(now), all, lot }
+            Some(Stepped { step, refill, view: lease.view(now), all, lot })
         };
         if let Some(entry) = table.entries.find_mut(hash, |entry| entry.is(key)) {
-            return Some(decide(&mut entry.lease));
+            return decide(&mut entry.lease);
         }
         if table.entries.len() >= self.keys_per_shard && now >= table.next_sweep {
             table.next_sweep = now.saturating_add(SWEEP_INTERVAL);
@@ -99,7 +112,7 @@ impl Leases {
             return None;
         }
         let mut lease = Lease::default();
-        let stepped = decide(&mut lease);
+        let stepped = decide(&mut lease)?;
         let entry = Entry { kind: key.kind, key: key.bytes.into(), lease, watched: false };
         table.entries.insert_unique(hash, entry, |entry| self.hash(entry.kind, &entry.key));
         Some(stepped)

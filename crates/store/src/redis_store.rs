@@ -173,6 +173,11 @@ impl RedisStore {
         }
     }
 
+    /// Whether this worker would be told at once that the store does not answer.
+    pub(crate) fn is_away(&self) -> bool {
+        Link::of(&self.0).is_away()
+    }
+
     /// Connects this worker, so that its first request does not wait.
     pub async fn warm_up(&self) {
         // When this fails the first request finds it out.

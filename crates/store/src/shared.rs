@@ -209,7 +209,7 @@ impl SharedLimit {
         let mut now = began;
         let mut wanted = Wanted { cost, details: ask.details, waited: false };
         loop {
-            let Some(stepped) = self.leases.step(key, now, wanted) else {
+            let Some(stepped) = self.leases.step(key, now, wanted, || self.store.is_away()) else {
                 return self.exact(key, ask).await;
             };
             if let Some(want) = stepped.refill {

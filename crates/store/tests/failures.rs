@@ -1,5 +1,11 @@
 //! What happens when a store is slow, gone, or back without its memory.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::arithmetic_side_effects, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
 
 mod common;
 
@@ -53,6 +59,59 @@ fn each_limit_does_what_it_was_told_when_there_never_was_a_store() {
                 assert_eq!(passes(&share).await, Some(number < 3), "{number}");
             }
             assert_eq!(open.usage().without_store, 5);
+        }
+    });
+}
+
+#[test]
+fn a_busy_caller_has_what_it_was_told_too_and_never_waits_while_the_store_is_away() {
+    let mut server = RedisServer::start();
+    let nobody = HeldPort::free();
+    let never = RedisStore::new(StoreSettings::single("127.0.0.1", nobody.port()));
+    let left = RedisStore::new(quick(&server));
+    let probe = StoredLimit::new("anything", hourly(10));
+    on_worker(async {
+        back(&left, &probe).await;
+        let kinds = [OnFailure::Open, OnFailure::Closed, OnFailure::LocalShare];
+        let make = |store: &RedisStore, number: usize, kind| {
+            let (whole, share) = (hourly(100_000), hourly(3));
+            SharedLimit::new(store.clone(), &format!("{number}"), whole, share, Mode::Leased, kind, 1_000)
+        };
+        let limits = [&never, &left].map(|store| {
+            kinds
+                .iter()
+                .enumerate()
+                .map(|(number, kind)| (*kind, make(store, number, *kind)))
+                .collect::<Vec<_>>()
+        });
+        // The store has said how much is left, and gave some of it.
+        for (_, limit) in &limits[1] {
+            for _ in 0..30 {
+                assert_eq!(passes(limit).await, Some(true));
+            }
+        }
+        server.kill();
+        for (kind, limit) in limits.iter().flatten() {
+            let end = Instant::now() + PATIENCE;
+            while limit.usage().without_store == 0 {
+                assert!(Instant::now() < end, "{kind:?}: nobody misses the store");
+                passes(limit).await;
+            }
+            let mut passed = 0;
+            for number in 0..1_000 {
+                // At the first look.
+                let decided = tokio::time::timeout(Duration::ZERO, passes(limit)).await;
+                let decided = decided.unwrap_or_else(|_| panic!("{kind:?}: the {number}th has to wait"));
+                passed += u64::from(decided == Some(true));
+                assert_eq!(decided.is_none(), *kind == OnFailure::Closed, "{kind:?}: the {number}th");
+            }
+            // The first was the one that missed the store.
+            let expected = match kind {
+                OnFailure::Open => 1_000,
+                OnFailure::Closed => 0,
+                OnFailure::LocalShare => 2,
+            };
+            assert_eq!(passed, expected, "{kind:?}");
         }
     });
 }

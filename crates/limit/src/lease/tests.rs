@@ -85,3 +85,16 @@ fn permits_of_either_grant_are_used_and_a_third_one_displaces_the_oldest() {
     let back = lease.granted(at(3), at(3), 5, &grant(9, 900, 3));
     assert_eq!((back, lease.permits()), (Some(Returned { permits: 1, taken: at(1) }), 6));
 }
+
+#[test]
+fn who_was_never_answered_is_not_taken_to_have_used_up_anything() {
+    let mut lease = Lease::default();
+    for number in 0..1_000 {
+        // However many ask and hear nothing: it is never the budget that refuses, and nobody waits for his turn.
+        match lease.step(at(1), 1, number % 2 == 1) {
+            Step::Ask { .. } => lease.failed(),
+            Step::Own => {}
+            other => panic!("{number}: {other:?}"),
+        }
+    }
+}
