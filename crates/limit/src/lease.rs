@@ -12,8 +12,8 @@
 //!   store's last round trip, each request asks for its own. So does one that has waited for another's answer,
 //!   or long enough for its turn, and found no permit.
 //! - **How often.** For leases a node asks [`ASKS_AT_ONCE`] times at once and [`ASKS_PER_SECOND`] a second for one
-//!   caller, never more. A refusal is remembered for as long as the store said it would hold, for requests that cost
-//!   as much or more.
+//!   caller, never more. A refusal is remembered for as long as the store said it would hold, and at most for [`IDLE`]
+//!   (another node may return what it holds, and a limit be reset), for requests that cost as much or more.
 //! - **What is left over.** Permits of a caller who has gone quiet are returned after [`IDLE`], where they can
 //!   still be of use, and those that come too late to be kept at once; others end by themselves. Nothing is
 //!   returned twice.
@@ -92,9 +92,11 @@ pub struct Lease {
     answers: u64,
     heard: bool,
     asks: gcra::State,
+    /// Until when requests that cost as much as the one that was refused are refused without a question, and until when
+    /// they would be if nothing came back, as the store said.
     refused_until: Duration,
-    /// What the request cost that was refused.
     refused_cost: u64,
+    refused_for: Duration,
     /// What the store last said of the window that leaves least, and of all where that is told; and when it was asked.
     seen: (usize, View),
     seen_all: Box<[View]>,
@@ -265,7 +267,8 @@ impl Lease {
         (self.seen, self.seen_at) = ((grant.window, grant.view), sent);
         self.seen_all = grant.all.as_slice().into();
         if grant.granted == 0 {
-            (self.refused_until, self.refused_cost) = (sent.saturating_add(grant.view.retry_after), least);
+            (self.refused_for, self.refused_cost) = (sent.saturating_add(grant.view.retry_after), least);
+            self.refused_until = self.refused_for.min(now.saturating_add(IDLE));
         }
     }
 
@@ -339,7 +342,10 @@ impl Lease {
     #[must_use]
     pub fn view(&self, now: Duration) -> (usize, View) {
         let (window, seen) = self.seen;
-        (window, View { retry_after: self.refused_until.saturating_sub(now), ..self.since(&seen, now) })
+        let view = self.since(&seen, now);
+        let refused = now < self.refused_until;
+        let retry_after = if refused { self.refused_for.saturating_sub(now) } else { view.retry_after };
+        (window, View { retry_after, ..view })
     }
 
     /// The same of every window, as far as the store was asked for that.

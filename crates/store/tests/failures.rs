@@ -287,6 +287,41 @@ fn permits_that_lie_idle_go_back_to_the_store() {
 }
 
 #[test]
+fn who_was_refused_finds_what_another_node_returns_and_a_reset_begins() {
+    let server = RedisServer::start();
+    let store = store(&server);
+    let node = || {
+        let (whole, share) = (daily(100), daily(1));
+        SharedLimit::new(store.clone(), "returned", whole, share, Mode::Leased, OnFailure::Closed, 1_000)
+    };
+    let (quiet, refused) = (node(), node());
+    on_worker(async {
+        for _ in 0..10 {
+            assert_eq!(passes(&quiet).await, Some(true));
+        }
+        let end = Instant::now() + 2 * PATIENCE;
+        let (mut passed, mut turned_away) = (0, 0);
+        while passed < 90 {
+            match passes(&refused).await {
+                Some(true) => passed += 1,
+                Some(false) => turned_away += 1,
+                None => panic!("the store is there"),
+            }
+            assert!(Instant::now() < end, "only {passed} of the 90 that the other has not used");
+            if turned_away > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+        assert_eq!(passes(&refused).await, Some(false));
+        quiet.reset().await.unwrap();
+        while passes(&refused).await != Some(true) {
+            assert!(Instant::now() < end, "what was begun anew at one node is used up at the other");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+}
+
+#[test]
 fn a_request_that_goes_away_while_it_asks_leaves_nobody_waiting() {
     let mut server = RedisServer::start();
     let store = store(&server);

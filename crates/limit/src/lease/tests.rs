@@ -98,3 +98,33 @@ fn who_was_never_answered_is_not_taken_to_have_used_up_anything() {
         }
     }
 }
+
+#[test]
+fn a_refusal_is_told_for_as_long_as_it_holds_and_asked_about_again_before() {
+    let mut lease = Lease::default();
+    assert!(matches!(lease.step(at(0), 1, false), Step::Ask { .. }));
+    let month =
+        Grant { view: View { retry_after: at(2_000_000_000), ..View::default() }, ..grant(0, 900, 0) };
+    assert_eq!(lease.granted(at(10), at(0), 1, &month), None);
+    let mut asked = 0;
+    for millis in 11..10_011 {
+        match lease.step(at(millis), 1, false) {
+            Step::Ask { .. } => {
+                asked += 1;
+                let late = Grant {
+                    view: View { retry_after: at(2_000_000_000 - millis), ..month.view },
+                    ..month.clone()
+                };
+                assert_eq!(lease.granted(at(millis), at(millis), 1, &late), None);
+            }
+            step => assert_eq!(step, Step::Refuse),
+        }
+        assert_eq!(lease.view(at(millis)).1.retry_after, at(2_000_000_000 - millis));
+    }
+    assert_eq!(asked, 20, "twice a second");
+    // What came back passes.
+    assert!(matches!(lease.step(at(10_511), 1, false), Step::Ask { .. }));
+    assert_eq!(lease.granted(at(10_512), at(10_511), 1, &grant(4, 900, 0)), None);
+    assert_eq!(lease.step(at(10_513), 1, false), Step::Pass);
+    assert_eq!(lease.view(at(10_513)).1.retry_after, at(0));
+}
