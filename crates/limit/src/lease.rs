@@ -6,8 +6,9 @@
 //!   Clocks of different machines are not compared.
 //! - **Whose.** The request that asks has its own permits from the answer, as if it had asked alone, however late that
 //!   comes: they count from the store's decision. Only the rest is kept.
-//! - **How many.** What this node's requests would use in [`HORIZON`] or while permits hold, at least twice the last lease when that
-//!   was used up early. The store gives at most half of what is left, so leases shrink as the budget ends.
+//! - **How many.** What this node's requests would use in [`HORIZON`] or while permits hold, at most twice the last lease, and
+//!   that when it was used up in less time. The store gives at most half of what is left, so leases shrink as the budget
+//!   ends.
 //! - **One by one.** Where permits cannot be kept (a small burst at a slow pace), or hold for less than two of the
 //!   store's last round trip, each request asks for its own. So does one that has waited for another's answer,
 //!   or long enough for its turn, and found no permit.
@@ -101,8 +102,9 @@ pub struct Lease {
     seen: (usize, View),
     seen_all: Box<[View]>,
     seen_at: Duration,
-    /// The size of the last lease, and whether it was used up while it held.
+    /// The size of the last lease, when it came, and whether it was used up while it held.
     size: u64,
+    size_since: Duration,
     used_up: bool,
     /// Permits cannot be kept: each request asks for its own.
     single: bool,
@@ -208,11 +210,11 @@ impl Lease {
         let since = now.saturating_sub(self.demand_since).max(SHORTEST).as_nanos();
         let demand = u128::from(self.demand).saturating_mul(self.horizon(now).as_nanos()).checked_div(since);
         let demand = u64::try_from(demand.unwrap_or(0)).unwrap_or(LARGEST);
-        // Doubling lets a lease grow within few questions from one to any demand.
-        let twice = if self.used_up { self.size.saturating_mul(2) } else { 0 };
-        // One measurement over a very short time may not ask for more than four times as much.
-        let most = self.size.saturating_mul(4).max(1);
-        demand.min(most).max(twice).min(LARGEST)
+        // Doubling lets a lease grow within few questions from one to any demand, and one measurement over a very short
+        // time may not ask for more.
+        let twice = self.size.saturating_mul(2).clamp(1, LARGEST);
+        let early = self.used_up && now.saturating_sub(self.size_since) < self.horizon(now);
+        if early { twice } else { demand.min(twice) }
     }
 
     /// For how long permits that come now are of use, as far as is known: some end with the window, as those before.
@@ -234,7 +236,7 @@ impl Lease {
         if grant.granted == 0 {
             return None;
         }
-        self.size = grant.granted;
+        (self.size, self.size_since) = (grant.granted, now);
         let permits = grant.granted.saturating_sub(own);
         let deadline = sent.saturating_add(grant.hold);
         let mut over = Lot { permits, deadline, taken: grant.at };

@@ -396,6 +396,9 @@ fn report(measured: &Measured, case: Case, length: Duration, long: bool) {
         (away && measured.failures == 0, "nobody noticed that the server was away"),
         (away && shares && measured.alone == 0, "nobody counted a share alone"),
         (dies && measured.orphans == 0, "the node died without permits"),
+        // And loses at most three quarters of what was left; `crates/limit/tests/lease_bounds.rs` holds what that is for a
+        // given demand.
+        (measured.orphans > limit * 3 / 4 + 1, "the node died with more permits than it may hold"),
     ]
     .into_iter()
     .filter_map(|(is_so, what)| is_so.then_some(what))
