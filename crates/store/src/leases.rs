@@ -129,10 +129,13 @@ impl Leases {
             answered.as_mut().enable();
             // Answers to others of this shard are told here too.
             if awaited.is_none() || question() != awaited {
-                return;
+                break;
             }
             answered.await;
         }
+        // Whom another worker has woken the event loop takes one by one, and between them what each has begun: without
+        // this each would be a command of his own. After a turn they all come one after another.
+        tokio::task::yield_now().await;
     }
 
     /// Puts what the store gave into the lease, but for the asker's `own`; gives what goes back. What is told of the

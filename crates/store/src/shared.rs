@@ -3,7 +3,7 @@
 //! | Mode | Worst over-admission | Worst unused | Questions to the store |
 //! | --- | --- | --- | --- |
 //! | exact | 0 | 0 | at most one a request, and one for what is given back or charged later |
-//! | leased | 0 | of a steady pace its last fifth of a burst or tenth of a second; what a node holds of a caller when it dies: twice what its requests used in 50 ms and two requests more, at most three quarters of what was left | 20 at once and 100 a second for each caller and node, one after each for all that it left without a permit, one for what is returned or charged later; one a request where permits hold for less than two round trips |
+//! | leased | 0 | of a steady pace its last fifth of a burst or tenth of a second; what a node holds of a caller when it dies: twice what its requests used in 50 ms and two requests more, at most three quarters of what was left | 20 at once and 100 a second for each caller and node, after each one of each worker and cost for all that it left without a permit, one for what is returned or charged later; one a request where permits hold for less than two round trips |
 
 use crate::StoreError;
 use crate::clock::NodeClock;
