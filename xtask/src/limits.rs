@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use crate::workspace::cargo;
 
 /// In two modes: three limits with five disturbances, a steady pace three times, shares counted alone twice, and whole
-/// gateways twice.
-const MEASUREMENTS: usize = 2 * (3 * 5 + 3 + 2 + 2);
+/// gateways at three limits with three disturbances.
+const MEASUREMENTS: usize = 2 * (3 * 5 + 3 + 2 + 3 * 3);
 
 /// What to measure, and how long.
 #[derive(Debug, clap::Args)]
