@@ -32,6 +32,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::task::AbortHandle;
 use torana_limit::{Ask, Budget, FixedWindow, Gcra, Grant, Period, Window};
 use torana_store::{Decided, Mode, NodeClock, OnFailure, RedisStore, SharedLimit, StoreSettings};
 use torana_testkit::RedisServer;
@@ -244,11 +245,12 @@ impl Until {
 fn node(decider: &Decider, case: Case, number: usize, until: &Until, dead: &Arc<AtomicBool>) -> Measured {
     let measured = Rc::new(RefCell::new(Measured::default()));
     let gone = Rc::new(Cell::new(false));
+    let all = Rc::new(RefCell::new(Vec::new()));
     on_worker(async {
         let count = CLIENTS / NODES + usize::from(number < CLIENTS % NODES);
         let clients: Vec<_> = (0..count)
             .map(|_| {
-                let gone = Gone { dead: Arc::clone(dead), gone: Rc::clone(&gone) };
+                let gone = Gone { dead: Arc::clone(dead), gone: Rc::clone(&gone), all: Rc::clone(&all) };
                 tokio::task::spawn_local(client(
                     decider.clone(),
                     case,
@@ -258,6 +260,7 @@ fn node(decider: &Decider, case: Case, number: usize, until: &Until, dead: &Arc<
                 ))
             })
             .collect();
+        all.borrow_mut().extend(clients.iter().map(tokio::task::JoinHandle::abort_handle));
         while !gone.get() && !clients.iter().all(tokio::task::JoinHandle::is_finished) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -280,6 +283,8 @@ fn node(decider: &Decider, case: Case, number: usize, until: &Until, dead: &Arc<
 struct Gone {
     dead: Arc<AtomicBool>,
     gone: Rc<Cell<bool>>,
+    /// Its clients, which end with it wherever they are: what is held then none of them uses.
+    all: Rc<RefCell<Vec<AbortHandle>>>,
 }
 
 /// Asks until the end, or until the node dies: at once, so that what is held then nobody uses or returns.
@@ -290,6 +295,7 @@ async fn client(decider: Decider, case: Case, until: Until, gone: Gone, measured
         measured.borrow_mut().note(&decided, before, utc());
         if gone.dead.load(Ordering::Relaxed) && decider.holds(case) {
             gone.gone.set(true);
+            gone.all.borrow().iter().for_each(AbortHandle::abort);
             until.died.store(true, Ordering::Relaxed);
         }
         tokio::task::yield_now().await;
