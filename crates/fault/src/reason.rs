@@ -75,7 +75,8 @@ reasons! {
     UnknownTransferCoding, "unknown_transfer_coding", Client, 501, "The transfer coding of the request is not supported.";
     /// The Host field is missing, repeated or invalid (RFC 9112 section 3.2).
     InvalidHost, "invalid_host", Client, 400, "The Host of the request is missing or not valid.";
-    /// The Host is another name than the one that the connection's TLS was made for (RFC 9110 section 15.5.20).
+    /// The Host is another name than the one that the connection's TLS was made for (RFC 9110 section 15.5.20), or other
+    /// certificates are asked of clients by now.
     MisdirectedRequest, "misdirected_request", Client, 421, "The connection was made for another host.";
     /// The path cannot be brought into one unambiguous form.
     InvalidPath, "invalid_path", Client, 400, "The path of the request is not valid.";
