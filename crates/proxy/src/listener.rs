@@ -159,7 +159,8 @@ fn agree(tls: &TlsInfo, default_names: &[Box<str>], request: &RequestHead) -> Re
         Some(name) => host.eq_ignore_ascii_case(name.as_bytes()),
         None => default_names.iter().any(|name| is_for(name, host)) || is_address(host),
     };
-    if host.is_empty() || agrees {
+    // Who asked for no name may name no host either.
+    if agrees || host.is_empty() && tls.server_name.is_none() {
         return Ok(());
     }
     let detail = match &tls.server_name {
@@ -230,5 +231,6 @@ mod tests {
         assert!(agrees(None, "C.test:1") && agrees(None, "x.D.test.") && agrees(None, "[::1]:2"));
         assert!(!agrees(None, "anything.test") && !agrees(None, "d.test") && !agrees(None, "x.y.d.test"));
         assert!(!agrees(Some("a.test"), "b.test") && !agrees(Some("a.test"), "x.a.test"));
+        assert!(!agrees(Some("a.test"), "") && agrees(None, ""));
     }
 }

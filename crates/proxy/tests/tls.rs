@@ -378,6 +378,21 @@ fn a_certificate_counts_no_longer_than_its_authority() {
 }
 
 #[test]
+fn who_asked_for_a_name_must_ask_for_a_host() {
+    let authority = Authority::default();
+    let certificate = authority.issue(&["a.test", "127.0.0.1"]);
+    let text = listening(&format!("certificates: {}", pair("a")), HELLO);
+    let gateway = Running::with_resolver(&text, 1, files(&[("a", &certificate)]));
+    let options = TlsOptions::trusting(&authority);
+    for request in ["GET / HTTP/1.1\r\nHost:\r\n\r\n", "GET / HTTP/1.0\r\n\r\n"] {
+        for (name, status) in [("a.test", 421), ("127.0.0.1", 200)] {
+            let answer = Client::connect_tls(gateway.address, &options, name).exchange(request);
+            assert_eq!(answer.status, status, "{name}: {request}");
+        }
+    }
+}
+
+#[test]
 fn versions_below_the_lowest_are_refused() {
     let authority = Authority::default();
     let certificate = authority.issue(&["a.test"]);
