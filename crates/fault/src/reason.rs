@@ -174,6 +174,8 @@ reasons! {
     UpstreamConnectTimeout, "upstream_connect_timeout", Upstream, 504, "The service did not answer in time.";
     /// No TLS with the endpoint: its certificate is not trusted, or the two cannot agree.
     UpstreamTlsFailed, "upstream_tls_failed", Upstream, 502, "The service could not be reached.";
+    /// No connection with the endpoint can be switched to the protocol that the client asks for: HTTP/2 alone is spoken.
+    UpgradeImpossible, "upgrade_impossible", Upstream, 501, "The service cannot switch to another protocol.";
     /// The endpoint's answer did not begin in time.
     UpstreamFirstByteTimeout, "upstream_first_byte_timeout", Upstream, 504, "The service did not answer in time.";
     /// The endpoint stopped in the middle of its answer, or of taking the request.

@@ -16,7 +16,7 @@ use torana_http::h1::{BodyFraming, remove_hop_by_hop};
 use torana_http::{Fields, Known, Method, ResponseHead};
 use torana_transport::{
     BodySink, BodySource, ClientExchange, Lease, Queueing, Recycled, Relayed, RequestBody, ResponseReader,
-    ResponseSink, Waits, far_future, now, recently, relay_noting,
+    ResponseSink, Waits, Wanted, far_future, now, recently, relay_noting,
 };
 
 /// One try: where, and whether kept-alive connections may be used.
@@ -106,7 +106,8 @@ impl Once<'_> {
         responder: &mut impl Responder,
         trial: &mut Trial<'_, '_>,
     ) -> Result<Ended, Fault> {
-        let mut lease = self.lease(body, &trial.judge.queueing).await?;
+        let switches = self.call.upstream.upgrade_for(&exchange.request).is_some();
+        let mut lease = self.lease(switches, body, &trial.judge.queueing).await?;
         let exchanged = self.exchange(&mut lease, exchange, body, response, responder, trial).await?;
         let ended = match exchanged.end {
             End::Delivered => Ended::Delivered,
@@ -131,12 +132,13 @@ impl Once<'_> {
     /// whole time of a try from then on: what is left of it would be too little, and the service blamed.
     pub(super) async fn lease(
         &self,
+        whole: bool,
         body: &mut impl RequestBody,
         queueing: &Queueing,
     ) -> Result<Lease, Fault> {
         let pool = self.call.pools.of(self.endpoint);
-        let client = self.call.client.as_ref();
-        let mut acquiring = pin!(pool.acquire_for(client, self.call.timer, self.fresh, queueing));
+        let wanted = Wanted { client: self.call.client.as_ref(), fresh: self.fresh, whole };
+        let mut acquiring = pin!(pool.acquire_for(wanted, self.call.timer, queueing));
         let mut waits = false;
         poll_fn(|context| {
             let acquired = acquiring.as_mut().poll(context);
