@@ -75,7 +75,8 @@ reasons! {
     UnknownTransferCoding, "unknown_transfer_coding", Client, 501, "The transfer coding of the request is not supported.";
     /// The Host field is missing, repeated or invalid (RFC 9112 section 3.2).
     InvalidHost, "invalid_host", Client, 400, "The Host of the request is missing or not valid.";
-    /// The Host is another name than the one that the connection's TLS was made for (RFC 9110 section 15.5.20).
+    /// The Host is another name than the one that the connection's TLS was made for (RFC 9110 section 15.5.20), or other
+    /// certificates are asked of clients by now.
     MisdirectedRequest, "misdirected_request", Client, 421, "The connection was made for another host.";
     /// The path cannot be brought into one unambiguous form.
     InvalidPath, "invalid_path", Client, 400, "The path of the request is not valid.";
@@ -173,6 +174,8 @@ reasons! {
     UpstreamConnectTimeout, "upstream_connect_timeout", Upstream, 504, "The service did not answer in time.";
     /// No TLS with the endpoint: its certificate is not trusted, or the two cannot agree.
     UpstreamTlsFailed, "upstream_tls_failed", Upstream, 502, "The service could not be reached.";
+    /// No connection with the endpoint can be switched to the protocol that the client asks for: HTTP/2 alone is spoken.
+    UpgradeImpossible, "upgrade_impossible", Upstream, 501, "The service cannot switch to another protocol.";
     /// The endpoint's answer did not begin in time.
     UpstreamFirstByteTimeout, "upstream_first_byte_timeout", Upstream, 504, "The service did not answer in time.";
     /// The endpoint stopped in the middle of its answer, or of taking the request.

@@ -37,7 +37,7 @@ use torana_filter::{Attempt, Exchange};
 use torana_http::h1::BodyFraming;
 use torana_http::proxy_protocol::Introduction;
 use torana_http::{Known, ResponseHead};
-use torana_transport::{BodySource, RequestBody, ResponseSink, Timer, now};
+use torana_transport::{BodySource, RequestBody, ResponseSink, Timer, Waits, now};
 
 /// The longest body of a request that is asked twice at once, in bytes: what fits into any window.
 const LARGEST_HEDGED: usize = 16 * 1024;
@@ -155,6 +155,7 @@ pub async fn forward(
         judge.at(call.upstream, index);
         let number = Attempt { number, endpoint: index, authority: &endpoint.authority };
         let mut attempt;
+        let uploads = Waits::default();
         let outcome = if let Some(hedge) = hedge {
             let judge = std::mem::replace(&mut judge, Judge::silent());
             let race = hedge::Race { call, hedge, by, deadline, without_host };
@@ -172,7 +173,7 @@ pub async fn forward(
             deadline::tell(call, exchange, deadline)?;
             responder.on_attempt(exchange, &number)?;
             attempt = attempt::Once { call, endpoint, fresh: false, by: Cell::default() };
-            let mut trial = Trial { judge: &mut judge, chances: &mut chances };
+            let mut trial = Trial { judge: &mut judge, chances: &mut chances, uploads: &uploads };
             // Pinned here, it is not moved again: it is the largest future of all.
             let trying = pin!(attempt.run(exchange, body, response, responder, &mut trial));
             bounded(call, deadline, trying).await
@@ -197,6 +198,7 @@ pub async fn forward(
                 } else {
                     chances.after_fault(&fault, body.is_replayable())
                 };
+                judge.uploaded(&uploads);
                 judge.fault(&fault, body.is_done());
                 if next == Next::GiveUp {
                     return Err(fault);

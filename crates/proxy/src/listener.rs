@@ -8,7 +8,7 @@ use torana_certificate::ClientCertificate;
 use torana_fault::{Fault, Reason};
 use torana_filter::Response;
 use torana_http::{Fields, Known, RequestHead, ResponseHead};
-use torana_transport::{ConnectionInfo, Entrance, TlsInfo};
+use torana_transport::{ClientAuthentication, ConnectionInfo, Entrance, TlsInfo};
 
 /// A listener, ready to serve.
 #[derive(Debug, Default)]
@@ -52,6 +52,27 @@ impl CertificatePart {
 }
 
 impl Listener {
+    /// Whether what a connection has proved is enough for what is asked of new ones by now. Where the demands are still
+    /// those of its handshake, it is.
+    ///
+    /// # Errors
+    /// It is not: the client is to come by a new connection.
+    pub(crate) fn still_trusts(&self, connection: &ConnectionInfo) -> Result<(), Fault> {
+        let now = self.entrance.tls.as_ref().and_then(|tls| tls.clients());
+        let tls = connection.tls.as_deref();
+        let then = tls.and_then(|tls| tls.clients.as_ref());
+        if now.map(Arc::as_ptr) == then.map(Arc::as_ptr) {
+            return Ok(());
+        }
+        let shows_certificate = tls.is_some_and(|tls| tls.client_certificate.is_some());
+        if is_enough(then.map(|then| &**then), shows_certificate, now.map(|now| &**now)) {
+            return Ok(());
+        }
+        let detail = "what is asked of clients has changed since the connection was made";
+        let message = "What is asked of clients has changed since the connection was made.";
+        Err(Fault::new(Reason::MisdirectedRequest).because(detail).with_message(Some(message.into())))
+    }
+
     /// Looks at a request before anything else does. `Some` is the whole answer.
     ///
     /// # Errors
@@ -90,6 +111,22 @@ impl Listener {
     }
 }
 
+/// Whether a client that was let in `then` would be let in now as the same. A certificate counts while every authority
+/// that may have signed it is one still: which of them has is not looked at.
+fn is_enough(
+    then: Option<&ClientAuthentication>,
+    shows_certificate: bool,
+    now: Option<&ClientAuthentication>,
+) -> bool {
+    if !shows_certificate {
+        return now.is_none_or(|now| !now.required);
+    }
+    let known = |then: &ClientAuthentication, now: &ClientAuthentication| {
+        then.authorities.iter().all(|authority| now.authorities.contains(authority))
+    };
+    then.zip(now).is_some_and(|(then, now)| known(then, now))
+}
+
 /// RFC 9110 section 15.4.9: method and body stay what they are.
 fn redirect(port: u16, request: &RequestHead) -> Result<Response, Fault> {
     let host = without_port(request.host());
@@ -122,7 +159,8 @@ fn agree(tls: &TlsInfo, default_names: &[Box<str>], request: &RequestHead) -> Re
         Some(name) => host.eq_ignore_ascii_case(name.as_bytes()),
         None => default_names.iter().any(|name| is_for(name, host)) || is_address(host),
     };
-    if host.is_empty() || agrees {
+    // Who asked for no name may name no host either.
+    if agrees || host.is_empty() && tls.server_name.is_none() {
         return Ok(());
     }
     let detail = match &tls.server_name {
@@ -185,6 +223,7 @@ mod tests {
                 version: "1.3",
                 resumed: false,
                 client_certificate: None,
+                clients: None,
             };
             agree(&tls, &shown, &request("/", host)).is_ok()
         };
@@ -192,5 +231,6 @@ mod tests {
         assert!(agrees(None, "C.test:1") && agrees(None, "x.D.test.") && agrees(None, "[::1]:2"));
         assert!(!agrees(None, "anything.test") && !agrees(None, "d.test") && !agrees(None, "x.y.d.test"));
         assert!(!agrees(Some("a.test"), "b.test") && !agrees(Some("a.test"), "x.a.test"));
+        assert!(!agrees(Some("a.test"), "") && agrees(None, ""));
     }
 }

@@ -15,10 +15,12 @@ use torana_filters::{FailureLimit, LimiterState, LoginMemory, Method, Provider, 
 use torana_http::proxy_protocol::ProxyVersion;
 use torana_observe::{AccessLog, AccessLogSettings};
 use torana_plan::{
-    AuthenticationPlan, ClientAuthPlan, ListenerTlsPlan, ProbesPlan, ProviderPlan, RateLimitPlan,
-    RemoteKeysPlan, StalePlan, StorePlan, UpstreamTlsPlan,
+    AuthenticationPlan, ListenerTlsPlan, ProbesPlan, ProviderPlan, RateLimitPlan, RemoteKeysPlan, StalePlan,
+    StorePlan, UpstreamTlsPlan,
 };
-use torana_transport::{Address, Endpoint, EndpointSettings, Protocol, Tickets, TlsClientContext, TlsServer};
+use torana_transport::{
+    Address, ClientAuthentication, Endpoint, EndpointSettings, Protocol, Tickets, TlsClientContext, TlsServer,
+};
 use torana_types::Rate;
 
 use crate::chores::Chores;
@@ -75,7 +77,7 @@ pub struct Registry {
     /// By everything that shapes them.
     pub(crate) tls_servers: Kept<Arc<ListenerTlsPlan>, TlsServer>,
     /// By what clients must show: a session must not go on under other demands.
-    pub(crate) tickets: Kept<Option<Arc<ClientAuthPlan>>, Tickets>,
+    pub(crate) tickets: Kept<Option<ClientAuthentication>, Tickets>,
     /// By everything that shapes them; they hold sessions that may go on.
     pub(crate) tls_clients: Kept<(Arc<UpstreamTlsPlan>, &'static [Protocol]), TlsClientContext>,
     /// By everything about them: connections go on over reloads.

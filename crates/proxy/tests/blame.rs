@@ -12,8 +12,10 @@ mod support;
 #[path = "yaml.rs"]
 mod yaml;
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use support::{before, get, in_service};
 use torana_testkit::http2::FrameClient;
@@ -147,6 +149,97 @@ fn who_hangs_in_the_body_until_the_time_is_over_is_ejected_hedged_or_not() {
         }
         assert_eq!((hangs.count(), in_service(&gateway)), (1, 1), "{more}");
         assert!((0..3).all(|_| get(&gateway) == (200, "well".into())), "{more}");
+    }
+}
+
+/// How long an impatient origin waits for a client to send or to take the next piece.
+const IMPATIENCE: Duration = Duration::from_secs(2);
+
+/// Answers `GET /` with a word and `GET /large` with more than fits into any buffer; closes the connection of whoever
+/// sends nothing, or takes nothing, for a while. The count is of those.
+fn impatient() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let closed = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&closed);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(stream) = stream else { return };
+            let closed = Arc::clone(&closed);
+            std::thread::spawn(move || {
+                if serve_impatiently(stream).is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
+                    closed.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+        }
+    });
+    (url, count)
+}
+
+fn serve_impatiently(mut stream: TcpStream) -> std::io::Result<()> {
+    let (mut seen, mut piece) = (Vec::new(), [0; 1024]);
+    while !seen.windows(4).any(|end| end == b"\r\n\r\n") {
+        match stream.read(&mut piece)? {
+            0 => return Ok(()),
+            count => seen.extend_from_slice(&piece[..count]),
+        }
+    }
+    stream.set_read_timeout(Some(IMPATIENCE))?;
+    stream.set_write_timeout(Some(IMPATIENCE))?;
+    if seen.starts_with(b"GET /large") {
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 67108864\r\n\r\n")?;
+        stream.write_all(&vec![b'y'; 64 << 20])
+    } else if seen.starts_with(b"GET ") {
+        stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\nwell")
+    } else {
+        while stream.read(&mut piece)? > 0 {}
+        Ok(())
+    }
+}
+
+/// One broken connection is enough for everything.
+const STRICT: &str =
+    "breaker: { failures: 1, open_for: 1h }, health: { ejection: { failures: 1, for: 1h, max_share: 100% } }";
+
+#[test]
+fn a_service_that_loses_patience_with_a_slow_upload_is_not_to_blame() {
+    let (url, closed) = impatient();
+    let gateway = before(&[url], STRICT);
+    let mut client = Client::connect(gateway.address);
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nhalf");
+    assert_eq!(client.read_response().status, 502);
+    assert_eq!(closed.load(Ordering::SeqCst), 1);
+    assert_eq!((get(&gateway), in_service(&gateway)), ((200, "well".into()), 1));
+}
+
+#[test]
+fn a_service_that_loses_patience_with_a_slow_reader_is_not_to_blame() {
+    let (url, closed) = impatient();
+    for hedge in ["", ", retries: { hedge: { after: 1h } }"] {
+        let before_it = closed.load(Ordering::SeqCst);
+        let gateway = before(std::slice::from_ref(&url), &format!("{STRICT}{hedge}"));
+        let mut client = Client::connect(gateway.address);
+        client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n");
+        eventually(PATIENCE, || closed.load(Ordering::SeqCst) > before_it);
+        client.try_read_to_end().unwrap_err();
+        assert_eq!((get(&gateway), in_service(&gateway)), ((200, "well".into()), 1), "{hedge}");
+    }
+}
+
+#[test]
+fn a_service_that_breaks_off_what_no_client_was_slow_with_is_to_blame() {
+    for target in ["/", "/large"] {
+        let broken = Origin::respond(|request| match request.target.as_str() {
+            "/large" => Reply::ok(vec![b'y'; 4 << 20]).close_after_bytes(1 << 20),
+            _ => Reply::close(),
+        });
+        let gateway = before(&[broken.url()], STRICT);
+        let mut client = Client::connect(gateway.address);
+        client.send(format!("POST {target} HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nhalf"));
+        // Slowly, and all of it: from here on it is the service's time.
+        std::thread::sleep(SLOW_AFTER);
+        client.send("half").try_read_to_end().ok();
+        assert_eq!(in_service(&gateway), 0, "{target}");
     }
 }
 

@@ -242,7 +242,7 @@ fn kept_alive_connections_that_break_while_the_service_works_speak_against_it() 
         let gate = Gate::default();
         let held = gate.clone();
         let origin = Origin::respond(move |request| match &*request.method {
-            "POST" => Reply::close().delay(Duration::from_millis(500)),
+            "POST" => Reply::close().delay(Duration::from_millis(1_500)),
             _ => Reply::ok("warm").after(&held),
         });
         let gateway = before(&[&origin], &format!("retries: {{ attempts: 1, on: [] }}, {keys}"));

@@ -167,3 +167,60 @@ fn who_does_not_shake_hands_in_time_is_let_go() {
     eventually(PATIENCE, || gateway.metrics.render().contains(line));
     eventually(PATIENCE, || gateway.metrics.connections().open() == 0);
 }
+
+const UPGRADE: &str = "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+
+/// What the front and its origins serve by either protocol, with these keys of the service.
+fn switching(authority: &Authority, front: &TlsFront, keys: &str) -> Running {
+    let service = format!(", tls: {{ ca: ca.pem }}, breaker: {{ failures: 1, open_for: 1h }}, {keys}");
+    secured(authority, &format!("https://localhost:{}", front.addr().port()), &service)
+}
+
+#[test]
+fn an_upgrade_goes_by_a_connection_of_http_1_where_the_endpoint_offers_both() {
+    let authority = Authority::default();
+    let switched = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhi";
+    let single = Origin::always(Reply::raw(switched).then_hang());
+    let many = Http2Origin::respond(|_| Http2Reply::ok("many"));
+    let issued = authority.issue(&["localhost"]);
+    let connect =
+        |gateway: &Running| Client::connect_tls(gateway.address, &TlsOptions::trusting(&authority), "a.test");
+    for (keys, asks_again) in
+        [("protocol: auto", true), ("protocol: auto, pool: { max_connections: 1 }", false)]
+    {
+        let front = TlsFront::choosing(single.addr(), many.addr(), &issued);
+        let gateway = switching(&authority, &front, keys);
+        let mut client = connect(&gateway);
+        assert_eq!(client.exchange(GET).text(), "many");
+        let mut tunnel = connect(&gateway);
+        tunnel.send(UPGRADE);
+        let answer = tunnel.read_any_response();
+        assert_eq!((answer.status, answer.header("Upgrade")), (101, Some("websocket")), "{keys}");
+        assert_eq!(tunnel.read_exactly(2), b"hi");
+        if asks_again {
+            assert_eq!(client.exchange(GET).text(), "many", "on the same connection as before");
+        }
+        let spoken: Vec<_> =
+            front.greetings().into_iter().map(|greeting| greeting.protocol.unwrap()).collect();
+        assert_eq!(spoken, ["h2", "http/1.1"], "{keys}");
+    }
+}
+
+#[test]
+fn an_upgrade_where_http_2_alone_is_spoken_is_refused_and_nobody_s_fault() {
+    let authority = Authority::default();
+    let many = Http2Origin::respond(|_| Http2Reply::ok("many"));
+    let front = TlsFront::with(many.addr(), &authority.issue(&["localhost"]), None, &["h2"]);
+    let breaker = ", breaker: { failures: 1, open_for: 1h }";
+    for gateway in [
+        switching(&authority, &front, "protocol: auto"),
+        switching(&authority, &front, "protocol: http2"),
+        secured(&authority, &many.url().replace("http://", "h2://"), breaker),
+    ] {
+        let mut client = Client::connect_tls(gateway.address, &TlsOptions::trusting(&authority), "a.test");
+        let refused = client.exchange(UPGRADE);
+        assert_eq!(refused.status, 501);
+        assert!(refused.text().contains("\"reason\":\"upgrade_impossible\""), "{}", refused.text());
+        assert_eq!(client.exchange(GET).text(), "many");
+    }
+}

@@ -306,3 +306,39 @@ routes:
     let refused = ask(&gateway, "GET / HTTP/1.1\nHost: a\nHost: b");
     assert!(refused.status == 400 && is_now(refused.header("Date")), "{refused:?}");
 }
+
+#[test]
+fn who_could_not_know_of_a_drain_has_time_for_one_more_request() {
+    const ASK: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    let origin = Origin::respond(|request| match request.target.as_str() {
+        "/slow" => Reply::ok(vec![b's'; 400]).drip(100, Duration::from_secs(1)),
+        _ => Reply::ok("quick"),
+    });
+    let gateway = Running::start(&format!(
+        "access_log: off\nservices: {{ s: {{ endpoints: [\"{}\"] }} }}\nroutes: [{{ service: s }}]\n",
+        origin.url()
+    ));
+    let mut busy = Client::connect(gateway.address);
+    busy.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
+    // Its head says nothing of what comes, and its body lasts longer than the patience with idle connections.
+    let head = busy.read_response_to_head();
+    assert_eq!((head.status, head.header("Connection")), (200, None));
+    gateway.drain_within(PATIENCE);
+    assert_eq!(busy.read_exactly(400), [b's'; 400]);
+    let last = busy.exchange(ASK);
+    assert_eq!((last.status, last.header("Connection")), (200, Some("close")));
+}
+
+#[test]
+fn an_idle_connection_that_a_drain_ends_is_not_reset_under_a_request_that_is_on_its_way() {
+    let gateway = Running::start("access_log: off\nroutes: [{ respond: { body: hello } }]\n");
+    let mut idle = Client::connect(gateway.address);
+    assert_eq!(idle.exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n").text(), "hello");
+    gateway.drain_within(PATIENCE);
+    assert!(idle.read_to_end().is_empty());
+    // Who sends to a socket that is gone has a broken one from the second time on.
+    for _ in 0..20 {
+        idle.send("GET");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

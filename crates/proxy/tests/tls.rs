@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use torana_config::FixedResolver;
+use torana_testkit::http2::Http2Client;
 use torana_testkit::{Authority, Client, Issued, Origin, Reply, Response, TlsFront, TlsOptions, eventually};
 use yaml::{Running, resolver};
 
@@ -305,6 +306,90 @@ fn a_session_does_not_go_on_where_more_is_demanded_of_clients() {
     assert!(gets_in(&gateway, &options, "a.test"));
     gateway.reload(&closed);
     assert!(!gets_in(&gateway, &options, "a.test"));
+}
+
+/// Clients with this certificate, or none, that are connected and were served: by HTTP/1.1, and by HTTP/2.
+fn served_clients(
+    gateway: &Running,
+    authority: &Authority,
+    certificate: Option<&Issued>,
+) -> (Client, Http2Client) {
+    let options = || match certificate {
+        Some(certificate) => TlsOptions::showing(authority, certificate),
+        None => TlsOptions::trusting(authority),
+    };
+    let mut first = Client::connect_tls(gateway.address, &options(), "a.test");
+    assert_eq!(ask(&mut first, "a.test").status, 200);
+    let second = Http2Client::try_connect_tls(gateway.address, &options().offering(&["h2"]), "a.test");
+    let mut second = second.unwrap().for_host("a.test");
+    assert_eq!(second.get("/").status, 200);
+    (first, second)
+}
+
+/// Neither is served any more, and both connections end.
+fn are_sent_away(gateway: &Running, (mut first, mut second): (Client, Http2Client)) {
+    let refused = ask(&mut first, "a.test");
+    assert_eq!((refused.status, refused.header("Connection")), (421, Some("close")), "{}", refused.text());
+    first.expect_closed();
+    assert_eq!(second.get("/").status, 421);
+    // By a goodbye, and then the end of the connection, in whatever way that shows.
+    let _ended = second.wait_for_end();
+    let line = r#"torana_http2_connections_ended_total{cause="outdated"} 1"#;
+    eventually(PATIENCE, || gateway.metrics.render().contains(line));
+}
+
+#[test]
+fn connections_without_a_certificate_end_where_one_is_required_by_now() {
+    let authority = Authority::default();
+    let server = authority.issue(&["a.test"]);
+    let demanding = |demands: &str| listening(&format!("certificates: {}{demands}", pair("a")), HELLO);
+    let all = files(&[("a", &server)]).with_file("ca.pem", &authority.pem);
+    let mut gateway = Running::with_resolver(&demanding(""), 1, all);
+    let (mut first, mut second) = served_clients(&gateway, &authority, None);
+    gateway.reload(&demanding(", client_auth: { ca: ca.pem, mode: optional }"));
+    assert_eq!((ask(&mut first, "a.test").status, second.get("/").status), (200, 200));
+    gateway.reload(&demanding(", client_auth: { ca: ca.pem, mode: required }"));
+    are_sent_away(&gateway, (first, second));
+    let certificate = authority.issue_client("alice", &[]);
+    served_clients(&gateway, &authority, Some(&certificate));
+}
+
+#[test]
+fn a_certificate_counts_no_longer_than_its_authority() {
+    let (authority, other) = (Authority::default(), Authority::named("another one"));
+    let origin = Origin::always(Reply::ok("ok"));
+    let (text, all) = with_clients(&authority, "optional", &origin);
+    let both = format!("{}{}", authority.pem, other.pem);
+    let all = all.with_file("both.pem", &both).with_file("other.pem", &other.pem);
+    let mut gateway = Running::with_resolver(&text, 1, all);
+    let certificate = authority.issue_client("alice", &[]);
+    let (mut first, mut second) = served_clients(&gateway, &authority, Some(&certificate));
+    let (mut nobody, _) = served_clients(&gateway, &authority, None);
+    // One more authority, and another field for services, take nothing from anybody.
+    for (by, to) in [("ca.pem", "both.pem"), ("X-Client", "X-Other")] {
+        gateway.reload(&text.replace(by, to));
+        assert_eq!((ask(&mut first, "a.test").status, second.get("/").status), (200, 200), "{to}");
+    }
+    let served = origin.count();
+    gateway.reload(&text.replace("ca.pem", "other.pem"));
+    are_sent_away(&gateway, (first, second));
+    assert_eq!(origin.count(), served);
+    assert_eq!(ask(&mut nobody, "a.test").status, 200, "who has shown none has shown nothing that is wrong");
+}
+
+#[test]
+fn who_asked_for_a_name_must_ask_for_a_host() {
+    let authority = Authority::default();
+    let certificate = authority.issue(&["a.test", "127.0.0.1"]);
+    let text = listening(&format!("certificates: {}", pair("a")), HELLO);
+    let gateway = Running::with_resolver(&text, 1, files(&[("a", &certificate)]));
+    let options = TlsOptions::trusting(&authority);
+    for request in ["GET / HTTP/1.1\r\nHost:\r\n\r\n", "GET / HTTP/1.0\r\n\r\n"] {
+        for (name, status) in [("a.test", 421), ("127.0.0.1", 200)] {
+            let answer = Client::connect_tls(gateway.address, &options, name).exchange(request);
+            assert_eq!(answer.status, status, "{name}: {request}");
+        }
+    }
 }
 
 #[test]

@@ -115,6 +115,23 @@ impl TlsFront {
         clients: Option<&Authority>,
         protocols: &[&str],
     ) -> Self {
+        Self::start([origin, origin], certificate, clients, protocols)
+    }
+
+    /// Speaks HTTP/2 or HTTP/1.1, whichever is asked for first, and relays each to an origin of its own.
+    #[must_use]
+    #[track_caller]
+    pub fn choosing(http1: SocketAddr, http2: SocketAddr, certificate: &Issued) -> Self {
+        Self::start([http1, http2], certificate, None, &["h2", "http/1.1"])
+    }
+
+    #[track_caller]
+    fn start(
+        origins: [SocketAddr; 2],
+        certificate: &Issued,
+        clients: Option<&Authority>,
+        protocols: &[&str],
+    ) -> Self {
         let provider = Arc::new(default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
@@ -143,7 +160,7 @@ impl TlsFront {
             runtime.block_on(async {
                 let listener = TcpListener::from_std(listener).expect("a listener");
                 tokio::select! {
-                    () = relay(listener, TlsAcceptor::from(Arc::new(config)), origin, seen) => {}
+                    () = relay(listener, TlsAcceptor::from(Arc::new(config)), origins, seen) => {}
                     _ = stopped => {}
                 }
             });
@@ -167,7 +184,7 @@ impl TlsFront {
 async fn relay(
     listener: TcpListener,
     acceptor: TlsAcceptor,
-    origin: SocketAddr,
+    [http1, http2]: [SocketAddr; 2],
     seen: Arc<Mutex<Vec<Greeting>>>,
 ) {
     while let Ok((tcp, _)) = listener.accept().await {
@@ -181,6 +198,7 @@ async fn relay(
                 certificate: certificate.map(|certificate| certificate.to_vec()),
                 protocol: session.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
             };
+            let origin = if greeting.protocol.as_deref() == Some("h2") { http2 } else { http1 };
             seen.lock().expect("no panic while held").push(greeting);
             if let Ok(mut plain) = TcpStream::connect(origin).await {
                 // Either side may end it in any way.

@@ -24,7 +24,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use told::Told;
 use torana_transport::handover::{Inherited, Predecessor};
 use tracing::{error, info, warn};
-use upgrade::{Invocation, Successor};
+use upgrade::{Invocation, Successor, cannot_end};
 use watch::Watch;
 
 pub(crate) fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
@@ -133,6 +133,9 @@ fn start_successor(successor: &mut Option<Successor>, invocation: Option<&Invoca
     let Some(invocation) = invocation else {
         return warn!("not upgraded: only `torana run` can be exchanged while it runs");
     };
+    if let Some(why) = cannot_end(std::process::id()) {
+        return error!("not upgraded, this process goes on serving: {why}");
+    }
     if successor.is_some() {
         return warn!("not upgraded again: a new process is starting already");
     }

@@ -89,6 +89,21 @@ impl Waits {
         }
     }
 
+    /// How much longer it has waited for this end than for the other one.
+    #[must_use]
+    pub fn more_for(&self, end: End) -> Duration {
+        let balance = self.balance();
+        let more = if end == End::Source { balance } else { balance.saturating_neg() };
+        Duration::from_nanos(u64::try_from(more).unwrap_or(0))
+    }
+
+    /// Begins anew.
+    pub fn reset(&self) {
+        self.since.set(None);
+        self.balance.set(0);
+        self.moved.set(None);
+    }
+
     /// Whether it waits for the source, and has not waited longer for the sink. A sink that holds a relay up holds
     /// the source up too: what that one is late with just after says nothing about it.
     #[must_use]
@@ -206,7 +221,12 @@ mod tests {
         waits.turn_to(End::Source);
         pass(1).await;
         assert!(!waits.is_for_source(), "three for the source, five for the sink");
+        assert_eq!((waits.more_for(End::Source), waits.more_for(End::Sink)), (Duration::ZERO, STEP * 2));
         pass(3).await;
         assert!(waits.is_for_source());
+        assert_eq!((waits.more_for(End::Source), waits.more_for(End::Sink)), (STEP, Duration::ZERO));
+        waits.reset();
+        pass(1).await;
+        assert!(waits.more_for(End::Source).is_zero() && !waits.is_for_source() && waits.moved().is_none());
     }
 }

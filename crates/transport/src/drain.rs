@@ -50,10 +50,14 @@ impl Drain {
         }
     }
 
-    /// Until when a connection may wait for a request now that the worker drains; `None` while it does not.
-    pub(crate) fn patience(&self, first_request: bool) -> Option<Instant> {
+    /// Until when a connection that waits for a request `since` then may do so now that the worker drains; `None` while
+    /// it does not. Who could not know of the drain when the wait began has all the time from there.
+    pub(crate) fn patience(&self, first_request: bool, since: Instant) -> Option<Instant> {
         let grace = if first_request { FIRST_REQUEST_GRACE } else { IDLE_GRACE };
-        self.started.get().map(|started| started.checked_add(grace).unwrap_or(started))
+        self.started.get().map(|started| {
+            let since = started.max(since);
+            since.checked_add(grace).unwrap_or(since)
+        })
     }
 
     /// How many client connections this worker has open.
@@ -93,5 +97,27 @@ impl Drop for Seat<'_> {
 impl Drop for Counted {
     fn drop(&mut self) {
         self.0.connections.set(self.0.connections.get().saturating_sub(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_grace_runs_from_the_later_of_the_drain_and_the_wait() {
+        let drain = Drain::default();
+        let before = now();
+        assert_eq!(drain.patience(false, before), None);
+        tokio::time::advance(Duration::from_secs(60)).await;
+        drain.start();
+        let started = now();
+        assert_eq!(drain.patience(false, before), started.checked_add(IDLE_GRACE));
+        assert_eq!(drain.patience(true, before), started.checked_add(FIRST_REQUEST_GRACE));
+        tokio::time::advance(Duration::from_secs(60)).await;
+        drain.start();
+        assert_eq!(drain.patience(false, before), started.checked_add(IDLE_GRACE));
+        assert_eq!(drain.patience(false, now()), now().checked_add(IDLE_GRACE));
+        assert_eq!(drain.patience(true, now()), now().checked_add(FIRST_REQUEST_GRACE));
     }
 }

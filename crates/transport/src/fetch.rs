@@ -4,7 +4,7 @@
 use crate::body::{BodySink, BodySource};
 use crate::clock::{far_future, now};
 use crate::exchange::ClientExchange;
-use crate::pool::{Pool, Queueing};
+use crate::pool::{Pool, Queueing, Wanted};
 use crate::timer::{Timer, within};
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -139,7 +139,7 @@ async fn ask(
     limits: &FetchLimits,
     (fresh, keep, watch): (bool, bool, &mut impl Watch),
 ) -> Result<Fetched, Fault> {
-    let mut lease = pool.acquire_for(None, timer, fresh, watch.queueing()).await?;
+    let mut lease = pool.acquire_for(Wanted { fresh, ..Wanted::default() }, timer, watch.queueing()).await?;
     watch.sent();
     let mut fetched = Fetched::default();
     // The one deadline over everything comes first.

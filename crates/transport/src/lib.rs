@@ -42,7 +42,7 @@ pub use exchange::{ClientExchange, RequestWriter, ResponseBody, ResponseReader};
 pub use fetch::{FetchLimits, Fetched, Watch, fetch, fetch_nothing, fetch_watched};
 pub use io::{Io, Stream};
 pub use listener::{AcceptError, Bound, bind, connection_task_bytes, serve_listener};
-pub use pool::{Address, Endpoint, EndpointSettings, EndpointUsage, Lease, Pool, Queueing};
+pub use pool::{Address, Endpoint, EndpointSettings, EndpointUsage, Lease, Pool, Queueing, Wanted};
 pub use recycled::Recycled;
 pub use service::{ConnectionInfo, RequestBody, ResponseSink, ServerSettings, Service};
 pub use timer::{Timer, within};

@@ -16,6 +16,7 @@ mod endpoint;
 mod line;
 mod queueing;
 mod streams;
+mod wanted;
 
 pub use connection::Lease;
 pub(crate) use endpoint::Permit;
@@ -43,6 +44,7 @@ use tokio::time::Instant;
 use torana_fault::{Fault, Reason, Retry};
 use torana_http::proxy_protocol::Introduction;
 use torana_limit::Memory;
+pub use wanted::Wanted;
 
 /// How often in a row a connection goes to who waits here while others wait at another worker.
 const KEPT_HERE: u32 = 8;
@@ -96,65 +98,74 @@ impl Pool {
     /// The endpoint cannot be reached, or all its connections stay in use. Nothing of a request has been
     /// sent then, so every such fault may be retried elsewhere.
     pub async fn acquire(self: &Rc<Self>, timer: &Timer, fresh: bool) -> Result<Lease, Fault> {
-        self.acquire_for(None, timer, fresh, &Queueing::default()).await
+        self.acquire_for(Wanted { fresh, ..Wanted::default() }, timer, &Queueing::default()).await
     }
 
-    /// The same for a client, where the endpoint is told whom connections are for: the connection was opened
-    /// for this client. `queueing` knows of a wait for a connection that others use.
+    /// The same for what it is wanted for. `queueing` knows of a wait for a connection that others use.
     ///
     /// # Errors
-    /// As above.
+    /// As above; and the endpoint speaks nothing that can be switched from, where that is wanted.
     pub async fn acquire_for(
         self: &Rc<Self>,
-        client: Option<&Introduction>,
+        mut wanted: Wanted<'_>,
         timer: &Timer,
-        fresh: bool,
         queueing: &Queueing,
     ) -> Result<Lease, Fault> {
-        let client = client.filter(|_| self.endpoint.introduces.is_some());
+        wanted.client = wanted.client.filter(|_| self.endpoint.introduces.is_some());
+        if wanted.whole && !self.endpoint.may_switch() {
+            let detail = format!("{}: HTTP/2 alone is spoken with it", self.endpoint.address);
+            return Err(Fault::new(Reason::UpgradeImpossible).because(detail));
+        }
         if self.line.len() == 0 {
-            if let Some(lease) = self.take(client, fresh) {
+            if let Some(lease) = self.take(wanted) {
                 return Ok(lease);
             }
-            if let Some(permit) = self.try_open(self.endpoint.usage.waiting()).or_else(|| self.make_room()) {
-                return self.connect(client, permit, timer).await;
+            let before = self.endpoint.usage.waiting();
+            if let Some(permit) = self.try_open(wanted, before).or_else(|| self.make_room(wanted)) {
+                return self.connect(wanted, permit, timer).await;
             }
         }
-        self.wait(client, timer, fresh, queueing).await
+        self.wait(wanted, timer, queueing).await
     }
 
     /// Takes a place under the cap, if so many are left for those who waited before, unless a connection is
     /// being opened that will have room.
-    fn try_open(&self, before: usize) -> Option<Permit> {
-        if self.streams.is_connecting() { None } else { Endpoint::try_open(&self.endpoint, before) }
+    fn try_open(&self, wanted: Wanted<'_>, before: usize) -> Option<Permit> {
+        if self.may_get_room(wanted) { None } else { Endpoint::try_open(&self.endpoint, before) }
+    }
+
+    /// Whether a connection is being opened that may have room for it.
+    fn may_get_room(&self, wanted: Wanted<'_>) -> bool {
+        !wanted.whole && self.streams.is_connecting()
     }
 
     /// Closes the connection that was idle for longest to take its place. Those that are idle when none could
     /// be taken are of no use to who asks: they were opened for other clients, or are to be passed over.
-    fn make_room(&self) -> Option<Permit> {
+    fn make_room(&self, wanted: Wanted<'_>) -> Option<Permit> {
         let mut idle = self.idle.borrow_mut();
-        if idle.is_empty() || self.streams.is_connecting() {
+        if idle.is_empty() || self.may_get_room(wanted) {
             return None;
         }
         drop(idle.remove(0));
         self.endpoint.usage.left_idle();
-        self.try_open(0)
+        self.try_open(wanted, 0)
     }
 
-    fn take(self: &Rc<Self>, client: Option<&Introduction>, fresh: bool) -> Option<Lease> {
+    fn take(self: &Rc<Self>, wanted: Wanted<'_>) -> Option<Lease> {
         // A connection of many requests that has turned out to be closed is not there any more. One that was
         // opened for a client carries no other's.
-        if client.is_none()
+        if wanted.client.is_none()
+            && !wanted.whole
             && let Some(stream) = self.streams.take(&self.endpoint)
         {
             return Some(Lease::of_stream(stream));
         }
-        if fresh {
+        if wanted.fresh {
             return None;
         }
         let now = recently();
         loop {
-            let connection = self.take_idle(client)?;
+            let connection = self.take_idle(wanted.client)?;
             if self.is_usable(&connection, now) {
                 self.endpoint.usage.reuse();
                 return Some(Lease::new(Rc::clone(self), connection, Reuse::again()));
@@ -179,18 +190,22 @@ impl Pool {
 
     async fn connect(
         self: &Rc<Self>,
-        client: Option<&Introduction>,
+        wanted: Wanted<'_>,
         permit: Permit,
         timer: &Timer,
     ) -> Result<Lease, Fault> {
         let settings = &self.endpoint.settings;
         let deadline = deadline(settings.connect_timeout);
-        let _connecting = self.endpoint.may_multiplex().then(|| self.streams.connecting(&self.returned));
-        let connecting = self.endpoint.connect(client);
+        let may_multiplex = !wanted.whole && self.endpoint.may_multiplex();
+        let _connecting = may_multiplex.then(|| self.streams.connecting(&self.returned));
+        let connecting = self.endpoint.connect(wanted);
         match within(timer, deadline, Reason::UpstreamConnectTimeout, connecting).await {
             Ok(Ok((io, Protocol::Http1))) => {
-                self.endpoint.multiplexes(false);
-                let connection = Box::new(Connection::new(io, permit, client.copied()));
+                // One that was not offered HTTP/2 says nothing about it.
+                if !wanted.whole {
+                    self.endpoint.multiplexes(false);
+                }
+                let connection = Box::new(Connection::new(io, permit, wanted.client.copied()));
                 Ok(Lease::new(Rc::clone(self), connection, Reuse::FIRST))
             }
             Ok(Ok((io, Protocol::Http2))) => {
@@ -228,9 +243,8 @@ impl Pool {
 
     async fn wait(
         self: &Rc<Self>,
-        client: Option<&Introduction>,
+        wanted: Wanted<'_>,
         timer: &Timer,
-        fresh: bool,
         queueing: &Queueing,
     ) -> Result<Lease, Fault> {
         let settings = &self.endpoint.settings;
@@ -254,15 +268,19 @@ impl Pool {
             // Registered before looking, so that nothing given back in between is missed.
             returned.as_mut().enable();
             freed.as_mut().enable();
-            if let Some(lease) = self.take(client, fresh) {
+            if let Some(lease) = self.take(wanted) {
                 queueing.end();
                 return Ok(lease);
             }
-            if let Some(permit) = self.try_open(before).or_else(|| self.make_room()) {
+            if let Some(permit) = self.try_open(wanted, before).or_else(|| self.make_room(wanted)) {
                 // Nobody waits for what takes time from here on.
                 drop((here, turn));
                 queueing.end();
-                return self.connect(client, permit, timer).await;
+                return self.connect(wanted, permit, timer).await;
+            }
+            if wanted.whole {
+                // One of many requests that has none is of no use here.
+                self.streams.give_way(&self.endpoint, true);
             }
             before = 0;
             self.endpoint.ask_for_room();

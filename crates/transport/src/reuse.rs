@@ -1,16 +1,17 @@
 //! Whether a kept-alive connection had just been closed when a request was sent on it.
 //!
 //! Who closes an idle connection may not know yet of a request that is on its way to it, so its end says nothing
-//! about the service (RFC 9112 section 9.3.1). But that end was on its way, too, and arrives within the time of one
-//! way. Later the service had the request, and broke the connection while it worked on it.
+//! about the service (RFC 9112 section 9.3.1). It may close until the request has come, and its end needs its own way
+//! back: the two take a round trip, after which the service had the request, and broke the connection while it worked
+//! on it.
 
 use crate::clock::{now, recently};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long after a request was sent the end of its connection may still be that of an idle one: longer than a
-/// packet takes from anywhere on earth.
-const ON_ITS_WAY: Duration = Duration::from_millis(100);
+/// How long after a request was sent the end of its connection may still be that of an idle one: a round trip to
+/// anywhere on earth, a packet that is lost and sent again, and the time until it is looked at here.
+const ROUND_TRIP: Duration = Duration::from_secs(1);
 
 /// Which use of a connection it is: the first one, or another one since then.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,7 +21,8 @@ impl Reuse {
     /// Nothing was sent on it before.
     pub(crate) const FIRST: Self = Self(None);
 
-    /// It has carried requests before, and gets another one now.
+    /// It has carried requests before, and gets another one now: just after something has arrived, or the end of a
+    /// wait, so that the last look at the clock will do.
     pub(crate) fn again() -> Self {
         Self(Some(recently()))
     }
@@ -32,7 +34,7 @@ impl Reuse {
 
     /// Whether its end, which was found this moment, may be that of an idle connection.
     pub(crate) fn had_just_ended(self) -> bool {
-        self.0.is_some_and(|since| now().duration_since(since) <= ON_ITS_WAY)
+        self.0.is_some_and(|since| now().duration_since(since) <= ROUND_TRIP)
     }
 }
 
@@ -46,7 +48,7 @@ mod tests {
         let (first, again) = (Reuse::FIRST, Reuse::again());
         assert!(!first.is_again() && !first.had_just_ended());
         assert!(again.is_again() && again.had_just_ended());
-        tokio::time::advance(ON_ITS_WAY).await;
+        tokio::time::advance(ROUND_TRIP).await;
         assert!(again.had_just_ended());
         tokio::time::advance(Duration::from_millis(1)).await;
         assert!(again.is_again() && !again.had_just_ended());

@@ -50,6 +50,8 @@ pub trait ResponseSink: BodySink {
     /// Puts the head of a 101 into the buffer, with the name of the protocol that is switched to. What is
     /// written afterwards are its bytes. In place of [`ResponseSink::start`].
     fn switch(&mut self, head: &ResponseHead, protocol: &str);
+    /// The connection takes no request after this one. Before [`ResponseSink::start`].
+    fn part(&mut self);
     /// Whether the response that was started may have a body: not to HEAD, and not with 204 or 304.
     fn wants_body(&self) -> bool;
     /// Whether a final head was put into the buffer or sent: too late for another answer.

@@ -32,4 +32,6 @@ pub struct TlsInfo {
     pub resumed: bool,
     /// The certificate that the client has shown, verified.
     pub client_certificate: Option<Arc<ClientCertificate>>,
+    /// Under which demands on clients.
+    pub clients: Option<Arc<ClientAuthentication>>,
 }

@@ -14,6 +14,7 @@ use torana_http::h1::{BodyFraming, HeadLimits};
 use torana_http::proxy_protocol::{Introduction, ProxyVersion};
 use torana_transport::{
     Address, BodySink, Endpoint, EndpointSettings, Lease, Pool, Protocol, Queueing, RequestWriter, Timer,
+    Wanted,
 };
 
 /// Longer than a busy machine is likely to need.
@@ -143,13 +144,17 @@ async fn at_the_cap_a_new_client_gets_the_place_of_one_that_is_idle() {
     let client = |port| Introduction::of(SocketAddr::from(([10, 0, 0, 1], port)), local);
     let timer = Timer::default();
     for port in 1..=20 {
-        let lease = pool.acquire_for(Some(&client(port)), &timer, false, &Queueing::default()).await.unwrap();
+        let client = client(port);
+        let wanted = Wanted { client: Some(&client), ..Wanted::default() };
+        let lease = pool.acquire_for(wanted, &timer, &Queueing::default()).await.unwrap();
         assert!(!lease.is_reused());
         lease.give_back();
         assert!(counters.usage.open() <= 2 && pool.idle() <= 2);
     }
     // The last two are the ones that stayed.
-    let lease = pool.acquire_for(Some(&client(20)), &timer, false, &Queueing::default()).await.unwrap();
+    let client = client(20);
+    let wanted = Wanted { client: Some(&client), ..Wanted::default() };
+    let lease = pool.acquire_for(wanted, &timer, &Queueing::default()).await.unwrap();
     assert!(lease.is_reused());
     assert_eq!(counters.usage.created(), 20);
 }

@@ -240,6 +240,7 @@ impl OidcLoginFilter {
             access: plan.pass_access_token.then(|| tokens.access.clone()),
             refresh: tokens.refresh.clone().filter(|_| plan.refresh),
             began: now,
+            last: Some(self.memory.last(now)),
             seen: now,
             renewed: now,
             expires: tokens.expires_in.map(|seconds| now.saturating_add(seconds)),

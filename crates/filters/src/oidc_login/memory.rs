@@ -25,10 +25,15 @@ impl LoginMemory {
         self.longest.fetch_max(plan.lifetime.as_duration().as_secs().max(1), Ordering::Relaxed);
     }
 
+    /// When a session that begins now is over in every policy.
+    pub(super) fn last(&self, began: u64) -> u64 {
+        began.saturating_add(self.longest.load(Ordering::Relaxed))
+    }
+
     /// Ends a session, for as long as any policy would take it.
     pub(super) fn end(&self, session: &Session, now: u64) {
-        let until = session.began.saturating_add(self.longest.load(Ordering::Relaxed)).saturating_add(1);
-        self.ended.take(&session.key, until, now);
+        let last = session.last.unwrap_or_else(|| self.last(session.began));
+        self.ended.take(&session.key, last.saturating_add(1), now);
     }
 
     /// Whether a session was ended.

@@ -22,6 +22,10 @@ pub(super) struct Session {
     pub(super) refresh: Option<String>,
     /// When the caller logged in.
     pub(super) began: u64,
+    /// When it is over in every policy of its login, by what they said when it began: one that lets sessions last longer
+    /// since then lets others, because a logout is remembered until this. Sessions of older versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) last: Option<u64>,
     /// When the gateway last saw it, within a tenth of what it may be idle.
     pub(super) seen: u64,
     /// When the tokens came, and from when on they are not good, where they are renewed.
@@ -48,8 +52,8 @@ pub(super) enum State {
 impl Session {
     pub(super) fn state(&self, plan: &OidcLoginPlan, now: u64) -> State {
         let after = |from: u64, span: u64| now >= from.saturating_add(span);
-        let (lifetime, idle) = (plan.lifetime.as_duration().as_secs(), plan.idle.as_duration().as_secs());
-        if after(self.began, lifetime.max(1)) || after(self.seen, idle.max(1)) {
+        let idle = plan.idle.as_duration().as_secs();
+        if now >= self.ends(plan) || after(self.seen, idle.max(1)) {
             return State::Over;
         }
         if let Some(expires) = self.expires.filter(|_| self.refresh.is_some()) {
@@ -73,7 +77,8 @@ impl Session {
 
     /// When it is over, whatever happens.
     pub(super) fn ends(&self, plan: &OidcLoginPlan) -> u64 {
-        self.began.saturating_add(plan.lifetime.as_duration().as_secs().max(1))
+        let ends = self.began.saturating_add(plan.lifetime.as_duration().as_secs().max(1));
+        self.last.map_or(ends, |last| ends.min(last))
     }
 }
 

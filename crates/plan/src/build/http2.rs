@@ -44,6 +44,24 @@ pub(super) fn check(document: &Document, path: &Path, config: &Http2Config, find
     }
 }
 
+/// Reports protocols to switch to, where they are written, for a service with which HTTP/2 alone is spoken.
+pub(super) fn check_upgrades(
+    document: &Document,
+    path: &Path,
+    config: &ServiceConfig,
+    findings: &mut Vec<Finding>,
+) {
+    let speaks_nothing_else = config.protocol == UpstreamProtocol::Http2
+        || config.endpoints.iter().all(|endpoint| endpoint.url().is_http2());
+    let place = document.key_span_at(&path.key("upgrades"));
+    let is_written = place != document.key_span_at(path);
+    if speaks_nothing_else && is_written && !config.upgrades.is_empty() {
+        let message = "HTTP/2 knows no `Upgrade`: these requests are answered with 501";
+        let finding = Finding::warning("upgrade-over-http2", message).at(place);
+        findings.push(finding.help("remove it, or leave the protocol to the endpoint: `protocol: auto`"));
+    }
+}
+
 /// Reports HTTP/2 towards a service that is told whom each connection is for: its connections carry the
 /// requests of many clients.
 pub(super) fn check_introduced(

@@ -68,6 +68,7 @@ fn service(
     }
     http2::check(document, &path.key("http2"), &config.http2, findings);
     http2::check_introduced(document, &path, config, findings);
+    http2::check_upgrades(document, &path, config, findings);
     check_pool(document, &path.key("pool"), &config.pool, findings);
     check_deadlines(document, &path.key("timeouts"), &config.timeouts, findings);
     ServicePlan {

@@ -24,6 +24,21 @@ fn services_are_looked_into() {
     let ignored = service("balance: round_robin, endpoints: [{ url: http://a, weight: 2 }]");
     assert_eq!(ignored, ["2:17 warning[weights-ignored]"]);
     assert_eq!(service("endpoints: [http://a], host: \"a/b\""), ["2:37 error[bad-host]"]);
+    for keys in [
+        "endpoints: [h2://a], upgrades: [websocket]",
+        "endpoints: [http://a], protocol: http2, upgrades: [x]",
+    ] {
+        let column = 8 + keys.find("upgrades").unwrap();
+        assert_eq!(service(keys), [format!("2:{column} warning[upgrade-over-http2]")]);
+    }
+    for keys in [
+        "endpoints: [h2://a]",
+        "endpoints: [h2://a], upgrades: []",
+        "endpoints: [h2://a, http://b], upgrades: [websocket]",
+        "endpoints: [\"https://a\"], protocol: auto, upgrades: [websocket]",
+    ] {
+        assert!(service(keys).is_empty(), "{keys}: {:?}", service(keys));
+    }
     let unused =
         findings("services: { a: { endpoints: [http://a] } }\nroutes: [{ respond: { status: 204 } }]\n");
     assert_eq!(unused, ["1:13 warning[unused-service]"]);

@@ -16,7 +16,7 @@ use torana_http::h1::{BodyFraming, remove_hop_by_hop};
 use torana_http::{Fields, Known, Method, ResponseHead};
 use torana_transport::{
     BodySink, BodySource, ClientExchange, Lease, Queueing, Recycled, Relayed, RequestBody, ResponseReader,
-    ResponseSink, Waits, far_future, now, recently, relay_noting,
+    ResponseSink, Waits, Wanted, far_future, now, recently, relay_noting,
 };
 
 /// One try: where, and whether kept-alive connections may be used.
@@ -32,6 +32,8 @@ pub(super) struct Once<'a> {
 pub(super) struct Trial<'t, 'a> {
     pub(super) judge: &'t mut Judge<'a>,
     pub(super) chances: &'t mut Chances<'a>,
+    /// Whom the relay of the request's body waits for.
+    pub(super) uploads: &'t Waits,
 }
 
 /// How a try ended, when it did not fail.
@@ -65,10 +67,9 @@ enum First {
 }
 
 /// What is known of a body that is being sent, beside the future that sends it.
-#[derive(Default)]
-struct Uploading {
+struct Uploading<'t> {
     ended: Cell<Option<Relayed>>,
-    waits: Waits,
+    waits: &'t Waits,
 }
 
 impl Once<'_> {
@@ -105,7 +106,8 @@ impl Once<'_> {
         responder: &mut impl Responder,
         trial: &mut Trial<'_, '_>,
     ) -> Result<Ended, Fault> {
-        let mut lease = self.lease(body, &trial.judge.queueing).await?;
+        let switches = self.call.upstream.upgrade_for(&exchange.request).is_some();
+        let mut lease = self.lease(switches, body, &trial.judge.queueing).await?;
         let exchanged = self.exchange(&mut lease, exchange, body, response, responder, trial).await?;
         let ended = match exchanged.end {
             End::Delivered => Ended::Delivered,
@@ -130,12 +132,13 @@ impl Once<'_> {
     /// whole time of a try from then on: what is left of it would be too little, and the service blamed.
     pub(super) async fn lease(
         &self,
+        whole: bool,
         body: &mut impl RequestBody,
         queueing: &Queueing,
     ) -> Result<Lease, Fault> {
         let pool = self.call.pools.of(self.endpoint);
-        let client = self.call.client.as_ref();
-        let mut acquiring = pin!(pool.acquire_for(client, self.call.timer, self.fresh, queueing));
+        let wanted = Wanted { client: self.call.client.as_ref(), fresh: self.fresh, whole };
+        let mut acquiring = pin!(pool.acquire_for(wanted, self.call.timer, queueing));
         let mut waits = false;
         poll_fn(|context| {
             let acquired = acquiring.as_mut().poll(context);
@@ -186,7 +189,8 @@ impl Once<'_> {
             poll_fn(|context| writer.poll_flush(context)).await.map_err(|fault| reader.blame(fault))?;
         } else {
             let never = self.by.get().unwrap_or_else(|| far_future(sent));
-            let uploading = Uploading::default();
+            let uploading = Uploading { ended: Cell::default(), waits: trial.uploads };
+            uploading.waits.reset();
             let mut upload = pin!(upload(body, &mut writer, &uploading));
             let method = exchange.request.method();
             let ours = (upload.as_mut(), &uploading);
@@ -334,8 +338,8 @@ pub(super) fn skip(context: &mut Context<'_>, source: &mut impl BodySource) -> b
 }
 
 /// Sends the request's body, notes how that went, and then watches for the client to go away.
-async fn upload(body: &mut impl RequestBody, writer: &mut impl BodySink, uploading: &Uploading) -> Fault {
-    uploading.ended.set(Some(relay_noting(body, writer, &uploading.waits).await));
+async fn upload(body: &mut impl RequestBody, writer: &mut impl BodySink, uploading: &Uploading<'_>) -> Fault {
+    uploading.ended.set(Some(relay_noting(body, writer, uploading.waits).await));
     // What was noted is looked at before anything else.
     let mut noticed = false;
     poll_fn(
@@ -348,7 +352,7 @@ async fn upload(body: &mut impl RequestBody, writer: &mut impl BodySink, uploadi
 
 /// Sends the request's body until it is sent or the final head comes; interim heads are passed on meanwhile.
 async fn upload_until_head(
-    (mut upload, uploading): (Pin<&mut impl Future<Output = Fault>>, &Uploading),
+    (mut upload, uploading): (Pin<&mut impl Future<Output = Fault>>, &Uploading<'_>),
     reader: &mut ResponseReader<'_>,
     head: &mut ResponseHead,
     method: Method,

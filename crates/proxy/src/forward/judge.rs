@@ -5,7 +5,8 @@
 //! before, by why it failed. For the endpoint a good answer counts once all of it was delivered: one whose bodies
 //! break off after good heads does not work. To both a client that goes away, a full pool, a kept-alive connection
 //! that had just been closed and a request that was not acted on (a refused stream, a goodbye) say nothing; nor does
-//! the end of a time that went to the client, to other tries or to a wait for a connection for the most part.
+//! the end of a time that went to the client, to other tries or to a wait for a connection for the most part, nor the end
+//! of a connection while the client was slow with a body: services have times for their clients too, and this one is ours.
 //!
 //! Balancer, bound and slow calls go by time, which runs from the end of the request: how slowly a client sends its
 //! body is not the service's doing. To balancer and bound a try that is given up, however that comes about, has taken
@@ -18,6 +19,9 @@ use std::time::Duration;
 use torana_balance::{AdaptiveLimit, Admission, Admitted, Finding, InFlight, Outcome};
 use torana_fault::{Fault, Reason, Retry};
 use torana_transport::{End, Queueing, Waits, Watch};
+
+/// A client that is waited for so much longer than the service is slow enough for a service to lose its patience.
+const SLOW_CLIENT: Duration = Duration::from_secs(1);
 
 /// Judges one try.
 #[derive(Debug)]
@@ -41,6 +45,8 @@ pub(crate) struct Judge<'a> {
     answered: bool,
     /// Whom the relay of its body waits for.
     pub(super) waits: Waits,
+    /// The client was slow with the request's body.
+    slow_upload: bool,
 }
 
 /// How long the client of a try is waited for altogether, and how long the try itself may take to the first byte.
@@ -113,6 +119,7 @@ impl<'a> Judge<'a> {
             well: false,
             answered: false,
             waits: Waits::default(),
+            slow_upload: false,
         }
     }
 
@@ -190,6 +197,11 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// Whom the relay of the request's body has waited for.
+    pub(super) fn uploaded(&mut self, waits: &Waits) {
+        self.slow_upload = waits.more_for(End::Source) >= SLOW_CLIENT;
+    }
+
     /// The try failed. `uploaded`: the client has sent the whole request, so that only the service can be late.
     pub(crate) fn fault(&mut self, fault: &Fault, uploaded: bool) {
         let kind = self.kind(fault, uploaded);
@@ -230,6 +242,7 @@ impl Judge<'_> {
             _ if fault.retry == Retry::IfReused => None,
             // It was not acted on: the stream was refused, or the connection has said goodbye.
             Reason::UpstreamReset | Reason::UpstreamClosed if fault.retry == Retry::Yes => None,
+            Reason::UpstreamReset | Reason::UpstreamClosed if self.was_held_up(uploaded) => None,
             Reason::UpstreamConnectFailed
             | Reason::UpstreamTlsFailed
             | Reason::UpstreamClosed
@@ -251,6 +264,11 @@ impl Judge<'_> {
             }
             _ => None,
         }
+    }
+
+    /// Whether the client was slow to send the rest of its body, or is to take the answer.
+    fn was_held_up(&self, uploaded: bool) -> bool {
+        !uploaded && self.slow_upload || self.waits.more_for(End::Sink) >= SLOW_CLIENT
     }
 
     /// Whether the service was waited for, for at least half of a time that is over. The rest went to other tries, to

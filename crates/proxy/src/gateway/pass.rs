@@ -31,11 +31,15 @@ impl Gateway {
         response: &mut impl ResponseSink,
     ) -> Result<(), Fault> {
         let pipeline = passage.pipeline;
-        if let Some(listener) = pipeline.listeners.get(passage.connection.listener)
-            && let Some(mut made) = listener.receive(passage.connection, &exchange.request)?
-        {
-            passage.identify(&mut made, &exchange.request);
-            return answer(&made, passage, body, response).await;
+        if let Some(listener) = pipeline.listeners.get(passage.connection.listener) {
+            if let Err(fault) = listener.still_trusts(passage.connection) {
+                response.part();
+                return Err(fault);
+            }
+            if let Some(mut made) = listener.receive(passage.connection, &exchange.request)? {
+                passage.identify(&mut made, &exchange.request);
+                return answer(&made, passage, body, response).await;
+            }
         }
         if exchange.request.target_form() == TargetForm::Asterisk {
             return plainly(ResponseHead::new(204), passage, exchange, body, response).await;

@@ -40,19 +40,18 @@ fn server(plan: &Arc<ListenerTlsPlan>, registry: &mut Registry) -> Result<Arc<Tl
     if let Some(server) = registry.tls_servers.get(plan) {
         return Ok(server);
     }
-    let tickets = match registry.tickets.get(&plan.client_auth) {
-        Some(tickets) => tickets,
-        None => Arc::new(Tickets::new()?),
-    };
-    registry.tickets.keep(plan.client_auth.clone(), &tickets);
     let clients = plan.client_auth.as_ref().map(|clients| ClientAuthentication {
         authorities: clients.authorities.clone(),
         required: clients.required,
     });
+    let tickets = match registry.tickets.get(&clients) {
+        Some(tickets) => tickets,
+        None => Arc::new(Tickets::new(clients.clone())?),
+    };
+    registry.tickets.keep(clients, &tickets);
     let server = Arc::new(TlsServer::new(TlsServerSettings {
         certificates: &plan.certificates,
         lowest: version(plan.min_version),
-        clients,
         tickets,
     })?);
     registry.tls_servers.keep(Arc::clone(plan), &server);

@@ -77,6 +77,10 @@ impl<S: ResponseSink> ResponseSink for Copying<'_, '_, S> {
         self.sink.switch(head, protocol);
     }
 
+    fn part(&mut self) {
+        self.sink.part();
+    }
+
     fn wants_body(&self) -> bool {
         self.sink.wants_body()
     }

@@ -15,6 +15,14 @@ use torana_transport::handover::Handover;
 /// How long a successor may take to serve.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Why this process cannot be exchanged, by its identifier; `None`: it can. When process one ends, the kernel ends all
+/// that run beside it, the successor among them (`pid_namespaces(7)`).
+pub(super) fn cannot_end(process: u32) -> Option<&'static str> {
+    (process == 1).then_some(
+        "this is process 1, with which its container ends: start a new container instead, as by a rolling update",
+    )
+}
+
 /// How this process was started.
 #[derive(Clone, Debug)]
 pub(crate) struct Invocation {
@@ -110,5 +118,16 @@ impl Drop for Successor {
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn process_one_does_not_leave_a_successor_behind() {
+        assert!(cannot_end(1).is_some_and(|why| why.contains("rolling update")));
+        assert_eq!((cannot_end(2), cannot_end(std::process::id().max(2))), (None, None));
     }
 }

@@ -73,11 +73,18 @@ pub async fn serve_connection(
     let mut carried = None;
     let mut patience = after(service.settings().head_timeout);
     let mut first = true;
+    let mut since = recently();
     loop {
-        if carried.is_none()
-            && wait_for_request(&io, &timer, drain, patience, first).await != Waited::Readable
-        {
-            return None;
+        if carried.is_none() {
+            match wait_for_request(&io, &timer, drain, patience, (first, since)).await {
+                Waited::Readable => {}
+                Waited::TooLong if drain.is_draining() => {
+                    // A request may be under way all the same.
+                    linger(&io, &timer).await;
+                    return None;
+                }
+                Waited::TooLong | Waited::Failed => return None,
+            }
         }
         // Boxed: an idle connection must not hold room for a request in flight.
         let serving =
@@ -88,6 +95,7 @@ pub async fn serve_connection(
                 first = false;
                 let left = service.settings().keep_alive_timeout.saturating_sub(BUSY);
                 patience = recently_plus(left);
+                since = recently();
             }
             After::Linger => {
                 linger(&io, &timer).await;
@@ -118,17 +126,19 @@ async fn serve_while_busy<S: Service>(
     let parts = Parts { io, timer, connection, memory: &memory, service, drain };
     // Set by a response, and by nothing else: empty lines do not keep a connection.
     let mut soon = None;
+    let mut since = recently();
     loop {
         match parts.serve_one(first, carried).await {
             After::KeepAlive => {
                 first = false;
                 soon = Some(recently_plus(BUSY.min(service.settings().keep_alive_timeout)));
+                since = recently();
             }
             After::FalseAlarm if soon.is_some() => {}
             after => return after,
         }
         if let (None, Some(soon)) = (&carried, soon) {
-            match wait_for_request(io, timer, drain, soon, false).await {
+            match wait_for_request(io, timer, drain, soon, (false, since)).await {
                 Waited::Readable => {}
                 Waited::TooLong => return After::KeepAlive,
                 Waited::Failed => return After::Close,
@@ -158,13 +168,19 @@ enum Waited {
     Failed,
 }
 
-/// Waits without a buffer.
-async fn wait_for_request(io: &Io, timer: &Timer, drain: &Drain, deadline: Instant, first: bool) -> Waited {
+/// Waits without a buffer, for the `first` request or for another one, `since` then.
+async fn wait_for_request(
+    io: &Io,
+    timer: &Timer,
+    drain: &Drain,
+    deadline: Instant,
+    (first, since): (bool, Instant),
+) -> Waited {
     poll_fn(|context| {
         if let Poll::Ready(result) = io.poll_readable(context) {
             return Poll::Ready(if result.is_ok() { Waited::Readable } else { Waited::Failed });
         }
-        let deadline = drain.patience(first).map_or(deadline, |grace| grace.min(deadline));
+        let deadline = drain.patience(first, since).map_or(deadline, |grace| grace.min(deadline));
         timer.poll_deadline(context, deadline).map(|()| Waited::TooLong)
     })
     .await

@@ -67,6 +67,8 @@ pub enum ConnectionEnd {
     Idle,
     /// The gateway is shutting down.
     Drained,
+    /// It was made under demands on clients that have changed.
+    Outdated,
     /// The preface or a whole field section did not arrive in time.
     HeadTimeout,
     /// The client took nothing of what was sent.
@@ -81,10 +83,11 @@ pub enum ConnectionEnd {
 
 impl ConnectionEnd {
     /// Every end, for counters.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Client,
         Self::Idle,
         Self::Drained,
+        Self::Outdated,
         Self::HeadTimeout,
         Self::WriteTimeout,
         Self::PingTimeout,
@@ -104,6 +107,7 @@ impl ConnectionEnd {
             Self::Client => "client",
             Self::Idle => "idle",
             Self::Drained => "drained",
+            Self::Outdated => "outdated",
             Self::HeadTimeout => "head_timeout",
             Self::WriteTimeout => "write_timeout",
             Self::PingTimeout => "ping_timeout",

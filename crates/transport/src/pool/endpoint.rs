@@ -1,8 +1,9 @@
 //! An endpoint as all workers see it: where it is, what it may cost, and how much of that is in use.
 
+use super::wanted::Wanted;
 use crate::h2::{ConnectionEnd, UpstreamHttp2};
 use crate::io::{Io, Stream};
-use crate::tls::{HandshakeFault, Protocol, TlsClient};
+use crate::tls::{HandshakeFailure, HandshakeFault, Protocol, TlsClient};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
@@ -193,7 +194,7 @@ impl Endpoint {
 
     /// Opens a connection, handshake included; the caller sets the deadline. Nothing of a request has been
     /// sent when it fails, so the fault may be retried elsewhere.
-    pub(super) async fn connect(&self, client: Option<&Introduction>) -> Result<(Io, Protocol), Fault> {
+    pub(super) async fn connect(&self, wanted: Wanted<'_>) -> Result<(Io, Protocol), Fault> {
         let failed = |reason, detail: &dyn fmt::Display| {
             Fault::new(reason).because(format!("{}: {detail}", self.address)).retry(Retry::Yes)
         };
@@ -202,14 +203,18 @@ impl Endpoint {
         if let Some(version) = self.introduces {
             let mut header = Vec::new();
             // What the gateway asks by itself is from nobody else.
-            write_introduction(client.unwrap_or(&Introduction::Itself), version, &mut header);
+            write_introduction(wanted.client.unwrap_or(&Introduction::Itself), version, &mut header);
             tcp.write_all(&header).await.map_err(|error| failed(Reason::UpstreamConnectFailed, &error))?;
         }
         let Some(tls) = &self.tls else { return Ok((Io::new(Stream::Tcp(tcp)), self.settings.protocol)) };
         // Boxed: a request to a plain endpoint must not hold room for a handshake.
-        let (stream, protocol) = Box::pin(tls.connect(tcp)).await.map_err(|fault| {
+        let (stream, protocol) = Box::pin(tls.connect(tcp, wanted.whole)).await.map_err(|fault| {
             let HandshakeFault { failure, detail } = fault;
-            failed(Reason::UpstreamTlsFailed, &format_args!("{}: {detail}", failure.label()))
+            let reason = match failure {
+                HandshakeFailure::NoCommonProtocol if wanted.whole => Reason::UpgradeImpossible,
+                _ => Reason::UpstreamTlsFailed,
+            };
+            failed(reason, &format_args!("{}: {detail}", failure.label()))
         })?;
         Ok((Io::new(Stream::Tls(stream)), protocol))
     }
@@ -221,6 +226,14 @@ impl Endpoint {
             _ if self.introduces.is_some() => false,
             None => self.settings.protocol == Protocol::Http2,
             Some(tls) => tls.offers(Protocol::Http2) && !self.single.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Whether a connection may be one of HTTP/1, which can be switched to another protocol.
+    pub(super) fn may_switch(&self) -> bool {
+        match &self.tls {
+            None => self.settings.protocol == Protocol::Http1,
+            Some(tls) => tls.offers(Protocol::Http1) || !tls.offers(Protocol::Http2),
         }
     }
 

@@ -35,6 +35,7 @@ pub(crate) async fn accept(tcp: TcpStream, server: &TlsServer) -> Result<Accepte
         version: if session.protocol_version() == Some(ProtocolVersion::TLSv1_2) { "1.2" } else { "1.3" },
         resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
         client_certificate: client_certificate(session)?.map(Arc::new),
+        clients: server.clients().cloned(),
     };
     let protocol = Protocol::agreed(session.alpn_protocol());
     Ok(Accepted { stream, info, protocol })

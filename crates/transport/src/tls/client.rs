@@ -5,7 +5,7 @@ use super::protocol::Protocol;
 use super::server::{TlsError, TlsVersion, provider, roots};
 use super::stream::TlsStream;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{ClientConfig, ClientConnection};
+use rustls::client::{ClientConfig, ClientConnection, Resumption};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
@@ -42,6 +42,8 @@ pub struct TlsClientSettings<'a> {
 #[derive(Debug)]
 pub struct TlsClientContext {
     config: Arc<ClientConfig>,
+    /// The same for connections that must be of HTTP/1, where others are offered more.
+    single: Option<Arc<ClientConfig>>,
 }
 
 impl TlsClientContext {
@@ -67,7 +69,14 @@ impl TlsClientContext {
             Some(pair) => builder.with_client_auth_cert(pair.chain_der(), pair.key_der())?,
         };
         config.alpn_protocols = settings.protocols;
-        Ok(Self { config: Arc::new(config) })
+        let http1 = Protocol::Http1.alpn().to_vec();
+        let single = (config.alpn_protocols.len() > 1 && config.alpn_protocols.contains(&http1)).then(|| {
+            // Sessions are not shared: a server may hold a protocol to be part of one.
+            let mut single = config.clone();
+            (single.alpn_protocols, single.resumption) = (vec![http1], Resumption::default());
+            Arc::new(single)
+        });
+        Ok(Self { config: Arc::new(config), single })
     }
 }
 
@@ -95,9 +104,16 @@ impl TlsClient {
         self.context.config.alpn_protocols.iter().any(|offered| offered == protocol.alpn())
     }
 
-    /// Shakes hands over a connection that was just made. The caller sets the deadline.
-    pub(crate) async fn connect(&self, tcp: TcpStream) -> Result<(Box<TlsStream>, Protocol), HandshakeFault> {
-        let session = ClientConnection::new(Arc::clone(&self.context.config), self.server_name.clone())
+    /// Shakes hands over a connection that was just made. The caller sets the deadline. With `whole` nothing but HTTP/1
+    /// is offered, where it is.
+    pub(crate) async fn connect(
+        &self,
+        tcp: TcpStream,
+        whole: bool,
+    ) -> Result<(Box<TlsStream>, Protocol), HandshakeFault> {
+        let TlsClientContext { config, single } = &*self.context;
+        let config = single.as_ref().filter(|_| whole).unwrap_or(config);
+        let session = ClientConnection::new(Arc::clone(config), self.server_name.clone())
             .map_err(super::stream::HandshakeError::Tls)?;
         let mut stream = Box::new(TlsStream::new(tcp, session.into()));
         poll_fn(|context| stream.poll_handshake(context)).await?;

@@ -113,7 +113,9 @@ fn kind(error: &Error) -> HandshakeFailure {
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
         ) => HandshakeFailure::Version,
         Error::PeerIncompatible(_) => HandshakeFailure::NoCommonParameters,
-        Error::NoApplicationProtocol => HandshakeFailure::NoCommonProtocol,
+        Error::NoApplicationProtocol | Error::AlertReceived(AlertDescription::NoApplicationProtocol) => {
+            HandshakeFailure::NoCommonProtocol
+        }
         Error::AlertReceived(AlertDescription::ProtocolVersion) => HandshakeFailure::Version,
         Error::AlertReceived(AlertDescription::CloseNotify) => HandshakeFailure::Closed,
         Error::AlertReceived(_) => HandshakeFailure::RefusedByPeer,

@@ -44,7 +44,7 @@ impl From<rustls::Error> for TlsError {
 }
 
 /// How clients prove who they are.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClientAuthentication {
     /// Whom their certificates must lead to.
     pub authorities: Vec<Certificate>,
@@ -55,15 +55,18 @@ pub struct ClientAuthentication {
 /// The keys of session tickets: random, exchanged every six hours, good for twelve, and the same for all
 /// workers. Sessions that began under other demands on clients must not go on, so each has its own.
 #[derive(Clone)]
-pub struct Tickets(Arc<dyn ProducesTickets>);
+pub struct Tickets {
+    keys: Arc<dyn ProducesTickets>,
+    clients: Option<Arc<ClientAuthentication>>,
+}
 
 impl Tickets {
-    /// New keys.
+    /// New keys, for sessions that begin under these demands on clients.
     ///
     /// # Errors
     /// The system gives no random bytes.
-    pub fn new() -> Result<Self, TlsError> {
-        Ok(Self(rustls::crypto::aws_lc_rs::Ticketer::new()?))
+    pub fn new(clients: Option<ClientAuthentication>) -> Result<Self, TlsError> {
+        Ok(Self { keys: rustls::crypto::aws_lc_rs::Ticketer::new()?, clients: clients.map(Arc::new) })
     }
 }
 
@@ -80,9 +83,7 @@ pub struct TlsServerSettings<'a> {
     pub certificates: &'a [Arc<CertifiedPair>],
     /// The lowest version that is spoken.
     pub lowest: TlsVersion,
-    /// Whether clients show certificates.
-    pub clients: Option<ClientAuthentication>,
-    /// The keys of session tickets.
+    /// The keys of session tickets, and whether clients show certificates.
     pub tickets: Arc<Tickets>,
 }
 
@@ -91,7 +92,7 @@ pub struct TlsServerSettings<'a> {
 pub struct TlsServer {
     pub(super) config: Arc<ServerConfig>,
     /// Held for as long as handshakes may use them, so that a successor finds them.
-    _tickets: Arc<Tickets>,
+    tickets: Arc<Tickets>,
 }
 
 impl TlsServer {
@@ -108,7 +109,7 @@ impl TlsServer {
         }
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(settings.lowest.and_above())?;
-        let builder = match settings.clients {
+        let builder = match &settings.tickets.clients {
             None => builder.with_no_client_auth(),
             Some(clients) => {
                 let roots = Arc::new(roots(&clients.authorities)?);
@@ -121,8 +122,14 @@ impl TlsServer {
         let mut config = builder.with_cert_resolver(Arc::new(Chooser::new(certificates)));
         config.alpn_protocols = Protocol::SPOKEN.iter().map(|protocol| protocol.alpn().to_vec()).collect();
         config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.ticketer = Arc::clone(&settings.tickets.0);
-        Ok(Self { config: Arc::new(config), _tickets: settings.tickets })
+        config.ticketer = Arc::clone(&settings.tickets.keys);
+        Ok(Self { config: Arc::new(config), tickets: settings.tickets })
+    }
+
+    /// Whether clients show certificates, and which.
+    #[must_use]
+    pub fn clients(&self) -> Option<&Arc<ClientAuthentication>> {
+        self.tickets.clients.as_ref()
     }
 }
 

@@ -236,6 +236,36 @@ async fn a_logout_ends_the_session_in_every_policy_of_the_login() {
 }
 
 #[tokio::test]
+async fn a_session_that_was_ended_opens_for_no_longer_lifetime_that_is_configured_later() {
+    let memory = Arc::<LoginMemory>::default();
+    let lasting = |seconds: u64| {
+        let mut plan = (*plan("", "\"${env:KEY}\"")).clone();
+        plan.lifetime = torana_types::TimeSpan::from_secs(seconds);
+        plan.idle = torana_types::TimeSpan::from_secs(5000);
+        Tested::beside(&Arc::new(plan), Some(ISSUER), pair(), Arc::clone(&memory))
+    };
+    let mut short = lasting(1000);
+    let mut browser = Browser::log_in(&mut short, &json!({})).await;
+    let (copied, kept) = (browser.clone(), Browser::log_in(&mut short, &json!({})).await);
+    assert_eq!(browser.visit(&short, "/oauth2/logout").await.status, 303);
+    drop(short);
+    let mut long = lasting(4000);
+    let asked = async |browser: &Browser, seconds: u64| {
+        Browser { now: NOW + seconds, ..browser.clone() }.ask(&long, "/api", &[]).await.status
+    };
+    for seconds in [999, 1002, 2000] {
+        assert_eq!(asked(&copied, seconds).await, 401, "{seconds}");
+    }
+    assert_eq!(
+        (asked(&kept, 999).await, asked(&kept, 1000).await),
+        (200, 401),
+        "it has the time that it began with"
+    );
+    let new = Browser::log_in(&mut long, &json!({})).await;
+    assert_eq!(Browser { now: NOW + 3999, ..new.clone() }.ask(&long, "/api", &[]).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_login_comes_back_once_in_all_policies_and_tokens_are_renewed_once() {
     let memory = Arc::<LoginMemory>::default();
     let planned = plan("", "\"${env:KEY}\"");

@@ -169,7 +169,7 @@ impl<'a, S: ResponseSink, R: Responder> Means<'_, 'a, S, R> {
         attempt: &Attempt<'_>,
         progress: &Progress,
     ) -> Result<Headed, Fault> {
-        let mut lease = once.lease(&mut NoBody, &progress.queueing).await?;
+        let mut lease = once.lease(false, &mut NoBody, &progress.queueing).await?;
         progress.sent.set(Some(nanos_since_start()));
         let sent = recently();
         let mut head = Recycled::take();

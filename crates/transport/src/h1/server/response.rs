@@ -143,6 +143,10 @@ impl ResponseSink for ResponseWriter<'_> {
         self.note();
     }
 
+    fn part(&mut self) {
+        self.may_keep_alive = false;
+    }
+
     fn wants_body(&self) -> bool {
         self.wants_body
     }

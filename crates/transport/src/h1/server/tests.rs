@@ -51,8 +51,7 @@ async fn by_tls(client: impl FnOnce(Client, Receiver<()>) + Send + 'static) -> (
     let server = TlsServer::new(TlsServerSettings {
         certificates: &[pair],
         lowest: TlsVersion::Tls13,
-        clients: None,
-        tickets: Arc::new(Tickets::new().unwrap()),
+        tickets: Arc::new(Tickets::new(None).unwrap()),
     });
     let (tcp, held) = accepted(move |address, stopped| {
         client(Client::connect_tls(address, &TlsOptions::trusting(&authority), "a.test"), stopped);

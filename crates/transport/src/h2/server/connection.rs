@@ -81,7 +81,13 @@ impl<S: Service + 'static> Connection<S> {
             frames,
             watch,
             settings,
-            client: Rc::new(Client { info, memory: S::Memory::default(), service, ledger }),
+            client: Rc::new(Client {
+                info,
+                memory: S::Memory::default(),
+                service,
+                ledger,
+                parts: Cell::new(false),
+            }),
             running: Rc::default(),
             idle_until: None,
             leftover: None,
@@ -101,6 +107,9 @@ impl<S: Service + 'static> Connection<S> {
         loop {
             if drain.is_draining() && self.ending.is_none() {
                 self.part(ConnectionEnd::Drained);
+            }
+            if self.client.parts.get() && self.ending.is_none() {
+                self.part(ConnectionEnd::Outdated);
             }
             if let Poll::Ready(end) = self.poll_frames(context) {
                 return Poll::Ready(end);

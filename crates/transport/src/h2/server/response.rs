@@ -14,7 +14,7 @@ use h2::SendStream;
 use h2::server::SendResponse;
 use http::header::DATE;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use torana_fault::{Fault, Reason};
@@ -114,6 +114,8 @@ fn gone(error: &h2::Error) -> Fault {
 /// The head too is held until data comes or the source has to be waited for.
 pub(super) struct ResponseStream<'a> {
     respond: &'a RefCell<Respond>,
+    /// Whether the connection is to take no further request.
+    parts: &'a Cell<bool>,
     timer: &'a Timer,
     patience: Patience,
     head: Option<Response<()>>,
@@ -130,12 +132,14 @@ pub(super) struct ResponseStream<'a> {
 impl<'a> ResponseStream<'a> {
     pub(super) fn new(
         respond: &'a RefCell<Respond>,
+        parts: &'a Cell<bool>,
         timer: &'a Timer,
         patience: Patience,
         head_request: bool,
     ) -> Self {
         Self {
             respond,
+            parts,
             timer,
             patience,
             head: None,
@@ -236,6 +240,10 @@ impl ResponseSink for ResponseStream<'_> {
     fn switch(&mut self, _: &ResponseHead, _: &str) {
         self.started = true;
         self.failed = Some(Fault::new(Reason::Internal).because("a switch on HTTP/2"));
+    }
+
+    fn part(&mut self) {
+        self.parts.set(true);
     }
 
     fn wants_body(&self) -> bool {

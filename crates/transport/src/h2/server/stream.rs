@@ -14,7 +14,7 @@ use h2::server::SendResponse;
 use http::Request;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
 use torana_fault::{Fault, Reason};
@@ -28,6 +28,8 @@ pub(super) struct Client<S: Service> {
     pub(super) memory: S::Memory,
     pub(super) service: Rc<S>,
     pub(super) ledger: Rc<Ledger>,
+    /// Whether the connection is to take no further request.
+    pub(super) parts: Cell<bool>,
 }
 
 /// What is kept between two requests.
@@ -44,7 +46,7 @@ pub(super) async fn serve_stream<S: Service>(
     respond: SendResponse<Piece>,
     _place: Place,
 ) {
-    let Client { info, memory, service, ledger } = &*client;
+    let Client { info, memory, service, ledger, parts: parting } = &*client;
     let settings = service.settings();
     let (parts, stream) = request.into_parts();
     let timer = SPARE.with(|spare| spare.borrow_mut().pop()).unwrap_or_default();
@@ -59,7 +61,8 @@ pub(super) async fn serve_stream<S: Service>(
     let read = read.and_then(|()| check_memory(head, ledger));
     let respond = RefCell::new(Respond::new(respond, Rc::clone(ledger)));
     let patience = Patience::new(settings.write_timeout, settings.min_rate);
-    let mut response = ResponseStream::new(&respond, &timer, patience, head.method() == Method::Head);
+    let mut response =
+        ResponseStream::new(&respond, parting, &timer, patience, head.method() == Method::Head);
     match read {
         Ok(()) => {
             let is_empty = head.framing == BodyFraming::Length(0);
