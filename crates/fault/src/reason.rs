@@ -69,6 +69,8 @@ impl Reason {
 reasons! {
     /// The request line or a field breaks the grammar.
     MalformedRequest, "malformed_request", Client, 400, "The request is not valid HTTP.";
+    /// A lower-case letter in the method: many services take `delete` for DELETE.
+    LowerCaseMethod, "lower_case_method", Client, 400, "The method of the request is not written in upper case.";
     /// Two readings of where the body ends, or a framing that this hop does not support.
     AmbiguousFraming, "ambiguous_framing", Client, 400, "The length of the request body is ambiguous.";
     /// A transfer coding other than `chunked`.

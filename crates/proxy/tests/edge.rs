@@ -245,4 +245,11 @@ routes:
         assert_eq!(origin.requests().pop().unwrap().header(field), Some("PUT"), "{field}");
         assert_eq!(ask(&gateway, &head("/m/x", "DELETE")).status, 403, "{field}");
     }
+    // Another spelling is no other method to many services.
+    let before = origin.count();
+    for (line, status) in [("get /o", 400), ("delete /o", 400), ("delete /m/x", 400), ("DELETE /m/x", 403)] {
+        let head = format!("{line} HTTP/1.1\nHost: a\nAuthorization: Bearer {token}");
+        assert_eq!(ask(&gateway, &head).status, status, "{line}");
+    }
+    assert_eq!(origin.count(), before);
 }

@@ -145,7 +145,7 @@ fn fields() -> impl Strategy<Value = Vec<String>> {
 
 fn request() -> impl Strategy<Value = Vec<u8>> {
     let method = prop::sample::select(vec![
-        "GET", "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "get", "TRACE",
+        "GET", "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "get", "post", "delete", "TRACE",
     ]);
     let host = prop::sample::select(vec!["api.test", "API.test.", "api.test:80", "other.test", "localhost"]);
     (method, target(), host, fields(), any::<prop::sample::Index>()).prop_map(
