@@ -16,6 +16,7 @@ mod method;
 pub(crate) mod once;
 mod refusals;
 pub(crate) mod signed;
+mod unknown;
 pub(crate) mod unverified;
 mod verified;
 
@@ -28,6 +29,7 @@ use crate::key_auth::KeyAuthFilter;
 use counting::{Before, Judging};
 pub(crate) use failures::Unbegun;
 pub(crate) use guard::Guard;
+pub(crate) use unknown::not_known;
 use refusals::{joined, weight, weight_of_answer};
 use std::sync::Arc;
 use torana_config::written::PreflightRule;
@@ -332,6 +334,7 @@ impl AuthenticationFilter {
             // What cannot be decided is not decided by assuming somebody.
             Some(anonymous) if fault.status() < 500 && fault.reason != Reason::AuthenticationLimited => {
                 self.remove_unverified(exchange, false);
+                exchange.unknown = Some(fault);
                 accept(exchange, Arc::clone(anonymous))
             }
             _ => {

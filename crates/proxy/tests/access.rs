@@ -98,6 +98,49 @@ routes:
     assert_eq!(as_caller(&gateway, r#"{"sub":"u"}"#, "GET /me").status, 200);
 }
 
+/// Whoever is taken for somebody is served where nothing more is asked, and is not known where somebody is asked for.
+#[test]
+fn an_anonymous_caller_is_nobody_where_somebody_has_to_be_known() {
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&format!(
+        "access_log: off
+services: {{ api: {{ endpoints: [{}] }} }}
+consumers: [{{ username: guest, groups: [guests] }}]
+policies:
+  auth: {{ require: any, anonymous: guest }}
+  jwt: {{ secret: \"${{env:KEY}}\", realm: here }}
+routes:
+- {{ path: /*, service: api }}
+- {{ path: /admin/*, service: api, policies: {{ access: protected }} }}
+- {{ path: /roles/*, service: api, policies: {{ roles: {{ rules: {{ /roles/any: anyone, /roles/most: {{ deny: [banned] }}, /roles/admin: [admin] }} }} }} }}
+- {{ path: /guests, service: api, policies: {{ roles: {{ any: [guests], from: groups }} }} }}
+- {{ path: /if, service: api, policies: {{ allow_if: 'consumer == \"u\"' }} }}
+- {{ path: /acl, service: api, policies: {{ acl: [staff] }} }}
+",
+        origin.url()
+    ));
+    let user = r#"{"sub":"u"}"#;
+    for (path, nobody, known) in [
+        ("/x", 200, 200),
+        ("/admin/x", 401, 200),
+        ("/roles/any", 401, 200),
+        ("/roles/most", 401, 200),
+        ("/roles/admin", 401, 403),
+        ("/roles/other", 200, 200),
+        ("/guests", 200, 403),
+        ("/if", 401, 200),
+        ("/acl", 401, 403),
+    ] {
+        let answer = ask(&gateway, &format!("GET {path} HTTP/1.1\nHost: a"));
+        assert_eq!(answer.status, nobody, "{path}");
+        if nobody == 401 {
+            // As the way itself says it.
+            assert!(answer.header("WWW-Authenticate").unwrap().contains("realm=\"here\""), "{path}");
+        }
+        assert_eq!(as_caller(&gateway, user, &format!("GET {path}")).status, known, "{path}");
+    }
+}
+
 #[test]
 fn expressions_decide_over_request_caller_and_time() {
     let gateway = Running::start(

@@ -171,6 +171,24 @@ fn who_may_do_what() {
     }
 }
 
+#[test]
+fn who_is_taken_for_somebody_has_the_roles_of_that_one_and_is_not_known() {
+    for (written, path, status) in [
+        ("{ any: [guest] }", "/x", 200),
+        ("{ any: [staff], from: groups }", "/x", 200),
+        ("{ any: [admin] }", "/x", 401),
+        ("{ all: [guest, admin] }", "/x", 401),
+        ("{ rules: { /x: anyone } }", "/x", 401),
+        ("{ rules: { /x: anyone } }", "/y", 200),
+        ("{ rules: { /x: { deny: [banned] } } }", "/x", 401),
+        ("{ rules: { /x: { deny: [guest] } } }", "/x", 403),
+        ("{ rules: { /x: deny } }", "/x", 403),
+    ] {
+        let guest = Identity { anonymous: true, ..caller(&["guest"]) };
+        assert_eq!(judge(&filter(written), Some(&guest), "GET", path), status, "{written} {path}");
+    }
+}
+
 #[tokio::test]
 async fn refusals_tell_the_log_why_and_the_caller_nothing() {
     let mut exchange = Exchange { identity: Some(Arc::new(caller(&["guest"]))), ..Exchange::default() };
