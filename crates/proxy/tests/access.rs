@@ -141,6 +141,35 @@ routes:
     }
 }
 
+/// A service may take for the field what is only spelled like it.
+#[test]
+fn no_field_arrives_that_is_spelled_like_one_that_a_condition_names() {
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&format!(
+        "access_log: off
+services: {{ api: {{ endpoints: [{}] }} }}
+policies: {{ jwt: {{ secret: \"${{env:KEY}}\" }} }}
+routes:
+- {{ path: /*, service: api, policies: {{ allow_if: 'request.headers[\"x-tenant\"] == claims.tenant' }} }}
+- {{ path: /beta, headers: {{ X-Beta: \"1\" }}, service: api }}
+",
+        origin.url()
+    ));
+    let token = guard::token(r#"{"sub":"u","tenant":"own"}"#);
+    let head = |fields: &str| format!("GET /x HTTP/1.1\nHost: a\nAuthorization: Bearer {token}\n{fields}");
+    for (fields, status) in [
+        ("X-Tenant: own", 200),
+        ("X-Tenant: victim", 403),
+        ("X-Tenant: own\nX-Tenant: victim", 403),
+        ("X_Tenant: own", 403),
+        ("X-Tenant: own\nX_Tenant: victim\nX.Beta: 1\nX-Beta: 2", 200),
+    ] {
+        assert_eq!(ask(&gateway, &head(fields)).status, status, "{fields}");
+    }
+    let seen = origin.requests().pop().unwrap().head_text();
+    assert!(!seen.contains("victim") && !seen.contains("X.Beta") && seen.contains("X-Beta: 2"), "{seen}");
+}
+
 #[test]
 fn expressions_decide_over_request_caller_and_time() {
     let gateway = Running::start(
@@ -161,6 +190,8 @@ routes:
         (gold, "/x/1?debug=0", 200),
         (gold, "/y?debug=0", 403),
         (gold, "/x?debug=1", 403),
+        (gold, "/x?debug=0&debug=1", 403),
+        (gold, "/x?debug=0&a=0;debug=1", 403),
         (gold, "/x", 403), // a condition without a value counts as if it held: `deny` never opens by mistake
         (r#"{"sub":"u","tier":"free"}"#, "/x?debug=0", 403),
         (r#"{"sub":"u"}"#, "/x?debug=0", 403),
