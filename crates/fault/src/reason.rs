@@ -81,6 +81,8 @@ reasons! {
     MisdirectedRequest, "misdirected_request", Client, 421, "The connection was made for another host.";
     /// The path cannot be brought into one unambiguous form.
     InvalidPath, "invalid_path", Client, 400, "The path of the request is not valid.";
+    /// What decides the route is there more than once, and services disagree which of them counts.
+    AmbiguousRequest, "ambiguous_request", Client, 400, "The request can be read in more than one way.";
     /// The body breaks its framing, or ends before its declared end.
     MalformedBody, "malformed_body", Client, 400, "The request body is not framed correctly.";
     /// The request target exceeds its limit.

@@ -47,6 +47,8 @@ pub struct Pipeline {
     pub forwards_overrides: bool,
     /// Whether the path of a route that asks who calls ends with a slash.
     pub guards_slashes: bool,
+    /// Whether a route that asks who calls also asks for a value, which may be there more than once.
+    pub guards_values: bool,
     /// The routes, by the router's numbers.
     pub routes: Vec<Route>,
     /// The services, by the plan's numbers.

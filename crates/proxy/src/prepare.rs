@@ -96,6 +96,7 @@ pub fn prepare(
         guarded: guarded().next().is_some(),
         forwards_overrides: settings.method_overrides == MethodOverrides::Forward,
         guards_slashes: guarded().any(ends_with_slash),
+        guards_values: guarded().any(|route| route.matching.asks_for_values()),
         routes,
         upstreams,
         endpoints: HashMap::new(),
