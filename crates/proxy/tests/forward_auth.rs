@@ -235,6 +235,37 @@ fn a_service_that_is_stopped_is_503_and_asked_again_once_it_is_back() {
     }
 }
 
+/// Which host a request is for is what its route was found by, whatever a proxy says that the client asked for.
+#[test]
+fn the_service_is_asked_about_the_host_whose_route_is_served() {
+    let asked = Origin::respond(|request| match request.header("X-Forwarded-Host") {
+        Some("www.example") => Reply::ok(""),
+        _ => Reply::status(403),
+    });
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&format!(
+        "access_log: off
+trusted_proxies: [127.0.0.1]
+services: {{ door: {{ endpoints: [\"{}\"] }}, api: {{ endpoints: [\"{}\"] }} }}
+policies: {{ forward_auth: {{ service: door, request_headers: [], cache: {{ headers: [], request: [host] }} }} }}
+routes:
+- {{ path: /*, host: www.example, service: api }}
+- {{ path: /*, host: admin.example, service: api }}
+",
+        asked.url(),
+        origin.url()
+    ));
+    let ask = |host: &str, told: &str| {
+        let head = format!("GET / HTTP/1.1\r\nHost: {host}\r\nX-Forwarded-Host: {told}\r\n\r\n");
+        Client::connect(gateway.address).exchange(head).status
+    };
+    assert_eq!(ask("www.example", "www.example"), 200);
+    assert_eq!(ask("admin.example", "www.example"), 403);
+    // Nor is what is remembered of one host found for another.
+    assert_eq!(ask("www.example", "admin.example"), 200);
+    assert_eq!(origin.count(), 2);
+}
+
 #[test]
 fn who_is_let_in_without_an_answer_is_nobody() {
     let origin = Origin::always(Reply::ok("in"));
