@@ -137,7 +137,10 @@ fn methods_are_tokens() {
         );
     }
     let long = "M".repeat(33);
-    for method in ["G(T", "GET,", "G\"T", "G\0T", "GE\u{7f}", "\u{c7}ET", "GET:", "[GET]", "{", "get", "Delete", "M-SEARCh", &long] {
+    for method in [
+        "G(T", "GET,", "G\"T", "G\0T", "GE\u{7f}", "\u{c7}ET", "GET:", "[GET]", "{", "get", "Delete",
+        "M-SEARCh", &long,
+    ] {
         judge.refuses(400, bytes(&format!("{method} /x HTTP/1.1\r\nHost: a\r\n\r\n")));
     }
 }
