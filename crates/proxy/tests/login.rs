@@ -317,7 +317,8 @@ routes: [{{ path: /*, service: a }}]
     assert_eq!(browser.log_in(&format!("{SITE}/page")).1.status, 200);
     let mut send = |fields: &str| browser.send(&format!("{SITE}/page"), None, fields).status;
     // victim:guess, and victim:secret after that.
-    let (guess, right) = ("Authorization: Basic dmljdGltOmd1ZXNz", "Authorization: Basic dmljdGltOnNlY3JldA==");
+    let (guess, right) =
+        ("Authorization: Basic dmljdGltOmd1ZXNz", "Authorization: Basic dmljdGltOnNlY3JldA==");
     for number in 0..4 {
         assert_eq!(send(&format!("{guess}\r\n")), 200, "{number}");
     }

@@ -75,9 +75,7 @@ fn saw_all(request: &RequestHead, refused: &Method, later: &Method) -> bool {
     match (refused, later) {
         // What a login says of itself is where services expect its token: it has looked at its session alone.
         (Method::OidcLogin(_), _) | (_, Method::OidcLogin(_)) => false,
-        (_, Method::ForwardAuth(asks)) => {
-            asks.is_shown_only(request, |name, value| seen.reads(name, value))
-        }
+        (_, Method::ForwardAuth(asks)) => asks.is_shown_only(request, |name, value| seen.reads(name, value)),
         _ => covers(request, &seen, &shown),
     }
 }
