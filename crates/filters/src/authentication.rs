@@ -29,7 +29,6 @@ use crate::key_auth::KeyAuthFilter;
 use counting::{Before, Judging};
 pub(crate) use failures::Unbegun;
 pub(crate) use guard::Guard;
-pub(crate) use unknown::not_known;
 use refusals::{joined, weight, weight_of_answer};
 use std::sync::Arc;
 use torana_config::written::PreflightRule;
@@ -39,6 +38,7 @@ use torana_filter::{
 };
 use torana_http::h1::BodyFraming;
 use torana_http::{Known, Method as HttpMethod, RequestHead, ResponseHead};
+pub(crate) use unknown::not_known;
 
 /// A way to say who calls, on its place among the others of a route.
 #[derive(Clone, Debug)]

@@ -275,7 +275,9 @@ fn who_is_let_in_without_an_answer_is_nobody() {
     let seen = origin.requests().pop().unwrap();
     assert_eq!((seen.header("X-User"), seen.header("X-Anonymous-Consumer")), (None, Some("true")));
     // Nobody has no role and is not known.
-    for asks in ["roles: [admin]", "roles: { rules: { /*: anyone } }", "access: protected", "allow_if: authenticated"] {
+    for asks in
+        ["roles: [admin]", "roles: { rules: { /*: anyone } }", "access: protected", "allow_if: authenticated"]
+    {
         let guarded = Running::start(&file(&asked, &origin, "on_failure: allow", asks));
         let answer = get(&guarded, "Authorization: Bearer good");
         assert_eq!((answer.status, answer.header("WWW-Authenticate")), (401, Some("Bearer")), "{asks}");
