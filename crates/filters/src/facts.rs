@@ -1,10 +1,10 @@
 //! What expressions may ask of a request on its way.
 
+use crate::authentication::locations::{parameters, shown_in};
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::fmt::Write;
 use std::net::IpAddr;
-use crate::authentication::locations::{parameters, shown_in};
 use torana_expression::{Fact, Facts, Found, Value};
 use torana_filter::Exchange;
 use torana_http::h1::BodyFraming;
