@@ -205,9 +205,12 @@ mod tests {
             let holds = |loose| condition.holds(&Request { query, lines: &[], loose });
             assert_eq!((holds(false), holds(true)), (strictly, loosely), "{query} {test:?}");
         }
-        for (lines, strictly, loosely) in
-            [(&["1"][..], true, true), (&["2", "1"], false, true), (&["2", "3"], false, false), (&[], false, false)]
-        {
+        for (lines, strictly, loosely) in [
+            (&["1"][..], true, true),
+            (&["2", "1"], false, true),
+            (&["2", "3"], false, false),
+            (&[], false, false),
+        ] {
             let condition = HeaderCondition { name: "x-a".into(), test: one.clone() };
             let holds = |loose| condition.holds(&Request { query: "", lines, loose });
             assert_eq!((holds(false), holds(true)), (strictly, loosely), "{lines:?}");
