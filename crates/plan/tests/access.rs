@@ -163,3 +163,12 @@ routes: [{ path: /*, service: a }]
     let off = format!("policies: {{ auth: any, jwt: off }}\n{open}");
     assert_eq!(codes(&off, "public-route"), 0, "nobody meant to ask");
 }
+
+#[test]
+fn fields_that_no_proxy_may_send_are_found() {
+    let file = |proxies: &str| {
+        format!("{proxies}trusted_headers: [X-Forwarded-User]\nroutes: [{{ path: /, respond: {{}} }}]\n")
+    };
+    assert_eq!(codes(&file(""), "no-trusted-proxy"), 1);
+    assert_eq!(codes(&file("trusted_proxies: [10.0.0.1]\n"), "no-trusted-proxy"), 0);
+}

@@ -35,6 +35,8 @@ pub struct Pipeline {
     pub request_id: Option<RequestIdField>,
     /// Fields that only filters may set: removed from every request.
     pub reserved_fields: ReservedFields,
+    /// And those that trusted proxies may not send either.
+    pub reserved_for_trusted: ReservedFields,
     /// Trailers that no client may send.
     pub reserved_trailers: ReservedFields,
     /// Cookies of logins, which no service may see.

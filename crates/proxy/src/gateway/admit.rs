@@ -76,8 +76,11 @@ pub(crate) fn introduce(
     if exchange.request.connection.names_fields {
         remove_named(&mut exchange.request.fields);
     }
-    let goes = if trusted { HOP_BY_HOP } else { HOP_BY_HOP.and(CLAIMS) };
-    pipeline.reserved_fields.strip_with(&mut exchange.request.fields, goes);
+    let (reserved, goes) = match trusted {
+        true => (&pipeline.reserved_for_trusted, HOP_BY_HOP),
+        false => (&pipeline.reserved_fields, HOP_BY_HOP.and(CLAIMS)),
+    };
+    reserved.strip_with(&mut exchange.request.fields, goes);
     exchange.client_certificate =
         connection.tls.as_ref().and_then(|tls| tls.client_certificate.as_ref()).map(Arc::clone);
     if let Some(listener) = pipeline.listeners.get(connection.listener) {
@@ -172,7 +175,8 @@ fn check_other_values(
     let asks_less = |own: &&Route| (pipeline.guarded && own.admits_anybody) || own.asks_less;
     let own = pipeline.routes.get(*route).filter(|_| pipeline.guards_values).filter(asks_less);
     // A preflight is answered here; no service reads it.
-    let Some(own) = own.filter(|own| !(answers_preflights(own) && preflight_method(request).is_some())) else {
+    let Some(own) = own.filter(|own| !(answers_preflights(own) && preflight_method(request).is_some()))
+    else {
         return Ok(());
     };
     let asks_more = |other: &Route| {

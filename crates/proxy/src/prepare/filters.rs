@@ -90,12 +90,12 @@ pub(super) fn login_cookies(plan: &Plan) -> Vec<String> {
 
 /// The fields that carry identity to services, whichever route sets them: a service behind a public route
 /// must not see what a client made up. And what is only spelled like a field in which callers show who they are, or by
-/// which it is decided what they may: a service may take it for that one.
-pub(super) fn reserved_fields(plan: &Plan) -> ReservedFields {
+/// which it is decided what they may: a service may take it for that one. A few may come from trusted proxies.
+pub(super) fn reserved_fields(plan: &Plan, few: &[String]) -> ReservedFields {
     let removes = plan.settings.method_overrides == MethodOverrides::Remove;
     let overrides = METHOD_OVERRIDES.into_iter().filter(|_| removes);
     let alike = credential_names(plan).into_iter().chain(judged_names(plan));
-    ReservedFields::new(reserved_names(plan).into_iter().chain(overrides)).and_alike(alike)
+    ReservedFields::except(few, reserved_names(plan).into_iter().chain(overrides)).and_alike(alike)
 }
 
 /// The trailers that no client may send.
