@@ -19,15 +19,19 @@ const DEEPEST_LOOP: usize = 2;
 /// A compiled part and what is known of its value.
 type Checked = (Node, Kind);
 
-pub(crate) fn check(syntax: &Syntax, wanted: &Kind) -> Result<(Node, Vec<Fact>), Vec<ExpressionError>> {
-    let mut checker = Checker { errors: Vec::new(), variables: Vec::new(), facts: Vec::new() };
+/// The compiled form, what it asks of a request, and the fields that it names.
+type Whole = (Node, Vec<Fact>, Vec<Box<str>>);
+
+pub(crate) fn check(syntax: &Syntax, wanted: &Kind) -> Result<Whole, Vec<ExpressionError>> {
+    let mut checker =
+        Checker { errors: Vec::new(), variables: Vec::new(), facts: Vec::new(), fields: Vec::new() };
     let (node, kind) = checker.check(syntax);
     if !kind.may_be(wanted) {
         let problem = format!("{wanted} is needed, and this is {kind}");
         checker.errors.push(ExpressionError::new(syntax.place.clone(), problem));
     }
     if checker.errors.is_empty() {
-        return Ok((node, checker.facts));
+        return Ok((node, checker.facts, checker.fields));
     }
     checker.errors.sort_by_key(|error| error.place.start);
     Err(checker.errors)
@@ -38,6 +42,8 @@ struct Checker {
     /// Of the loops around, the outermost first.
     variables: Vec<(String, Kind)>,
     facts: Vec<Fact>,
+    /// In lower case.
+    fields: Vec<Box<str>>,
 }
 
 impl Checker {

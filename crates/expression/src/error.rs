@@ -31,6 +31,9 @@ pub enum EvaluationError {
     /// A map has no such key.
     #[error("there is no `{0}`")]
     NoSuchKey(Box<str>),
+    /// A field or parameter is there more than once.
+    #[error("`{0}` is there more than once")]
+    Repeated(Box<str>),
     /// A list has no such place.
     #[error("a list has no element {0}")]
     NoSuchElement(i64),

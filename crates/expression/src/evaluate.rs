@@ -8,7 +8,7 @@ mod number;
 
 use crate::budget::Budget;
 use crate::error::EvaluationError;
-use crate::facts::Facts;
+use crate::facts::{Facts, Found};
 use crate::node::{Key, Loop, Node, Table, TextTest};
 use crate::syntax::Comparison;
 use crate::value::Value;
@@ -54,7 +54,7 @@ impl<'v> Evaluation<'_, 'v> {
                 Ok(value)
             }
             Node::Lookup(table, key) => self.look_up(*table, key, frame),
-            Node::Held(table, key) => Ok(Value::Bool(self.found(*table, key, frame)?.is_some())),
+            Node::Held(table, key) => Ok(Value::Bool(self.found(*table, key, frame)?.is_there())),
             Node::Variable(place) => Ok(variable(*place, frame)),
             Node::Select(of, name) => select(&self.value(of, frame)?, name),
             Node::Has(of, name) => match self.value(of, frame)? {
@@ -118,7 +118,7 @@ impl<'v> Evaluation<'_, 'v> {
         table: Table,
         key: &'v Key,
         frame: Option<&Frame<'_, 'v>>,
-    ) -> Result<Option<Cow<'v, str>>, EvaluationError> {
+    ) -> Result<Found<'v>, EvaluationError> {
         let ask = |name: &str| match table {
             Table::Headers => self.facts.header(name),
             Table::Parameters => self.facts.parameter(name),
@@ -137,15 +137,19 @@ impl<'v> Evaluation<'_, 'v> {
                 }
             }
         };
-        self.budget.text(found.as_ref().map_or(0, |text| text.len()))?;
+        self.budget.text(if let Found::One(text) = &found { text.len() } else { 0 })?;
         Ok(found)
     }
 
     fn look_up(&self, table: Table, key: &'v Key, frame: Option<&Frame<'_, 'v>>) -> Evaluated<'v> {
-        match (self.found(table, key, frame)?, key) {
-            (Some(text), _) => Ok(Value::Text(text)),
-            (None, Key::Fixed(name)) => Err(EvaluationError::NoSuchKey(name.clone())),
-            (None, Key::Computed(_)) => Err(EvaluationError::NoSuchKey("such name".into())),
+        let name = || match key {
+            Key::Fixed(name) => name.clone(),
+            Key::Computed(_) => "such name".into(),
+        };
+        match self.found(table, key, frame)? {
+            Found::One(text) => Ok(Value::Text(text)),
+            Found::Nothing => Err(EvaluationError::NoSuchKey(name())),
+            Found::Several => Err(EvaluationError::Repeated(name())),
         }
     }
 

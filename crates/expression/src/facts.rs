@@ -96,18 +96,38 @@ impl Fact {
     }
 }
 
+/// What is found under a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found<'v> {
+    /// Nothing.
+    Nothing,
+    /// The value.
+    One(Cow<'v, str>),
+    /// More than one, or one that only some readers find: services disagree which of them counts, so there is
+    /// something and it has no value.
+    Several,
+}
+
+impl Found<'_> {
+    /// Whether there is something.
+    #[must_use]
+    pub const fn is_there(&self) -> bool {
+        !matches!(self, Self::Nothing)
+    }
+}
+
 /// Who answers an expression's questions about one request. Each is asked only when it matters.
 pub trait Facts {
     /// The value of a fact, of the kind that its description says. `Headers` and `Parameters` are never
     /// asked here.
     fn fact(&self, fact: Fact) -> Value<'_>;
 
-    /// The value of a field, lines joined with a comma and a space (RFC 9110 section 5.3). The name is in
-    /// lower case.
-    fn header(&self, name: &str) -> Option<Cow<'_, str>>;
+    /// The value of a field, whose name is in lower case. The lines of one that is a list are joined with a comma and
+    /// a space (RFC 9110 section 5.3).
+    fn header(&self, name: &str) -> Found<'_>;
 
-    /// The first value of a query parameter, decoded.
-    fn parameter(&self, name: &str) -> Option<Cow<'_, str>>;
+    /// The value of a query parameter, decoded.
+    fn parameter(&self, name: &str) -> Found<'_>;
 
     /// Bytes that may be looked at to find a parameter, whether or not it is there: they are paid for each time.
     fn parameter_cost(&self) -> usize;

@@ -39,7 +39,7 @@ mod value;
 
 pub use budget::BUDGET;
 pub use error::{EvaluationError, ExpressionError};
-pub use facts::{Fact, Facts, VOCABULARY, Word};
+pub use facts::{Fact, Facts, Found, VOCABULARY, Word};
 pub use kind::Kind;
 pub use value::Value;
 
@@ -59,6 +59,7 @@ struct Compiled {
     kind: Kind,
     root: Node,
     facts: Vec<Fact>,
+    fields: Vec<Box<str>>,
 }
 
 impl Expression {
@@ -68,9 +69,9 @@ impl Expression {
     /// Everything that is wrong with it, in the order of the text; at least one.
     pub fn compile(source: &str, wanted: &Kind) -> Result<Self, Vec<ExpressionError>> {
         let syntax = parse::parse(source).map_err(|error| vec![error])?;
-        let (root, facts) = check::check(&syntax, wanted)?;
+        let (root, facts, fields) = check::check(&syntax, wanted)?;
         let kind = wanted.clone();
-        Ok(Self { inner: Arc::new(Compiled { source: source.into(), kind, root, facts }) })
+        Ok(Self { inner: Arc::new(Compiled { source: source.into(), kind, root, facts, fields }) })
     }
 
     /// A condition: its value is a bool.
@@ -91,6 +92,11 @@ impl Expression {
     #[must_use]
     pub fn facts(&self) -> &[Fact] {
         &self.inner.facts
+    }
+
+    /// The fields that it names, in lower case, each once.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.inner.fields.iter().map(|name| &**name)
     }
 
     /// Whether it asks who calls.

@@ -69,6 +69,8 @@ impl Reason {
 reasons! {
     /// The request line or a field breaks the grammar.
     MalformedRequest, "malformed_request", Client, 400, "The request is not valid HTTP.";
+    /// A lower-case letter in the method: many services take `delete` for DELETE.
+    LowerCaseMethod, "lower_case_method", Client, 400, "The method of the request is not written in upper case.";
     /// Two readings of where the body ends, or a framing that this hop does not support.
     AmbiguousFraming, "ambiguous_framing", Client, 400, "The length of the request body is ambiguous.";
     /// A transfer coding other than `chunked`.
@@ -80,6 +82,8 @@ reasons! {
     MisdirectedRequest, "misdirected_request", Client, 421, "The connection was made for another host.";
     /// The path cannot be brought into one unambiguous form.
     InvalidPath, "invalid_path", Client, 400, "The path of the request is not valid.";
+    /// What decides the route is there more than once, and services disagree which of them counts.
+    AmbiguousRequest, "ambiguous_request", Client, 400, "The request can be read in more than one way.";
     /// The body breaks its framing, or ends before its declared end.
     MalformedBody, "malformed_body", Client, 400, "The request body is not framed correctly.";
     /// The request target exceeds its limit.

@@ -165,6 +165,8 @@ pub struct Exchange {
     /// What the client gets in place of the gateway's own words when it is refused, where a service that
     /// was asked said it.
     pub answer: Option<Box<Response>>,
+    /// Why no way knows the caller who is taken for somebody: what is told where that is not enough.
+    pub unknown: Option<Fault>,
     /// Values of `Set-Cookie` that the response carries, whatever it is.
     pub set_cookies: Vec<String>,
     /// The certificate that the client has shown, verified when its connection was made.
@@ -196,6 +198,7 @@ impl Default for Exchange {
             identity: None,
             refusal: None,
             answer: None,
+            unknown: None,
             set_cookies: Vec::new(),
             client_certificate: None,
             limit: None,
@@ -231,6 +234,7 @@ impl Exchange {
             refusal,
             client_certificate,
             answer,
+            unknown,
             limit,
             limits,
             would_refuse,
@@ -250,6 +254,7 @@ impl Exchange {
         *refusal = None;
         *client_certificate = None;
         *answer = None;
+        *unknown = None;
         *limit = None;
         limits.clear();
         would_refuse.clear();

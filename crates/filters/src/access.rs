@@ -1,8 +1,8 @@
 //! Nobody is served whom no policy knows.
 //!
-//! The last gate of a route that has to be protected and on which nothing else asks for a caller.
+//! The last gate of a route that has to be protected. Who is only taken for somebody is not known.
 
-use torana_fault::{Fault, Reason};
+use crate::authentication::not_known;
 use torana_filter::{Exchange, OnRequest, Outside, Verdict};
 
 /// Callers are known.
@@ -19,10 +19,9 @@ impl AccessFilter {
 
 impl OnRequest for AccessFilter {
     async fn on_request(&self, exchange: &mut Exchange, _: &dyn Outside) -> Verdict {
-        if exchange.identity.is_some() {
+        if exchange.identity.as_ref().is_some_and(|identity| !identity.anonymous) {
             return Verdict::Continue;
         }
-        let fault = Fault::new(Reason::CredentialsMissing).because("nothing has said who calls");
-        Verdict::Fail(fault.with_field("WWW-Authenticate", "Bearer".into()))
+        Verdict::Fail(not_known(exchange, "nothing has said who calls"))
     }
 }

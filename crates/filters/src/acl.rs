@@ -3,6 +3,7 @@
 //! Deny comes before allow. Nobody is 401; a caller who showed a credential is 403; the configured stand-in
 //! for callers without one is told 401, because showing one may help.
 
+use crate::authentication::not_known;
 use std::sync::Arc;
 use torana_config::written::AclGroups;
 use torana_fault::{Fault, Reason};
@@ -88,16 +89,14 @@ impl AclFilter {
 impl OnRequest for AclFilter {
     async fn on_request(&self, exchange: &mut Exchange, _: &dyn Outside) -> Verdict {
         let Some(identity) = exchange.identity.as_deref() else {
-            let fault = Fault::new(Reason::CredentialsMissing).because("nothing has said who calls");
-            return Verdict::Fail(fault.with_field("WWW-Authenticate", "Bearer".into()));
+            return Verdict::Fail(not_known(exchange, "nothing has said who calls"));
         };
         let plan = &self.plan;
         let denied = self.in_one_of(identity, &plan.deny);
         if denied || !(plan.allow.is_empty() || self.in_one_of(identity, &plan.allow)) {
             let detail = format!("{} may not: {} is asked for", identity.consumer, self.describe());
             return Verdict::Fail(if identity.anonymous && !denied {
-                let fault = Fault::new(Reason::CredentialsMissing).because(detail);
-                fault.with_field("WWW-Authenticate", "Bearer".into())
+                not_known(exchange, detail)
             } else {
                 Fault::new(Reason::Forbidden).because(detail)
             });

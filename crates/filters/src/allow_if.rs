@@ -7,6 +7,7 @@
 //! judged with them and without, and has to pass both ways. So has a request by each method that a field asks for in
 //! place of its own, where such fields are let through.
 
+use crate::authentication::not_known;
 use crate::facts::ExchangeFacts;
 use crate::hygiene::overriding_methods;
 use std::sync::Arc;
@@ -110,9 +111,9 @@ impl AllowIfFilter {
 impl OnRequest for AllowIfFilter {
     async fn on_request(&self, exchange: &mut Exchange, _: &dyn Outside) -> Verdict {
         let Some(detail) = self.refusal(exchange) else { return Verdict::Continue };
-        Verdict::Fail(if exchange.identity.is_none() && self.plan.asks_who_calls() {
-            let fault = Fault::new(Reason::CredentialsMissing).because(detail);
-            fault.with_field("WWW-Authenticate", "Bearer".into())
+        let is_known = exchange.identity.as_ref().is_some_and(|identity| !identity.anonymous);
+        Verdict::Fail(if !is_known && self.plan.asks_who_calls() {
+            not_known(exchange, detail)
         } else {
             Fault::new(Reason::Forbidden).because(detail)
         })

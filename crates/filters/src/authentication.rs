@@ -16,6 +16,7 @@ mod method;
 pub(crate) mod once;
 mod refusals;
 pub(crate) mod signed;
+mod unknown;
 pub(crate) mod unverified;
 mod verified;
 
@@ -25,7 +26,7 @@ pub use method::Method;
 
 use crate::hygiene::overriding_methods;
 use crate::key_auth::KeyAuthFilter;
-use counting::Judging;
+use counting::{Before, Judging};
 pub(crate) use failures::Unbegun;
 pub(crate) use guard::Guard;
 use refusals::{joined, weight, weight_of_answer};
@@ -37,6 +38,7 @@ use torana_filter::{
 };
 use torana_http::h1::BodyFraming;
 use torana_http::{Known, Method as HttpMethod, RequestHead, ResponseHead};
+pub(crate) use unknown::not_known;
 
 /// A way to say who calls, on its place among the others of a route.
 #[derive(Clone, Debug)]
@@ -214,14 +216,12 @@ impl AuthenticationFilter {
             self.forget_consumer(exchange, None);
         }
         // Before anything is taken out.
-        let counted_before =
-            exchange.refusal.as_ref().map_or(0, |refusal| self.same_counted(exchange, refusal.tally));
+        let refusal = exchange.refusal.as_ref();
+        let before = refusal.map_or_else(Before::default, |refusal| self.counted(exchange, refusal.tally));
         match self.method.authenticate(exchange, outside, guard).await {
             Ok(identity) => {
                 exchange.refusal = None;
-                if !matches!(*self.method, Method::ForwardAuth(_)) {
-                    self.take_back(exchange, counted_before);
-                }
+                self.take_back(exchange, before.alone);
                 self.remove_unverified(exchange, !identity.anonymous);
                 if yields {
                     if identity.anonymous {
@@ -232,7 +232,7 @@ impl AuthenticationFilter {
                 self.forget_consumer(exchange, Some(&identity));
                 accept(exchange, identity)
             }
-            Err(fault) => self.refuse(exchange, fault, counted_before, judging),
+            Err(fault) => self.refuse(exchange, fault, before.same, judging),
         }
     }
 
@@ -266,11 +266,10 @@ impl AuthenticationFilter {
         }
     }
 
-    /// How often earlier ways have counted what this one is shown, and nothing else.
-    fn same_counted(&self, exchange: &Exchange, tally: Tally) -> usize {
+    /// How often earlier ways have counted what this one is shown.
+    fn counted(&self, exchange: &Exchange, tally: Tally) -> Before {
         let others = self.place.others.iter().map(|way| &**way);
-        let counted = counting::counted(tally, others);
-        counted.filter(|refused| counting::saw_all(&exchange.request, refused, &self.method)).count()
+        Before::of(&exchange.request, counting::counted(tally, others), &self.method)
     }
 
     /// Takes back what was counted that this way has found to be good.
@@ -335,6 +334,7 @@ impl AuthenticationFilter {
             // What cannot be decided is not decided by assuming somebody.
             Some(anonymous) if fault.status() < 500 && fault.reason != Reason::AuthenticationLimited => {
                 self.remove_unverified(exchange, false);
+                exchange.unknown = Some(fault);
                 accept(exchange, Arc::clone(anonymous))
             }
             _ => {

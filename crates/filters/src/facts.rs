@@ -1,12 +1,14 @@
 //! What expressions may ask of a request on its way.
 
+use crate::authentication::locations::{parameters, shown_in};
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::fmt::Write;
 use std::net::IpAddr;
-use torana_expression::{Fact, Facts, Value};
+use torana_expression::{Fact, Facts, Found, Value};
 use torana_filter::Exchange;
 use torana_http::h1::BodyFraming;
+use torana_http::{Known, KnownSet};
 
 /// Answers an expression's questions about an exchange. Nothing is built before it is asked for.
 #[derive(Debug)]
@@ -132,24 +134,30 @@ impl Facts for ExchangeFacts<'_> {
         }
     }
 
-    fn header(&self, name: &str) -> Option<Cow<'_, str>> {
+    fn header(&self, name: &str) -> Found<'_> {
         let fields = &self.exchange.request.fields;
-        let first = fields.get(name)?;
+        let Some(first) = fields.get(name) else { return Found::Nothing };
         if fields.get_all(name).nth(1).is_none() {
-            return Some(String::from_utf8_lossy(first));
+            return Found::One(String::from_utf8_lossy(first));
+        }
+        if !is_list(name) {
+            return Found::Several;
         }
         let lines: Vec<Cow<'_, str>> = fields.get_all(name).map(String::from_utf8_lossy).collect();
-        Some(Cow::Owned(lines.join(", ")))
+        Found::One(Cow::Owned(lines.join(", ")))
     }
 
-    fn parameter(&self, name: &str) -> Option<Cow<'_, str>> {
-        let query = self.exchange.request.query()?;
-        query.split(|byte| *byte == b'&').find_map(|pair| {
-            let (key, value) = match memchr::memchr(b'=', pair).and_then(|at| pair.split_at_checked(at)) {
-                Some((key, value)) => (key, value.get(1..).unwrap_or_default()),
-                None => (pair, &[][..]),
-            };
-            (*decoded(key) == *name).then(|| decoded(value))
+    fn parameter(&self, name: &str) -> Found<'_> {
+        let query = self.exchange.request.query().unwrap_or_default();
+        let mut shown = shown_in(query, name);
+        let Some(value) = shown.next() else { return Found::Nothing };
+        // Some services find one behind a `;` too, others do not.
+        if shown.next().is_some() || parameters(query, name).next().is_none() {
+            return Found::Several;
+        }
+        Found::One(match value {
+            Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+            Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
         })
     }
 
@@ -158,33 +166,25 @@ impl Facts for ExchangeFacts<'_> {
     }
 }
 
-/// A part of a query as forms write it: `+` is a space, `%41` is `A`, a broken escape stands for itself.
-fn decoded(part: &[u8]) -> Cow<'_, str> {
-    if !part.iter().any(|byte| matches!(byte, b'%' | b'+')) {
-        return String::from_utf8_lossy(part);
-    }
-    let mut bytes = Vec::with_capacity(part.len());
-    let mut rest = part;
-    while let Some((first, after)) = rest.split_first() {
-        let escape =
-            (*first == b'%').then(|| after.split_at_checked(2)).flatten().and_then(|(digits, after)| {
-                let digits = std::str::from_utf8(digits).ok()?;
-                // `+1` would be a number to the parser.
-                let plain = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-                Some((u8::from_str_radix(digits, 16).ok().filter(|_| plain)?, after))
-            });
-        match escape {
-            Some((byte, after)) => {
-                bytes.push(byte);
-                rest = after;
-            }
-            None => {
-                bytes.push(if *first == b'+' { b' ' } else { *first });
-                rest = after;
-            }
-        }
-    }
-    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+/// Whether a field is a list by its definition, so that several lines are one value (RFC 9110 section 5.3). Of any other
+/// one service takes the first line and another the last.
+fn is_list(name: &str) -> bool {
+    const LISTS: KnownSet = KnownSet::of(&[
+        Known::Accept,
+        Known::AcceptEncoding,
+        Known::AcceptLanguage,
+        Known::CacheControl,
+        Known::ContentEncoding,
+        Known::ContentLanguage,
+        Known::Forwarded,
+        Known::IfMatch,
+        Known::IfNoneMatch,
+        Known::Pragma,
+        Known::Tracestate,
+        Known::Via,
+        Known::XForwardedFor,
+    ]);
+    Known::find(name.as_bytes()).is_some_and(|known| LISTS.contains(known))
 }
 
 #[cfg(test)]
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn a_request_answers_for_itself() {
         let mut exchange = exchange(
-            "POST /a/b?x=1&y=a%20b+c&%7a=%zz&x=2&e HTTP/1.1\nHost: Api.TEST:8080\nX-A: 1\nx-a: 2\nContent-Length: 5",
+            "POST /a/b?x=1&y=a%20b+c&%7a=%zz&e HTTP/1.1\nHost: Api.TEST:8080\nX-A: 1\nVia: 1\nvia: 2\nContent-Length: 5",
         );
         let claims = serde_json::json!({ "tier": "gold" });
         exchange.identity = Some(Arc::new(Identity {
@@ -222,7 +222,7 @@ mod tests {
         for source in [
             r#"request.method == "POST" && request.path == "/a/b" && request.scheme == "http""#,
             r#"request.host == "api.test" && request.size == 5 && request.query.startsWith("x=1")"#,
-            r#"request.headers["X-A"] == "1, 2" && !("x-b" in request.headers)"#,
+            r#"request.headers["X-A"] == "1" && request.headers.via == "1, 2" && !("x-b" in request.headers)"#,
             r#"request.parameters.x == "1" && request.parameters.y == "a b c" && request.parameters.z == "%zz""#,
             r#"request.parameters.e == "" && !has(request.parameters.f)"#,
             r#"client.address == "10.1.2.3" && cidr("10.0.0.0/8").containsIP(client.address)"#,
@@ -266,6 +266,33 @@ mod tests {
         ] {
             let address: IpAddr = text.parse().unwrap();
             assert_eq!(AddressText::new(address).as_str(), address.to_string());
+        }
+    }
+
+    /// One service takes the first of several, another the last, so neither is believed.
+    #[test]
+    fn what_is_there_more_than_once_is_there_and_has_no_value() {
+        let only = r#"request.parameters.debug == "1""#;
+        for (query, source, holds) in [
+            ("debug=1", only, Some(true)),
+            ("debug=0", only, Some(false)),
+            ("debug=0&debug=1", only, None),
+            ("debug=1&debug=1", only, None),
+            ("debug=0&%64ebug=1", only, None),
+            ("a=0;debug=1", only, None),
+            ("debug=1;a=0", only, None),
+            ("a=0;b=1&debug=1", only, Some(true)),
+            ("debug=0&debug=1", "has(request.parameters.debug)", Some(true)),
+            ("a=0;debug=1", r#""debug" in request.parameters"#, Some(true)),
+            ("debugs=1&a=debug", "has(request.parameters.debug)", Some(false)),
+            ("", r#"request.headers["x-tenant"] == "own""#, None),
+            ("", r#""x-tenant" in request.headers"#, Some(true)),
+            ("", r#"request.headers.accept == "a/b, c/d""#, Some(true)),
+        ] {
+            let fields = "X-Tenant: own\nx-tenant: victim\nAccept: a/b\nAccept: c/d";
+            let exchange = exchange(&format!("GET /?{query} HTTP/1.1\nHost: a\n{fields}"));
+            let expression = Expression::condition(source).unwrap();
+            assert_eq!(expression.holds(&ExchangeFacts::new(&exchange)).ok(), holds, "{query} {source}");
         }
     }
 

@@ -126,6 +126,10 @@ impl HmacAuthFilter {
         let config = &self.plan.config;
         let mut shown = None;
         if config.schemes.contains(&HmacScheme::Hmac) {
+            // Of several the service could take one for verified that was not.
+            if head.fields.get_all(Known::Authorization).nth(1).is_some() {
+                return Err(Refusal::Invalid("more than one Authorization field"));
+            }
             // The proxy's field comes first, as in Kong; it was removed as one that ends here.
             let values = head.fields.get_all_ever(Known::ProxyAuthorization);
             for value in values.chain(head.fields.get_all(Known::Authorization)) {

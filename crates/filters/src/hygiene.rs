@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use torana_http::{Fields, Known, KnownSet};
 
 /// Fields that services believe, whichever policies are in force.
-const ALWAYS: [&str; 13] = [
+const ALWAYS: [&str; 25] = [
     "X-Consumer-Id",
     "X-Consumer-Custom-Id",
     "X-Consumer-Username",
@@ -19,11 +19,29 @@ const ALWAYS: [&str; 13] = [
     "X-Authenticated-Userid",
     "X-Authenticated-Scope",
     "Remote-User",
+    "Remote-Name",
+    "Remote-Email",
+    "Remote-Groups",
     "X-Remote-User",
+    "X-Remote-Group",
+    "X-Forwarded-User",
+    "X-Forwarded-Email",
+    "X-Forwarded-Groups",
+    "X-Forwarded-Preferred-Username",
+    // Certificates, as Envoy and RFC 9440 section 2 have them.
+    "X-Forwarded-Client-Cert",
+    "X-Client-Cert",
+    "Client-Cert",
+    "Client-Cert-Chain",
     // Some services serve this path instead of the one that was authorised.
     "X-Original-Url",
     "X-Rewrite-Url",
 ];
+
+/// What the names of such fields begin with, in lower case: certificates as nginx and Apache have them, and who calls as
+/// oauth2-proxy, Grafana and Kubernetes have it.
+const BEGINNINGS: [&str; 5] =
+    ["x-ssl-client-", "ssl-client-", "x-auth-request-", "x-webauth-", "x-remote-extra-"];
 
 /// Fields by which some services take another method than the request has.
 pub const METHOD_OVERRIDES: [&str; 3] = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"];
@@ -50,6 +68,9 @@ pub struct ReservedFields {
     longer: Vec<ReservedName>,
     /// Those of them that are well-known.
     known: KnownSet,
+    /// What others begin with, as names are folded; and which of these are not reserved, in lower case.
+    beginnings: &'static [&'static str],
+    spared: Vec<Box<[u8]>>,
 }
 
 #[derive(Clone, Debug)]
@@ -68,6 +89,11 @@ impl ReservedName {
     }
 }
 
+fn begins_with(name: &[u8], beginning: &[u8]) -> bool {
+    let start = name.get(..beginning.len());
+    start.is_some_and(|start| start.iter().zip(beginning).all(|(own, byte)| folded(*own) == *byte))
+}
+
 fn folded(byte: u8) -> u8 {
     if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
 }
@@ -75,7 +101,16 @@ fn folded(byte: u8) -> u8 {
 impl ReservedFields {
     /// These, and those that are always reserved.
     pub fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
-        Self::only(ALWAYS.into_iter().chain(names))
+        Self::except(&[], names)
+    }
+
+    /// These, and those that are always reserved but for a few. Of the few another spelling stays reserved.
+    pub fn except<'n>(few: &[String], names: impl IntoIterator<Item = &'n str>) -> Self {
+        let is_few = |name: &str| few.iter().any(|one| one.eq_ignore_ascii_case(name));
+        let mut reserved = Self::only(ALWAYS.into_iter().filter(|name| !is_few(name)).chain(names));
+        reserved.beginnings = &BEGINNINGS;
+        reserved.spared = few.iter().map(|name| name.to_ascii_lowercase().into_bytes().into()).collect();
+        reserved.and_alike(few.iter().map(String::as_str)).note_known()
     }
 
     /// These, and every well-known field but those that have no bearing on how a request is taken: what no
@@ -91,7 +126,13 @@ impl ReservedFields {
     /// These alone.
     pub fn only<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
         let by_length = vec![Vec::new(); LONGEST.saturating_add(1)];
-        let mut reserved = Self { by_length, longer: Vec::new(), known: KnownSet::of(&[]) };
+        let mut reserved = Self {
+            by_length,
+            longer: Vec::new(),
+            known: KnownSet::of(&[]),
+            beginnings: &[],
+            spared: Vec::new(),
+        };
         for name in names {
             // Reserved in every spelling, so none is spared.
             reserved.entry(name).spared.clear();
@@ -132,6 +173,8 @@ impl ReservedFields {
     #[must_use]
     pub fn contains(&self, name: &[u8]) -> bool {
         self.by_length.get(name.len()).unwrap_or(&self.longer).iter().any(|reserved| reserved.is(name))
+            || (self.beginnings.iter().any(|beginning| begins_with(name, beginning.as_bytes()))
+                && !self.spared.iter().any(|spared| spared.eq_ignore_ascii_case(name)))
     }
 
     /// Removes them.
@@ -164,6 +207,36 @@ mod tests {
         }
         let asked: Vec<_> = overriding_methods(&fields).collect();
         assert_eq!(asked, [&b"DELETE"[..], b"PUT", b"PATCH"]);
+    }
+
+    #[test]
+    fn what_proxies_say_of_a_caller_is_removed_but_what_may_come_from_them() {
+        let few = ["X-Forwarded-User".to_owned(), "x-ssl-client-verify".into(), "X-Other".into()];
+        for (name, from_anybody, from_few) in [
+            ("X-Forwarded-Client-Cert", true, true),
+            ("Client-Cert-Chain", true, true),
+            ("X-SSL-Client-S-DN", true, true),
+            ("X_SSL_CLIENT_I_DN", true, true),
+            ("ssl-client-subject-dn", true, true),
+            ("X-Auth-Request-Email", true, true),
+            ("X-WEBAUTH-USER", true, true),
+            ("remote.groups", true, true),
+            ("X-Forwarded-User", true, false),
+            ("x-forwarded-USER", true, false),
+            ("X_Forwarded_User", true, true),
+            ("X-SSL-Client-Verify", true, false),
+            ("X_SSL_Client_Verify", true, true),
+            ("X-Other", false, false),
+            ("X-SSL-Clientele", false, false),
+            ("X-Auth", false, false),
+            ("X-Forwarded-For", false, false),
+        ] {
+            assert_eq!(ReservedFields::new([]).contains(name.as_bytes()), from_anybody, "{name}");
+            assert_eq!(ReservedFields::except(&few, []).contains(name.as_bytes()), from_few, "{name}");
+        }
+        // What a policy sets is nobody else's word.
+        let set = ReservedFields::except(&few, ["X-Forwarded-User"]);
+        assert!(set.contains(b"X-Forwarded-User"));
     }
 
     #[test]

@@ -64,6 +64,17 @@ impl MtlsAuthFilter {
         print.end()
     }
 
+    /// When what was found is to be looked at anew, in seconds since 1970-01-01 UTC: with the first to end of the
+    /// certificate and of those that may have led to an authority.
+    fn holds_until(&self, certificate: &ClientCertificate, now: u64) -> u64 {
+        let end = |not_after: i64| u64::try_from(not_after).unwrap_or(0).saturating_add(1);
+        let between = certificate.between.iter().filter(|_| self.authorities.is_some());
+        let read = |der: &Vec<u8>| ClientCertificate::read(der).ok();
+        let ends = between.filter_map(read).map(|certificate| end(certificate.not_after));
+        // What has ended already has led nowhere.
+        ends.filter(|end| *end > now).chain([end(certificate.not_after)]).min().unwrap_or(now)
+    }
+
     /// Whose the certificate is.
     fn identify(&self, certificate: &ClientCertificate, now: u64) -> Result<Identity, Fault> {
         let vouched = match &self.authorities {
@@ -217,8 +228,7 @@ impl Authenticate for MtlsAuthFilter {
         }
         guard.may_try()?;
         let identity = Arc::new(self.identify(certificate, now)?);
-        let until = u64::try_from(certificate.not_after).unwrap_or(0).saturating_add(1);
-        self.known.insert(&print, &identity, until, now);
+        self.known.insert(&print, &identity, self.holds_until(certificate, now), now);
         Ok(identity)
     }
 }

@@ -5,10 +5,12 @@
 //! every reading that a service may give it ([`readings`]): each of them has to pass.
 //!
 //! Where something is asked, a request without a verified caller is answered 401, whatever the order of
-//! policies: nobody passes here for want of an identity.
+//! policies: nobody passes here for want of an identity. Who is only taken for somebody passes with a role that this
+//! somebody has, but is not known where no role is asked for.
 
 mod readings;
 
+use crate::authentication::not_known;
 use crate::hygiene::overriding_methods;
 use readings::{Reading, looser, readings};
 use std::ops::ControlFlow;
@@ -42,7 +44,7 @@ struct Inner {
 /// What became of a caller under the rules for one path.
 enum Judgement<'r> {
     Passed,
-    /// Something is asked, and nobody is known.
+    /// Something is asked, and nobody is known who could be refused it.
     Unknown,
     /// This rule denies the caller.
     Denied(&'r RulePlan),
@@ -138,10 +140,14 @@ impl Inner {
         }
         let Some(identity) = identity else { return Judgement::Unknown };
         let any = asked.any.is_empty() || asked.any.iter().any(|role| self.has(identity, role));
-        if any && asked.all.iter().all(|role| self.has(identity, role)) {
-            return Judgement::Passed;
+        let has = any && asked.all.iter().all(|role| self.has(identity, role));
+        let asks_for_roles = !(asked.any.is_empty() && asked.all.is_empty());
+        match (has, identity.anonymous) {
+            (true, false) => Judgement::Passed,
+            (true, true) if asks_for_roles => Judgement::Passed,
+            (_, true) => Judgement::Unknown,
+            (false, false) => Judgement::Lacking(deciding),
         }
-        Judgement::Lacking(deciding)
     }
 
     /// The rule that decides about a path as it is written.
@@ -161,9 +167,9 @@ impl Inner {
             let who = || identity.map_or("nobody", |identity| identity.consumer.as_str());
             refusal = Some(match self.judge(identity, reading) {
                 Judgement::Passed => return ControlFlow::Continue(()),
-                Judgement::Unknown => Fault::new(Reason::CredentialsMissing)
-                    .because("nothing has said who calls")
-                    .with_field("WWW-Authenticate", "Bearer".into()),
+                Judgement::Unknown => {
+                    Fault::new(Reason::CredentialsMissing).because("nothing has said who calls")
+                }
                 Judgement::Denied(rule) => {
                     Fault::new(Reason::Forbidden).because(format!("{} denies {}", rule.text, who()))
                 }
@@ -205,7 +211,13 @@ impl OnRequest for RolesFilter {
                 fault = fault.or_else(|| self.inner.refusal(identity, &method, request.path()));
             }
         }
-        fault.map_or(Verdict::Continue, Verdict::Fail)
+        match fault {
+            Some(fault) if fault.reason == Reason::CredentialsMissing => {
+                Verdict::Fail(not_known(exchange, "nothing has said who calls"))
+            }
+            Some(fault) => Verdict::Fail(fault),
+            None => Verdict::Continue,
+        }
     }
 }
 

@@ -6,6 +6,8 @@ const TOKEN: u8 = 1;
 const HOST: u8 = 2;
 /// Of a name as they are usually written: a letter, a digit or a hyphen.
 const PLAIN: u8 = 4;
+/// Of a method as it is taken here: of a token, and no lower-case letter.
+const METHOD: u8 = 8;
 
 static KINDS: [u8; 256] = kinds();
 
@@ -19,7 +21,8 @@ const fn kinds() -> [u8; 256] {
             || matches!(byte, b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'^' | b'`' | b'|');
         kinds[byte as usize] = if token { TOKEN } else { 0 }
             | if both { HOST } else { 0 }
-            | if byte.is_ascii_alphanumeric() || byte == b'-' { PLAIN } else { 0 };
+            | if byte.is_ascii_alphanumeric() || byte == b'-' { PLAIN } else { 0 }
+            | if token && !byte.is_ascii_lowercase() { METHOD } else { 0 };
         byte = byte.wrapping_add(1);
     }
     kinds
@@ -46,6 +49,13 @@ pub(crate) struct Token {
 /// Whether bytes are letters, digits and hyphens alone. Looks at all of them whatever comes.
 pub(crate) fn is_plain(bytes: &[u8]) -> bool {
     bytes.iter().fold(PLAIN, |kinds, byte| kinds & kinds_of(*byte)) != 0
+}
+
+/// Whether bytes are a token, and whether no lower-case letter is in it. Looks at all of them whatever comes; of no
+/// bytes both hold.
+pub(crate) fn method(bytes: &[u8]) -> (bool, bool) {
+    let kinds = bytes.iter().fold(TOKEN | METHOD, |kinds, byte| kinds & kinds_of(*byte));
+    (kinds & TOKEN != 0, kinds & METHOD != 0)
 }
 
 /// Whether a token may hold it (RFC 9110 section 5.6.2).
@@ -76,6 +86,7 @@ mod tests {
             let expected = token.then_some(Token { is_plain: plain });
             assert_eq!(super::token(&[b'a', byte, b'b']), expected, "{byte}");
             assert_eq!(is_plain(&[b'a', byte, b'b']), plain, "{byte}");
+            assert_eq!(method(&[b'A', byte]), (token, token && !byte.is_ascii_lowercase()), "{byte}");
             assert_eq!(is_of_host(byte), byte.is_ascii_alphanumeric() || b"-._~".contains(&byte), "{byte}");
         }
     }

@@ -24,6 +24,8 @@ const HEADS: &[&str] = &[
     "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
     "GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n",
     "GET  / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "post / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "po,st / HTTP/1.1\r\nHost: a\r\n\r\n",
     "GET / HTTP/2.0\r\nHost: a\r\n\r\n",
 ];
 

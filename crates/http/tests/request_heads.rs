@@ -102,8 +102,13 @@ fn connect_keeps_its_method_and_has_no_path() {
 }
 
 #[test]
-fn methods_are_case_sensitive_tokens() {
-    assert_eq!(accepted(&with_line("get / HTTP/1.1")).method(), Method::Extension);
+fn methods_are_tokens_without_lower_case_letters() {
+    for method in ["get", "gET", "Delete", "M-SEARCh", "x"] {
+        assert_eq!(refused(&with_line(&format!("{method} / HTTP/1.1"))), Kind::LowerCaseMethod, "{method}");
+    }
+    for method in ["GETS", "M-SEARCH", "!#$%&'*+-.^_`|~9"] {
+        assert_eq!(accepted(&with_line(&format!("{method} / HTTP/1.1"))).method(), Method::Extension);
+    }
     let long = "M".repeat(32);
     assert_eq!(accepted(&with_line(&format!("{long} / HTTP/1.1"))).method_bytes(), long.as_bytes());
     assert_eq!(refused(&with_line(&format!("{long}M / HTTP/1.1"))), Kind::Malformed);

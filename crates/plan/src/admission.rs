@@ -38,8 +38,12 @@ impl RoutePlan {
                 _ => None,
             })
             .peekable();
+        // Whoever is taken for somebody is not known, and has to be.
+        if self.closes() {
+            return None;
+        }
         if ways.peek().is_none() {
-            return (!self.closes()).then_some(Anybody::Unasked);
+            return Some(Anybody::Unasked);
         }
         if let Some(consumer) = &self.authentication.anonymous {
             return Some(Anybody::TakenFor(consumer));
@@ -109,7 +113,7 @@ fn way(policy: &PolicyPlan) -> Option<AuthWay> {
     }
 }
 
-fn opens_without_answer(way: &AuthenticationPlan) -> Option<&str> {
+pub(crate) fn opens_without_answer(way: &AuthenticationPlan) -> Option<&str> {
     match way {
         AuthenticationPlan::ForwardAuth(asks) if asks.on_failure == AskFailure::Allow => {
             Some(&asks.asked.name)

@@ -70,6 +70,7 @@ fn settings(document: &Document, resolver: &dyn Resolver, findings: &mut Vec<Fin
         access_log: config.access_log.on().map(torana_config::written::AccessLogForm::config),
         drain_timeout: config.drain_timeout,
         reserved_headers: config.reserved_headers.clone(),
+        trusted_headers: config.trusted_headers.clone(),
         method_overrides: config.method_overrides,
         paths: config.paths.clone(),
     }
@@ -84,6 +85,15 @@ fn check_names(document: &Document, config: &Config, findings: &mut Vec<Finding>
     }
     for (index, name) in config.reserved_headers.iter().enumerate() {
         text::field_name(document, &Path::root().key("reserved_headers").index(index), name, findings);
+    }
+    for (index, name) in config.trusted_headers.iter().enumerate() {
+        text::field_name(document, &Path::root().key("trusted_headers").index(index), name, findings);
+    }
+    if !config.trusted_headers.is_empty() && config.trusted_proxies.is_empty() {
+        let message = "there is no trusted proxy: these fields never arrive";
+        let place = document.key_span_at(&Path::root().key("trusted_headers"));
+        let finding = Finding::warning("no-trusted-proxy", message).at(place);
+        findings.push(finding.help("name those that may send them in `trusted_proxies`"));
     }
     if config.admin_token.as_ref().is_some_and(|token| token.expose().len() < SHORTEST_TOKEN) {
         let finding = Finding::error("admin-token", "the token could be guessed");

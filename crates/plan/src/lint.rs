@@ -16,6 +16,7 @@ use std::collections::HashSet;
 use torana_config::{Document, Finding, Path, has_errors};
 
 use crate::admission::Anybody;
+use crate::build::access::AUTHENTICATION;
 use crate::plan::{Action, Plan};
 use crate::policy::{AuthenticationPlan, KeyPart, PolicyPlan, Scope};
 use crate::tls::ListenerPlan;
@@ -109,9 +110,20 @@ fn parameters(plan: &Plan, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Whether any scope says how callers say who they are.
+fn asks_somewhere(document: &Document) -> bool {
+    let config = document.config();
+    let routes = config.routes.iter().map(|route| &route.policies);
+    let scopes = config.services.values().map(|service| &service.policies).chain(routes);
+    let mut scopes = std::iter::once(&config.policies).chain(scopes);
+    let is_way = |name: &str| name != "auth" && AUTHENTICATION.contains(&name);
+    scopes.any(|policies| policies.said().iter().any(|(name, on)| *on == Some(true) && is_way(name)))
+}
+
 /// What needs to know the caller, where nobody asks who it is.
 fn identity(document: &Document, plan: &Plan, findings: &mut Vec<Finding>) {
-    let expected = plan.routes.iter().any(|route| route.protected);
+    // Also where every route is public to which it was written.
+    let expected = plan.routes.iter().any(|route| route.protected) || asks_somewhere(document);
     for route in plan.routes.iter().filter(|route| !route.protected) {
         let place = || document.span_at(&Path::root().key("routes").index(route.index));
         for planned in &route.policies {

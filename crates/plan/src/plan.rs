@@ -74,6 +74,8 @@ pub struct Settings {
     pub drain_timeout: TimeSpan,
     /// Fields that no client may send.
     pub reserved_headers: Vec<String>,
+    /// Fields about the caller that trusted proxies may send.
+    pub trusted_headers: Vec<String>,
     /// What becomes of fields that name another method.
     pub method_overrides: MethodOverrides,
     /// How paths are read.

@@ -152,3 +152,23 @@ fn claims_that_consumers_make_themselves_are_warned_of_and_grant_nothing_unless_
         assert_eq!(codes(&text(jwt, policies), "self-made-claims"), count, "{jwt}{policies}");
     }
 }
+
+#[test]
+fn every_public_route_is_told_of_where_any_scope_asks_who_calls() {
+    let open = "services: { a: { endpoints: [http://127.0.0.1:9000], policies: { access: public } } }
+routes: [{ path: /*, service: a }]
+";
+    assert_eq!(codes(&format!("{JWT}{open}"), "public-route"), 1);
+    assert_eq!(codes(open, "public-route"), 0, "nobody meant to ask");
+    let off = format!("policies: {{ auth: any, jwt: off }}\n{open}");
+    assert_eq!(codes(&off, "public-route"), 0, "nobody meant to ask");
+}
+
+#[test]
+fn fields_that_no_proxy_may_send_are_found() {
+    let file = |proxies: &str| {
+        format!("{proxies}trusted_headers: [X-Forwarded-User]\nroutes: [{{ path: /, respond: {{}} }}]\n")
+    };
+    assert_eq!(codes(&file(""), "no-trusted-proxy"), 1);
+    assert_eq!(codes(&file("trusted_proxies: [10.0.0.1]\n"), "no-trusted-proxy"), 0);
+}

@@ -35,6 +35,8 @@ pub struct Pipeline {
     pub request_id: Option<RequestIdField>,
     /// Fields that only filters may set: removed from every request.
     pub reserved_fields: ReservedFields,
+    /// And those that trusted proxies may not send either.
+    pub reserved_for_trusted: ReservedFields,
     /// Trailers that no client may send.
     pub reserved_trailers: ReservedFields,
     /// Cookies of logins, which no service may see.
@@ -47,6 +49,8 @@ pub struct Pipeline {
     pub forwards_overrides: bool,
     /// Whether the path of a route that asks who calls ends with a slash.
     pub guards_slashes: bool,
+    /// Whether a route that asks who calls also asks for a value, which may be there more than once.
+    pub guards_values: bool,
     /// The routes, by the router's numbers.
     pub routes: Vec<Route>,
     /// The services, by the plan's numbers.

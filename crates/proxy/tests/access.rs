@@ -98,6 +98,78 @@ routes:
     assert_eq!(as_caller(&gateway, r#"{"sub":"u"}"#, "GET /me").status, 200);
 }
 
+/// Whoever is taken for somebody is served where nothing more is asked, and is not known where somebody is asked for.
+#[test]
+fn an_anonymous_caller_is_nobody_where_somebody_has_to_be_known() {
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&format!(
+        "access_log: off
+services: {{ api: {{ endpoints: [{}] }} }}
+consumers: [{{ username: guest, groups: [guests] }}]
+policies:
+  auth: {{ require: any, anonymous: guest }}
+  jwt: {{ secret: \"${{env:KEY}}\", realm: here }}
+routes:
+- {{ path: /*, service: api }}
+- {{ path: /admin/*, service: api, policies: {{ access: protected }} }}
+- {{ path: /roles/*, service: api, policies: {{ roles: {{ rules: {{ /roles/any: anyone, /roles/most: {{ deny: [banned] }}, /roles/admin: [admin] }} }} }} }}
+- {{ path: /guests, service: api, policies: {{ roles: {{ any: [guests], from: groups }} }} }}
+- {{ path: /if, service: api, policies: {{ allow_if: 'consumer == \"u\"' }} }}
+- {{ path: /acl, service: api, policies: {{ acl: [staff] }} }}
+",
+        origin.url()
+    ));
+    let user = r#"{"sub":"u"}"#;
+    for (path, nobody, known) in [
+        ("/x", 200, 200),
+        ("/admin/x", 401, 200),
+        ("/roles/any", 401, 200),
+        ("/roles/most", 401, 200),
+        ("/roles/admin", 401, 403),
+        ("/roles/other", 200, 200),
+        ("/guests", 200, 403),
+        ("/if", 401, 200),
+        ("/acl", 401, 403),
+    ] {
+        let answer = ask(&gateway, &format!("GET {path} HTTP/1.1\nHost: a"));
+        assert_eq!(answer.status, nobody, "{path}");
+        if nobody == 401 {
+            // As the way itself says it.
+            assert!(answer.header("WWW-Authenticate").unwrap().contains("realm=\"here\""), "{path}");
+        }
+        assert_eq!(as_caller(&gateway, user, &format!("GET {path}")).status, known, "{path}");
+    }
+}
+
+/// A service may take for the field what is only spelled like it.
+#[test]
+fn no_field_arrives_that_is_spelled_like_one_that_a_condition_names() {
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&format!(
+        "access_log: off
+services: {{ api: {{ endpoints: [{}] }} }}
+policies: {{ jwt: {{ secret: \"${{env:KEY}}\" }} }}
+routes:
+- {{ path: /*, service: api, policies: {{ allow_if: 'request.headers[\"x-tenant\"] == claims.tenant' }} }}
+- {{ path: /beta, headers: {{ X-Beta: \"1\" }}, service: api }}
+",
+        origin.url()
+    ));
+    let token = guard::token(r#"{"sub":"u","tenant":"own"}"#);
+    let head = |fields: &str| format!("GET /x HTTP/1.1\nHost: a\nAuthorization: Bearer {token}\n{fields}");
+    for (fields, status) in [
+        ("X-Tenant: own", 200),
+        ("X-Tenant: victim", 403),
+        ("X-Tenant: own\nX-Tenant: victim", 403),
+        ("X_Tenant: own", 403),
+        ("X-Tenant: own\nX_Tenant: victim\nX.Beta: 1\nX-Beta: 2", 200),
+    ] {
+        assert_eq!(ask(&gateway, &head(fields)).status, status, "{fields}");
+    }
+    let seen = origin.requests().pop().unwrap().head_text();
+    assert!(!seen.contains("victim") && !seen.contains("X.Beta") && seen.contains("X-Beta: 2"), "{seen}");
+}
+
 #[test]
 fn expressions_decide_over_request_caller_and_time() {
     let gateway = Running::start(
@@ -118,6 +190,8 @@ routes:
         (gold, "/x/1?debug=0", 200),
         (gold, "/y?debug=0", 403),
         (gold, "/x?debug=1", 403),
+        (gold, "/x?debug=0&debug=1", 403),
+        (gold, "/x?debug=0&a=0;debug=1", 403),
         (gold, "/x", 403), // a condition without a value counts as if it held: `deny` never opens by mistake
         (r#"{"sub":"u","tier":"free"}"#, "/x?debug=0", 403),
         (r#"{"sub":"u"}"#, "/x?debug=0", 403),

@@ -245,4 +245,47 @@ routes:
         assert_eq!(origin.requests().pop().unwrap().header(field), Some("PUT"), "{field}");
         assert_eq!(ask(&gateway, &head("/m/x", "DELETE")).status, 403, "{field}");
     }
+    // Another spelling is no other method to many services.
+    let before = origin.count();
+    for (line, status) in [("get /o", 400), ("delete /o", 400), ("delete /m/x", 400), ("DELETE /m/x", 403)] {
+        let head = format!("{line} HTTP/1.1\nHost: a\nAuthorization: Bearer {token}");
+        assert_eq!(ask(&gateway, &head).status, status, "{line}");
+    }
+    assert_eq!(origin.count(), before);
+}
+
+#[test]
+fn what_proxies_say_of_a_caller_arrives_only_from_those_that_may_say_it() {
+    let origin = Origin::always(Reply::ok("in"));
+    let text = |proxies: &str| {
+        format!(
+            "access_log: off
+{proxies}services: {{ api: {{ endpoints: [{}] }} }}
+routes: [{{ path: /, service: api }}]
+",
+            origin.url()
+        )
+    };
+    let head = "GET / HTTP/1.1\nHost: a\nX-Forwarded-User: ada\nX_Forwarded_User: root\nX-Forwarded-Email: ada@a.test\n\
+                X-SSL-Client-S-DN: CN=ada\nX-Forwarded-Client-Cert: Subject=\"CN=ada\"\nX-Auth-Request-User: ada";
+    let mut gateway = Running::start(&text(""));
+    for (proxies, arrives) in [
+        ("", &[][..]),
+        ("trusted_proxies: [127.0.0.1]\n", &[]),
+        ("trusted_proxies: [10.0.0.1]\ntrusted_headers: [X-Forwarded-User]\n", &[]),
+        (
+            "trusted_proxies: [127.0.0.1]\ntrusted_headers: [x-forwarded-user, X-SSL-Client-S-DN]\n",
+            &["X-Forwarded-User: ada", "X-SSL-Client-S-DN: CN=ada"],
+        ),
+    ] {
+        gateway.reload(&text(proxies));
+        assert_eq!(ask(&gateway, head).status, 200);
+        let seen = origin.requests().pop().unwrap().head_text();
+        let said: Vec<&str> = seen
+            .lines()
+            .map(str::trim)
+            .filter(|line| line.contains("ada") || line.contains("root"))
+            .collect();
+        assert_eq!(said, arrives, "{proxies}");
+    }
 }

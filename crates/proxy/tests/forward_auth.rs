@@ -235,6 +235,37 @@ fn a_service_that_is_stopped_is_503_and_asked_again_once_it_is_back() {
     }
 }
 
+/// Which host a request is for is what its route was found by, whatever a proxy says that the client asked for.
+#[test]
+fn the_service_is_asked_about_the_host_whose_route_is_served() {
+    let asked = Origin::respond(|request| match request.header("X-Forwarded-Host") {
+        Some("www.example") => Reply::ok(""),
+        _ => Reply::status(403),
+    });
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&format!(
+        "access_log: off
+trusted_proxies: [127.0.0.1]
+services: {{ door: {{ endpoints: [\"{}\"] }}, api: {{ endpoints: [\"{}\"] }} }}
+policies: {{ forward_auth: {{ service: door, request_headers: [], cache: {{ headers: [], request: [host] }} }} }}
+routes:
+- {{ path: /*, host: www.example, service: api }}
+- {{ path: /*, host: admin.example, service: api }}
+",
+        asked.url(),
+        origin.url()
+    ));
+    let ask = |host: &str, told: &str| {
+        let head = format!("GET / HTTP/1.1\r\nHost: {host}\r\nX-Forwarded-Host: {told}\r\n\r\n");
+        Client::connect(gateway.address).exchange(head).status
+    };
+    assert_eq!(ask("www.example", "www.example"), 200);
+    assert_eq!(ask("admin.example", "www.example"), 403);
+    // Nor is what is remembered of one host found for another.
+    assert_eq!(ask("www.example", "admin.example"), 200);
+    assert_eq!(origin.count(), 2);
+}
+
 #[test]
 fn who_is_let_in_without_an_answer_is_nobody() {
     let origin = Origin::always(Reply::ok("in"));
@@ -243,9 +274,14 @@ fn who_is_let_in_without_an_answer_is_nobody() {
     assert_eq!(get(&gateway, "Authorization: Bearer good\nX-User: root").status, 200);
     let seen = origin.requests().pop().unwrap();
     assert_eq!((seen.header("X-User"), seen.header("X-Anonymous-Consumer")), (None, Some("true")));
-    // Nobody has no role.
-    let guarded = Running::start(&file(&asked, &origin, "on_failure: allow", "roles: [admin]"));
-    assert_eq!(get(&guarded, "Authorization: Bearer good").status, 403);
+    // Nobody has no role and is not known.
+    for asks in
+        ["roles: [admin]", "roles: { rules: { /*: anyone } }", "access: protected", "allow_if: authenticated"]
+    {
+        let guarded = Running::start(&file(&asked, &origin, "on_failure: allow", asks));
+        let answer = get(&guarded, "Authorization: Bearer good");
+        assert_eq!((answer.status, answer.header("WWW-Authenticate")), (401, Some("Bearer")), "{asks}");
+    }
     // A refusal is an answer.
     let refusing = Origin::respond(decide);
     let gateway = Running::start(&file(&refusing, &origin, "on_failure: allow", ""));

@@ -294,6 +294,39 @@ fn the_provider_knows_the_gateway_by_a_form_and_without_a_secret() {
     }
 }
 
+/// A session says nothing of a password beside it, although services find the access token where that was.
+#[test]
+fn whoever_is_logged_in_may_not_guess_passwords_without_end() {
+    let provider = Provider::start();
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&format!(
+        "access_log: off
+limits: {{ failed_credentials: 3/hour }}
+services: {{ a: {{ endpoints: [\"{}\"] }} }}
+consumers: [{{ username: victim, basic: [{{ username: victim, password: secret }}] }}]
+policies:
+  auth: any
+  basic_auth: {{}}
+  oidc_login: {{ issuer: \"{}\", client_id: public, session_keys: \"${{env:KEY}}\", external_url: \"{SITE}\", pass_access_token: true }}
+routes: [{{ path: /*, service: a }}]
+",
+        origin.url(),
+        provider.issuer
+    ));
+    let mut browser = Browser::new(&provider, &gateway);
+    assert_eq!(browser.log_in(&format!("{SITE}/page")).1.status, 200);
+    let mut send = |fields: &str| browser.send(&format!("{SITE}/page"), None, fields).status;
+    // victim:guess, and victim:secret after that.
+    let (guess, right) =
+        ("Authorization: Basic dmljdGltOmd1ZXNz", "Authorization: Basic dmljdGltOnNlY3JldA==");
+    for number in 0..4 {
+        assert_eq!(send(&format!("{guess}\r\n")), 200, "{number}");
+    }
+    let alone = format!("GET /page HTTP/1.1\r\nHost: shop.test\r\n{right}\r\n\r\n");
+    assert_eq!(Client::connect(gateway.address).exchange(alone).status, 429);
+    assert_eq!(send(""), 200);
+}
+
 #[test]
 fn where_the_provider_never_was_pages_are_answered_503_and_programs_401() {
     let closed = HeldPort::free();

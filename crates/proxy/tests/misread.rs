@@ -347,3 +347,58 @@ fn slashes_that_are_kept_encoded_hide_no_protected_path() {
         assert_eq!(got, status, "{path}");
     }
 }
+
+/// A service takes the first of several values or the last, whatever the gateway makes of them.
+#[test]
+fn a_value_that_is_there_twice_leads_to_no_route_that_asks_less() {
+    let origin = Origin::always(Reply::ok("in"));
+    let jwt = "jwt: { secret: \"${env:KEY}\" }";
+    let gateway = Running::start(&format!(
+        "access_log: off
+limits: {{ failed_credentials: off }}
+services: {{ api: {{ endpoints: [{}] }} }}
+routes:
+- {{ path: /api, query: {{ admin: \"1\" }}, service: api, policies: {{ {jwt} }} }}
+- {{ path: /api, service: api, policies: {{ access: public }} }}
+- {{ path: /field, headers: {{ X-Admin: \"1\" }}, service: api, policies: {{ {jwt} }} }}
+- {{ path: /field, service: api, policies: {{ access: public }} }}
+- {{ path: /roles, query: {{ admin: \"1\" }}, service: api, policies: {{ {jwt}, roles: [admin] }} }}
+- {{ path: /roles, service: api, policies: {{ {jwt} }} }}
+- {{ path: /api/open, service: api, policies: {{ access: public }} }}
+- {{ path: /api/*, query: {{ admin: \"1\" }}, service: api, policies: {{ {jwt} }} }}
+",
+        origin.url()
+    ));
+    let token = guard::token(r#"{"sub":"u"}"#);
+    for (path, fields, status) in [
+        ("/api", "", 200),
+        ("/api?admin=0", "", 200),
+        ("/api?admin=0&admin=2", "", 200),
+        ("/api?admin=1", "", 401),
+        ("/api?admin=1&admin=1", "", 400),
+        ("/api?admin=0&admin=1", "", 400),
+        ("/api?a=0;admin=1", "", 400),
+        ("/api?admin=1;a=0", "", 400),
+        ("/api?%61dmin=1&admin", "", 400),
+        ("/API?admin=1&admin=1", "", 404),
+        // The more specific one is meant for it, however its query is read.
+        ("/api/open?admin=1&admin=1", "", 200),
+        ("/field", "X-Admin: 2", 200),
+        ("/field", "X-Admin: 1", 401),
+        ("/field", "X-Admin: 2\nX-Admin: 1", 400),
+        ("/field", "X_Admin: 1", 200),
+        ("/roles?admin=1", "", 401),
+        ("/roles?admin=1&admin=0", "", 400),
+        ("/roles?admin=0", "", 401),
+    ] {
+        let answer = guard::ask(&gateway, &format!("GET {path} HTTP/1.1\nHost: a\n{fields}"));
+        assert_eq!(answer.status, status, "{path} {fields}: {}", answer.text());
+    }
+    for (path, status) in [("/roles", 200), ("/roles?admin=1", 403), ("/roles?admin=1&admin=1", 400)] {
+        let head = format!("GET {path} HTTP/1.1\nHost: a\nAuthorization: Bearer {token}");
+        assert_eq!(guard::ask(&gateway, &head).status, status, "{path}");
+    }
+    for request in origin.requests() {
+        assert!(!request.head_text().contains("X_Admin"), "{}", request.head_text());
+    }
+}

@@ -32,6 +32,15 @@ impl ValueTest {
         }
     }
 
+    /// Whether it holds where only this value counts.
+    fn is(&self, value: &[u8]) -> bool {
+        match self {
+            Self::Present(wanted) => *wanted,
+            Self::Exact(exact) => exact.as_bytes() == value,
+            Self::Regex(regex) => regex.is_match(value),
+        }
+    }
+
     /// Whether one request can satisfy both; `None` when that cannot be told.
     pub(crate) fn compatible(&self, other: &Self) -> Option<bool> {
         Some(match (self, other) {
@@ -70,6 +79,7 @@ impl HeaderCondition {
     pub(crate) fn holds(&self, request: &impl RequestView) -> bool {
         let (count, first) = request.header(&self.name);
         self.test.holds(&Values { count, first: first.map(Cow::Borrowed) })
+            || (request.is_loose() && request.any_header(&self.name, &mut |value| self.test.is(value)))
     }
 }
 
@@ -84,16 +94,27 @@ pub struct QueryCondition {
 
 impl QueryCondition {
     pub(crate) fn holds(&self, request: &impl RequestView) -> bool {
+        let query = request.query().unwrap_or_default();
         let mut values = Values { count: 0, first: None };
-        for pair in request.query().unwrap_or_default().split(|byte| *byte == b'&') {
-            let cut = memchr::memchr(b'=', pair).unwrap_or(pair.len());
-            let (name, value) = pair.split_at_checked(cut).unwrap_or((pair, b""));
-            if !name.is_empty() && *decode(name) == *self.name.as_bytes() {
-                values.count = values.count.saturating_add(1);
-                values.first.get_or_insert_with(|| decode(value.get(1..).unwrap_or_default()));
-            }
+        for value in query.split(|byte| *byte == b'&').filter_map(|pair| self.value(pair)) {
+            values.count = values.count.saturating_add(1);
+            values.first.get_or_insert_with(|| decode(value));
         }
-        self.test.holds(&values)
+        self.test.holds(&values) || (request.is_loose() && self.holds_for_one(query))
+    }
+
+    /// Whether it holds for one value of several, or behind a `;`.
+    fn holds_for_one(&self, query: &[u8]) -> bool {
+        let is = |pair: &[u8]| self.value(pair).is_some_and(|value| self.test.is(&decode(value)));
+        query.split(|byte| *byte == b'&').any(|pair| is(pair) || pair.split(|byte| *byte == b';').any(is))
+    }
+
+    /// The value of a pair, not decoded, if it has the name.
+    fn value<'q>(&self, pair: &'q [u8]) -> Option<&'q [u8]> {
+        let cut = memchr::memchr(b'=', pair).unwrap_or(pair.len());
+        let (name, value) = pair.split_at_checked(cut).unwrap_or((pair, b""));
+        let is_own = !name.is_empty() && *decode(name) == *self.name.as_bytes();
+        is_own.then(|| value.get(1..).unwrap_or_default())
     }
 }
 
@@ -119,4 +140,80 @@ fn decode(text: &[u8]) -> Cow<'_, [u8]> {
         }
     }
     Cow::Owned(decoded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Request {
+        query: &'static str,
+        lines: &'static [&'static str],
+        loose: bool,
+    }
+
+    impl RequestView for Request {
+        fn host(&self) -> &[u8] {
+            b""
+        }
+
+        fn port(&self) -> Option<u16> {
+            None
+        }
+
+        fn method(&self) -> &[u8] {
+            b"GET"
+        }
+
+        fn path(&self) -> &[u8] {
+            b"/"
+        }
+
+        fn query(&self) -> Option<&[u8]> {
+            Some(self.query.as_bytes())
+        }
+
+        fn header(&self, _: &str) -> (usize, Option<&[u8]>) {
+            (self.lines.len(), self.lines.first().map(|line| line.as_bytes()))
+        }
+
+        fn is_loose(&self) -> bool {
+            self.loose
+        }
+
+        fn any_header(&self, _: &str, is_so: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+            self.lines.iter().any(|line| is_so(line.as_bytes()))
+        }
+    }
+
+    #[test]
+    fn one_of_several_values_is_enough_only_for_a_loose_service() {
+        let one = ValueTest::Exact("1".into());
+        for (query, test, strictly, loosely) in [
+            ("a=1", &one, true, true),
+            ("a=2", &one, false, false),
+            ("a=2&a=1", &one, false, true),
+            ("a=1&%61=2", &one, false, true),
+            ("b=2;a=1", &one, false, true),
+            ("a=1;b=2", &one, false, true),
+            ("b=1&c=a", &one, false, false),
+            ("b=2;a", &ValueTest::Present(true), false, true),
+            ("a", &ValueTest::Present(false), false, false),
+            ("b", &ValueTest::Present(false), true, true),
+        ] {
+            let condition = QueryCondition { name: "a".into(), test: test.clone() };
+            let holds = |loose| condition.holds(&Request { query, lines: &[], loose });
+            assert_eq!((holds(false), holds(true)), (strictly, loosely), "{query} {test:?}");
+        }
+        for (lines, strictly, loosely) in [
+            (&["1"][..], true, true),
+            (&["2", "1"], false, true),
+            (&["2", "3"], false, false),
+            (&[], false, false),
+        ] {
+            let condition = HeaderCondition { name: "x-a".into(), test: one.clone() };
+            let holds = |loose| condition.holds(&Request { query: "", lines, loose });
+            assert_eq!((holds(false), holds(true)), (strictly, loosely), "{lines:?}");
+        }
+    }
 }

@@ -16,6 +16,17 @@ pub trait RequestView {
     fn query(&self) -> Option<&[u8]>;
     /// How many lines a field has, and the first. The name is in lower case.
     fn header(&self, name: &str) -> (usize, Option<&[u8]>);
+
+    /// Whether a condition holds by one of several values too, and by what stands behind a `;`: as for a service that
+    /// takes the first, or the last.
+    fn is_loose(&self) -> bool {
+        false
+    }
+
+    /// Whether one of the field's lines is so.
+    fn any_header(&self, name: &str, is_so: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        self.header(name).1.is_some_and(is_so)
+    }
 }
 
 /// A request that was made up to show a finding. Displays as `GET http://host/path?query`, followed by its

@@ -1,7 +1,7 @@
 //! What a route asks for.
 
 use crate::analyze::example;
-use crate::condition::{HeaderCondition, QueryCondition};
+use crate::condition::{HeaderCondition, QueryCondition, ValueTest};
 use crate::mismatch::Mismatch;
 use crate::pattern::{HostPattern, LowerHost, PathPattern};
 use crate::request::{ExampleRequest, RequestView};
@@ -54,6 +54,16 @@ impl RouteSpec {
     /// How many conditions there are beside host, path and method.
     pub(crate) fn conditions(&self) -> usize {
         self.headers.len().saturating_add(self.query.len())
+    }
+
+    /// Whether it asks something of a value that may be there more than once.
+    #[must_use]
+    pub fn asks_for_values(&self) -> bool {
+        let tests = self.query.iter().map(|condition| &condition.test);
+        // That a parameter is there at all is read otherwise where `;` parts them.
+        let fields = self.headers.iter().map(|condition| &condition.test);
+        let fields = fields.filter(|test| !matches!(test, ValueTest::Present(_)));
+        tests.chain(fields).any(|test| *test != ValueTest::Present(false))
     }
 
     pub(crate) fn method_match(&self, method: &[u8]) -> Option<MethodMatch> {

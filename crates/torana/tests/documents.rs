@@ -3,8 +3,9 @@
 
 mod process;
 
-use process::torana;
+use process::{Process, torana};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use torana_testkit::Authority;
 
 fn root() -> &'static Path {
@@ -68,6 +69,37 @@ fn every_configuration_is_good() {
         }
     }
     assert!(count >= 8, "{count} examples");
+}
+
+/// A request that a page shows is served by the example above it.
+#[test]
+fn every_request_is_served() {
+    const GATEWAY: &str = "https://gateway.example";
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("example.yaml");
+    let mut count = 0;
+    for (path, text) in documents() {
+        for (place, _) in text.match_indices("```sh\n") {
+            let (above, below) = text.split_at(place);
+            let shown = blocks(below, "sh").first().copied().unwrap_or_default();
+            let mut lines = shown.lines().filter(|line| line.contains(GATEWAY)).peekable();
+            if lines.peek().is_none() {
+                continue;
+            }
+            let example = blocks(above, "yaml").pop().unwrap_or_else(|| panic!("{}", path.display()));
+            std::fs::write(&file, example).expect("written");
+            let gateway = Process::run(&file);
+            for line in lines {
+                count += 1;
+                let line = line.replace(GATEWAY, &format!("http://{}", gateway.address));
+                let line = line.replacen("curl ", "curl --silent --show-error --fail --max-time 30 ", 1);
+                let done = Command::new("sh").args(["-c", &line]).output().expect("sh runs");
+                let said = String::from_utf8_lossy(&done.stderr).into_owned();
+                assert!(done.status.success(), "{}: {line}\n{said}", path.display());
+            }
+        }
+    }
+    assert!(count >= 1, "{count} requests");
 }
 
 #[test]

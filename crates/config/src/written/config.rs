@@ -74,6 +74,10 @@ pub struct Config {
     /// every request before anything looks at it, however they are written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reserved_headers: Vec<String>,
+    /// Fields about the caller that are always removed, but that proxies of `trusted_proxies` may send: from them they
+    /// arrive, such as `X-Forwarded-User` of a portal that stands before the gateway.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trusted_headers: Vec<String>,
     /// What to do with fields that ask a service to take another method than the request has.
     #[serde(default)]
     pub method_overrides: MethodOverrides,

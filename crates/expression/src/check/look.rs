@@ -26,7 +26,13 @@ impl Checker {
                 self.errors.push(ExpressionError::new(place.place.clone(), problem));
                 Key::Fixed(name.into())
             }
-            Table::Headers => Key::Fixed(name.to_ascii_lowercase().into()),
+            Table::Headers => {
+                let name: Box<str> = name.to_ascii_lowercase().into();
+                if !self.fields.contains(&name) {
+                    self.fields.push(name.clone());
+                }
+                Key::Fixed(name)
+            }
             Table::Parameters => Key::Fixed(name.into()),
         }
     }

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value as Json, json};
 use std::borrow::Cow;
-use torana_expression::{Fact, Facts, Value};
+use torana_expression::{Fact, Facts, Found, Value};
 
 /// Facts that a test has made up.
 pub(crate) struct Request {
@@ -63,17 +63,23 @@ impl Facts for Request {
         }
     }
 
-    fn header(&self, name: &str) -> Option<Cow<'_, str>> {
-        let found = self.headers.iter().find(|(known, _)| *known == name);
-        found.map(|(_, value)| Cow::Borrowed(value.as_str()))
+    fn header(&self, name: &str) -> Found<'_> {
+        found(self.headers.iter().filter(|(known, _)| *known == name).map(|(_, value)| value))
     }
 
-    fn parameter(&self, name: &str) -> Option<Cow<'_, str>> {
-        let found = self.parameters.iter().find(|(known, _)| known == name);
-        found.map(|(_, value)| Cow::Borrowed(value.as_str()))
+    fn parameter(&self, name: &str) -> Found<'_> {
+        found(self.parameters.iter().filter(|(known, _)| known == name).map(|(_, value)| value))
     }
 
     fn parameter_cost(&self) -> usize {
         self.query.len()
+    }
+}
+
+fn found<'v>(mut values: impl Iterator<Item = &'v String>) -> Found<'v> {
+    match (values.next(), values.next()) {
+        (None, _) => Found::Nothing,
+        (Some(value), None) => Found::One(Cow::Borrowed(value)),
+        (Some(_), Some(_)) => Found::Several,
     }
 }

@@ -8,7 +8,8 @@
 //! - What is of its own kind (a token of a known issuer with a wrong signature, a wrong password, an unknown key) counts
 //!   at once, whoever accepts the caller then: else whoever has one good credential could guess at all the others.
 //! - That is taken back where a later way has itself verified the very same: it saw nothing that the first had not
-//!   seen. A service that is asked has not: it may let pass whom it does not look at.
+//!   seen, nor the first anything else. A service that is asked has not: it may let pass whom it does not look at. Nor
+//!   has a login: it knows the caller by its session, which no other way sees.
 //! - The same counts once, however many ways refuse it; another credential in the same request counts again.
 
 use super::method::Method;
@@ -39,11 +40,42 @@ pub(super) fn counted<'w>(
     ways.filter(move |way| tally.counted & way.mark() != 0)
 }
 
+/// How often earlier ways have counted what a later one is shown.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Before {
+    /// All of it, so that its refusal is no other guess.
+    pub(super) same: usize,
+    /// All of it and nothing else, so that what it has verified was none.
+    pub(super) alone: usize,
+}
+
+impl Before {
+    /// Looks at the ways that have counted.
+    pub(super) fn of<'w>(
+        request: &RequestHead,
+        refused: impl Iterator<Item = &'w Method>,
+        later: &Method,
+    ) -> Self {
+        let mut before = Self::default();
+        for refused in refused.filter(|refused| saw_all(request, refused, later)) {
+            before.same = before.same.saturating_add(1);
+            // A service that is asked has verified nothing itself.
+            let verifies = !matches!(later, Method::ForwardAuth(_));
+            if verifies && covers(request, &later.looks(), &refused.looks()) {
+                before.alone = before.alone.saturating_add(1);
+            }
+        }
+        before
+    }
+}
+
 /// Whether all that the later way is shown was seen by the one that has refused.
-pub(super) fn saw_all(request: &RequestHead, refused: &Method, later: &Method) -> bool {
+fn saw_all(request: &RequestHead, refused: &Method, later: &Method) -> bool {
     let (seen, shown) = (refused.looks(), later.looks());
-    match later {
-        Method::ForwardAuth(asks) => asks.is_shown_only(request, |name, value| seen.reads(name, value)),
+    match (refused, later) {
+        // What a login says of itself is where services expect its token: it has looked at its session alone.
+        (Method::OidcLogin(_), _) | (_, Method::OidcLogin(_)) => false,
+        (_, Method::ForwardAuth(asks)) => asks.is_shown_only(request, |name, value| seen.reads(name, value)),
         _ => covers(request, &seen, &shown),
     }
 }

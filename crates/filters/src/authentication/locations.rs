@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use torana_http::RequestHead;
 
 /// The values of a query parameter, decoded (`+` is a space), in order.
-pub(crate) fn parameters<'q>(query: &'q [u8], name: &'q str) -> impl Iterator<Item = Cow<'q, [u8]>> {
+pub(crate) fn parameters<'q>(query: &'q [u8], name: &str) -> impl Iterator<Item = Cow<'q, [u8]>> {
     query.split(|byte| *byte == b'&').filter_map(move |pair| {
         let (own, value) = split(pair, b'=').unwrap_or((pair, &[]));
         (*decoded(own) == *name.as_bytes()).then(|| decoded(value))
@@ -13,7 +13,7 @@ pub(crate) fn parameters<'q>(query: &'q [u8], name: &'q str) -> impl Iterator<It
 
 /// What a parameter that carries a credential says to any reader. Some services take `;` for another `&`: what stands
 /// behind one counts too, so that no second credential hides in the value of something else.
-pub(crate) fn shown_in<'q>(query: &'q [u8], name: &'q str) -> impl Iterator<Item = Cow<'q, [u8]>> {
+pub(crate) fn shown_in<'q>(query: &'q [u8], name: &str) -> impl Iterator<Item = Cow<'q, [u8]>> {
     let torn = memchr::memchr(b';', query).map(|_| query).unwrap_or_default();
     let torn = torn.split(|byte| *byte == b'&').filter(|pair| pair.contains(&b';'));
     let pieces = torn.flat_map(|pair| pair.split(|byte| *byte == b';'));

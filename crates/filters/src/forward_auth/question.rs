@@ -149,7 +149,9 @@ fn introduce(fields: &mut Fields, exchange: &Exchange) -> Result<(), Fault> {
     let about = &exchange.request;
     fields.insert("X-Forwarded-Method", about.method_bytes())?;
     fields.insert(Known::XForwardedProto, scheme(exchange))?;
-    fields.insert(Known::XForwardedHost, host(about))?;
+    // By which the route was found, and which the service gets: what a proxy says that the client asked for is another
+    // one's word, and its permission would be for another route.
+    fields.insert(Known::XForwardedHost, about.host())?;
     fields.insert("X-Forwarded-Uri", &uri(about))?;
     fields.insert(Known::XForwardedFor, exchange.client_address.to_string().as_bytes())?;
     Ok(())
@@ -157,11 +159,6 @@ fn introduce(fields: &mut Fields, exchange: &Exchange) -> Result<(), Fault> {
 
 fn scheme(exchange: &Exchange) -> &'static [u8] {
     if exchange.secure { b"https" } else { b"http" }
-}
-
-/// What a trusted proxy says that the client asked for, else the host: nobody else's word is left by now.
-fn host(about: &RequestHead) -> &[u8] {
-    about.fields.get(Known::XForwardedHost).unwrap_or_else(|| about.host())
 }
 
 /// Whether the question shows something by which a caller could be known: any field but those that every client sends.
@@ -195,7 +192,7 @@ pub(super) fn print(plan: &ForwardAuthPlan, cache: &ForwardAuthCacheConfig, exch
         match part {
             RequestPart::Method => print.part(about.method_bytes()),
             RequestPart::Scheme => print.part(scheme(exchange)),
-            RequestPart::Host => print.part(host(about)),
+            RequestPart::Host => print.part(about.host()),
             RequestPart::Path => print.part(about.path()),
             RequestPart::Query => print.parts(about.query().into_iter()),
             RequestPart::Address => print.part(&octets(exchange.client_address)),

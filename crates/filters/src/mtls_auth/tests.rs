@@ -102,23 +102,45 @@ async fn a_removed_consumer_is_known_no_longer() {
     assert_eq!(at(&filter, alice(), 100).await, Err(Reason::CredentialsInvalid));
 }
 
-#[test]
-fn what_is_remembered_of_a_chain_says_nothing_of_another() {
+fn prepared() -> MtlsAuthFilter {
     let loaded = torana_plan::load(
         "t.yaml",
         "policies: { mtls_auth: { consumers: optional } }\nroutes: [{ path: /*, respond: {} }]\n",
         &torana_config::FixedResolver::default(),
     );
     let plan = loaded.plan.unwrap_or_else(|| panic!("{:?}", loaded.findings));
-    let torana_plan::PolicyPlan::Authentication(AuthenticationPlan::MtlsAuth(plan)) =
-        &plan.routes[0].policies[0].policy
-    else {
-        panic!("a way")
-    };
-    let mut filter = MtlsAuthFilter::prepare(plan);
+    match &plan.routes[0].policies[0].policy {
+        torana_plan::PolicyPlan::Authentication(AuthenticationPlan::MtlsAuth(plan)) => {
+            MtlsAuthFilter::prepare(plan)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_is_remembered_of_a_chain_says_nothing_of_another() {
+    let mut filter = prepared();
     let bare = certificate("alice", 200);
     let whole = bare.clone().with_between([&b"middle"[..]]);
     assert_eq!(filter.print(&bare), filter.print(&whole), "no authority is asked for");
     filter.authorities = Some(None);
     assert_ne!(filter.print(&bare), filter.print(&whole));
+}
+
+#[test]
+fn a_chain_is_looked_at_anew_when_the_first_of_it_ends() {
+    const DAY: i64 = 24 * 60 * 60;
+    let mut filter = prepared();
+    let authority = torana_testkit::Authority::default();
+    let (expired, short) = (authority.issue_expired(&["a"]), authority.issue_for_days(&["b"], 3));
+    let end = ClientCertificate::read(short.der()).unwrap().not_after;
+    let now = u64::try_from(end - DAY).unwrap();
+    let alice = certificate("alice", end + DAY);
+    let (own, first) = (u64::try_from(end + DAY + 1).unwrap(), u64::try_from(end + 1).unwrap());
+    let whole = alice.clone().with_between([expired.der(), short.der(), b"no certificate"]);
+    assert_eq!(filter.holds_until(&whole, now), own, "the listener has judged the chain");
+    filter.authorities = Some(None);
+    assert_eq!(filter.holds_until(&alice, now), own);
+    assert_eq!(filter.holds_until(&whole, now), first);
+    assert_eq!(filter.holds_until(&whole, first), own, "what has ended leads nowhere");
 }

@@ -2,7 +2,7 @@
 
 use super::scan::{HeadError, HeadErrorKind, HeadLimits, OF_REQUESTS, may_be_complete};
 use super::{BodyFraming, section, seek};
-use crate::bytes::{is_of_host, is_token};
+use crate::bytes::is_of_host;
 use crate::fields::Span;
 use crate::head::{RequestHead, TargetForm, Version};
 use crate::method::Method;
@@ -90,8 +90,12 @@ fn request_line<'a>(input: &'a [u8], limits: &HeadLimits) -> Result<Option<Line<
             // The half of an empty line, which the caller passes over when it is whole.
             return Ok(None);
         }
-        if !method.iter().copied().all(is_token) || (method.is_empty() && !input.is_empty()) {
+        let (is_token, is_upper) = crate::bytes::method(method);
+        if !is_token || (method.is_empty() && !input.is_empty()) {
             return Err(invalid);
+        }
+        if !is_upper && !rest.is_empty() {
+            return Err(HeadError::LOWER_CASE_METHOD);
         }
         if method.len() > LONGEST_METHOD && !rest.is_empty() {
             return Err(HeadError::malformed("the method is too long"));

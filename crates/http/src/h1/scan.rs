@@ -31,6 +31,9 @@ impl Default for HeadLimits {
 pub enum HeadErrorKind {
     /// It breaks the grammar.
     Malformed,
+    /// A lower-case letter in the method: services take `delete` for DELETE, and no rule that names a method would be
+    /// asked.
+    LowerCaseMethod,
     /// Two readings of where the body ends.
     AmbiguousFraming,
     /// A transfer coding that is not `chunked`.
@@ -58,6 +61,10 @@ pub struct HeadError {
 }
 
 impl HeadError {
+    /// A method that is not what it is taken for.
+    pub(crate) const LOWER_CASE_METHOD: Self =
+        Self::new(HeadErrorKind::LowerCaseMethod, "the method has a lower-case letter");
+
     pub(crate) const fn new(kind: HeadErrorKind, detail: &'static str) -> Self {
         Self { kind, detail }
     }
@@ -71,6 +78,7 @@ impl HeadError {
     pub const fn request_reason(self) -> Reason {
         match self.kind {
             HeadErrorKind::Malformed => Reason::MalformedRequest,
+            HeadErrorKind::LowerCaseMethod => Reason::LowerCaseMethod,
             HeadErrorKind::AmbiguousFraming => Reason::AmbiguousFraming,
             HeadErrorKind::UnknownTransferCoding => Reason::UnknownTransferCoding,
             HeadErrorKind::InvalidHost => Reason::InvalidHost,

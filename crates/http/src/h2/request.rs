@@ -68,8 +68,12 @@ struct Seen {
 }
 
 fn set_method(method: &str, head: &mut RequestHead) -> Result<(), HeadError> {
-    if method.is_empty() || method.len() > 32 || !method.bytes().all(crate::bytes::is_token) {
+    let (is_token, is_upper) = crate::bytes::method(method.as_bytes());
+    if method.is_empty() || method.len() > 32 || !is_token {
         return Err(HeadError::malformed("the method is not valid"));
+    }
+    if !is_upper {
+        return Err(HeadError::LOWER_CASE_METHOD);
     }
     head.method = Method::from_bytes(method.as_bytes());
     head.method_text = head.fields.store(method.as_bytes());
@@ -290,6 +294,10 @@ mod tests {
                 HeadErrorKind::Malformed,
                 "{method:?}"
             );
+        }
+        for method in ["get", "Delete", "M-SEARCh"] {
+            let refused = read(RequestParts { method, ..GET }, &[]).unwrap_err();
+            assert_eq!(refused, HeadErrorKind::LowerCaseMethod, "{method}");
         }
     }
 

@@ -20,6 +20,11 @@ pub struct AllowIfPlan {
 }
 
 impl AllowIfPlan {
+    /// The fields that expressions name.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        [&self.all, &self.any, &self.deny].into_iter().flatten().flat_map(Expression::fields)
+    }
+
     /// Whether an expression asks who calls.
     #[must_use]
     pub fn asks_who_calls(&self) -> bool {

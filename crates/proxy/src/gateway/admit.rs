@@ -7,6 +7,7 @@ use crate::pipeline::{Pipeline, Route};
 use crate::replay::Replay;
 use crate::request_id::RequestId;
 use std::future::{Future, poll_fn};
+use std::ops::ControlFlow;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Context;
@@ -75,8 +76,11 @@ pub(crate) fn introduce(
     if exchange.request.connection.names_fields {
         remove_named(&mut exchange.request.fields);
     }
-    let goes = if trusted { HOP_BY_HOP } else { HOP_BY_HOP.and(CLAIMS) };
-    pipeline.reserved_fields.strip_with(&mut exchange.request.fields, goes);
+    let (reserved, goes) = match trusted {
+        true => (&pipeline.reserved_for_trusted, HOP_BY_HOP),
+        false => (&pipeline.reserved_fields, HOP_BY_HOP.and(CLAIMS)),
+    };
+    reserved.strip_with(&mut exchange.request.fields, goes);
     exchange.client_certificate =
         connection.tls.as_ref().and_then(|tls| tls.client_certificate.as_ref()).map(Arc::clone);
     if let Some(listener) = pipeline.listeners.get(connection.listener) {
@@ -95,8 +99,8 @@ pub(crate) fn introduce(
 ///
 /// # Errors
 /// The path leads to another route for a service that ignores parameters of segments (`/admin;v=1/users`,
-/// RFC 3986 section 3.3), or one that takes another method because a field says so: it would be judged as one thing
-/// and served as another.
+/// RFC 3986 section 3.3), one that takes another method because a field says so, or one that takes one of several
+/// values: it would be judged as one thing and served as another.
 pub(crate) fn find(pipeline: &Pipeline, request: &RequestHead) -> Result<Outcome, Fault> {
     let view = View::new(request);
     let found = find_view(pipeline, request, &view);
@@ -108,10 +112,12 @@ pub(crate) fn find(pipeline: &Pipeline, request: &RequestHead) -> Result<Outcome
             return Err(Fault::new(Reason::InvalidPath).because(detail));
         }
         check_overrides(pipeline, request, &view.with_path(&plain), &found)?;
+        check_other_values(pipeline, request, &view.with_path(&plain), &found)?;
         check_other_readings(pipeline, request, &view.with_path(&plain), &found)?;
     } else {
         check_other_readings(pipeline, request, &view, &found)?;
     }
+    check_other_values(pipeline, request, &view, &found)?;
     Ok(found)
 }
 
@@ -156,6 +162,45 @@ fn check_overrides(
     Ok(())
 }
 
+/// A request that misses the condition of a more specific route only because a value is there more than once is, for a
+/// service that takes one of them, what that route takes: it must not ask anything else of who calls. Where no such
+/// route has such a condition nothing is looked at.
+fn check_other_values(
+    pipeline: &Pipeline,
+    request: &RequestHead,
+    view: &View<'_>,
+    found: &Outcome,
+) -> Result<(), Fault> {
+    let Outcome::Matched { route } = found else { return Ok(()) };
+    let asks_less = |own: &&Route| (pipeline.guarded && own.admits_anybody) || own.asks_less;
+    let own = pipeline.routes.get(*route).filter(|_| pipeline.guards_values).filter(asks_less);
+    // A preflight is answered here; no service reads it.
+    let Some(own) = own.filter(|own| !(answers_preflights(own) && preflight_method(request).is_some()))
+    else {
+        return Ok(());
+    };
+    let asks_more = |other: &Route| {
+        let more = || other.guarded && other.asks.iter().any(|number| !own.asks.contains(number));
+        if own.admits_anybody { asks_otherwise(other, own) } else { more() }
+    };
+    let leads_elsewhere = |view: &View<'_>| {
+        let mut leads = false;
+        pipeline.router.each(&view.loosely(), &mut |other| {
+            leads = other != *route && pipeline.routes.get(other).is_some_and(asks_more);
+            // What comes behind it is passed over by every service.
+            if leads || other == *route { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        leads
+    };
+    let methods = overriding(pipeline, request);
+    if leads_elsewhere(view) || methods.iter().any(|method| leads_elsewhere(&view.with_method(method))) {
+        let detail = "a service that takes one of several values reads what a route takes that asks something else \
+            of who calls";
+        return Err(Fault::new(Reason::AmbiguousRequest).because(detail));
+    }
+    Ok(())
+}
+
 /// Whether a route asks who calls, and something else than this one that refuses nobody for want of credentials.
 fn asks_otherwise(route: &Route, open: &Route) -> bool {
     route.guarded && (route.open_door.is_none() || route.open_door != open.open_door)
@@ -195,6 +240,7 @@ fn check_other_readings(
     let methods = overriding(pipeline, request);
     let is_guarded = |path: &[u8]| {
         let view = view.with_path(path);
+        let view = if pipeline.guards_values { view.loosely() } else { view };
         is_guarded(&view) || methods.iter().any(|method| is_guarded(&view.with_method(method)))
     };
     if any_looser(view.path(), pipeline.guards_slashes, is_guarded) {

@@ -12,12 +12,14 @@ pub(crate) struct View<'a> {
     authority: OnceCell<(usize, Option<u16>)>,
     method: &'a [u8],
     path: &'a [u8],
+    is_loose: bool,
 }
 
 impl<'a> View<'a> {
     /// Looks at a head whose path is normalised.
     pub(crate) fn new(head: &'a RequestHead) -> Self {
-        Self { head, authority: OnceCell::new(), method: head.method_bytes(), path: head.path() }
+        let (method, path) = (head.method_bytes(), head.path());
+        Self { head, authority: OnceCell::new(), method, path, is_loose: false }
     }
 
     /// The same request for another path.
@@ -25,7 +27,7 @@ impl<'a> View<'a> {
     where
         'a: 'b,
     {
-        View { head: self.head, authority: self.authority.clone(), method: self.method, path }
+        View { authority: self.authority.clone(), path, ..*self }
     }
 
     /// The same request by another method.
@@ -33,7 +35,12 @@ impl<'a> View<'a> {
     where
         'a: 'b,
     {
-        View { head: self.head, authority: self.authority.clone(), method, path: self.path }
+        View { authority: self.authority.clone(), method, ..*self }
+    }
+
+    /// The same request as a service reads it that takes one of several values.
+    pub(crate) fn loosely(&self) -> View<'a> {
+        View { authority: self.authority.clone(), is_loose: true, ..*self }
     }
 
     fn authority(&self) -> (&[u8], Option<u16>) {
@@ -82,6 +89,14 @@ impl RequestView for View<'_> {
 
     fn header(&self, name: &str) -> (usize, Option<&[u8]>) {
         (self.head.fields.get_all(name).count(), self.head.fields.get(name))
+    }
+
+    fn is_loose(&self) -> bool {
+        self.is_loose
+    }
+
+    fn any_header(&self, name: &str, is_so: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        self.head.fields.get_all(name).any(is_so)
     }
 }
 

@@ -89,11 +89,13 @@ pub(super) fn login_cookies(plan: &Plan) -> Vec<String> {
 }
 
 /// The fields that carry identity to services, whichever route sets them: a service behind a public route
-/// must not see what a client made up. And what is only spelled like a field in which callers show who they are.
-pub(super) fn reserved_fields(plan: &Plan) -> ReservedFields {
+/// must not see what a client made up. And what is only spelled like a field in which callers show who they are, or by
+/// which it is decided what they may: a service may take it for that one. A few may come from trusted proxies.
+pub(super) fn reserved_fields(plan: &Plan, few: &[String]) -> ReservedFields {
     let removes = plan.settings.method_overrides == MethodOverrides::Remove;
     let overrides = METHOD_OVERRIDES.into_iter().filter(|_| removes);
-    ReservedFields::new(reserved_names(plan).into_iter().chain(overrides)).and_alike(credential_names(plan))
+    let alike = credential_names(plan).into_iter().chain(judged_names(plan));
+    ReservedFields::except(few, reserved_names(plan).into_iter().chain(overrides)).and_alike(alike)
 }
 
 /// The trailers that no client may send.
@@ -115,6 +117,18 @@ fn credential_names(plan: &Plan) -> Vec<&str> {
     names.sort_unstable();
     names.dedup();
     names
+}
+
+/// The fields by which requests are judged: by what a route or an expression asks of them.
+fn judged_names(plan: &Plan) -> impl Iterator<Item = &str> {
+    plan.routes.iter().flat_map(|route| {
+        let conditions = route.matching.headers.iter().map(|condition| &*condition.name);
+        let expressions = route.policies.iter().flat_map(|planned| match &planned.policy {
+            PolicyPlan::AllowIf(plan) => plan.fields().collect(),
+            _ => Vec::new(),
+        });
+        conditions.chain(expressions)
+    })
 }
 
 fn reserved_names(plan: &Plan) -> Vec<&str> {

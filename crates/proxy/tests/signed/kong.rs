@@ -118,6 +118,12 @@ fn kongs_scheme_admits_who_signed_just_that_and_nobody_else() {
             401,
         ),
         (
+            "beside a token that nobody has verified",
+            get().with(|request| request.fields.insert(1, ("Authorization".into(), "Bearer x".into()))),
+            401,
+        ),
+        ("before a token that nobody has verified", get().field("Authorization", "Bearer x"), 401),
+        (
             "spoofed",
             Request::new("GET", "/signed/a", "")
                 .field("X-Consumer-Username", "alice")

@@ -130,14 +130,17 @@ fn a_request_line_has_three_words_and_two_spaces() {
 #[test]
 fn methods_are_tokens() {
     let judge = Judge::new();
-    for method in ["get", "M-SEARCH", "X!#$%&'*+.^_`|~9"] {
+    for method in ["GETS", "M-SEARCH", "X!#$%&'*+.^_`|~9"] {
         judge.forwards(
             format!("{method} /x HTTP/1.1\r\nHost: a\r\n\r\n"),
             &[(&format!("{method} /x HTTP/1.1\nHost: a"), "")],
         );
     }
     let long = "M".repeat(33);
-    for method in ["G(T", "GET,", "G\"T", "G\0T", "GE\u{7f}", "\u{c7}ET", "GET:", "[GET]", "{", &long] {
+    for method in [
+        "G(T", "GET,", "G\"T", "G\0T", "GE\u{7f}", "\u{c7}ET", "GET:", "[GET]", "{", "get", "Delete",
+        "M-SEARCh", &long,
+    ] {
         judge.refuses(400, bytes(&format!("{method} /x HTTP/1.1\r\nHost: a\r\n\r\n")));
     }
 }

@@ -8,6 +8,7 @@ use torana_config::{Document, Finding, Path};
 use torana_credential::directory::Consumers;
 
 use super::layers;
+use crate::admission::opens_without_answer;
 use crate::build::authentication;
 use crate::build::policies::Planned;
 use crate::policy::{AuthenticationGroup, PlannedPolicy, PolicyPlan};
@@ -71,12 +72,21 @@ fn is_way(planned: &PlannedPolicy) -> bool {
     matches!(planned.policy, PolicyPlan::Authentication(_))
 }
 
+/// Whether callers are asked who they are, and nobody passes where a way gets no answer.
+fn asks_and_closes(policies: &[PlannedPolicy]) -> bool {
+    let opens = |planned: &PlannedPolicy| match &planned.policy {
+        PolicyPlan::Authentication(way) => opens_without_answer(way).is_some(),
+        _ => false,
+    };
+    policies.iter().any(is_way) && !policies.iter().any(opens)
+}
+
 /// Whether it is in force here too, or could not refuse a request.
 fn is_met(planned: &PlannedPolicy, here: &Here<'_>) -> bool {
     let same = || here.policies.iter().any(|own| own.policy == planned.policy);
     match &planned.policy {
         PolicyPlan::CorrelationId(_) | PolicyPlan::SecurityHeaders(_) | PolicyPlan::Cors(_) => true,
-        PolicyPlan::Access => (here.group.anonymous.is_none() && here.policies.iter().any(is_way)) || same(),
+        PolicyPlan::Access => (here.group.anonymous.is_none() && asks_and_closes(here.policies)) || same(),
         _ => same(),
     }
 }
