@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -21,6 +22,11 @@ type Links = HashMap<u64, (Weak<Inner>, Rc<Link>)>;
 
 thread_local! {
     static LINKS: RefCell<Links> = RefCell::default();
+}
+
+/// Twice what a connection may take, because a sentinel and then the server are asked.
+fn longest_opening(inner: &Inner) -> Duration {
+    inner.settings.connect_timeout.saturating_mul(2)
 }
 
 /// One worker's connection.
@@ -60,25 +66,32 @@ impl Link {
         })
     }
 
-    /// The connection, and which life of the server it leads to.
+    /// The connection, and which life of the server it leads to. One that is being made for the first time is waited for
+    /// so long.
     pub(crate) async fn connection(
         self: &Rc<Self>,
         inner: &Arc<Inner>,
+        patience: Duration,
     ) -> Result<(Connection, Rc<str>), StoreError> {
         if let Some(open) = self.open() {
             return Ok(open);
         }
+        self.begin(inner);
+        let changed = self.changed.notified();
+        let opening = matches!(*self.state.borrow(), State::Opening);
+        if opening && timeout(patience, changed).await.is_ok() {
+            return self.open().ok_or(StoreError::Unavailable);
+        }
+        Err(StoreError::Unavailable)
+    }
+
+    /// Begins to make a connection, where nobody has.
+    fn begin(self: &Rc<Self>, inner: &Arc<Inner>) {
         let fresh = matches!(*self.state.borrow(), State::Fresh);
         if fresh {
             *self.state.borrow_mut() = State::Opening;
             self.reopen(inner, false);
         }
-        let changed = self.changed.notified();
-        let opening = matches!(*self.state.borrow(), State::Opening);
-        if opening && timeout(inner.settings.timeout, changed).await.is_ok() {
-            return self.open().ok_or(StoreError::Unavailable);
-        }
-        Err(StoreError::Unavailable)
     }
 
     /// Whether asking would bring nothing now.
@@ -119,9 +132,7 @@ impl Link {
                     tokio::time::sleep(pause(trial, random.hash_one(trial))).await;
                 }
                 let Some(inner) = store.upgrade() else { return };
-                // Twice, because a sentinel and then the server are asked.
-                let patience = inner.settings.connect_timeout.saturating_mul(2);
-                let opened = timeout(patience, open(&inner.settings)).await;
+                let opened = timeout(longest_opening(&inner), open(&inner.settings)).await;
                 let why = match opened {
                     Ok(Ok((connection, life))) => {
                         inner.learn(&life);

@@ -38,7 +38,11 @@ const SCAN: usize = 500;
 
 /// A store on a server. Clones are the same store.
 #[derive(Clone, Debug)]
-pub struct RedisStore(Arc<Inner>);
+pub struct RedisStore {
+    inner: Arc<Inner>,
+    /// How long one answer may take.
+    timeout: Duration,
+}
 
 pub(crate) struct Inner {
     /// By which a worker finds its connection.
@@ -139,7 +143,8 @@ impl RedisStore {
         let key = settings.key.as_ref().or(settings.password.as_ref());
         let hasher = Hasher::new(key.map(|key| key.expose().as_bytes()));
         let apart = matches!(settings.topology, Topology::Cluster(_));
-        Self(Arc::new(Inner {
+        let timeout = settings.timeout;
+        let inner = Inner {
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
             settings,
             clock,
@@ -151,42 +156,43 @@ impl RedisStore {
             failures: AtomicU64::new(0),
             away: AtomicBool::new(false),
             apart: AtomicBool::new(apart),
-        }))
+        };
+        Self { inner: Arc::new(inner), timeout }
     }
 
     /// How it is spoken to.
     #[must_use]
     pub fn settings(&self) -> &StoreSettings {
-        &self.0.settings
+        &self.inner.settings
     }
 
     pub(crate) fn clock(&self) -> NodeClock {
-        self.0.clock
+        self.inner.clock
     }
 
     /// Counts, for metrics and tests.
     #[must_use]
     pub fn usage(&self) -> StoreUsage {
         StoreUsage {
-            questions: self.0.questions.load(Ordering::Relaxed),
-            failures: self.0.failures.load(Ordering::Relaxed),
+            questions: self.inner.questions.load(Ordering::Relaxed),
+            failures: self.inner.failures.load(Ordering::Relaxed),
         }
     }
 
     /// Connects this worker, so that its first request does not wait.
     pub async fn warm_up(&self) {
         // When this fails the first request finds it out.
-        let _ = Link::of(&self.0).connection(&self.0).await;
+        let _ = Link::of(&self.inner).connection(&self.inner, self.timeout).await;
     }
 
     /// The key itself, or a digest of a long one; the store has one ledger for both.
     pub(crate) fn short<'k>(&self, key: Key<'k>, room: &'k mut Option<[u8; 32]>) -> Key<'k> {
-        self.0.hasher.short(key, room)
+        self.inner.hasher.short(key, room)
     }
 
     fn prefix<'l>(&self, limit: &'l StoredLimit) -> Cow<'l, str> {
-        limit.prefix(self.0.number, || {
-            let name = self.0.hasher.name(&[limit.id().as_bytes(), limit.shape().as_bytes()]);
+        limit.prefix(self.inner.number, || {
+            let name = self.inner.hasher.name(&[limit.id().as_bytes(), limit.shape().as_bytes()]);
             let name = name.get(..16).unwrap_or_default();
             format!("torana:limit:{}:", String::from_utf8_lossy(name))
         })
@@ -199,23 +205,20 @@ impl RedisStore {
         form: Form,
         details: bool,
     ) -> Result<Grant, StoreError> {
-        let link = Link::of(&self.0);
+        let link = Link::of(&self.inner);
         if link.is_away() {
             return Err(StoreError::Unavailable);
         }
-        let most = if self.0.apart.load(Ordering::Relaxed) { 1 } else { limit.most_ledgers() };
+        let most = if self.inner.apart.load(Ordering::Relaxed) { 1 } else { limit.most_ledgers() };
         let (call, place, first) = link.outbox.join(limit, form, key, most);
         if first {
             let (store, sender) = (self.clone(), Sender::new(link, Rc::clone(&call)));
-            tokio::task::spawn_local(async move {
-                let answer = store.carry(sender.link(), sender.close()).await;
-                sender.answer(answer);
-            });
+            tokio::task::spawn_local(async move { store.carry(sender).await });
         }
         let told = call.told(place, details).await;
         if matches!(told, Err(StoreError::Unreadable)) {
             // The server has answered, so the link is none the worse for it.
-            self.0.count_failure();
+            self.inner.count_failure();
         }
         told
     }
@@ -226,8 +229,8 @@ impl RedisStore {
         link: &Rc<Link>,
         sent: impl Future<Output = RedisResult<T>>,
     ) -> Result<T, StoreError> {
-        let inner = &self.0;
-        match timeout(inner.settings.timeout, sent).await {
+        let inner = &self.inner;
+        match timeout(self.timeout, sent).await {
             Ok(Ok(answer)) => {
                 link.succeeded();
                 Ok(answer)
@@ -254,7 +257,7 @@ impl RedisStore {
         link: &Rc<Link>,
         sent: impl Future<Output = RedisResult<T>>,
     ) -> Result<T, StoreError> {
-        self.0.questions.fetch_add(1, Ordering::Relaxed);
+        self.inner.questions.fetch_add(1, Ordering::Relaxed);
         self.send(link, sent).await
     }
 
@@ -305,8 +308,8 @@ impl LimitStore for RedisStore {
 
     /// Removes the ledgers a few at a time, so that no server is held up; in a cluster on each server.
     async fn reset(&self, limit: &StoredLimit) -> Result<(), StoreError> {
-        let link = Link::of(&self.0);
-        let (mut connection, _) = link.connection(&self.0).await?;
+        let link = Link::of(&self.inner);
+        let (mut connection, _) = link.connection(&self.inner, self.timeout).await?;
         let pattern = format!("{}*", self.prefix(limit));
         for server in self.command(&link, connection.servers()).await? {
             self.remove(&link, &mut connection, &server, &pattern).await?;

@@ -13,15 +13,15 @@ mod scripted;
 #[path = "common/slow.rs"]
 mod slow;
 
-use common::{PATIENCE, hourly, key, on_worker};
+use common::{PATIENCE, daily, hourly, key, on_worker, store};
 use scripted::Forgetful;
 use slow::slow_way;
 use std::sync::Arc;
 use std::time::Duration;
 use torana_limit::{Ask, Budget, Gcra, Returned, SlidingWindow, Window};
 use torana_store::{
-    Decided, LimitStore, Mode, OnFailure, Place, RedisStore, SharedLimit, StoreSettings, StoredLimit,
-    Topology,
+    Decided, LimitStore, Mode, OnFailure, Place, RedisStore, SharedLimit, StoreError, StoreSettings,
+    StoredLimit, Topology,
 };
 use torana_testkit::RedisServer;
 
@@ -103,5 +103,41 @@ fn what_is_given_back_over_a_cluster_connection_that_breaks_is_not_sent_again() 
         tokio::time::timeout(PATIENCE, taken).await.unwrap();
         let asked = server.asked();
         assert!(asked[1..].iter().all(|operation| operation == "take"), "{asked:?}");
+    });
+}
+
+#[test]
+fn what_is_given_after_those_who_asked_have_left_goes_back() {
+    let server = RedisServer::start();
+    let way = slow_way(server.port(), Duration::from_millis(300));
+    let (slow, quick) = (RedisStore::new(StoreSettings::single("127.0.0.1", way)), store(&server));
+    let limit = StoredLimit::new("late", daily(1_000));
+    let take = async |caller, ask| slow.take(&limit, key(caller), ask).await;
+    on_worker(async {
+        let connected = async {
+            while take("somebody", Ask::exactly(1)).await != Err(StoreError::Late) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, connected).await.unwrap();
+        // Two of these are one command, and by then the store is left alone.
+        let (batch, one, another) = tokio::join!(
+            take("batch", Ask::up_to(400, 1)),
+            take("one", Ask::exactly(2)),
+            take("another", Ask::exactly(2)),
+        );
+        for (caller, taken) in [("batch", batch), ("one", one), ("another", another)] {
+            // A machine that is busy enough hears the answer first.
+            let kept = taken.as_ref().map_or(0, |grant| grant.granted);
+            assert!(kept > 0 || taken == Err(StoreError::Late), "{taken:?}");
+            let back = async {
+                let taken = || server.command(&["DBSIZE"]).trim() == ":4";
+                let left = async || quick.look(&limit, key(caller)).await.unwrap().view.remaining;
+                while !taken() || left().await != 1_000 - kept {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            assert!(tokio::time::timeout(PATIENCE, back).await.is_ok(), "{caller} has lost permits");
+        }
     });
 }
