@@ -285,13 +285,13 @@ impl SharedLimit {
         });
     }
 
-    /// Returns what lies idle, until the lease is empty or the limit is gone.
+    /// Returns what lies idle, until the lease is empty. A limit that nobody needs any more is there so long, since what
+    /// it holds is of the store's and others' use.
     fn watch(self: &Arc<Self>, key: Key<'_>) {
-        let (limit, kind, bytes) = (Arc::downgrade(self), key.kind, Box::<[u8]>::from(key.bytes));
+        let (limit, kind, bytes) = (Arc::clone(self), key.kind, Box::<[u8]>::from(key.bytes));
         tokio::task::spawn_local(async move {
             loop {
                 tokio::time::sleep(IDLE).await;
-                let Some(limit) = limit.upgrade() else { return };
                 let key = Key { kind, bytes: &bytes };
                 let Ok(idle) = limit.leases.idle(key, limit.now()) else { return };
                 if let Some(returned) = idle {
