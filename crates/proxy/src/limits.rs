@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use torana_filters::TopCaller;
 use torana_plan::KeyPart;
@@ -124,8 +125,12 @@ pub async fn return_leases(shared: &Shared, chores: &Chores, within: Duration) -
     chores.begin(move || async move {
         let mut returned = 0_u64;
         let all = async {
+            let mut draining = JoinSet::new();
             for limiter in limiters {
-                returned = returned.saturating_add(limiter.state.drain().await);
+                draining.spawn_local(async move { limiter.state.drain().await });
+            }
+            while let Some(one) = draining.join_next().await {
+                returned = returned.saturating_add(one.unwrap_or(0));
             }
         };
         // Then the rest is left to end.

@@ -85,6 +85,17 @@ impl Link {
         Err(StoreError::Unavailable)
     }
 
+    /// Waits for a connection as long as it takes to make one; also when it was lost, for the next trial.
+    pub(crate) async fn opened(self: &Rc<Self>, inner: &Arc<Inner>) -> Result<(), StoreError> {
+        self.begin(inner);
+        let changed = self.changed.notified();
+        if self.open().is_none() {
+            // It may have failed too.
+            let _ = timeout(longest_opening(inner), changed).await;
+        }
+        self.open().map(|_| ()).ok_or(StoreError::Unavailable)
+    }
+
     /// Begins to make a connection, where nobody has.
     fn begin(self: &Rc<Self>, inner: &Arc<Inner>) {
         let fresh = matches!(*self.state.borrow(), State::Fresh);
@@ -99,7 +110,8 @@ impl Link {
         matches!(*self.state.borrow(), State::Away)
     }
 
-    fn open(&self) -> Option<(Connection, Rc<str>)> {
+    /// The connection, if there is one.
+    pub(crate) fn open(&self) -> Option<(Connection, Rc<str>)> {
         match &*self.state.borrow() {
             State::Open(connection, life) => Some((connection.clone(), Rc::clone(life))),
             State::Fresh | State::Opening | State::Away => None,

@@ -35,6 +35,8 @@ const SCRIPT: &str = include_str!("limits.lua");
 const DOUBT: Duration = Duration::from_secs(120);
 /// Keys that one step of a reset looks at.
 const SCAN: usize = 500;
+/// How long one answer may take that no request waits for.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A store on a server. Clones are the same store.
 #[derive(Clone, Debug)]
@@ -160,6 +162,12 @@ impl RedisStore {
         Self { inner: Arc::new(inner), timeout }
     }
 
+    /// The same store, asked by somebody who has more time than a request has.
+    #[must_use]
+    pub fn patient(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), timeout: self.timeout.max(PATIENCE) }
+    }
+
     /// How it is spoken to.
     #[must_use]
     pub fn settings(&self) -> &StoreSettings {
@@ -183,6 +191,23 @@ impl RedisStore {
     pub async fn warm_up(&self) {
         // When this fails the first request finds it out.
         let _ = Link::of(&self.inner).connection(&self.inner, self.timeout).await;
+    }
+
+    /// Sees to it that this thread has a connection on which the server answers, for work that goes on over one: where
+    /// one has lain idle it may have been closed.
+    ///
+    /// # Errors
+    /// There is none, nor was there one in the time that connecting may take.
+    pub(crate) async fn ready(&self) -> Result<(), StoreError> {
+        let link = Link::of(&self.inner);
+        if let Some((mut connection, _)) = link.open() {
+            if matches!(timeout(self.timeout, connection.greet()).await, Ok(Ok(()))) {
+                return Ok(());
+            }
+            self.inner.count_failure();
+            link.failed(&self.inner, true);
+        }
+        link.opened(&self.inner).await
     }
 
     /// The key itself, or a digest of a long one; the store has one ledger for both.

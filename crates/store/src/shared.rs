@@ -345,20 +345,29 @@ impl SharedLimit {
     /// Returns every permit that is held here, when the gateway ends; gives how many. Many are under way at a
     /// time; the caller sets the deadline. What a store does not take back ends by itself.
     pub async fn drain(self: &Arc<Self>) -> u64 {
+        let store = self.store.patient();
+        // This thread may have had nothing to do with the store, or not for long.
+        if self.held() == 0 || store.ready().await.is_err() {
+            return 0;
+        }
         let mut returned = 0_u64;
         for batch in self.leases.drain(self.now()).chunks(RETURNED_AT_ONCE) {
             let mut tasks = JoinSet::new();
             for (kind, bytes, back) in batch.iter().cloned() {
-                let limit = Arc::clone(self);
+                let (limit, store) = (Arc::clone(self), store.clone());
                 tasks.spawn_local(async move {
-                    let done = limit.store.give_back(&limit.limit, Key { kind, bytes: &bytes }, back).await;
+                    let done = store.give_back(&limit.limit, Key { kind, bytes: &bytes }, back).await;
                     done.map(|()| back.permits)
                 });
             }
             while let Some(done) = tasks.join_next().await {
-                // The store is away: the rest would only wait for it too.
-                let Ok(Ok(permits)) = done else { return returned };
-                returned = returned.saturating_add(permits);
+                match done {
+                    Ok(Ok(permits)) => returned = returned.saturating_add(permits),
+                    // That is the matter of one caller.
+                    Ok(Err(StoreError::Unreadable)) => {}
+                    // The store is away: the rest would only wait for it too.
+                    _ => return returned,
+                }
             }
         }
         returned

@@ -47,6 +47,14 @@ impl Connection {
         }
     }
 
+    /// Asks for any answer. Those of a cluster the client connects anew by itself, as soon as they are lost.
+    pub(crate) async fn greet(&mut self) -> RedisResult<()> {
+        match self {
+            Self::One(_) => self.send(&redis::cmd("PING"), true).await.map(|_| ()),
+            Self::Cluster(_) => Ok(()),
+        }
+    }
+
     /// The servers that hold keys: each primary of a cluster, as far as it answers.
     pub(crate) async fn servers(&mut self) -> RedisResult<Vec<Server>> {
         let Self::Cluster(connection) = self else { return Ok(vec![Server(None)]) };

@@ -15,8 +15,9 @@ mod slow;
 
 use common::{PATIENCE, daily, hourly, key, on_worker, store};
 use scripted::Forgetful;
-use slow::slow_way;
+use slow::{changing_way, slow_way};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use torana_limit::{Ask, Budget, Gcra, Returned, SlidingWindow, Window};
 use torana_store::{
@@ -139,5 +140,54 @@ fn what_is_given_after_those_who_asked_have_left_goes_back() {
             };
             assert!(tokio::time::timeout(PATIENCE, back).await.is_ok(), "{caller} has lost permits");
         }
+    });
+}
+
+/// Asks until permits are held that nobody uses; how many.
+async fn hold(limit: &Arc<SharedLimit>, probe: &StoredLimit) -> u64 {
+    let holding = async {
+        loop {
+            limit.decide(key("a"), Ask::exactly(1)).await;
+            // What was asked before has been answered when this is.
+            let answered = limit.store().look(probe, key("a")).await.is_ok();
+            let held = limit.held();
+            if answered && held > 0 {
+                return held;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, holding).await.unwrap()
+}
+
+fn leased_daily(store: &RedisStore, id: &str) -> (Arc<SharedLimit>, StoredLimit) {
+    let (mode, on_failure) = (Mode::Leased, OnFailure::Closed);
+    let limit = SharedLimit::new(store.clone(), id, daily(100_000), daily(1), mode, on_failure, 100);
+    let probe = StoredLimit::new(id, limit.budget().clone());
+    (limit, probe)
+}
+
+#[test]
+fn what_is_held_goes_back_by_a_thread_that_takes_longer_to_connect_than_an_answer_may_take() {
+    let server = RedisServer::start();
+    let later = Arc::new(AtomicU64::new(0));
+    let way = changing_way(server.port(), &later);
+    let (limit, probe) = leased_daily(&RedisStore::new(StoreSettings::single("127.0.0.1", way)), "distant");
+    let left = || on_worker(async { store(&server).look(&probe, key("a")).await.unwrap().view.remaining });
+    let held = on_worker(hold(&limit, &probe));
+    let before = left();
+    later.store(60, Ordering::Relaxed);
+    let drain = || on_worker(async { tokio::time::timeout(PATIENCE, limit.drain()).await });
+    let returned = std::thread::scope(|scope| scope.spawn(drain).join().unwrap());
+    assert_eq!((returned, left()), (Ok(held), before + held));
+}
+
+#[test]
+fn what_is_held_goes_back_where_an_idle_connection_was_closed() {
+    let server = RedisServer::start();
+    let (limit, probe) = leased_daily(&store(&server), "closed");
+    on_worker(async {
+        let held = hold(&limit, &probe).await;
+        assert!(server.command(&["CLIENT", "KILL", "TYPE", "normal"]).starts_with(':'));
+        assert_eq!(tokio::time::timeout(PATIENCE, limit.drain()).await, Ok(held));
     });
 }
