@@ -12,8 +12,9 @@ use tokio::time::{Instant, timeout};
 use torana_filters::TopCaller;
 use torana_plan::KeyPart;
 
-/// How long a store may take to forget or take back.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a store may take to forget a limit, of some ten thousand callers a second; the admin page has half a minute for
+/// its answer.
+const PATIENCE: Duration = Duration::from_secs(25);
 /// Callers that are shown.
 const SHOWN: usize = 20;
 

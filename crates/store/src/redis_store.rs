@@ -301,10 +301,8 @@ impl RedisStore {
             let answer = self.command(link, connection.send_to(server, &scan)).await?;
             let (next, keys): (u64, Vec<Vec<u8>>) = redis::from_redis_value(answer)
                 .map_err(|_| StoreError::refused("an answer of another form"))?;
-            for key in keys {
-                let mut unlink = redis::cmd("UNLINK");
-                unlink.arg(key);
-                self.command(link, connection.send(&unlink, true)).await?;
+            if !keys.is_empty() {
+                self.command(link, connection.unlink(server, &keys)).await?;
             }
             if next == 0 {
                 return Ok(());
@@ -331,13 +329,16 @@ impl LimitStore for RedisStore {
         self.ask(limit, key, Form::Look, true).await
     }
 
-    /// Removes the ledgers a few at a time, so that no server is held up; in a cluster on each server.
+    /// Removes the ledgers some hundred at a time, so that no server is held up; in a cluster on each server. No request
+    /// waits for it, so answers may take their time.
     async fn reset(&self, limit: &StoredLimit) -> Result<(), StoreError> {
+        let store = self.patient();
+        store.ready().await?;
         let link = Link::of(&self.inner);
-        let (mut connection, _) = link.connection(&self.inner, self.timeout).await?;
+        let (mut connection, _) = link.connection(&self.inner, store.timeout).await?;
         let pattern = format!("{}*", self.prefix(limit));
-        for server in self.command(&link, connection.servers()).await? {
-            self.remove(&link, &mut connection, &server, &pattern).await?;
+        for server in store.command(&link, connection.servers()).await? {
+            store.remove(&link, &mut connection, &server, &pattern).await?;
         }
         Ok(())
     }

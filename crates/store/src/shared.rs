@@ -335,6 +335,8 @@ impl SharedLimit {
     ///
     /// # Errors
     /// The store did not answer; what is here is forgotten all the same.
+        // Before, so that it is done whatever becomes of the store; and after, for what was leased meanwhile.
+        self.leases.clear();
     pub async fn reset(&self) -> Result<(), StoreError> {
         self.share.clear();
         let done = self.store.reset(&self.limit).await;

@@ -83,6 +83,40 @@ impl Connection {
     }
 }
 
+impl Connection {
+    /// Removes keys that lie on one server, with one question. Those that have left it meanwhile are followed.
+    pub(crate) async fn unlink(&mut self, server: &Server, keys: &[Vec<u8>]) -> RedisResult<Value> {
+        let unlink = |key: &Vec<u8>| {
+            let mut command = redis::cmd("UNLINK");
+            command.arg(key);
+            command
+        };
+        let mut all = redis::pipe();
+        // They lie in different slots, so each is a command of its own.
+        keys.iter().map(unlink).for_each(|command| {
+            all.add_command(command);
+        });
+        let answers = match (&mut *self, &server.0) {
+            (Self::Cluster(connection), Some(server)) => {
+                connection.route_pipeline(all, 0, keys.len(), server.clone()).await
+            }
+            (Self::Cluster(_), None) => Ok(Vec::new()),
+            (Self::One(connection), _) => connection.req_packed_commands(&all, 0, keys.len()).await,
+        };
+        let mut answers = match answers {
+            Ok(answers) => answers.into_iter(),
+            Err(error) if error.is_io_error() || error.is_connection_dropped() => return Err(error),
+            Err(_) => Vec::new().into_iter(),
+        };
+        for key in keys {
+            if answers.next().is_none_or(|answer| answer.extract_error_of().is_err()) {
+                self.send(&unlink(key), true).await?;
+            }
+        }
+        Ok(Value::Okay)
+    }
+}
+
 async fn once(connection: &mut ClusterConnection, command: &Cmd) -> RedisResult<Value> {
     connection.req_packed_command(command).await?.extract_error_of()
 }

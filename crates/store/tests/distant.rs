@@ -191,3 +191,38 @@ fn what_is_held_goes_back_where_an_idle_connection_was_closed() {
         assert_eq!(tokio::time::timeout(PATIENCE, limit.drain()).await, Ok(held));
     });
 }
+
+#[test]
+fn a_limit_of_many_callers_is_reset_over_a_long_way_and_at_once_where_it_is_used() {
+    let mut server = RedisServer::start();
+    let (limit, probe) = leased_daily(
+        &RedisStore::new(StoreSettings::single(
+            "127.0.0.1",
+            slow_way(server.port(), Duration::from_millis(30)),
+        )),
+        "many",
+    );
+    let quick = store(&server);
+    on_worker(async {
+        let taking: Vec<_> = (0..3_000)
+            .map(|number| {
+                let (quick, probe) = (quick.clone(), probe.clone());
+                tokio::task::spawn_local(async move {
+                    quick.take(&probe, key(&format!("caller {number}")), Ask::exactly(1)).await
+                })
+            })
+            .collect();
+        for taken in taking {
+            assert_eq!(taken.await.unwrap().unwrap().granted, 1);
+        }
+        // One after another they would take a minute and a half.
+        assert_eq!(tokio::time::timeout(PATIENCE, limit.reset()).await, Ok(Ok(())));
+        assert_eq!(server.command(&["DBSIZE"]).trim(), ":0");
+        limit.decide(key("a"), Ask::exactly(1)).await;
+        assert_eq!(limit.usage().leases, 1);
+        server.pause();
+        let reset = tokio::time::timeout(Duration::from_millis(1), limit.reset());
+        assert!(reset.await.is_err());
+        assert_eq!(limit.usage().leases, 0, "that does not wait for the store");
+    });
+}
