@@ -205,7 +205,7 @@ impl RedisStore {
                 return Ok(());
             }
             self.inner.count_failure();
-            link.failed(&self.inner, true);
+            link.failed(&self.inner, None, true);
         }
         link.opened(&self.inner).await
     }
@@ -248,29 +248,30 @@ impl RedisStore {
         told
     }
 
-    /// Waits for an answer as long as is allowed, and notes on the link what came of it.
+    /// Waits for an answer as long as is allowed, of several servers from that one, and notes on the link what came of it.
     async fn send<T>(
         &self,
         link: &Rc<Link>,
+        server: Option<usize>,
         sent: impl Future<Output = RedisResult<T>>,
     ) -> Result<T, StoreError> {
         let inner = &self.inner;
         match timeout(self.timeout, sent).await {
             Ok(Ok(answer)) => {
-                link.succeeded();
+                link.succeeded(server);
                 Ok(answer)
             }
             Ok(Err(error)) => {
                 inner.count_failure();
                 let role = error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly);
                 let lost = error.is_io_error() || error.is_connection_dropped() || role;
-                link.failed(inner, lost);
+                link.failed(inner, server, lost);
                 // What the server says may hold what was sent; its kind does not.
                 Err(if lost { StoreError::Unavailable } else { StoreError::refused(error.category()) })
             }
             Err(_) => {
                 inner.count_failure();
-                link.failed(inner, false);
+                link.failed(inner, server, false);
                 Err(StoreError::Late)
             }
         }
@@ -283,7 +284,7 @@ impl RedisStore {
         sent: impl Future<Output = RedisResult<T>>,
     ) -> Result<T, StoreError> {
         self.inner.questions.fetch_add(1, Ordering::Relaxed);
-        self.send(link, sent).await
+        self.send(link, None, sent).await
     }
 
     /// Removes the keys of one server that match. A cursor means nothing to any other.

@@ -40,9 +40,14 @@ impl RedisStore {
             (inner.hasher.key(&prefix, limit.id(), Key { kind, bytes }), count)
         };
         let ledgers: Vec<Ledger> = call.batch.borrow().ledgers().map(ledger).collect();
+        // Where there are several, each command is about one caller.
+        let server = ledgers.first().and_then(|(name, _)| link.server_of(name));
+        if link.has_lost(server) {
+            return sender.answer(Err(StoreError::Unavailable));
+        }
         let late = {
             let mut sent = pin!(self.decided(&mut connection, (limit, form), &life, &ledgers));
-            let answer = self.send(&link, sent.as_mut()).await;
+            let answer = self.send(&link, server, sent.as_mut()).await;
             let is_late = matches!(answer, Err(StoreError::Late));
             sender.answer(answer);
             if !is_late || !matches!(form, Form::Take { .. }) {
