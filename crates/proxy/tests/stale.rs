@@ -465,6 +465,17 @@ fn memory_is_bounded_and_the_least_recently_used_goes() {
 }
 
 #[test]
+fn what_is_held_of_a_request_while_its_answer_comes_counts_too() {
+    let origin = Origin::always(Reply::ok("fine").header("Cache-Control", "public"));
+    let gateway = before(&origin, "stale: { memory: 8KiB, largest: 1KiB }");
+    let filler = |length| format!("X-Filler: {}\r\n", "x".repeat(length));
+    assert_eq!(ask(&gateway, "GET", "/long", &filler(9_000)).status, 200);
+    assert_eq!(ask(&gateway, "GET", "/short", &filler(4_000)).status, 200);
+    down(&gateway, &origin);
+    assert_eq!((get(&gateway, "/long").status, get(&gateway, "/short").status), (503, 200));
+}
+
+#[test]
 fn a_reload_keeps_them_and_other_settings_begin_anew() {
     let origin = Origin::always(Reply::ok("fine").header("Cache-Control", "public"));
     let mut gateway = before(&origin, "stale: {}");
