@@ -15,10 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use torana_limit::{Ask, Budget, Grant, IDLE, Key, KeyedLimiter, Returned, Step, View, When};
+use torana_limit::{Ask, Budget, Grant, IDLE, Key, KeyedLimiter, LONGEST_HOLD, Returned, Step, View, When};
 
-/// The longest that leased permits of a steady pace are kept.
-const LONGEST_HOLD: Duration = Duration::from_millis(100);
 /// Leases that are returned at the same time.
 const RETURNED_AT_ONCE: usize = 128;
 
@@ -335,10 +333,10 @@ impl SharedLimit {
     ///
     /// # Errors
     /// The store did not answer; what is here is forgotten all the same.
-        // Before, so that it is done whatever becomes of the store; and after, for what was leased meanwhile.
-        self.leases.clear();
     pub async fn reset(&self) -> Result<(), StoreError> {
         self.share.clear();
+        // Before, so that it is done whatever becomes of the store; and after, for what was leased meanwhile.
+        self.leases.clear();
         let done = self.store.reset(&self.limit).await;
         self.leases.clear();
         done
