@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 /// A port of this machine behind which the server is, whose answers come so much later; those that follow one
 /// another closely still do.
 pub(crate) fn slow_way(port: u16, later: Duration) -> u16 {
-    changing_way(port, &Arc::new(AtomicU64::new(later.as_millis() as u64)))
+    let later = u64::try_from(later.as_millis()).unwrap();
+    changing_way(port, &Arc::new(AtomicU64::new(later)))
 }
 
 /// The same, with so many milliseconds as there are at the time.
