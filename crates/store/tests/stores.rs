@@ -166,9 +166,9 @@ fn a_server_of_a_cluster_that_hangs_is_away_for_its_own_callers_alone() {
             let before = sizes(&cluster);
             while take(&caller).await.is_err() {}
             if sizes(&cluster)[0] > before[0] {
-                of_first.push(caller)
+                of_first.push(caller);
             } else {
-                of_others.push(caller)
+                of_others.push(caller);
             }
             if of_first.len() >= 5 && of_others.len() >= 10 {
                 break;
