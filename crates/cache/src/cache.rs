@@ -18,6 +18,8 @@ pub struct Cache<T> {
     /// How often something was forgotten, by the hash of its URL.
     turns: Box<[AtomicU32]>,
     hasher: RandomState,
+    /// How many answers there are, for those who look without the lock: where there are none nothing is to be forgotten.
+    kept: AtomicUsize,
     /// Bytes of answers that are on their way here.
     under_way: AtomicUsize,
     bound: usize,
@@ -36,6 +38,7 @@ impl<T> Cache<T> {
             store: Mutex::new(Store::new(bound)),
             turns: (0..TURNS).map(|_| AtomicU32::new(0)).collect(),
             hasher: RandomState::new(),
+            kept: AtomicUsize::new(0),
             under_way: AtomicUsize::new(0),
             bound,
         }
@@ -60,7 +63,10 @@ impl<T> Cache<T> {
         shows_somebody: bool,
         now: Duration,
     ) -> Option<(Arc<T>, Standing)> {
-        self.lock().find(url, request, shows_somebody, now)
+        if self.is_empty() {
+            return None;
+        }
+        self.locked(|store| store.find(url, request, shows_somebody, now))
     }
 
     /// Whether a new answer on these terms is to be kept: a copy that is younger than a second is left, unless it is
@@ -79,31 +85,53 @@ impl<T> Cache<T> {
         now: Duration,
     ) {
         let entry = Entry { variant, terms, kept: now, value: Arc::new(value) };
-        let mut store = self.lock();
-        // Asked under the lock under which it is counted.
-        if self.mark(url) == mark {
-            store.insert(url, request, entry, weight);
-        }
+        self.locked(|store| {
+            // Asked under the lock under which it is counted.
+            if self.mark(url) == mark {
+                store.insert(url, request, entry, weight);
+            }
+        });
     }
 
     /// Forgets what the request would be given: the service has said something else since.
     pub fn forget_answer(&self, url: &[u8], request: &(impl Fields + ?Sized), shows_somebody: bool) {
-        let mut store = self.lock();
-        if store.forget_answer(url, request, shows_somebody) {
-            self.count(url);
+        // Nearly always so where a service lets nothing be kept, and then workers wait for no lock.
+        if self.is_empty() {
+            return;
         }
+        self.locked(|store| {
+            if store.forget_answer(url, request, shows_somebody) {
+                self.count(url);
+            }
+        });
     }
 
     /// Forgets every answer to the URL, also those that are on their way.
     pub fn forget(&self, url: &[u8]) {
-        let mut store = self.lock();
-        self.count(url);
-        store.forget(url);
+        self.locked(|store| {
+            self.count(url);
+            store.forget(url);
+        });
     }
 
     /// Room for an answer that is on its way here. All together have as much as the cache itself.
     pub fn room(&self) -> Room<'_> {
         Room { under_way: &self.under_way, bound: self.bound, taken: 0 }
+    }
+
+    /// Does something to the store. What it removes is freed when the lock is free again.
+    fn locked<R>(&self, act: impl FnOnce(&mut Store<T>) -> R) -> R {
+        let mut store = self.lock();
+        let done = act(&mut store);
+        let gone = store.take_gone();
+        self.kept.store(store.len(), Ordering::Release);
+        drop(store);
+        drop(gone);
+        done
+    }
+
+    fn is_empty(&self) -> bool {
+        self.kept.load(Ordering::Acquire) == 0
     }
 
     fn lock(&self) -> MutexGuard<'_, Store<T>> {
@@ -180,6 +208,57 @@ mod tests {
         cache.forget_answer(b"/", NOBODY, true);
         keep(&cache, before);
         assert_eq!(cache.usage().1, 0);
+    }
+
+    /// Looks at the cache's lock when it is freed.
+    struct Freed(std::sync::Weak<Cache<Self>>);
+
+    impl Drop for Freed {
+        fn drop(&mut self) {
+            let Some(cache) = self.0.upgrade() else { return };
+            assert!(cache.store.try_lock().is_ok(), "others wait meanwhile");
+        }
+    }
+
+    #[test]
+    fn what_goes_is_freed_when_others_may_look_again() {
+        let cache = Arc::new(Cache::new(10_000));
+        let keep = |url: &[u8], weight| {
+            let terms = Terms {
+                audience: Audience::Everybody,
+                lifetime: Duration::from_secs(1),
+                grace: Duration::ZERO,
+                age: Duration::ZERO,
+                since: Duration::ZERO,
+            };
+            let variant = Variant::of(NOBODY, NOBODY, []).unwrap();
+            let value = Freed(Arc::downgrade(&cache));
+            cache.insert((url, cache.mark(url)), NOBODY, (variant, terms), (value, weight), Duration::ZERO);
+        };
+        for url in [b"/a", b"/b"] {
+            keep(url, 6_000);
+            assert_eq!(cache.usage().1, 1, "one makes room for the other");
+        }
+        keep(b"/b", 5_000);
+        assert!(cache.find(b"/b", NOBODY, true, Duration::from_secs(9)).is_none());
+        keep(b"/b", 5_000);
+        cache.forget_answer(b"/b", NOBODY, true);
+        keep(b"/b", 5_000);
+        cache.forget(b"/b");
+        assert_eq!(cache.usage(), (0, 0));
+    }
+
+    #[test]
+    fn where_nothing_is_kept_nobody_waits_for_the_lock() {
+        let cache = Cache::<u8>::new(10_000);
+        let held = cache.lock();
+        cache.forget_answer(b"/", NOBODY, true);
+        assert!(cache.find(b"/", NOBODY, true, Duration::ZERO).is_none());
+        drop(held);
+        keep(&cache, cache.mark(b"/"));
+        assert!(cache.find(b"/", NOBODY, true, Duration::ZERO).is_some());
+        cache.forget_answer(b"/", NOBODY, true);
+        assert!(cache.is_empty());
     }
 
     #[test]

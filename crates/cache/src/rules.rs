@@ -106,13 +106,16 @@ fn contains(text: &[u8], word: &[u8]) -> bool {
 /// not, as `X-Api-Key`. What browsers alone set (`Sec-`) does not.
 #[must_use]
 pub fn shows_somebody(name: &[u8]) -> bool {
-    const WORDS: [&str; 19] = [
+    const WORDS: [&str; 23] = [
         "account",
         "assertion",
         "auth",
         "cert",
+        "client",
         "cookie",
         "consumer",
+        "credential",
+        "customer",
         "group",
         "identity",
         "jwt",
@@ -123,6 +126,7 @@ pub fn shows_somebody(name: &[u8]) -> bool {
         "role",
         "secret",
         "session",
+        "signature",
         "tenant",
         "token",
         "user",

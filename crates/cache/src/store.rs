@@ -33,6 +33,10 @@ struct Node<T> {
     older: u32,
 }
 
+/// What nobody finds any more.
+#[must_use = "it is meant to be freed later"]
+pub(crate) struct Gone<T>(#[allow(dead_code, reason = "it is held")] Vec<Node<T>>);
+
 /// The store itself, for one thread at a time.
 #[derive(Debug)]
 pub(crate) struct Store<T> {
@@ -43,6 +47,8 @@ pub(crate) struct Store<T> {
     oldest: u32,
     bytes: usize,
     bound: usize,
+    /// What was removed and is still to be freed.
+    gone: Vec<Node<T>>,
 }
 
 impl<T> Store<T> {
@@ -55,7 +61,13 @@ impl<T> Store<T> {
             oldest: NOWHERE,
             bytes: 0,
             bound,
+            gone: Vec::new(),
         }
+    }
+
+    /// What was removed, to be freed when others may look again: it may be much.
+    pub(crate) fn take_gone(&mut self) -> Gone<T> {
+        Gone(std::mem::take(&mut self.gone))
     }
 
     /// What all of it takes, in bytes; never more than the bound.
@@ -227,6 +239,7 @@ impl<T> Store<T> {
                 self.urls.remove(&node.url);
             }
         }
+        self.gone.push(node);
     }
 
     /// Was used just now.

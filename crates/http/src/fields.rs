@@ -115,9 +115,11 @@ impl Fields {
     }
 
     fn matches(&self, field: &Field, name: Name<'_>) -> bool {
-        if field.flags & REMOVED != 0 {
-            return false;
-        }
+        field.flags & REMOVED == 0 && self.is_named(field, name)
+    }
+
+    /// Whether that is its name, also when it was removed.
+    fn is_named(&self, field: &Field, name: Name<'_>) -> bool {
         match name {
             Name::Known(known) => field.known == known as u8,
             Name::Other(text) => {
@@ -151,8 +153,9 @@ impl Fields {
 
     /// Every value of a field, in order, also of those that were removed since. For fields that end at the
     /// gateway and are read there after hop-by-hop fields were removed, such as `Proxy-Authorization`.
-    pub fn get_all_ever(&self, name: Known) -> impl Iterator<Item = &[u8]> {
-        self.list.iter().filter(move |field| field.known == name as u8).map(|field| self.value_of(field))
+    pub fn get_all_ever<'a>(&'a self, name: impl Into<Name<'a>>) -> impl Iterator<Item = &'a [u8]> {
+        let name = name.into();
+        self.list.iter().filter(move |field| self.is_named(field, name)).map(|field| self.value_of(field))
     }
 
     /// Whether a field is there.

@@ -23,6 +23,8 @@ use crate::budget::MOST_OWED;
 use crate::view::View;
 use std::time::Duration;
 
+/// The longest that permits of a steady pace are kept that were leased from a store.
+pub const LONGEST_HOLD: Duration = Duration::from_millis(100);
 /// A store counts microseconds in doubles: at most these (71 years) are owed.
 const LONGEST_DEBT: u128 = 1 << 51;
 /// A burst below this is small.

@@ -32,7 +32,7 @@ pub use calendar::{Period, Place as CalendarPlace};
 pub use concurrency::{Concurrency, ConcurrencyUsage, Place};
 pub use connections::{ConnectionCaps, Connections, Crowded, Seat};
 pub use fixed::FixedWindow;
-pub use gcra::{Gcra, Micros};
+pub use gcra::{Gcra, LONGEST_HOLD, Micros};
 pub use heavy::{Heavy, Heavyweight, TopKeys};
 pub use keyed::{Key, KeyedLimiter, Usage};
 pub use lease::{ASKS_AT_ONCE, ASKS_PER_SECOND, HORIZON, IDLE, Lease, Returned, Step};

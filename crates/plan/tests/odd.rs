@@ -169,6 +169,12 @@ fn a_cost_that_no_request_could_pay_is_found() {
     // What each gateway counts alone is a part.
     let store = "store: { url: \"redis://a\", key: \"${env:KEY}\", gateways: 2 }";
     assert_eq!(limit(store, "{ limit: 9/day, cost: 5 }"), [""; 0]);
+    // Leased the burst is less by what comes in the tenth of a second for which permits hold.
+    assert_eq!(limit(store, "{ limit: 100/s, cost: 90 }"), [""; 0]);
+    assert_eq!(limit(store, "{ limit: 100/s, cost: 95, mode: exact }"), [""; 0]);
+    let found = limit(store, "{ limit: 100/s, cost: { default: 95 } }");
+    let message = "a request costs 95, but at most 90 pass at once where permits are leased";
+    assert!(found.len() == 1 && found[0].contains(message), "{found:?}");
     let found = limit(store, "{ limit: 9/day, cost: 5, mode: local }");
     assert!(found.len() == 1 && found[0].contains("at most 4 pass at once as the share"), "{found:?}");
 }

@@ -7,12 +7,14 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use torana_filters::TopCaller;
 use torana_plan::KeyPart;
 
-/// How long a store may take to forget or take back.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a store may take to forget a limit, of some ten thousand callers a second; the admin page has half a minute for
+/// its answer.
+const PATIENCE: Duration = Duration::from_secs(25);
 /// Callers that are shown.
 const SHOWN: usize = 20;
 
@@ -124,8 +126,12 @@ pub async fn return_leases(shared: &Shared, chores: &Chores, within: Duration) -
     chores.begin(move || async move {
         let mut returned = 0_u64;
         let all = async {
+            let mut draining = JoinSet::new();
             for limiter in limiters {
-                returned = returned.saturating_add(limiter.state.drain().await);
+                draining.spawn_local(async move { limiter.state.drain().await });
+            }
+            while let Some(one) = draining.join_next().await {
+                returned = returned.saturating_add(one.unwrap_or(0));
             }
         };
         // Then the rest is left to end.

@@ -65,10 +65,11 @@ pub fn prepare(
         let conflicts: Vec<String> = conflicts.iter().map(|conflict| format!("{conflict:?}")).collect();
         PrepareError::Routes(conflicts.join("; "))
     })?;
+    let credentials = filters::credential_fields(plan);
     let upstreams = plan
         .services
         .iter()
-        .map(|service| upstreams::upstream(service, registry))
+        .map(|service| upstreams::upstream(service, &credentials, registry))
         .collect::<Result<_, _>>()?;
     let store = store::store(settings, registry);
     let mut limiters = filters::Limiters::over(store.clone());

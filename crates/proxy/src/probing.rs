@@ -21,7 +21,8 @@ use torana_http::h1::{BodyFraming, HeadLimits};
 use torana_http::{InvalidField, Known, RequestHead};
 use torana_plan::ProbesPlan;
 use torana_transport::{
-    Endpoint, EndpointSettings, FetchLimits, Pool, Protocol, Timer, TlsClient, fetch, now, within,
+    Endpoint, EndpointSettings, FetchLimits, Pool, Protocol, Timer, TlsClient, fetch, fetch_beginning, now,
+    within,
 };
 
 /// How much of an answer is looked at.
@@ -136,7 +137,8 @@ impl Prober {
     /// `None`: the answer says nothing.
     async fn ask(&self, pool: &Rc<Pool>, timer: &Timer) -> Result<Option<(Finding, String)>, Fault> {
         let request = self.request()?;
-        let answer = fetch(pool, timer, &request, b"", &self.limits()).await?;
+        // A page that is longer is as good as any.
+        let answer = fetch_beginning(pool, timer, &request, b"", &self.limits()).await?;
         let status = answer.head.status;
         if self.good.contains(status) {
             let wanted = self.plan.body.as_deref();
@@ -146,7 +148,7 @@ impl Prober {
             return Ok(Some(if found {
                 (Finding::Success, String::new())
             } else {
-                (Finding::BadStatus, "the answer does not contain the text".into())
+                (Finding::BadStatus, absent(answer.body.len()))
             }));
         }
         let speaks = self.bad.is_none_or(|bad| bad.contains(status));
@@ -209,6 +211,12 @@ impl Prober {
         }
         Ok(())
     }
+}
+
+/// Why the text was not found in so many bytes.
+fn absent(searched: usize) -> String {
+    let beginning = if searched < LONGEST_ANSWER { "" } else { " in its first 64 KiB" };
+    format!("the answer does not contain the text{beginning}")
 }
 
 fn kind(fault: &Fault) -> Finding {

@@ -12,6 +12,7 @@ use torana_balance::{
     GradientSettings, RetryBudget,
 };
 use torana_filters::{FailureLimit, LimiterState, LoginMemory, Method, Provider, RedisStore, RemoteKeys};
+use torana_http::FieldName;
 use torana_http::proxy_protocol::ProxyVersion;
 use torana_observe::{AccessLog, AccessLogSettings};
 use torana_plan::{
@@ -45,6 +46,9 @@ pub(crate) type EndpointKey =
 /// How an endpoint is reached: place, protocol, TLS with the name that is asked for, introduction.
 pub(crate) type Reached = (Address, Protocol, Option<(Arc<UpstreamTlsPlan>, Box<str>)>, Option<ProxyVersion>);
 
+/// Service, what shapes its kept answers, and the fields that show who calls.
+pub(crate) type StaleKey = (Arc<str>, StalePlan, Arc<[FieldName]>);
+
 /// State by identity. Owned by the one thread that prepares pipelines.
 #[derive(Debug, Default)]
 pub struct Registry {
@@ -54,8 +58,8 @@ pub struct Registry {
     pub(crate) loads: Kept<(Arc<str>, Address), EndpointLoad>,
     /// By service and what shapes them.
     pub(crate) breakers: Kept<(Arc<str>, BreakerSettings), Breaker>,
-    /// By service and what shapes them: answers are kept as long as that stays.
-    pub(crate) stale: Kept<(Arc<str>, StalePlan), Stale>,
+    /// Answers are kept as long as what they are found by stays.
+    pub(crate) stale: Kept<StaleKey, Stale>,
     /// By service and what shapes them.
     pub(crate) adaptive: Kept<(Arc<str>, GradientSettings), AdaptiveLimit>,
     /// By service; the health of its endpoints shares it.

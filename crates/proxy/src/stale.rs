@@ -14,10 +14,11 @@ mod question;
 pub(crate) use question::Question;
 
 use bytes::Bytes;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use torana_cache::{Cache, Rules, Standing};
 use torana_filter::Response;
-use torana_http::{Fields, InvalidField, Known, ResponseHead, Version};
+use torana_http::{FieldName, Fields, InvalidField, Known, ResponseHead, Version};
 use torana_plan::StalePlan;
 
 /// What is kept of one service.
@@ -27,6 +28,8 @@ pub struct Stale {
     rules: Rules,
     /// The longest body, in bytes.
     largest: usize,
+    /// The fields in which some route asks who calls.
+    credentials: Arc<[FieldName]>,
     given: AtomicU64,
 }
 
@@ -39,13 +42,14 @@ struct Kept {
 }
 
 impl Stale {
-    /// Nothing yet, by these rules.
+    /// Nothing yet, by these rules. Whoever sends one of these fields shows who calls.
     #[must_use]
-    pub fn new(plan: &StalePlan) -> Self {
+    pub fn new(plan: &StalePlan, credentials: Arc<[FieldName]>) -> Self {
         Self {
             cache: Cache::new(plan.memory.as_usize()),
             rules: Rules { grace: plan.grace.as_duration(), unmarked: plan.unmarked },
             largest: plan.largest.as_usize(),
+            credentials,
             given: AtomicU64::new(0),
         }
     }

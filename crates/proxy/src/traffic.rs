@@ -18,6 +18,9 @@ use torana_observe::RouteMetrics;
 use torana_transport::{RequestBody, Timer, now};
 use torana_types::Percent;
 
+/// All of a share, in hundredths of a percent.
+const WHOLE: u64 = 10_000;
+
 /// What else happens; nothing by default.
 #[derive(Debug, Default)]
 pub struct Traffic {
@@ -50,6 +53,8 @@ pub struct Split {
 pub struct Arm {
     /// Its number.
     pub upstream: usize,
+    /// The hash of its name, which stays over reloads.
+    pub identity: u64,
     /// How much of all.
     pub share: Percent,
     /// How long it may take.
@@ -76,7 +81,12 @@ pub(crate) fn falls(word: u64, share: Percent) -> bool {
 
 /// A random word as a point from 0 to 9,999.
 fn point(word: u64) -> u64 {
-    let scaled = u128::from(word).wrapping_mul(10_000) >> 64;
+    within(word, WHOLE)
+}
+
+/// A random word as a number below `bound`.
+fn within(word: u64, bound: u64) -> u64 {
+    let scaled = u128::from(word).wrapping_mul(u128::from(bound)) >> 64;
     u64::try_from(scaled).unwrap_or(0)
 }
 
@@ -88,17 +98,41 @@ impl Split {
         ids: &RequestIds,
     ) -> (Option<&'s Arm>, Option<String>) {
         let key = key(&self.by, exchange, || ids.next());
-        // Mixed, because an endpoint may be chosen by the same key.
-        let word = key.hash.map_or_else(|| ids.word(), |hash| torana_balance::hash(&hash.to_le_bytes()));
-        let mut left = point(word);
-        for arm in &self.arms {
-            match left.checked_sub(u64::from(arm.share.as_hundredths())) {
-                Some(rest) => left = rest,
-                None => return (Some(arm), key.set_cookie),
-            }
-        }
-        (None, key.set_cookie)
+        let arm = key.hash.map_or_else(|| self.draw(ids.word()), |hash| self.of_caller(hash));
+        (arm, key.set_cookie)
     }
+
+    /// The service for a random word.
+    fn draw(&self, word: u64) -> Option<&Arm> {
+        let mut left = point(word);
+        self.arms.iter().find(|arm| match left.checked_sub(u64::from(arm.share.as_hundredths())) {
+            Some(rest) => {
+                left = rest;
+                false
+            }
+            None => true,
+        })
+    }
+
+    /// The service for whoever has that hash.
+    fn of_caller(&self, hash: u64) -> Option<&Arm> {
+        self.arms.get(place(self.arms.iter().map(|arm| (arm.identity, arm.share)), hash)?)
+    }
+}
+
+/// Which of the shares has the caller of that hash, each with the identity of whose it is. One after another takes its part
+/// of those whom none before it has taken, by a hash of its own: when a share grows, all of its callers stay, and those
+/// of the others but for the ones whom it takes.
+fn place(shares: impl IntoIterator<Item = (u64, Percent)>, hash: u64) -> Option<usize> {
+    let mut left = WHOLE;
+    shares.into_iter().position(|(identity, share)| {
+        let share = u64::from(share.as_hundredths());
+        // Mixed, because an endpoint may be chosen by the same key.
+        let word = torana_balance::hash(&(hash ^ identity).to_le_bytes());
+        let takes = within(word, left) < share;
+        left = left.saturating_sub(share);
+        takes
+    })
 }
 
 impl Faults {
@@ -140,5 +174,41 @@ mod tests {
             |percent| (0..10_000).filter(|_| falls(ids.word(), Percent::from_percent(percent))).count();
         assert_eq!((count(0), count(100)), (0, 10_000));
         assert!((800..1_200).contains(&count(10)), "{}", count(10));
+    }
+
+    #[test]
+    fn callers_keep_their_side_when_a_share_grows_or_goes() {
+        let callers: Vec<u64> =
+            (0..20_000_u64).map(|number| torana_balance::hash(&number.to_le_bytes())).collect();
+        let name = |name: &str| torana_balance::hash(name.as_bytes());
+        let (canary, beta) = (name("canary"), name("beta"));
+        let sides = |shares: &[(u64, u32)]| -> Vec<Option<u64>> {
+            let arms = || shares.iter().map(|(identity, share)| (*identity, Percent::from_percent(*share)));
+            let side = |hash: &u64| place(arms(), *hash).map(|index| shares[index].0);
+            callers.iter().map(side).collect()
+        };
+        let count = |sides: &[Option<u64>], side| sides.iter().filter(|other| **other == side).count();
+        let stay = |before: &[Option<u64>], after: &[Option<u64>], side| {
+            before.iter().zip(after).filter(|(before, after)| **before == side && before == after).count()
+        };
+        let before = sides(&[(canary, 5), (beta, 5)]);
+        for (side, percent) in [(Some(canary), 5), (Some(beta), 5), (None, 90)] {
+            let count = count(&before, side);
+            assert!((percent * 180..percent * 220).contains(&count), "{percent} %: {count}");
+        }
+        for (after, side, percent) in [
+            (sides(&[(canary, 10), (beta, 5)]), Some(beta), 10),
+            (sides(&[(canary, 5), (beta, 10)]), Some(canary), 0),
+            (sides(&[(beta, 5)]), Some(beta), 10),
+        ] {
+            let (had, stay) = (count(&before, side), stay(&before, &after, side));
+            assert!(stay * 100 >= had * (100 - percent), "{stay} of {had}");
+        }
+        let grown = sides(&[(canary, 10), (beta, 5)]);
+        assert_eq!(stay(&before, &grown, Some(canary)), count(&before, Some(canary)));
+        let moved =
+            |(before, after): &(&Option<u64>, &Option<u64>)| **before == Some(beta) && before != after;
+        assert!(before.iter().zip(&grown).filter(moved).all(|(_, after)| *after == Some(canary)));
+        assert!(sides(&[(canary, 60), (beta, 40)]).iter().all(Option::is_some), "all of it is shared out");
     }
 }

@@ -339,6 +339,30 @@ fn leases_go_back_when_the_gateway_ends() {
 }
 
 #[test]
+fn leases_go_back_when_the_limit_leaves_the_configuration_though_its_ledgers_stay() {
+    not_at_midnight();
+    let server = RedisServer::start();
+    let store = format!("{{ url: \"redis://127.0.0.1:{}\", timeout: 5s }}", server.port());
+    let text = |headers, mode| {
+        file(&store, &format!("{{ limit: 100000/day, by: everybody, mode: {mode}, headers: {headers} }}"))
+    };
+    let mut gateway = Running::start(&text("standard", "leased"));
+    let exact = Running::start(&text("standard", "exact"));
+    let mut asked = 0;
+    for headers in ["draft", "kong", "standard"] {
+        asked += passed(&[&gateway], 60);
+        gateway.reload(&text(headers, "leased"));
+        let mut left = 0;
+        eventually(PATIENCE, || {
+            asked += 1;
+            left = get(&exact).header("RateLimit-Remaining").unwrap().parse().unwrap();
+            assert!(left <= 100_000 - asked, "{left} are left of {asked}");
+            left == 100_000 - asked
+        });
+    }
+}
+
+#[test]
 fn a_reset_forgets_here_and_in_the_store() {
     let server = RedisServer::start();
     let store = format!("{{ url: \"redis://127.0.0.1:{}\", timeout: 5s }}", server.port());

@@ -134,6 +134,27 @@ fn http_probes_speak_the_protocol_of_the_endpoint() {
 }
 
 #[test]
+fn a_long_page_is_judged_by_its_status_and_by_its_first_64_kib() {
+    let text = |place: usize| {
+        let mut page = vec![b'-'; 1 << 20];
+        page[place..place + 4].copy_from_slice(b"well");
+        page
+    };
+    let last = (64 << 10) - 4;
+    for chunked in [false, true] {
+        let origin = Origin::respond(move |request| {
+            let page = text(if request.target == "/early" { last } else { last + 1 });
+            if chunked { Reply::status(200).chunked([page]) } else { Reply::ok(page) }
+        });
+        succeeds(&probing(&origin.url(), "path: /", "host: rewrite", None));
+        succeeds(&probing(&origin.url(), "path: /early, body: well", "host: rewrite", None));
+        let why = "does not contain the text in its first 64 KiB";
+        fails(&probing(&origin.url(), "path: /late, body: well", "host: rewrite", None), why);
+        fails(&probing(&origin.url(), "path: /, good: [204]", "host: rewrite", None), "status 200");
+    }
+}
+
+#[test]
 fn probes_by_tls_verify_whom_they_ask() {
     let (authority, stranger) = (Authority::default(), Authority::named("somebody else"));
     let origin = Origin::always(Reply::ok("inside"));

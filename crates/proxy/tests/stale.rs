@@ -217,6 +217,34 @@ fn no_caller_gets_what_was_answered_to_another() {
 }
 
 #[test]
+fn fields_in_which_any_route_asks_for_credentials_show_who_calls() {
+    let origin = Origin::respond(personal);
+    let more = "- { path: /badge/*, service: a, policies: { key_auth: { headers: [X-Badge] } } }
+- { path: /pass/*, service: a, policies: { forward_auth: { url: http://127.0.0.1:1, request_headers: [X-Pass] } } }
+- { path: /signed/*, service: a, policies: { hmac_auth: {} } }
+";
+    let mut gateway = before(&origin, "stale: { unmarked: true }");
+    // What was kept while nobody knew comes from no other.
+    assert_eq!(ask(&gateway, "GET", "/early", "X-Badge: 1\r\n").status, 200);
+    gateway.reload(&format!("{}{more}", text(&origin, "stale: { unmarked: true }")));
+    let fields = ["X-Badge: 1", "x-pass: 1", "Signature: a=:AA==:", "Signature-Input: a=()"];
+    for (number, field) in fields.into_iter().enumerate() {
+        for target in [format!("/{number}"), format!("/{number}?silent")] {
+            assert_eq!(ask(&gateway, "GET", &target, &format!("{field}\r\n")).status, 200);
+        }
+    }
+    assert_eq!(ask(&gateway, "GET", "/other", "X-Colour: red\r\n").status, 200);
+    down(&gateway, &origin);
+    assert_eq!(get(&gateway, "/early").status, 503);
+    for number in 0..4 {
+        assert_eq!(get(&gateway, &format!("/{number}")).status, 503, "{number}");
+        assert_eq!(get(&gateway, &format!("/{number}?silent")).status, 503, "{number}");
+    }
+    assert_eq!(get(&gateway, "/other").status, 200);
+    assert_eq!(ask(&gateway, "GET", "/other", "X-Badge: 1\r\n").status, 503);
+}
+
+#[test]
 fn what_may_not_be_kept_is_not_and_takes_the_place_of_what_was() {
     let origin = Origin::respond(personal);
     let gateway = before(&origin, "stale: {}");
@@ -434,6 +462,17 @@ fn memory_is_bounded_and_the_least_recently_used_goes() {
     assert!((40_000..=65_536).contains(&bytes), "{bytes}");
     assert_eq!(get(&gateway, "/19").status, 200);
     assert_eq!(get(&gateway, "/0").status, 503);
+}
+
+#[test]
+fn what_is_held_of_a_request_while_its_answer_comes_counts_too() {
+    let origin = Origin::always(Reply::ok("fine").header("Cache-Control", "public"));
+    let gateway = before(&origin, "stale: { memory: 8KiB, largest: 1KiB }");
+    let filler = |length| format!("X-Filler: {}\r\n", "x".repeat(length));
+    assert_eq!(ask(&gateway, "GET", "/long", &filler(9_000)).status, 200);
+    assert_eq!(ask(&gateway, "GET", "/short", &filler(4_000)).status, 200);
+    down(&gateway, &origin);
+    assert_eq!((get(&gateway, "/long").status, get(&gateway, "/short").status), (503, 200));
 }
 
 #[test]

@@ -224,6 +224,24 @@ fn a_mirror_sees_copies_and_nobody_waits_for_it() {
 }
 
 #[test]
+fn bodies_that_come_slowly_are_no_way_to_more_copies_at_once() {
+    let origins = [Origin::always(Reply::ok("main")), Origin::always(Reply::hang())];
+    let gateway = two_services("mirror: { service: other, body: 4, at_once: 1, timeout: 30s }", &origins);
+    let mut clients: Vec<Client> = (0..3).map(|_| Client::connect(gateway.address)).collect();
+    for client in &mut clients {
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n");
+    }
+    // One is waited for, and the others go without a copy.
+    let skipped = "torana_mirrored_total{route=\"/*\",result=\"skipped\"} 2";
+    eventually(PATIENCE, || gateway.metrics.render().contains(skipped));
+    for client in &mut clients {
+        assert_eq!(client.send("abcd").read_response().text(), "main");
+    }
+    origins[1].wait_for(1, PATIENCE);
+    assert_eq!(origins[1].count(), 1);
+}
+
+#[test]
 fn faults_are_made_as_asked_and_told_apart_from_real_ones() {
     let origins = named(&["main", "other"]);
     let route = "faults: { abort: { status: 503 }, delay: { for: 50ms }, header: X-Fault }";

@@ -172,6 +172,20 @@ pub(crate) fn told(
     Ok(grant)
 }
 
+/// When the script decided, and how many permits it has given each ledger, as far as the answer has its form.
+pub(crate) fn given(budget: &Budget, answer: &[u8]) -> Option<(Duration, impl Iterator<Item = u64>)> {
+    let (numbers, _) = answer.as_chunks::<NUMBER>();
+    let (now, ledgers) = numbers.split_first()?;
+    let given = ledgers.chunks_exact(ledger_numbers(budget)).filter_map(<[Number]>::first);
+    // Less than nothing was given where a ledger cannot be read, and that saturates.
+    Some((Duration::from_micros(whole(*now)), given.map(|number| whole(*number))))
+}
+
+/// How many of the script's numbers are about one ledger.
+fn ledger_numbers(budget: &Budget) -> usize {
+    budget.windows().count().saturating_mul(3).saturating_add(2)
+}
+
 /// One of the script's numbers.
 type Number = [u8; NUMBER];
 
@@ -188,7 +202,7 @@ impl<'a> Numbers<'a> {
     fn of(budget: &Budget, place: Place, answer: &'a [u8]) -> Option<Self> {
         let (numbers, _) = answer.as_chunks();
         let (now, ledgers) = numbers.split_first()?;
-        let size = budget.windows().count().saturating_mul(3).saturating_add(2);
+        let size = ledger_numbers(budget);
         let ([granted, hold], views) = ledgers.chunks_exact(size).nth(place.entry)?.split_first_chunk()?;
         Some(Self { now: *now, granted: *granted, hold: *hold, views: views.as_chunks().0 })
     }

@@ -20,6 +20,7 @@ mod memory;
 mod outbox;
 mod principal;
 mod redis_store;
+mod servers;
 mod settings;
 mod shared;
 mod topology;

@@ -93,7 +93,8 @@ pub trait LimitStore {
     /// Takes from a caller's budget, all windows or none.
     ///
     /// # Errors
-    /// The store did not answer. It may have taken something all the same; that is lost, not used.
+    /// The store did not answer. It may have taken something all the same, which is not used: it goes back when the answer
+    /// comes after all, or is lost.
     fn take(
         &self,
         limit: &StoredLimit,

@@ -7,12 +7,14 @@ use crate::StoreError;
 use crate::breaker::{FAILURES, pause};
 use crate::outbox::Outbox;
 use crate::redis_store::Inner;
-use crate::topology::{Connection, open};
+use crate::servers::Servers;
+use crate::topology::{Connection, Opened, open};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -23,10 +25,17 @@ thread_local! {
     static LINKS: RefCell<Links> = RefCell::default();
 }
 
+/// Twice what a connection may take, because a sentinel and then the server are asked.
+fn longest_opening(inner: &Inner) -> Duration {
+    inner.settings.connect_timeout.saturating_mul(2)
+}
+
 /// One worker's connection.
 pub(crate) struct Link {
     state: RefCell<State>,
     failures: Cell<u32>,
+    /// The servers behind the connection, where there are several.
+    servers: RefCell<Option<Rc<RefCell<Servers>>>>,
     changed: Notify,
     pub(crate) outbox: Outbox,
 }
@@ -52,6 +61,7 @@ impl Link {
             let link = Rc::new(Self {
                 state: RefCell::new(State::Fresh),
                 failures: Cell::new(0),
+                servers: RefCell::default(),
                 changed: Notify::new(),
                 outbox: Outbox::default(),
             });
@@ -60,25 +70,43 @@ impl Link {
         })
     }
 
-    /// The connection, and which life of the server it leads to.
+    /// The connection, and which life of the server it leads to. One that is being made for the first time is waited for
+    /// so long.
     pub(crate) async fn connection(
         self: &Rc<Self>,
         inner: &Arc<Inner>,
+        patience: Duration,
     ) -> Result<(Connection, Rc<str>), StoreError> {
         if let Some(open) = self.open() {
             return Ok(open);
         }
+        self.begin(inner);
+        let changed = self.changed.notified();
+        let opening = matches!(*self.state.borrow(), State::Opening);
+        if opening && timeout(patience, changed).await.is_ok() {
+            return self.open().ok_or(StoreError::Unavailable);
+        }
+        Err(StoreError::Unavailable)
+    }
+
+    /// Waits for a connection as long as it takes to make one; also when it was lost, for the next trial.
+    pub(crate) async fn opened(self: &Rc<Self>, inner: &Arc<Inner>) -> Result<(), StoreError> {
+        self.begin(inner);
+        let changed = self.changed.notified();
+        if self.open().is_none() {
+            // It may have failed too.
+            let _ = timeout(longest_opening(inner), changed).await;
+        }
+        self.open().map(|_| ()).ok_or(StoreError::Unavailable)
+    }
+
+    /// Begins to make a connection, where nobody has.
+    fn begin(self: &Rc<Self>, inner: &Arc<Inner>) {
         let fresh = matches!(*self.state.borrow(), State::Fresh);
         if fresh {
             *self.state.borrow_mut() = State::Opening;
             self.reopen(inner, false);
         }
-        let changed = self.changed.notified();
-        let opening = matches!(*self.state.borrow(), State::Opening);
-        if opening && timeout(inner.settings.timeout, changed).await.is_ok() {
-            return self.open().ok_or(StoreError::Unavailable);
-        }
-        Err(StoreError::Unavailable)
     }
 
     /// Whether asking would bring nothing now.
@@ -86,20 +114,75 @@ impl Link {
         matches!(*self.state.borrow(), State::Away)
     }
 
-    fn open(&self) -> Option<(Connection, Rc<str>)> {
+    /// The connection, if there is one.
+    pub(crate) fn open(&self) -> Option<(Connection, Rc<str>)> {
         match &*self.state.borrow() {
             State::Open(connection, life) => Some((connection.clone(), Rc::clone(life))),
             State::Fresh | State::Opening | State::Away => None,
         }
     }
 
-    /// An answer came.
-    pub(crate) fn succeeded(&self) {
-        self.failures.set(0);
+    /// Whom of several servers a key leads to.
+    pub(crate) fn server_of(&self, key: &[u8]) -> Option<usize> {
+        self.servers.borrow().as_ref()?.borrow().of(key)
     }
 
-    /// No answer came, or a bad one. With `lost` the connection is known to be gone.
-    pub(crate) fn failed(self: &Rc<Self>, inner: &Arc<Inner>, lost: bool) {
+    /// Whether asking some of several servers would bring nothing now.
+    pub(crate) fn has_lost_any(&self) -> bool {
+        self.servers.borrow().as_ref().is_some_and(|servers| servers.borrow().is_any_away())
+    }
+
+    /// Whether asking that one would bring nothing now.
+    pub(crate) fn has_lost(&self, server: Option<usize>) -> bool {
+        let servers = self.servers.borrow();
+        servers.as_ref().zip(server).is_some_and(|(servers, server)| servers.borrow().is_away(server))
+    }
+
+    /// An answer came, of several servers from that one.
+    pub(crate) fn succeeded(&self, server: Option<usize>) {
+        self.failures.set(0);
+        if let (Some(servers), Some(server)) = (&*self.servers.borrow(), server) {
+            servers.borrow_mut().succeeded(server);
+        }
+    }
+
+    /// No answer came, or a bad one. With `lost` the connection is known to be gone. One of several servers is left alone
+    /// by itself, and all of them when there is none else.
+    pub(crate) fn failed(self: &Rc<Self>, inner: &Arc<Inner>, server: Option<usize>, lost: bool) {
+        let servers = self.servers.borrow().clone();
+        let Some(servers) = servers else { return self.count(inner, lost) };
+        let Some(server) = server else { return };
+        if !servers.borrow_mut().failed(server, lost) {
+            return;
+        }
+        if servers.borrow().are_away() {
+            self.count(inner, true);
+        } else {
+            self.look_after(inner, servers, server);
+        }
+    }
+
+    /// Tries until that server of several answers, or there is another connection.
+    fn look_after(self: &Rc<Self>, inner: &Arc<Inner>, servers: Rc<RefCell<Servers>>, server: usize) {
+        let (link, store) = (Rc::clone(self), Arc::downgrade(inner));
+        let random = RandomState::new();
+        tokio::task::spawn_local(async move {
+            for trial in 0_u32.. {
+                tokio::time::sleep(pause(trial, random.hash_one(trial))).await;
+                let Some(inner) = store.upgrade() else { return };
+                let is_in_use = link.servers.borrow().as_ref().is_some_and(|used| Rc::ptr_eq(used, &servers));
+                let Some((mut connection, _)) = link.open().filter(|_| is_in_use) else { return };
+                let Some(slot) = servers.borrow().slot_of(server) else { return };
+                let answered = timeout(inner.settings.connect_timeout, connection.greet_holder(slot)).await;
+                if matches!(answered, Ok(Ok(()))) {
+                    return servers.borrow_mut().succeeded(server);
+                }
+                inner.count_failure();
+            }
+        });
+    }
+
+    fn count(self: &Rc<Self>, inner: &Arc<Inner>, lost: bool) {
         let failures = self.failures.get().saturating_add(1);
         self.failures.set(failures);
         let is_open = matches!(*self.state.borrow(), State::Open(..));
@@ -119,11 +202,10 @@ impl Link {
                     tokio::time::sleep(pause(trial, random.hash_one(trial))).await;
                 }
                 let Some(inner) = store.upgrade() else { return };
-                // Twice, because a sentinel and then the server are asked.
-                let patience = inner.settings.connect_timeout.saturating_mul(2);
-                let opened = timeout(patience, open(&inner.settings)).await;
+                let opened = timeout(longest_opening(&inner), open(&inner.settings)).await;
                 let why = match opened {
-                    Ok(Ok((connection, life))) => {
+                    Ok(Ok(Opened { connection, life, servers })) => {
+                        *link.servers.borrow_mut() = servers.map(|servers| Rc::new(RefCell::new(servers)));
                         inner.learn(&life);
                         inner.is_there();
                         link.failures.set(0);

@@ -138,7 +138,7 @@ impl Sender {
     }
 
     /// The call, which nobody joins any more.
-    pub(crate) fn close(&self) -> &Call {
+    pub(crate) fn close(&self) -> &Rc<Call> {
         self.link.outbox.close(&self.call);
         &self.call
     }

@@ -35,10 +35,16 @@ const SCRIPT: &str = include_str!("limits.lua");
 const DOUBT: Duration = Duration::from_secs(120);
 /// Keys that one step of a reset looks at.
 const SCAN: usize = 500;
+/// How long one answer may take that no request waits for.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A store on a server. Clones are the same store.
 #[derive(Clone, Debug)]
-pub struct RedisStore(Arc<Inner>);
+pub struct RedisStore {
+    inner: Arc<Inner>,
+    /// How long one answer may take.
+    timeout: Duration,
+}
 
 pub(crate) struct Inner {
     /// By which a worker finds its connection.
@@ -139,7 +145,8 @@ impl RedisStore {
         let key = settings.key.as_ref().or(settings.password.as_ref());
         let hasher = Hasher::new(key.map(|key| key.expose().as_bytes()));
         let apart = matches!(settings.topology, Topology::Cluster(_));
-        Self(Arc::new(Inner {
+        let timeout = settings.timeout;
+        let inner = Inner {
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
             settings,
             clock,
@@ -151,47 +158,76 @@ impl RedisStore {
             failures: AtomicU64::new(0),
             away: AtomicBool::new(false),
             apart: AtomicBool::new(apart),
-        }))
+        };
+        Self { inner: Arc::new(inner), timeout }
+    }
+
+    /// The same store, asked by somebody who has more time than a request has.
+    #[must_use]
+    pub fn patient(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), timeout: self.timeout.max(PATIENCE) }
     }
 
     /// How it is spoken to.
     #[must_use]
     pub fn settings(&self) -> &StoreSettings {
-        &self.0.settings
+        &self.inner.settings
     }
 
     pub(crate) fn clock(&self) -> NodeClock {
-        self.0.clock
+        self.inner.clock
     }
 
     /// Counts, for metrics and tests.
     #[must_use]
     pub fn usage(&self) -> StoreUsage {
         StoreUsage {
-            questions: self.0.questions.load(Ordering::Relaxed),
-            failures: self.0.failures.load(Ordering::Relaxed),
+            questions: self.inner.questions.load(Ordering::Relaxed),
+            failures: self.inner.failures.load(Ordering::Relaxed),
         }
     }
 
-    /// Whether this worker would be told at once that the store does not answer.
-    pub(crate) fn is_away(&self) -> bool {
-        Link::of(&self.0).is_away()
+    /// Whether this worker would be told at once that the store, or the server of it that has the key, does not answer.
+    pub(crate) fn is_away(&self, limit: &StoredLimit, key: Key<'_>) -> bool {
+        let link = Link::of(&self.inner);
+        let lost = || {
+            let name = self.inner.hasher.key(&self.prefix(limit), limit.id(), key);
+            link.has_lost(link.server_of(&name))
+        };
+        link.is_away() || link.has_lost_any() && lost()
     }
 
     /// Connects this worker, so that its first request does not wait.
     pub async fn warm_up(&self) {
         // When this fails the first request finds it out.
-        let _ = Link::of(&self.0).connection(&self.0).await;
+        let _ = Link::of(&self.inner).connection(&self.inner, self.timeout).await;
+    }
+
+    /// Sees to it that this thread has a connection on which the server answers, for work that goes on over one: where
+    /// one has lain idle it may have been closed.
+    ///
+    /// # Errors
+    /// There is none, nor was there one in the time that connecting may take.
+    pub(crate) async fn ready(&self) -> Result<(), StoreError> {
+        let link = Link::of(&self.inner);
+        if let Some((mut connection, _)) = link.open() {
+            if matches!(timeout(self.timeout, connection.greet()).await, Ok(Ok(()))) {
+                return Ok(());
+            }
+            self.inner.count_failure();
+            link.failed(&self.inner, None, true);
+        }
+        link.opened(&self.inner).await
     }
 
     /// The key itself, or a digest of a long one; the store has one ledger for both.
     pub(crate) fn short<'k>(&self, key: Key<'k>, room: &'k mut Option<[u8; 32]>) -> Key<'k> {
-        self.0.hasher.short(key, room)
+        self.inner.hasher.short(key, room)
     }
 
     fn prefix<'l>(&self, limit: &'l StoredLimit) -> Cow<'l, str> {
-        limit.prefix(self.0.number, || {
-            let name = self.0.hasher.name(&[limit.id().as_bytes(), limit.shape().as_bytes()]);
+        limit.prefix(self.inner.number, || {
+            let name = self.inner.hasher.name(&[limit.id().as_bytes(), limit.shape().as_bytes()]);
             let name = name.get(..16).unwrap_or_default();
             format!("torana:limit:{}:", String::from_utf8_lossy(name))
         })
@@ -204,50 +240,48 @@ impl RedisStore {
         form: Form,
         details: bool,
     ) -> Result<Grant, StoreError> {
-        let link = Link::of(&self.0);
+        let link = Link::of(&self.inner);
         if link.is_away() {
             return Err(StoreError::Unavailable);
         }
-        let most = if self.0.apart.load(Ordering::Relaxed) { 1 } else { limit.most_ledgers() };
+        let most = if self.inner.apart.load(Ordering::Relaxed) { 1 } else { limit.most_ledgers() };
         let (call, place, first) = link.outbox.join(limit, form, key, most);
         if first {
             let (store, sender) = (self.clone(), Sender::new(link, Rc::clone(&call)));
-            tokio::task::spawn_local(async move {
-                let answer = store.carry(sender.link(), sender.close()).await;
-                sender.answer(answer);
-            });
+            tokio::task::spawn_local(async move { store.carry(sender).await });
         }
         let told = call.told(place, details).await;
         if matches!(told, Err(StoreError::Unreadable)) {
             // The server has answered, so the link is none the worse for it.
-            self.0.count_failure();
+            self.inner.count_failure();
         }
         told
     }
 
-    /// Waits for an answer as long as is allowed, and notes on the link what came of it.
+    /// Waits for an answer as long as is allowed, of several servers from that one, and notes on the link what came of it.
     async fn send<T>(
         &self,
         link: &Rc<Link>,
+        server: Option<usize>,
         sent: impl Future<Output = RedisResult<T>>,
     ) -> Result<T, StoreError> {
-        let inner = &self.0;
-        match timeout(inner.settings.timeout, sent).await {
+        let inner = &self.inner;
+        match timeout(self.timeout, sent).await {
             Ok(Ok(answer)) => {
-                link.succeeded();
+                link.succeeded(server);
                 Ok(answer)
             }
             Ok(Err(error)) => {
                 inner.count_failure();
                 let role = error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly);
                 let lost = error.is_io_error() || error.is_connection_dropped() || role;
-                link.failed(inner, lost);
+                link.failed(inner, server, lost);
                 // What the server says may hold what was sent; its kind does not.
                 Err(if lost { StoreError::Unavailable } else { StoreError::refused(error.category()) })
             }
             Err(_) => {
                 inner.count_failure();
-                link.failed(inner, false);
+                link.failed(inner, server, false);
                 Err(StoreError::Late)
             }
         }
@@ -259,8 +293,8 @@ impl RedisStore {
         link: &Rc<Link>,
         sent: impl Future<Output = RedisResult<T>>,
     ) -> Result<T, StoreError> {
-        self.0.questions.fetch_add(1, Ordering::Relaxed);
-        self.send(link, sent).await
+        self.inner.questions.fetch_add(1, Ordering::Relaxed);
+        self.send(link, None, sent).await
     }
 
     /// Removes the keys of one server that match. A cursor means nothing to any other.
@@ -278,10 +312,8 @@ impl RedisStore {
             let answer = self.command(link, connection.send_to(server, &scan)).await?;
             let (next, keys): (u64, Vec<Vec<u8>>) = redis::from_redis_value(answer)
                 .map_err(|_| StoreError::refused("an answer of another form"))?;
-            for key in keys {
-                let mut unlink = redis::cmd("UNLINK");
-                unlink.arg(key);
-                self.command(link, connection.send(&unlink, true)).await?;
+            if !keys.is_empty() {
+                self.command(link, connection.unlink(server, &keys)).await?;
             }
             if next == 0 {
                 return Ok(());
@@ -308,13 +340,16 @@ impl LimitStore for RedisStore {
         self.ask(limit, key, Form::Look, true).await
     }
 
-    /// Removes the ledgers a few at a time, so that no server is held up; in a cluster on each server.
+    /// Removes the ledgers some hundred at a time, so that no server is held up; in a cluster on each server. No request
+    /// waits for it, so answers may take their time.
     async fn reset(&self, limit: &StoredLimit) -> Result<(), StoreError> {
-        let link = Link::of(&self.0);
-        let (mut connection, _) = link.connection(&self.0).await?;
+        let store = self.patient();
+        store.ready().await?;
+        let link = Link::of(&self.inner);
+        let (mut connection, _) = link.connection(&self.inner, store.timeout).await?;
         let pattern = format!("{}*", self.prefix(limit));
-        for server in self.command(&link, connection.servers()).await? {
-            self.remove(&link, &mut connection, &server, &pattern).await?;
+        for server in store.command(&link, connection.servers()).await? {
+            store.remove(&link, &mut connection, &server, &pattern).await?;
         }
         Ok(())
     }

@@ -15,10 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use torana_limit::{Ask, Budget, Grant, IDLE, Key, KeyedLimiter, Returned, Step, View, When};
+use torana_limit::{Ask, Budget, Grant, IDLE, Key, KeyedLimiter, LONGEST_HOLD, Returned, Step, View, When};
 
-/// The longest that leased permits of a steady pace are kept.
-const LONGEST_HOLD: Duration = Duration::from_millis(100);
 /// Leases that are returned at the same time.
 const RETURNED_AT_ONCE: usize = 128;
 
@@ -209,7 +207,8 @@ impl SharedLimit {
         let mut now = began;
         let mut wanted = Wanted { cost, details: ask.details, waited: false };
         loop {
-            let Some(stepped) = self.leases.step(key, now, wanted, || self.store.is_away()) else {
+            let Some(stepped) = self.leases.step(key, now, wanted, || self.store.is_away(&self.limit, key))
+            else {
                 return self.exact(key, ask).await;
             };
             if let Some(want) = stepped.refill {
@@ -285,13 +284,13 @@ impl SharedLimit {
         });
     }
 
-    /// Returns what lies idle, until the lease is empty or the limit is gone.
+    /// Returns what lies idle, until the lease is empty. A limit that nobody needs any more is there so long, since what
+    /// it holds is of the store's and others' use.
     fn watch(self: &Arc<Self>, key: Key<'_>) {
-        let (limit, kind, bytes) = (Arc::downgrade(self), key.kind, Box::<[u8]>::from(key.bytes));
+        let (limit, kind, bytes) = (Arc::clone(self), key.kind, Box::<[u8]>::from(key.bytes));
         tokio::task::spawn_local(async move {
             loop {
                 tokio::time::sleep(IDLE).await;
-                let Some(limit) = limit.upgrade() else { return };
                 let key = Key { kind, bytes: &bytes };
                 let Ok(idle) = limit.leases.idle(key, limit.now()) else { return };
                 if let Some(returned) = idle {
@@ -337,6 +336,8 @@ impl SharedLimit {
     /// The store did not answer; what is here is forgotten all the same.
     pub async fn reset(&self) -> Result<(), StoreError> {
         self.share.clear();
+        // Before, so that it is done whatever becomes of the store; and after, for what was leased meanwhile.
+        self.leases.clear();
         let done = self.store.reset(&self.limit).await;
         self.leases.clear();
         done
@@ -345,20 +346,29 @@ impl SharedLimit {
     /// Returns every permit that is held here, when the gateway ends; gives how many. Many are under way at a
     /// time; the caller sets the deadline. What a store does not take back ends by itself.
     pub async fn drain(self: &Arc<Self>) -> u64 {
+        let store = self.store.patient();
+        // This thread may have had nothing to do with the store, or not for long.
+        if self.held() == 0 || store.ready().await.is_err() {
+            return 0;
+        }
         let mut returned = 0_u64;
         for batch in self.leases.drain(self.now()).chunks(RETURNED_AT_ONCE) {
             let mut tasks = JoinSet::new();
             for (kind, bytes, back) in batch.iter().cloned() {
-                let limit = Arc::clone(self);
+                let (limit, store) = (Arc::clone(self), store.clone());
                 tasks.spawn_local(async move {
-                    let done = limit.store.give_back(&limit.limit, Key { kind, bytes: &bytes }, back).await;
+                    let done = store.give_back(&limit.limit, Key { kind, bytes: &bytes }, back).await;
                     done.map(|()| back.permits)
                 });
             }
             while let Some(done) = tasks.join_next().await {
-                // The store is away: the rest would only wait for it too.
-                let Ok(Ok(permits)) = done else { return returned };
-                returned = returned.saturating_add(permits);
+                match done {
+                    Ok(Ok(permits)) => returned = returned.saturating_add(permits),
+                    // That is the matter of one caller.
+                    Ok(Err(StoreError::Unreadable)) => {}
+                    // The store is away: the rest would only wait for it too.
+                    _ => return returned,
+                }
             }
         }
         returned

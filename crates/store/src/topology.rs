@@ -1,10 +1,13 @@
 //! Opening a connection, whatever the servers' arrangement.
 
+use crate::servers::Servers;
 use crate::settings::{Place, StoreSettings, Topology};
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
-use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo, SingleNodeRoutingInfo};
+use redis::cluster_routing::{
+    MultipleNodeRoutingInfo, ResponsePolicy, Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr,
+};
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisConnectionInfo,
@@ -16,6 +19,15 @@ use redis::{
 pub(crate) enum Connection {
     One(MultiplexedConnection),
     Cluster(ClusterConnection),
+}
+
+/// What was opened.
+pub(crate) struct Opened {
+    pub(crate) connection: Connection,
+    /// Which life of the server it leads to.
+    pub(crate) life: String,
+    /// The servers behind it, where there are several.
+    pub(crate) servers: Option<Servers>,
 }
 
 /// How often a command goes to another server of a cluster than it went to before.
@@ -47,6 +59,14 @@ impl Connection {
         }
     }
 
+    /// Asks for any answer. Those of a cluster the client connects anew by itself, as soon as they are lost.
+    pub(crate) async fn greet(&mut self) -> RedisResult<()> {
+        match self {
+            Self::One(_) => self.send(&redis::cmd("PING"), true).await.map(|_| ()),
+            Self::Cluster(_) => Ok(()),
+        }
+    }
+
     /// The servers that hold keys: each primary of a cluster, as far as it answers.
     pub(crate) async fn servers(&mut self) -> RedisResult<Vec<Server>> {
         let Self::Cluster(connection) = self else { return Ok(vec![Server(None)]) };
@@ -63,6 +83,14 @@ impl Connection {
         answers.into_iter().map(server).collect()
     }
 
+    /// Asks the server that has this slot for any answer.
+    pub(crate) async fn greet_holder(&mut self, slot: u16) -> RedisResult<()> {
+        let Self::Cluster(connection) = self else { return self.greet().await };
+        let there = SingleNodeRoutingInfo::SpecificNode(Route::new(slot, SlotAddr::Master));
+        let answer = connection.route_command(redis::cmd("PING"), RoutingInfo::SingleNode(there)).await?;
+        answer.extract_error_of().map(|_| ())
+    }
+
     /// Sends a command to one of the servers, wherever its keys would lie.
     pub(crate) async fn send_to(&mut self, server: &Server, command: &Cmd) -> RedisResult<Value> {
         match (self, &server.0) {
@@ -72,6 +100,40 @@ impl Connection {
             }
             (connection, _) => connection.send(command, true).await,
         }
+    }
+}
+
+impl Connection {
+    /// Removes keys that lie on one server, with one question. Those that have left it meanwhile are followed.
+    pub(crate) async fn unlink(&mut self, server: &Server, keys: &[Vec<u8>]) -> RedisResult<Value> {
+        let unlink = |key: &Vec<u8>| {
+            let mut command = redis::cmd("UNLINK");
+            command.arg(key);
+            command
+        };
+        let mut all = redis::pipe();
+        // They lie in different slots, so each is a command of its own.
+        keys.iter().map(unlink).for_each(|command| {
+            all.add_command(command);
+        });
+        let answers = match (&mut *self, &server.0) {
+            (Self::Cluster(connection), Some(server)) => {
+                connection.route_pipeline(all, 0, keys.len(), server.clone()).await
+            }
+            (Self::Cluster(_), None) => Ok(Vec::new()),
+            (Self::One(connection), _) => connection.req_packed_commands(&all, 0, keys.len()).await,
+        };
+        let mut answers = match answers {
+            Ok(answers) => answers.into_iter(),
+            Err(error) if error.is_io_error() || error.is_connection_dropped() => return Err(error),
+            Err(_) => Vec::new().into_iter(),
+        };
+        for key in keys {
+            if answers.next().is_none_or(|answer| answer.extract_error_of().is_err()) {
+                self.send(&unlink(key), true).await?;
+            }
+        }
+        Ok(Value::Okay)
     }
 }
 
@@ -110,7 +172,7 @@ impl Extract for Value {
 
 /// Opens a connection and asks which life of the server this is. A cluster has no single one: there the
 /// generation is always the same.
-pub(crate) async fn open(settings: &StoreSettings) -> RedisResult<(Connection, String)> {
+pub(crate) async fn open(settings: &StoreSettings) -> RedisResult<Opened> {
     // The deadline of an answer is kept by the one who asks, so that it is the same for every arrangement.
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(settings.connect_timeout))
@@ -156,7 +218,7 @@ async fn cluster(
     settings: &StoreSettings,
     places: &[Place],
     certificates: Option<TlsCertificates>,
-) -> RedisResult<(Connection, String)> {
+) -> RedisResult<Opened> {
     let mut builder = ClusterClientBuilder::new(places.iter().map(|place| address(place, settings.tls)))
         .connection_timeout(settings.connect_timeout)
         .response_timeout(settings.connect_timeout)
@@ -174,16 +236,44 @@ async fn cluster(
     if let Some(password) = &settings.password {
         builder = builder.password(password.expose());
     }
-    Ok((Connection::Cluster(builder.build()?.get_async_connection().await?), "cluster".into()))
+    let mut connection = builder.build()?.get_async_connection().await?;
+    let servers = Some(Servers::new(ranges(&mut connection).await?));
+    Ok(Opened { connection: Connection::Cluster(connection), life: "cluster".into(), servers })
+}
+
+/// The ranges of slots, each with the address of the server that has it.
+async fn ranges(connection: &mut ClusterConnection) -> RedisResult<Vec<(u16, u16, (String, u16))>> {
+    let mut command = redis::cmd("CLUSTER");
+    command.arg("SLOTS");
+    // Whoever answers first.
+    let anybody =
+        RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, Some(ResponsePolicy::OneSucceeded)));
+    let answer = connection.route_command(command, anybody).await?.extract_error_of()?;
+    let mut ranges = Vec::new();
+    for range in redis::from_redis_value::<Vec<Vec<Value>>>(answer)? {
+        let mut parts = range.into_iter();
+        let (Some(first), Some(last), Some(Value::Array(server))) =
+            (parts.next(), parts.next(), parts.next())
+        else {
+            continue;
+        };
+        let mut server = server.into_iter();
+        let host = server.next().map(redis::from_redis_value::<Option<String>>).transpose()?.flatten();
+        let port = server.next().map(redis::from_redis_value).transpose()?.unwrap_or(0);
+        let (first, last) = (redis::from_redis_value(first)?, redis::from_redis_value(last)?);
+        ranges.push((first, last, (host.unwrap_or_default(), port)));
+    }
+    Ok(ranges)
 }
 
 /// A server gives each of its lives a name at random.
-async fn one(mut connection: MultiplexedConnection) -> RedisResult<(Connection, String)> {
+async fn one(mut connection: MultiplexedConnection) -> RedisResult<Opened> {
     let mut command = redis::cmd("INFO");
     command.arg("server");
     let said: String = command.query_async(&mut connection).await?;
     let life = said.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or("unknown");
-    Ok((Connection::One(connection), life.trim().chars().take(16).collect()))
+    let life = life.trim().chars().take(16).collect();
+    Ok(Opened { connection: Connection::One(connection), life, servers: None })
 }
 
 fn address(place: &Place, tls: bool) -> ConnectionAddr {

@@ -152,6 +152,54 @@ fn a_limit_that_is_reset_is_forgotten_by_every_server_of_a_cluster() {
 }
 
 #[test]
+fn a_server_of_a_cluster_that_hangs_is_away_for_its_own_callers_alone() {
+    let mut cluster = RedisCluster::start();
+    let mut settings = cluster_store(&cluster).settings().clone();
+    settings.timeout = Duration::from_millis(400);
+    let store = RedisStore::new(settings);
+    let limit = StoredLimit::new("hanging", hourly(100_000));
+    let take = async |caller: &String| store.take(&limit, key(caller), Ask::exactly(1)).await;
+    on_worker(async {
+        let (mut of_first, mut of_others) = (Vec::new(), Vec::new());
+        for number in 0.. {
+            let caller = format!("caller {number}");
+            let before = sizes(&cluster);
+            while take(&caller).await.is_err() {}
+            if sizes(&cluster)[0] > before[0] {
+                of_first.push(caller);
+            } else {
+                of_others.push(caller);
+            }
+            if of_first.len() >= 5 && of_others.len() >= 10 {
+                break;
+            }
+        }
+        cluster.servers[0].pause();
+        let mut failed = Vec::new();
+        for caller in of_first.iter().cycle() {
+            failed.push(take(caller).await.unwrap_err());
+            if failed.ends_with(&[StoreError::Unavailable]) {
+                break;
+            }
+        }
+        assert_eq!(failed[..3], vec![StoreError::Late; 3], "{failed:?}");
+        assert_eq!(failed.len(), 4, "then it is left alone");
+        for caller in of_others.iter().cycle().take(200) {
+            let taken = take(caller).await;
+            // This machine may be slow for a moment, but nobody is refused for it.
+            assert!(taken.is_ok() || taken == Err(StoreError::Late), "{taken:?}");
+        }
+        cluster.servers[0].resume();
+        let back = async {
+            while take(&of_first[0]).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, back).await.unwrap();
+    });
+}
+
+#[test]
 fn a_key_that_moves_to_another_server_of_a_cluster_is_followed() {
     let cluster = RedisCluster::start();
     let store = cluster_store(&cluster);

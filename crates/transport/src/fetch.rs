@@ -47,6 +47,17 @@ pub trait Watch {
     fn cut_off(&mut self);
 }
 
+/// What of an answer's body is kept, and whether it may be longer than the limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keep {
+    /// All of it, and it may not.
+    Whole,
+    /// So much, and it may.
+    Beginning,
+    /// Nothing, and it may.
+    Nothing,
+}
+
 /// Nobody is told.
 #[derive(Debug, Default)]
 struct Unwatched(Queueing);
@@ -91,7 +102,23 @@ pub async fn fetch_watched(
     limits: &FetchLimits,
     watch: &mut impl Watch,
 ) -> Result<Fetched, Fault> {
-    within_limits(pool, timer, request, body, limits, (true, watch)).await
+    within_limits(pool, timer, request, body, limits, (Keep::Whole, watch)).await
+}
+
+/// As [`fetch`], for an answer of which the beginning is enough: of a body longer than the limit that much is kept, and
+/// the rest ends its connection and is no fault.
+///
+/// # Errors
+/// Nothing could be sent or no answer came in time.
+pub async fn fetch_beginning(
+    pool: &Rc<Pool>,
+    timer: &Timer,
+    request: &RequestHead,
+    body: &[u8],
+    limits: &FetchLimits,
+) -> Result<Fetched, Fault> {
+    let watch = &mut Unwatched::default();
+    within_limits(pool, timer, request, body, limits, (Keep::Beginning, watch)).await
 }
 
 /// As [`fetch_watched`], for an answer that nobody wants: of its body nothing is kept, and one that is longer than
@@ -107,7 +134,7 @@ pub async fn fetch_nothing(
     limits: &FetchLimits,
     watch: &mut impl Watch,
 ) -> Result<(), Fault> {
-    within_limits(pool, timer, request, body, limits, (false, watch)).await.map(|_| ())
+    within_limits(pool, timer, request, body, limits, (Keep::Nothing, watch)).await.map(|_| ())
 }
 
 async fn within_limits(
@@ -116,7 +143,7 @@ async fn within_limits(
     request: &RequestHead,
     body: &[u8],
     limits: &FetchLimits,
-    (keep, watch): (bool, &mut impl Watch),
+    (keep, watch): (Keep, &mut impl Watch),
 ) -> Result<Fetched, Fault> {
     let start = now();
     let deadline = start.checked_add(limits.timeout).unwrap_or(start);
@@ -137,7 +164,7 @@ async fn ask(
     request: &RequestHead,
     body: &[u8],
     limits: &FetchLimits,
-    (fresh, keep, watch): (bool, bool, &mut impl Watch),
+    (fresh, keep, watch): (bool, Keep, &mut impl Watch),
 ) -> Result<Fetched, Fault> {
     let mut lease = pool.acquire_for(Wanted { fresh, ..Wanted::default() }, timer, watch.queueing()).await?;
     watch.sent();
@@ -174,16 +201,17 @@ async fn ask(
         while poll_fn(|context| source.poll_fill(context)).await? {
             let data = source.data();
             length = length.saturating_add(data.len());
+            if keep != Keep::Nothing {
+                let room = limits.body_bytes.saturating_sub(fetched.body.len());
+                fetched.body.extend_from_slice(data.get(..room).unwrap_or(data));
+            }
             if length > limits.body_bytes {
                 watch.cut_off();
-                if !keep {
+                if keep != Keep::Whole {
                     return Ok(fetched);
                 }
                 let detail = "the answer is longer than it may be";
                 return Err(Fault::new(Reason::UpstreamMalformed).because(detail));
-            }
-            if keep {
-                fetched.body.extend_from_slice(data);
             }
             source.consume();
         }

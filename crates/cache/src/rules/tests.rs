@@ -117,9 +117,20 @@ fn it_stands_until_freshness_and_grace_are_over() {
 
 #[test]
 fn fields_that_services_know_callers_by() {
-    for name in
-        ["X-Api-Key", "apikey", "X-Auth-Token", "x-user-id", "X-Session", "Tenant", "X-Amzn-Oidc-Identity"]
-    {
+    for name in [
+        "X-Api-Key",
+        "apikey",
+        "X-Auth-Token",
+        "x-user-id",
+        "X-Session",
+        "Tenant",
+        "X-Amzn-Oidc-Identity",
+        "Signature-Input",
+        "X-Hub-Signature",
+        "X-Credential",
+        "Client-Id",
+        "X-Customer-Number",
+    ] {
         assert!(shows_somebody(name.as_bytes()), "{name}");
     }
     for name in [

@@ -3,16 +3,12 @@
 use super::principal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use torana_config::written::{StoreFailure, WindowKind};
+use torana_config::written::StoreFailure;
 use torana_filter::Moment;
 use torana_limit::View;
-use torana_limit::{
-    Ask, Budget, Concurrency, FixedWindow, Gcra, Grant, Key, KeyedLimiter, Period, Place, SlidingWindow,
-    TopKeys, When, Window,
-};
-use torana_plan::{RateLimitPlan, WindowPlan};
+use torana_limit::{Ask, Budget, Concurrency, Grant, Key, KeyedLimiter, Place, TopKeys, When};
+use torana_plan::RateLimitPlan;
 use torana_store::{Decided, Mode, OnFailure, RedisStore, SharedLimit, Source, StoreError};
-use torana_types::RatePeriod;
 
 /// The counters of a limit.
 #[derive(Debug)]
@@ -87,7 +83,7 @@ impl LimiterState {
     #[must_use]
     pub fn new(plan: &RateLimitPlan, store: Option<&RedisStore>) -> Self {
         let max_keys = plan.max_keys.get();
-        let shared = plan.sharing.zip(store).zip(budget(plan, 1)).map(|((sharing, store), whole)| {
+        let shared = plan.sharing.zip(store).zip(plan.budget(1)).map(|((sharing, store), whole)| {
             let mode = if sharing.leased { Mode::Leased } else { Mode::Exact };
             let has_share = plan.smallest().is_some_and(|smallest| smallest >= plan.parts);
             let on_failure = match sharing.on_failure {
@@ -96,11 +92,11 @@ impl LimiterState {
                 // A share of nothing lets nothing pass.
                 StoreFailure::LocalShare | StoreFailure::Closed => OnFailure::Closed,
             };
-            let share = budget(plan, plan.parts.get()).unwrap_or_else(|| whole.clone());
+            let share = plan.budget(plan.parts.get()).unwrap_or_else(|| whole.clone());
             SharedLimit::new(store.clone(), &plan.id, whole, share, mode, on_failure, max_keys)
         });
         let parts = if shared.is_some() { 1 } else { plan.parts.get() };
-        let windows = budget(plan, parts).map(|budget| KeyedLimiter::new(budget, max_keys));
+        let windows = plan.budget(parts).map(|budget| KeyedLimiter::new(budget, max_keys));
         let counts = shared.as_ref().map(|shared| shared.budget());
         let counts = counts.or_else(|| windows.as_ref().map(KeyedLimiter::budget));
         let largest = counts.map_or(u64::MAX, Budget::largest);
@@ -247,31 +243,4 @@ impl LimiterState {
 /// Both clocks: paces count by the one that never goes back, fixed windows are those of UTC as it is now.
 const fn when(moment: Moment) -> When {
     When { steady: moment.since_start, utc: moment.utc() }
-}
-
-/// One of so many equal parts of a plan's budget, if it has windows. Where a part would be nothing, one request is: no
-/// plan counts by such parts.
-fn budget(plan: &RateLimitPlan, parts: u32) -> Option<Budget> {
-    let mut windows = plan.windows.iter().map(|plan| window(plan, parts));
-    Some(Budget::new(windows.next()?, windows.collect()))
-}
-
-fn window(plan: &WindowPlan, parts: u32) -> Window {
-    let part = |whole: u32| whole.checked_div(parts).unwrap_or(whole).max(1);
-    let limit = part(plan.rate.limit().get());
-    let span = plan.rate.period().at_least().as_duration();
-    match plan.kind {
-        WindowKind::Steady => {
-            Window::Gcra(Gcra::new(u64::from(limit), span, u64::from(part(plan.burst.get()))))
-        }
-        WindowKind::Sliding => Window::Sliding(SlidingWindow::new(limit, span)),
-        WindowKind::Fixed => {
-            let period = match plan.rate.period() {
-                RatePeriod::Span(span) => Period::Span(span.as_duration()),
-                RatePeriod::Month => Period::Month,
-                RatePeriod::Year => Period::Year,
-            };
-            Window::Fixed(FixedWindow::new(u64::from(limit), period))
-        }
-    }
 }

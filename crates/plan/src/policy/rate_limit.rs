@@ -1,5 +1,6 @@
 //! `rate_limit` and `rate_limits` in the plan.
 
+mod budget;
 mod keys;
 
 use std::num::NonZeroU32;
@@ -218,17 +219,23 @@ pub(crate) fn plan(
 
 /// What a request takes by default, where it is more than there ever is at once.
 fn cost_above_limit(plan: &RateLimitPlan) -> Option<Finding> {
-    let parts = if plan.sharing.is_none() { plan.parts.get() } else { 1 };
-    let part = |window: &WindowPlan| window.burst.get().checked_div(parts).unwrap_or(0).max(1);
-    let largest = plan.windows.iter().map(part).min()?;
+    let largest = plan.largest()?;
     let cost = plan.cost.default.get();
-    let share = if parts > 1 { " as the share of each gateway" } else { "" };
-    let message = format!("a request costs {cost}, but at most {largest} pass at once{share}");
+    let burst = plan.windows.iter().map(|window| u64::from(window.burst.get())).min()?;
+    let (how, help) = match plan.sharing {
+        Some(sharing) if sharing.leased && largest < burst => {
+            (" where permits are leased", ", or write `mode: exact`")
+        }
+        None if plan.parts.get() > 1 => (" as the share of each gateway", ""),
+        _ => ("", ""),
+    };
+    let message = format!("a request costs {cost}, but at most {largest} pass at once{how}");
     let finding = match plan.cost.request_header {
         Some(_) => Finding::warning("cost-above-limit", format!("{message}: without the field none passes")),
         None => Finding::error("cost-above-limit", format!("{message}: no request could pass")),
     };
-    (cost > largest).then(|| finding.help("raise the limit or its burst, or lower the cost"))
+    let help = format!("raise the limit or its burst, or lower the cost{help}");
+    (u64::from(cost) > largest).then(|| finding.help(help))
 }
 
 /// Plans how the limit is counted together with other gateways.

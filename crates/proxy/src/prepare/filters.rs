@@ -13,6 +13,7 @@ use torana_filters::{
     RedisStore, RequestSizeFilter, RequiredHeadersFilter, ReservedFields, RolesFilter, SecurityHeadersFilter,
     TerminateFilter,
 };
+use torana_http::FieldName;
 use torana_plan::{AuthenticationPlan, Plan, PolicyPlan, RateLimitPlan, RoutePlan};
 
 /// The limits in force, each once however many routes share it.
@@ -129,6 +130,14 @@ fn judged_names(plan: &Plan) -> impl Iterator<Item = &str> {
         });
         conditions.chain(expressions)
     })
+}
+
+/// The names of [`credential_names`] in one spelling.
+pub(super) fn credential_fields(plan: &Plan) -> Arc<[FieldName]> {
+    let mut names: Vec<_> = credential_names(plan).into_iter().map(str::to_ascii_lowercase).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.iter().map(|name| FieldName::new(name)).collect()
 }
 
 fn reserved_names(plan: &Plan) -> Vec<&str> {

@@ -22,6 +22,9 @@ pub(super) fn traffic(
             .iter()
             .map(|arm| Arm {
                 upstream: arm.service.index(),
+                identity: torana_balance::hash(
+                    plan.service(arm.service).map_or(&[][..], |service| service.name.as_bytes()),
+                ),
                 share: arm.share,
                 timeouts: timeouts(&arm.timeouts),
                 metrics: metrics.route(&route.name, plan.service(arm.service).map(|service| &*service.name)),

@@ -18,6 +18,7 @@ use torana_balance::{
     AdaptiveLimit, Algorithm, Balancer, Endpoint as Weighted, EndpointLoad, GradientSettings,
 };
 use torana_config::written::{Balance, UpstreamProtocol};
+use torana_http::FieldName;
 use torana_plan::{BalanceAlgorithm, HostHeader, ServicePlan};
 use torana_transport::h2::UpstreamHttp2;
 use torana_transport::{Address, Endpoint, EndpointSettings, Protocol};
@@ -28,6 +29,7 @@ const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 pub(super) fn upstream(
     service: &ServicePlan,
+    credentials: &Arc<[FieldName]>,
     registry: &mut Registry,
 ) -> Result<Arc<Upstream>, PrepareError> {
     let name = &service.name;
@@ -75,7 +77,8 @@ pub(super) fn upstream(
     upstream.host = host(&service.host);
     upstream.retries = retries::policy(service, registry);
     upstream.adaptive = adaptive(service, registry);
-    upstream.breaker = service.breaker.as_ref().map(|plan| breaker::breaker(name, plan, registry));
+    upstream.breaker =
+        service.breaker.as_ref().map(|plan| breaker::breaker(name, plan, credentials, registry));
     let health = service.health.as_ref().map(|plan| health::health(service, plan, &asked, known, registry));
     upstream.health = health.transpose()?;
     upstream.keys = service.balance.keys.iter().map(affinity::key_source).collect();

@@ -91,11 +91,13 @@ impl<'q> Capture<'q> {
         let expected = usize::try_from(length.unwrap_or(0)).ok()?;
         let (fields, weight) = fields(&head.fields, received.unix_seconds).ok()?;
         let mut room = cache.room();
-        if expected > question.stale.largest || !room.take(expected.saturating_add(weight)) {
+        let asked = &exchange.request.fields;
+        let held = [expected, weight, size(asked)].into_iter().fold(0, usize::saturating_add);
+        if expected > question.stale.largest || !room.take(held) {
             return None;
         }
         let mut request = Fields::default();
-        request.extend(&exchange.request.fields);
+        request.extend(asked);
         let (version, body) = (head.version, Vec::with_capacity(expected));
         Some(Draft { request, variant, terms, fields, version, weight, body, length, room })
     }
@@ -160,11 +162,7 @@ fn fields(received: &Fields, unix_seconds: u64) -> Result<(Fields, usize), Inval
             continue;
         }
         kept.append(name, value)?;
-        let length = match name {
-            Name::Known(known) => known.as_str().len(),
-            Name::Other(text) => text.len(),
-        };
-        weight = [length, value.len(), FIELD].into_iter().fold(weight, usize::saturating_add);
+        weight = weight.saturating_add(field_size(name, value));
     }
     if !kept.contains(Known::Date) {
         let date = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(unix_seconds));
@@ -173,4 +171,17 @@ fn fields(received: &Fields, unix_seconds: u64) -> Result<(Fields, usize), Inval
         }
     }
     Ok((kept, weight))
+}
+
+/// What a request's fields take.
+fn size(fields: &Fields) -> usize {
+    fields.named().map(|(name, value)| field_size(name, value)).fold(0, usize::saturating_add)
+}
+
+fn field_size(name: Name<'_>, value: &[u8]) -> usize {
+    let length = match name {
+        Name::Known(known) => known.as_str().len(),
+        Name::Other(text) => text.len(),
+    };
+    [length, value.len(), FIELD].into_iter().fold(0, usize::saturating_add)
 }

@@ -9,7 +9,7 @@ use torana_cache::{Directives, Mark, Received, Standing, resolve, shows_somebody
 use torana_filter::{Exchange, Response};
 use torana_filters::{GROUP_FIELDS, overriding_methods};
 use torana_http::h1::BodyFraming;
-use torana_http::{Fields, Known, Method};
+use torana_http::{FieldName, Fields, Known, Method};
 
 /// What stands for the scheme among the fields of a request.
 const SCHEME: &str = ":scheme";
@@ -75,7 +75,7 @@ impl<'a> Question<'a> {
             url,
             wants,
             secure: exchange.secure,
-            shows_somebody: shows(exchange),
+            shows_somebody: shows(exchange, &stale.credentials),
             may_be_kept: bodiless && !said.no_store,
             may_be_given: wants != Wants::Change && bodiless && !said.no_cache && !conditional,
             asked: Duration::from_nanos(nanos_since_start()),
@@ -132,15 +132,16 @@ fn url(authority: &[u8], target: &[&[u8]], query: Option<&[u8]>) -> Vec<u8> {
     [&[authority, b"\0"], target, &query].concat().concat()
 }
 
-/// Whether a request shows who calls: to the gateway, or by what a service may know callers by. Also what was removed
-/// since counts. Whoever passes as the anonymous consumer is nobody.
-fn shows(exchange: &Exchange) -> bool {
+/// Whether a request shows who calls: to the gateway, on whichever route, or by what a service may know callers by. Also
+/// what was removed since counts. Whoever passes as the anonymous consumer is nobody.
+fn shows(exchange: &Exchange, credentials: &[FieldName]) -> bool {
     let fields = &exchange.request.fields;
     let known = [Known::Authorization, Known::ProxyAuthorization, Known::Cookie];
     let is_told = |name: &[u8]| GROUP_FIELDS.iter().any(|group| name.eq_ignore_ascii_case(group.as_bytes()));
     exchange.identity.as_ref().is_some_and(|identity| !identity.anonymous)
         || exchange.client_certificate.is_some()
         || known.into_iter().any(|name| fields.get_all_ever(name).next().is_some())
+        || credentials.iter().any(|name| fields.get_all_ever(name).next().is_some())
         // Only the gateway says what groups somebody has, and it was asked above.
         || fields.others().any(|(name, _)| shows_somebody(name) && !is_told(name))
 }

@@ -74,6 +74,14 @@ impl MirrorCounts {
 #[derive(Debug, Default)]
 pub(crate) struct Copies(Rc<Cell<u32>>);
 
+impl Copies {
+    /// A place among them.
+    fn enter(&self) -> UnderWay {
+        self.0.set(self.0.get().saturating_add(1));
+        UnderWay(Rc::clone(&self.0))
+    }
+}
+
 struct UnderWay(Rc<Cell<u32>>);
 
 impl Drop for UnderWay {
@@ -107,6 +115,8 @@ pub(crate) async fn copy(
         mirror.counts.skipped.fetch_add(1, Ordering::Relaxed);
         return Ok(());
     }
+    // Taken before the body comes: however slowly it does, no more are held than may be under way.
+    let under_way = copies.enter();
     let content = match body.held() {
         Some(held) => held.clone(),
         None if exchange.request.framing == BodyFraming::None => Bytes::new(),
@@ -128,8 +138,6 @@ pub(crate) async fn copy(
         return Ok(());
     };
     let (request, upstream, pools) = (duplicate(&exchange.request)?, Arc::clone(upstream), Rc::clone(pools));
-    copies.0.set(copies.0.get().saturating_add(1));
-    let under_way = UnderWay(Rc::clone(&copies.0));
     let (timeout, counts) = (mirror.timeout, Arc::clone(&mirror.counts));
     tokio::task::spawn_local(async move {
         let _held = (under_way, reserved);

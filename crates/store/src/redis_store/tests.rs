@@ -137,7 +137,7 @@ fn decides_as_the_algorithms_do(server: &RedisServer) {
                 call.batch.borrow().ledgers().map(|(_, name, count)| (name.to_vec(), count)).collect();
             let mut command = redis::cmd("EVAL");
             let clock = format!("{} {}", now / 1_000_000, now % 1_000_000);
-            fill(command.arg(&script), call, (&clock, -1), &ledgers);
+            fill(command.arg(&script), (&limit, form), (&clock, -1), &ledgers);
             let answer: Vec<u8> = command.query(&mut *connection.borrow_mut()).unwrap();
             for ((_, place, _), mut expected) in asking.into_iter().zip(expected) {
                 let got = batch::told(&budget, form, true, place, &answer).unwrap();

@@ -10,10 +10,16 @@ use std::sync::Arc;
 use torana_balance::{Breaker, BreakerSettings, WindowSettings};
 use torana_config::written::{BreakerEvent, BreakerOn};
 use torana_filters::FixedAnswer;
+use torana_http::FieldName;
 use torana_plan::BreakerPlan;
 use torana_types::{Percent, TimeSpan};
 
-pub(super) fn breaker(name: &Arc<str>, plan: &BreakerPlan, registry: &mut Registry) -> UpstreamBreaker {
+pub(super) fn breaker(
+    name: &Arc<str>,
+    plan: &BreakerPlan,
+    credentials: &Arc<[FieldName]>,
+    registry: &mut Registry,
+) -> UpstreamBreaker {
     let settings = BreakerSettings {
         failures: plan.failures,
         window: plan.window.as_ref().map(|window| WindowSettings {
@@ -38,7 +44,10 @@ pub(super) fn breaker(name: &Arc<str>, plan: &BreakerPlan, registry: &mut Regist
         connections: on(BreakerEvent::Connection),
         timeouts: on(BreakerEvent::Timeout),
         slow_after: plan.window.as_ref().and_then(|window| window.slow_after).map(TimeSpan::as_duration),
-        stale: plan.stale.map(|plan| registry.stale.get_or((Arc::clone(name), plan), || Stale::new(&plan))),
+        stale: plan.stale.map(|plan| {
+            let key = (Arc::clone(name), plan, Arc::clone(credentials));
+            registry.stale.get_or(key, || Stale::new(&plan, Arc::clone(credentials)))
+        }),
         fallback: plan.fallback.as_ref().map(|fallback| {
             let body = Bytes::copy_from_slice(&fallback.body);
             FixedAnswer::new(fallback.status, fallback.headers.clone(), body)
