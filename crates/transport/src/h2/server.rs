@@ -77,3 +77,6 @@ const PENDING_RESETS: usize = 512;
 
 /// Bytes of one response that may wait for the socket.
 const SEND_BUFFER: usize = 128 * 1024;
+
+#[cfg(test)]
+mod tests;
