@@ -184,6 +184,7 @@ impl Driver {
     /// Ready with whether the peer was given up.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<bool> {
         loop {
+            self.widen();
             match Pin::new(&mut self.frames).poll(context) {
                 Poll::Ready(Ok(())) => return Poll::Ready(false),
                 Poll::Ready(Err(error)) => {
@@ -193,6 +194,7 @@ impl Driver {
                 Poll::Pending => {}
             }
             self.state.ledger.arrived(&self.watch);
+            self.widen();
             if self.watch.violation().is_some() {
                 return Poll::Ready(true);
             }
@@ -206,6 +208,13 @@ impl Driver {
                 Poll::Ready(false) => {}
                 Poll::Pending => return Poll::Pending,
             }
+        }
+    }
+
+    /// Lets more come beside what waits, or less once that is gone.
+    fn widen(&mut self) {
+        if let Some(window) = self.state.ledger.window() {
+            self.frames.set_target_window_size(window);
         }
     }
 

@@ -78,7 +78,7 @@ impl<S: Service + 'static> Connection<S> {
         info: ConnectionInfo,
         service: Rc<S>,
     ) -> Self {
-        let ledger = Ledger::new(service.memory().as_ref());
+        let ledger = Ledger::new(service.memory().as_ref(), settings.http2.connection_window);
         Self {
             pings: frames.ping_pong(),
             frames,
@@ -115,10 +115,12 @@ impl<S: Service + 'static> Connection<S> {
             if self.client.parts.get() && self.ending.is_none() {
                 self.part(ConnectionEnd::Outdated);
             }
+            self.widen();
             if let Poll::Ready(end) = self.poll_frames(context) {
                 return Poll::Ready(end);
             }
             self.client.ledger.arrived(&self.watch);
+            self.widen();
             if let Some(violation) = self.watch.violation()
                 && self.throw_out(violation)
             {
@@ -130,6 +132,13 @@ impl<S: Service + 'static> Connection<S> {
                 Poll::Ready(None) => {}
                 Poll::Pending => return Poll::Pending,
             }
+        }
+    }
+
+    /// Lets more come beside what waits, or less once that is gone.
+    fn widen(&mut self) {
+        if let Some(window) = self.client.ledger.window() {
+            self.frames.set_target_window_size(window);
         }
     }
 
