@@ -108,6 +108,8 @@ impl Budget {
 #[derive(Debug)]
 pub struct FrameGuard {
     frames: Frames,
+    /// Those that we send.
+    sent: Frames,
     limits: GuardLimits,
     resets: Budget,
     pings: Budget,
@@ -131,18 +133,19 @@ impl FrameGuard {
     /// A guard for a connection whose client has yet to send the preface.
     #[must_use]
     pub const fn for_client(limits: GuardLimits) -> Self {
-        Self::new(Frames::after_preface(), limits)
+        Self::new(Frames::after_preface(), Frames::at_once(), limits)
     }
 
     /// A guard for a connection to an upstream, which begins with frames.
     #[must_use]
     pub const fn for_upstream(limits: GuardLimits) -> Self {
-        Self::new(Frames::at_once(), limits)
+        Self::new(Frames::at_once(), Frames::after_preface(), limits)
     }
 
-    const fn new(frames: Frames, limits: GuardLimits) -> Self {
+    const fn new(frames: Frames, sent: Frames, limits: GuardLimits) -> Self {
         Self {
             frames,
+            sent,
             limits,
             // In halves: a new stream earns one, a reset costs two.
             resets: Budget::new(limits.resets.saturating_mul(2)),
@@ -180,12 +183,20 @@ impl FrameGuard {
         }
     }
 
-    /// Notes that `count` bytes were sent.
-    pub fn sent(&mut self, count: usize) {
+    /// Looks at bytes that were sent; whether a frame of a message, DATA or HEADERS, begins in them.
+    pub fn sent(&mut self, mut bytes: &[u8]) -> bool {
+        let count = bytes.len();
         let total = self.spare_sent.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
         self.control.earn(total / 8);
         self.spare_sent = total % 8;
         self.moved(count);
+        let mut begins = false;
+        while let Some(frame) = self.sent.next(&mut bytes) {
+            if matches!(frame.kind, DATA | HEADERS) {
+                begins = true;
+            }
+        }
+        begins
     }
 
     /// Since when a field section is incomplete.
@@ -372,7 +383,7 @@ mod tests {
     fn window_updates_follow_data_freely() {
         let mut guard = fresh();
         for _ in 0..100_000 {
-            guard.sent(19);
+            assert!(guard.sent(&frame(DATA, 0, 1, 10)));
             guard.received(&frame(WINDOW_UPDATE, 0, 1, 4), Duration::ZERO).unwrap();
             guard.received(&frame(WINDOW_UPDATE, 0, 0, 4), Duration::ZERO).unwrap();
         }
