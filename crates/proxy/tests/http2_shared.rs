@@ -273,3 +273,43 @@ fn uploads_that_stand_still_hold_up_no_other_on_the_connection_of_the_client() {
     }
     eventually(PATIENCE, || buffered(&gateway) >= (6 * 14) << 14);
 }
+
+/// As peers of gRPC do to measure what a connection carries.
+fn measure(peer: &mut FrameClient, data: &Frame) {
+    let taken = u32::try_from(data.payload.len()).unwrap();
+    peer.try_frame(kind::WINDOW_UPDATE, 0, 0, &taken.to_be_bytes());
+    peer.try_frame(kind::PING, 0, 0, b"measured");
+}
+
+#[test]
+fn a_ping_behind_each_frame_of_data_is_no_flood_of_either_side() {
+    let (address, connections) = serve_frames(|_, peer| {
+        while let Some(frame) = peer.read() {
+            peer.answer(&frame);
+            match frame.kind {
+                kind::HEADERS => drop(peer.frame(kind::HEADERS, flag::END_HEADERS, frame.stream, OK)),
+                kind::DATA => {
+                    measure(peer, &frame);
+                    peer.try_frame(kind::DATA, 0, frame.stream, &frame.payload);
+                }
+                _ => {}
+            }
+        }
+    });
+    let gateway = before(address);
+    let mut client = FrameClient::connect(gateway.address);
+    client.headers(1, &request("POST", "/"), false);
+    for number in 0..2_000 {
+        client.data(1, b"round", false);
+        loop {
+            let frame = client.read().unwrap_or_else(|| panic!("ended in round {number}"));
+            client.answer(&frame);
+            assert!(!matches!(frame.kind, kind::GOAWAY | kind::RST_STREAM), "round {number}");
+            if frame.kind == kind::DATA {
+                measure(&mut client, &frame);
+                break;
+            }
+        }
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+}
