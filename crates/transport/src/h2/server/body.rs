@@ -175,6 +175,10 @@ impl RequestBody for RequestStream<'_> {
         self.expects_continue
     }
 
+    fn bear_pauses(&mut self) {
+        self.patience = Patience::endless();
+    }
+
     /// What comes is data already, and its end the end of the stream.
     fn switch(&mut self) {}
 
