@@ -56,7 +56,7 @@ pub async fn serve_connection<S: Service + 'static>(
         io.reset();
     }
     service.http2_ended(end);
-    if matches!(end, ConnectionEnd::Drained | ConnectionEnd::Idle)
+    if matches!(end, ConnectionEnd::Drained | ConnectionEnd::Idle | ConnectionEnd::Outdated)
         && let Some(until) = seen.last_sent().and_then(|sent| sent.checked_add(settings.write_timeout))
     {
         farewell::linger(&io, &timer, until).await;
