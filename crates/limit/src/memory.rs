@@ -117,6 +117,12 @@ impl Reserved {
         self.memory.used() >= self.memory.ceiling()
     }
 
+    /// Whether half of what may be held is.
+    #[must_use]
+    pub fn is_half_way(&self) -> bool {
+        self.memory.used() >= self.memory.ceiling() / 2
+    }
+
     /// Gives back what is held beyond `bytes`.
     pub fn trim(&mut self, bytes: usize) {
         let less = self.bytes.saturating_sub(bytes);

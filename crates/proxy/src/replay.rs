@@ -233,6 +233,10 @@ impl<B: RequestBody> RequestBody for Replay<'_, B> {
         self.held.is_none() && self.inner.awaits_invitation()
     }
 
+    fn bear_pauses(&mut self) {
+        self.inner.bear_pauses();
+    }
+
     fn switch(&mut self) {
         self.held = None;
         self.inner.switch();

@@ -11,9 +11,13 @@
 mod yaml;
 
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
-use torana_testkit::http2::{Http2Client, Http2Origin, Http2Reply, block, flag, kind, serve_frames};
-use torana_testkit::{DEADLINE, Gate, HeldPort, eventually, request, tool};
+use std::time::Duration;
+use torana_testkit::http2::{
+    FrameClient, Http2Client, Http2Origin, Http2Reply, block, flag, kind, request as fields, serve_frames,
+};
+use torana_testkit::{Client, DEADLINE, Gate, HeldPort, eventually, request, tool};
 use yaml::Running;
 
 fn python() -> Command {
@@ -220,4 +224,91 @@ fn a_service_that_breaks_off_within_a_stream_of_answers_is_a_status() {
         let gateway = in_front_of_all(&breaking("text/plain", resets), "");
         assert!(Http2Client::connect(gateway.address).try_request("POST", "/a.B/C", &CALL, b"x").is_err());
     }
+}
+
+/// Longer than a body may pause.
+const PAUSE: Duration = Duration::from_millis(700);
+
+/// Bodies may pause for much shorter.
+fn impatient(address: SocketAddr) -> Running {
+    Running::start(&format!(
+        "access_log: off
+timeouts: {{ body: 200ms }}
+limits: {{ body_bytes: 64 }}
+services: {{ talks: {{ endpoints: [\"h2://{address}\"], timeouts: {{ idle: 10m }} }} }}
+routes: [{{ path: /*, service: talks }}]
+"
+    ))
+}
+
+#[test]
+fn either_side_of_a_conversation_may_pause_for_longer_than_a_body_may() {
+    let origin = Http2Origin::respond(|_| Http2Reply::echo().trailer("x-end", "1"));
+    let gateway = impatient(origin.addr());
+    let mut client = Http2Client::connect(gateway.address);
+    for fields in [&[("content-type", "application/grpc")][..], &[]] {
+        let (response, mut up) = client.begin("POST", "/a.B/C", fields, false).unwrap();
+        let (parts, mut down) = client.run(response).unwrap().into_parts();
+        assert_eq!(parts.status, 200);
+        for message in ["one", "two", "three"] {
+            client.pause(PAUSE);
+            up.send_data(message.into(), false).unwrap();
+            assert_eq!(client.run(down.data()).unwrap().unwrap(), message, "{fields:?}");
+        }
+        up.send_data("".into(), true).unwrap();
+        assert!(client.run(down.data()).is_none());
+        assert_eq!(client.run(down.trailers()).unwrap().unwrap().get("x-end").unwrap(), "1");
+    }
+    let mut client = Client::connect(gateway.address);
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    assert_eq!(client.read_response_to_head().status, 200);
+    for _ in 0..2 {
+        std::thread::sleep(PAUSE);
+        let piece = "5\r\nhello\r\n";
+        client.send(piece);
+        assert_eq!(client.read_exactly(piece.len()), piece.as_bytes());
+    }
+}
+
+/// Answers once a request has ended.
+fn answers_at_the_end() -> SocketAddr {
+    let (address, _) = serve_frames(|_, peer| {
+        while let Some(frame) = peer.read() {
+            peer.answer(&frame);
+            if frame.kind == kind::DATA && frame.flags & flag::END_STREAM != 0 {
+                peer.frame(kind::HEADERS, flag::END_HEADERS, frame.stream, &[0x88]);
+                peer.data(frame.stream, b"done", true);
+            }
+        }
+    });
+    address
+}
+
+#[test]
+fn a_call_may_pause_before_its_answer_and_any_other_upload_may_not() {
+    let gateway = impatient(answers_at_the_end());
+    let mut client = FrameClient::connect(gateway.address);
+    for (stream, kind, bears) in [(1, "application/grpc", true), (3, "application/json", false)] {
+        let fields = [fields("POST", "/a.B/C"), vec![("content-type", kind)]].concat();
+        client.headers(stream, &fields, false).data(stream, b"one", false);
+        if bears {
+            std::thread::sleep(PAUSE);
+            client.data(stream, b"two", true);
+        }
+        let outcome = client.outcome(stream);
+        assert_eq!((outcome.status == 408, outcome.body == b"done"), (!bears, bears), "{kind}: {outcome:?}");
+    }
+}
+
+#[test]
+fn an_upload_that_fails_within_a_conversation_ends_it() {
+    let origin = Http2Origin::respond(|_| Http2Reply::echo());
+    let gateway = impatient(origin.addr());
+    let mut client = FrameClient::connect(gateway.address);
+    client.headers(1, &fields("POST", "/a.B/C"), false);
+    let head = std::iter::from_fn(|| client.read()).find(|frame| frame.stream == 1).unwrap();
+    assert_eq!(head.status(), Some(200));
+    client.data(1, &[b'x'; 60], false).data(1, &[b'x'; 60], false);
+    let outcome = client.outcome(1);
+    assert!(!outcome.complete && outcome.reset.is_some(), "{outcome:?}");
 }

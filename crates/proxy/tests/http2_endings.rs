@@ -251,3 +251,37 @@ fn a_slow_client_takes_all_of_its_answers_over_a_drain() {
 fn a_slow_client_takes_all_of_its_answers_however_short_keep_alive_is() {
     takes_all_after_a_pause("timeouts: { keep_alive: 2s }", |_| {});
 }
+
+/// All of an answer lies in the sockets' buffers, and nothing in the gateway, while its client pauses.
+#[test]
+fn a_slow_client_takes_what_the_kernel_holds_of_its_answer_over_a_drain() {
+    const SIZE: usize = 300 * 1024;
+    let origin = Origin::always(Reply::ok(vec![b'x'; SIZE]));
+    let gateway = in_front_of(&origin, "");
+    let mut client = FrameClient::connect(gateway.address);
+    wide_windows(&mut client);
+    client.get(1, "/");
+    let answered = "service=\"origin\",status=\"200\",reason=\"\"} 1\n";
+    eventually(PATIENCE, || gateway.metrics.render().contains(answered));
+    eventually(PATIENCE, || gateway.metrics.render().contains("torana_buffered_bytes 0"));
+    gateway.drain_within(PATIENCE);
+    has_ended_by(&gateway, "drained");
+    let (mut size, mut goodbye) = (0, None);
+    loop {
+        // As it reads it opens its window, which must not meet a closed socket.
+        client.try_frame(kind::WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1]);
+        let frame = client.read().unwrap_or_else(|| panic!("cut off after {size} bytes"));
+        client.answer(&frame);
+        if frame.kind == kind::GOAWAY {
+            goodbye = Some(frame.code());
+        }
+        if frame.kind == kind::DATA {
+            size += frame.payload.len();
+            if frame.flags & flag::END_STREAM != 0 {
+                break;
+            }
+        }
+    }
+    assert_eq!(size, SIZE);
+    assert_eq!(answer_to_end(&mut client).or(goodbye), Some(0), "NO_ERROR");
+}

@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use torana_testkit::http2::{FrameClient, flag, kind, request, serve_frames};
+use torana_testkit::http2::{Frame, FrameClient, Http2Origin, Http2Reply, flag, kind, request, serve_frames};
 use torana_testkit::{Gate, eventually, get};
 use yaml::Running;
 
@@ -203,6 +203,113 @@ fn downloads_that_are_abandoned_leave_the_connection_alone() {
     eventually(PATIENCE, || cancelled.load(Ordering::SeqCst) >= DOWNLOADS as usize);
     for _ in 0..50 {
         assert_eq!(get(gateway.address, "/").status, 200);
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+}
+
+fn buffered(gateway: &Running) -> usize {
+    let text = gateway.metrics.render();
+    let line = text.lines().find_map(|line| line.strip_prefix("torana_buffered_bytes ")).unwrap();
+    line.split('.').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn answers_that_stand_still_hold_up_no_other_on_the_connection_to_the_endpoint() {
+    const LARGE: usize = 300_000;
+    let origin = Http2Origin::respond(|_| Http2Reply::ok(vec![b'x'; LARGE]));
+    let gateway = before(origin.addr());
+    let mut client = FrameClient::connect(gateway.address);
+    client.frame(kind::SETTINGS, 0, 0, NO_WINDOW);
+    for stream in [1, 3, 5, 7, 9, 11] {
+        client.get(stream, "/");
+    }
+    // The connection's whole window, if what waits were part of it.
+    eventually(PATIENCE, || buffered(&gateway) >= 1_000_000);
+    for _ in 0..3 {
+        let answer = get(gateway.address, "/");
+        assert_eq!((answer.status, answer.body.len()), (200, LARGE));
+    }
+    assert_eq!(origin.connections(), 1);
+    for stream in [1, 3, 5, 7, 9] {
+        client.reset(stream);
+    }
+    window(&mut client, 0);
+    window(&mut client, 11);
+    let outcome = client.outcome(11);
+    assert_eq!((outcome.complete, outcome.body.len()), (true, LARGE), "{:?}", outcome.reset);
+    eventually(PATIENCE, || buffered(&gateway) == 0);
+}
+
+#[test]
+fn uploads_that_stand_still_hold_up_no_other_on_the_connection_of_the_client() {
+    let (address, _) = serve_frames(|_, peer| {
+        peer.frame(kind::SETTINGS, 0, 0, NO_WINDOW);
+        while let Some(frame) = peer.read() {
+            peer.answer(&frame);
+        }
+    });
+    let gateway = before(address);
+    let mut client = FrameClient::connect(gateway.address);
+    let mut room = 65_535;
+    let next = |client: &mut FrameClient, room: &mut usize| {
+        let frame = client.read().expect("the connection goes on");
+        client.answer(&frame);
+        if (frame.kind, frame.stream) == (kind::WINDOW_UPDATE, 0) {
+            *room += u32::from_be_bytes(frame.payload[..].try_into().unwrap()) as usize;
+        }
+        frame.kind
+    };
+    while next(&mut client, &mut room) != kind::SETTINGS {}
+    for stream in [1, 3, 5, 7, 9, 11] {
+        client.headers(stream, &request("POST", "/"), false);
+        // As good as all of the stream's window.
+        for _ in 0..15 {
+            while room < 1 << 14 {
+                next(&mut client, &mut room);
+            }
+            client.data(stream, &[b'x'; 1 << 14], false);
+            room -= 1 << 14;
+        }
+    }
+    eventually(PATIENCE, || buffered(&gateway) >= (6 * 14) << 14);
+}
+
+/// As peers of gRPC do to measure what a connection carries.
+fn measure(peer: &mut FrameClient, data: &Frame) {
+    let taken = u32::try_from(data.payload.len()).unwrap();
+    peer.try_frame(kind::WINDOW_UPDATE, 0, 0, &taken.to_be_bytes());
+    peer.try_frame(kind::PING, 0, 0, b"measured");
+}
+
+#[test]
+fn a_ping_behind_each_frame_of_data_is_no_flood_of_either_side() {
+    let (address, connections) = serve_frames(|_, peer| {
+        while let Some(frame) = peer.read() {
+            peer.answer(&frame);
+            match frame.kind {
+                kind::HEADERS => drop(peer.frame(kind::HEADERS, flag::END_HEADERS, frame.stream, OK)),
+                kind::DATA => {
+                    measure(peer, &frame);
+                    peer.try_frame(kind::DATA, 0, frame.stream, &frame.payload);
+                }
+                _ => {}
+            }
+        }
+    });
+    let gateway = before(address);
+    let mut client = FrameClient::connect(gateway.address);
+    client.headers(1, &request("POST", "/"), false);
+    for number in 0..2_000 {
+        client.data(1, b"round", false);
+        loop {
+            let frame = client.read().unwrap_or_else(|| panic!("ended in round {number}"));
+            client.answer(&frame);
+            assert!(!matches!(frame.kind, kind::GOAWAY | kind::RST_STREAM), "round {number}");
+            if frame.kind == kind::DATA {
+                measure(&mut client, &frame);
+                break;
+            }
+        }
     }
     assert_eq!(connections.load(Ordering::SeqCst), 1);
 }

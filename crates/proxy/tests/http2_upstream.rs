@@ -457,3 +457,71 @@ fn while_a_peer_owes_an_answer_to_a_ping_new_requests_go_elsewhere() {
     let usage = &gateway.endpoints[0].usage;
     assert_eq!((connections.load(Ordering::SeqCst), usage.open(), usage.lost()), (2, 2, 0));
 }
+
+/// A server of gRPC whose first call stays open without a word. It answers so many PINGs and then nothing any more.
+fn quiet(answers: usize) -> (SocketAddr, Arc<AtomicUsize>, Arc<AtomicUsize>) {
+    let pings = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&pings);
+    let (address, connections) = serve_frames(move |number, peer| {
+        if number > 1 {
+            return answer_all(peer);
+        }
+        let stream = next_request(peer).unwrap();
+        peer.frame(kind::HEADERS, flag::END_HEADERS, stream, OK);
+        while let Some(frame) = peer.read() {
+            let is_ping = frame.kind == kind::PING && frame.flags == 0;
+            if !is_ping || counted.fetch_add(1, Ordering::SeqCst) < answers {
+                peer.answer(&frame);
+            }
+        }
+    });
+    (address, connections, pings)
+}
+
+/// A call of gRPC that nobody waits for yet.
+fn call(address: SocketAddr) -> Client {
+    let mut client = Client::connect(address);
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc\r\nContent-Length: 0\r\n\r\n");
+    client
+}
+
+#[test]
+fn a_peer_that_vanishes_beside_a_quiet_stream_is_found_by_the_next_call() {
+    let (address, connections, pings) = quiet(1);
+    let mut options = options();
+    options.endpoint.http2.ping_after = Duration::from_millis(300);
+    options.endpoint.http2.ping_timeout = Duration::from_secs(2);
+    options.timeouts.first_byte = PATIENCE;
+    options.timeouts.idle = PATIENCE;
+    let gateway = Gateway::with(&[address], options);
+    let mut stays = call(gateway.address);
+    assert_eq!(stays.read_response_to_head().status, 200);
+    eventually(PATIENCE, || pings.load(Ordering::SeqCst) == 1);
+    let mut swallowed = call(gateway.address);
+    assert_eq!(swallowed.read_response().status, 502);
+    assert_eq!(call(gateway.address).read_response().status, 200);
+    assert_eq!((connections.load(Ordering::SeqCst), gateway.endpoints[0].usage.lost()), (2, 1));
+}
+
+#[test]
+fn a_quiet_server_of_grpc_is_not_asked_for_each_call_without_end() {
+    let (address, connections, pings) = quiet(usize::MAX);
+    let mut options = options();
+    options.endpoint.http2.ping_after = Duration::from_millis(20);
+    options.timeouts.first_byte = PATIENCE;
+    options.timeouts.idle = PATIENCE;
+    let gateway = Gateway::with(&[address], options);
+    let mut calls = vec![call(gateway.address)];
+    assert_eq!(calls[0].read_response_to_head().status, 200);
+    for _ in 0..2 {
+        let before = pings.load(Ordering::SeqCst);
+        calls.push(call(gateway.address));
+        eventually(PATIENCE, || pings.load(Ordering::SeqCst) > before);
+    }
+    for _ in 0..5 {
+        calls.push(call(gateway.address));
+        std::thread::sleep(Duration::from_millis(60));
+    }
+    assert!(pings.load(Ordering::SeqCst) <= 3, "the fourth would end the connection");
+    assert_eq!((connections.load(Ordering::SeqCst), gateway.endpoints[0].usage.lost()), (1, 0));
+}

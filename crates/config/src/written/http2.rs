@@ -27,7 +27,8 @@ pub struct Http2Config {
     pub max_streams: NonZeroU16,
     /// Bytes of one body that may wait in the gateway for its receiver.
     pub stream_window: ByteSize,
-    /// Bytes of all bodies of a connection that may.
+    /// Bytes of all bodies of a connection that may be on their way; those that wait are included once half of
+    /// `limits.buffered_bytes` is used.
     pub connection_window: ByteSize,
     /// After how long a silence the peer is asked by PING whether it is there: 30 seconds for clients whose
     /// requests are under way, 10 for endpoints, idle or not.

@@ -16,7 +16,8 @@ pub struct ServerTimeoutsConfig {
     pub handshake: TimeSpan,
     /// From the first byte of a request until its head is complete.
     pub head: TimeSpan,
-    /// Between two pieces of a request body.
+    /// Between two pieces of a request body, until the answer begins. Calls of gRPC to services of HTTP/2 may pause from
+    /// their beginning.
     pub body: TimeSpan,
     /// Between two requests on one connection.
     pub keep_alive: TimeSpan,

@@ -50,13 +50,15 @@ pub struct GuardLimits {
     pub resets: u32,
     /// CONTINUATION frames of one field section.
     pub continuations: u32,
-    /// PING; one more for each 16 KiB of data.
+    /// PING; one more for each 16 KiB of data, and for each frame of a message that we send: peers of gRPC measure
+    /// by a PING behind the data that they get what a connection carries.
     pub pings: u32,
     /// SETTINGS.
     pub settings: u32,
     /// Frames without content that end nothing.
     pub empty: u32,
-    /// All others; one more for each eight bytes that we send, because window updates follow data.
+    /// All others; one more for each eight bytes that we send and two for each frame of a message, because window
+    /// updates follow data.
     pub control: u32,
 }
 
@@ -108,6 +110,8 @@ impl Budget {
 #[derive(Debug)]
 pub struct FrameGuard {
     frames: Frames,
+    /// Those that we send.
+    sent: Frames,
     limits: GuardLimits,
     resets: Budget,
     pings: Budget,
@@ -131,18 +135,19 @@ impl FrameGuard {
     /// A guard for a connection whose client has yet to send the preface.
     #[must_use]
     pub const fn for_client(limits: GuardLimits) -> Self {
-        Self::new(Frames::after_preface(), limits)
+        Self::new(Frames::after_preface(), Frames::at_once(), limits)
     }
 
     /// A guard for a connection to an upstream, which begins with frames.
     #[must_use]
     pub const fn for_upstream(limits: GuardLimits) -> Self {
-        Self::new(Frames::at_once(), limits)
+        Self::new(Frames::at_once(), Frames::after_preface(), limits)
     }
 
-    const fn new(frames: Frames, limits: GuardLimits) -> Self {
+    const fn new(frames: Frames, sent: Frames, limits: GuardLimits) -> Self {
         Self {
             frames,
+            sent,
             limits,
             // In halves: a new stream earns one, a reset costs two.
             resets: Budget::new(limits.resets.saturating_mul(2)),
@@ -180,12 +185,22 @@ impl FrameGuard {
         }
     }
 
-    /// Notes that `count` bytes were sent.
-    pub fn sent(&mut self, count: usize) {
+    /// Looks at bytes that were sent; whether a frame of a message, DATA or HEADERS, begins in them.
+    pub fn sent(&mut self, mut bytes: &[u8]) -> bool {
+        let count = bytes.len();
         let total = self.spare_sent.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
         self.control.earn(total / 8);
         self.spare_sent = total % 8;
         self.moved(count);
+        let mut begins = false;
+        while let Some(frame) = self.sent.next(&mut bytes) {
+            if matches!(frame.kind, DATA | HEADERS) {
+                self.pings.earn(1);
+                self.control.earn(2);
+                begins = true;
+            }
+        }
+        begins
     }
 
     /// Since when a field section is incomplete.
@@ -372,9 +387,46 @@ mod tests {
     fn window_updates_follow_data_freely() {
         let mut guard = fresh();
         for _ in 0..100_000 {
-            guard.sent(19);
+            assert!(guard.sent(&frame(DATA, 0, 1, 1)));
             guard.received(&frame(WINDOW_UPDATE, 0, 1, 4), Duration::ZERO).unwrap();
             guard.received(&frame(WINDOW_UPDATE, 0, 0, 4), Duration::ZERO).unwrap();
+        }
+    }
+
+    #[test]
+    fn pings_answer_messages_freely_and_nothing_else() {
+        let limit = GuardLimits::default().pings as usize;
+        for upstream in [false, true] {
+            let new = || {
+                if upstream {
+                    let mut guard = FrameGuard::for_upstream(GuardLimits::default());
+                    let _ = guard.sent(PREFACE);
+                    guard
+                } else {
+                    fresh()
+                }
+            };
+            let answered = |sent: Vec<u8>, cut: usize| {
+                let mut guard = new();
+                let (mut count, ping) = (0, frame(PING, 0, 0, 8));
+                while count < 5_000 && guard.received(&ping, Duration::ZERO).is_ok() {
+                    sent.chunks(cut).for_each(|piece| {
+                        guard.sent(piece);
+                    });
+                    count += 1;
+                }
+                count
+            };
+            for kind in [DATA, HEADERS] {
+                assert_eq!(
+                    (answered(frame(kind, 0, 1, 5), 64), answered(frame(kind, 0, 1, 5), 4)),
+                    (5_000, 5_000)
+                );
+            }
+            // What answers PINGs themselves, or windows, are no messages.
+            for kind in [PING, WINDOW_UPDATE, SETTINGS, RST_STREAM] {
+                assert!(answered(frame(kind, ACK, 0, 8), 64) <= limit + 1, "{kind}");
+            }
         }
     }
 

@@ -23,7 +23,7 @@ pub struct RequestParts<'a> {
 /// Reads a request into `head`, whose former content is lost.
 ///
 /// Stricter than RFC 9113 section 8.2 asks, as the HTTP/1 codec is: what could change its meaning when it
-/// is written as HTTP/1.1 is refused. `Cookie` lines become one (section 8.2.3). `:authority` becomes
+/// is written as HTTP/1.1 is refused. `Cookie` lines become one (section 8.2.3), and count as one. `:authority` becomes
 /// `Host`; where both are there they must be equal.
 ///
 /// # Errors
@@ -128,8 +128,11 @@ fn read_fields<'f>(
         add(&mut head.fields, Known::Host.into(), authority.as_bytes())?;
     }
     for (text, value) in fields {
-        count = count.saturating_add(1);
-        bytes = bytes.saturating_add(text.len()).saturating_add(value.len()).saturating_add(4);
+        // Further crumbs are what they are in one line.
+        let is_crumb = seen.has_cookie && text == "cookie";
+        let (fields, around) = if is_crumb { (0, 2) } else { (1, text.len().saturating_add(4)) };
+        count = count.saturating_add(fields);
+        bytes = bytes.saturating_add(value.len()).saturating_add(around);
         if bytes > limits.head_bytes || count > limits.fields {
             return Err(HeadError::new(HeadErrorKind::TooLarge, "the head exceeds its limit"));
         }
@@ -323,6 +326,13 @@ mod tests {
     fn limits_are_those_of_http_1() {
         let many: Vec<(&str, &str)> = (0..101).map(|_| ("x-a", "b")).collect();
         assert_eq!(read(GET, &many).unwrap_err(), HeadErrorKind::TooLarge);
+        let mut crumbs: Vec<(&str, &str)> = vec![("cookie", "name=value"); 300];
+        crumbs.extend(&many[..99]);
+        assert_eq!(read(GET, &crumbs).unwrap().fields.get(Known::Cookie).unwrap().len(), 300 * 12 - 2);
+        crumbs.push(("x-a", "b"));
+        assert_eq!(read(GET, &crumbs).unwrap_err(), HeadErrorKind::TooLarge);
+        let crumbs = vec![("cookie", "name=value"); 3_000];
+        assert_eq!(read(GET, &crumbs).unwrap_err(), HeadErrorKind::TooLarge, "bytes count");
         let long = "v".repeat(33 * 1024);
         assert_eq!(read(GET, &[("x-a", &long)]).unwrap_err(), HeadErrorKind::TooLarge);
         let target = format!("/{long}");

@@ -1,5 +1,6 @@
 //! One try on one endpoint.
 
+use super::deadline::is_grpc;
 use super::judge::Judge;
 use super::retry::Chances;
 use super::{Call, Responder};
@@ -15,8 +16,8 @@ use torana_filter::Exchange;
 use torana_http::h1::{BodyFraming, remove_hop_by_hop};
 use torana_http::{Fields, Known, Method, ResponseHead};
 use torana_transport::{
-    BodySink, BodySource, ClientExchange, Lease, Queueing, Recycled, Relayed, RequestBody, ResponseReader,
-    ResponseSink, Waits, Wanted, far_future, now, recently, relay_noting,
+    BodySink, BodySource, ClientExchange, Lease, Queueing, Recycled, Relayed, RequestBody, RequestWriter,
+    ResponseReader, ResponseSink, Waits, Wanted, far_future, now, recently, relay_noting,
 };
 
 /// One try: where, and whether kept-alive connections may be used.
@@ -70,6 +71,43 @@ enum First {
 struct Uploading<'t> {
     ended: Cell<Option<Relayed>>,
     waits: &'t Waits,
+    /// Both sides talk: how long the client pauses is between it and the service.
+    talks: Cell<bool>,
+}
+
+/// A client's body that is being sent.
+struct Outbound<'a, B> {
+    body: &'a mut B,
+    talks: &'a Cell<bool>,
+}
+
+impl<B: RequestBody> BodySource for Outbound<'_, B> {
+    fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, Fault>> {
+        if self.talks.take() {
+            self.body.bear_pauses();
+        }
+        self.body.poll_fill(context)
+    }
+
+    fn data(&self) -> &[u8] {
+        self.body.data()
+    }
+
+    fn consume(&mut self) {
+        self.body.consume();
+    }
+
+    fn trailers(&mut self, into: &mut Fields) -> Result<(), Fault> {
+        self.body.trailers(into)
+    }
+
+    fn is_done(&self) -> bool {
+        self.body.is_done()
+    }
+
+    fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<Fault> {
+        self.body.poll_gone(context)
+    }
 }
 
 impl Once<'_> {
@@ -189,7 +227,10 @@ impl Once<'_> {
             poll_fn(|context| writer.poll_flush(context)).await.map_err(|fault| reader.blame(fault))?;
         } else {
             let never = self.by.get().unwrap_or_else(|| far_future(sent));
-            let uploading = Uploading { ended: Cell::default(), waits: trial.uploads };
+            // The messages of a call come when the client has something to say.
+            let talks = is_grpc(&exchange.request) && matches!(writer, RequestWriter::Http2(_));
+            let uploading =
+                Uploading { ended: Cell::default(), waits: trial.uploads, talks: Cell::new(talks) };
             uploading.waits.reset();
             let mut upload = pin!(upload(body, &mut writer, &uploading));
             let method = exchange.request.method();
@@ -214,6 +255,7 @@ impl Once<'_> {
                     }
                     let framing = prepare(&mut head, exchange, responder).await?;
                     response.start(&head, framing, true);
+                    uploading.talks.set(true);
                     let mut source = reader.body(&head, timeouts.idle);
                     let mut download = pin!(relay_noting(&mut source, response, &trial.judge.waits));
                     let relayed = poll_fn(|context| {
@@ -221,16 +263,17 @@ impl Once<'_> {
                             if let Poll::Ready(left) = upload.as_mut().poll(context) {
                                 return Poll::Ready(Relayed::SinkFailed(left));
                             }
-                            match uploading.ended.take() {
-                                Some(Relayed::SourceFailed(fault))
-                                    if fault.reason == Reason::ClientClosed =>
-                                {
-                                    return Poll::Ready(Relayed::SinkFailed(fault));
-                                }
+                            let failed = match uploading.ended.take() {
+                                None => None,
+                                Some(Relayed::SourceFailed(fault)) => Some(fault),
                                 // Now it watches the client.
-                                Some(_) => {}
-                                None => return download.as_mut().poll(context),
-                            }
+                                Some(_) => continue,
+                            };
+                            return match (download.as_mut().poll(context), failed) {
+                                // The service would wait for the rest for ever.
+                                (Poll::Pending, Some(fault)) => Poll::Ready(Relayed::SinkFailed(fault)),
+                                (relayed, _) => relayed,
+                            };
                         }
                     });
                     // What is left of the request is not sent, so the connection ends here.
@@ -339,7 +382,8 @@ pub(super) fn skip(context: &mut Context<'_>, source: &mut impl BodySource) -> b
 
 /// Sends the request's body, notes how that went, and then watches for the client to go away.
 async fn upload(body: &mut impl RequestBody, writer: &mut impl BodySink, uploading: &Uploading<'_>) -> Fault {
-    uploading.ended.set(Some(relay_noting(body, writer, uploading.waits).await));
+    let mut source = Outbound { body, talks: &uploading.talks };
+    uploading.ended.set(Some(relay_noting(&mut source, writer, uploading.waits).await));
     // What was noted is looked at before anything else.
     let mut noticed = false;
     poll_fn(

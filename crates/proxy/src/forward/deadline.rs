@@ -83,7 +83,8 @@ pub(super) fn tell(
     Ok(())
 }
 
-fn is_grpc(request: &RequestHead) -> bool {
+/// Whether this is a call of gRPC.
+pub(super) fn is_grpc(request: &RequestHead) -> bool {
     request.method() == Method::Post
         && request.fields.get(Known::ContentType).is_some_and(|kind| kind.starts_with(b"application/grpc"))
 }

@@ -97,6 +97,11 @@ impl<'a> Incoming<'a> {
         }
     }
 
+    /// From here on the peer may pause for as long as it likes.
+    pub(crate) const fn bear_pauses(&mut self) {
+        self.patience = Patience::endless();
+    }
+
     /// From here on all bytes until the end of the connection are data, however slowly they come.
     pub(crate) fn switch(&mut self) {
         self.decoder = BodyDecoder::new(BodyFraming::UntilClose);

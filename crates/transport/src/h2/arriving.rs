@@ -109,7 +109,7 @@ impl Arriving {
     }
 
     fn count(&self, bytes: usize) {
-        self.ledger.change(bytes, self.counted.replace(bytes));
+        self.ledger.waits(bytes, self.counted.replace(bytes));
     }
 }
 
@@ -144,7 +144,7 @@ mod tests {
             builder.data_frame_budget(UNCOUNTED).handshake::<_, Bytes>(ours).await.unwrap();
         tokio::spawn(connection);
         let (response, _) = send.send_request(Request::get("http://a/").body(()).unwrap(), true).unwrap();
-        let arriving = Ledger::new(None).watch(response.await.unwrap().into_body());
+        let arriving = Ledger::new(None, 0).watch(response.await.unwrap().into_body());
         while arriving.stream.borrow_mut().flow_control().used_capacity() < frames * 4 {
             tokio::task::yield_now().await;
         }

@@ -4,6 +4,10 @@
 //! It counts among the bytes that the process holds for bodies, beyond their ceiling too, because it is there
 //! already: at the ceiling no further body is begun. Shared counters are touched once for many bytes; what is
 //! less than [`STEP`] on a connection is not told of, so that small messages cost next to nothing.
+//!
+//! What has come and waits takes nothing of the connection's window, or a few streams that stand still would hold up
+//! all the others: each has a window of its own to fill, and the window of the connection lies beside what waits. From
+//! half of the ceiling on it holds both, so that streams that stand still leave bodies elsewhere the other half.
 
 use super::arriving::Arriving;
 use super::socket::Watch;
@@ -17,12 +21,20 @@ use torana_limit::{Memory, Reserved};
 
 /// What is told of at once, in bytes.
 const STEP: usize = 16 * 1024;
+/// What a window may grow to (RFC 9113 section 6.9.1).
+const LARGEST: u32 = (1 << 31) - 1;
 
 /// The bytes of one connection.
 #[derive(Default)]
 pub(super) struct Ledger {
     reserved: RefCell<Option<Reserved>>,
     held: Cell<usize>,
+    /// What came and waits, as it was when the streams were last looked at, without what has gone on since.
+    waiting: Cell<usize>,
+    /// What may be on its way to us.
+    window: u32,
+    /// What may be on its way or wait, as the library was last told.
+    told: Cell<u32>,
     arriving: RefCell<Vec<Weak<Arriving>>>,
     /// How much data had come when the streams were last looked at.
     looked_at: Cell<u64>,
@@ -35,10 +47,23 @@ impl fmt::Debug for Ledger {
 }
 
 impl Ledger {
-    /// Nothing is held. Without `memory` nobody is told.
-    pub(super) fn new(memory: Option<&Arc<Memory>>) -> Rc<Self> {
+    /// Nothing is held. Without `memory` nobody is told. `window` is the connection's at first.
+    pub(super) fn new(memory: Option<&Arc<Memory>>, window: u32) -> Rc<Self> {
         let reserved = memory.and_then(|memory| memory.reserve(0).ok());
-        Rc::new(Self { reserved: RefCell::new(reserved), ..Self::default() })
+        Rc::new(Self { reserved: RefCell::new(reserved), window, told: Cell::new(window), ..Self::default() })
+    }
+
+    /// The window of the connection, what waits included, when it has changed. To be asked before frames are moved
+    /// too: what is read of a stream would widen it otherwise.
+    pub(super) fn window(&self) -> Option<u32> {
+        // In few steps, because each is a frame.
+        let step = (self.window as usize / 4).max(1);
+        let waiting = self.waiting.get();
+        let beside = waiting.saturating_sub(waiting.checked_rem(step).unwrap_or_default());
+        let scarce = || self.reserved.borrow().as_ref().is_some_and(Reserved::is_half_way);
+        let beside = if beside > 0 && scarce() { 0 } else { beside };
+        let window = self.window.saturating_add(u32::try_from(beside).unwrap_or(u32::MAX)).min(LARGEST);
+        (self.told.replace(window) != window).then_some(window)
     }
 
     /// Whether the process holds as much as it may.
@@ -79,6 +104,13 @@ impl Ledger {
         }
     }
 
+    /// The same of what came.
+    pub(super) fn waits(&self, more: usize, less: usize) {
+        self.waiting.set(self.waiting.get().saturating_add(more).saturating_sub(less));
+        self.change(more, less);
+    }
+
+    /// So much more is held, and so much less.
     pub(super) fn change(&self, more: usize, less: usize) {
         let held = self.held.get().saturating_add(more).saturating_sub(less);
         self.held.set(held);
@@ -129,9 +161,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_waits_lies_beside_the_window_until_memory_is_scarce() {
+        const WINDOW: u32 = 64 * 1024;
+        let memory = Memory::new(1 << 20);
+        let ledger = Ledger::new(Some(&memory), WINDOW);
+        assert_eq!(ledger.window(), None);
+        ledger.waits(STEP - 1, 0);
+        assert_eq!(ledger.window(), None, "less than a step");
+        ledger.waits(5 * STEP, STEP);
+        assert_eq!((ledger.window(), ledger.window()), (Some(2 * WINDOW), None));
+        memory.set_ceiling(8 * STEP);
+        assert_eq!(ledger.window(), Some(WINDOW));
+        memory.set_ceiling(1 << 20);
+        assert_eq!(ledger.window(), Some(2 * WINDOW));
+        ledger.waits(0, 4 * STEP);
+        assert_eq!(ledger.window(), Some(WINDOW));
+        let endless = Ledger::new(None, WINDOW);
+        endless.waits(1 << 33, 0);
+        assert_eq!(endless.window(), Some(LARGEST));
+    }
+
+    #[test]
     fn what_waits_for_the_socket_counts_in_steps_and_until_it_has_left() {
         let memory = Memory::new(4 * STEP);
-        let ledger = Ledger::new(Some(&memory));
+        let ledger = Ledger::new(Some(&memory), 0);
         let small = Piece::new(Bytes::from(vec![0; STEP - 1]), &ledger);
         assert_eq!(memory.used(), 0);
         let mut large = Piece::new(Bytes::from(vec![0; 2 * STEP]), &ledger);

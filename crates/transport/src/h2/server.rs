@@ -2,6 +2,7 @@
 
 mod body;
 mod connection;
+mod farewell;
 mod response;
 mod stream;
 
@@ -37,12 +38,15 @@ pub async fn serve_connection<S: Service + 'static>(
     let io = Rc::new(io);
     let patience = Patience::new(settings.write_timeout, settings.min_rate);
     let (socket, watch) = Socket::from_client(Rc::clone(&io), received, patience);
+    let seen = Rc::clone(&watch);
     let now = now();
     let deadline = now.checked_add(settings.head_timeout).unwrap_or(now);
     let handshake = builder(&settings).handshake::<_, Piece>(socket);
     let end = match within(&timer, deadline, Reason::ClientHeadTimeout, handshake).await {
         Ok(Ok(frames)) => {
-            Connection::new(frames, watch, settings, info, Rc::clone(&service)).run(&timer, &drain).await
+            Connection::new(frames, watch, Rc::clone(&settings), info, Rc::clone(&service))
+                .run(&timer, &drain)
+                .await
         }
         Ok(Err(error)) => end_of(&error),
         Err(_) => ConnectionEnd::HeadTimeout,
@@ -52,6 +56,11 @@ pub async fn serve_connection<S: Service + 'static>(
         io.reset();
     }
     service.http2_ended(end);
+    if matches!(end, ConnectionEnd::Drained | ConnectionEnd::Idle | ConnectionEnd::Outdated)
+        && let Some(until) = seen.last_sent().and_then(|sent| sent.checked_add(settings.write_timeout))
+    {
+        farewell::linger(&io, &timer, until).await;
+    }
 }
 
 fn builder(settings: &ServerSettings) -> h2::server::Builder {
@@ -77,3 +86,6 @@ const PENDING_RESETS: usize = 512;
 
 /// Bytes of one response that may wait for the socket.
 const SEND_BUFFER: usize = 128 * 1024;
+
+#[cfg(test)]
+mod tests;

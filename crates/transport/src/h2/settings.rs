@@ -10,7 +10,7 @@ pub struct Http2Settings {
     pub max_streams: u32,
     /// Bytes of one request body that may wait here, unread by the service.
     pub stream_window: u32,
-    /// Bytes of all request bodies that may wait here.
+    /// Bytes of all request bodies that may be on their way, beside what waits here.
     pub connection_window: u32,
     /// After this time without a byte from a client whose requests are under way it is asked by PING.
     pub ping_after: Duration,
@@ -37,7 +37,7 @@ pub struct UpstreamHttp2 {
     pub max_streams: u32,
     /// Bytes of one response body that may wait here, unread by the client.
     pub stream_window: u32,
-    /// Bytes of all response bodies that may wait here.
+    /// Bytes of all response bodies that may be on their way, beside what waits here.
     pub connection_window: u32,
     /// After this time without a byte from the peer it is asked by PING, and again after each further one; a
     /// server of gRPC once, and then every five minutes while calls wait.

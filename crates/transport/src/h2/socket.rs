@@ -1,7 +1,7 @@
 //! The socket as the library wants it, with a guard that looks at what passes.
 
 use crate::buffer::Buffer;
-use crate::clock::now;
+use crate::clock::{now, recently};
 use crate::io::Io;
 use crate::patience::Patience;
 use crate::timer::Timer;
@@ -27,6 +27,7 @@ pub(super) struct Watch {
     has_read: Cell<bool>,
     last_read: Cell<Instant>,
     write_stalled: Cell<bool>,
+    last_sent: Cell<Option<Instant>>,
     /// What small frames had cost when those that waited were last gathered.
     gathered: Cell<u64>,
     /// With the peer's taking of bytes.
@@ -43,6 +44,7 @@ impl Watch {
             has_read: Cell::new(false),
             last_read: Cell::new(now),
             write_stalled: Cell::new(false),
+            last_sent: Cell::new(None),
             gathered: Cell::new(0),
             patience: RefCell::new(patience),
         }
@@ -91,6 +93,11 @@ impl Watch {
         self.write_stalled.get() && self.patience.borrow_mut().poll(timer, context).is_ready()
     }
 
+    /// When the socket last took something of a message.
+    pub(super) fn last_sent(&self) -> Option<Instant> {
+        self.last_sent.get()
+    }
+
     /// Whether the socket has taken nothing since it was last asked to.
     pub(super) fn is_write_stalled(&self) -> bool {
         self.write_stalled.get()
@@ -120,12 +127,19 @@ impl Watch {
         }
     }
 
-    fn wrote(&self, result: &Poll<io::Result<usize>>) {
+    fn wrote(&self, result: &Poll<io::Result<usize>>, parts: [&[u8]; 3]) {
         match result {
             Poll::Ready(Ok(count)) => {
                 self.write_stalled.set(false);
                 self.patience.borrow_mut().progress(*count);
-                self.guard.borrow_mut().sent(*count);
+                let (mut guard, mut left) = (self.guard.borrow_mut(), *count);
+                for part in parts {
+                    let taken = part.get(..left).unwrap_or(part);
+                    if guard.sent(taken) {
+                        self.last_sent.set(Some(recently()));
+                    }
+                    left = left.saturating_sub(taken.len());
+                }
             }
             Poll::Ready(Err(_)) => {}
             Poll::Pending => self.write_stalled.set(true),
@@ -194,7 +208,7 @@ impl AsyncRead for Socket {
 impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         let result = self.io.poll_write(context, data, &[], &[]);
-        self.watch.wrote(&result);
+        self.watch.wrote(&result, [data, &[], &[]]);
         result
     }
 
@@ -207,7 +221,7 @@ impl AsyncWrite for Socket {
         let [first, second, third] =
             [parts.next(), parts.next(), parts.next()].map(Option::unwrap_or_default);
         let result = self.io.poll_write(context, first, second, third);
-        self.watch.wrote(&result);
+        self.watch.wrote(&result, [first, second, third]);
         result
     }
 

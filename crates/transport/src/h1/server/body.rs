@@ -116,6 +116,10 @@ impl RequestBody for ClientBody<'_> {
         self.incoming.buffer.is_empty() && self.shared.awaits_invitation()
     }
 
+    fn bear_pauses(&mut self) {
+        self.incoming.bear_pauses();
+    }
+
     fn switch(&mut self) {
         self.incoming.switch();
     }

@@ -86,7 +86,7 @@ pub(crate) async fn connect(
         .max_local_error_reset_streams(Some(MISTAKES))
         .handshake::<_, Piece>(socket)
         .await?;
-    let state = Rc::new(State::new(Ledger::new(memory)));
+    let state = Rc::new(State::new(Ledger::new(memory, settings.connection_window)));
     let driver = Driver::new(frames, io, watch, Rc::clone(&state), settings, Rc::clone(&freed));
     let told = Rc::clone(&freed);
     tokio::task::spawn_local(async move {

@@ -4,10 +4,12 @@
 //! by a PING, whether requests wait or none is under way, and an unanswered PING ends the connection. While one
 //! is unanswered for a while already, new requests go elsewhere.
 //!
-//! Servers of gRPC count PINGs that come without need and end connections over the third (gRFC A8). So a
-//! connection that has carried gRPC is asked once in a silence, and then every five minutes while calls wait.
+//! Servers of gRPC count PINGs that come without need: of those that come within five minutes of the last the third
+//! ends the connection, unless the server has sent something of a message since (gRFC A8). So a connection that has
+//! carried gRPC is asked once in a silence, a few times more for calls that begin in it, because each may be the first
+//! that a dead peer swallows, and then every five minutes while calls wait.
 
-use crate::clock::now;
+use crate::clock::{now, recently};
 use crate::h2::ledger::{Ledger, Piece};
 use crate::h2::settings::{ConnectionEnd, UpstreamHttp2, end_of};
 use crate::h2::socket::{Socket, Watch};
@@ -23,8 +25,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// Between two questions into one silence of a server of gRPC.
-const ASK_AGAIN: Duration = Duration::from_secs(5 * 60);
+/// Between two questions into one silence of a server of gRPC, with some time for the way.
+const ASK_AGAIN: Duration = Duration::from_secs(5 * 60 + 10);
+/// Questions into one silence of such a server that do not wait for that. The first of them it does not count.
+const QUESTIONS: u8 = 3;
 /// A PING that is unanswered for so long makes a connection one to avoid, if `ping_timeout` is not even longer.
 const DOUBT: Duration = Duration::from_secs(1);
 
@@ -41,6 +45,8 @@ pub(super) enum PeerEnd {
 #[derive(Debug, Default)]
 pub(super) struct State {
     streams: Cell<usize>,
+    /// When the newest request began.
+    begun: Cell<Option<Instant>>,
     closed: Cell<bool>,
     greeted: Cell<bool>,
     /// Since when a PING is unanswered.
@@ -86,6 +92,7 @@ impl State {
 
     /// A request begins; the driver watches over it.
     pub(super) fn begin(&self) {
+        self.begun.set(Some(recently()));
         if self.streams.replace(self.streams.get().saturating_add(1)) == 0
             && let Some(waker) = self.driver.borrow_mut().take()
         {
@@ -128,8 +135,8 @@ pub(super) struct Driver {
     timer: Timer,
     /// When the last PING was sent.
     last_asked: Option<Instant>,
-    /// Since when requests wait.
-    busy_since: Option<Instant>,
+    /// How often the peer was asked since it sent something of a message.
+    questions: u8,
     /// Told when a connection that was doubted can be used again.
     freed: Rc<Notify>,
 }
@@ -152,7 +159,7 @@ impl Driver {
             settings,
             timer: Timer::default(),
             last_asked: None,
-            busy_since: None,
+            questions: 0,
             freed,
         }
     }
@@ -184,6 +191,7 @@ impl Driver {
     /// Ready with whether the peer was given up.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<bool> {
         loop {
+            self.widen();
             match Pin::new(&mut self.frames).poll(context) {
                 Poll::Ready(Ok(())) => return Poll::Ready(false),
                 Poll::Ready(Err(error)) => {
@@ -193,6 +201,7 @@ impl Driver {
                 Poll::Pending => {}
             }
             self.state.ledger.arrived(&self.watch);
+            self.widen();
             if self.watch.violation().is_some() {
                 return Poll::Ready(true);
             }
@@ -206,6 +215,13 @@ impl Driver {
                 Poll::Ready(false) => {}
                 Poll::Pending => return Poll::Pending,
             }
+        }
+    }
+
+    /// Lets more come beside what waits, or less once that is gone.
+    fn widen(&mut self) {
+        if let Some(window) = self.state.ledger.window() {
+            self.frames.set_target_window_size(window);
         }
     }
 
@@ -231,21 +247,22 @@ impl Driver {
             }
             self.state.asked.set(None);
         }
-        let busy = self.state.streams() > 0;
-        self.busy_since = busy.then(|| self.busy_since.unwrap_or_else(now));
         // A new request on a connection that was silent for long asks at once.
         if !passed(Some(heard), self.settings.ping_after) {
             return Poll::Pending;
         }
         let message = self.watch.last_message().unwrap_or(heard);
-        let began = self.busy_since.map_or(message, |busy| busy.max(message));
-        let asked_already = self.last_asked.filter(|last| began <= *last);
+        let asked_already = self.last_asked.filter(|last| message <= *last);
         if self.state.grpc.get()
             && let Some(last) = asked_already
-            && !(busy && passed(Some(last), ASK_AGAIN))
         {
-            return Poll::Pending;
+            let newer = self.state.begun.get().is_some_and(|begun| begun > last);
+            let waits = self.state.streams() > 0;
+            if !(newer && self.questions < QUESTIONS || waits && passed(Some(last), ASK_AGAIN)) {
+                return Poll::Pending;
+            }
         }
+        self.questions = if asked_already.is_some() { self.questions.saturating_add(1) } else { 1 };
         let now = now();
         self.state.asked.set(Some(now));
         self.last_asked = Some(now);

@@ -4,12 +4,10 @@ use super::response::Respond;
 use crate::body::BodySource;
 use crate::h2::arriving::Arriving;
 use crate::h2::convert::pass_trailers;
-use crate::h2::ledger::Ledger;
 use crate::patience::Patience;
 use crate::service::{RequestBody, ServerSettings};
 use crate::timer::Timer;
 use bytes::Bytes;
-use h2::RecvStream;
 use http::HeaderMap;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -42,19 +40,18 @@ pub(super) struct RequestStream<'a> {
 
 impl<'a> RequestStream<'a> {
     pub(super) fn new(
-        stream: RecvStream,
+        stream: Option<Rc<Arriving>>,
         head: &RequestHead,
         timer: &'a Timer,
         settings: &ServerSettings,
         respond: &'a RefCell<Respond>,
-        ledger: &Rc<Ledger>,
     ) -> Self {
         let announced = match head.framing {
             BodyFraming::Length(length) => Some(length),
             _ => None,
         };
         Self {
-            stream: (head.framing != BodyFraming::None).then(|| ledger.watch(stream)),
+            stream,
             timer,
             respond,
             data: Bytes::new(),
@@ -176,6 +173,10 @@ impl RequestBody for RequestStream<'_> {
 
     fn awaits_invitation(&self) -> bool {
         self.expects_continue
+    }
+
+    fn bear_pauses(&mut self) {
+        self.patience = Patience::endless();
     }
 
     /// What comes is data already, and its end the end of the stream.

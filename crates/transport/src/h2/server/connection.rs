@@ -1,6 +1,6 @@
 //! A connection's task: accepts requests, watches deadlines and says goodbye.
 
-use super::stream::{Client, serve_stream};
+use super::stream::{Accepted, Client, serve_stream};
 use crate::clock::now;
 use crate::drain::Drain;
 use crate::h2::ledger::{Ledger, Piece};
@@ -11,6 +11,7 @@ use crate::service::{ConnectionInfo, ServerSettings, Service};
 use crate::timer::Timer;
 use h2::{Ping, PingPong};
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -56,6 +57,8 @@ pub(super) struct Connection<S: Service> {
     settings: Rc<ServerSettings>,
     client: Rc<Client<S>>,
     running: Rc<Running>,
+    /// Requests that wait for one of those to end.
+    waiting: VecDeque<Accepted>,
     /// Until when the next request must have begun, while there is none.
     idle_until: Option<Instant>,
     /// The patience with a client that has to take what is left of answers, and how much that was.
@@ -75,7 +78,7 @@ impl<S: Service + 'static> Connection<S> {
         info: ConnectionInfo,
         service: Rc<S>,
     ) -> Self {
-        let ledger = Ledger::new(service.memory().as_ref());
+        let ledger = Ledger::new(service.memory().as_ref(), settings.http2.connection_window);
         Self {
             pings: frames.ping_pong(),
             frames,
@@ -89,6 +92,7 @@ impl<S: Service + 'static> Connection<S> {
                 parts: Cell::new(false),
             }),
             running: Rc::default(),
+            waiting: VecDeque::new(),
             idle_until: None,
             leftover: None,
             pinged: None,
@@ -111,10 +115,12 @@ impl<S: Service + 'static> Connection<S> {
             if self.client.parts.get() && self.ending.is_none() {
                 self.part(ConnectionEnd::Outdated);
             }
+            self.widen();
             if let Poll::Ready(end) = self.poll_frames(context) {
                 return Poll::Ready(end);
             }
             self.client.ledger.arrived(&self.watch);
+            self.widen();
             if let Some(violation) = self.watch.violation()
                 && self.throw_out(violation)
             {
@@ -129,29 +135,35 @@ impl<S: Service + 'static> Connection<S> {
         }
     }
 
+    /// Lets more come beside what waits, or less once that is gone.
+    fn widen(&mut self) {
+        if let Some(window) = self.client.ledger.window() {
+            self.frames.set_target_window_size(window);
+        }
+    }
+
     /// Moves frames and begins requests, no more at once than the client was told: requests that the client
-    /// has cancelled count until their tasks have ended.
+    /// has cancelled count until their tasks have ended. Others wait for that here: in the library nothing gathers
+    /// what comes for them.
     fn poll_frames(&mut self, context: &mut Context<'_>) -> Poll<ConnectionEnd> {
         loop {
-            let full = self.running.count.get() >= self.settings.http2.max_streams as usize;
-            if full || self.running.count.get() > 0 {
+            while !self.is_full()
+                && let Some(accepted) = self.waiting.pop_front()
+            {
+                self.begin(accepted);
+            }
+            if self.running.count.get() > 0 {
                 *self.running.waker.borrow_mut() = Some(context.waker().clone());
             }
-            let accepted = if full {
-                match self.frames.poll_closed(context) {
-                    Poll::Ready(Ok(())) => Poll::Ready(None),
-                    Poll::Ready(Err(error)) => Poll::Ready(Some(Err(error))),
-                    Poll::Pending => Poll::Pending,
-                }
-            } else {
-                self.frames.poll_accept(context)
-            };
-            match accepted {
+            match self.frames.poll_accept(context) {
                 Poll::Ready(Some(Ok((request, respond)))) => {
                     self.served = true;
-                    let place = Place::take(&self.running);
-                    let serving = serve_stream(Rc::clone(&self.client), request, respond, place);
-                    tokio::task::spawn_local(serving);
+                    let accepted = Accepted::new(request, respond, &self.client.ledger);
+                    if !self.is_full() {
+                        self.begin(accepted);
+                    } else {
+                        self.keep_waiting(accepted);
+                    }
                 }
                 Poll::Ready(Some(Err(error))) => {
                     return Poll::Ready(self.ending.map_or_else(|| end_of(&error), |(end, _)| end));
@@ -162,6 +174,23 @@ impl<S: Service + 'static> Connection<S> {
                 Poll::Pending => return Poll::Pending,
             }
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.running.count.get() >= self.settings.http2.max_streams as usize
+    }
+
+    fn keep_waiting(&mut self, accepted: Accepted) {
+        if self.waiting.len() >= self.settings.http2.max_streams as usize {
+            // The library lets no more than that be open, and those that were cancelled are not.
+            self.waiting.retain_mut(|waiting| !waiting.is_cancelled());
+        }
+        self.waiting.push_back(accepted);
+    }
+
+    fn begin(&self, accepted: Accepted) {
+        let place = Place::take(&self.running);
+        tokio::task::spawn_local(serve_stream(Rc::clone(&self.client), accepted, place));
     }
 
     /// Says that no new request is taken; those under way end first (RFC 9113 section 6.8).

@@ -4,6 +4,7 @@ use super::body::RequestStream;
 use super::connection::Place;
 use super::response::{Respond, ResponseStream};
 use crate::body::BodySource;
+use crate::h2::arriving::Arriving;
 use crate::h2::convert::received_fields;
 use crate::h2::ledger::{Ledger, Piece};
 use crate::patience::Patience;
@@ -17,6 +18,7 @@ use http::request::Parts;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::{Context, Waker};
 use torana_fault::{Fault, Reason};
 use torana_http::h1::{BodyFraming, HeadLimits};
 use torana_http::h2::{RequestParts, is_grpc_type, read_request};
@@ -40,19 +42,41 @@ thread_local! {
     static SPARE: RefCell<Vec<Timer>> = const { RefCell::new(Vec::new()) };
 }
 
-pub(super) async fn serve_stream<S: Service>(
-    client: Rc<Client<S>>,
-    request: Request<RecvStream>,
+/// A request whose head has come, and that was not begun yet.
+pub(super) struct Accepted {
+    parts: Parts,
+    /// None where the head is all.
+    body: Option<Rc<Arriving>>,
     respond: SendResponse<Piece>,
-    _place: Place,
-) {
+}
+
+impl Accepted {
+    /// What comes of its body is on the ledger from here on, whether or not anybody reads it.
+    pub(super) fn new(
+        request: Request<RecvStream>,
+        respond: SendResponse<Piece>,
+        ledger: &Rc<Ledger>,
+    ) -> Self {
+        let (parts, stream) = request.into_parts();
+        let body = (!stream.is_end_stream()).then(|| ledger.watch(stream));
+        Self { parts, body, respond }
+    }
+
+    /// Whether nobody waits for it any more.
+    pub(super) fn is_cancelled(&mut self) -> bool {
+        // Whoever begins it asks anew.
+        self.respond.poll_reset(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+}
+
+pub(super) async fn serve_stream<S: Service>(client: Rc<Client<S>>, request: Accepted, _place: Place) {
     let Client { info, memory, service, ledger, parts: parting } = &*client;
     let settings = service.settings();
-    let (parts, stream) = request.into_parts();
+    let Accepted { parts, body: arriving, respond } = request;
     let timer = SPARE.with(|spare| spare.borrow_mut().pop()).unwrap_or_default();
     let mut room = service.room();
     let head = room.as_mut().as_mut();
-    let read = read_head(&parts, stream.is_end_stream(), &settings.head_limits, head);
+    let read = read_head(&parts, arriving.is_none(), &settings.head_limits, head);
     if read.is_err() {
         salvage(&parts, head);
     }
@@ -66,7 +90,7 @@ pub(super) async fn serve_stream<S: Service>(
     match read {
         Ok(()) => {
             let is_empty = head.framing == BodyFraming::Length(0);
-            let mut body = RequestStream::new(stream, head, &timer, &settings, &respond, ledger);
+            let mut body = RequestStream::new(arriving, head, &timer, &settings, &respond);
             // A head that announces nothing is a whole request to a service of HTTP/1, while the client could still
             // send what makes it malformed.
             let ended = if is_empty { poll_fn(|context| body.poll_fill(context)).await } else { Ok(true) };
