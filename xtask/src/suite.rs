@@ -49,7 +49,7 @@ pub(crate) fn run() -> Result<()> {
     thread::scope(|scope| {
         for _ in 0..at_once {
             scope.spawn(|| {
-                while let Some(program) = next(&programs, &failed) {
+                while let Some(program) = next(&programs) {
                     if !passes(&program) {
                         failed.lock().unwrap_or_else(PoisonError::into_inner).push(program.source);
                     }
@@ -65,10 +65,8 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// The next program to run; none when one has failed.
-fn next(programs: &Mutex<VecDeque<Program>>, failed: &Mutex<Vec<PathBuf>>) -> Option<Program> {
-    let stopped = !failed.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
-    programs.lock().unwrap_or_else(PoisonError::into_inner).pop_front().filter(|_| !stopped)
+fn next(programs: &Mutex<VecDeque<Program>>) -> Option<Program> {
+    programs.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
 }
 
 /// Builds all of them.

@@ -222,10 +222,13 @@ pub async fn forward(
     }
 }
 
-/// When every endpoint was tried, all of them may be tried again.
+/// When every endpoint in service was tried, those that are ejected for a time are, and then all of them again.
 fn again(upstream: &Upstream, by: Word, tried: &mut Tried) -> Option<usize> {
     if tried.is_empty() {
         return None;
+    }
+    if let Some(resting) = choose::resting(upstream, by, tried) {
+        return Some(resting);
     }
     *tried = Tried::default();
     choose::endpoint(upstream, by, tried)

@@ -270,6 +270,21 @@ fn kongs_rules_hold_what_requests_eject_only_probes_bring_back() {
 }
 
 #[test]
+fn who_is_ejected_for_a_time_is_asked_again_where_all_others_have_failed_a_request() {
+    let (first, second) = (Origin::always(Reply::ok("first")), Origin::always(Reply::ok("second")));
+    let keys = "retries: { attempts: 3 }, health: { ejection: { failures: { connections: 1 }, for: 1h, at_most: 1h } }";
+    let gateway = before(&[&first, &second], keys);
+    first.kill();
+    eventually(PATIENCE, || get(&gateway, "/").status == 200 && in_service(&gateway) == 1);
+    first.restart();
+    assert!((0..6).all(|_| get(&gateway, "/").text() == "second"), "it rests");
+    second.kill();
+    assert!((0..6).all(|_| get(&gateway, "/").text() == "first"));
+    first.kill();
+    assert_eq!(get(&gateway, "/").status, 502);
+}
+
+#[test]
 fn a_connection_alone_can_be_the_probe() {
     let (first, second) = (Origin::always(Reply::ok("first")), Origin::always(Reply::ok("second")));
     let keys = "retries: { attempts: 1 }, health: { probes: { kind: tcp, interval: 20ms, timeout: 10s, unhealthy_after: 1 } }";

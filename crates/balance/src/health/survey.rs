@@ -97,6 +97,13 @@ impl Panel {
         health.is_ejected(ejection.eject_for, now_nanos).then_some(Out::Ejected)
     }
 
+    /// Whether an endpoint is out for no more than a time, because of how requests ended: nothing says that it fails now.
+    #[must_use]
+    pub fn is_resting(&self, index: usize, now_nanos: u64) -> bool {
+        let for_a_time = self.ejection.as_ref().is_some_and(|ejection| ejection.eject_for.is_some());
+        for_a_time && self.out_of(index, now_nanos) == Some(Out::Ejected)
+    }
+
     /// This configuration is in force from now on: what only an earlier one could take back is taken back.
     pub fn take_over(&self, now_nanos: u64) {
         for (health, _) in &self.endpoints {

@@ -51,6 +51,16 @@ pub(crate) fn endpoint(upstream: &Upstream, by: Word, tried: &Tried) -> Option<u
     balancer.pick(word, now, tried, |index| !is_in(index))
 }
 
+/// The endpoint for another try of a request that all in service have failed: one that is ejected for a time may have come
+/// back since.
+pub(crate) fn resting(upstream: &Upstream, by: Word, tried: &Tried) -> Option<usize> {
+    let panel = &upstream.health.as_ref()?.panel;
+    let now = nanos_since_start();
+    // Whether anybody serves is not for a request to say.
+    (panel.survey(|| now) == Survey::Mixed).then_some(())?;
+    upstream.balancer.pick(by.word, now, tried, |index| !panel.is_resting(index, now))
+}
+
 /// Why there is no endpoint, in words for the log.
 pub(crate) fn nobody(upstream: &Upstream) -> Fault {
     let endpoints = upstream.balancer.endpoints();

@@ -91,7 +91,7 @@ mod tests {
             (said(again), said(silent), said(answered)),
             (Retry::IfReused, Retry::IfReused, Retry::No)
         );
-        tokio::time::advance(Duration::from_millis(500)).await;
+        tokio::time::advance(Duration::from_millis(1_500)).await;
         assert_eq!((said(again), said(silent)), (Retry::No, Retry::IfReused));
     }
 }
