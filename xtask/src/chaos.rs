@@ -16,7 +16,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut test = cargo();
-    test.args(["test", "-p", "torana-proxy", "--test", "chaos", "--", "--nocapture"]);
+    test.args(["test", "--workspace", "--test", "chaos", "--", "--nocapture"]);
     test.env("TORANA_CHAOS_SECONDS", arguments.seconds.to_string());
     if let Some(seed) = arguments.seed {
         test.env("TORANA_CHAOS_SEED", seed.to_string());
