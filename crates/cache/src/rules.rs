@@ -106,12 +106,13 @@ fn contains(text: &[u8], word: &[u8]) -> bool {
 /// not, as `X-Api-Key`. What browsers alone set (`Sec-`) does not.
 #[must_use]
 pub fn shows_somebody(name: &[u8]) -> bool {
-    const WORDS: [&str; 23] = [
+    const WORDS: [&str; 24] = [
         "account",
         "assertion",
         "auth",
         "cert",
-        "client",
+        "client-id",
+        "clientid",
         "cookie",
         "consumer",
         "credential",

@@ -79,7 +79,7 @@ reasons! {
     InvalidHost, "invalid_host", Client, 400, "The Host of the request is missing or not valid.";
     /// The Host is another name than the one that the connection's TLS was made for (RFC 9110 section 15.5.20), or other
     /// certificates are asked of clients by now.
-    MisdirectedRequest, "misdirected_request", Client, 421, "The connection was made for another host.";
+    MisdirectedRequest, "misdirected_request", Client, 421, "The connection was made for another host, or under other demands on clients.";
     /// The path cannot be brought into one unambiguous form.
     InvalidPath, "invalid_path", Client, 400, "The path of the request is not valid.";
     /// What decides the route is there more than once, and services disagree which of them counts.

@@ -87,7 +87,13 @@ fn check_names(document: &Document, config: &Config, findings: &mut Vec<Finding>
         text::field_name(document, &Path::root().key("reserved_headers").index(index), name, findings);
     }
     for (index, name) in config.trusted_headers.iter().enumerate() {
-        text::field_name(document, &Path::root().key("trusted_headers").index(index), name, findings);
+        let path = Path::root().key("trusted_headers").index(index);
+        text::field_name(document, &path, name, findings);
+        if name.contains('*') {
+            let finding =
+                Finding::error("bad-name", "`*` stands for nothing here").at(document.span_at(&path));
+            findings.push(finding.help("name each field"));
+        }
     }
     if !config.trusted_headers.is_empty() && config.trusted_proxies.is_empty() {
         let message = "there is no trusted proxy: these fields never arrive";

@@ -402,3 +402,41 @@ routes:
         assert!(!request.head_text().contains("X_Admin"), "{}", request.head_text());
     }
 }
+
+/// An open route that would take one of two values hides none that is read there, too.
+#[test]
+fn several_values_and_another_spelling_together_pass_by_nothing() {
+    let origin = Origin::always(Reply::ok("in"));
+    let jwt = "jwt: { secret: \"${env:KEY}\" }";
+    let gateway = Running::start(&format!(
+        "access_log: off
+limits: {{ failed_credentials: off }}
+services: {{ api: {{ endpoints: [{}] }} }}
+routes:
+- {{ path: /*, service: api, policies: {{ access: public }} }}
+- {{ path: /admin, service: api, policies: {{ {jwt} }} }}
+- {{ path: /admin, query: {{ view: help }}, service: api, policies: {{ access: public }} }}
+- {{ path: /reports, query: {{ full: \"1\" }}, service: api, policies: {{ {jwt} }} }}
+- {{ path: /modes, query: {{ mode: public }}, service: api, policies: {{ access: public }} }}
+- {{ path: /modes, service: api, policies: {{ {jwt} }} }}
+",
+        origin.url()
+    ));
+    for (path, status) in [
+        ("/admin", 401),
+        ("/admin?view=help", 200),
+        ("/admin/?view=help", 200),
+        ("/admin/?view=users", 400),
+        ("/admin/?view=users&view=help", 400),
+        ("/ADMIN?view=help&view=users", 400),
+        ("/reports", 200),
+        ("/reports/?full=1", 400),
+        ("/reports/?full=0&full=1", 400),
+        ("/modes?mode=public", 200),
+        ("/modes?mode=public&x=1;y=2", 200),
+        ("/modes?mode=public&x=1;mode=private", 401),
+    ] {
+        let answer = guard::ask(&gateway, &format!("GET {path} HTTP/1.1\nHost: a"));
+        assert_eq!(answer.status, status, "{path}: {}", answer.text());
+    }
+}

@@ -100,7 +100,20 @@ impl QueryCondition {
             values.count = values.count.saturating_add(1);
             values.first.get_or_insert_with(|| decode(value));
         }
+        // A service that cuts there finds another value, which may be the one that it takes.
+        if !matches!(self.test, ValueTest::Present(_)) && self.is_behind_semicolon(query) {
+            values.count = values.count.saturating_add(1);
+        }
         self.test.holds(&values) || (request.is_loose() && self.holds_for_one(query))
+    }
+
+    /// Whether a value stands behind a `;`.
+    fn is_behind_semicolon(&self, query: &[u8]) -> bool {
+        memchr::memchr(b';', query).is_some()
+            && query
+                .split(|byte| *byte == b'&')
+                .flat_map(|pair| pair.split(|byte| *byte == b';').skip(1))
+                .any(|piece| self.value(piece).is_some())
     }
 
     /// Whether it holds for one value of several, or behind a `;`.
@@ -196,6 +209,8 @@ mod tests {
             ("a=1&%61=2", &one, false, true),
             ("b=2;a=1", &one, false, true),
             ("a=1;b=2", &one, false, true),
+            ("a=1&b=2;a=2", &one, false, true),
+            ("a=1&b=2;c=2", &one, true, true),
             ("b=1&c=a", &one, false, false),
             ("b=2;a", &ValueTest::Present(true), false, true),
             ("a", &ValueTest::Present(false), false, false),

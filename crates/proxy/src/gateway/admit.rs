@@ -230,17 +230,35 @@ fn check_other_readings(
     let asks_less =
         |route: &&Route| !route.exact && ((pipeline.guarded && route.admits_anybody) || route.asks_less);
     let Some(own) = pipeline.routes.get(*route).filter(asks_less) else { return Ok(()) };
-    let is_guarded = |view: &View<'_>| match find_view(pipeline, request, view) {
-        Outcome::Matched { route: other } if own.admits_anybody => {
+    let leads = |other: usize| {
+        if own.admits_anybody {
             pipeline.routes.get(other).is_some_and(|other| asks_otherwise(other, own))
+        } else {
+            other != *route && asks_more(pipeline, other, *route)
         }
-        Outcome::Matched { route: other } => other != *route && asks_more(pipeline, other, *route),
-        _ => false,
+    };
+    let is_guarded = |view: &View<'_>| {
+        let taken = match find_view(pipeline, request, view) {
+            Outcome::Matched { route } => Some(route),
+            _ => None,
+        };
+        let mut guarded = taken.is_some_and(leads);
+        if !guarded && pipeline.guards_values {
+            // What takes one of several values may take any of these, but nothing behind the one that every service takes.
+            pipeline.router.each(&view.loosely(), &mut |other| {
+                guarded = leads(other);
+                if guarded || taken == Some(other) {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            });
+        }
+        guarded
     };
     let methods = overriding(pipeline, request);
     let is_guarded = |path: &[u8]| {
         let view = view.with_path(path);
-        let view = if pipeline.guards_values { view.loosely() } else { view };
         is_guarded(&view) || methods.iter().any(|method| is_guarded(&view.with_method(method)))
     };
     if any_looser(view.path(), pipeline.guards_slashes, is_guarded) {
