@@ -131,6 +131,7 @@ pub async fn forward(
     });
     let mut tried = Tried::default();
     let mut last = None;
+    let mut unsent = false;
     loop {
         chances.begun = chances.begun.saturating_add(1);
         let number = chances.begun;
@@ -142,8 +143,8 @@ pub async fn forward(
             Ok(judge) => judge,
             Err(refused) => return Err(earlier.unwrap_or(refused)),
         };
-        let index =
-            choose::endpoint(call.upstream, by, &tried).or_else(|| again(call.upstream, by, &mut tried));
+        let index = choose::endpoint(call.upstream, by, &tried)
+            .or_else(|| again(call.upstream, by, &mut tried, unsent));
         let Some((index, endpoint)) =
             index.and_then(|index| Some((index, call.upstream.endpoints.get(index)?)))
         else {
@@ -209,7 +210,8 @@ pub async fn forward(
         };
         tried.insert(index);
         body.rewind();
-        let elsewhere = next == Next::Elsewhere && choose::endpoint(call.upstream, by, &tried).is_some();
+        unsent = next == Next::Elsewhere;
+        let elsewhere = unsent && choose::endpoint(call.upstream, by, &tried).is_some();
         if !elsewhere {
             // Who has waited in a queue in vain does not join it anew.
             if let Some(fault) = last.take_if(|fault| fault.reason.is_full_pool()) {
@@ -222,12 +224,13 @@ pub async fn forward(
     }
 }
 
-/// When every endpoint in service was tried, those that are ejected for a time are, and then all of them again.
-fn again(upstream: &Upstream, by: Word, tried: &mut Tried) -> Option<usize> {
+/// When every endpoint in service was tried, those that are ejected for a time are, where `unsent` says that nothing of
+/// the request reached the last one; and then all of them again.
+fn again(upstream: &Upstream, by: Word, tried: &mut Tried, unsent: bool) -> Option<usize> {
     if tried.is_empty() {
         return None;
     }
-    if let Some(resting) = choose::resting(upstream, by, tried) {
+    if let Some(resting) = choose::resting(upstream, by, tried).filter(|_| unsent) {
         return Some(resting);
     }
     *tried = Tried::default();

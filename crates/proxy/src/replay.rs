@@ -8,6 +8,7 @@ use bytes::Bytes;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use torana_fault::{Fault, Reason};
 use torana_filters::ReservedFields;
 use torana_http::Fields;
@@ -233,8 +234,8 @@ impl<B: RequestBody> RequestBody for Replay<'_, B> {
         self.held.is_none() && self.inner.awaits_invitation()
     }
 
-    fn bear_pauses(&mut self) {
-        self.inner.bear_pauses();
+    fn bear_pauses(&mut self, most: Duration) {
+        self.inner.bear_pauses(most);
     }
 
     fn switch(&mut self) {

@@ -34,6 +34,11 @@ impl Patience {
         Self::new(FOREVER, 0)
     }
 
+    /// Waits so long for each next byte, however few they are.
+    pub(crate) fn bearing(most: Duration) -> Self {
+        Self::new(most.min(FOREVER), 0)
+    }
+
     /// Ready when the peer has been waited for long enough.
     pub(crate) fn poll(&mut self, timer: &Timer, context: &mut Context<'_>) -> Poll<()> {
         let (_, deadline) = match self.waiting {

@@ -58,10 +58,28 @@ pub struct Pool {
     streams: Streams,
     memory: Option<Arc<Memory>>,
     line: Line,
+    /// How many of them want a connection whole.
+    whole: Cell<usize>,
     /// Tells the first in line to look again.
     returned: Rc<Notify>,
     /// How often in a row a connection was kept here although others wait elsewhere.
     kept_here: Cell<u32>,
+}
+
+/// Counts one who waits, for as long as it lives.
+struct Waiting<'p>(&'p Cell<usize>);
+
+impl<'p> Waiting<'p> {
+    fn new(count: &'p Cell<usize>) -> Self {
+        count.set(count.get().saturating_add(1));
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
 }
 
 impl Pool {
@@ -80,6 +98,7 @@ impl Pool {
             streams: Streams::default(),
             memory,
             line: Line::default(),
+            whole: Cell::new(0),
             returned: Rc::default(),
             kept_here: Cell::new(0),
         })
@@ -115,6 +134,14 @@ impl Pool {
         if wanted.whole && !self.endpoint.may_switch() {
             let detail = format!("{}: HTTP/2 alone is spoken with it", self.endpoint.address);
             return Err(Fault::new(Reason::UpgradeImpossible).because(detail));
+        }
+        // Those who want a connection whole have no use for a stream: nobody stands behind them for one.
+        if !wanted.whole
+            && wanted.client.is_none()
+            && self.line.len() == self.whole.get()
+            && let Some(stream) = self.streams.take(&self.endpoint)
+        {
+            return Ok(Lease::of_stream(stream));
         }
         if self.line.len() == 0 {
             if let Some(lease) = self.take(wanted) {
@@ -252,6 +279,7 @@ impl Pool {
             return Err(Fault::new(Reason::PoolQueueFull).retry(Retry::Yes));
         };
         let here = self.line.join();
+        let whole = wanted.whole.then(|| Waiting::new(&self.whole));
         let deadline = deadline(settings.queue_timeout);
         queueing.begin();
         // What is free at first is for those who came before; later whoever was told looks.
@@ -274,7 +302,7 @@ impl Pool {
             }
             if let Some(permit) = self.try_open(wanted, before).or_else(|| self.make_room(wanted)) {
                 // Nobody waits for what takes time from here on.
-                drop((here, turn));
+                drop((here, turn, whole));
                 queueing.end();
                 return self.connect(wanted, permit, timer).await;
             }

@@ -9,9 +9,9 @@ use crate::clock::{now, recently};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long after a request was sent the end of its connection may still be that of an idle one: a round trip to
-/// anywhere on earth, a packet that is lost and sent again, and the time until it is looked at here.
-const ROUND_TRIP: Duration = Duration::from_secs(1);
+/// How long after a request was sent the end of its connection may still be that of an idle one: a round trip to nearly
+/// anywhere on earth, and the time until it is looked at here. Longer would hide services that break while they work.
+const ROUND_TRIP: Duration = Duration::from_millis(300);
 
 /// Which use of a connection it is: the first one, or another one since then.
 #[derive(Clone, Copy, Debug, Default)]

@@ -73,9 +73,9 @@ pub trait RequestBody: BodySource {
     /// Whether the client holds the body back until it is told to send it (RFC 9110 section 10.1.1), and has not been
     /// told.
     fn awaits_invitation(&self) -> bool;
-    /// From here on the client may pause for as long as it likes: the body is one side of a conversation that others
-    /// bound. A body that does not come from a client has nothing to say to that.
-    fn bear_pauses(&mut self) {}
+    /// From here on the client may pause for so long at a time, however little it sends: the body is one side of a
+    /// conversation. A body that does not come from a client has nothing to say to that.
+    fn bear_pauses(&mut self, _most: Duration) {}
     /// From here on the body is what the client sends in the protocol that was switched to, until its end.
     fn switch(&mut self);
     /// Bytes of the body read so far.

@@ -1,6 +1,6 @@
 //! One try on one endpoint.
 
-use super::deadline::is_grpc;
+use super::deadline::is_call;
 use super::judge::Judge;
 use super::retry::Chances;
 use super::{Call, Responder};
@@ -10,6 +10,7 @@ use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::time::Instant;
 use torana_fault::{Fault, Reason, Retry};
 use torana_filter::Exchange;
@@ -72,19 +73,19 @@ struct Uploading<'t> {
     ended: Cell<Option<Relayed>>,
     waits: &'t Waits,
     /// Both sides talk: how long the client pauses is between it and the service.
-    talks: Cell<bool>,
+    talks: Cell<Option<Duration>>,
 }
 
 /// A client's body that is being sent.
 struct Outbound<'a, B> {
     body: &'a mut B,
-    talks: &'a Cell<bool>,
+    talks: &'a Cell<Option<Duration>>,
 }
 
 impl<B: RequestBody> BodySource for Outbound<'_, B> {
     fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, Fault>> {
-        if self.talks.take() {
-            self.body.bear_pauses();
+        if let Some(most) = self.talks.take() {
+            self.body.bear_pauses(most);
         }
         self.body.poll_fill(context)
     }
@@ -228,7 +229,8 @@ impl Once<'_> {
         } else {
             let never = self.by.get().unwrap_or_else(|| far_future(sent));
             // The messages of a call come when the client has something to say.
-            let talks = is_grpc(&exchange.request) && matches!(writer, RequestWriter::Http2(_));
+            let talks = is_call(&exchange.request) && matches!(writer, RequestWriter::Http2(_));
+            let talks = talks.then_some(timeouts.idle);
             let uploading =
                 Uploading { ended: Cell::default(), waits: trial.uploads, talks: Cell::new(talks) };
             uploading.waits.reset();
@@ -255,7 +257,8 @@ impl Once<'_> {
                     }
                     let framing = prepare(&mut head, exchange, responder).await?;
                     response.start(&head, framing, true);
-                    uploading.talks.set(true);
+                    // Now both sides are watched by the answer's times.
+                    uploading.talks.set(Some(Duration::MAX));
                     let mut source = reader.body(&head, timeouts.idle);
                     let mut download = pin!(relay_noting(&mut source, response, &trial.judge.waits));
                     let relayed = poll_fn(|context| {

@@ -6,6 +6,7 @@ use crate::patience::Patience;
 use crate::timer::Timer;
 use std::ops::Range;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use torana_fault::{Fault, Reason, Retry};
 use torana_http::Fields;
 use torana_http::h1::{BodyDecoder, BodyFraming, BodyStep};
@@ -97,9 +98,9 @@ impl<'a> Incoming<'a> {
         }
     }
 
-    /// From here on the peer may pause for as long as it likes.
-    pub(crate) const fn bear_pauses(&mut self) {
-        self.patience = Patience::endless();
+    /// From here on the peer may pause for so long at a time, however little it sends.
+    pub(crate) fn bear_pauses(&mut self, most: Duration) {
+        self.patience = Patience::bearing(most);
     }
 
     /// From here on all bytes until the end of the connection are data, however slowly they come.

@@ -116,8 +116,8 @@ impl RequestBody for ClientBody<'_> {
         self.incoming.buffer.is_empty() && self.shared.awaits_invitation()
     }
 
-    fn bear_pauses(&mut self) {
-        self.incoming.bear_pauses();
+    fn bear_pauses(&mut self, most: Duration) {
+        self.incoming.bear_pauses(most);
     }
 
     fn switch(&mut self) {

@@ -12,6 +12,7 @@ use http::HeaderMap;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use torana_fault::{Fault, Reason};
 use torana_http::h1::BodyFraming;
 use torana_http::{Fields, RequestHead};
@@ -175,8 +176,8 @@ impl RequestBody for RequestStream<'_> {
         self.expects_continue
     }
 
-    fn bear_pauses(&mut self) {
-        self.patience = Patience::endless();
+    fn bear_pauses(&mut self, most: Duration) {
+        self.patience = Patience::bearing(most);
     }
 
     /// What comes is data already, and its end the end of the stream.
