@@ -346,6 +346,7 @@ mod tests {
                     prop_assert!(many.owed == 0 || many.total == limit);
                 }
                 window.advance(&mut one, now);
+                window.advance(&mut many, now);
                 prop_assert_eq!(one, many);
                 prop_assert_eq!(one.used.iter().sum::<u32>(), one.total);
                 for state in [&mut one, &mut many] {

@@ -144,9 +144,14 @@ fn an_upload_that_waits_in_an_http_2_connection_counts_and_at_the_ceiling_no_bod
     let mut other = Http2Client::connect(gateway.address);
     assert_eq!(other.request("POST", "/other", &[], b"12345").text(), "5");
     // More than what the sockets take for an origin that does not read.
-    const SIZE: usize = 16 * 1024 * 1024;
+    const SIZE: usize = 64 * 1024 * 1024;
     let mut client = Http2Client::connect(gateway.address);
     let (response, mut body) = client.begin("POST", "/upload", &[], false).unwrap();
+    // Its own body must not be what it is refused for.
+    eventually(PATIENCE, || {
+        client.pause(Duration::ZERO);
+        origin.count() == 2
+    });
     body.send_data(vec![b'x'; SIZE].into(), true).unwrap();
     // What the sockets still take may make room again for a moment.
     let refused = eventually_some(PATIENCE, || {

@@ -229,6 +229,8 @@ impl Http2Client {
 
     /// Lets the connection move for a while: what has arrived is taken in.
     pub fn pause(&self, duration: Duration) {
+        // What is over at once would let the connection's task do nothing.
+        let duration = duration.max(Duration::from_millis(1));
         self.runtime.block_on(async { tokio::time::sleep(duration).await });
     }
 }
