@@ -6,42 +6,7 @@
 
 use std::sync::LazyLock;
 use torana_http::{Fields, Known, KnownSet};
-
-/// Fields that services believe, whichever policies are in force.
-const ALWAYS: [&str; 25] = [
-    "X-Consumer-Id",
-    "X-Consumer-Custom-Id",
-    "X-Consumer-Username",
-    "X-Consumer-Groups",
-    "X-Credential-Identifier",
-    "X-Anonymous-Consumer",
-    "X-Authenticated-Groups",
-    "X-Authenticated-Userid",
-    "X-Authenticated-Scope",
-    "Remote-User",
-    "Remote-Name",
-    "Remote-Email",
-    "Remote-Groups",
-    "X-Remote-User",
-    "X-Remote-Group",
-    "X-Forwarded-User",
-    "X-Forwarded-Email",
-    "X-Forwarded-Groups",
-    "X-Forwarded-Preferred-Username",
-    // Certificates, as Envoy and RFC 9440 section 2 have them.
-    "X-Forwarded-Client-Cert",
-    "X-Client-Cert",
-    "Client-Cert",
-    "Client-Cert-Chain",
-    // Some services serve this path instead of the one that was authorised.
-    "X-Original-Url",
-    "X-Rewrite-Url",
-];
-
-/// What the names of such fields begin with, in lower case: certificates as nginx and Apache have them, and who calls as
-/// oauth2-proxy, Grafana and Kubernetes have it.
-const BEGINNINGS: [&str; 5] =
-    ["x-ssl-client-", "ssl-client-", "x-auth-request-", "x-webauth-", "x-remote-extra-"];
+use torana_plan::reserved::{ALWAYS, BEGINNINGS};
 
 /// Fields by which some services take another method than the request has.
 pub const METHOD_OVERRIDES: [&str; 3] = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"];

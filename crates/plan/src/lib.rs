@@ -16,6 +16,7 @@ mod lint;
 mod order;
 mod plan;
 mod policy;
+pub mod reserved;
 mod resilience;
 mod store;
 mod text;

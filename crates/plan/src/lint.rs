@@ -6,6 +6,7 @@ mod callers;
 mod contradictions;
 mod login;
 mod options;
+mod removed;
 mod routes;
 mod scopes;
 mod self_made;
@@ -38,6 +39,7 @@ pub(crate) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
     unused_services(document, plan, findings);
     login::lint(document, plan, findings);
     options::lint(document, plan, findings);
+    removed::lint(plan, findings);
     scopes::lint(document, findings);
     self_made::lint(plan, findings);
     shares::lint(document, plan, findings);

@@ -172,3 +172,23 @@ fn fields_that_no_proxy_may_send_are_found() {
     assert_eq!(codes(&file(""), "no-trusted-proxy"), 1);
     assert_eq!(codes(&file("trusted_proxies: [10.0.0.1]\n"), "no-trusted-proxy"), 0);
 }
+
+#[test]
+fn fields_that_are_removed_before_anybody_looks_are_found() {
+    let file = |head: &str| {
+        format!(
+            "{head}routes:
+- {{ path: /a, headers: {{ X-SSL-Client-Verify: SUCCESS }}, respond: {{}} }}
+- {{ path: /b, respond: {{}}, policies: {{ key_auth: {{ headers: [X-Auth-Request-Access-Token, X-API-Key] }} }} }}
+- {{ path: /c, headers: {{ X-Tenant: a }}, respond: {{}} }}
+consumers: [{{ username: a, keys: [\"${{env:KEY}}\"] }}]
+"
+        )
+    };
+    assert_eq!(codes(&file(""), "removed-field"), 2);
+    let trusting =
+        "trusted_proxies: [10.0.0.1]\ntrusted_headers: [x-ssl-client-verify, X-Auth-Request-Access-Token]\n";
+    assert_eq!(codes(&file(trusting), "removed-field"), 0);
+    let wide = "trusted_proxies: [10.0.0.1]\ntrusted_headers: [\"X-SSL-Client-*\"]\n";
+    assert_eq!((codes(&file(wide), "removed-field"), codes(&file(wide), "bad-name")), (2, 1));
+}

@@ -18,10 +18,9 @@
 mod yaml;
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use torana_testkit::{Client, RedisServer};
+use torana_testkit::{Client, RedisServer, measurement};
 use yaml::Running;
 
 const GATEWAYS: usize = 3;
@@ -33,10 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long each measurement takes, and whether it is the long one.
 fn length() -> (Duration, bool) {
-    match std::env::var("TORANA_LIMITS_SECONDS").ok().and_then(|seconds| seconds.parse().ok()) {
-        Some(seconds) => (Duration::from_secs(seconds), true),
-        None => (Duration::from_millis(2_500), false),
-    }
+    measurement::length(Duration::from_millis(2_500))
 }
 
 /// What happens during a measurement.
@@ -261,17 +257,13 @@ fn report(told: &Told, case: Case, questions: u64, length: Duration, long: bool)
     .collect();
     let verdict = if wrong.is_empty() { "holds".to_owned() } else { wrong.join("; ") };
     let row = format!(
-        "{}\tfixed\t{limit}/s\t{disturbance:?}, gateways\t{seconds}\t{worst}\t{:.1} %\t{rate:.0}\t{}\t{}\t{verdict}\n",
+        "{}\tfixed\t{limit}/s\t{disturbance:?}, gateways\t{seconds}\t{worst}\t{:.1} %\t{rate:.0}\t{}\t{}\t{verdict}",
         if leased { "Leased" } else { "Exact" },
         used * 100.0,
         told.asked,
         told.unanswered,
     );
-    println!("{}", row.trim_end());
-    if let Some(table) = std::env::var_os("TORANA_LIMITS_TABLE") {
-        let mut table = std::fs::OpenOptions::new().append(true).create(true).open(table).unwrap();
-        table.write_all(row.as_bytes()).unwrap();
-    }
+    measurement::tell(&row);
     assert!(wrong.is_empty(), "{verdict}: {told:?}");
 }
 

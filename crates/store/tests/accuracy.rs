@@ -27,7 +27,6 @@ mod common;
 use common::{PATIENCE, key, on_worker, settings};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -35,7 +34,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::task::AbortHandle;
 use torana_limit::{Ask, Budget, FixedWindow, Gcra, Grant, Period, Window};
 use torana_store::{Decided, Mode, NodeClock, OnFailure, RedisStore, SharedLimit, StoreSettings};
-use torana_testkit::RedisServer;
+use torana_testkit::{RedisServer, measurement};
 
 const NODES: usize = 3;
 const CLIENTS: usize = 64;
@@ -46,10 +45,7 @@ const SLOT: Duration = Duration::from_millis(100);
 
 /// How long each measurement takes, and whether it is the long one.
 fn length() -> (Duration, bool) {
-    match std::env::var("TORANA_LIMITS_SECONDS").ok().and_then(|seconds| seconds.parse().ok()) {
-        Some(seconds) => (Duration::from_secs(seconds), true),
-        None => (Duration::from_millis(1_500), false),
-    }
+    measurement::length(Duration::from_millis(1_500))
 }
 
 /// What is measured.
@@ -411,7 +407,7 @@ fn report(measured: &Measured, case: Case, length: Duration, long: bool) {
     .collect();
     let verdict = if wrong.is_empty() { "holds".to_owned() } else { wrong.join("; ") };
     let row = format!(
-        "{mode:?}\t{}\t{limit}/s\t{disturbance:?}{}\t{}\t{}\t{:.1} %\t{rate:.0}\t{}\t{}\t{verdict}\n",
+        "{mode:?}\t{}\t{limit}/s\t{disturbance:?}{}\t{}\t{}\t{:.1} %\t{rate:.0}\t{}\t{}\t{verdict}",
         if steady { "steady" } else { "fixed" },
         if shares { ", shares" } else { "" },
         measured.seconds.len(),
@@ -420,11 +416,7 @@ fn report(measured: &Measured, case: Case, length: Duration, long: bool) {
         measured.asked,
         measured.failures,
     );
-    println!("{}", row.trim_end());
-    if let Some(table) = std::env::var_os("TORANA_LIMITS_TABLE") {
-        let mut table = std::fs::OpenOptions::new().append(true).create(true).open(table).unwrap();
-        table.write_all(row.as_bytes()).unwrap();
-    }
+    measurement::tell(&row);
     assert!(wrong.is_empty(), "{verdict}: {measured:?}");
 }
 

@@ -30,6 +30,7 @@ mod gate;
 mod held_port;
 pub mod http2;
 pub mod large;
+pub mod measurement;
 mod origin;
 mod redis;
 pub mod soak;

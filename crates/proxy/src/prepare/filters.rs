@@ -96,10 +96,7 @@ pub(super) fn reserved_fields(plan: &Plan, few: &[String]) -> ReservedFields {
     let removes = plan.settings.method_overrides == MethodOverrides::Remove;
     let overrides = METHOD_OVERRIDES.into_iter().filter(|_| removes);
     let alike = credential_names(plan).into_iter().chain(judged_names(plan));
-    // What a way verifies may be said by anybody.
-    let mut few = few.to_vec();
-    few.extend(credential_names(plan).into_iter().map(str::to_owned));
-    ReservedFields::except(&few, reserved_names(plan).into_iter().chain(overrides)).and_alike(alike)
+    ReservedFields::except(few, reserved_names(plan).into_iter().chain(overrides)).and_alike(alike)
 }
 
 /// The trailers that no client may send.
