@@ -210,6 +210,33 @@ fn wide_windows(client: &mut FrameClient) {
     client.frame(kind::WINDOW_UPDATE, 0, 0, &(1_u32 << 30).to_be_bytes());
 }
 
+#[test]
+fn a_client_that_takes_its_answer_steadily_without_a_word_is_kept() {
+    const SIZE: usize = 16 << 20;
+    let origin = Origin::respond(|request| match request.target.as_str() {
+        "/waits" => Reply::hang(),
+        _ => Reply::ok(vec![b'x'; SIZE]),
+    });
+    let gateway = in_front_of(&origin, "http2: { ping_after: 150ms, ping_timeout: 300ms }");
+    let mut client = FrameClient::connect(gateway.address);
+    wide_windows(&mut client);
+    client.get(1, "/waits").get(3, "/");
+    let (mut size, mut paused_at) = (0, 0);
+    while size < SIZE {
+        let frame = client.read().unwrap_or_else(|| panic!("cut off after {size} bytes"));
+        if frame.kind == kind::DATA {
+            size += frame.payload.len();
+        }
+        if size - paused_at >= 64 * 1024 {
+            paused_at = size;
+            // Its pace is what is tested: the whole takes it much longer than PINGs wait for an answer.
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+    client.get(5, "/hello");
+    assert_eq!(client.outcome(5).status, 200);
+}
+
 /// Of answers whose tasks have all ended much waits in the gateway, while a client pauses for longer than any farewell.
 fn takes_all_after_a_pause(keys: &str, meanwhile: impl Fn(&Running)) {
     const ANSWERS: u32 = 120;

@@ -458,6 +458,37 @@ fn while_a_peer_owes_an_answer_to_a_ping_new_requests_go_elsewhere() {
     assert_eq!((connections.load(Ordering::SeqCst), usage.open(), usage.lost()), (2, 2, 0));
 }
 
+#[test]
+fn a_peer_that_takes_an_upload_steadily_without_a_word_is_kept() {
+    const SIZE: usize = 16 << 20;
+    let (address, connections) = serve_frames(|_, peer| {
+        peer.frame(kind::SETTINGS, 0, 0, &[0, 4, 0x10, 0, 0, 0]);
+        peer.frame(kind::WINDOW_UPDATE, 0, 0, &(1_u32 << 30).to_be_bytes());
+        let (mut size, mut paused_at) = (0, 0);
+        while let Some(frame) = peer.read() {
+            if frame.kind != kind::DATA {
+                continue;
+            }
+            size += frame.payload.len();
+            if size - paused_at >= 64 * 1024 {
+                paused_at = size;
+                // Its pace is what is tested: the whole takes it much longer than a PING waits for an answer.
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            if frame.flags & flag::END_STREAM != 0 {
+                peer.frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, frame.stream, OK);
+            }
+        }
+    });
+    let mut options = options();
+    options.endpoint.http2.ping_after = Duration::from_millis(150);
+    options.endpoint.http2.ping_timeout = Duration::from_millis(300);
+    options.timeouts.first_byte = PATIENCE;
+    let gateway = Gateway::with(&[address], options);
+    assert_eq!(request(gateway.address, "POST", "/", &[], &vec![b'x'; SIZE]).status, 200);
+    assert_eq!((connections.load(Ordering::SeqCst), gateway.endpoints[0].usage.lost()), (1, 0));
+}
+
 /// A server of gRPC whose first call stays open without a word. It answers so many PINGs and then nothing any more.
 fn quiet(answers: usize) -> (SocketAddr, Arc<AtomicUsize>, Arc<AtomicUsize>) {
     let pings = Arc::new(AtomicUsize::new(0));

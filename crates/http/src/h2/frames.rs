@@ -40,6 +40,8 @@ pub(super) struct Frames {
     skip: u64,
     header: [u8; HEADER_BYTES],
     have: usize,
+    /// Whether what is passed over belongs to a message.
+    in_message: bool,
 }
 
 impl Frames {
@@ -50,12 +52,17 @@ impl Frames {
 
     /// Begins with a frame.
     pub(super) const fn at_once() -> Self {
-        Self { skip: 0, header: [0; HEADER_BYTES], have: 0 }
+        Self { skip: 0, header: [0; HEADER_BYTES], have: 0, in_message: false }
     }
 
     /// Whether the payload of the last frame was passed over to its end.
     pub(super) const fn is_past_payload(&self) -> bool {
         self.skip == 0
+    }
+
+    /// Whether the next bytes are the rest of a frame of a message: DATA or a field section.
+    pub(super) const fn is_in_message(&self) -> bool {
+        self.skip > 0 && self.in_message
     }
 
     /// Takes bytes up to the end of the next frame header. `None`: all bytes are used up.
@@ -80,6 +87,7 @@ impl Frames {
         let [a, b, c, kind, flags, s0, s1, s2, s3] = self.header;
         let length = u32::from_be_bytes([0, a, b, c]);
         self.skip = u64::from(length);
+        self.in_message = matches!(kind, DATA | HEADERS | CONTINUATION);
         let stream = u32::from_be_bytes([s0 & 0x7f, s1, s2, s3]);
         Some(FrameHeader { length, kind, flags, stream })
     }

@@ -185,22 +185,22 @@ impl FrameGuard {
         }
     }
 
-    /// Looks at bytes that were sent; whether a frame of a message, DATA or HEADERS, begins in them.
+    /// Looks at bytes that were sent; whether something of a message, DATA or a field section, is among them.
     pub fn sent(&mut self, mut bytes: &[u8]) -> bool {
         let count = bytes.len();
         let total = self.spare_sent.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
         self.control.earn(total / 8);
         self.spare_sent = total % 8;
         self.moved(count);
-        let mut begins = false;
+        let mut of_message = count > 0 && self.sent.is_in_message();
         while let Some(frame) = self.sent.next(&mut bytes) {
             if matches!(frame.kind, DATA | HEADERS) {
                 self.pings.earn(1);
                 self.control.earn(2);
-                begins = true;
+                of_message = true;
             }
         }
-        begins
+        of_message
     }
 
     /// Since when a field section is incomplete.
@@ -390,6 +390,20 @@ mod tests {
             assert!(guard.sent(&frame(DATA, 0, 1, 1)));
             guard.received(&frame(WINDOW_UPDATE, 0, 1, 4), Duration::ZERO).unwrap();
             guard.received(&frame(WINDOW_UPDATE, 0, 0, 4), Duration::ZERO).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_rest_of_a_frame_is_of_the_message_too() {
+        for (kind, is_message) in [(DATA, true), (HEADERS, true), (CONTINUATION, true), (PING, false)] {
+            let mut guard = fresh();
+            let sent = frame(kind, 0, 1, 100);
+            let (first, rest) = sent.split_at(50);
+            assert_eq!(
+                (guard.sent(first), guard.sent(rest)),
+                (is_message && kind != CONTINUATION, is_message)
+            );
+            assert!(!guard.sent(&frame(PING, 0, 0, 8)));
         }
     }
 

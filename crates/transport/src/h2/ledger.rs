@@ -11,16 +11,21 @@
 
 use super::arriving::Arriving;
 use super::socket::Watch;
+use crate::clock::now;
 use bytes::{Buf, Bytes};
 use h2::RecvStream;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
 use torana_limit::{Memory, Reserved};
 
 /// What is told of at once, in bytes.
 const STEP: usize = 16 * 1024;
+/// For how long a window stays narrow before it is seen whether memory is still scarce.
+const SCARCE: Duration = Duration::from_millis(100);
 /// What a window may grow to (RFC 9113 section 6.9.1).
 const LARGEST: u32 = (1 << 31) - 1;
 
@@ -35,6 +40,8 @@ pub(super) struct Ledger {
     window: u32,
     /// What may be on its way or wait, as the library was last told.
     told: Cell<u32>,
+    /// When to see whether memory is still scarce, if the window is smaller for that.
+    look_again: Cell<Option<Instant>>,
     arriving: RefCell<Vec<Weak<Arriving>>>,
     /// How much data had come when the streams were last looked at.
     looked_at: Cell<u64>,
@@ -61,9 +68,16 @@ impl Ledger {
         let waiting = self.waiting.get();
         let beside = waiting.saturating_sub(waiting.checked_rem(step).unwrap_or_default());
         let scarce = || self.reserved.borrow().as_ref().is_some_and(Reserved::is_half_way);
-        let beside = if beside > 0 && scarce() { 0 } else { beside };
+        let narrowed = beside > 0 && scarce();
+        self.look_again.set(if narrowed { now().checked_add(SCARCE) } else { None });
+        let beside = if narrowed { 0 } else { beside };
         let window = self.window.saturating_add(u32::try_from(beside).unwrap_or(u32::MAX)).min(LARGEST);
         (self.told.replace(window) != window).then_some(window)
+    }
+
+    /// When the window is to be asked for again though nothing has come: memory that others give back wakes nobody.
+    pub(super) fn look_again(&self) -> Option<Instant> {
+        self.look_again.get()
     }
 
     /// Whether the process holds as much as it may.
@@ -170,10 +184,13 @@ mod tests {
         assert_eq!(ledger.window(), None, "less than a step");
         ledger.waits(5 * STEP, STEP);
         assert_eq!((ledger.window(), ledger.window()), (Some(2 * WINDOW), None));
+        assert!(ledger.look_again().is_none());
         memory.set_ceiling(8 * STEP);
         assert_eq!(ledger.window(), Some(WINDOW));
+        assert!(ledger.look_again().is_some(), "nobody is woken when others give memory back");
         memory.set_ceiling(1 << 20);
         assert_eq!(ledger.window(), Some(2 * WINDOW));
+        assert!(ledger.look_again().is_none());
         ledger.waits(0, 4 * STEP);
         assert_eq!(ledger.window(), Some(WINDOW));
         let endless = Ledger::new(None, WINDOW);

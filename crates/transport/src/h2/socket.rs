@@ -15,6 +15,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 use torana_http::h2::{FrameGuard, GuardLimits, Violation};
 
+/// What kernels on both sides hold of what was sent, at most: a peer comes upon a question behind so much of it that it
+/// has not read.
+const IN_KERNELS: u64 = 4 * 1024 * 1024;
+/// Bytes a millisecond at which whoever is alive gets through that.
+const READING: u64 = 64;
 /// What small frames of a connection may take in memory beyond their content, in bytes.
 const GATHER: u64 = 256 * 1024;
 
@@ -25,7 +30,9 @@ pub(super) struct Watch {
     guard: RefCell<FrameGuard>,
     violation: Cell<Option<Violation>>,
     has_read: Cell<bool>,
-    last_read: Cell<Instant>,
+    last_heard: Cell<Instant>,
+    /// Bytes that were sent since then.
+    unheard: Cell<u64>,
     write_stalled: Cell<bool>,
     last_sent: Cell<Option<Instant>>,
     /// What small frames had cost when those that waited were last gathered.
@@ -42,7 +49,8 @@ impl Watch {
             guard: RefCell::new(guard),
             violation: Cell::new(None),
             has_read: Cell::new(false),
-            last_read: Cell::new(now),
+            last_heard: Cell::new(now),
+            unheard: Cell::new(0),
             write_stalled: Cell::new(false),
             last_sent: Cell::new(None),
             gathered: Cell::new(0),
@@ -55,9 +63,21 @@ impl Watch {
         self.violation.get()
     }
 
-    /// When the peer was last heard of.
-    pub(super) fn last_read(&self) -> Instant {
-        self.last_read.get()
+    /// When the peer was last heard of: it sent something, or the socket took bytes again after it had taken none, for
+    /// which the peer's side must have taken some.
+    pub(super) fn last_heard(&self) -> Instant {
+        self.last_heard.get()
+    }
+
+    /// How long the answer to a question may take beyond what it may take on a quiet connection: what was sent before
+    /// it is read first.
+    pub(super) fn reading(&self) -> Duration {
+        Duration::from_millis(self.unheard.get().min(IN_KERNELS) / READING)
+    }
+
+    fn heard(&self, now: Instant) {
+        self.last_heard.set(now);
+        self.unheard.set(0);
     }
 
     /// Whether the peer was heard of at all.
@@ -111,7 +131,7 @@ impl Watch {
 
     fn received(&self, bytes: &[u8]) {
         let now = now();
-        self.last_read.set(now);
+        self.heard(now);
         self.has_read.set(self.has_read.get() || !bytes.is_empty());
         let passed = now.checked_duration_since(self.opened).unwrap_or(Duration::ZERO);
         if let Err(violation) = self.guard.borrow_mut().received(bytes, passed) {
@@ -124,13 +144,20 @@ impl Watch {
         let stalled = result.is_pending();
         if self.write_stalled.replace(stalled) && !stalled {
             self.patience.borrow_mut().progress(0);
+            self.last_heard.set(now());
+            if self.last_sent.get().is_some() {
+                self.last_sent.set(Some(recently()));
+            }
         }
     }
 
     fn wrote(&self, result: &Poll<io::Result<usize>>, parts: [&[u8]; 3]) {
         match result {
             Poll::Ready(Ok(count)) => {
-                self.write_stalled.set(false);
+                if self.write_stalled.replace(false) {
+                    self.last_heard.set(now());
+                }
+                self.unheard.set(self.unheard.get().saturating_add(*count as u64));
                 self.patience.borrow_mut().progress(*count);
                 let (mut guard, mut left) = (self.guard.borrow_mut(), *count);
                 for part in parts {

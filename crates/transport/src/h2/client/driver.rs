@@ -229,18 +229,22 @@ impl Driver {
         if self.watch.poll_write_stalled(context, &self.timer) {
             return Poll::Ready(true);
         }
+        if self.state.ledger.look_again().is_some_and(|at| self.timer.poll_deadline(context, at).is_ready()) {
+            return Poll::Ready(false);
+        }
+        if self.watch.is_write_stalled() {
+            // A question would wait behind what the peer does not take, for which it has a deadline.
+            return Poll::Pending;
+        }
         let mut passed = |since: Option<Instant>, patience: Duration| {
             let deadline = since.and_then(|since| since.checked_add(patience));
             deadline.is_some_and(|deadline| self.timer.poll_deadline(context, deadline).is_ready())
         };
-        let heard = self.watch.last_read();
+        let heard = self.watch.last_heard();
         if let Some(asked) = self.state.asked.get() {
             if heard <= asked {
-                return if passed(Some(asked), self.settings.ping_timeout) {
-                    Poll::Ready(true)
-                } else {
-                    Poll::Pending
-                };
+                let patience = self.settings.ping_timeout.saturating_add(self.watch.reading());
+                return if passed(Some(asked), patience) { Poll::Ready(true) } else { Poll::Pending };
             }
             if self.state.is_doubted() {
                 self.freed.notify_waiters();

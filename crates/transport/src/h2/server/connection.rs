@@ -216,6 +216,9 @@ impl<S: Service + 'static> Connection<S> {
         if self.watch.poll_write_stalled(context, timer) {
             return Poll::Ready(Some(ConnectionEnd::WriteTimeout));
         }
+        if self.client.ledger.look_again().is_some_and(|at| timer.poll_deadline(context, at).is_ready()) {
+            return Poll::Ready(None);
+        }
         if passed(context, timer, self.watch.section_since(), settings.head_timeout) {
             return Poll::Ready(Some(ConnectionEnd::HeadTimeout));
         }
@@ -274,14 +277,19 @@ impl<S: Service + 'static> Connection<S> {
 
     /// Asks a silent client whether it is there.
     fn poll_liveness(&mut self, context: &mut Context<'_>, timer: &Timer) -> Poll<Option<ConnectionEnd>> {
+        if self.watch.is_write_stalled() {
+            // A question would wait behind what it does not take, for which it has a deadline.
+            return Poll::Pending;
+        }
         let http2 = self.settings.http2;
-        let heard = self.watch.last_read();
+        let heard = self.watch.last_heard();
         if self.pinged.is_some_and(|pinged| heard > pinged) {
-            // Whatever came is an answer.
+            // Whatever came is an answer, or was taken since.
             self.pinged = None;
         }
         if self.pinged.is_some() {
-            return match passed(context, timer, self.pinged, http2.ping_timeout) {
+            let patience = http2.ping_timeout.saturating_add(self.watch.reading());
+            return match passed(context, timer, self.pinged, patience) {
                 true => Poll::Ready(Some(ConnectionEnd::PingTimeout)),
                 false => Poll::Pending,
             };
