@@ -12,6 +12,7 @@ mod served;
 pub(crate) mod view;
 
 use crate::forwarded::Told;
+use crate::listener::Compared;
 use crate::overload::WorkerQueue;
 use crate::pipeline::Pipeline;
 use crate::render::render_for;
@@ -54,6 +55,7 @@ pub struct Gateway {
     #[expect(clippy::vec_box, reason = "what is lent to the driver is a pointer")]
     spare: RefCell<Vec<Box<Exchange>>>,
     queue: Arc<WorkerQueue>,
+    compared: Compared,
 }
 
 /// A pipeline that this thread holds once, whatever the number of its requests.
@@ -97,6 +99,7 @@ impl Gateway {
             copies: Copies::default(),
             spare: RefCell::default(),
             queue,
+            compared: Compared::default(),
         }
     }
 

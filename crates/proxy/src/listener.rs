@@ -2,6 +2,7 @@
 //! client's certificate.
 
 use base64::Engine;
+use std::cell::RefCell;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use torana_certificate::ClientCertificate;
@@ -57,15 +58,19 @@ impl Listener {
     ///
     /// # Errors
     /// It is not: the client is to come by a new connection.
-    pub(crate) fn still_trusts(&self, connection: &ConnectionInfo) -> Result<(), Fault> {
+    pub(crate) fn still_trusts(&self, connection: &ConnectionInfo, compared: &Compared) -> Result<(), Fault> {
         let now = self.entrance.tls.as_ref().and_then(|tls| tls.clients());
         let tls = connection.tls.as_deref();
         let then = tls.and_then(|tls| tls.clients.as_ref());
         if now.map(Arc::as_ptr) == then.map(Arc::as_ptr) {
             return Ok(());
         }
-        let shows_certificate = tls.is_some_and(|tls| tls.client_certificate.is_some());
-        if is_enough(then.map(|then| &**then), shows_certificate, now.map(|now| &**now)) {
+        let is_enough = if tls.is_some_and(|tls| tls.client_certificate.is_some()) {
+            then.zip(now).is_some_and(|(then, now)| compared.holds(then, now))
+        } else {
+            now.is_none_or(|now| !now.required)
+        };
+        if is_enough {
             return Ok(());
         }
         let detail = "what is asked of clients has changed since the connection was made";
@@ -111,20 +116,27 @@ impl Listener {
     }
 }
 
-/// Whether a client that was let in `then` would be let in now as the same. A certificate counts while every authority
-/// that may have signed it is one still: which of them has is not looked at.
-fn is_enough(
-    then: Option<&ClientAuthentication>,
-    shows_certificate: bool,
-    now: Option<&ClientAuthentication>,
-) -> bool {
-    if !shows_certificate {
-        return now.is_none_or(|now| !now.required);
+/// Demands on clients that were found to be met by whoever had met others before. All connections from before a reload
+/// ask about the same two, each with every request.
+#[derive(Debug, Default)]
+pub(crate) struct Compared(RefCell<Option<[Arc<ClientAuthentication>; 2]>>);
+
+impl Compared {
+    /// Whether a certificate that was accepted `then` would be accepted `now`: it is while every authority that may have
+    /// signed it is one still. Which of them has is not looked at.
+    fn holds(&self, then: &Arc<ClientAuthentication>, now: &Arc<ClientAuthentication>) -> bool {
+        let is_known = |[before, after]: &[Arc<ClientAuthentication>; 2]| {
+            Arc::ptr_eq(before, then) && Arc::ptr_eq(after, now)
+        };
+        if self.0.borrow().as_ref().is_some_and(is_known) {
+            return true;
+        }
+        let holds = then.authorities.iter().all(|authority| now.authorities.contains(authority));
+        if holds {
+            *self.0.borrow_mut() = Some([Arc::clone(then), Arc::clone(now)]);
+        }
+        holds
     }
-    let known = |then: &ClientAuthentication, now: &ClientAuthentication| {
-        then.authorities.iter().all(|authority| now.authorities.contains(authority))
-    };
-    then.zip(now).is_some_and(|(then, now)| known(then, now))
 }
 
 /// RFC 9110 section 15.4.9: method and body stay what they are.

@@ -32,7 +32,7 @@ impl Gateway {
     ) -> Result<(), Fault> {
         let pipeline = passage.pipeline;
         if let Some(listener) = pipeline.listeners.get(passage.connection.listener) {
-            if let Err(fault) = listener.still_trusts(passage.connection) {
+            if let Err(fault) = listener.still_trusts(passage.connection, &self.compared) {
                 response.part();
                 return Err(fault);
             }
