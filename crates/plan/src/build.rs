@@ -106,7 +106,7 @@ fn check_names(document: &Document, config: &Config, findings: &mut Vec<Finding>
         let place = document.span_at(&Path::root().key("admin_token"));
         findings.push(finding.at(place).help("make it at least 16 characters, at random"));
     }
-    limits::check(document, &config.limits, findings);
+    limits::check(document, config, findings);
     if config.limits.head_bytes < config.limits.target_bytes {
         let place = document.span_at(&Path::root().key("limits"));
         let message =

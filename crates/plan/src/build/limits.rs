@@ -1,10 +1,16 @@
 //! What of the gateway's own bounds could not work.
 
-use torana_config::written::{LimitsConfig, QueueDelayForm, Switch};
+use torana_config::written::{Config, LimitsConfig, QueueDelayForm, Switch};
 use torana_config::{Document, Finding, Path};
 
-pub(super) fn check(document: &Document, limits: &LimitsConfig, findings: &mut Vec<Finding>) {
+pub(super) fn check(document: &Document, config: &Config, findings: &mut Vec<Finding>) {
+    let limits = &config.limits;
     let root = Path::root().key("limits");
+    if limits.buffered_bytes.on().is_some_and(|bytes| *bytes < config.http2.stream_window) {
+        let message = "one body that comes over HTTP/2 fills this, and is refused for its own beginning";
+        let finding = Finding::warning("limits", message).at(document.span_at(&root.key("buffered_bytes")));
+        findings.push(finding.help("make it many times `http2.stream_window`"));
+    }
     let mut find = |path: &Path, message: &str, help: &str| {
         let finding = Finding::error("limits", message.to_owned());
         findings.push(finding.at(document.span_at(path)).help(help.to_owned()));

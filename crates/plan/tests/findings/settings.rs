@@ -31,6 +31,8 @@ fn settings_that_let_nothing_through_are_errors() {
     assert_eq!(setting("limits: { header_count: 257 }"), ["2:25 error[out-of-range]"]);
     assert_eq!(setting("limits: { header_count: 256, head_bytes: 64KiB }"), Vec::<String>::new());
     assert_eq!(setting("limits: { head_bytes: 65537B }"), ["2:23 error[limits]"]);
+    assert_eq!(setting("limits: { buffered_bytes: 255KiB }"), ["2:27 warning[limits]"]);
+    assert_eq!(setting("limits: { buffered_bytes: 256KiB }"), Vec::<String>::new());
     assert_eq!(setting("request_id: { header: \"a b\" }"), ["2:23 error[bad-name]"]);
     assert_eq!(setting("forwarded: { via: \"a b\" }"), ["2:19 error[bad-name]"]);
     assert_eq!(route("timeouts: { total: 0s }"), ["3:46 error[zero-deadline]"]);
