@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use crate::workspace::cargo;
 
 /// In two modes: three limits with five disturbances, a steady pace three times, shares counted alone twice, and whole
-/// gateways at three limits with three disturbances.
-const MEASUREMENTS: usize = 2 * (3 * 5 + 3 + 2 + 3 * 3);
+/// gateways at three limits with five disturbances.
+const MEASUREMENTS: usize = 2 * (3 * 5 + 3 + 2 + 3 * 5);
 
 /// What to measure, and how long.
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     programs: Option<PathBuf>,
 }
 
-/// Runs the measurements of `crates/store/tests/accuracy.rs` and `crates/proxy/tests/limits_measured.rs`, optimised, and
+/// Runs the measurements of `crates/store/tests/accuracy.rs` and `crates/torana/tests/limits_measured.rs`, optimised, and
 /// prints them as one table.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(seconds) = arguments.throughput {

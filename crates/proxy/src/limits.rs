@@ -47,6 +47,7 @@ pub fn one_limit(shared: &Shared, id: &str) -> Option<Value> {
     let top: Vec<Value> =
         limiter.state.top(SHOWN, shared.moment(Instant::now())).iter().map(caller).collect();
     shown.insert("top".into(), top.into());
+    shown.insert("held".into(), limiter.state.held().into());
     Some(shown.into())
 }
 

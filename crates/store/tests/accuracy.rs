@@ -124,8 +124,10 @@ impl Measured {
         if grant.granted == 0 {
             return;
         }
-        // What the store has decided was decided when it says.
-        let (before, after) = if grant.at.is_zero() { (before, after) } else { (grant.at, grant.at) };
+        // What the store has decided was decided when it says. A lease gives no time, and a share that of a clock which
+        // began with the node.
+        let by_store = grant.at > before / 2;
+        let (before, after) = if by_store { (grant.at, grant.at) } else { (before, after) };
         let slot = |at: Duration| u64::try_from(at.as_millis() / SLOT.as_millis()).unwrap();
         if before.as_secs() == after.as_secs() {
             *self.seconds.entry(after.as_secs()).or_default() += 1;
@@ -397,6 +399,7 @@ fn report(measured: &Measured, case: Case, length: Duration, long: bool) {
         (hard && calm && used < 0.97, "less than 97 % used"),
         (away && measured.failures == 0, "nobody noticed that the server was away"),
         (away && shares && measured.alone == 0, "nobody counted a share alone"),
+        (measured.seconds.len() as u64 > length.as_secs() + 2, "seconds that were not"),
         (dies && measured.orphans == 0, "the node died without permits"),
         // And loses at most three quarters of what was left; `crates/limit/tests/lease_bounds.rs` holds what that is for a
         // given demand.

@@ -133,6 +133,12 @@ impl LimiterState {
         usage
     }
 
+    /// Permits of the store that are leased here and that nobody has used yet.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        self.shared.as_ref().map_or(0, |shared| shared.held())
+    }
+
     /// A place among those under way; `None` where they are not bounded.
     pub(super) fn enter(&self, key: Key<'_>, cost: u64) -> Option<Option<Place>> {
         let place = self.concurrency.as_ref()?.enter(key);
