@@ -114,6 +114,13 @@ impl Origin {
         self.record.read(|record| record.requests.clone())
     }
 
+    /// The targets of every request whose head has arrived, as [`requests`](Self::requests) gives them.
+    #[must_use]
+    #[track_caller]
+    pub fn targets(&self) -> Vec<String> {
+        self.record.read(|record| record.requests.iter().map(|request| request.target.clone()).collect())
+    }
+
     /// The only request.
     ///
     /// # Panics
