@@ -48,7 +48,7 @@ pub(super) const CASES: &[Case] = &[
     Case { protocol: Protocol::Http2, ..get("HTTP/2", "/128") },
 ];
 
-/// What is promised, as CPU time for each request at 64 connections: case, then `(peer, its case, ratio)`.
+/// What is promised, as CPU time for each request at 1 and at 64 connections: case, then `(peer, its case, ratio)`.
 pub(super) const BARS: &[(&str, (&str, &str, f64))] = &[
     ("plain 128 B", ("nginx", "plain 128 B", 0.85)),
     ("browser", ("nginx", "browser", 0.85)),
@@ -64,6 +64,14 @@ pub(super) const BARS: &[(&str, (&str, &str, f64))] = &[
     ("policies, log", ("envoy", "policies, log", 0.35)),
     ("TLS 1.3", ("envoy", "TLS 1.3", 0.35)),
     ("HTTP/2", ("envoy", "HTTP/2", 0.35)),
+    ("plain 128 B", ("haproxy", "plain 128 B", 1.0)),
+    ("browser", ("haproxy", "browser", 1.0)),
+    ("plain 10 KiB", ("haproxy", "plain 10 KiB", 1.0)),
+    ("POST 1 KiB", ("haproxy", "POST 1 KiB", 1.0)),
+    ("policies", ("haproxy", "policies", 1.0)),
+    ("policies, log", ("haproxy", "policies, log", 1.0)),
+    ("TLS 1.3", ("haproxy", "TLS 1.3", 1.0)),
+    ("HTTP/2", ("haproxy", "HTTP/2", 1.0)),
     ("plain 128 B", ("floor", "plain 128 B", 1.25)),
     ("TLS 1.3", ("nginx", "TLS 1.3", 1.0)),
     ("HTTP/2", ("nginx", "HTTP/2", 1.0)),

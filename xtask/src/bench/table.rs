@@ -13,7 +13,9 @@ use super::peers::Peer;
 const PLAIN: &str = "plain 128 B";
 /// What it may allocate at most.
 const ALLOCATIONS: f64 = 2.0;
-/// The connections for which the promises hold.
+/// The connections at which the costs are promised.
+const COSTS_AT: [u32; 2] = [1, 64];
+/// And the others.
 const PROMISED_AT: u32 = 64;
 
 /// Several runs of one proxy.
@@ -112,14 +114,18 @@ impl Table {
             broken += usize::from(!holds);
             println!("{promise}: {}", if holds { "holds" } else { "DOES NOT HOLD" });
         };
-        for (case, (peer, other, most)) in BARS {
+        for (connections, (case, (peer, other, most))) in
+            COSTS_AT.into_iter().flat_map(|connections| BARS.iter().map(move |bar| (connections, bar)))
+        {
             let named = super::PEERS.into_iter().find(|known| known.name() == *peer);
-            let against = named.and_then(|peer| self.find(peer, other, PROMISED_AT));
-            let (Some(ours), Some(against)) = (self.find(Peer::Torana, case, PROMISED_AT), against) else {
+            let against = named.and_then(|peer| self.find(peer, other, connections));
+            let (Some(ours), Some(against)) = (self.find(Peer::Torana, case, connections), against) else {
                 continue;
             };
             let ratio = ours.median.micros() / against.median.micros();
-            say(ratio <= *most, format!("{case}: {ratio:.2} of {peer} ({other}), promised {most:.2}"));
+            let promise =
+                format!("{case} at {connections}: {ratio:.2} of {peer} ({other}), promised {most:.2}");
+            say(ratio <= *most, promise);
         }
         for row in self.rows.iter().filter(|row| row.peer == Peer::Torana && row.connections == PROMISED_AT) {
             let Some(nginx) = self.find(Peer::Nginx, row.case, PROMISED_AT) else { continue };
