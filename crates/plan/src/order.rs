@@ -37,10 +37,9 @@ pub enum Phase {
     Observation,
 }
 
-/// The standard order. A plan's list of policies is sorted by it; policies of one phase keep the order
-/// of [`crate::PolicyPlan`]'s variants. In force today: `LimitsByAddress` and `LimitsByConsumer`
-/// (`rate_limit`), `Authentication` (`jwt`), `Authorisation` (`roles`), `Termination` (`terminate`), `Upstream` and
-/// `Observation`.
+/// The standard order. A plan's list of policies is sorted by it; policies of one phase keep the order in which
+/// `build/policies.rs` plans them. Which policy is in which phase says [`crate::PolicyPlan::phase`]; phases that no
+/// policy has yet keep their place.
 pub const ORDER: [Phase; 16] = [
     Phase::CorsPreflight,
     Phase::IpAndSizeLimits,

@@ -93,7 +93,7 @@ pub struct PlannedPolicy {
     pub span: Span,
 }
 
-/// A policy with every default filled. The variants stand in the order of their standard phases.
+/// A policy with every default filled. When it happens says [`Self::phase`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PolicyPlan {
     /// Requests have an identifier that goes through every service.

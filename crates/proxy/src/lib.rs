@@ -1,7 +1,7 @@
 //! The request's way through the gateway.
 //!
 //! - [`prepare`] makes a [`Pipeline`] of a plan; the [`Registry`] keeps the state that outlives it.
-//! - [`Gateway`] is what a worker runs: normalise, route, filter, act. `gateway.rs` reads in that order.
+//! - [`Gateway`] is what a worker runs: normalise, route, filter, act. `gateway/pass.rs` reads in that order.
 //! - [`forward`] carries a request to an endpoint and back: attempts, both bodies, deadlines.
 //! - [`explain`] takes the same way without asking a service, and tells every step.
 //! - [`render`] is the one place where a fault becomes a response.

@@ -33,9 +33,9 @@ pub struct Pipeline {
     pub forwarded: Forwarded,
     /// The field that carries the request's identifier, and whether one that came along is kept.
     pub request_id: Option<RequestIdField>,
-    /// Fields that only filters may set: removed from every request.
+    /// Fields that only filters may set: removed from the requests of everybody but trusted proxies.
     pub reserved_fields: ReservedFields,
-    /// And those that trusted proxies may not send either.
+    /// The fewer that are removed from the requests of trusted proxies instead.
     pub reserved_for_trusted: ReservedFields,
     /// Trailers that no client may send.
     pub reserved_trailers: ReservedFields,

@@ -75,7 +75,7 @@ pub struct SharedUsage {
     pub without_store: u64,
 }
 
-/// A limit over a store. To be called within a `LocalSet`.
+/// A limit over a store. Must run where `tokio::task::spawn_local` works.
 #[derive(Debug)]
 pub struct SharedLimit {
     store: RedisStore,

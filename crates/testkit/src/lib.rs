@@ -1,5 +1,5 @@
 //! What tests of a gateway need around it: origins that do exactly what a script says, a client that sends
-//! and receives exactly the bytes of the test, and waiting without sleeping.
+//! and receives exactly the bytes of the test, and waiting for states.
 //!
 //! - [`Origin`]: an HTTP/1.1 server on a free port of 127.0.0.1, in its own thread, which records every
 //!   request byte for byte and answers with the [`Reply`] that a closure returns, faults included.

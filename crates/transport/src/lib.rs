@@ -1,8 +1,11 @@
-//! Sockets: listeners, the HTTP/1 driver and upstream pools. The only crate that names one.
+//! Sockets of clients and services: listeners, TLS, HTTP/1 and HTTP/2 on both sides, pools, tunnels, handover.
+//! The only crate that reads and writes them.
 //!
 //! A worker is one thread with one `current_thread` runtime; everything here runs on it and nothing is
-//! shared between workers but the [`Endpoint`]s' counters. A request is served in the task that owns the
-//! client's connection: no helper task and no channel stands between the client's side and the upstream's.
+//! shared between workers but the [`Endpoint`]s' counters. With HTTP/1 on both sides a
+//! request is served in the task that owns the client's connection, and no channel stands between that and the
+//! upstream's. With HTTP/2 each stream of a client has a task, beside one that moves the connection's frames; a
+//! connection to an upstream has one that moves its frames.
 //!
 //! The seam to the proxy is protocol-neutral: a [`Service`] gets a head, a [`BodySource`] for the request's
 //! body and a [`ResponseSink`]; towards the upstream it holds a [`ClientExchange`].

@@ -94,7 +94,7 @@ const TAKEN_WHEN_DRAINING: usize = 2 * BACKLOG as usize;
 
 /// Accepts connections and serves each in a task of this worker, until the worker drains. Then it takes what
 /// the kernel holds for it, because closing the socket would reset those, and ends.
-/// Must run within a `LocalRuntime` or a `LocalSet`. Failed accepts are handed to `report`.
+/// Must run where `tokio::task::spawn_local` works. Failed accepts are handed to `report`.
 /// `number` is what the service knows the listener by.
 pub async fn serve_listener<S: Service + 'static>(
     listener: TcpListener,

@@ -39,7 +39,7 @@ pub(super) const PLACES: &[Place] = &[
     place("torana-import", 2, "other dialects to the written form; knows no engine"),
     place("torana-filter", 2, "what a filter is: it sees heads and faults, never a socket"),
     place("torana-filters", 3, "the filters themselves, one folder each"),
-    place("torana-transport", 3, "the only crate that names a socket or a protocol library"),
+    place("torana-transport", 3, "the only crate that reads and writes sockets of clients and services"),
     place("torana-discover", 3, "where endpoints come from, behind one trait"),
     place(
         "torana-store",

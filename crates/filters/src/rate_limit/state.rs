@@ -204,7 +204,7 @@ impl LimiterState {
     }
 
     /// Returns what is held of a shared limit when the gateway ends; gives how many permits.
-    /// To be called within a `LocalSet`, with a deadline.
+    /// Must run where `tokio::task::spawn_local` works; to be called with a deadline.
     pub async fn drain(&self) -> u64 {
         match &self.shared {
             Some(shared) => shared.drain().await,
@@ -212,7 +212,8 @@ impl LimiterState {
         }
     }
 
-    /// Forgets what every caller has used, here and in the store. To be called within a `LocalSet`.
+    /// Forgets what every caller has used, here and in the store.
+    /// Must run where `tokio::task::spawn_local` works.
     ///
     /// # Errors
     /// The store did not answer; what is here is forgotten all the same.

@@ -24,7 +24,8 @@ use std::task::Poll;
 use torana_fault::Reason;
 
 /// Serves a connection's requests until either side ends it. `received` are bytes that were read already,
-/// from the preface on. Must run within a `LocalSet`: each request is a task of its own.
+/// from the preface on. Must run where `tokio::task::spawn_local` works: each request is
+/// a task of its own.
 pub async fn serve_connection<S: Service + 'static>(
     io: Io,
     received: Option<Buffer>,
