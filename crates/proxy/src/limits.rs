@@ -10,7 +10,6 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use torana_filters::TopCaller;
-use torana_plan::KeyPart;
 
 /// How long a store may take to forget a limit, of some ten thousand callers a second; the admin page has half a minute for
 /// its answer.
@@ -54,14 +53,13 @@ pub fn one_limit(shared: &Shared, id: &str) -> Option<Value> {
 fn limit(limiter: &Limiter) -> Map<String, Value> {
     let (plan, usage) = (&limiter.plan, limiter.state.usage());
     let windows = plan.windows.iter().map(|window| {
-        let kind = format!("{:?}", window.kind).to_ascii_lowercase();
-        json!({ "rate": window.rate.to_string(), "burst": window.burst.get(), "window": kind })
+        json!({
+            "rate": window.rate.to_string(),
+            "burst": window.burst.get(),
+            "window": window.kind.name(),
+        })
     });
-    let name = |part: &KeyPart| match part {
-        KeyPart::ConsumerOrAddress => "consumer_or_address".to_owned(),
-        part => format!("{part:?}").to_ascii_lowercase(),
-    };
-    let by: Vec<String> = plan.by.iter().map(name).collect();
+    let by: Vec<String> = plan.by.iter().map(ToString::to_string).collect();
     let mode = match plan.sharing {
         None => "memory",
         Some(sharing) if sharing.leased => "leased",

@@ -45,7 +45,8 @@ fn admin(process: &Process, method: &str, target: &str, token: &str) -> Response
 fn a_limit_is_shown_with_who_asks_most_and_reset_by_who_has_the_token() {
     let text = |token: &str| {
         format!(
-            "access_log: off\n{token}workers: 1\npolicies: {{ rate_limits: {{ quota: {{ limit: 3/hour, by: address }} }} }}\n\
+            "access_log: off\n{token}workers: 1\npolicies:\n  rate_limits:\n    quota: {{ limit: 3/hour, by: address }}\n    \
+             tenant: {{ limit: 3/hour, by: [{{ header: X-Tenant }}, route], window: sliding, shadow: true }}\n\
              routes: [{{ path: /, respond: {{ body: hello }} }}]\n"
         )
     };
@@ -57,6 +58,10 @@ fn a_limit_is_shown_with_who_asks_most_and_reset_by_who_has_the_token() {
         serde_json::from_str(&admin(&process, "GET", "/limits", "").text()).unwrap();
     let shown = &limits["global#quota"];
     assert_eq!((shown["allowed"].as_u64(), shown["refused"].as_u64()), (Some(3), Some(37)), "{limits}");
+    // As they are written.
+    let tenant = &limits["global#tenant"];
+    assert_eq!(tenant["by"], serde_json::json!(["header: X-Tenant", "route"]), "{limits}");
+    assert_eq!(tenant["windows"][0]["window"], "sliding", "{limits}");
     let one = admin(&process, "GET", "/limits/global%23quota", "").text();
     let one: serde_json::Value = serde_json::from_str(&one).unwrap();
     assert_eq!(one["top"][0]["who"], "127.0.0.1", "{one}");

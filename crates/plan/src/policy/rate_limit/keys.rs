@@ -2,6 +2,7 @@
 
 use super::{Find, KeyPart};
 use crate::policy::allow_if;
+use std::fmt;
 use std::sync::Arc;
 use torana_config::written::{LimitKey, LimitKeyForm, NamedKey, OneOrMany, RateLimitConfig};
 use torana_config::{Document, Finding, Path};
@@ -93,4 +94,48 @@ fn named_part(named: &NamedKey, expressions: &mut impl Iterator<Item = KeyPart>)
     .flatten();
     let first = given.next();
     first.filter(|_| given.next().is_none())
+}
+
+/// As people write it: a word, or what is named, such as `claim: tenantId`.
+impl fmt::Display for KeyPart {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (named, name) = match self {
+            Self::ConsumerOrAddress => return formatter.write_str("consumer_or_address"),
+            Self::Consumer => return formatter.write_str("consumer"),
+            Self::Credential => return formatter.write_str("credential"),
+            Self::Group => return formatter.write_str("group"),
+            Self::Address => return formatter.write_str("address"),
+            Self::Route => return formatter.write_str("route"),
+            Self::Service => return formatter.write_str("service"),
+            Self::Everybody => return formatter.write_str("everybody"),
+            Self::Header(name) => ("header", &**name),
+            Self::Claim(name) => ("claim", &**name),
+            Self::Parameter(name) => ("parameter", &**name),
+            Self::Expression(expression) => ("expression", expression.source().trim()),
+            Self::Path(path) => ("path", &**path),
+        };
+        write!(formatter, "{named}: {name}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_counted_is_shown_as_it_is_written() {
+        let parts = [
+            (word_part(LimitKey::ConsumerOrAddress), "consumer_or_address"),
+            (word_part(LimitKey::Everybody), "everybody"),
+            (KeyPart::Claim("tenantId".into()), "claim: tenantId"),
+            (KeyPart::Header("X-Tenant".into()), "header: X-Tenant"),
+            (
+                KeyPart::Expression(Expression::compile(" claims.Tier ", &Kind::Text).unwrap()),
+                "expression: claims.Tier",
+            ),
+        ];
+        for (part, shown) in parts {
+            assert_eq!(part.to_string(), shown);
+        }
+    }
 }
