@@ -25,11 +25,3 @@ pub enum Algorithm {
     /// The endpoint that owns the key's slot in a table; see `maglev.rs`.
     Maglev,
 }
-
-impl Algorithm {
-    /// Whether the endpoint depends on a key.
-    #[must_use]
-    pub const fn is_keyed(self) -> bool {
-        matches!(self, Self::RingHash | Self::Maglev)
-    }
-}

@@ -67,13 +67,7 @@ pub struct AccessSecret {
 }
 
 impl Directory {
-    /// The consumer that a key belongs to, at `now` in seconds since 1970-01-01 UTC.
-    #[must_use]
-    pub fn by_key(&self, key: &[u8], now: u64) -> Option<Arc<Identity>> {
-        self.by_print(&KeyPrint::of(key), now).cloned()
-    }
-
-    /// As [`by_key`](Self::by_key), for the print of a key.
+    /// The consumer that the key of a print belongs to, at `now` in seconds since 1970-01-01 UTC.
     #[must_use]
     pub fn by_print(&self, print: &KeyPrint, now: u64) -> Option<&Arc<Identity>> {
         self.keys.find(print, now)

@@ -8,7 +8,7 @@
 )]
 
 use helper::identity;
-use torana_credential::directory::{Builder, Duplicate, Password, PasswordError};
+use torana_credential::directory::{Builder, Duplicate, KeyPrint, Password, PasswordError};
 
 mod helper {
     use torana_identity::Consumer;
@@ -32,18 +32,19 @@ fn a_key_finds_its_consumer_until_it_expires_and_no_other_key_finds_anybody() {
     assert_eq!(builder.key(b"key-7", 1, None), Err(Duplicate("key")));
     assert_eq!(builder.consumer(identity("7"), &1), Err(Duplicate("id")));
     let directory = builder.build();
+    let by_key = |key: &str, now| directory.by_print(&KeyPrint::of(key.as_bytes()), now);
     for number in 0..1_000 {
-        let found = directory.by_key(format!("key-{number}").as_bytes(), 99).unwrap();
+        let found = by_key(&format!("key-{number}"), 99).unwrap();
         assert_eq!(found.consumer, format!("u-{number}"));
         let credential = found.credential.as_ref().unwrap();
         assert_eq!(*credential.id == *format!("k-{number}"), number % 2 == 0);
         assert!(!credential.id.contains("key-"), "the key itself is no name");
-        let again = directory.by_key(format!("key-{number}").as_bytes(), 99).unwrap();
-        assert!(std::sync::Arc::ptr_eq(&found, &again), "made once");
+        let again = by_key(&format!("key-{number}"), 99).unwrap();
+        assert!(std::sync::Arc::ptr_eq(found, again), "made once");
     }
-    assert!(directory.by_key(b"key-7", 100).is_none());
-    for wrong in [&b""[..], b"key-1000", b"KEY-1", b"key-1 "] {
-        assert!(directory.by_key(wrong, 0).is_none());
+    assert!(by_key("key-7", 100).is_none());
+    for wrong in ["", "key-1000", "KEY-1", "key-1 "] {
+        assert!(by_key(wrong, 0).is_none());
     }
     assert_eq!(directory.consumer("u-3").unwrap().id, directory.consumer("3").unwrap().id);
     assert!(directory.consumer("u-1000").is_none() && directory.len() == 1_000);

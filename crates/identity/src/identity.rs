@@ -85,12 +85,6 @@ impl Identity {
     pub fn claim(&self, path: &str) -> Option<Json<'_>> {
         self.claims.find(path)
     }
-
-    /// The identifier of the consumer's record, if there is one.
-    #[must_use]
-    pub fn consumer_id(&self) -> Option<&str> {
-        self.record.as_ref().map(|record| &*record.id)
-    }
 }
 
 #[cfg(test)]
@@ -107,7 +101,6 @@ mod tests {
         };
         assert_eq!(identity.groups().collect::<Vec<_>>(), ["gold", "staff"]);
         assert!(identity.in_group("staff") && identity.in_group("gold") && !identity.in_group("Gold"));
-        assert_eq!(identity.consumer_id(), Some("1"));
     }
 
     #[test]

@@ -14,7 +14,6 @@ use torana_route::RouteSpec;
 use torana_types::{EndpointUrl, ListenAddr, Network, Secret, ServiceId, TimeSpan};
 
 use crate::balance::BalancePlan;
-use crate::fingerprint;
 use crate::policy::{AuthenticationGroup, PlannedPolicy};
 use crate::resilience::{BreakerPlan, HealthPlan};
 use crate::store::StorePlan;
@@ -117,14 +116,6 @@ pub struct ServicePlan {
     pub tls: Option<Arc<UpstreamTlsPlan>>,
     /// The PROXY protocol header that connections begin with.
     pub proxy_protocol: Option<ProxyProtocolVersion>,
-}
-
-impl ServicePlan {
-    /// Changes with anything about the service; its state may be kept where it did not change.
-    #[must_use]
-    pub fn fingerprint(&self) -> u64 {
-        fingerprint::of(self)
-    }
 }
 
 /// An endpoint of a service.

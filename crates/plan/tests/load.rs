@@ -81,9 +81,6 @@ fn a_policy_of_a_wide_scope_is_shared_and_keeps_its_identity() {
     assert!(again.consumers != plan.consumers && *again.consumers.load_full() == *plan.consumers.load_full());
     again.consumers = Arc::clone(&plan.consumers);
     assert!(plan == again);
-    assert_eq!(plan.services[0].fingerprint(), again.services[0].fingerprint());
-    assert_ne!(plan.services[0].fingerprint(), plan.services[1].fingerprint());
-    assert_ne!(limit(0).fingerprint(), limit(7).fingerprint());
 }
 
 #[test]

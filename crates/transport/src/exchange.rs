@@ -71,12 +71,6 @@ impl RequestWriter<'_> {
             Self::Http2(_) => {}
         }
     }
-
-    /// Bytes that went to the socket so far.
-    #[must_use]
-    pub fn bytes_sent(&self) -> u64 {
-        either!(self, writer => writer.bytes_sent())
-    }
 }
 
 impl BodySink for RequestWriter<'_> {
@@ -141,12 +135,6 @@ impl ResponseBody<'_> {
     #[must_use]
     pub fn leaves_connection_usable(&self) -> bool {
         either!(self, body => body.leaves_connection_usable())
-    }
-
-    /// Bytes of the body read so far.
-    #[must_use]
-    pub fn bytes_read(&self) -> u64 {
-        either!(self, body => body.bytes_read())
     }
 }
 

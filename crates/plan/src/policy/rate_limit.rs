@@ -15,7 +15,7 @@ use torana_expression::Expression;
 use torana_types::{Rate, RatePeriod, TimeSpan};
 
 use super::PolicyPlan;
-use crate::{fingerprint, text};
+use crate::text;
 use keys::{expressions, key_paths, keys};
 
 /// The most windows that are decided together.
@@ -124,12 +124,6 @@ pub struct CostPlan {
 }
 
 impl RateLimitPlan {
-    /// Changes with anything that shapes the counters.
-    #[must_use]
-    pub fn fingerprint(&self) -> u64 {
-        fingerprint::of(self)
-    }
-
     /// The least that any window lets through, in its period or at once; `None` without windows.
     #[must_use]
     pub fn smallest(&self) -> Option<NonZeroU32> {

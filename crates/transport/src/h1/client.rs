@@ -41,12 +41,6 @@ impl<'a> RequestWriter<'a> {
     pub fn switch(&mut self) {
         self.outgoing.switch();
     }
-
-    /// Bytes that went to the socket so far.
-    #[must_use]
-    pub fn bytes_sent(&self) -> u64 {
-        self.outgoing.bytes
-    }
 }
 
 impl BodySink for RequestWriter<'_> {
@@ -194,12 +188,6 @@ impl ResponseBody<'_> {
     #[must_use]
     pub fn leaves_connection_usable(&self) -> bool {
         self.persistent && self.incoming.is_done() && self.incoming.buffer.is_empty()
-    }
-
-    /// Bytes of the body read so far.
-    #[must_use]
-    pub const fn bytes_read(&self) -> u64 {
-        self.incoming.bytes
     }
 }
 

@@ -77,12 +77,6 @@ impl<'a> RequestWriter<'a> {
         }
     }
 
-    /// Bytes of the body that were handed over so far.
-    #[must_use]
-    pub const fn bytes_sent(&self) -> u64 {
-        self.pieces.bytes()
-    }
-
     fn fault(&self, error: &h2::Error) -> Fault {
         fault_of(error, self.halves.so_far())
     }

@@ -210,12 +210,6 @@ impl ResponseBody<'_> {
         self.ended
     }
 
-    /// Bytes of the body read so far.
-    #[must_use]
-    pub const fn bytes_read(&self) -> u64 {
-        self.bytes
-    }
-
     fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, Fault>> {
         let now = now();
         let deadline = *self.deadline.get_or_insert(now.checked_add(self.idle_timeout).unwrap_or(now));
