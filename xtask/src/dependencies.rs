@@ -1,10 +1,11 @@
-//! Dependencies keep what `deny.toml` says: licences, one version of each crate, known sources.
+//! Dependencies keep what `deny.toml` says: licences, one version of each crate, known sources. Ours are all used.
 //!
 //! The file has cargo-deny's format, so that either tool holds the same rules; this one needs nothing to be
 //! installed. It is no search for advisories: those need the network and belong to a scheduled run, because a
 //! build must not fail for what was published overnight.
 
 mod rules;
+mod unused;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,11 +24,14 @@ pub(crate) fn run() -> Result<()> {
     let mut errors = licences(&rules, &metadata.packages);
     errors.extend(bans(&rules, &metadata.packages));
     errors.extend(sources(&rules, &metadata.packages));
+    for package in metadata.members() {
+        errors.extend(unused::named_by_no_source(package)?);
+    }
     for error in &errors {
         println!("error: {error}");
     }
     if !errors.is_empty() {
-        bail!("{} dependencies break {PATH}", errors.len());
+        bail!("{} dependencies break {PATH} or are not used", errors.len());
     }
     let external = metadata.packages.iter().filter(|package| package.source.is_some()).count();
     println!("{external} dependencies keep {PATH}");

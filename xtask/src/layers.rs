@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail};
 
-use self::table::{HIGHEST_PURE_LAYER, IMPURE, PLACES};
+use self::table::{HIGHEST_PURE_LAYER, IMPURE, PLACES, Place};
 use crate::lines;
 use crate::workspace::{Graph, Metadata};
 
@@ -23,6 +23,7 @@ pub(crate) fn run() -> Result<()> {
     let metadata = Metadata::load()?;
     let members: Vec<&str> = metadata.members().map(|package| package.name.as_str()).collect();
     let mut errors = check(&members, &metadata.graph());
+    errors.extend(absent(&members));
 
     let mut counts = BTreeMap::new();
     for package in metadata.members() {
@@ -54,21 +55,23 @@ pub(crate) fn run() -> Result<()> {
 fn check(members: &[&str], graph: &Graph) -> Vec<String> {
     let mut errors = Vec::new();
     for &member in members {
-        let Some(layer) = layer_of(member) else {
+        let Some(&Place { layer, reason, .. }) = place_of(member) else {
             errors.push(format!(
                 "{member} has no layer; give it one, with a reason, in xtask/src/layers/table.rs"
             ));
             continue;
         };
         for dependency in graph.get(member).into_iter().flatten() {
-            match layer_of(dependency) {
+            match place_of(dependency).map(|place| place.layer) {
                 Some(lower) if lower < layer => {}
                 Some(same) if same == layer => {
-                    errors.push(format!("{member} depends on its sibling {dependency} (layer {layer})"));
+                    errors.push(format!(
+                        "{member} depends on its sibling {dependency} (layer {layer}); {member}: {reason}"
+                    ));
                 }
                 Some(higher) => {
                     errors.push(format!(
-                        "{member} (layer {layer}) depends upward on {dependency} (layer {higher})"
+                        "{member} (layer {layer}) depends upward on {dependency} (layer {higher}); {member}: {reason}"
                     ));
                 }
                 None => {} // not ours; an own crate without a layer is named above
@@ -81,8 +84,15 @@ fn check(members: &[&str], graph: &Graph) -> Vec<String> {
     errors
 }
 
-fn layer_of(package: &str) -> Option<u8> {
-    PLACES.iter().find(|place| place.package == package).map(|place| place.layer)
+fn place_of(package: &str) -> Option<&'static Place> {
+    PLACES.iter().find(|place| place.package == package)
+}
+
+/// The rows of the table that no member has.
+fn absent(members: &[&str]) -> Vec<String> {
+    let rows = PLACES.iter().filter(|place| !members.contains(&place.package));
+    rows.map(|place| format!("{} stands in xtask/src/layers/table.rs, but is not there", place.package))
+        .collect()
 }
 
 /// How `member` reaches each impure crate, one way each.
@@ -178,6 +188,14 @@ mod tests {
         let names: BTreeSet<&str> = PLACES.iter().map(|place| place.package).collect();
         assert_eq!(names.len(), PLACES.len());
         assert!(PLACES.iter().all(|place| !place.reason.is_empty()));
+    }
+
+    #[test]
+    fn a_row_without_a_crate_is_an_error() {
+        let mut members: Vec<&str> = PLACES.iter().map(|place| place.package).collect();
+        assert_eq!(absent(&members), [""; 0]);
+        members.retain(|member| *member != "torana-route");
+        assert_eq!(absent(&members).len(), 1);
     }
 
     #[test]

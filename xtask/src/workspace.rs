@@ -38,6 +38,25 @@ pub(crate) struct Package {
     /// Where it comes from; `None` for a package of this workspace.
     pub(crate) source: Option<String>,
     pub(crate) manifest_path: PathBuf,
+    /// What its manifest names.
+    #[serde(default)]
+    pub(crate) dependencies: Vec<Named>,
+}
+
+/// A dependency as a manifest names it.
+#[derive(Deserialize)]
+pub(crate) struct Named {
+    name: String,
+    rename: Option<String>,
+    kind: Option<String>,
+}
+
+impl Named {
+    /// As sources name it; `None` for a development or build dependency.
+    pub(crate) fn in_sources(&self) -> Option<String> {
+        let name = self.rename.as_ref().unwrap_or(&self.name);
+        self.kind.is_none().then(|| name.replace('-', "_"))
+    }
 }
 
 #[derive(Deserialize)]

@@ -28,6 +28,7 @@ fn package(name: &str, version: &str) -> Package {
         license: Some("MIT".to_owned()),
         source: Some(format!("registry+{REGISTRY}")),
         manifest_path: "Cargo.toml".into(),
+        dependencies: Vec::new(),
     }
 }
 

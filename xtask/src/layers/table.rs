@@ -4,7 +4,6 @@
 pub(super) struct Place {
     pub(super) package: &'static str,
     pub(super) layer: u8,
-    #[allow(dead_code, reason = "written for the reader of the table")]
     pub(super) reason: &'static str,
 }
 
@@ -36,16 +35,14 @@ pub(super) const PLACES: &[Place] = &[
     ),
     place("torana-credential", 1, "verifying credentials over bytes; the clock is passed in"),
     place("torana-plan", 2, "brings configuration and routes together as plain data"),
-    place("torana-import", 2, "other dialects to the written form; knows no engine"),
     place("torana-filter", 2, "what a filter is: it sees heads and faults, never a socket"),
-    place("torana-filters", 3, "the filters themselves, one folder each"),
-    place("torana-transport", 3, "the only crate that reads and writes sockets of clients and services"),
-    place("torana-discover", 3, "where endpoints come from, behind one trait"),
     place(
         "torana-store",
         2,
         "where shared state lives, behind one trait; filters ask it, so it lies below them",
     ),
+    place("torana-filters", 3, "the filters themselves, one folder each"),
+    place("torana-transport", 3, "the only crate that reads and writes sockets of clients and services"),
     place("torana-observe", 3, "metric names, access log, tracing"),
     place("torana-proxy", 4, "the pipeline: plan, filters and transport in one order"),
     place("torana-admin", 4, "shows and changes what runs; never in a request's way"),
