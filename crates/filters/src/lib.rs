@@ -63,6 +63,7 @@ pub use terminate::{Echo, EchoPlace, FixedAnswer, TerminateFilter};
 pub use torana_store::{Place as StoreAddress, RedisStore, StoreSettings, StoreUsage, Topology};
 
 use std::sync::Arc;
+use torana_config::written::policy_names;
 use torana_filter::{DynamicFilter, Exchange, Needs, OnRequest, OnResponse, Outside, Verdict};
 use torana_http::ResponseHead;
 
@@ -109,20 +110,20 @@ impl Filter {
     pub fn name(&self) -> &str {
         match self {
             Self::Authentication(filter) => filter.name(),
-            Self::Roles(_) => "roles",
-            Self::Acl(_) => "acl",
-            Self::CorrelationId(_) => "correlation_id",
-            Self::SecurityHeaders(_) => "security_headers",
-            Self::Cors(_) => "cors",
-            Self::IpRestriction(_) => "ip_restriction",
-            Self::RequestSize(_) => "request_size",
-            Self::RequiredHeaders(_) => "required_headers",
-            Self::BotDetection(_) => "bot_detection",
-            Self::Csrf(_) => "csrf",
-            Self::Access(_) => "access",
-            Self::AllowIf(_) => "allow_if",
-            Self::RateLimit(_) => "rate_limit",
-            Self::Terminate(_) => "terminate",
+            Self::Roles(_) => policy_names::ROLES,
+            Self::Acl(_) => policy_names::ACL,
+            Self::CorrelationId(_) => policy_names::CORRELATION_ID,
+            Self::SecurityHeaders(_) => policy_names::SECURITY_HEADERS,
+            Self::Cors(_) => policy_names::CORS,
+            Self::IpRestriction(_) => policy_names::IP_RESTRICTION,
+            Self::RequestSize(_) => policy_names::REQUEST_SIZE,
+            Self::RequiredHeaders(_) => policy_names::REQUIRED_HEADERS,
+            Self::BotDetection(_) => policy_names::BOT_DETECTION,
+            Self::Csrf(_) => policy_names::CSRF,
+            Self::Access(_) => policy_names::ACCESS,
+            Self::AllowIf(_) => policy_names::ALLOW_IF,
+            Self::RateLimit(_) => policy_names::RATE_LIMIT,
+            Self::Terminate(_) => policy_names::TERMINATE,
             Self::Dynamic(filter) => filter.name(),
         }
     }

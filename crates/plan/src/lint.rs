@@ -17,7 +17,7 @@ use std::collections::HashSet;
 use torana_config::{Document, Finding, Path, has_errors};
 
 use crate::admission::Anybody;
-use crate::build::access::AUTHENTICATION;
+use crate::build::access::is_way;
 use crate::plan::{Action, Plan};
 use crate::policy::{AuthenticationPlan, KeyPart, PolicyPlan, Scope};
 use crate::tls::ListenerPlan;
@@ -118,7 +118,6 @@ fn asks_somewhere(document: &Document) -> bool {
     let routes = config.routes.iter().map(|route| &route.policies);
     let scopes = config.services.values().map(|service| &service.policies).chain(routes);
     let mut scopes = std::iter::once(&config.policies).chain(scopes);
-    let is_way = |name: &str| name != "auth" && AUTHENTICATION.contains(&name);
     scopes.any(|policies| policies.said().iter().any(|(name, on)| *on == Some(true) && is_way(name)))
 }
 

@@ -56,7 +56,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use torana_config::Span;
-use torana_config::written::CorrelationIdConfig;
+use torana_config::written::{CorrelationIdConfig, policy_names};
 
 use crate::fingerprint;
 use crate::order::Phase;
@@ -134,20 +134,20 @@ impl PolicyPlan {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Authentication(plan) => plan.name(),
-            Self::Roles(_) => "roles",
-            Self::Acl(_) => "acl",
-            Self::AllowIf(_) => "allow_if",
-            Self::CorrelationId(_) => "correlation_id",
-            Self::SecurityHeaders(_) => "security_headers",
-            Self::Cors(_) => "cors",
-            Self::IpRestriction(_) => "ip_restriction",
-            Self::RequestSize(_) => "request_size",
-            Self::RequiredHeaders(_) => "required_headers",
-            Self::BotDetection(_) => "bot_detection",
-            Self::Csrf(_) => "csrf",
-            Self::Access => "access",
-            Self::RateLimit(_) => "rate_limit",
-            Self::Terminate(_) => "terminate",
+            Self::Roles(_) => policy_names::ROLES,
+            Self::Acl(_) => policy_names::ACL,
+            Self::AllowIf(_) => policy_names::ALLOW_IF,
+            Self::CorrelationId(_) => policy_names::CORRELATION_ID,
+            Self::SecurityHeaders(_) => policy_names::SECURITY_HEADERS,
+            Self::Cors(_) => policy_names::CORS,
+            Self::IpRestriction(_) => policy_names::IP_RESTRICTION,
+            Self::RequestSize(_) => policy_names::REQUEST_SIZE,
+            Self::RequiredHeaders(_) => policy_names::REQUIRED_HEADERS,
+            Self::BotDetection(_) => policy_names::BOT_DETECTION,
+            Self::Csrf(_) => policy_names::CSRF,
+            Self::Access => policy_names::ACCESS,
+            Self::RateLimit(_) => policy_names::RATE_LIMIT,
+            Self::Terminate(_) => policy_names::TERMINATE,
         }
     }
 

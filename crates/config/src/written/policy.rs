@@ -18,6 +18,7 @@ mod key_auth;
 mod mtls_auth;
 mod oauth2_introspection;
 mod oidc_login;
+pub mod policy_names;
 mod rate_limit;
 mod request_size;
 mod required_headers;
@@ -197,5 +198,18 @@ mod tests {
         let keys: Vec<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
         let said: Vec<&str> = PoliciesConfig::default().said().into_iter().map(|(name, _)| name).collect();
         assert_eq!(said, keys);
+    }
+
+    #[test]
+    fn every_policy_has_one_name() {
+        let ways = AuthWay::ALL.iter().map(|way| way.name());
+        // Of these there are only the parts.
+        let whole = ["auth", "rate_limits"];
+        let mut names: Vec<&str> = policy_names::ALL.iter().copied().chain(ways).chain(whole).collect();
+        let mut said: Vec<&str> =
+            PoliciesConfig::default().said().into_iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        said.sort_unstable();
+        assert_eq!(names, said);
     }
 }

@@ -12,6 +12,7 @@ use crate::oauth2_introspection::OAuth2IntrospectionFilter;
 use crate::oidc_login::OidcLoginFilter;
 use crate::sigv4::SigV4Filter;
 use std::sync::Arc;
+use torana_config::written::AuthWay;
 use torana_fault::Fault;
 use torana_filter::{Exchange, Identity, Needs, Outside, Verdict};
 
@@ -39,35 +40,32 @@ pub enum Method {
 }
 
 impl Method {
+    /// Which way it is.
+    #[must_use]
+    pub const fn way(&self) -> AuthWay {
+        match self {
+            Self::Jwt(_) => AuthWay::Jwt,
+            Self::KeyAuth(_) => AuthWay::KeyAuth,
+            Self::BasicAuth(_) => AuthWay::BasicAuth,
+            Self::HmacAuth(_) => AuthWay::HmacAuth,
+            Self::SigV4(_) => AuthWay::Sigv4,
+            Self::MtlsAuth(_) => AuthWay::MtlsAuth,
+            Self::OAuth2Introspection(_) => AuthWay::OAuth2Introspection,
+            Self::ForwardAuth(_) => AuthWay::ForwardAuth,
+            Self::OidcLogin(_) => AuthWay::OidcLogin,
+        }
+    }
+
     /// The name by which people write it.
     #[must_use]
     pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Jwt(_) => "jwt",
-            Self::KeyAuth(_) => "key_auth",
-            Self::BasicAuth(_) => "basic_auth",
-            Self::HmacAuth(_) => "hmac_auth",
-            Self::SigV4(_) => "sigv4",
-            Self::MtlsAuth(_) => "mtls_auth",
-            Self::OAuth2Introspection(_) => "oauth2_introspection",
-            Self::ForwardAuth(_) => "forward_auth",
-            Self::OidcLogin(_) => "oidc_login",
-        }
+        self.way().name()
     }
 
     /// A bit of its own among the ways of a route.
     pub(super) const fn mark(&self) -> u16 {
-        match self {
-            Self::Jwt(_) => 1,
-            Self::KeyAuth(_) => 1 << 1,
-            Self::BasicAuth(_) => 1 << 2,
-            Self::HmacAuth(_) => 1 << 3,
-            Self::SigV4(_) => 1 << 4,
-            Self::MtlsAuth(_) => 1 << 5,
-            Self::OAuth2Introspection(_) => 1 << 6,
-            Self::ForwardAuth(_) => 1 << 7,
-            Self::OidcLogin(_) => 1 << 8,
-        }
+        const { assert!(AuthWay::ALL.len() <= 16, "each has a bit") };
+        1_u16.wrapping_shl(self.way() as u32)
     }
 
     /// What must be there before it is asked about this request.

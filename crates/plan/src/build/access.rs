@@ -1,26 +1,22 @@
 //! Which routes are public. Once any route asks who calls, every route that does not say otherwise is
 //! protected: forgetting a policy closes a route and never opens one.
 
-use torana_config::written::{AccessConfig, PoliciesConfig, Switch};
+use torana_config::written::{AccessConfig, AuthWay, PoliciesConfig, Switch};
 use torana_config::{Document, Finding, Path};
 
 use super::policies::Layer;
 use crate::plan::RoutePlan;
 use crate::policy::{PlannedPolicy, PolicyPlan, Scope};
 
-/// Policies that say who calls, by their keys: switching one off says that a route is public.
-pub(crate) const AUTHENTICATION: [&str; 10] = [
-    "auth",
-    "jwt",
-    "key_auth",
-    "basic_auth",
-    "hmac_auth",
-    "mtls_auth",
-    "sigv4",
-    "oauth2_introspection",
-    "forward_auth",
-    "oidc_login",
-];
+/// Whether a policy says who calls, by its key.
+pub(crate) fn is_way(name: &str) -> bool {
+    AuthWay::ALL.iter().any(|way| way.name() == name)
+}
+
+/// Whether a policy is about saying who calls, by its key: switching one off says that a route is public.
+pub(crate) fn is_about_callers(name: &str) -> bool {
+    name == "auth" || is_way(name)
+}
 
 fn said(config: &PoliciesConfig) -> Option<AccessConfig> {
     config.access.as_ref().and_then(Switch::on).copied()
@@ -32,7 +28,7 @@ pub(super) fn is_said_public(layers: &[Layer<'_>]) -> bool {
         Some(access) => access == AccessConfig::Public,
         None => layers.iter().any(|layer| {
             let said = layer.config.said();
-            said.iter().any(|(name, on)| *on == Some(false) && AUTHENTICATION.contains(name))
+            said.iter().any(|(name, on)| *on == Some(false) && is_about_callers(name))
         }),
     }
 }

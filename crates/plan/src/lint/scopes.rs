@@ -2,7 +2,7 @@
 
 use torana_config::{Document, Finding, Path};
 
-use crate::build::access::AUTHENTICATION;
+use crate::build::access::is_about_callers;
 
 /// What one scope says about one policy: nothing, off, or on.
 type Said = Option<bool>;
@@ -56,7 +56,7 @@ fn compare(
                 finding.related("switched off", Some(document.key_span_at(&path.key(name))))
             }
             // It says that the route is public, whatever wider scopes say.
-            (false, _) if AUTHENTICATION.contains(&name) => continue,
+            (false, _) if is_about_callers(name) => continue,
             (false, _) => {
                 Finding::warning("nothing-to-switch-off", format!("`{name}` is not on in any wider scope"))
             }

@@ -148,47 +148,46 @@ impl PreflightWays {
     }
 }
 
-/// A way to say who calls, by the name of its policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum AuthWay {
-    /// A JSON Web Token.
-    Jwt,
-    /// A key of a consumer.
-    KeyAuth,
-    /// A user name and a password.
-    BasicAuth,
-    /// A signature over the request.
-    HmacAuth,
-    /// A signature over the request, as AWS clients make it.
-    Sigv4,
-    /// A client certificate.
-    MtlsAuth,
-    /// A token that its issuer explains.
-    #[serde(rename = "oauth2_introspection")]
-    OAuth2Introspection,
-    /// A service that is asked.
-    ForwardAuth,
-    /// A login with a browser.
-    OidcLogin,
+macro_rules! ways {
+    ($( $(#[$doc:meta])* $way:ident = $name:literal, )+) => {
+        /// A way to say who calls, by the name of its policy.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+        pub enum AuthWay {
+            $( $(#[$doc])* #[serde(rename = $name)] $way, )+
+        }
+
+        impl AuthWay {
+            /// Every way.
+            pub const ALL: &'static [Self] = &[ $( Self::$way, )+ ];
+
+            /// The name of its policy.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $( Self::$way => $name, )+ }
+            }
+        }
+    };
 }
 
-impl AuthWay {
-    /// The name of its policy.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Jwt => "jwt",
-            Self::KeyAuth => "key_auth",
-            Self::BasicAuth => "basic_auth",
-            Self::HmacAuth => "hmac_auth",
-            Self::Sigv4 => "sigv4",
-            Self::MtlsAuth => "mtls_auth",
-            Self::OAuth2Introspection => "oauth2_introspection",
-            Self::ForwardAuth => "forward_auth",
-            Self::OidcLogin => "oidc_login",
-        }
-    }
+ways! {
+    /// A JSON Web Token.
+    Jwt = "jwt",
+    /// A key of a consumer.
+    KeyAuth = "key_auth",
+    /// A user name and a password.
+    BasicAuth = "basic_auth",
+    /// A signature over the request.
+    HmacAuth = "hmac_auth",
+    /// A signature over the request, as AWS clients make it.
+    Sigv4 = "sigv4",
+    /// A client certificate.
+    MtlsAuth = "mtls_auth",
+    /// A token that its issuer explains.
+    OAuth2Introspection = "oauth2_introspection",
+    /// A service that is asked.
+    ForwardAuth = "forward_auth",
+    /// A login with a browser.
+    OidcLogin = "oidc_login",
 }
 
 /// How several ways to say who calls go together.
