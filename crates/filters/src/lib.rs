@@ -31,6 +31,7 @@ mod required_headers;
 mod roles;
 mod security_headers;
 mod sigv4;
+mod stateless;
 mod terminate;
 
 pub use access::AccessFilter;
@@ -58,6 +59,7 @@ pub use required_headers::RequiredHeadersFilter;
 pub use roles::RolesFilter;
 pub use security_headers::SecurityHeadersFilter;
 pub use sigv4::SigV4Filter;
+pub use stateless::Stateful;
 pub use terminate::{Echo, EchoPlace, FixedAnswer, TerminateFilter};
 
 pub use torana_store::{Place as StoreAddress, RedisStore, StoreSettings, StoreUsage, Topology};

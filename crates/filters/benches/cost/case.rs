@@ -4,11 +4,9 @@ use std::sync::Arc;
 use torana_config::Resolver;
 use torana_filter::{Exchange, Identity, Moment, Offline, Outside};
 use torana_filters::{
-    AccessFilter, AclFilter, AllowIfFilter, AuthenticationFilter, BasicAuthFilter, BotDetectionFilter,
-    CorrelationIdFilter, CorsFilter, CsrfFilter, EchoPlace, FailureLimit, Filter, ForwardAuthFilter,
-    HmacAuthFilter, IpRestrictionFilter, JwtFilter, KeyAuthFilter, Method, MtlsAuthFilter,
-    OAuth2IntrospectionFilter, OidcLoginFilter, Place, Provider, RemoteKeys, RequestSizeFilter,
-    RequiredHeadersFilter, RolesFilter, SecurityHeadersFilter, SigV4Filter, TerminateFilter,
+    AuthenticationFilter, BasicAuthFilter, EchoPlace, FailureLimit, Filter, ForwardAuthFilter,
+    HmacAuthFilter, JwtFilter, KeyAuthFilter, Method, MtlsAuthFilter, OAuth2IntrospectionFilter,
+    OidcLoginFilter, Place, Provider, RemoteKeys, SigV4Filter, Stateful, TerminateFilter,
 };
 use torana_http::h1::{HeadLimits, parse_request};
 use torana_plan::{AuthenticationPlan, KeysPlan, OidcLoginPlan, Plan, PolicyPlan, load};
@@ -147,26 +145,18 @@ pub fn request(line: &str, lines: &str) -> String {
 }
 
 fn filter(policy: &PolicyPlan, failures: Option<&Arc<FailureLimit>>) -> Filter {
+    let policy = match Filter::stateless(policy) {
+        Ok(filter) => return filter,
+        Err(policy) => policy,
+    };
     match policy {
-        PolicyPlan::Authentication(plan) => alone(method(plan), failures.map(Arc::clone)),
-        PolicyPlan::Roles(plan) => Filter::Roles(RolesFilter::prepare(plan)),
-        PolicyPlan::Acl(plan) => Filter::Acl(AclFilter::prepare(plan)),
-        PolicyPlan::AllowIf(plan) => Filter::AllowIf(AllowIfFilter::prepare(plan)),
-        PolicyPlan::CorrelationId(plan) => Filter::CorrelationId(CorrelationIdFilter::prepare(plan)),
-        PolicyPlan::SecurityHeaders(plan) => Filter::SecurityHeaders(SecurityHeadersFilter::prepare(plan)),
-        PolicyPlan::Cors(plan) => Filter::Cors(CorsFilter::prepare(plan)),
-        PolicyPlan::IpRestriction(plan) => Filter::IpRestriction(IpRestrictionFilter::prepare(plan)),
-        PolicyPlan::RequestSize(plan) => Filter::RequestSize(RequestSizeFilter::prepare(plan)),
-        PolicyPlan::RequiredHeaders(plan) => Filter::RequiredHeaders(RequiredHeadersFilter::prepare(plan)),
-        PolicyPlan::BotDetection(plan) => Filter::BotDetection(BotDetectionFilter::prepare(plan)),
-        PolicyPlan::Csrf(plan) => Filter::Csrf(CsrfFilter::prepare(plan)),
-        PolicyPlan::Access => Filter::Access(AccessFilter),
-        PolicyPlan::Terminate(plan) => {
+        Stateful::Authentication(plan) => alone(method(plan), failures.map(Arc::clone)),
+        Stateful::Terminate(plan) => {
             let path = torana_route::PathPattern::parse("/*").unwrap();
             let place = EchoPlace { route: "r".into(), path, service: None };
             Filter::Terminate(TerminateFilter::prepare(plan, place))
         }
-        PolicyPlan::RateLimit(_) => panic!("limits have a bench of their own"),
+        Stateful::RateLimit(_) => panic!("limits have a bench of their own"),
     }
 }
 

@@ -8,10 +8,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use torana_config::written::MethodOverrides;
 use torana_filters::{
-    AccessFilter, AclFilter, AllowIfFilter, BotDetectionFilter, CONSUMER_FIELDS, CorrelationIdFilter,
-    CorsFilter, CsrfFilter, Filter, IpRestrictionFilter, LimiterState, METHOD_OVERRIDES, RateLimitFilter,
-    RedisStore, RequestSizeFilter, RequiredHeadersFilter, ReservedFields, RolesFilter, SecurityHeadersFilter,
-    TerminateFilter,
+    CONSUMER_FIELDS, Filter, LimiterState, METHOD_OVERRIDES, RateLimitFilter, RedisStore, ReservedFields,
+    Stateful, TerminateFilter,
 };
 use torana_http::FieldName;
 use torana_plan::{AuthenticationPlan, Plan, PolicyPlan, RateLimitPlan, RoutePlan};
@@ -47,24 +45,16 @@ pub(super) fn filter(
     registry: &mut Registry,
     limiters: &mut Limiters,
 ) -> Filter {
+    let policy = match Filter::stateless(policy) {
+        Ok(filter) => return filter,
+        Err(policy) => policy,
+    };
     match policy {
-        PolicyPlan::Authentication(plan) => authentication::filter(plan, route, position, registry),
-        PolicyPlan::Roles(plan) => Filter::Roles(RolesFilter::prepare(plan)),
-        PolicyPlan::Acl(plan) => Filter::Acl(AclFilter::prepare(plan)),
-        PolicyPlan::AllowIf(plan) => Filter::AllowIf(AllowIfFilter::prepare(plan)),
-        PolicyPlan::CorrelationId(plan) => Filter::CorrelationId(CorrelationIdFilter::prepare(plan)),
-        PolicyPlan::SecurityHeaders(plan) => Filter::SecurityHeaders(SecurityHeadersFilter::prepare(plan)),
-        PolicyPlan::Cors(plan) => Filter::Cors(CorsFilter::prepare(plan)),
-        PolicyPlan::IpRestriction(plan) => Filter::IpRestriction(IpRestrictionFilter::prepare(plan)),
-        PolicyPlan::RequestSize(plan) => Filter::RequestSize(RequestSizeFilter::prepare(plan)),
-        PolicyPlan::RequiredHeaders(plan) => Filter::RequiredHeaders(RequiredHeadersFilter::prepare(plan)),
-        PolicyPlan::BotDetection(plan) => Filter::BotDetection(BotDetectionFilter::prepare(plan)),
-        PolicyPlan::Csrf(plan) => Filter::Csrf(CsrfFilter::prepare(plan)),
-        PolicyPlan::Access => Filter::Access(AccessFilter),
-        PolicyPlan::Terminate(plan) => {
+        Stateful::Authentication(plan) => authentication::filter(plan, route, position, registry),
+        Stateful::Terminate(plan) => {
             Filter::Terminate(TerminateFilter::prepare(plan, echo_place(route, service)))
         }
-        PolicyPlan::RateLimit(plan) => {
+        Stateful::RateLimit(plan) => {
             let state = registry
                 .limiters
                 .get_or(Arc::clone(plan), || LimiterState::new(plan, limiters.store.as_deref()));
