@@ -8,7 +8,7 @@ mod stream;
 
 use super::arriving::UNCOUNTED;
 use super::ledger::Piece;
-use super::settings::{ConnectionEnd, end_of};
+use super::settings::{ConnectionEnd, SEND_BUFFER, end_of, header_list_size};
 use super::socket::Socket;
 use crate::buffer::Buffer;
 use crate::clock::now;
@@ -65,17 +65,13 @@ pub async fn serve_connection<S: Service + 'static>(
 }
 
 fn builder(settings: &ServerSettings) -> h2::server::Builder {
-    let limits = &settings.head_limits;
     let http2 = &settings.http2;
-    // RFC 9113 section 6.5.2 counts 32 bytes more a field than we do; what is below this and above our own
-    // limits is read and answered 431, what is above is refused before it is stored.
-    let list = limits.head_bytes.saturating_add(limits.fields.saturating_mul(32));
     let mut builder = h2::server::Builder::new();
     builder
         .max_concurrent_streams(http2.max_streams)
         .initial_window_size(http2.stream_window)
         .initial_connection_window_size(http2.connection_window)
-        .max_header_list_size(u32::try_from(list).unwrap_or(u32::MAX))
+        .max_header_list_size(header_list_size(&settings.head_limits))
         .max_pending_accept_reset_streams(PENDING_RESETS)
         .data_frame_budget(UNCOUNTED)
         .max_send_buffer_size(SEND_BUFFER);
@@ -84,9 +80,6 @@ fn builder(settings: &ServerSettings) -> h2::server::Builder {
 
 /// Requests that were cancelled before they were begun. The guard ends a storm sooner.
 const PENDING_RESETS: usize = 512;
-
-/// Bytes of one response that may wait for the socket.
-const SEND_BUFFER: usize = 128 * 1024;
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use super::driver::{Driver, PeerEnd, State};
 use crate::clock::now;
 use crate::h2::arriving::UNCOUNTED;
 use crate::h2::ledger::{Ledger, Piece};
-use crate::h2::settings::UpstreamHttp2;
+use crate::h2::settings::{SEND_BUFFER, UpstreamHttp2, header_list_size};
 use crate::h2::socket::Socket;
 use crate::io::Io;
 use crate::patience::Patience;
@@ -24,8 +24,6 @@ use torana_limit::Memory;
 
 /// How long the peer may take no byte.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Bytes of one request that may wait for the socket.
-const SEND_BUFFER: usize = 128 * 1024;
 
 /// Cancelled requests whose answers, which were under way or which the peer sends all the same, are passed over. Of
 /// what comes for others each frame is a mistake.
@@ -57,7 +55,8 @@ impl fmt::Debug for Multiplexed {
 }
 
 /// Speaks first and waits until the peer has spoken: then its bounds are known, and that it speaks HTTP/2.
-/// `memory` counts what its streams hold, `permit` lives as long as the connection does, `idle` is told whether it is idle, `freed` when a stream or the connection ends.
+/// `memory` counts what its streams hold, `permit` lives as long as the connection does, `idle` is told whether it is
+/// idle, `freed` when a stream or the connection ends.
 ///
 /// # Errors
 /// The peer does not speak HTTP/2 or is gone.
@@ -72,13 +71,11 @@ pub(crate) async fn connect(
 ) -> Result<Rc<Multiplexed>, h2::Error> {
     let io = Rc::new(io);
     let (socket, watch) = Socket::to_upstream(Rc::clone(&io), Patience::new(WRITE_TIMEOUT, 0));
-    let limits = HeadLimits::default();
-    let list = limits.head_bytes.saturating_add(limits.fields.saturating_mul(32));
     let (send, frames) = h2::client::Builder::new()
         .enable_push(false)
         .initial_window_size(settings.stream_window)
         .initial_connection_window_size(settings.connection_window)
-        .max_header_list_size(u32::try_from(list).unwrap_or(u32::MAX))
+        .max_header_list_size(header_list_size(&HeadLimits::default()))
         .max_send_buffer_size(SEND_BUFFER)
         .data_frame_budget(UNCOUNTED)
         .max_concurrent_reset_streams(REMEMBERED)
