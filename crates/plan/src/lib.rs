@@ -16,6 +16,7 @@ mod lint;
 mod order;
 mod plan;
 mod policy;
+mod report;
 pub mod reserved;
 mod resilience;
 mod store;

@@ -2,12 +2,13 @@
 
 use std::num::NonZeroU32;
 
-use torana_config::written::StoreConfig;
+use torana_config::written::{StoreConfig, StoreForm};
 use torana_config::{Document, Finding, Path, Resolver};
 use torana_types::{Secret, TimeSpan};
 
 use crate::build::pem::Reader;
 use crate::fingerprint;
+use crate::report::Report;
 
 /// A Redis or Valkey store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -73,57 +74,25 @@ pub(crate) fn plan(
     let form = &document.config().store;
     let config = form.config()?;
     let path = Path::root().key("store");
-    let mut find = |path: &Path, code: &'static str, message: &str, help: &str| {
-        findings
-            .push(Finding::error(code, message.to_owned()).at(document.span_at(path)).help(help.to_owned()));
-    };
-    let alone = matches!(form, torana_config::written::StoreForm::Url(_));
-    let (arrangement, urls, place) = match arrangement(&config, &path) {
-        Some((arrangement, urls, place)) => (arrangement, urls, if alone { path.clone() } else { place }),
-        None => {
-            let message = "exactly one of `url`, `cluster` and `sentinel` says where the store is";
-            find(&path, "bad-store", message, "write `store: redis://127.0.0.1:6379`");
-            return None;
-        }
-    };
-    let default_port = if matches!(arrangement, StoreArrangement::Sentinel(_)) { 26_379 } else { 6_379 };
-    let mut read = Vec::new();
-    for url in &urls {
-        match Url::read(url, default_port) {
-            Ok(url) => read.push(url),
-            Err(problem) => {
-                let help = "write `redis://host:6379/0`, or `rediss` for TLS";
-                find(&place, "bad-store", problem, help);
-            }
-        }
-    }
-    let first = read.first()?.clone();
-    if read.iter().any(|url| (url.tls, url.database) != (first.tls, first.database)) {
-        find(
-            &place,
-            "bad-store",
-            "all servers are spoken to alike",
-            "write the same scheme and database for all",
-        );
-    }
-    if first.database != 0 && arrangement == StoreArrangement::Cluster {
-        find(&place, "bad-store", "a cluster has only database 0", "leave the database out");
-    }
+    let report = &mut Report { document, findings };
+    let (arrangement, urls) = servers(form, &config, &path, report)?;
+    let first = urls.first()?.clone();
     for (key, span) in [("timeout", config.timeout), ("connect_timeout", config.connect_timeout)] {
         if span.is_zero() {
-            find(&path.key(key), "zero-time", "this time cannot be zero", "20ms is usual for an answer");
+            let help = "20ms is usual for an answer";
+            report.error(&path.key(key), "zero-time", "this time cannot be zero", help);
         }
     }
     if config.key.is_none() && config.password.is_none() {
         let message =
             "names of keys in the store are hashed without a secret: whoever reads them can try guesses";
         let finding = Finding::note("store-without-key", message).at(document.key_span_at(&path));
-        findings.push(finding.help("add `key: \"${env:STORE_KEY}\"`, the same on every gateway"));
+        report.findings.push(finding.help("add `key: \"${env:STORE_KEY}\"`, the same on every gateway"));
     }
-    let ca =
-        config.ca.and_then(|ca| Reader { document, resolver, findings }.authority_text(&path.key("ca"), &ca));
+    let mut reader = Reader { document, resolver, findings: report.findings };
+    let ca = config.ca.and_then(|ca| reader.authority_text(&path.key("ca"), &ca));
     Some(StorePlan {
-        places: read.into_iter().map(|url| url.place).collect(),
+        places: urls.into_iter().map(|url| url.place).collect(),
         arrangement,
         database: first.database,
         tls: first.tls,
@@ -135,6 +104,41 @@ pub(crate) fn plan(
         gateways: config.gateways.unwrap_or(NonZeroU32::MIN),
         key: config.key,
     })
+}
+
+/// How the servers stand to each other, and what their URLs say; those that say nothing are reported.
+fn servers(
+    form: &StoreForm,
+    config: &StoreConfig,
+    path: &Path,
+    report: &mut Report<'_>,
+) -> Option<(StoreArrangement, Vec<Url>)> {
+    let Some((arrangement, urls, place)) = arrangement(config, path) else {
+        let message = "exactly one of `url`, `cluster` and `sentinel` says where the store is";
+        report.error(path, "bad-store", message, "write `store: redis://127.0.0.1:6379`");
+        return None;
+    };
+    let place = if matches!(form, StoreForm::Url(_)) { path.clone() } else { place };
+    let default_port = if matches!(arrangement, StoreArrangement::Sentinel(_)) { 26_379 } else { 6_379 };
+    let mut read: Vec<Url> = Vec::new();
+    for url in &urls {
+        match Url::read(url, default_port) {
+            Ok(url) => read.push(url),
+            Err(problem) => {
+                let help = "write `redis://host:6379/0`, or `rediss` for TLS";
+                report.error(&place, "bad-store", problem, help);
+            }
+        }
+    }
+    let (tls, database) = read.first().map(|first| (first.tls, first.database))?;
+    if read.iter().any(|url| (url.tls, url.database) != (tls, database)) {
+        let help = "write the same scheme and database for all";
+        report.error(&place, "bad-store", "all servers are spoken to alike", help);
+    }
+    if database != 0 && arrangement == StoreArrangement::Cluster {
+        report.error(&place, "bad-store", "a cluster has only database 0", "leave the database out");
+    }
+    Some((arrangement, read))
 }
 
 fn arrangement(config: &StoreConfig, path: &Path) -> Option<(StoreArrangement, Vec<String>, Path)> {

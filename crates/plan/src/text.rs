@@ -90,6 +90,18 @@ pub(crate) fn quotable(
     }
 }
 
+/// Reports names that no field may have, among those that claims go to under a policy at `path`.
+pub(crate) fn claim_fields(
+    document: &Document,
+    path: &Path,
+    written: &BTreeMap<String, String>,
+    findings: &mut Vec<Finding>,
+) {
+    for (claim, field) in written {
+        field_name(document, &path.key("claims_to_headers").key(claim), field, findings);
+    }
+}
+
 /// Claims and the fields that they go to, whose names are shared by all that is verified.
 pub(crate) fn shared_fields(written: &BTreeMap<String, String>) -> Vec<(String, Arc<str>)> {
     written.iter().map(|(claim, field)| (claim.clone(), field.as_str().into())).collect()

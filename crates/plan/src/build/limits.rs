@@ -3,6 +3,8 @@
 use torana_config::written::{Config, LimitsConfig, QueueDelayForm, Switch};
 use torana_config::{Document, Finding, Path};
 
+use crate::report::Report;
+
 pub(super) fn check(document: &Document, config: &Config, findings: &mut Vec<Finding>) {
     let limits = &config.limits;
     let root = Path::root().key("limits");
@@ -11,10 +13,8 @@ pub(super) fn check(document: &Document, config: &Config, findings: &mut Vec<Fin
         let finding = Finding::warning("limits", message).at(document.span_at(&root.key("buffered_bytes")));
         findings.push(finding.help("make it many times `http2.stream_window`"));
     }
-    let mut find = |path: &Path, message: &str, help: &str| {
-        let finding = Finding::error("limits", message.to_owned());
-        findings.push(finding.at(document.span_at(path)).help(help.to_owned()));
-    };
+    let mut report = Report { document, findings };
+    let mut find = |path: &Path, message: &str, help: &str| report.error(path, "limits", message, help);
     if limits.head_bytes > LimitsConfig::LARGEST_HEAD {
         let help = "write at most `64KiB`: HTTP/2 has as much room in the frames that one head may take";
         find(&root.key("head_bytes"), "no head by HTTP/2 could be so large", help);

@@ -119,9 +119,7 @@ pub(crate) fn plan(
     findings: &mut Vec<Finding>,
 ) -> PolicyPlan {
     text::quotable(document, &path.key("realm"), &config.realm, "a realm", findings);
-    for (claim, field) in &config.claims_to_headers {
-        text::field_name(document, &path.key("claims_to_headers").key(claim), field, findings);
-    }
+    text::claim_fields(document, path, &config.claims_to_headers, findings);
     times::judge(document, path, config, findings);
     let types = config.types.iter().map(|one| one.to_ascii_lowercase());
     let types = types.map(|one| one.trim_start_matches("application/").to_owned()).collect();

@@ -75,9 +75,7 @@ pub(crate) fn plan(
     let asked = asked::plan(document, path, &written, services, findings);
     jwt::leeway(document, path, config.leeway, findings);
     text::quotable(document, &path.key("realm"), &config.realm, "a realm", findings);
-    for (claim, field) in &config.claims_to_headers {
-        text::field_name(document, &path.key("claims_to_headers").key(claim), field, findings);
-    }
+    text::claim_fields(document, path, &config.claims_to_headers, findings);
     for (index, scope) in config.scopes.iter().enumerate() {
         let place = path.key("scopes").index(index);
         text::quotable(document, &place, scope, "a scope", findings);

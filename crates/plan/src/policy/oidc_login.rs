@@ -11,6 +11,7 @@ use super::jwt::remote_keys;
 use super::{
     AuthenticationPlan, IssuerPlan, JwtPlan, KeysPlan, PolicyPlan, RemoteKeysPlan, UpstreamTokenPlan,
 };
+use crate::report::Report;
 use crate::text;
 
 /// The least length of a secret that seals, in bytes.
@@ -182,9 +183,10 @@ fn keys(
 }
 
 fn check(document: &Document, path: &Path, config: &OidcLoginConfig, findings: &mut Vec<Finding>) {
-    let mut say = |key: &str, code: &'static str, message: &str, help: &str| {
-        let finding = Finding::error(code, message).at(document.span_at(&path.key(key)));
-        findings.push(if help.is_empty() { finding } else { finding.help(help) });
+    let mut report = Report { document, findings };
+    let mut say = |key: &str, code: &'static str, message: &str, help: &str| match help {
+        "" => report.plain_error(&path.key(key), code, message),
+        help => report.error(&path.key(key), code, message, help),
     };
     if config.client_id.is_empty() {
         say("client_id", "bad-value", "the provider knows nobody without a name", "");
@@ -222,9 +224,7 @@ fn check(document: &Document, path: &Path, config: &OidcLoginConfig, findings: &
     if !text::is_token(&config.cookie.name) {
         say("cookie", "bad-name", "the name of a cookie consists of letters, digits and `-._~` alone", "");
     }
-    for (claim, field) in &config.claims_to_headers {
-        text::field_name(document, &path.key("claims_to_headers").key(claim), field, findings);
-    }
+    text::claim_fields(document, path, &config.claims_to_headers, findings);
     cautions(document, path, config, findings);
 }
 

@@ -2,25 +2,23 @@
 
 mod budget;
 mod keys;
+mod sharing;
+mod windows;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use torana_config::written::{
-    CostForm, LimitHeaders, LimitKey, LimitKeyForm, LimitMode, MissingKey, RateLimitConfig, RateLimitForm,
-    StoreFailure, WindowConfig, WindowKind,
+    CostForm, LimitHeaders, LimitKey, LimitKeyForm, MissingKey, RateLimitForm, StoreFailure, WindowKind,
 };
 use torana_config::{Document, Finding, Path, Resolver};
 use torana_expression::Expression;
-use torana_types::{Rate, RatePeriod, TimeSpan};
+use torana_types::Rate;
 
 use super::PolicyPlan;
+use crate::report::Report;
 use crate::text;
 use keys::{expressions, key_paths, keys};
-
-/// The most windows that are decided together.
-const MOST_WINDOWS: usize = 8;
-const DAY: TimeSpan = TimeSpan::from_secs(86_400);
 
 /// Callers make only so many requests.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -154,34 +152,28 @@ pub(crate) fn plan(
     findings: &mut Vec<Finding>,
 ) -> PolicyPlan {
     let config = form.config();
-    let mut find = |path: &Path, code: &'static str, message: &str, help: &str| {
-        findings
-            .push(Finding::error(code, message.to_owned()).at(document.span_at(path)).help(help.to_owned()));
-    };
-    let windows = windows(path, form, &config, &mut find);
+    let report = &mut Report { document, findings };
+    let windows = windows::plan(path, form, &config, report);
     if windows.is_empty() && config.concurrency.is_none() {
-        find(path, "no-limit", "nothing is limited here", "write `limit: 100/minute`, or `concurrency: 10`");
+        let help = "write `limit: 100/minute`, or `concurrency: 10`";
+        report.error(path, "no-limit", "nothing is limited here", help);
     }
     if config.ipv6_prefix.get() > 128 {
         let help = "a client is usually a /64";
-        find(&path.key("ipv6_prefix"), "bad-value", "an IPv6 address has 128 bits", help);
+        report.error(&path.key("ipv6_prefix"), "bad-value", "an IPv6 address has 128 bits", help);
     }
-    let expressions = expressions(document, path, &config, findings);
-    let mut find = |path: &Path, code: &'static str, message: &str, help: &str| {
-        findings
-            .push(Finding::error(code, message.to_owned()).at(document.span_at(path)).help(help.to_owned()));
-    };
-    let by = keys(path, &config, expressions, &mut find);
+    let expressions = expressions(document, path, &config, report.findings);
+    let by = keys(path, &config, expressions, report);
     let cost = cost(&config.cost);
     let fields = [("request_header", &cost.request_header), ("response_header", &cost.response_header)];
     for (key, name) in fields {
         if let Some(name) = name {
-            text::field_name(document, &path.key("cost").key(key), name, findings);
+            text::field_name(document, &path.key("cost").key(key), name, report.findings);
         }
     }
     for (part, place) in by.iter().zip(key_paths(path, &config)) {
         if let KeyPart::Header(name) = part {
-            text::token(document, &place.key("header"), name, "the name of a field", findings);
+            text::token(document, &place.key("header"), name, "the name of a field", report.findings);
         }
     }
     let or_address = |form: &LimitKeyForm| matches!(form, LimitKeyForm::Word(LimitKey::ConsumerOrAddress));
@@ -202,7 +194,7 @@ pub(crate) fn plan(
         max_keys: config.max_keys,
     };
     plan.expects_caller = !plan.needs_no_caller() && !config.by.as_slice().iter().any(or_address);
-    share(document, path, &config, &mut plan, resolver, findings);
+    sharing::share(path, &config, &mut plan, resolver, report);
     let place = match config.cost {
         CostForm::Requests(_) => path.key("cost"),
         CostForm::Said(_) => path.key("cost").key("default"),
@@ -230,155 +222,6 @@ fn cost_above_limit(plan: &RateLimitPlan) -> Option<Finding> {
     };
     let help = format!("raise the limit or its burst, or lower the cost{help}");
     (u64::from(cost) > largest).then(|| finding.help(help))
-}
-
-/// Plans how the limit is counted together with other gateways.
-fn share(
-    document: &Document,
-    path: &Path,
-    config: &RateLimitConfig,
-    plan: &mut RateLimitPlan,
-    resolver: &dyn Resolver,
-    findings: &mut Vec<Finding>,
-) {
-    let mut find = |key: &str, code: &'static str, message: &str, help: &str| {
-        let place = document.span_at(&path.key(key));
-        findings.push(Finding::error(code, message.to_owned()).at(place).help(help.to_owned()));
-    };
-    let help = "write `store: redis://...` at the top, or leave this out";
-    if document.config().store.config().is_none() {
-        if matches!(config.mode, Some(LimitMode::Exact | LimitMode::Leased)) {
-            find("mode", "no-store", "limits are counted in the memory of this gateway alone", help);
-        }
-        if config.when_store_fails.is_some() {
-            find("when_store_fails", "no-store", "the memory of this gateway does not fail", help);
-        }
-        return;
-    }
-    // What is wrong with the store itself is told where it stands.
-    let Some(store) = crate::store::plan(document, resolver, &mut Vec::new()) else { return };
-    plan.parts = store.gateways;
-    let too_small = plan.smallest().filter(|smallest| *smallest < store.gateways);
-    if config.mode == Some(LimitMode::Local) || plan.windows.is_empty() {
-        if let Some(smallest) = too_small {
-            let gateways = store.gateways;
-            let message = format!(
-                "the share of each of {gateways} gateways would be less than one request, of {smallest}"
-            );
-            find(
-                "mode",
-                "share-of-nothing",
-                &message,
-                "count `leased` or `exact`, or raise the limit and its burst",
-            );
-        }
-        if config.when_store_fails.is_some() {
-            let help = "leave it out, or count `leased` or `exact`";
-            find("when_store_fails", "no-store", "this limit does not ask the store", help);
-        }
-        return;
-    }
-    let leased = config.mode != Some(LimitMode::Exact);
-    if leased && config.count_refused {
-        let help = "write `mode: exact`";
-        find(
-            "count_refused",
-            "leased-refusals",
-            "a lease cannot charge what it refuses without asking",
-            help,
-        );
-    }
-    if plan.windows.iter().any(too_long) {
-        let help = "use a smaller burst or a shorter period";
-        find(
-            "limit",
-            "too-long",
-            "the burst takes too long to come back for a store to count it exactly",
-            help,
-        );
-    }
-    let on_failure = config.when_store_fails.unwrap_or(StoreFailure::LocalShare);
-    if let Some(smallest) = too_small.filter(|_| on_failure == StoreFailure::LocalShare) {
-        let gateways = store.gateways;
-        let message = format!(
-            "the share of each of {gateways} gateways is less than one request, of {smallest}: while the store does not answer all are refused"
-        );
-        let place =
-            if config.when_store_fails.is_some() { path.key("when_store_fails") } else { path.clone() };
-        let finding = Finding::warning("share-of-nothing", message).at(document.span_at(&place));
-        findings.push(finding.help("write `when_store_fails: closed`, which is the same, or `open`"));
-    }
-    plan.sharing = Some(SharingPlan { leased, on_failure, store: store.fingerprint() });
-}
-
-/// Whether the burst takes more than 2^51 microseconds (71 years) to come back: a store counts in doubles.
-fn too_long(window: &WindowPlan) -> bool {
-    let micros = u128::from(window.rate.period().at_least().as_millis()).saturating_mul(1_000);
-    let whole = micros.saturating_mul(u128::from(window.burst.get()));
-    let limit = u128::from(window.rate.limit().get());
-    window.kind == WindowKind::Steady && whole.checked_div(limit).is_some_and(|whole| whole >= 1 << 51)
-}
-
-type Find<'a> = &'a mut dyn FnMut(&Path, &'static str, &str, &str);
-
-fn windows(path: &Path, form: &RateLimitForm, config: &RateLimitConfig, find: Find<'_>) -> Vec<WindowPlan> {
-    let whole = if matches!(form, RateLimitForm::Full(_)) { path.key("limit") } else { path.clone() };
-    let written = config.limit.as_ref().map_or(&[][..], |limits| limits.as_slice());
-    let many = written.len() > 1;
-    if written.len() > MOST_WINDOWS {
-        let help = "write several limits under `rate_limits`";
-        find(&whole, "too-many-windows", "at most 8 rates are decided together", help);
-    }
-    let mut windows: Vec<WindowPlan> = Vec::new();
-    for (index, written) in written.iter().enumerate() {
-        let place = if many { whole.index(index) } else { whole.clone() };
-        let window = window(&place, written.config(), config, find);
-        let same = |other: &WindowPlan| other.rate.period() == window.rate.period();
-        if windows.iter().any(|other| same(other) && other.kind == window.kind) {
-            let help = "keep the smaller one";
-            find(&place, "duplicate-window", "there is a rate for this period already", help);
-        }
-        windows.push(window);
-    }
-    longer_is_not_less(&whole, &windows, find);
-    windows
-}
-
-fn window(place: &Path, written: WindowConfig, config: &RateLimitConfig, find: Find<'_>) -> WindowPlan {
-    let calendar = !matches!(written.rate.period(), RatePeriod::Span(_));
-    let long = match written.rate.period() {
-        RatePeriod::Span(span) => span >= DAY,
-        RatePeriod::Month | RatePeriod::Year => true,
-    };
-    let own = written.window.or(config.window);
-    let kind = own.unwrap_or(if long { WindowKind::Fixed } else { WindowKind::Steady });
-    if calendar && kind != WindowKind::Fixed {
-        let help = "write `window: fixed`, or count in days, such as `1000/30d`";
-        find(
-            place,
-            "calendar-window",
-            "months and years are of different lengths: only fixed windows count by them",
-            help,
-        );
-    }
-    if written.burst.is_some() && kind != WindowKind::Steady {
-        let help = "leave `burst` out, or write `window: steady`";
-        find(place, "burst-without-pace", "only a steady pace has a burst", help);
-    }
-    let burst = written.burst.or(config.burst).filter(|_| kind == WindowKind::Steady);
-    WindowPlan { rate: written.rate, burst: burst.unwrap_or(written.rate.limit()), kind }
-}
-
-/// A longer period with a lower limit makes the shorter one meaningless, and is a slip of the pen.
-fn longer_is_not_less(place: &Path, windows: &[WindowPlan], find: Find<'_>) {
-    for one in windows {
-        let longer = |other: &&WindowPlan| other.rate.period().at_least() > one.rate.period().at_least();
-        if let Some(other) = windows.iter().filter(longer).find(|other| other.rate.limit() < one.rate.limit())
-        {
-            let message = format!("{} allows less than {} does in a shorter time", other.rate, one.rate);
-            find(place, "longer-is-less", &message, "the limit of a longer period is the larger one");
-        }
-    }
 }
 
 fn cost(form: &CostForm) -> CostPlan {

@@ -8,6 +8,7 @@ use super::super::not_zero;
 use super::super::routes::respond_action;
 use super::retries::check_status;
 use crate::plan::Action;
+use crate::report::Report;
 use crate::resilience::{BreakerPlan, FallbackPlan, StalePlan};
 
 pub(super) fn breaker(
@@ -69,26 +70,22 @@ pub(super) fn breaker(
 
 fn stale(document: &Document, path: &Path, config: &StaleConfig, findings: &mut Vec<Finding>) -> StalePlan {
     let StaleConfig { grace, memory, largest, unmarked } = *config;
-    let mut find = |key: &str, message: String, help: &str| {
-        let finding = Finding::error("breaker", message).at(document.span_at(&path.key(key)));
-        findings.push(finding.help(help.to_owned()));
-    };
+    let mut report = Report { document, findings };
     if grace.is_zero() {
-        find(
-            "for",
-            "no answer would be given past its freshness".into(),
-            "give it a length, or remove `stale`",
-        );
+        let message = "no answer would be given past its freshness";
+        report.error(&path.key("for"), "breaker", message, "give it a length, or remove `stale`");
     }
     let nothing = ByteSize::from_bytes(0);
     for (key, size) in [("memory", memory), ("largest", largest)] {
         if size == nothing {
-            find(key, "nothing would ever be kept".into(), "give it a size, or remove `stale`");
+            let help = "give it a size, or remove `stale`";
+            report.error(&path.key(key), "breaker", "nothing would ever be kept", help);
         }
     }
     if largest > memory && memory != nothing {
         let message = format!("a body of {largest} does not fit into the {memory} of all answers together");
-        find("largest", message, "make `largest` smaller, or `memory` larger");
+        let help = "make `largest` smaller, or `memory` larger";
+        report.error(&path.key("largest"), "breaker", message, help);
     }
     StalePlan { grace, memory, largest, unmarked }
 }

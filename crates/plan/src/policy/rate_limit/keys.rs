@@ -1,7 +1,8 @@
 //! Who is counted.
 
-use super::{Find, KeyPart};
+use super::KeyPart;
 use crate::policy::allow_if;
+use crate::report::Report;
 use std::fmt;
 use std::sync::Arc;
 use torana_config::written::{LimitKey, LimitKeyForm, NamedKey, OneOrMany, RateLimitConfig};
@@ -42,7 +43,7 @@ pub(super) fn keys(
     path: &Path,
     config: &RateLimitConfig,
     expressions: Vec<KeyPart>,
-    find: Find<'_>,
+    report: &mut Report<'_>,
 ) -> Vec<KeyPart> {
     let mut parts = Vec::new();
     let mut expressions = expressions.into_iter();
@@ -56,12 +57,8 @@ pub(super) fn keys(
             Some(_) => {}
             None => {
                 let help = "write `{ header: X-Tenant }` or the like, or several in a list";
-                find(
-                    &place,
-                    "bad-key",
-                    "exactly one of `header`, `claim`, `parameter`, `expression` and `path` says who is counted",
-                    help,
-                );
+                let message = "exactly one of `header`, `claim`, `parameter`, `expression` and `path` says who is counted";
+                report.error(&place, "bad-key", message, help);
             }
         }
     }
