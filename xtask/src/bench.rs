@@ -22,7 +22,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::release;
 use crate::server::{Server, free_address};
-use crate::workspace::{Metadata, cargo};
+use crate::workspace::build;
 use cases::{CASES, Case, Extras};
 use configuration::Surroundings;
 use details::{Details, Examined};
@@ -266,13 +266,6 @@ fn programs(folder: &Path, torana: &Path) -> Result<PathBuf> {
         std::fs::copy(built.join(program), folder.join(program))?;
     }
     Ok(folder.to_owned())
-}
-
-/// Builds with optimisation and says where the programs are.
-fn build(arguments: &[&str]) -> Result<PathBuf> {
-    let status = cargo().args(["build", "--release"]).args(arguments).status()?;
-    ensure!(status.success(), "cargo build has failed");
-    Ok(Metadata::load()?.target_directory.join("release"))
 }
 
 fn token(program: &Path) -> Result<String> {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::server::{Server, free_address};
-use crate::workspace::{Metadata, cargo};
+use crate::workspace::build;
 
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -24,14 +24,11 @@ pub(crate) struct Arguments {
     program: Option<PathBuf>,
 }
 
-fn build() -> Result<PathBuf> {
-    let built = cargo().args(["build", "--release", "--workspace", "--bins"]).status()?;
-    ensure!(built.success(), "cargo build has failed");
-    Ok(Metadata::load()?.target_directory.join("release/torana"))
-}
-
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let program = arguments.program.clone().map_or_else(build, Ok)?;
+    let program = match &arguments.program {
+        Some(program) => program.clone(),
+        None => build(&["--workspace", "--bins"])?.join("torana"),
+    };
     let folder = tempfile::tempdir()?;
     let (file, consumers) = (folder.path().join("torana.yaml"), folder.path().join("consumers.jsonl"));
     let address = free_address()?;

@@ -9,7 +9,7 @@ use torana_testkit::large::{LargeOrigin, Way};
 use torana_testkit::soak::{self, Site, Soak};
 
 use crate::server::{Server, free_address};
-use crate::workspace::{Metadata, cargo};
+use crate::workspace::build;
 
 /// What a gateway may grow by, whatever the size of a body.
 const GROWTH_MIB: f64 = 8.0;
@@ -103,7 +103,5 @@ fn soak_with(program: &Path, what: Soak) -> Result<Result<soak::Soaked, Vec<Stri
 
 /// The binary as anybody builds it.
 fn program() -> Result<PathBuf> {
-    let status = cargo().args(["build", "--release", "-p", "torana"]).status()?;
-    ensure!(status.success(), "cargo build has failed");
-    Ok(Metadata::load()?.target_directory.join("release/torana"))
+    Ok(build(&["-p", "torana"])?.join("torana"))
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::server::{Server, free_address};
-use crate::workspace::{Metadata, cargo};
+use crate::workspace::build;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -25,9 +25,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let build = ["build", "--release", "-p", "torana", "-p", "torana-bench"];
-    ensure!(cargo().args(build).status()?.success(), "cargo build has failed");
-    let programs = Metadata::load()?.target_directory.join("release");
+    let programs = build(&["-p", "torana", "-p", "torana-bench"])?;
     let folder = tempfile::tempdir()?;
     let origin = free_address()?;
     let _origin = Server::start(1, origin, &programs.join("bench-origin"), &[&origin.port().to_string()])?;

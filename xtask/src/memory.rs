@@ -12,7 +12,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::certificate::Certificate;
 use crate::server::{Server, free_address};
-use crate::workspace::{Metadata, cargo};
+use crate::workspace::build;
 
 /// What is promised.
 const IDLE_MIB: f64 = 20.0;
@@ -33,11 +33,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     raise_limit(arguments.connections as u64 + 200)?;
-    ensure!(
-        cargo().args(["build", "--release", "-p", "torana"]).status()?.success(),
-        "cargo build has failed"
-    );
-    let program = Metadata::load()?.target_directory.join("release/torana");
+    let program = build(&["-p", "torana"])?.join("torana");
     let plain = measure(&program, arguments.connections, None)?;
     println!("idle process: {:.1} MiB (promised: under {IDLE_MIB})", plain.idle_mib);
     let mut kept = plain.idle_mib < IDLE_MIB && plain.say("HTTP/1", PLAIN_KIB);

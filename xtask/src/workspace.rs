@@ -19,6 +19,13 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
+/// Builds with optimisation and says in which folder the programs are.
+pub(crate) fn build(arguments: &[&str]) -> Result<PathBuf> {
+    let status = cargo().args(["build", "--release"]).args(arguments).status()?;
+    ensure!(status.success(), "cargo build has failed");
+    Ok(Metadata::load()?.target_directory.join("release"))
+}
+
 /// The part of `cargo metadata` that the checks read.
 #[derive(Deserialize)]
 pub(crate) struct Metadata {

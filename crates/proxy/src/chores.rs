@@ -3,6 +3,7 @@
 //! Chores run on one thread of their own with one runtime; they can delay each other but never a request.
 //! A chore holds what it works for weakly and ends when that is gone, so a reload needs to stop nothing.
 
+use crate::local_thread;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -21,15 +22,11 @@ impl Chores {
     /// # Errors
     /// The thread or its runtime cannot be made.
     pub fn start() -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (sender, mut receiver) = mpsc::unbounded_channel::<Chore>();
-        std::thread::Builder::new().name("chores".into()).spawn(move || {
-            let local = tokio::task::LocalSet::new();
-            local.block_on(&runtime, async {
-                while let Some(chore) = receiver.recv().await {
-                    tokio::task::spawn_local(chore());
-                }
-            });
+        local_thread::start("chores".into(), move || async move {
+            while let Some(chore) = receiver.recv().await {
+                tokio::task::spawn_local(chore());
+            }
         })?;
         Ok(Self(sender))
     }

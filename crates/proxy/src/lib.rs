@@ -21,6 +21,7 @@ mod handshakes;
 mod key_fetching;
 mod limits;
 mod listener;
+mod local_thread;
 mod overload;
 mod pipeline;
 mod prepare;

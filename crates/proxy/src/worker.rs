@@ -1,6 +1,7 @@
 //! A data-plane thread: one runtime, its own listening sockets, its own pools.
 
 use crate::gateway::Gateway;
+use crate::local_thread;
 use crate::shared::Shared;
 use crate::upstream::Pools;
 use std::io;
@@ -8,7 +9,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::runtime::LocalOptions;
 use tokio::sync::{oneshot, watch};
 use torana_transport::{AcceptError, Drain, connection_task_bytes, serve_listener};
 
@@ -28,7 +28,7 @@ type Sockets = Vec<(usize, std::net::TcpListener)>;
 /// A running worker.
 #[derive(Debug)]
 pub struct WorkerHandle {
-    thread: JoinHandle<bool>,
+    thread: JoinHandle<Option<bool>>,
     /// `None` once it has its sockets.
     give: Option<oneshot::Sender<Sockets>>,
     stop: watch::Sender<Option<Duration>>,
@@ -60,8 +60,8 @@ impl WorkerHandle {
     #[must_use]
     pub fn join(self) -> Ended {
         match self.thread.join() {
-            Ok(true) => Ended::Whole,
-            Ok(false) => Ended::CutOff,
+            Ok(Some(false)) => Ended::CutOff,
+            Ok(_) => Ended::Whole,
             Err(_) => Ended::Panicked,
         }
     }
@@ -90,23 +90,7 @@ pub fn start_worker(
 ) -> io::Result<WorkerHandle> {
     let (stop, stopped) = watch::channel(None);
     let (give, given) = oneshot::channel();
-    let (tell, told) = std::sync::mpsc::sync_channel(1);
-    let thread = std::thread::Builder::new().name(name).spawn(move || {
-        // It belongs to the thread that it was made on.
-        let made =
-            tokio::runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
-        match made {
-            Ok(runtime) => {
-                let _ = tell.send(Ok(()));
-                runtime.block_on(work(given, shared, report, stopped))
-            }
-            Err(error) => {
-                let _ = tell.send(Err(error));
-                true
-            }
-        }
-    })?;
-    told.recv().map_err(io::Error::other)??;
+    let thread = local_thread::start(name, move || work(given, shared, report, stopped))?;
     Ok(WorkerHandle { thread, give: Some(give), stop })
 }
 

@@ -87,7 +87,7 @@ pub(crate) fn is_token(byte: u8) -> bool {
 }
 
 /// The values of every field called `name`, in any case.
-pub(crate) fn values<'a>(fields: &'a [Field], name: &'a str) -> impl Iterator<Item = &'a str> {
+pub(crate) fn values<'f>(fields: &'f [Field], name: &str) -> impl Iterator<Item = &'f str> {
     fields.iter().filter(move |(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 

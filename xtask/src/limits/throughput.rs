@@ -7,13 +7,13 @@
 //! the same load, because requests of many callers are longer and cost the load more. What gateway and server have
 //! worked for a request is shown beside it: that hardly depends on what else the machine does.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
 use crate::server::{Server, free_address};
-use crate::workspace::{Metadata, cargo};
+use crate::workspace::build;
 
 const CONNECTIONS: u32 = 64;
 const ROUNDS: usize = 3;
@@ -45,7 +45,8 @@ end
 
 /// Measures; with `programs` those of that folder, else they are built.
 pub(super) fn run(seconds: u64, programs: Option<&Path>) -> Result<()> {
-    let programs = programs.map_or_else(build, |folder| Ok(folder.to_owned()))?;
+    let programs =
+        programs.map_or_else(|| build(&["--workspace", "--bins"]), |folder| Ok(folder.to_owned()))?;
     let folder = tempfile::tempdir()?;
     let origin = free_address()?;
     let _origin = Server::start(1, origin, &programs.join("bench-origin"), &[&origin.port().to_string()])?;
@@ -130,12 +131,6 @@ struct Measured {
 fn worked(server: &Server) -> Result<f64> {
     let (user, system) = server.cpu()?;
     Ok((user + system).as_secs_f64())
-}
-
-fn build() -> Result<PathBuf> {
-    let built = cargo().args(["build", "--release", "--workspace", "--bins"]).status()?;
-    ensure!(built.success(), "cargo build has failed");
-    Ok(Metadata::load()?.target_directory.join("release"))
 }
 
 /// Requests a second; with a script, those that it makes.

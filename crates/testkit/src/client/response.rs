@@ -1,6 +1,6 @@
 //! A response as the client received it.
 
-use crate::wire::{Framing, Malformed, named_framing, parse_head, text};
+use crate::wire::{Framing, Malformed, named_framing, parse_head, text, values};
 
 /// One response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,17 +27,13 @@ impl Response {
     /// The value of the first header called `name`, in any case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(given, _)| given.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        values(&self.headers, name).next()
     }
 
     /// The values of all headers called `name`, in any case, in order.
     #[must_use]
     pub fn header_all(&self, name: &str) -> Vec<&str> {
-        let named = self.headers.iter().filter(|(given, _)| given.eq_ignore_ascii_case(name));
-        named.map(|(_, value)| value.as_str()).collect()
+        values(&self.headers, name).collect()
     }
 
     /// The content as text; bytes that are not UTF-8 become U+FFFD.

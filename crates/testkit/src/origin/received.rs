@@ -39,17 +39,13 @@ impl ReceivedRequest {
     /// The value of the first header called `name`, in any case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(given, _)| given.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        values(&self.headers, name).next()
     }
 
     /// The values of all headers called `name`, in any case, in order.
     #[must_use]
     pub fn header_all(&self, name: &str) -> Vec<&str> {
-        let named = self.headers.iter().filter(|(given, _)| given.eq_ignore_ascii_case(name));
-        named.map(|(_, value)| value.as_str()).collect()
+        values(&self.headers, name).collect()
     }
 
     /// The header names as written, in order.
