@@ -5,6 +5,7 @@
 //! does. What is common to all stands here: one neutral answer for every failure, with the challenge of each
 //! way that was tried; a limit on failures from one address; what services are told of the caller.
 
+mod address_key;
 pub(crate) mod cache;
 mod consumer_fields;
 mod counting;

@@ -312,17 +312,3 @@ impl OnResponse for RateLimitFilter {
         }
     }
 }
-
-/// IPv6 clients usually have a whole /64 to themselves: it counts as one.
-pub(crate) fn address_key(address: std::net::IpAddr) -> [u8; 8] {
-    match address.to_canonical() {
-        std::net::IpAddr::V4(address) => {
-            let [a, b, c, d] = address.octets();
-            [0, 0, 0, 0, a, b, c, d]
-        }
-        std::net::IpAddr::V6(address) => {
-            let [a, b, c, d, e, f, g, h, ..] = address.octets();
-            [a, b, c, d, e, f, g, h]
-        }
-    }
-}

@@ -4,6 +4,7 @@
 //! nobody can foresee, at one of a few places. Only what was verified enters, and the newer takes the place of an older
 //! one. A print that is found lets what is shown be judged and no more, so prints that meet by chance let nobody in.
 
+use super::address_key::AddressKey;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -48,7 +49,7 @@ impl VerifiedThere {
     }
 
     /// Remembers what was verified.
-    pub(super) fn note(&self, address: [u8; 8], shown: Shown<'_>) {
+    pub(super) fn note(&self, address: AddressKey, shown: Shown<'_>) {
         let print = self.print(address, shown);
         let table = self.places.get_or_init(|| (0..PLACES).map(|_| AtomicU64::new(0)).collect());
         let places = choices(table, print);
@@ -63,13 +64,13 @@ impl VerifiedThere {
     }
 
     /// Whether this was verified when that address showed it.
-    pub(super) fn knows(&self, address: [u8; 8], shown: Shown<'_>) -> bool {
+    pub(super) fn knows(&self, address: AddressKey, shown: Shown<'_>) -> bool {
         let Some(table) = self.places.get() else { return false };
         let print = self.print(address, shown);
         choices(table, print).iter().any(|place| place.load(Ordering::Relaxed) == print)
     }
 
-    fn print(&self, address: [u8; 8], shown: Shown<'_>) -> u64 {
+    fn print(&self, address: AddressKey, shown: Shown<'_>) -> u64 {
         match shown {
             Shown::Text(text) => {
                 let mut hasher = self.hasher.build_hasher();
