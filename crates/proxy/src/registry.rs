@@ -148,27 +148,55 @@ impl Registry {
 
     /// Forgets what nobody holds any more.
     pub(crate) fn sweep(&mut self) {
-        self.endpoints.sweep();
-        self.loads.sweep();
-        self.budgets.sweep();
-        self.hedges.sweep();
-        self.breakers.sweep();
-        self.stale.sweep();
-        self.adaptive.sweep();
-        self.alarms.sweep();
-        self.health.sweep();
-        self.probers.sweep();
-        self.mirrors.sweep();
-        self.upstreams.sweep();
-        self.limiters.sweep();
-        self.authentication.sweep();
-        self.remote_keys.sweep();
-        self.providers.sweep();
-        self.logins.sweep();
-        self.tls_servers.sweep();
-        self.tickets.sweep();
-        self.tls_clients.sweep();
-        self.stores.sweep();
+        // Every field is named, so that the compiler asks about a new one.
+        let Self {
+            endpoints,
+            loads,
+            breakers,
+            stale,
+            adaptive,
+            alarms,
+            mirrors,
+            health,
+            probers,
+            budgets,
+            hedges,
+            upstreams,
+            limiters,
+            tls_servers,
+            tickets,
+            tls_clients,
+            stores,
+            authentication,
+            remote_keys,
+            providers,
+            logins,
+            failures: _,
+            access_log: _,
+            chores: _,
+            numbers: _,
+        } = self;
+        endpoints.sweep();
+        loads.sweep();
+        breakers.sweep();
+        stale.sweep();
+        adaptive.sweep();
+        alarms.sweep();
+        mirrors.sweep();
+        health.sweep();
+        probers.sweep();
+        budgets.sweep();
+        hedges.sweep();
+        upstreams.sweep();
+        limiters.sweep();
+        tls_servers.sweep();
+        tickets.sweep();
+        tls_clients.sweep();
+        stores.sweep();
+        authentication.sweep();
+        remote_keys.sweep();
+        providers.sweep();
+        logins.sweep();
     }
 }
 
