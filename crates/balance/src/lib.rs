@@ -49,8 +49,6 @@ mod turn;
 mod two_choices;
 
 #[cfg(test)]
-mod hash_tests;
-#[cfg(test)]
 mod tests;
 
 pub use adaptive::{AdaptiveLimit, Admitted};

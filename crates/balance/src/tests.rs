@@ -1,5 +1,7 @@
 //! Properties of the whole balancer: shares, concurrency, changing lists, guards.
 
+mod hash;
+
 use crate::choice::remix;
 use crate::rotation::Rotation;
 use crate::two_choices::{cost, offer};
