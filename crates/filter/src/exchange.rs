@@ -182,7 +182,7 @@ pub struct Exchange {
     /// What limits will charge when the response says it.
     pub open_costs: Vec<OpenCost>,
     /// Places of limits on requests under way; given back when the request ends.
-    pub under_way: Vec<torana_limit::Place>,
+    pub under_way: Vec<torana_limit::UnderWay>,
 }
 
 impl Default for Exchange {

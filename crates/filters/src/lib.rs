@@ -62,7 +62,7 @@ pub use sigv4::SigV4Filter;
 pub use stateless::Stateful;
 pub use terminate::{Echo, EchoPlace, FixedAnswer, TerminateFilter};
 
-pub use torana_store::{Place as StoreAddress, RedisStore, StoreSettings, StoreUsage, Topology};
+pub use torana_store::{RedisStore, StoreAddress, StoreSettings, StoreUsage, Topology};
 
 use std::sync::Arc;
 use torana_config::written::policy_names;

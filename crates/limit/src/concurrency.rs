@@ -1,6 +1,6 @@
 //! How many requests of one caller are under way at the same time.
 //!
-//! A place is taken before a request goes on and given back when its [`Place`] is dropped, so also when the
+//! A place is taken before a request goes on and given back when its [`UnderWay`] is dropped, so also when the
 //! request fails or its client goes away. Callers with nothing under way are not remembered, so the table is
 //! as large as the number of requests under way, which has a bound of its own.
 
@@ -49,7 +49,7 @@ struct Entry {
 
 /// A request under way.
 #[derive(Debug)]
-pub struct Place {
+pub struct UnderWay {
     limit: Arc<Concurrency>,
     kind: u8,
     key: Box<[u8]>,
@@ -71,7 +71,7 @@ impl Concurrency {
 
     /// A place for a request, unless all are taken.
     #[must_use]
-    pub fn enter(self: &Arc<Self>, key: Key<'_>) -> Option<Place> {
+    pub fn enter(self: &Arc<Self>, key: Key<'_>) -> Option<UnderWay> {
         let hash = self.hash(key.kind, key.bytes);
         let mut table = self.shard(hash).lock().unwrap_or_else(PoisonError::into_inner);
         let table = &mut *table;
@@ -87,7 +87,7 @@ impl Concurrency {
             table.entries.insert_unique(hash, entry, |entry| self.hash(entry.kind, &entry.key));
         }
         table.entered = table.entered.saturating_add(1);
-        Some(Place { limit: Arc::clone(self), kind: key.kind, key: key.bytes.into() })
+        Some(UnderWay { limit: Arc::clone(self), kind: key.kind, key: key.bytes.into() })
     }
 
     /// Counts for metrics. Takes each shard's lock for a moment.
@@ -132,7 +132,7 @@ impl Concurrency {
     }
 }
 
-impl Drop for Place {
+impl Drop for UnderWay {
     fn drop(&mut self) {
         self.limit.leave(self.kind, &self.key);
     }

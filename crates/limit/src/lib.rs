@@ -29,7 +29,7 @@ mod when;
 
 pub use budget::{Ask, Budget, Grant, Ledger, Window};
 pub use calendar::{Period, Place as CalendarPlace};
-pub use concurrency::{Concurrency, ConcurrencyUsage, Place};
+pub use concurrency::{Concurrency, ConcurrencyUsage, UnderWay};
 pub use connections::{ConnectionCaps, Connections, Crowded, Seat};
 pub use fixed::FixedWindow;
 pub use gcra::{Gcra, LONGEST_HOLD, Micros};

@@ -31,6 +31,6 @@ pub use error::StoreError;
 pub use limits::{LimitStore, StoredLimit};
 pub use memory::MemoryStore;
 pub use redis_store::{RedisStore, StoreUsage};
-pub use settings::{Place, StoreSettings, Topology};
+pub use settings::{StoreAddress, StoreSettings, Topology};
 pub use shared::{Decided, Mode, OnFailure, SharedLimit, SharedUsage, Source};
 pub use wire::fits;

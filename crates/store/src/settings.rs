@@ -6,7 +6,7 @@ use torana_types::Secret;
 
 /// One server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Place {
+pub struct StoreAddress {
     /// A name or an address.
     pub host: String,
     /// The port.
@@ -17,16 +17,16 @@ pub struct Place {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Topology {
     /// One server.
-    Single(Place),
+    Single(StoreAddress),
     /// The sentinels say which server leads.
     Sentinel {
         /// The name under which they watch it.
         master: String,
         /// The sentinels.
-        sentinels: Vec<Place>,
+        sentinels: Vec<StoreAddress>,
     },
     /// Some servers of a cluster; the others are learnt from them.
-    Cluster(Vec<Place>),
+    Cluster(Vec<StoreAddress>),
 }
 
 impl fmt::Display for Topology {
@@ -74,7 +74,7 @@ impl StoreSettings {
     #[must_use]
     pub fn single(host: &str, port: u16) -> Self {
         Self {
-            topology: Topology::Single(Place { host: host.into(), port }),
+            topology: Topology::Single(StoreAddress { host: host.into(), port }),
             username: None,
             password: None,
             database: 0,

@@ -1,7 +1,7 @@
 //! Opening a connection, whatever the servers' arrangement.
 
 use crate::servers::Servers;
-use crate::settings::{Place, StoreSettings, Topology};
+use crate::settings::{StoreAddress, StoreSettings, Topology};
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
@@ -216,7 +216,7 @@ pub(crate) async fn open(settings: &StoreSettings) -> RedisResult<Opened> {
 
 async fn cluster(
     settings: &StoreSettings,
-    places: &[Place],
+    places: &[StoreAddress],
     certificates: Option<TlsCertificates>,
 ) -> RedisResult<Opened> {
     let mut builder = ClusterClientBuilder::new(places.iter().map(|place| address(place, settings.tls)))
@@ -276,7 +276,7 @@ async fn one(mut connection: MultiplexedConnection) -> RedisResult<Opened> {
     Ok(Opened { connection: Connection::One(connection), life, servers: None })
 }
 
-fn address(place: &Place, tls: bool) -> ConnectionAddr {
+fn address(place: &StoreAddress, tls: bool) -> ConnectionAddr {
     let (host, port) = (place.host.clone(), place.port);
     if tls {
         ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use torana_limit::{Ask, Budget, Gcra, Returned, SlidingWindow, Window};
 use torana_store::{
-    Decided, LimitStore, Mode, OnFailure, Place, RedisStore, SharedLimit, StoreError, StoreSettings,
+    Decided, LimitStore, Mode, OnFailure, RedisStore, SharedLimit, StoreAddress, StoreError, StoreSettings,
     StoredLimit, Topology,
 };
 use torana_testkit::RedisServer;
@@ -83,7 +83,7 @@ fn leases_of_a_store_whose_answers_take_longer_than_permits_hold_serve_everybody
 #[test]
 fn what_is_given_back_over_a_cluster_connection_that_breaks_is_not_sent_again() {
     let server = Forgetful::start();
-    let place = Place { host: "127.0.0.1".into(), port: server.port };
+    let place = StoreAddress { host: "127.0.0.1".into(), port: server.port };
     let store = RedisStore::new(StoreSettings {
         topology: Topology::Cluster(vec![place]),
         timeout: PATIENCE,

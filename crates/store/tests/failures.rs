@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use torana_limit::{Ask, Budget, FixedWindow, Gcra, Period, Window};
 use torana_store::{
-    Decided, LimitStore, Mode, OnFailure, Place, RedisStore, SharedLimit, Source, StoreError, StoreSettings,
-    StoredLimit, Topology,
+    Decided, LimitStore, Mode, OnFailure, RedisStore, SharedLimit, Source, StoreAddress, StoreError,
+    StoreSettings, StoredLimit, Topology,
 };
 use torana_testkit::{HeldPort, RedisSentinel, RedisServer};
 
@@ -350,7 +350,7 @@ fn a_request_that_goes_away_while_it_asks_leaves_nobody_waiting() {
 fn when_another_server_leads_the_sentinel_says_so_and_short_windows_stay_used_up() {
     let mut servers = RedisSentinel::start();
     let mut settings = StoreSettings { timeout: Duration::from_secs(5), ..settings(&servers.first) };
-    let sentinels = vec![Place { host: "127.0.0.1".into(), port: servers.sentinel.port() }];
+    let sentinels = vec![StoreAddress { host: "127.0.0.1".into(), port: servers.sentinel.port() }];
     settings.topology = Topology::Sentinel { master: "main".into(), sentinels };
     let store = RedisStore::new(settings);
     let steady = Gcra::new(10, Duration::from_secs(55), 10);

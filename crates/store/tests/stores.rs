@@ -104,7 +104,7 @@ fn cluster_store(cluster: &RedisCluster) -> RedisStore {
         cluster
             .servers
             .iter()
-            .map(|s| torana_store::Place { host: "127.0.0.1".into(), port: s.port() })
+            .map(|s| torana_store::StoreAddress { host: "127.0.0.1".into(), port: s.port() })
             .collect(),
     );
     RedisStore::new(settings)

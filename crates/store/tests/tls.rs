@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 use torana_limit::Ask;
 use torana_store::{
-    Decided, LimitStore, Mode, OnFailure, Place, RedisStore, SharedLimit, StoreSettings, StoredLimit,
+    Decided, LimitStore, Mode, OnFailure, RedisStore, SharedLimit, StoreAddress, StoreSettings, StoredLimit,
     Topology,
 };
 use torana_testkit::{Authority, HeldPort, Issued, RedisServer, eventually, temp_dir};
@@ -42,7 +42,7 @@ impl<F: AsRef<Path>> Secured<F> {
 
     fn trusting(&self, host: &str, authority: Option<&Authority>) -> StoreSettings {
         let ca = authority.map(|authority| authority.pem.clone());
-        let place = Place { host: host.into(), port: self.port };
+        let place = StoreAddress { host: host.into(), port: self.port };
         StoreSettings { topology: Topology::Single(place), tls: true, ca, ..settings(&self.server) }
     }
 }
@@ -106,7 +106,7 @@ fn a_cluster_behind_tls_is_spoken_to_by_whom_it_shows_itself() {
     assert!(secured.server.command(&words).starts_with("+OK"));
     eventually(PATIENCE, || secured.server.command(&["CLUSTER", "INFO"]).contains("cluster_state:ok"));
     let trusting = |authority| {
-        let topology = Topology::Cluster(vec![Place { host: "localhost".into(), port: secured.port }]);
+        let topology = Topology::Cluster(vec![StoreAddress { host: "localhost".into(), port: secured.port }]);
         StoreSettings { topology, ..secured.trusting("localhost", Some(authority)) }
     };
     on_worker(async {
@@ -143,7 +143,7 @@ sentinel monitor main 127.0.0.1 {} 1
         secured.port
     ));
     let by_sentinel = |authority: &Authority| {
-        let sentinels = vec![Place { host: "localhost".into(), port }];
+        let sentinels = vec![StoreAddress { host: "localhost".into(), port }];
         let topology = Topology::Sentinel { master: "main".into(), sentinels };
         StoreSettings { topology, ..secured.trusting("localhost", Some(authority)) }
     };

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use torana_config::written::StoreFailure;
 use torana_filter::Moment;
 use torana_limit::View;
-use torana_limit::{Ask, Budget, Concurrency, Grant, Key, KeyedLimiter, Place, TopKeys, When};
+use torana_limit::{Ask, Budget, Concurrency, Grant, Key, KeyedLimiter, TopKeys, UnderWay, When};
 use torana_plan::RateLimitPlan;
 use torana_store::{Decided, Mode, OnFailure, RedisStore, SharedLimit, Source, StoreError};
 
@@ -140,7 +140,7 @@ impl LimiterState {
     }
 
     /// A place among those under way; `None` where they are not bounded.
-    pub(super) fn enter(&self, key: Key<'_>, cost: u64) -> Option<Option<Place>> {
+    pub(super) fn enter(&self, key: Key<'_>, cost: u64) -> Option<Option<UnderWay>> {
         let place = self.concurrency.as_ref()?.enter(key);
         // Whoever goes on to windows is counted there.
         if place.is_none() || self.windows.is_none() {
