@@ -63,12 +63,8 @@ routes:
     )
 }
 
-fn ask(gateway: &Running, head: &str) -> Response {
-    Client::connect(gateway.address).exchange(format!("{}\r\n\r\n", head.trim_end().replace('\n', "\r\n")))
-}
-
 fn get(gateway: &Running, fields: &str) -> Response {
-    ask(gateway, &format!("GET /api/x HTTP/1.1\nHost: a.test\n{fields}"))
+    gateway.ask(&format!("GET /api/x HTTP/1.1\nHost: a.test\n{fields}"))
 }
 
 fn reason(response: &Response) -> String {
@@ -89,7 +85,7 @@ fn a_yes_lets_the_request_pass_with_what_the_answer_says_and_nothing_that_the_cl
     assert!(!seen.head_text().contains("root") && !seen.head_text().contains("gods"), "{}", seen.head_text());
     assert_eq!(seen.header("Authorization"), Some("Bearer good"));
     // On a public route nobody vouches for it, so it does not arrive.
-    assert_eq!(ask(&gateway, &format!("GET /open/x HTTP/1.1\nHost: a\n{spoofed}")).status, 200);
+    assert_eq!(gateway.ask(&format!("GET /open/x HTTP/1.1\nHost: a\n{spoofed}")).status, 200);
     let seen = origin.requests().pop().unwrap();
     assert!(!seen.head_text().contains("root") && !seen.head_text().contains("gods"), "{}", seen.head_text());
 }
@@ -102,7 +98,7 @@ fn the_question_shows_what_was_chosen_and_is_in_the_words_of_the_gateway() {
                 X-Forwarded-Proto: https\nX-Forwarded-For: 9.9.9.9\nForwarded: for=9.9.9.9\nX-Real-IP: 9.9.9.9\n\
                 X-Original-URL: /public\nX-Other: 1\nAuthorization: Bearer good";
     let line = "DELETE //api/./a%2Db?q=1&r=/ HTTP/1.1\nHost: a.test";
-    assert_eq!(ask(&gateway, &format!("{line}\n{lies}")).status, 200);
+    assert_eq!(gateway.ask(&format!("{line}\n{lies}")).status, 200);
     let question = asked.requests().pop().unwrap();
     assert_eq!(question.method, "GET");
     assert_eq!(question.target, "/check/api/a-b?u=%2Fapi%2Fa-b%3Fq%3D1%26r%3D%2F&m=DELETE");
@@ -129,7 +125,7 @@ fn all_fields_are_shown_only_where_that_was_asked_for_and_conditions_never() {
     let fields = "Authorization: Bearer good\nX-Other: 1\nX-Other: 2\nIf-None-Match: \"x\"\n\
                   X-Forwarded-Uri: /public\nConnection: X-Hop\nX-Hop: 1\nAccept-Encoding: gzip";
     assert_eq!(
-        ask(&gateway, &format!("PUT /api/x HTTP/1.1\nHost: a\nContent-Length: 0\n{fields}")).status,
+        gateway.ask(&format!("PUT /api/x HTTP/1.1\nHost: a\nContent-Length: 0\n{fields}")).status,
         200
     );
     let question = asked.requests().pop().unwrap();
@@ -350,7 +346,7 @@ fn a_yes_is_remembered_for_the_same_question_only() {
     let (asked, origin) = (Origin::respond(decide), Origin::always(Reply::ok("in")));
     let gateway = Running::start(&file(&asked, &origin, "cache: { ttl: 1h }", ""));
     let get = |path: &str, fields: &str| {
-        ask(&gateway, &format!("GET /api/{path} HTTP/1.1\nHost: a.test\n{fields}")).status
+        gateway.ask(&format!("GET /api/{path} HTTP/1.1\nHost: a.test\n{fields}")).status
     };
     let good = "Authorization: Bearer good";
     for _ in 0..3 {
@@ -390,11 +386,11 @@ fn only_the_chosen_parts_make_two_questions_one_and_an_answer_may_forbid_it() {
     for path in ["/api/x", "/api/y?z", "//api/x"] {
         let head =
             format!("GET {path} HTTP/1.1\nHost: a\nAuthorization: Bearer good\nCookie: c={}", path.len());
-        assert_eq!(ask(&gateway, &head).status, 200, "{path}");
+        assert_eq!(gateway.ask(&head).status, 200, "{path}");
     }
     assert_eq!(asked.count(), 1);
     let head = "DELETE /api/x HTTP/1.1\nHost: a\nAuthorization: Bearer good";
-    assert_eq!(ask(&gateway, head).status, 200);
+    assert_eq!(gateway.ask(head).status, 200);
     assert_eq!(asked.count(), 2);
     let forgetful = Origin::always(Reply::ok("").header("Cache-Control", "private, No-Store"));
     let gateway = Running::start(&file(&forgetful, &origin, keys, ""));

@@ -11,16 +11,12 @@ mod yaml;
 
 use std::ops::RangeInclusive;
 use std::time::Instant;
-use torana_testkit::{Client, RedisServer, Response, not_at_midnight};
+use torana_testkit::{RedisServer, Response, not_at_midnight};
 use yaml::Running;
 
 /// What the windows of these tests are, and where they may count.
 const WINDOWS: &str = "limit: [2/hour, 9/day], by: everybody";
 const MODES: [&str; 3] = ["local", "exact", "leased"];
-
-fn get(gateway: &Running) -> Response {
-    Client::connect(gateway.address).exchange("GET / HTTP/1.1\r\nHost: api.test\r\n\r\n")
-}
 
 fn start(server: &RedisServer, limits: &str) -> Running {
     not_at_midnight();
@@ -80,12 +76,12 @@ fn standard_fields_are_of_the_window_that_leaves_least() {
         let gateway = start(&server, &format!("all: {{ {WINDOWS}, headers: standard, mode: {mode} }}"));
         for (left, reset) in [(1, HALF_AN_HOUR), (0, NEARLY_AN_HOUR)] {
             let left = format!("RateLimit-Remaining: {left}");
-            let passed = get(&gateway);
+            let passed = gateway.get("/");
             assert_eq!(passed.status, 204, "{mode}");
             let passed_told = ["RateLimit-Limit: 2", &left, "RateLimit-Reset: T"];
             assert_told(&passed, &passed_told, &[reset]);
         }
-        let refused = get(&gateway);
+        let refused = gateway.get("/");
         assert_eq!(refused.status, 429, "{mode}");
         let expected =
             ["Retry-After: T", "RateLimit-Limit: 2", "RateLimit-Remaining: 0", "RateLimit-Reset: T"];
@@ -100,13 +96,13 @@ fn the_draft_has_an_item_for_each_window() {
     for mode in MODES {
         let gateway = start(&server, &format!("all: {{ {WINDOWS}, headers: draft, mode: {mode} }}"));
         for (hour, day, reset) in [(1, 8, HALF_AN_HOUR), (0, 7, NEARLY_AN_HOUR)] {
-            let passed = get(&gateway);
+            let passed = gateway.get("/");
             assert_eq!(passed.status, 204, "{mode}");
             let hour = format!("RateLimit: \"2/hour\";r={hour};t=T");
             let day = format!("RateLimit: \"9/day\";r={day};t=T");
             assert_told(&passed, &[policy[0], &hour, policy[1], &day], &[reset, WITHIN_A_DAY]);
         }
-        let refused = get(&gateway);
+        let refused = gateway.get("/");
         assert_eq!(refused.status, 429, "{mode}");
         let (hour, day) = ("RateLimit: \"2/hour\";r=0;t=T", "RateLimit: \"9/day\";r=7;t=T");
         let times = [NEARLY_HALF_AN_HOUR, NEARLY_AN_HOUR, WITHIN_A_DAY];
@@ -120,7 +116,7 @@ fn kongs_fields_are_named_by_the_window() {
     for mode in MODES {
         let gateway = start(&server, &format!("all: {{ {WINDOWS}, headers: kong, mode: {mode} }}"));
         for (status, hour, day) in [(204, 1, 8), (204, 0, 7), (429, 0, 7)] {
-            let response = get(&gateway);
+            let response = gateway.get("/");
             assert_eq!(response.status, status, "{mode}");
             let (hour, day) = (hour.to_string(), day.to_string());
             for (name, value) in [
@@ -147,10 +143,10 @@ fn nothing_but_when_to_come_again_is_told_where_fields_are_off() {
     for mode in MODES {
         let gateway = start(&server, &format!("all: {{ {WINDOWS}, headers: off, mode: {mode} }}"));
         for _ in 0..2 {
-            let passed = get(&gateway);
+            let passed = gateway.get("/");
             assert_eq!((passed.status, told(&passed)), (204, Vec::new()), "{mode}");
         }
-        let refused = get(&gateway);
+        let refused = gateway.get("/");
         assert_eq!(refused.status, 429, "{mode}");
         assert_told(&refused, &["Retry-After: T"], &[NEARLY_HALF_AN_HOUR]);
     }
@@ -164,7 +160,7 @@ fn a_limit_in_shadow_is_seen_in_the_metrics_alone_in_every_style() {
             let limit = format!("all: {{ {WINDOWS}, headers: {style}, mode: {mode}, shadow: true }}");
             let gateway = start(&server, &limit);
             for _ in 0..5 {
-                let passed = get(&gateway);
+                let passed = gateway.get("/");
                 assert_eq!((passed.status, told(&passed)), (204, Vec::new()), "{mode} {style}");
             }
             let page = gateway.metrics.render();
@@ -185,7 +181,7 @@ fn a_limit_in_shadow_beside_another_changes_nothing_of_what_is_told() {
         "real: { limit: 3/hour, by: everybody }, trial: { limit: 1/hour, by: everybody, shadow: true }";
     let gateway = start(&server, limits);
     for (status, left) in [(204, "2"), (204, "1"), (204, "0"), (429, "0")] {
-        let response = get(&gateway);
+        let response = gateway.get("/");
         assert_eq!((response.status, response.header("RateLimit-Remaining")), (status, Some(left)));
         assert_eq!(response.header_all("RateLimit-Limit"), ["3"]);
     }
@@ -199,7 +195,7 @@ fn every_window_is_told_also_of_permits_that_lie_here() {
     let gateway = start(&server, limit);
     let begun = Instant::now();
     for used in 1..=40 {
-        let passed = get(&gateway);
+        let passed = gateway.get("/");
         let left = |limit: u64| limit - used;
         let items = [
             format!("RateLimit: \"10000/day\";r={};t=T", left(10_000)),

@@ -12,18 +12,10 @@ mod yaml;
 
 use std::time::Duration;
 use torana_testkit::http2::Http2Client;
-use torana_testkit::{Client, Origin, Reply, Response, eventually, not_at_midnight, within};
+use torana_testkit::{Client, Origin, Reply, eventually, not_at_midnight, within};
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(30);
-
-fn ask(gateway: &Running, request: &str) -> Response {
-    Client::connect(gateway.address).exchange(format!("{}\r\n\r\n", request.replace('\n', "\r\n")))
-}
-
-fn get(gateway: &Running, target: &str) -> Response {
-    ask(gateway, &format!("GET {target} HTTP/1.1\nHost: api.test"))
-}
 
 fn named(name: &'static str) -> Origin {
     Origin::always(Reply::ok(name))
@@ -52,13 +44,13 @@ routes:
         ("/users/7/y", "rest"),
         ("/", "rest"),
     ] {
-        assert_eq!(get(&gateway, target).text(), body, "{target}");
+        assert_eq!(gateway.get(target).text(), body, "{target}");
     }
-    assert_eq!(ask(&gateway, "DELETE /users/me HTTP/1.1\nHost: a").text(), "method");
-    assert_eq!(ask(&gateway, "GET /users/me HTTP/1.1\nHost: a\nX-Version: 2").text(), "header");
-    assert_eq!(ask(&gateway, "GET /users/me HTTP/1.1\nHost: A.Other.test:99").text(), "host");
+    assert_eq!(gateway.ask("DELETE /users/me HTTP/1.1\nHost: a").text(), "method");
+    assert_eq!(gateway.ask("GET /users/me HTTP/1.1\nHost: a\nX-Version: 2").text(), "header");
+    assert_eq!(gateway.ask("GET /users/me HTTP/1.1\nHost: A.Other.test:99").text(), "host");
     for target in ["/users/..%2f..", "/a%2fb", "/../x", "/a%00"] {
-        let refused = get(&gateway, target);
+        let refused = gateway.get(target);
         assert_eq!(
             (refused.status, refused.header("Content-Type")),
             (400, Some("application/problem+json")),
@@ -76,12 +68,12 @@ routes:
 - { path: /a, methods: [POST], respond: { status: 201 } }
 ",
     );
-    let refused = ask(&gateway, "PUT /a HTTP/1.1\nHost: a");
+    let refused = gateway.ask("PUT /a HTTP/1.1\nHost: a");
     assert_eq!((refused.status, refused.header("Allow")), (405, Some("GET, HEAD, OPTIONS, POST")));
-    let options = ask(&gateway, "OPTIONS /a HTTP/1.1\nHost: a");
+    let options = gateway.ask("OPTIONS /a HTTP/1.1\nHost: a");
     assert_eq!((options.status, options.header("Allow")), (204, Some("GET, HEAD, OPTIONS, POST")));
-    assert_eq!(ask(&gateway, "OPTIONS * HTTP/1.1\nHost: a").status, 204);
-    let missing = get(&gateway, "/b");
+    assert_eq!(gateway.ask("OPTIONS * HTTP/1.1\nHost: a").status, 204);
+    let missing = gateway.get("/b");
     assert_eq!(missing.status, 404);
     assert!(missing.text().contains("\"reason\":\"no_route\""), "{}", missing.text());
     assert!(missing.header("X-Request-Id").is_some());
@@ -114,17 +106,16 @@ routes:
         origin.url()
     ));
     let with = |target: &str, token: &str| {
-        ask(
-            &gateway,
-            &format!("GET {target} HTTP/1.1\nHost: a\nX-User-Id: spoofed\nAuthorization: Bearer {token}"),
-        )
+        gateway.ask(&format!(
+            "GET {target} HTTP/1.1\nHost: a\nX-User-Id: spoofed\nAuthorization: Bearer {token}"
+        ))
     };
     let (user, admin) = (
         token(r#"{"sub":"u1","exp":9999999999,"roles":["user"]}"#),
         token(r#"{"sub":"root","exp":9999999999,"roles":["admin"]}"#),
     );
     assert_eq!(with("/open", "x").text(), "nobody");
-    let nobody = get(&gateway, "/users");
+    let nobody = gateway.get("/users");
     assert_eq!((nobody.status, nobody.header("WWW-Authenticate")), (401, Some("Bearer realm=\"torana\"")));
     let first = with("/users", &user);
     assert_eq!((first.status, first.text().as_str()), (200, "u1"));
@@ -164,7 +155,7 @@ routes: [{{ path: /*, service: s }}]
         light.url(),
         drained.url()
     ));
-    let bodies: Vec<String> = (0..40).map(|_| get(&gateway, "/").text()).collect();
+    let bodies: Vec<String> = (0..40).map(|_| gateway.get("/").text()).collect();
     assert_eq!(bodies.iter().filter(|body| *body == "heavy").count(), 30);
     assert_eq!(bodies.iter().filter(|body| *body == "light").count(), 10);
     assert_eq!(drained.count(), 0);
@@ -185,7 +176,7 @@ routes: [{{ path: {path}, service: s }}]
     };
     let mut gateway = Running::with_workers(&file("5/hour", "/a"), 2);
     let remaining =
-        |gateway: &Running, path: &str| get(gateway, path).header("RateLimit-Remaining").map(str::to_owned);
+        |gateway: &Running, path: &str| gateway.get(path).header("RateLimit-Remaining").map(str::to_owned);
     assert_eq!(remaining(&gateway, "/a").as_deref(), Some("4"));
     let mut kept = Client::connect(gateway.address);
     kept.exchange("GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -198,7 +189,7 @@ routes: [{{ path: {path}, service: s }}]
     assert_eq!(remaining(&gateway, "/b").as_deref(), Some("8"));
     // The endpoint is gone: its connections are closed without a request.
     gateway.reload("access_log: off\nroutes: [{ path: /b, respond: { status: 204 } }]\n");
-    assert_eq!(get(&gateway, "/b").status, 204);
+    assert_eq!(gateway.get("/b").status, 204);
     eventually(PATIENCE, || origin.connections_open() == 0);
 }
 
@@ -217,14 +208,14 @@ routes:
 ",
     );
     let statuses =
-        |path: &str, times: usize| -> Vec<u16> { (0..times).map(|_| get(&gateway, path).status).collect() };
+        |path: &str, times: usize| -> Vec<u16> { (0..times).map(|_| gateway.get(path).status).collect() };
     assert_eq!(statuses("/a", 4), [204, 204, 204, 429]);
     // What the second limit refused was taken from the first too, and has gone back.
-    let told = get(&gateway, "/b");
+    let told = gateway.get("/b");
     assert_eq!((told.status, told.header("X-RateLimit-Remaining-Hour")), (204, Some("1")));
     assert_eq!(told.header("X-RateLimit-Remaining-Day"), Some("4"));
-    assert_eq!(get(&gateway, "/b").status, 204);
-    let refused = get(&gateway, "/b");
+    assert_eq!(gateway.get("/b").status, 204);
+    let refused = gateway.get("/b");
     assert_eq!(refused.status, 429);
     assert!(refused.header("Retry-After").is_some());
     assert_eq!(refused.header("X-RateLimit-Remaining-Day"), Some("3"));
@@ -243,7 +234,7 @@ routes: [{{ path: /api/*, service: s, strip_prefix: /api }}]
     for (target, seen) in
         [("/api/x?y=1", "/x?y=1"), ("/api", "/"), ("/api/", "/"), ("/api/../api/a%20b", "/a%20b")]
     {
-        assert_eq!(get(&gateway, target).text(), seen, "{target}");
+        assert_eq!(gateway.get(target).text(), seen, "{target}");
     }
 }
 
@@ -266,7 +257,7 @@ routes:
         ("/s", "Connection: X-Forwarded-Proto\nX-Forwarded-Proto: https"),
     ];
     for (path, claim) in claims {
-        let answer = ask(&gateway, &format!("GET {path} HTTP/1.1\nHost: a\n{claim}"));
+        let answer = gateway.ask(&format!("GET {path} HTTP/1.1\nHost: a\n{claim}"));
         assert_eq!(answer.status, 401, "{claim}: {}", answer.text());
     }
 }
@@ -295,15 +286,15 @@ routes:
         undated.url()
     ));
     let mut http2 = Http2Client::connect(gateway.address);
-    assert_eq!(get(&gateway, "/dated").header_all("Date"), [old]);
+    assert_eq!(gateway.get("/dated").header_all("Date"), [old]);
     assert_eq!(http2.get("/dated").header("date"), Some(old));
     for (target, status) in [("/undated", 200), ("/made", 200), ("/nowhere", 404), ("/%00", 400)] {
-        let answer = get(&gateway, target);
+        let answer = gateway.get(target);
         assert!(answer.status == status && is_now(answer.header("Date")), "{target}: {answer:?}");
         let answer = http2.get(target);
         assert!(answer.status == status && is_now(answer.header("date")), "{target} by HTTP/2");
     }
-    let refused = ask(&gateway, "GET / HTTP/1.1\nHost: a\nHost: b");
+    let refused = gateway.ask("GET / HTTP/1.1\nHost: a\nHost: b");
     assert!(refused.status == 400 && is_now(refused.header("Date")), "{refused:?}");
 }
 

@@ -17,6 +17,7 @@ use torana_credential::directory::Consumers;
 use torana_observe::Metrics;
 use torana_plan::{Plan, load_with};
 use torana_proxy::{Chores, Ended, Registry, Report, Shared, WorkerHandle, prepare, start_worker};
+use torana_testkit::{Client, Response};
 use torana_transport::bind;
 
 pub const SECRET: &str = "a secret of at least thirty-two bytes";
@@ -80,6 +81,16 @@ impl Running {
             workers.push(worker);
         }
         Self { address: addresses[0], addresses, shared, metrics, registry, consumers, workers, resolver }
+    }
+
+    /// Sends a head, its lines apart by line feeds, on a connection of its own.
+    pub fn ask(&self, head: &str) -> Response {
+        Client::connect(self.address).exchange(format!("{}\r\n\r\n", head.trim_end().replace('\n', "\r\n")))
+    }
+
+    /// Asks for a target, at `api.test`.
+    pub fn get(&self, target: &str) -> Response {
+        self.ask(&format!("GET {target} HTTP/1.1\nHost: api.test"))
     }
 
     pub fn chores(&self) -> &Chores {

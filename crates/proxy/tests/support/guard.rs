@@ -11,7 +11,7 @@ use crate::yaml::{self, Running};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use hmac::Mac;
-use torana_testkit::{Client, Response};
+use torana_testkit::Response;
 
 /// A token with these claims, signed with the secret of the tests. It ends one day, unless it says when.
 pub fn token(claims: &str) -> String {
@@ -29,7 +29,7 @@ pub fn exactly(claims: &str) -> String {
 
 /// Sends a head, its lines apart by line feeds, on a connection of its own.
 pub fn ask(gateway: &Running, head: &str) -> Response {
-    Client::connect(gateway.address).exchange(format!("{}\r\n\r\n", head.trim_end().replace('\n', "\r\n")))
+    gateway.ask(head)
 }
 
 /// Sends a request with a token for these claims.
