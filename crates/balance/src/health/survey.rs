@@ -150,7 +150,7 @@ impl Panel {
     }
 
     /// Whether that much more may be ejected. What serves besides is what is left: not what is ejected already, nor
-    /// what fails its probes, nor what has no weight.
+    /// what fails its probes, nor what has no weight. What is both counts as ejected: it still is when its probes succeed.
     fn may_eject(&self, index: usize, ejection: &EjectionSettings, now: u64) -> bool {
         if ejection.max_percent >= 100 {
             return true;
@@ -159,11 +159,12 @@ impl Panel {
         for (number, (health, weight)) in self.endpoints.iter().enumerate() {
             let weight = u64::from(*weight);
             total = total.saturating_add(weight);
-            match self.why_out(health, now) {
-                _ if number == index => this = weight,
-                Some(Out::Ejected) => ejected = ejected.saturating_add(weight),
-                None => left = left.saturating_add(weight),
-                Some(Out::Probes) => {}
+            if number == index {
+                this = weight;
+            } else if health.is_ejected(ejection.eject_for, now) {
+                ejected = ejected.saturating_add(weight);
+            } else if !(self.probed && health.is_failing()) {
+                left = left.saturating_add(weight);
             }
         }
         let is_first = ejected == 0 && ejection.max_percent > 0;

@@ -244,6 +244,17 @@ fn an_endpoint_that_comes_back_gets_its_share_slowly() {
 
 use crate::choice::remix;
 
+#[test]
+fn who_is_ejected_and_fails_its_probes_counts_among_the_ejected() {
+    let panel = panel(&[1, 1, 1], ejection(1, 34));
+    let rules = Thresholds { successes: 1, statuses: 1, ..Thresholds::default() };
+    fail(&panel, 0, 1, 0);
+    panel.endpoints[0].0.probed(Finding::BadStatus, rules, 0);
+    fail(&panel, 1, 1, 0);
+    panel.endpoints[0].0.probed(Finding::Success, rules, 0);
+    assert_eq!(panel.out(0), (0, 1), "the first still is when its probes succeed");
+}
+
 proptest! {
     /// The largest share holds at every moment, whatever fails when, and the last that serves is not ejected; time
     /// and probes bring all back.
