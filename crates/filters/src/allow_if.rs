@@ -3,9 +3,9 @@
 //! A condition that has no value for a request (a claim that is not there, a text where a number is needed,
 //! more work than it may make) does not hold; in `deny` it counts as if it did. So a mistake never opens.
 //!
-//! Services disagree on parameters of segments (`/admin;v=1/users`, RFC 3986 section 3.3): a path that has some is
-//! judged with them and without, and has to pass both ways. So has a request by each method that a field asks for in
-//! place of its own, where such fields are let through.
+//! Services disagree on parameters of segments (`/admin;v=1/users`, RFC 3986 section 3.3) and on escapes of what may
+//! stand as it is (`/items%3Adelete`): a path that has some is judged with them and without, and has to pass each way. So
+//! has a request by each method that a field asks for in place of its own, where such fields are let through.
 
 use crate::authentication::not_known;
 use crate::facts::ExchangeFacts;
@@ -15,7 +15,7 @@ use torana_expression::{Expression, Fact};
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, OnRequest, Outside, Verdict};
 use torana_plan::AllowIfPlan;
-use torana_route::without_parameters;
+use torana_route::spellings;
 
 /// Conditions over the request, the caller and the time.
 #[derive(Clone, Debug)]
@@ -80,9 +80,11 @@ impl AllowIfFilter {
     fn refusal_by(&self, exchange: &Exchange, method: &[u8]) -> Option<String> {
         let facts = || ExchangeFacts::new(exchange).with_method(method);
         self.judge(&facts()).or_else(|| {
-            let plain = without_parameters(exchange.request.path()).filter(|_| self.asks_for_path)?;
-            let detail = self.judge(&facts().with_path(&plain))?;
-            Some(format!("{detail} for the path `{}`", String::from_utf8_lossy(&plain)))
+            let others = if self.asks_for_path { spellings(exchange.request.path()) } else { Vec::new() };
+            others.iter().find_map(|path| {
+                let detail = self.judge(&facts().with_path(path))?;
+                Some(format!("{detail} for the path `{}`", String::from_utf8_lossy(path)))
+            })
         })
     }
 

@@ -79,6 +79,22 @@ const CASES: &[(&str, &str, u16)] = &[
     ("GET /Status", "", 200),
     ("GET /status", "", 401),
     ("GET /STATUS", "", 400),
+    // Escapes of what may stand as it is: services that decode first read the same.
+    ("GET /v1/items:delete", "", 401),
+    ("GET /v1/items%3Adelete", "", 400),
+    ("GET /v1/items%3adelete/", "", 400),
+    ("GET /V1/items%3ADelete", "", 400),
+    ("GET /v1/items%3Adelete;x", "", 400),
+    ("GET /v1/items:delete%3Bx", "", 400),
+    ("GET /v1/items%3Aget", "", 200),
+    ("GET /%24batch", "", 400),
+    ("GET /a%2Bb", "", 400),
+    ("GET /Items%283%29", "", 400),
+    ("GET /items(3%29", "", 200),
+    ("GET /people/@me", "", 401),
+    ("GET /people/%40me", "", 200),
+    ("GET /people/%40ME", "", 400),
+    ("GET /people/%40you", "", 200),
     // Another method.
     ("GET /things/7", "", 200),
     ("POST /things/7", "", 200),
@@ -130,6 +146,12 @@ routes:
 - {{ path: /status, service: api, {closed} }}
 - {{ path: /things/*, methods: [GET, POST], service: api, policies: {{ {open} }} }}
 - {{ path: /only, methods: [POST], service: api, policies: {{ {open} }} }}
+- {{ path: \"/v1/items:delete\", service: api, {closed} }}
+- {{ path: /$batch, service: api, {closed} }}
+- {{ path: /a+b, service: api, {closed} }}
+- {{ path: /Items(3), service: api, {closed} }}
+- {{ path: /people/@me, service: api, {closed} }}
+- {{ path: /people/%40me, service: api, policies: {{ access: public }} }}
 - {{ path: \"/things/{{id}}\", methods: [DELETE], service: api, {closed} }}
 ",
         origin.url()
@@ -201,12 +223,13 @@ routes:
 - {{ path: /api/admin, service: api, policies: {{ roles: [admin] }} }}
 - {{ path: /api/if, service: api, policies: {{ allow_if: 'claims.tier == \"gold\"' }} }}
 - {{ path: /api/plain, service: api }}
+- {{ path: \"/api/items:delete\", service: api, policies: {{ roles: [admin] }} }}
 - {{ path: /lax/*, service: api, policies: {{ auth: {{ preflight: options }} }} }}
 - {{ path: /lax/strict, service: api, policies: {{ auth: {{ preflight: required }} }} }}
 - {{ path: /api/keys/*, service: api, policies: {{ key_auth: {{}} }} }}
 - {{ path: /api/acl/*, service: api, policies: {{ acl: [staff] }} }}
 - {{ path: \"/Reports/{{id}}\", service: api, policies: {{ roles: [reporter] }} }}
-- {{ path: /rules/*, service: api, policies: {{ roles: {{ any: [user], rules: {{ /rules/admin/*: [admin], /rules/Reports/*: [reporter], /rules/*: [user] }} }} }} }}
+- {{ path: /rules/*, service: api, policies: {{ roles: {{ any: [user], rules: {{ /rules/admin/*: [admin], /rules/Reports/*: [reporter], '/rules/items:delete': [admin], /rules/*: [user] }} }} }} }}
 ",
         origin.url()
     ));
@@ -223,6 +246,10 @@ routes:
         ("/api/admin;x", "[]", 400),
         ("/api/ADMIN", "[\"admin\"]", 400),
         ("/api/IF", "[]", 400),
+        ("/api/items:delete", "[\"admin\"]", 200),
+        ("/api/items%3Adelete", "[]", 400),
+        ("/api/items%3ADELETE", "[]", 400),
+        ("/api/items%3Aget", "[]", 200),
         ("/api/keys", "[]", 401),
         ("/api/KEYS/1", "[]", 400),
         ("/api/acl./1", "[]", 400),
@@ -245,6 +272,8 @@ routes:
         ("/rules/admin%20/x", "[\"user\"]", 403),
         ("/rules/admin%2Fx", "[\"user\"]", 403),
         ("/rules/Admin;v=1/x/", "[\"user\"]", 403),
+        ("/rules/items%3Adelete", "[\"user\"]", 403),
+        ("/rules/items%3Adelete", "[\"admin\",\"user\"]", 200),
         ("/rules/Admin/x", "[\"admin\",\"user\"]", 200),
         ("/rules/Reports/7", "[\"reporter\"]", 200),
         ("/rules/Reports/7", "[\"user\"]", 403),
@@ -257,6 +286,40 @@ routes:
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Nor past anything else that a route does, who calls or not.
+#[test]
+fn a_path_that_decoded_is_another_routes_is_refused() {
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&format!(
+        "access_log: off
+services: {{ api: {{ endpoints: [{}] }} }}
+routes:
+- {{ path: /v1/*, service: api }}
+- {{ path: \"/v1/items:delete\", service: api, policies: {{ ip_restriction: {{ allow: [192.0.2.0/24] }} }} }}
+- {{ path: \"~/v2/[a-z%0-9A-F]+\", service: api }}
+- {{ path: /v2/*, respond: {{ status: 404 }} }}
+",
+        origin.url()
+    ));
+    for (path, status) in [
+        ("/v1/items:delete", 403),
+        ("/v1/items%3Adelete", 400),
+        ("/v1/items;x%3Adelete", 200),
+        ("/v1/items%3Bx:delete", 200),
+        ("/v1/items%3Aget", 200),
+        ("/v2/a:b", 404),
+        // Written for the path with its escapes.
+        ("/v2/a%3Ab", 200),
+    ] {
+        let answer = guard::ask(&gateway, &format!("GET {path} HTTP/1.1\nHost: a"));
+        assert_eq!(answer.status, status, "{path}: {}", answer.text());
+    }
+    assert!(
+        origin.requests().iter().any(|request| request.target == "/v1/items%3Aget"),
+        "as the client sent it"
+    );
 }
 
 #[test]

@@ -44,6 +44,7 @@ mod rank;
 mod request;
 mod router;
 mod spec;
+mod spelling;
 
 pub use analyze::{RouteConflict, RouteFinding, analyze};
 pub use condition::{HeaderCondition, QueryCondition, ValueTest};
@@ -58,3 +59,4 @@ pub use rank::PrecedenceReason;
 pub use request::{ExampleRequest, RequestView};
 pub use router::{Allow, Candidate, Outcome, Router, Verdict};
 pub use spec::RouteSpec;
+pub use spelling::{decoded, spellings};

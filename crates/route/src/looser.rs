@@ -1,12 +1,15 @@
 //! Paths as services read them that are less strict than the router.
 
+use crate::spelling::all_spellings;
+
 /// Paths up to this length get a slash without room being asked for.
 const SHORT: usize = 256;
 
 /// Whether `is_so` is true of what a normalised path may mean to a service besides itself: without the slash at
-/// its end, in lower case, with kept `%2F` and `%5C` as slashes, without dots and spaces at the end of its segments (as
-/// files have none on Windows); where `slash` is set, also with a slash at its end. Each is asked about once, and the
-/// path itself is not. Where only a slash makes the difference, as for most paths, nothing is allocated.
+/// its end, in lower case, with escapes decoded (`%3A`, and kept `%2F` and `%5C` as slashes), without parameters of segments,
+/// without dots and spaces at the end of its segments (as files have none on Windows); where `slash` is set, also with a
+/// slash at its end. Each is asked about once, and the path itself is not. Where only a slash makes the difference, as for
+/// most paths, nothing is allocated.
 pub fn any_looser(path: &[u8], slash: bool, mut is_so: impl FnMut(&[u8]) -> bool) -> bool {
     if path == b"/" {
         return false;
@@ -14,7 +17,7 @@ pub fn any_looser(path: &[u8], slash: bool, mut is_so: impl FnMut(&[u8]) -> bool
     let mut before = b'/';
     let is_loose = |byte: &u8| {
         let after = std::mem::replace(&mut before, *byte);
-        byte.is_ascii_uppercase() || *byte == b'%' || (after == b'.' && *byte == b'/')
+        byte.is_ascii_uppercase() || matches!(byte, b'%' | b';') || (after == b'.' && *byte == b'/')
     };
     if path.ends_with(b".") || path.iter().any(is_loose) {
         return looser(path, slash).iter().any(|reading| is_so(reading));
@@ -35,18 +38,11 @@ fn with_slash(path: &[u8], mut is_so: impl FnMut(&[u8]) -> bool) -> bool {
 }
 
 fn looser(path: &[u8], slash: bool) -> Vec<Vec<u8>> {
-    let whole = with_slashes(path);
-    let bare = match whole.strip_suffix(b"/") {
-        Some(bare) if !bare.is_empty() => bare.to_vec(),
-        _ => whole,
-    };
-    let trimmed = without_ends(&bare);
-    let (lower, trimmed_lower) = (lowered(&bare), lowered(&trimmed));
-    let mut readings = vec![bare];
-    for reading in [lower, trimmed, trimmed_lower] {
-        if !readings.contains(&reading) {
-            readings.push(reading);
-        }
+    let mut readings = Vec::new();
+    if memchr::memchr2(b'%', b';', path).is_none() {
+        read_loosely(path.to_vec(), &mut readings);
+    } else {
+        all_spellings(path).into_iter().for_each(|spelling| read_loosely(spelling, &mut readings));
     }
     if slash {
         let with = |reading: &Vec<u8>| [reading.as_slice(), b"/"].concat();
@@ -58,19 +54,19 @@ fn looser(path: &[u8], slash: bool) -> Vec<Vec<u8>> {
     readings
 }
 
-/// Escaped slashes as slashes, and no segment that is empty for it.
-fn with_slashes(path: &[u8]) -> Vec<u8> {
-    let mut read = Vec::with_capacity(path.len());
-    let mut rest = path;
-    while let Some((first, after)) = rest.split_first() {
-        let escaped = rest.starts_with(b"%2F") || rest.starts_with(b"%5C");
-        rest = if escaped { rest.get(3..).unwrap_or_default() } else { after };
-        let byte = if escaped { b'/' } else { *first };
-        if byte != b'/' || read.last() != Some(&b'/') {
-            read.push(byte);
+/// Adds what one spelling means without the slash at its end, in lower case and without dots and spaces.
+fn read_loosely(spelling: Vec<u8>, readings: &mut Vec<Vec<u8>>) {
+    let bare = match spelling.strip_suffix(b"/") {
+        Some(bare) if !bare.is_empty() => bare.to_vec(),
+        _ => spelling,
+    };
+    let trimmed = without_ends(&bare);
+    let (lower, trimmed_lower) = (lowered(&bare), lowered(&trimmed));
+    for reading in [bare, lower, trimmed, trimmed_lower] {
+        if !readings.contains(&reading) {
+            readings.push(reading);
         }
     }
-    read
 }
 
 /// Segments without dots and spaces at their end, and no segment that is empty for it.
@@ -106,7 +102,13 @@ fn lowered(path: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::any_looser;
+    use crate::normalize::{EncodedSlashes, NormalizeOptions, normalize};
     use proptest::prelude::*;
+
+    fn normal(path: &str) -> Option<Vec<u8>> {
+        let options = NormalizeOptions { encoded_slashes: EncodedSlashes::Keep };
+        normalize(path.as_bytes(), &options, &mut Vec::new()).ok().map(<[u8]>::to_vec)
+    }
 
     fn looser(path: &[u8], slash: bool) -> Vec<Vec<u8>> {
         let mut readings = Vec::new();
@@ -144,7 +146,13 @@ mod tests {
             ("/A", true, &["/a", "/A/", "/a/"]),
             ("/a/", true, &["/a"]),
             ("/a%2Fb", false, &["/a/b"]),
-            ("/a%5C%2FB%C3%A4", false, &["/a/B%C3%A4", "/a/b%C3%A4"]),
+            ("/a%5C%2FB%C3%A4", false, &["/a%5C%2Fb%C3%A4", "/a/B%C3%A4", "/a/b%C3%A4"]),
+            ("/a%3Ab", false, &["/a:b"]),
+            ("/V%3Ax", false, &["/v%3Ax", "/V:x", "/v:x"]),
+            ("/%40me.", true, &["/%40me", "/@me.", "/@me", "/%40me./", "/%40me/", "/@me./", "/@me/"]),
+            ("/a;x", false, &["/a"]),
+            ("/a%3Bx", false, &["/a", "/a;x"]),
+            ("/a;x%2Fb", false, &["/a", "/a;x/b", "/a/b"]),
             ("/%C3%A4", false, &[]),
             ("/.well-known/a.b", false, &[]),
             ("/admin.", false, &["/admin"]),
@@ -167,11 +175,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn readings_are_paths_that_are_read_no_looser(path in "/[aA]?(/[a-cA-C]{1,2}|/%2F|/%C3%A4|%5C|[.]|%20|/%20|/[.]{3}){1,5}/?") {
-            for reading in looser(path.as_bytes(), false) {
+        fn readings_are_paths(path in "/[aA]?(/[a-cA-C]{1,2}|/%2F|/%C3%A4|%5C|[.]|%20|/%20|/[.]{3}|%3A|:|;|%3B){1,5}/?") {
+            for reading in normal(&path).map(|path| looser(&path, false)).unwrap_or_default() {
                 prop_assert!(reading.starts_with(b"/"));
-                for again in looser(&reading, false) {
-                    prop_assert!(looser(path.as_bytes(), false).contains(&again));
+                prop_assert!(!reading.windows(2).any(|two| two == b"//"));
+            }
+        }
+
+        // Without escaped slashes and parameters, since no service looks for these once segments are cut.
+        #[test]
+        fn readings_are_read_no_looser(path in "/[aA]?(/[a-cA-C]{1,2}|/%C3%A4|[.]|%20|/%20|/[.]{3}|%3A|:){1,5}/?") {
+            let all = normal(&path).map(|path| looser(&path, false)).unwrap_or_default();
+            for reading in &all {
+                for again in looser(reading, false) {
+                    prop_assert!(all.contains(&again), "{:?}", String::from_utf8_lossy(&again));
                 }
             }
         }

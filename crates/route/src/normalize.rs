@@ -308,7 +308,7 @@ fn is_unreserved(byte: u8) -> bool {
 }
 
 /// `pchar` of RFC 3986 section 3.3 without escapes: what may stand in a segment as it is.
-fn is_path_character(byte: u8) -> bool {
+pub(crate) fn is_path_character(byte: u8) -> bool {
     const TABLE: [bool; 256] = path_characters();
     TABLE.get(usize::from(byte)).copied().unwrap_or(false)
 }

@@ -1,15 +1,15 @@
 //! What a path may mean to a service.
 //!
-//! Services disagree on two spellings that normalisation keeps, because both are data to some: a slash at the
-//! end (`/admin/`), and parameters of segments (`/admin;v=1/users`, RFC 3986 section 3.3). A rule for
-//! `/admin/users` must hold for both.
+//! Services disagree on three spellings that normalisation keeps, because they are data to some: a slash at the
+//! end (`/admin/`), parameters of segments (`/admin;v=1/users`, RFC 3986 section 3.3), and escapes of what may stand as
+//! it is (`/items%3Adelete`). A rule for `/admin/users` or `/items:delete` must hold for them.
 //!
 //! Some are looser still: they ignore case, dots and blanks at the end of segments, or take `%2F` for a slash. What a path
 //! means to those counts only where a rule holds there that is more specific than the one for the path as it is written:
 //! `/Reports/*` is not for `/*` to decide about.
 
 use std::ops::ControlFlow;
-use torana_route::{RequestView, any_looser, without_parameters};
+use torana_route::{RequestView, any_looser, spellings};
 
 /// One meaning of a request's path.
 pub(super) struct Reading<'r> {
@@ -60,20 +60,14 @@ pub(super) fn readings(
     visit: &mut dyn FnMut(&Reading<'_>) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
     slashes(method, path, visit)?;
-    match without_parameters(path) {
-        Some(plain) => slashes(method, &plain, visit),
-        None => ControlFlow::Continue(()),
-    }
+    spellings(path).iter().try_for_each(|spelling| slashes(method, spelling, visit))
 }
 
 /// Visits what looser services take the path for. Most paths have nothing of the kind.
 pub(super) fn looser(method: &[u8], path: &[u8], visit: &mut dyn FnMut(&Reading<'_>) -> ControlFlow<()>) {
-    let plain = without_parameters(path);
-    let read = plain.as_deref().unwrap_or(path);
-    let written = path.strip_suffix(b"/").filter(|bare| !bare.is_empty()).unwrap_or(path);
     // Without its last slash the path is read already.
-    let bare = read.strip_suffix(b"/").filter(|bare| !bare.is_empty()).unwrap_or(read);
-    let written = Reading::new(method, written, false);
+    let bare = path.strip_suffix(b"/").filter(|bare| !bare.is_empty()).unwrap_or(path);
+    let written = Reading::new(method, bare, false);
     any_looser(bare, false, |looser| {
         visit(&Reading { method, path: looser, slash: false, beyond: Some(&written) }).is_break()
     });

@@ -42,6 +42,7 @@ fn judge(filter: &RolesFilter, identity: Option<&Identity>, method: &str, path: 
 const SEED: &str =
     "{ rules: { /api/admin/*: [admin], /api/users/*/profile: [user, admin], /api/orders/*: [user, admin] } }";
 const METHODS: &str = "{ any: [user], rules: { GET /docs/*: [reader], 'PUT,PATCH /docs/*': [writer], /docs/*: [owner], /docs/open: anyone } }";
+const VERBS: &str = "{ rules: { /v1/*: [user], '/v1/items:delete': [admin], '~/v1/[a-z]+:purge': deny, '/v1/{id}': [user], /v1/@me: [self], '/v1/$batch/(all)': [admin] } }";
 const DENY: &str = "{ rules: { /api/*: { any: [user], deny: [banned] }, /api/open/*: anyone, /api/open/closed/*: deny, /api/open/closed/not/*: [user] } }";
 
 /// What is written, the caller's roles (`-` is nobody), method, path, status.
@@ -110,6 +111,22 @@ const CASES: &[(&str, &str, &str, &str, u16)] = &[
     (SEED, "user", "GET", "/;/api/admin/users", 403),
     (SEED, "user", "GET", "/api/;x/admin", 403),
     (SEED, "admin", "GET", "/api/admin;v=1/users", 200),
+    // Nor does an escape of what may stand as it is.
+    (VERBS, "user", "POST", "/v1/items:delete", 403),
+    (VERBS, "user", "POST", "/v1/items%3Adelete", 403),
+    (VERBS, "user", "POST", "/v1/items%3Adelete/", 403),
+    (VERBS, "user", "POST", "/v1/items%3Adelete;x", 403),
+    (VERBS, "user", "POST", "/v1/items%3ADELETE", 403),
+    (VERBS, "user admin", "POST", "/v1/items%3Adelete", 200),
+    (VERBS, "user", "POST", "/v1/items%3Aget", 200),
+    (VERBS, "user admin", "POST", "/v1/items:purge", 403),
+    (VERBS, "user admin", "POST", "/v1/items%3Apurge", 403),
+    (VERBS, "user", "GET", "/v1/%40me", 403),
+    (VERBS, "user self", "GET", "/v1/%40me", 200),
+    (VERBS, "user", "GET", "/v1/%40you", 200),
+    (VERBS, "user", "GET", "/v1/%24batch/%28all%29", 403),
+    (VERBS, "user", "GET", "/v1/%24batch/(all)", 403),
+    (VERBS, "-", "GET", "/v1/%40me", 401),
     // Methods: the named one before any, GET for HEAD, what no rule names is asked for by the lists.
     (METHODS, "reader", "GET", "/docs/a", 200),
     (METHODS, "reader", "HEAD", "/docs/a", 200),

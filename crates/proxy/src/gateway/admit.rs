@@ -16,7 +16,7 @@ use torana_filter::{Ends, Exchange, OnRequest, Outside, Response, Verdict};
 use torana_filters::{Filter, overriding_methods, preflight_method};
 use torana_http::h1::{BodyFraming, HOP_BY_HOP, remove_named};
 use torana_http::{Known, RequestHead};
-use torana_route::{Outcome, RequestView, any_looser, normalize, without_parameters};
+use torana_route::{Outcome, RequestView, any_looser, decoded, normalize, without_parameters};
 use torana_transport::{ConnectionInfo, RequestBody};
 
 /// The longest identifier that is taken over from a client.
@@ -99,26 +99,46 @@ pub(crate) fn introduce(
 ///
 /// # Errors
 /// The path leads to another route for a service that ignores parameters of segments (`/admin;v=1/users`,
-/// RFC 3986 section 3.3), one that takes another method because a field says so, or one that takes one of several
-/// values: it would be judged as one thing and served as another.
+/// RFC 3986 section 3.3) or decodes what may stand as it is (`/items%3Adelete`), one that takes another method because a
+/// field says so, or one that takes one of several values: it would be judged as one thing and served as another.
 pub(crate) fn find(pipeline: &Pipeline, request: &RequestHead) -> Result<Outcome, Fault> {
     let view = View::new(request);
     let found = find_view(pipeline, request, &view);
     check_overrides(pipeline, request, &view, &found)?;
-    if let Some(plain) = without_parameters(request.path()) {
-        let other = find_view(pipeline, request, &view.with_path(&plain));
-        if matches!(other, Outcome::Matched { .. }) && other != found {
-            let detail = "without the parameters of its segments it is the path of another route";
-            return Err(Fault::new(Reason::InvalidPath).because(detail));
-        }
-        check_overrides(pipeline, request, &view.with_path(&plain), &found)?;
-        check_other_values(pipeline, request, &view.with_path(&plain), &found)?;
-        check_other_readings(pipeline, request, &view.with_path(&plain), &found)?;
-    } else {
-        check_other_readings(pipeline, request, &view, &found)?;
+    // What is written for the path with its escapes is meant for it.
+    let takes = |path: &[u8]| {
+        let Outcome::Matched { route } = found else { return false };
+        pipeline.router.spec(route).is_some_and(|spec| spec.path.matches(path))
+    };
+    let decoded = decoded(request.path()).filter(|decoded| takes(decoded));
+    if let Some(decoded) = &decoded {
+        check_spelling(pipeline, request, &view.with_path(decoded), &found)?;
     }
+    for path in std::iter::once(request.path()).chain(decoded.as_deref()) {
+        if let Some(plain) = without_parameters(path) {
+            check_spelling(pipeline, request, &view.with_path(&plain), &found)?;
+        }
+    }
+    check_other_readings(pipeline, request, &view, &found)?;
     check_other_values(pipeline, request, &view, &found)?;
     Ok(found)
+}
+
+/// Another spelling of the path must be for the same route, by each method that a field asks for and whichever of several
+/// values a service takes.
+fn check_spelling(
+    pipeline: &Pipeline,
+    request: &RequestHead,
+    view: &View<'_>,
+    found: &Outcome,
+) -> Result<(), Fault> {
+    let other = find_view(pipeline, request, view);
+    if matches!(other, Outcome::Matched { .. }) && other != *found {
+        let detail = "decoded, or without the parameters of its segments, it is the path of another route";
+        return Err(Fault::new(Reason::InvalidPath).because(detail));
+    }
+    check_overrides(pipeline, request, view, found)?;
+    check_other_values(pipeline, request, view, found)
 }
 
 /// The methods that fields ask for in place of the request's, where these fields arrive.
@@ -217,7 +237,7 @@ fn asks_more(pipeline: &Pipeline, other: usize, own: usize) -> bool {
 }
 
 /// What a route takes must not be, for a service that is less strict, what another route takes that asks something else
-/// of who calls: `/admin/`, `/ADMIN`, `/admin.` or `/x%2Fadmin` beside `/admin`. That is so for one that refuses nobody
+/// of who calls: `/admin/`, `/ADMIN`, `/admin.`, `/x%2Fadmin` beside `/admin`. That is so for one that refuses nobody
 /// for want of credentials, and for one that asks less than a more specific one. A route that is written for just this
 /// path is meant for it.
 fn check_other_readings(
@@ -262,8 +282,8 @@ fn check_other_readings(
         is_guarded(&view) || methods.iter().any(|method| is_guarded(&view.with_method(method)))
     };
     if any_looser(view.path(), pipeline.guards_slashes, is_guarded) {
-        let detail = "a service that ignores case, a last slash or dots at the end of segments reads the path of a \
-            route that asks something else of who calls";
+        let detail = "a service that decodes escapes, or ignores case, a last slash or dots at the end of segments, reads \
+            the path of a route that asks something else of who calls";
         return Err(Fault::new(Reason::InvalidPath).because(detail));
     }
     Ok(())
