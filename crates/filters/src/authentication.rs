@@ -198,9 +198,8 @@ impl AuthenticationFilter {
     async fn judge(&self, exchange: &mut Exchange, outside: &dyn Outside, judging: &Judging) -> Verdict {
         let guard = self.guard(exchange, judging);
         if let Some(verdict) = self.method.answer(exchange, outside, guard).await {
-            if let Verdict::Fail(fault) = &verdict
-                && fault.reason == Reason::CredentialsInvalid
-            {
+            // Nothing else that comes back is a guess at anything.
+            if judging.wrong.get() {
                 self.count(exchange);
             }
             return verdict;
@@ -285,7 +284,7 @@ impl AuthenticationFilter {
     /// Notes what was refused, and counts it if it is a guess; `same` says how often others have counted it.
     fn tally(&self, exchange: &Exchange, fault: &Fault, same: usize, judging: &Judging) -> Tally {
         let mut tally = exchange.refusal.as_ref().map_or_else(Tally::default, |refusal| refusal.tally);
-        if fault.reason != Reason::CredentialsInvalid && !judging.wrong.get() {
+        if judging.sealed.get() || (fault.reason != Reason::CredentialsInvalid && !judging.wrong.get()) {
             return tally;
         }
         if judging.no_guess.get() {

@@ -254,6 +254,7 @@ impl Authenticate for OidcLoginFilter {
         outside: &dyn Outside,
         guard: Guard<'_>,
     ) -> Result<Arc<Identity>, Fault> {
+        guard.note_sealed();
         let gone_on = match self.opened(exchange) {
             Ok(opened) => self.go_on(opened, exchange, outside, guard).await,
             Err((reason, why)) => Err(refused(reason, why)),

@@ -11,6 +11,8 @@
 //!   seen, nor the first anything else. A service that is asked has not: it may let pass whom it does not look at. Nor
 //!   has a login: it knows the caller by its session, which no other way sees.
 //! - The same counts once, however many ways refuse it; another credential in the same request counts again.
+//! - What a login has sealed or bound to a browser cannot be guessed at, and any page that somebody visits can send it
+//!   made up in their name. It counts nothing. A code counts that the provider was asked about and refused.
 
 use super::method::Method;
 use super::unverified::Looks;
@@ -30,6 +32,8 @@ pub(crate) struct Judging {
     pub(super) wrong: Cell<bool>,
     /// Whether what is shown cannot be what the way accepts.
     pub(super) no_guess: Cell<bool>,
+    /// Whether what is shown is sealed, so that nobody can guess at it.
+    pub(super) sealed: Cell<bool>,
 }
 
 /// The ways that have counted, among these.

@@ -77,6 +77,11 @@ impl Guard<'_> {
         self.judging.no_guess.set(true);
     }
 
+    /// Notes that what is shown is sealed by the gateway itself or is not: wrong or not, it counts nothing.
+    pub(crate) fn note_sealed(&self) {
+        self.judging.sealed.set(true);
+    }
+
     /// Notes that who was asked has given no answer, so that nobody who waits behind is blamed for it.
     pub(crate) fn note_unanswered(&self) {
         if let Some(under_way) = self.judging.under_way.get() {

@@ -159,7 +159,10 @@ impl OidcLoginFilter {
         let answer = self.provider.answer(self.provider.ask(&places, &grant)).await;
         let tokens = match &*answer {
             Ok(tokens) => tokens,
-            Err(Refusal::Grant) => return Err(invalid("the provider does not accept the code")),
+            Err(Refusal::Grant) => {
+                guard.note_wrong_too();
+                return Err(invalid("the provider does not accept the code"));
+            }
             Err(Refusal::Unavailable(why)) => {
                 // The code may still be good: the page can be loaded again.
                 self.memory.finished.give_back(&state);

@@ -1,7 +1,7 @@
 use super::*;
 use crate::asking::scripted::Scripted;
 use crate::authentication::locations::parameters;
-use crate::authentication::{AuthenticationFilter, Method, Place};
+use crate::authentication::{AuthenticationFilter, FailureLimit, Method, Place};
 use crate::jwt::{Discovered, Places, RemoteKeys};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
@@ -93,15 +93,31 @@ impl Tested {
     fn beside(
         plan: &Arc<OidcLoginPlan>,
         issuer: Option<&str>,
+        pair: (SigningKey, Value),
+        memory: Arc<LoginMemory>,
+    ) -> Self {
+        Self::built(plan, issuer, pair, memory, None)
+    }
+
+    /// With a limit on wrong credentials.
+    fn limited(rate: &str) -> Self {
+        let limit = Arc::new(FailureLimit::new(&rate.parse().unwrap()));
+        Self::built(&plan("", "\"${env:KEY}\""), Some(ISSUER), pair(), Arc::default(), Some(limit))
+    }
+
+    fn built(
+        plan: &Arc<OidcLoginPlan>,
+        issuer: Option<&str>,
         (key, public): (SigningKey, Value),
         memory: Arc<LoginMemory>,
+        failures: Option<Arc<FailureLimit>>,
     ) -> Self {
         let keys = keys(plan, issuer, &public);
         let provider = Arc::new(Provider::new(&plan.provider, keys));
         let questions = provider.begin().unwrap();
         let method = Method::OidcLogin(Box::new(OidcLoginFilter::prepare(plan, provider, memory)));
         let alone = Place { all: true, last: true, ..Place::default() };
-        Self { filter: AuthenticationFilter::new(Arc::new(method), alone, None), questions, key }
+        Self { filter: AuthenticationFilter::new(Arc::new(method), alone, failures), questions, key }
     }
 
     fn id_token(&self, nonce: &str, more: &Value) -> String {

@@ -212,3 +212,49 @@ async fn who_did_not_begin_a_login_cannot_finish_it() {
     assert_eq!((again.status, again.reason), (401, Some(Reason::CredentialsInvalid)));
     assert!(tested.questions.try_recv().is_err());
 }
+
+/// A page anywhere can have its visitor's browser ask for these; nobody there is locked out by it.
+#[tokio::test]
+async fn what_any_page_can_make_up_counts_as_no_guess() {
+    let mut tested = Tested::limited("3/hour");
+    let state = "A".repeat(22);
+    for target in [
+        format!("/oauth2/callback?state={state}"),
+        format!("/oauth2/callback?state={state}&code=c&iss=https%3A%2F%2Flogin.test"),
+        "/oauth2/callback".into(),
+        "/oauth2/callback?state=a&state=b".into(),
+        "/oauth2/callback?state=short&error=access_denied".into(),
+    ] {
+        let answer = Browser::new().ask(&tested, &target, &[("Sec-Fetch-Mode", "no-cors")]).await;
+        assert_eq!((answer.status, answer.reason), (401, Some(Reason::CredentialsInvalid)), "{target}");
+    }
+    // Nor do sessions that were sealed with a key that is gone, in one page with many parts.
+    for session in ["1.x", "7.x", "1.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "x"] {
+        let mut stale = Browser::new();
+        stale.jar.insert("__Host-torana_session".into(), session.into());
+        let answer = stale.ask(&tested, "/part", &[("Sec-Fetch-Mode", "no-cors")]).await;
+        assert_eq!((answer.status, answer.reason), (401, Some(Reason::CredentialsInvalid)), "{session}");
+    }
+    // Nor whoever does not agree at the provider.
+    for _ in 0..4 {
+        let mut browser = Browser::new();
+        let sent = browser.begin(&tested, "/").await;
+        let no = back(&sent).replace("code=c", "error=access_denied");
+        assert_eq!(browser.visit(&tested, &no).await.status, 401);
+    }
+    let browser = Browser::log_in(&mut tested, &json!({})).await;
+    assert_eq!(browser.clone().visit(&tested, "/").await.status, 200);
+}
+
+#[tokio::test]
+async fn codes_that_the_provider_refuses_are_guesses() {
+    let mut tested = Tested::limited("3/hour");
+    for round in 0..4 {
+        let mut browser = Browser::new();
+        let sent = browser.begin(&tested, "/").await;
+        let refused = Ok((400, json!({"error": "invalid_grant"})));
+        let answer = browser.finish(&mut tested, &back(&sent), refused).await;
+        let expected = if round < 3 { Reason::CredentialsInvalid } else { Reason::AuthenticationLimited };
+        assert_eq!(answer.reason, Some(expected), "{round}");
+    }
+}
