@@ -232,7 +232,7 @@ impl JwtFilter {
         }
         source::remove(&mut exchange.request, &self.plan.from, found);
         if let Some(mint) = &self.mint {
-            let token = mint.token(verified, exchange.moment.unix_seconds)?;
+            let token = mint.token(verified, verified.ends(&self.plan), exchange.moment.unix_seconds)?;
             exchange.request.fields.insert(torana_http::Known::Authorization, token.as_bytes())?;
         }
         Ok(())

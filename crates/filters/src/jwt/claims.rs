@@ -152,11 +152,18 @@ impl Verified {
         Ok(())
     }
 
+    /// The first second at which it is no longer accepted, however often its signature is right.
+    pub(super) fn ends(&self, plan: &JwtPlan) -> u64 {
+        let leeway = plan.leeway.as_duration().as_secs();
+        let aged = plan.max_age.zip(self.issued);
+        let aged = aged.map(|(age, issued)| issued.saturating_add(age.as_duration().as_secs()));
+        let end = self.expires.into_iter().chain(aged).min();
+        end.map_or(u64::MAX, |end| end.saturating_add(leeway))
+    }
+
     /// From when on it is not remembered: when it ends, and after an hour whatever it says.
     pub(super) fn forget_at(&self, plan: &JwtPlan, now: u64) -> u64 {
-        let leeway = plan.leeway.as_duration().as_secs();
-        let end = self.expires.map_or(u64::MAX, |expires| expires.saturating_add(leeway));
-        end.min(now.saturating_add(3600))
+        self.ends(plan).min(now.saturating_add(3600))
     }
 }
 

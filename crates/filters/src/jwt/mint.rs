@@ -22,17 +22,18 @@ impl Mint {
         Some(Self { plan: plan.clone(), key: plan.signing_key().ok()? })
     }
 
-    /// The value for `Authorization`. One token serves all requests of the caller's token until half of its
-    /// time is over.
-    pub(super) fn token(&self, verified: &Verified, now: u64) -> Result<Arc<str>, Fault> {
+    /// The value for `Authorization`, good no longer than the caller's token is accepted: until `end`, which is not over.
+    /// One token serves all requests of the caller's token until half of its time is over, and after that where another
+    /// one would end no later.
+    pub(super) fn token(&self, verified: &Verified, end: u64, now: u64) -> Result<Arc<str>, Fault> {
         let lifetime = self.plan.lifetime.as_duration().as_secs().max(1);
+        let expires = now.saturating_add(lifetime).min(end);
         let mut minted = verified.minted.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((until, token)) = &*minted
-            && now.saturating_add(lifetime / 2) < *until
+            && (now.saturating_add(lifetime / 2) < *until || *until >= expires)
         {
             return Ok(Arc::clone(token));
         }
-        let expires = now.saturating_add(lifetime).min(verified.expires.unwrap_or(u64::MAX));
         let mut claims = verified.identity.claims.map().clone();
         claims.insert("iss".into(), self.plan.issuer.as_str().into());
         claims.insert("iat".into(), now.into());

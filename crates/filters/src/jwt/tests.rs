@@ -328,11 +328,57 @@ async fn the_service_can_have_a_token_of_the_gateways_own() {
         let claims = claims.map();
         assert_eq!((claims["sub"].as_str(), claims["tier"].as_str()), (Some("u"), Some("gold")));
         assert_eq!((claims["iss"].as_str(), claims["aud"].as_str()), (Some("gate"), Some("inner")));
-        assert_eq!(claims["exp"], NOW + 20);
+        assert_eq!(claims["exp"], NOW + 50, "as long as the caller's is accepted");
         assert_ne!(inner, token);
         seen.push(sent);
     }
+    assert_eq!(seen[0], seen[1], "signed once");
     assert_eq!(exchange_identity(&filter, &token).await, "outer");
+}
+
+#[tokio::test]
+async fn a_token_of_the_gateways_own_is_good_when_sent_and_signed_as_seldom_as_that_allows() {
+    let minted = async |filter: &Tested, token: &str, now: u64| {
+        let mut exchange = with(&[&format!("Bearer {token}")], now);
+        assert!(matches!(filter.on_request(&mut exchange).await, Verdict::Continue), "{now}");
+        let sent = exchange.request.fields.get_str("Authorization").unwrap().to_owned();
+        let parsed = Token::parse(sent.strip_prefix("Bearer ").unwrap().as_bytes()).unwrap();
+        let claims = parsed.claims().unwrap();
+        let time = |name: &str| claims.map()[name].as_u64().unwrap();
+        assert!(time("exp") > now, "it has ended at {now}");
+        (time("iat"), time("exp"))
+    };
+    let mint = |lifetime: &str, more: &str| {
+        Tested::new(&format!(
+            "secret: \"${{env:KEY}}\", upstream_token: {{ secret: the-secret-of-the-service-32-bytes, issuer: gate, lifetime: {lifetime} }}{more}"
+        ))
+    };
+    // The caller's ends first: signing again would gain nothing.
+    let filter = mint("1h", "");
+    let token = sign(&json!({"sub": "u", "exp": NOW + 300}));
+    for later in [0, 1, 200, 299, 300, 329] {
+        assert_eq!(minted(&filter, &token, NOW + later).await, (NOW, NOW + 330), "{later}");
+    }
+    // Nor is it sent when it has ended, although the caller's is still accepted.
+    let late = sign(&json!({"sub": "u", "exp": NOW - 10}));
+    assert_eq!(minted(&filter, &late, NOW).await, (NOW, NOW + 20));
+    // The caller's is longer: at half time, and then as long as both.
+    let filter = mint("1m", "");
+    let token = sign(&json!({"sub": "u", "exp": NOW + 60}));
+    for (later, iat, exp) in [(0, 0, 60), (29, 0, 60), (30, 30, 90), (59, 30, 90), (60, 30, 90), (89, 30, 90)] {
+        assert_eq!(minted(&filter, &token, NOW + later).await, (NOW + iat, NOW + exp), "{later}");
+    }
+    // An age ends it too.
+    let filter = mint("1h", ", max_age: 1m, leeway: 0s");
+    let token = sign(&json!({"sub": "u", "iat": NOW, "exp": NOW + 500}));
+    for later in [0, 40, 59] {
+        assert_eq!(minted(&filter, &token, NOW + later).await, (NOW, NOW + 60), "{later}");
+    }
+    // And one of a second is as good.
+    let filter = mint("1s", "");
+    let token = sign(&json!({"sub": "u", "exp": NOW + 60}));
+    assert_eq!(minted(&filter, &token, NOW).await, (NOW, NOW + 1));
+    assert_eq!(minted(&filter, &token, NOW + 1).await, (NOW + 1, NOW + 2));
 }
 
 async fn exchange_identity(filter: &Tested, token: &str) -> String {

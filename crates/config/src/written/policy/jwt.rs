@@ -310,7 +310,7 @@ pub struct UpstreamTokenConfig {
     /// Whom the token is meant for (`aud`). Nobody in particular when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audience: Option<String>,
-    /// How long the token is good, at most as long as the caller's.
+    /// How long the token is good, at most as long as the caller's is accepted.
     #[serde(default = "UpstreamTokenConfig::default_lifetime")]
     pub lifetime: TimeSpan,
 }
