@@ -108,7 +108,7 @@ impl AccessRecord<'_> {
             digits(line, ",\"attempts\":", self.attempts);
         }
         bytes(line, ",\"user_agent\":", self.user_agent)?;
-        bytes(line, ",\"referer\":", self.referer)?;
+        bytes(line, ",\"referer\":", if query { self.referer } else { self.referer.map(without_query) })?;
         line.push(b'}');
         Ok(())
     }
@@ -159,6 +159,12 @@ impl AccessRecord<'_> {
     }
 }
 
+/// Where a browser was, without what it may have shown there (RFC 9110 section 10.1.3).
+fn without_query(url: &[u8]) -> &[u8] {
+    let end = url.iter().position(|byte| matches!(byte, b'?' | b'#'));
+    end.and_then(|end| url.get(..end)).unwrap_or(url)
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -202,6 +208,25 @@ pub(crate) mod tests {
             let text = String::from_utf8(line).unwrap();
             assert_eq!(text.matches('\n').count(), 1, "{text}");
             assert!(text.ends_with('\n') && !text.contains('\r') && !text.contains("token"), "{text}");
+        }
+    }
+
+    #[test]
+    fn queries_are_left_out_wherever_they_stand() {
+        for (referer, query, logged) in [
+            ("https://a.test/x?key=hunter2", false, "https://a.test/x"),
+            ("https://a.test/x#key=hunter2?", false, "https://a.test/x"),
+            ("https://a.test/x", false, "https://a.test/x"),
+            ("https://a.test/x?key=hunter2", true, "https://a.test/x?key=hunter2"),
+        ] {
+            let mut line = Vec::new();
+            AccessRecord { referer: Some(referer.as_bytes()), ..record() }.write(
+                LogFormat::Json,
+                query,
+                &mut line,
+            );
+            let value: serde_json::Value = serde_json::from_slice(&line).unwrap();
+            assert_eq!(value["referer"], logged, "{referer}");
         }
     }
 

@@ -183,7 +183,7 @@ pub struct AccessLogConfig {
     pub format: AccessLogFormat,
     /// `stdout`, or the path of a file that lines are added to.
     pub to: String,
-    /// Whether the query of the target is logged. It often holds what should not be kept.
+    /// Whether queries are logged, of the target and of `Referer`. They often hold what should not be kept.
     pub query: bool,
 }
 
