@@ -4,6 +4,7 @@
 //! for callers without one is told 401, because showing one may help.
 
 use crate::authentication::not_known;
+use crate::listed::{fits_a_field, stays_one};
 use std::sync::Arc;
 use torana_config::written::AclGroups;
 use torana_fault::{Fault, Reason};
@@ -69,21 +70,22 @@ impl AclFilter {
     fn send(&self, exchange: &mut Exchange) {
         let Some(identity) = exchange.identity.as_deref() else { return };
         let (own, vouched) = self.count(identity);
-        let recorded: Vec<&str> =
-            identity.record.iter().flat_map(|record| record.groups.iter()).map(|group| &**group).collect();
+        let recorded = identity.record.iter().flat_map(|record| record.groups.iter()).map(|group| &**group);
+        let authenticated = identity.authenticated_groups.iter().map(String::as_str);
         let fields = [
-            (own && !recorded.is_empty(), CONSUMER_GROUPS, recorded.join(", ")),
-            (
-                vouched && !identity.authenticated_groups.is_empty(),
-                AUTHENTICATED_GROUPS,
-                identity.authenticated_groups.join(", "),
-            ),
+            (CONSUMER_GROUPS, joined(recorded.filter(|_| own))),
+            (AUTHENTICATED_GROUPS, joined(authenticated.filter(|_| vouched))),
         ];
-        for (_, name, value) in fields.into_iter().filter(|(send, ..)| *send) {
-            // A group that no field value can hold is not told rather than told wrongly.
+        for (name, value) in fields.into_iter().filter(|(_, value)| !value.is_empty()) {
             let _ = exchange.request.fields.insert(name, value.as_bytes());
         }
     }
+}
+
+/// A group that no field value can hold as one is not told rather than told wrongly.
+fn joined<'g>(groups: impl Iterator<Item = &'g str>) -> String {
+    let told: Vec<&str> = groups.filter(|group| stays_one(group) && fits_a_field(group)).collect();
+    told.join(", ")
 }
 
 impl OnRequest for AclFilter {
@@ -210,5 +212,17 @@ mod tests {
     async fn services_hear_every_group_of_the_caller() {
         let told = ask(plan(&["a"], &[], AclGroups::Both), Some(identity(&["a", "b"], &[]))).await;
         assert_eq!(told, (None, Some("a, b".into())));
+    }
+
+    #[tokio::test]
+    async fn no_group_is_told_as_two() {
+        for (own, sent) in [
+            (&["a", "acme,admin", "b"][..], Some("a, b")),
+            (&["a", "admin ", " b", "c\r\nd"], Some("a")),
+            (&["a, admin"], None),
+        ] {
+            let told = ask(plan(&[], &["x"], AclGroups::Both), Some(identity(own, &[]))).await;
+            assert_eq!(told, (None, sent.map(str::to_owned)), "{own:?}");
+        }
     }
 }

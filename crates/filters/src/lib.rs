@@ -21,6 +21,7 @@ mod hygiene;
 mod ip_restriction;
 mod jwt;
 mod key_auth;
+mod listed;
 mod mtls_auth;
 mod oauth2_introspection;
 mod oidc_login;

@@ -43,7 +43,12 @@ impl CertificatePart {
     fn of(self, certificate: &ClientCertificate) -> String {
         match self {
             Self::Subject => certificate.subject.clone(),
-            Self::Names => certificate.names.join(", "),
+            Self::Names => {
+                // A comma is data only in what the field is not parted at (RFC 3986 section 2.1).
+                let names: Vec<String> =
+                    certificate.names.iter().map(|name| name.replace(',', "%2C")).collect();
+                names.join(", ")
+            }
             Self::Fingerprint => certificate.fingerprint.clone(),
             Self::Whole => {
                 format!(":{}:", base64::engine::general_purpose::STANDARD.encode(&certificate.der))
@@ -212,6 +217,23 @@ mod tests {
         let text = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
         parse_request(text.as_bytes(), 0, &HeadLimits::default(), &mut head).unwrap().unwrap();
         head
+    }
+
+    #[test]
+    fn no_name_of_a_certificate_is_told_as_two() {
+        let names = vec!["URI:spiffe://a/x, DNS:admin.test".into(), "DNS:a.test".into()];
+        let certificate = ClientCertificate {
+            subject: String::new(),
+            common_name: None,
+            issuer: String::new(),
+            names,
+            fingerprint: String::new(),
+            not_after: 0,
+            der: Vec::new(),
+            between: Vec::new(),
+        };
+        let told = CertificatePart::Names.of(&certificate);
+        assert_eq!(told, "URI:spiffe://a/x%2C DNS:admin.test, DNS:a.test");
     }
 
     #[test]

@@ -110,7 +110,7 @@ pub struct ClientCertificateFields {
     /// For the subject, such as `CN=client-7, O=Example`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// For the alternative names, such as `DNS:a.example, URI:spiffe://x/y`.
+    /// For the alternative names, such as `DNS:a.example, URI:spiffe://x/y`; a comma within one is `%2C`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub san: Option<String>,
     /// For the SHA-256 of the certificate in hexadecimal digits.

@@ -113,6 +113,29 @@ async fn a_good_token_says_who_calls() {
 }
 
 #[tokio::test]
+async fn no_item_of_a_list_is_told_as_two() {
+    let filter = filter();
+    for (roles, told) in [
+        (json!(["a", "b"]), Some("a,b")),
+        (json!(["a b"]), Some("a b")),
+        (json!("a,b"), Some("a,b")),
+        (json!(["acme,admin"]), None),
+        (json!(["x", "acme,admin,y"]), None),
+        (json!(["admin ", "x"]), None),
+    ] {
+        let token = sign(&json!({"sub": "u", "roles": roles}));
+        let mut exchange = with(&[&format!("Bearer {token}")], NOW);
+        match filter.on_request(&mut exchange).await {
+            Verdict::Continue => assert_eq!(exchange.request.fields.get_str("X-Roles"), told, "{roles}"),
+            Verdict::Fail(fault) => {
+                assert_eq!((fault.reason, told), (Reason::CredentialsInvalid, None), "{roles}");
+            }
+            Verdict::Respond(_) => panic!("tokens answer nothing"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn times_have_leeway_and_are_compared_on_every_use() {
     let filter = filter();
     let token = sign(&json!({"sub": "u", "exp": NOW}));
@@ -365,7 +388,8 @@ async fn a_token_of_the_gateways_own_is_good_when_sent_and_signed_as_seldom_as_t
     // The caller's is longer: at half time, and then as long as both.
     let filter = mint("1m", "");
     let token = sign(&json!({"sub": "u", "exp": NOW + 60}));
-    for (later, iat, exp) in [(0, 0, 60), (29, 0, 60), (30, 30, 90), (59, 30, 90), (60, 30, 90), (89, 30, 90)] {
+    for (later, iat, exp) in [(0, 0, 60), (29, 0, 60), (30, 30, 90), (59, 30, 90), (60, 30, 90), (89, 30, 90)]
+    {
         assert_eq!(minted(&filter, &token, NOW + later).await, (NOW + iat, NOW + exp), "{later}");
     }
     // An age ends it too.
