@@ -15,7 +15,7 @@ pub struct SignedRequest<'r> {
     pub path: &'r [u8],
     /// The query as it was sent, without its question mark.
     pub query: Option<&'r [u8]>,
-    /// The version, as `1.1`.
+    /// The version, as `1.1` or `2.0`.
     pub version: &'r str,
     /// The fields in order, names as they were written. `Host` is asked of [`Self::host`] alone.
     pub fields: Vec<(&'r [u8], &'r [u8])>,

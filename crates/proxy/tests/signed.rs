@@ -93,10 +93,15 @@ impl Request {
 
     /// Kong's scheme over these names.
     fn kong(self, user: &str, secret: &[u8], names: &str) -> Self {
+        self.kong_by("1.1", user, secret, names)
+    }
+
+    /// The same for a version of HTTP.
+    fn kong_by(self, version: &str, user: &str, secret: &[u8], names: &str) -> Self {
         let lines: Vec<String> = names
             .split(' ')
             .map(|name| match name {
-                "request-line" => format!("{} {} HTTP/1.1", self.method, self.target),
+                "request-line" => format!("{} {} HTTP/{version}", self.method, self.target),
                 "@request-target" => {
                     format!("@request-target: {} {}", self.method.to_ascii_lowercase(), self.target)
                 }

@@ -18,7 +18,8 @@ pub(crate) fn signed_request(exchange: &Exchange) -> SignedRequest<'_> {
         version: match request.version {
             Version::Http10 => "1.0",
             Version::Http11 | Version::Unsupported => "1.1",
-            Version::Http2 => "2",
+            // As Kong writes it; the version has no minor number (RFC 9113 section 8.3.1).
+            Version::Http2 => "2.0",
         },
         fields: request.fields.iter().collect(),
     }

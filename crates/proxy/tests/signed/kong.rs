@@ -1,6 +1,7 @@
 //! Kong's `hmac` scheme.
 
 use super::*;
+use torana_testkit::http2::FrameClient;
 
 #[test]
 fn kongs_scheme_admits_who_signed_just_that_and_nobody_else() {
@@ -174,4 +175,22 @@ fn kongs_own_options_are_there() {
     let seen = origin.requests().pop().unwrap();
     assert!(seen.header("Authorization").is_some_and(|value| value.starts_with("hmac ")));
     assert_eq!(seen.header("X-Consumer-Username"), Some("alice"));
+}
+
+#[test]
+fn a_request_line_over_http2_is_what_kong_signs() {
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&file(&origin));
+    for (version, status) in [("2.0", 200), ("2", 401), ("1.1", 401)] {
+        let request = Request::new("GET", "/signed/a%2Db?x=%20&y", "").field("Date", date(now()));
+        let request = request.kong_by(version, "alice", ALICE, "date request-line");
+        let mut fields =
+            vec![(":method", "GET"), (":scheme", "http"), (":authority", "a"), (":path", &request.target)];
+        let lower: Vec<_> =
+            request.fields.iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
+        fields.extend(lower.iter().map(|(name, value)| (&**name, &***value)));
+        let outcome = FrameClient::connect(gateway.address).headers(1, &fields, true).outcome(1);
+        assert_eq!(outcome.status, Some(status), "{version}");
+    }
+    assert_eq!(origin.only_request().header("X-Consumer-Username"), Some("alice"));
 }
