@@ -203,6 +203,17 @@ fn what_botocore_signs_is_accepted() {
             401,
         ),
         ("a space for a plus", sign("header", "GET", "/signed/a?b=%2B", json!({})).target("%2B", "+"), 401),
+        ("a semicolon", sign("header", "GET", "/signed/a?b=x%3Badmin%3D1", json!({})), 200),
+        (
+            "a parameter out of a value",
+            sign("header", "GET", "/signed/a?b=x%3Badmin%3D1", json!({})).target("%3Badmin%3D1", ";admin=1"),
+            401,
+        ),
+        (
+            "a parameter out of a value, presigned",
+            sign("query", "GET", "/signed/a?b=x%3Badmin%3D1", json!({})).target("%3Badmin%3D1", ";admin=1"),
+            401,
+        ),
         ("presigned", sign("query", "GET", "/signed/a?b=1", json!({})), 200),
         (
             "presigned for a session",

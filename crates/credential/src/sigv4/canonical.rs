@@ -33,6 +33,11 @@ pub(super) fn request(
             "a `+` in a signed query is a plus for one reader and a space for another",
         ));
     }
+    if request.query.is_some_and(|query| query.contains(&b';')) {
+        return Err(Refusal::Invalid(
+            "a `;` in a signed query is data for one reader and another `&` for the next; signers write `%3B`",
+        ));
+    }
     let mut text = request.method.to_vec();
     text.push(b'\n');
     text.extend(
@@ -198,7 +203,9 @@ mod tests {
             assert_eq!(text(query(Some(sent.as_bytes()), true)).as_deref(), Some(canonical), "{sent}");
         }
         assert_eq!(query(Some(b"a=%zz"), false), None);
-        let ambiguous = SignedRequest { query: Some(b"a=1+2"), ..SignedRequest::default() };
-        assert!(request(&ambiguous, &[], "", PathForm::Twice, false).is_err());
+        for ambiguous in ["a=1+2", "a=1;b=2", "X-Amz-SignedHeaders=a;host"] {
+            let read = SignedRequest { query: Some(ambiguous.as_bytes()), ..SignedRequest::default() };
+            assert!(request(&read, &[], "", PathForm::Twice, false).is_err(), "{ambiguous}");
+        }
     }
 }
