@@ -39,6 +39,8 @@ pub struct Directory {
     basic: HashMap<Box<str>, Known<Password>>,
     decoy: Option<Password>,
     hmac: HashMap<Box<str>, Known<SignatureKey>>,
+    /// One of these keys for each algorithm.
+    signature_decoys: Vec<SignatureKey>,
     jwt: HashMap<Box<str>, Known<VerifyingKey>>,
     certificates: HashMap<[u8; 32], Known<()>>,
     certificate_names: certificate::CertificateNames,
@@ -90,6 +92,14 @@ impl Directory {
     #[must_use]
     pub fn signature_key(&self, username: &str) -> Option<&Known<SignatureKey>> {
         self.hmac.get(username)
+    }
+
+    /// What else is computed with where a signature is wrong, beside the key of who is named, if anybody is: a key of
+    /// each other algorithm that names have. Every refusal then costs the same, and whether a name exists and what kind
+    /// of key it has is not told by time.
+    pub fn signature_decoys(&self, known: Option<&SignatureKey>) -> impl Iterator<Item = &SignatureKey> {
+        let own = known.map(SignatureKey::algorithm);
+        self.signature_decoys.iter().filter(move |decoy| own != Some(decoy.algorithm()))
     }
 
     /// The key of tokens that carry this name.

@@ -7,8 +7,12 @@
     reason = "tests fail by panicking"
 )]
 
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use helper::identity;
 use torana_credential::directory::{Builder, Duplicate, KeyPrint, Password, PasswordError};
+use torana_credential::signature::SignatureKey;
 
 mod helper {
     use torana_identity::Consumer;
@@ -86,6 +90,39 @@ fn names_that_nobody_has_cost_what_the_costliest_hash_costs() {
     ] {
         assert!(decoy(passwords) == Some(expected));
     }
+}
+
+#[test]
+fn a_wrong_signature_costs_one_computation_of_each_algorithm_whoever_is_named() {
+    let pem = |prefix: &[u8], point: &[u8]| {
+        let der = STANDARD.encode([prefix, point].concat());
+        let text = format!("-----BEGIN PUBLIC KEY-----\n{der}\n-----END PUBLIC KEY-----\n");
+        SignatureKey::pem(&text, None).unwrap()
+    };
+    let edwards = || {
+        let pair = Ed25519KeyPair::generate().unwrap();
+        pem(b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00", pair.public_key().as_ref())
+    };
+    let curve = || {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        let prefix = b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00";
+        pem(prefix, pair.public_key().as_ref())
+    };
+    let secret = |text: &str| SignatureKey::secret(text.as_bytes()).unwrap();
+    let mut builder = Builder::default();
+    for (number, key) in [edwards(), secret("a"), curve(), edwards(), secret("b")].into_iter().enumerate() {
+        builder.consumer(identity(&number.to_string()), &number).unwrap();
+        builder.hmac(&number.to_string(), key).unwrap();
+    }
+    let directory = builder.build();
+    for name in ["nobody", "0", "1", "2", "3", "4"] {
+        let known = directory.signature_key(name).map(|known| &known.proof);
+        let computed = known.into_iter().chain(directory.signature_decoys(known));
+        let mut algorithms: Vec<_> = computed.map(SignatureKey::algorithm).collect();
+        algorithms.sort_unstable();
+        assert_eq!(algorithms, ["ecdsa-p256-sha256", "ed25519", "hmac-sha256"], "{name}");
+    }
+    assert_eq!(Builder::default().build().signature_decoys(None).count(), 0);
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub struct HmacAuthFilter {
     plan: Arc<HmacAuthPlan>,
     algorithms: Vec<MacAlgorithm>,
     once: Option<Once>,
-    /// Verified with for user names that nobody has, so that they cost the same.
+    /// What MACs are made with for user names that nobody has, or has with a public key, so that they cost the same.
     decoy: SignatureKey,
 }
 
@@ -84,8 +84,7 @@ impl HmacAuthFilter {
             return Needs::NOTHING;
         }
         let consumers = self.plan.consumers.load();
-        let known = consumers.signature_key(shown.name());
-        let judged = self.judge_head(known, &shown, &request, exchange.moment.unix_seconds);
+        let judged = self.judge_head(&consumers, &shown, &request, exchange.moment.unix_seconds);
         judged.map_or(Needs::NOTHING, |_| body)
     }
 
@@ -182,8 +181,7 @@ impl Authenticate for HmacAuthFilter {
             let shown = shown.ok_or_else(|| self.fault(Reason::CredentialsMissing, "no signature"))?;
             guard.may_try_shown(shown.name().as_bytes())?;
             let now = exchange.moment.unix_seconds;
-            let key = consumers.signature_key(shown.name());
-            let good = self.judge_head(key, &shown, &request, now).and_then(|good| {
+            let good = self.judge_head(&consumers, &shown, &request, now).and_then(|good| {
                 self.judge_body(&shown, &request, exchange.body.as_deref())?;
                 Ok(good)
             });

@@ -35,6 +35,7 @@ impl Default for Builder {
                 basic: HashMap::new(),
                 decoy: None,
                 hmac: HashMap::new(),
+                signature_decoys: Vec::new(),
                 jwt: HashMap::new(),
                 certificates: HashMap::new(),
                 certificate_names: HashMap::new(),
@@ -134,7 +135,11 @@ impl Builder {
     /// The user name is taken.
     pub fn hmac(&mut self, username: &str, key: SignatureKey) -> Result<(), Duplicate> {
         let consumer = self.last();
-        add(&mut self.made.hmac, username.into(), key, consumer, "hmac user name")
+        let made = &mut self.made;
+        if made.signature_decoys.iter().all(|decoy| decoy.algorithm() != key.algorithm()) {
+            made.signature_decoys.push(key.clone());
+        }
+        add(&mut made.hmac, username.into(), key, consumer, "hmac user name")
     }
 
     /// Adds a key of tokens by the name that they carry.

@@ -97,6 +97,12 @@ impl SignatureKey {
         named.map_or("", |(name, _)| name)
     }
 
+    /// Whether it makes MACs.
+    #[must_use]
+    pub const fn is_secret(&self) -> bool {
+        matches!(self, Self::Secret(_))
+    }
+
     /// Whether the MAC over the message was made with this secret; a public key makes none. In constant time.
     #[must_use]
     pub fn verifies_mac(&self, algorithm: MacAlgorithm, message: &[u8], mac: &[u8]) -> bool {

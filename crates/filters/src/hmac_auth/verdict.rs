@@ -3,8 +3,9 @@
 use super::{HmacAuthFilter, Shown};
 use crate::authentication::once::Print;
 use aws_lc_rs::digest::{Context, SHA256};
+use std::hint::black_box;
 use torana_config::written::BodyTie;
-use torana_credential::directory::Known;
+use torana_credential::directory::{Directory, Known};
 use torana_credential::signature::{
     KongSignature, MessageSignature, Refusal, SignatureKey, SignedRequest, content_digest, digest,
 };
@@ -24,14 +25,14 @@ impl HmacAuthFilter {
     /// Whether a signature over the head is good. A name that nobody has costs the same as a known one.
     pub(super) fn judge_head<'d>(
         &self,
-        known: Option<&'d Known<SignatureKey>>,
+        consumers: &'d Directory,
         shown: &Shown<'_>,
         request: &SignedRequest<'_>,
         now: u64,
     ) -> Result<Good<'d>, Refusal> {
         match shown {
-            Shown::Kong(signature) => self.judge_kong(known, signature, request, now),
-            Shown::Message(signature) => self.judge_message(known, signature, request, now),
+            Shown::Kong(signature) => self.judge_kong(consumers, signature, request, now),
+            Shown::Message(signature) => self.judge_message(consumers, signature, request, now),
         }
     }
 
@@ -61,7 +62,7 @@ impl HmacAuthFilter {
 
     fn judge_kong<'d>(
         &self,
-        known: Option<&'d Known<SignatureKey>>,
+        consumers: &'d Directory,
         signature: &KongSignature<'_>,
         request: &SignedRequest<'_>,
         now: u64,
@@ -79,6 +80,7 @@ impl HmacAuthFilter {
         let skew = config.clock_skew.as_duration().as_secs();
         let made = signature.made_at(request, now, skew, config.signed_date)?;
         let text = signature.signed_text(request)?;
+        let known = consumers.signature_key(signature.username).filter(|known| known.proof.is_secret());
         let key = known.map_or(&self.decoy, |known| &known.proof);
         let right = key.verifies_mac(signature.algorithm, &text, &signature.mac);
         let key = known.filter(|_| right).ok_or(WRONG)?;
@@ -88,7 +90,7 @@ impl HmacAuthFilter {
 
     fn judge_message<'d>(
         &self,
-        known: Option<&'d Known<SignatureKey>>,
+        consumers: &'d Directory,
         signature: &MessageSignature,
         request: &SignedRequest<'_>,
         now: u64,
@@ -104,10 +106,15 @@ impl HmacAuthFilter {
             return Err(Refusal::Invalid("a signature has no nonce"));
         }
         // What it says of itself is compared after: it would tell known names from others.
-        let key = known.map_or(&self.decoy, |known| &known.proof);
+        let known = consumers.signature_key(&signature.key_id);
         let base = signature.base(request)?;
-        let right = key.verifies(&base, &signature.signature);
-        let key = known.filter(|_| right).ok_or(WRONG)?;
+        let right = |known: &&Known<SignatureKey>| known.proof.verifies(&base, &signature.signature);
+        let key = known.filter(right).ok_or_else(|| {
+            for decoy in consumers.signature_decoys(known.map(|known| &known.proof)) {
+                black_box(decoy.verifies(&base, &signature.signature));
+            }
+            WRONG
+        })?;
         if signature.algorithm.as_deref().is_some_and(|told| told != key.proof.algorithm()) {
             return Err(Refusal::Invalid("the algorithm is not that of the key"));
         }
