@@ -49,7 +49,8 @@ pub struct ForwardAuthConfig {
     /// The longest body of an answer that is read.
     #[serde(default = "ForwardAuthConfig::default_max_size")]
     pub max_size: ByteSize,
-    /// What becomes of a request when there is no answer, or one that says neither yes nor no.
+    /// What becomes of a request when the service cannot be reached, is silent or fails (5xx). Any other answer that
+    /// says neither yes nor no is 503.
     #[serde(default)]
     pub on_failure: AskFailure,
     /// Remembers who may pass. Every request is asked about when not given.
