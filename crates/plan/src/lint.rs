@@ -4,6 +4,7 @@ mod addresses;
 mod below;
 mod callers;
 mod contradictions;
+mod escaped;
 mod login;
 mod options;
 mod removed;
@@ -26,6 +27,7 @@ pub(crate) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
     addresses::lint(document, plan, findings);
     routes::lint(document, plan, findings);
     below::lint(document, plan, findings);
+    escaped::lint(document, plan, findings);
     callers::lint(plan, findings);
     // What is wrong may be why something never happens.
     if !has_errors(findings) {

@@ -164,6 +164,16 @@ fn a_protected_path_is_told_whose_lower_part_is_public() {
     assert!(found(&format!("- {{ path: /admin/*, {closed} }}")).is_empty());
     assert!(found(&format!("- {{ path: /admin, {closed} }}\n- {{ path: /admin/*, {closed} }}")).is_empty());
     assert!(found(&format!("- {{ path: /admin/, {closed} }}")).is_empty());
+    // What many services read as the same is told as well.
+    assert_eq!(
+        found(&format!("- {{ path: /people/%40me/*, {closed} }}")),
+        ["4:11 warning[public-unescaped]"]
+    );
+    for both in ["/people/%61/*", "/people/%20/*", "/people/@me/*"] {
+        assert!(found(&format!("- {{ path: \"{both}\", {closed} }}")).is_empty(), "{both}");
+    }
+    let both = format!("- {{ path: /p/%40me/*, {closed} }}\n- {{ path: /p/@me/*, {closed} }}");
+    assert!(found(&both).is_empty());
 }
 
 #[test]
