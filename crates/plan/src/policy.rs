@@ -9,6 +9,7 @@ pub(crate) mod bot_detection;
 pub(crate) mod correlation_id;
 pub(crate) mod cors;
 pub(crate) mod csrf;
+mod fields;
 pub(crate) mod forward_auth;
 pub(crate) mod hmac_auth;
 pub(crate) mod ip_restriction;

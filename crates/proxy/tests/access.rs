@@ -171,6 +171,43 @@ routes:
 }
 
 #[test]
+fn no_field_arrives_that_is_spelled_like_one_that_is_asked_for_or_counted() {
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&format!(
+        "access_log: off
+services: {{ api: {{ endpoints: [{}] }} }}
+routes:
+- path: /*
+  service: api
+  policies:
+    required_headers: {{ X-Debug: {{ present: false }}, X-Tenant: {{ regex: \"[a-z]+\" }} }}
+    rate_limits:
+      plan: {{ limit: 1000/s, by: {{ expression: 'request.headers[\"x-plan\"]' }} }}
+      team: {{ limit: 1000/s, by: {{ header: X-Team }} }}
+",
+        origin.url()
+    ));
+    let head = |fields: &str| format!("GET /x HTTP/1.1\nHost: a\n{fields}");
+    for (fields, status) in [
+        ("X-Tenant: own", 200),
+        ("X_Tenant: own", 400),
+        ("X-Tenant: own\nX-Debug: 1", 400),
+        (
+            "X-Tenant: own\nX_Tenant: evil\nX_Debug: evil\nX.Plan: evil\nX-Plan: a\nX_Team: evil\nX-Team: b",
+            200,
+        ),
+    ] {
+        assert_eq!(ask(&gateway, &head(fields)).status, status, "{fields}");
+    }
+    let seen = origin.requests().pop().unwrap().head_text();
+    assert!(
+        !seen.contains("evil")
+            && ["X-Tenant: own", "X-Plan: a", "X-Team: b"].iter().all(|one| seen.contains(one)),
+        "{seen}"
+    );
+}
+
+#[test]
 fn expressions_decide_over_request_caller_and_time() {
     let gateway = Running::start(
         "access_log: off

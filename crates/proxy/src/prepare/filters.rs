@@ -110,15 +110,11 @@ fn credential_names(plan: &Plan) -> Vec<&str> {
     names
 }
 
-/// The fields by which requests are judged: by what a route or an expression asks of them.
+/// The fields by which requests are judged: by what a route or a policy asks of them.
 fn judged_names(plan: &Plan) -> impl Iterator<Item = &str> {
     plan.routes.iter().flat_map(|route| {
         let conditions = route.matching.headers.iter().map(|condition| &*condition.name);
-        let expressions = route.policies.iter().flat_map(|planned| match &planned.policy {
-            PolicyPlan::AllowIf(plan) => plan.fields().collect(),
-            _ => Vec::new(),
-        });
-        conditions.chain(expressions)
+        conditions.chain(route.policies.iter().flat_map(|planned| planned.policy.judged_fields()))
     })
 }
 
