@@ -10,12 +10,10 @@ use torana_config::written::AclGroups;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, Identity, OnRequest, Outside, Verdict};
 use torana_plan::AclPlan;
+use torana_plan::reserved::GROUP_FIELDS;
 
-/// Fields that carry groups to services; no client may send them.
-pub const GROUP_FIELDS: [&str; 2] = [CONSUMER_GROUPS, AUTHENTICATED_GROUPS];
-
-const CONSUMER_GROUPS: &str = "X-Consumer-Groups";
-const AUTHENTICATED_GROUPS: &str = "X-Authenticated-Groups";
+const CONSUMER_GROUPS: &str = GROUP_FIELDS[0];
+const AUTHENTICATED_GROUPS: &str = GROUP_FIELDS[1];
 
 /// Callers belong to a group.
 #[derive(Clone, Debug)]

@@ -21,7 +21,6 @@ mod unknown;
 pub(crate) mod unverified;
 mod verified;
 
-pub use consumer_fields::CONSUMER_FIELDS;
 pub use failures::FailureLimit;
 pub use method::Method;
 

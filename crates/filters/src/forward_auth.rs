@@ -11,7 +11,7 @@ mod question;
 use crate::asking;
 use crate::authentication::cache::{Cache, SentFields};
 use crate::authentication::unverified::Looks;
-use crate::authentication::{Authenticate, CONSUMER_FIELDS, Guard, Unbegun};
+use crate::authentication::{Authenticate, Guard, Unbegun};
 use crate::hygiene::ReservedFields;
 use answer::{Answer, Passed};
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use torana_fault::{Fault, Reason, Side};
 use torana_filter::{Credential, CredentialKind, Exchange, Identity, Needs, Outside};
 use torana_http::{Fields, RequestHead};
 use torana_plan::ForwardAuthPlan;
+use torana_plan::reserved::CONSUMER_FIELDS;
 
 /// A service is asked.
 #[derive(Debug)]

@@ -6,10 +6,7 @@
 
 use std::sync::LazyLock;
 use torana_http::{Fields, Known, KnownSet};
-use torana_plan::reserved::{ALWAYS, BEGINNINGS};
-
-/// Fields by which some services take another method than the request has.
-pub const METHOD_OVERRIDES: [&str; 3] = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"];
+use torana_plan::reserved::{ALWAYS, BEGINNINGS, METHOD_OVERRIDES, folded, is_alike};
 
 static OVERRIDING: LazyLock<ReservedFields> = LazyLock::new(|| ReservedFields::only(METHOD_OVERRIDES));
 
@@ -59,23 +56,19 @@ fn begins_with(name: &[u8], beginning: &[u8]) -> bool {
     start.is_some_and(|start| start.iter().zip(beginning).all(|(own, byte)| folded(*own) == *byte))
 }
 
-fn folded(byte: u8) -> u8 {
-    if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
-}
-
 impl ReservedFields {
     /// These, and those that are always reserved.
     pub fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
         Self::except(&[], names)
     }
 
-    /// These, and those that are always reserved but for a few. Of the few another spelling stays reserved.
+    /// These, and those that are always reserved, but for a few. Of the few another spelling alone is reserved.
     pub fn except<'n>(few: &[String], names: impl IntoIterator<Item = &'n str>) -> Self {
-        let is_few = |name: &str| few.iter().any(|one| one.eq_ignore_ascii_case(name));
-        let mut reserved = Self::only(ALWAYS.into_iter().filter(|name| !is_few(name)).chain(names));
+        let is_few = |name: &str| few.iter().any(|one| is_alike(one, name));
+        let mut reserved = Self::only(ALWAYS.into_iter().chain(names).filter(|name| !is_few(name)));
         reserved.beginnings = &BEGINNINGS;
         reserved.spared = few.iter().map(|name| name.to_ascii_lowercase().into_bytes().into()).collect();
-        reserved.and_alike(few.iter().map(String::as_str)).note_known()
+        reserved.and_alike(few.iter().map(String::as_str))
     }
 
     /// These, and every well-known field but those that have no bearing on how a request is taken: what no
@@ -90,19 +83,23 @@ impl ReservedFields {
 
     /// These alone.
     pub fn only<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
-        let by_length = vec![Vec::new(); LONGEST.saturating_add(1)];
-        let mut reserved = Self {
-            by_length,
+        let reserved = Self {
+            by_length: vec![Vec::new(); LONGEST.saturating_add(1)],
             longer: Vec::new(),
             known: KnownSet::of(&[]),
             beginnings: &[],
             spared: Vec::new(),
         };
+        reserved.and(names)
+    }
+
+    /// And these, in every spelling, also where one was spared.
+    #[must_use]
+    pub fn and<'n>(mut self, names: impl IntoIterator<Item = &'n str>) -> Self {
         for name in names {
-            // Reserved in every spelling, so none is spared.
-            reserved.entry(name).spared.clear();
+            self.entry(name).spared.clear();
         }
-        reserved.note_known()
+        self.note_known()
     }
 
     /// And every other spelling of these, where these themselves are not reserved. What has letters and digits alone
@@ -200,8 +197,30 @@ mod tests {
             assert_eq!(ReservedFields::except(&few, []).contains(name.as_bytes()), from_few, "{name}");
         }
         // What a policy sets is nobody else's word.
-        let set = ReservedFields::except(&few, ["X-Forwarded-User"]);
+        let set = ReservedFields::except(&few, []).and(["X-Forwarded-User"]);
         assert!(set.contains(b"X-Forwarded-User"));
+    }
+
+    #[test]
+    fn what_may_come_from_a_few_does_so_in_its_own_spelling_whoever_else_reserves_it() {
+        let few = ["X_Remote_User".to_owned(), "x-portal-id".into(), "Badge".into(), "ssl_client_dn".into()];
+        let reserved = ReservedFields::except(&few, ["X-Portal.Id", "badge", "X-Internal"]);
+        for (name, is_reserved) in [
+            ("x_remote_USER", false),
+            ("X-Remote-User", true),
+            ("X-Portal-Id", false),
+            ("X-Portal.Id", true),
+            ("BADGE", false),
+            ("SSL_Client_DN", false),
+            ("SSL-Client-DN", true),
+            ("X_Internal", true),
+        ] {
+            assert_eq!(reserved.contains(name.as_bytes()), is_reserved, "{name}");
+        }
+        let written = reserved.and(["Portal", "SSL-Client-DN", "X-Portal-Id"]);
+        for name in ["SSL_Client_DN", "x-portal-id"] {
+            assert!(written.contains(name.as_bytes()), "{name}");
+        }
     }
 
     #[test]

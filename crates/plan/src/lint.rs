@@ -12,6 +12,7 @@ mod routes;
 mod scopes;
 mod self_made;
 mod shares;
+mod trusted;
 
 use std::collections::HashSet;
 
@@ -45,6 +46,7 @@ pub(crate) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
     scopes::lint(document, findings);
     self_made::lint(plan, findings);
     shares::lint(document, plan, findings);
+    trusted::lint(document, plan, findings);
     identity(document, plan, findings);
     certificates(plan, findings);
     parameters(plan, findings);

@@ -1,5 +1,25 @@
 //! The fields that no client may send, because services take them for what somebody in between has verified.
 
+use torana_config::Span;
+
+use crate::plan::{Plan, Settings};
+use crate::policy::PolicyPlan;
+
+/// What services are told of a consumer, as Kong has it; the last says that nobody was recognised.
+pub const CONSUMER_FIELDS: [&str; 5] = [
+    "X-Consumer-ID",
+    "X-Consumer-Custom-ID",
+    "X-Consumer-Username",
+    "X-Credential-Identifier",
+    "X-Anonymous-Consumer",
+];
+
+/// The groups of a consumer, and those that its credential vouches for.
+pub const GROUP_FIELDS: [&str; 2] = ["X-Consumer-Groups", "X-Authenticated-Groups"];
+
+/// Fields by which some services take another method than the request has.
+pub const METHOD_OVERRIDES: [&str; 3] = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"];
+
 /// Fields that services believe, whichever policies are in force.
 pub const ALWAYS: [&str; 25] = [
     "X-Consumer-Id",
@@ -36,10 +56,70 @@ pub const ALWAYS: [&str; 25] = [
 pub const BEGINNINGS: [&str; 5] =
     ["x-ssl-client-", "ssl-client-", "x-auth-request-", "x-webauth-", "x-remote-extra-"];
 
-/// Whether such a field is removed from every request that no trusted proxy sends.
-pub(crate) fn is_reserved(name: &str) -> bool {
-    let begins = |beginning: &&str| {
-        name.get(..beginning.len()).is_some_and(|start| start.eq_ignore_ascii_case(beginning))
-    };
-    ALWAYS.iter().any(|one| one.eq_ignore_ascii_case(name)) || BEGINNINGS.iter().any(begins)
+/// What services that see fields as variables (CGI, WSGI, Rack, PHP) take for the byte of a name.
+#[must_use]
+pub const fn folded(byte: u8) -> u8 {
+    if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
+}
+
+/// Whether such services take one name for the other.
+#[must_use]
+pub fn is_alike(one: &str, other: &str) -> bool {
+    one.len() == other.len() && one.bytes().map(folded).eq(other.bytes().map(folded))
+}
+
+/// Whether a field is removed from every request that no trusted proxy sends, as far as its name and the settings say.
+pub(crate) fn is_reserved(settings: &Settings, name: &str) -> bool {
+    let begins =
+        |beginning: &&str| name.get(..beginning.len()).is_some_and(|start| is_alike(start, beginning));
+    let own = settings.reserved_headers.iter().chain(&settings.trusted_headers).map(String::as_str);
+    ALWAYS.into_iter().chain(own).any(|one| is_alike(one, name)) || BEGINNINGS.iter().any(begins)
+}
+
+impl Plan {
+    /// The fields that say who calls and that the gateway itself writes, whichever route does: nobody else may send
+    /// them, no trusted proxy either. Each with what has it written, where that is a policy.
+    pub fn written_fields(&self) -> impl Iterator<Item = (&str, Option<&Span>)> {
+        let policies = self.routes.iter().flat_map(|route| {
+            route.policies.iter().flat_map(move |planned| {
+                let whole = matches!(planned.policy, PolicyPlan::Authentication(_))
+                    && route.authentication.anonymous.is_some();
+                let anonymous = CONSUMER_FIELDS.into_iter().filter(move |_| whole);
+                let names = planned.policy.identity_fields().into_iter().chain(anonymous);
+                names.map(move |name| (name, Some(&planned.span)))
+            })
+        });
+        self.certificate_fields().map(|name| (name, None)).chain(policies)
+    }
+
+    /// The fields in which listeners say which certificate a client has shown.
+    pub(crate) fn certificate_fields(&self) -> impl Iterator<Item = &str> {
+        let clients =
+            self.settings.listen.iter().filter_map(|listener| listener.tls.as_ref()?.client_auth.as_ref());
+        clients.flat_map(|clients| clients.headers.given()).map(|(_, name)| name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_gateway_writes_of_callers_is_always_reserved() {
+        for name in CONSUMER_FIELDS.into_iter().chain(GROUP_FIELDS) {
+            assert!(ALWAYS.iter().any(|one| is_alike(one, name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_are_alike_whatever_stands_between_their_words() {
+        for (one, other, alike) in [
+            ("X-User-Id", "x_user.ID", true),
+            ("X-User-Id", "X-User-Idx", false),
+            ("X-User-Id", "X-UserAId", false),
+            ("a_b", "a-b", true),
+        ] {
+            assert_eq!(is_alike(one, other), alike, "{one} {other}");
+        }
+    }
 }

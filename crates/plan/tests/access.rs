@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{codes, finding};
+use common::{codes, finding, findings};
 
 const JWT: &str = "policies: { jwt: { secret: '${env:KEY}' } }\n";
 
@@ -191,4 +191,48 @@ consumers: [{{ username: a, keys: [\"${{env:KEY}}\"] }}]
     assert_eq!(codes(&file(trusting), "removed-field"), 0);
     let wide = "trusted_proxies: [10.0.0.1]\ntrusted_headers: [\"X-SSL-Client-*\"]\n";
     assert_eq!((codes(&file(wide), "removed-field"), codes(&file(wide), "bad-name")), (2, 1));
+}
+
+#[test]
+fn fields_that_not_even_trusted_proxies_may_send_are_found() {
+    let file = |field: &str, policies: &str| {
+        format!(
+            "trusted_proxies: [10.0.0.1]
+trusted_headers: [{field}]
+consumers: [{{ username: a, keys: [\"${{env:KEY}}\"] }}]
+routes: [{{ path: /, respond: {{}}, policies: {policies} }}]
+"
+        )
+    };
+    let jwt = "{ jwt: { secret: '${env:KEY}', claims_to_headers: { sub: X-User } } }";
+    for (field, policies, count) in [
+        ("X-Consumer-Username", "{}", 0),
+        ("X-Consumer-Username", jwt, 0),
+        ("X-Consumer-Username", "{ jwt: { consumers: on } }", 1),
+        ("x_consumer_id", "{ key_auth: {} }", 1),
+        ("X-Consumer-Groups", "{ key_auth: {} }", 0),
+        ("X-Consumer-Groups", "{ key_auth: {}, acl: [gold] }", 0),
+        ("X-Consumer-Groups", "{ key_auth: {}, acl: { allow: [gold], send_groups: true } }", 1),
+        (
+            "X-Consumer-Groups",
+            "{ key_auth: {}, acl: { allow: [gold], send_groups: true, groups: authenticated } }",
+            0,
+        ),
+        ("X-Consumer-ID", &jwt.replace("{ jwt", "{ auth: { anonymous: a }, jwt"), 1),
+        ("X-User", jwt, 1),
+        ("X-Forwarded-User", jwt, 0),
+        ("X-Anonymous-Consumer", "{ forward_auth: { url: 'http://127.0.0.1:1', on_failure: allow } }", 1),
+        ("X-Consumer-ID", "{ forward_auth: { url: 'http://127.0.0.1:1', on_failure: allow } }", 0),
+        ("X-HTTP-Method", "{}", 1),
+        ("Proxy-Authorization", "{}", 1),
+    ] {
+        assert_eq!(
+            codes(&file(field, policies), "removed-field"),
+            count,
+            "{field} {policies}: {:?}",
+            findings(&file(field, policies))
+        );
+    }
+    let forwarding = format!("method_overrides: forward\n{}", file("X-HTTP-Method", "{}"));
+    assert_eq!(codes(&forwarding, "removed-field"), 0);
 }

@@ -6,6 +6,7 @@ mod authentication;
 mod filters;
 mod listeners;
 mod overload;
+mod reserved;
 mod routes;
 mod settings;
 mod store;
@@ -65,7 +66,7 @@ pub fn prepare(
         let conflicts: Vec<String> = conflicts.iter().map(|conflict| format!("{conflict:?}")).collect();
         PrepareError::Routes(conflicts.join("; "))
     })?;
-    let credentials = filters::credential_fields(plan);
+    let credentials = reserved::credential_fields(plan);
     let upstreams = plan
         .services
         .iter()
@@ -90,9 +91,9 @@ pub fn prepare(
         trusted_proxies: settings.trusted_proxies.clone(),
         forwarded: settings::forwarded(settings),
         request_id: settings::request_id(settings),
-        reserved_fields: filters::reserved_fields(plan, &[]),
-        reserved_for_trusted: filters::reserved_fields(plan, &settings.trusted_headers),
-        reserved_trailers: filters::reserved_trailers(plan),
+        reserved_fields: reserved::fields(plan),
+        reserved_for_trusted: reserved::fields_for_trusted(plan),
+        reserved_trailers: reserved::trailers(plan),
         login_cookies: filters::login_cookies(plan),
         router,
         guarded: guarded().next().is_some(),

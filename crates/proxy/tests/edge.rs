@@ -289,3 +289,48 @@ routes: [{{ path: /, service: api }}]
         assert_eq!(said, arrives, "{proxies}");
     }
 }
+
+#[test]
+fn what_trusted_proxies_may_send_comes_from_nobody_else_and_in_its_own_spelling() {
+    let origin = Origin::always(Reply::ok("in"));
+    let text = |proxy: &str, more: &str| {
+        format!(
+            "access_log: off
+trusted_proxies: [{proxy}]
+reserved_headers: [X-Internal, X-Other]
+trusted_headers: [X-Portal-User, X-Internal, X-Consumer-Username, X-Consumer-Groups]
+consumers: [{{ username: own, keys: [\"${{env:KEY}}\"] }}]
+services: {{ api: {{ endpoints: [{}] }} }}
+routes:
+- {{ path: /, service: api, policies: {{ access: public }} }}
+{more}",
+            origin.url()
+        )
+    };
+    let fields = "X-Portal-User: ada\r\nX_Portal_User: root\r\nx.portal.user: root\r\nX-Internal: ada\r\n\
+                  X_Internal: root\r\nX-Other: root\r\nX-Consumer-Username: ada\r\nX_Consumer_Username: root\r\n\
+                  X-Consumer-ID: root\r\nX-Consumer-Groups: ada\r\n";
+    let head = format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n{fields}\r\n");
+    let request = format!("{head}2\r\nhi\r\n0\r\n{fields}X-Sum: 5\r\n\r\n");
+    let keyed = "- { path: /keyed, service: api, policies: { key_auth: {} } }\n";
+    let mut gateway = Running::start(&text("10.0.0.1", ""));
+    let all = ["X-Portal-User: ada", "X-Internal: ada", "X-Consumer-Username: ada", "X-Consumer-Groups: ada"];
+    let not_written = ["X-Portal-User: ada", "X-Internal: ada", "X-Consumer-Groups: ada"];
+    for (proxy, more, arrives) in [
+        ("10.0.0.1", "", &[][..]),
+        ("127.0.0.1", "", &all),
+        // What a way writes itself comes from no proxy.
+        ("127.0.0.1", keyed, &not_written),
+    ] {
+        gateway.reload(&text(proxy, more));
+        let answer = torana_testkit::Client::connect(gateway.address).exchange(&request);
+        assert_eq!(answer.status, 200);
+        let seen = origin.requests().pop().unwrap();
+        let head = seen.head_text();
+        let lines = head.lines().map(str::trim);
+        let said: Vec<&str> = lines.filter(|line| line.contains("ada") || line.contains("root")).collect();
+        assert_eq!(said, arrives, "{proxy} {more}");
+        let trailers: Vec<&str> = seen.trailers.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(trailers, ["X-Sum"], "{proxy} {more}");
+    }
+}

@@ -245,6 +245,30 @@ fn fields_in_which_any_route_asks_for_credentials_show_who_calls() {
 }
 
 #[test]
+fn fields_in_which_trusted_proxies_say_who_calls_show_it() {
+    let origin = Origin::respond(personal);
+    let trusting = |text: String| {
+        format!(
+            "trusted_proxies: [127.0.0.1]\ntrusted_headers: [X-Badge, X-Consumer-Groups, X-Consumer-Username]\n{text}"
+        )
+    };
+    let open = text(&origin, "stale: { unmarked: true }");
+    let open: String =
+        open.lines().filter(|line| !line.contains("key_auth")).flat_map(|line| [line, "\n"]).collect();
+    let gateway = Running::start(&trusting(open));
+    let fields = ["X-Badge: 1", "X-Consumer-Groups: a", "X-Consumer-Username: ann"];
+    for (number, field) in fields.into_iter().enumerate() {
+        assert_eq!(ask(&gateway, "GET", &format!("/{number}?silent"), &format!("{field}\r\n")).status, 200);
+    }
+    assert_eq!(ask(&gateway, "GET", "/other", "X-Colour: red\r\n").status, 200);
+    down(&gateway, &origin);
+    for number in 0..3 {
+        assert_eq!(get(&gateway, &format!("/{number}?silent")).status, 503, "{number}");
+    }
+    assert_eq!(get(&gateway, "/other").status, 200);
+}
+
+#[test]
 fn what_may_not_be_kept_is_not_and_takes_the_place_of_what_was() {
     let origin = Origin::respond(personal);
     let gateway = before(&origin, "stale: {}");

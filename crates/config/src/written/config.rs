@@ -74,8 +74,9 @@ pub struct Config {
     /// every request before anything looks at it, however they are written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reserved_headers: Vec<String>,
-    /// Fields about the caller that are always removed, but that proxies of `trusted_proxies` may send: from them they
-    /// arrive, such as `X-Forwarded-User` of a portal that stands before the gateway.
+    /// Fields that proxies of `trusted_proxies` may send and nobody else, such as `X-Forwarded-User` of a portal that stands
+    /// before the gateway: from these proxies they arrive in this spelling, also where `reserved_headers` names them; from
+    /// anybody else they are removed, however they are written. What the gateway writes itself comes from no proxy.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trusted_headers: Vec<String>,
     /// What to do with fields that ask a service to take another method than the request has.

@@ -2,12 +2,9 @@
 
 use torana_filter::Identity;
 use torana_http::{Fields, InvalidField, Known, KnownSet};
+use torana_plan::reserved::CONSUMER_FIELDS;
 
-/// The fields. No client may send them where consumers are configured.
-pub const CONSUMER_FIELDS: [&str; 5] =
-    ["X-Consumer-ID", "X-Consumer-Custom-ID", "X-Consumer-Username", "X-Credential-Identifier", ANONYMOUS];
-
-/// The same, by number; in the order in which an identity tells them.
+/// The fields, by number; in the order in which an identity tells them.
 const KNOWN: [Known; 5] = [
     Known::XConsumerId,
     Known::XConsumerCustomId,

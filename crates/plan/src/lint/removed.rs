@@ -21,7 +21,7 @@ pub(super) fn lint(plan: &Plan, findings: &mut Vec<Finding>) {
     };
     let mut seen = HashSet::new();
     for (name, place) in
-        plan.routes.iter().flat_map(asked).filter(|(name, _)| is_reserved(name) && !may_come(name))
+        plan.routes.iter().flat_map(asked).filter(|(name, _)| is_reserved(&plan.settings, name) && !may_come(name))
     {
         let message = format!("no request has `{name}`: it is removed, since services take it for verified");
         let help = "name it in `trusted_headers`, and in `trusted_proxies` who may send it, or ask for another field";

@@ -1,8 +1,9 @@
 //! The ways to say who calls, and how several of them go together.
 
+use std::slice;
 use std::sync::Arc;
 
-use torana_config::written::{AuthForm, AuthRequire, AuthWay, PreflightsForm};
+use torana_config::written::{AskFailure, AuthForm, AuthRequire, AuthWay, ConsumerLookup, PreflightsForm};
 use torana_config::{Document, Finding, Path};
 use torana_credential::directory::Consumers;
 use torana_identity::Consumer;
@@ -11,6 +12,7 @@ use super::{
     AskedPlan, BasicAuthPlan, ForwardAuthPlan, HmacAuthPlan, JwtPlan, KeyAuthPlan, MtlsAuthPlan,
     OAuth2IntrospectionPlan, OidcLoginPlan, SigV4Plan,
 };
+use crate::reserved::CONSUMER_FIELDS;
 
 /// A way to say who calls.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -58,7 +60,7 @@ impl AuthenticationPlan {
         self.way().name()
     }
 
-    /// The fields that it sets for services: no client may send them.
+    /// The fields that it sets for services: nobody else may send them.
     pub fn identity_fields(&self) -> impl Iterator<Item = &str> {
         let claims = match self {
             Self::Jwt(plan) => plan.claims_to_headers.as_slice(),
@@ -75,7 +77,29 @@ impl AuthenticationPlan {
             Self::ForwardAuth(plan) => Some(plan.identity_fields()),
             _ => None,
         };
-        claims.iter().map(|(_, field)| &**field).chain(answers.into_iter().flatten())
+        let claims = claims.iter().map(|(_, field)| &**field);
+        claims.chain(answers.into_iter().flatten()).chain(self.consumer_fields().iter().copied())
+    }
+
+    /// Those of [`CONSUMER_FIELDS`] that it sets.
+    fn consumer_fields(&self) -> &'static [&'static str] {
+        let [.., anonymous] = &CONSUMER_FIELDS;
+        let knows_consumers = match self {
+            Self::KeyAuth(_)
+            | Self::BasicAuth(_)
+            | Self::HmacAuth(_)
+            | Self::SigV4(_)
+            | Self::MtlsAuth(_) => true,
+            Self::Jwt(plan) => plan.consumers.is_some(),
+            Self::OAuth2Introspection(plan) => plan.lookup != ConsumerLookup::Off,
+            Self::ForwardAuth(plan) => plan.identity.consumers != ConsumerLookup::Off,
+            Self::OidcLogin(_) => false,
+        };
+        match self {
+            _ if knows_consumers => &CONSUMER_FIELDS,
+            Self::ForwardAuth(plan) if plan.on_failure == AskFailure::Allow => slice::from_ref(anonymous),
+            _ => &[],
+        }
     }
 
     /// The fields in which callers show who they are. Those of cookies and of a connection have no other spelling.

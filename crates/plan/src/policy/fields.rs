@@ -1,8 +1,23 @@
-//! Which fields of requests policies look for.
+//! Which fields of requests policies write, and which they look for.
 
-use super::{KeyPart, PolicyPlan, RateLimitPlan};
+use std::slice;
+
+use torana_config::written::AclGroups;
+
+use super::{AclPlan, KeyPart, PolicyPlan, RateLimitPlan};
+use crate::reserved::GROUP_FIELDS;
 
 impl PolicyPlan {
+    /// The fields by which it tells services who calls: nobody else may send them.
+    #[must_use]
+    pub fn identity_fields(&self) -> Vec<&str> {
+        match self {
+            Self::Authentication(way) => way.identity_fields().collect(),
+            Self::Acl(plan) => groups(plan).to_vec(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The fields by which it judges requests or counts them, but for those in which callers show who they are.
     #[must_use]
     pub fn judged_fields(&self) -> Vec<&str> {
@@ -11,6 +26,18 @@ impl PolicyPlan {
             Self::AllowIf(plan) => plan.fields().collect(),
             Self::RateLimit(plan) => counted(plan),
             _ => Vec::new(),
+        }
+    }
+}
+
+fn groups(plan: &AclPlan) -> &'static [&'static str] {
+    let [own, vouched] = &GROUP_FIELDS;
+    match plan.groups {
+        _ if !plan.send_groups => &[],
+        AclGroups::Consumer => slice::from_ref(own),
+        AclGroups::Authenticated => slice::from_ref(vouched),
+        AclGroups::Both | AclGroups::ConsumerElseAuthenticated | AclGroups::AuthenticatedElseConsumer => {
+            &GROUP_FIELDS
         }
     }
 }

@@ -6,12 +6,7 @@ use crate::pipeline::Limiter;
 use crate::registry::Registry;
 use std::collections::HashSet;
 use std::sync::Arc;
-use torana_config::written::MethodOverrides;
-use torana_filters::{
-    CONSUMER_FIELDS, Filter, LimiterState, METHOD_OVERRIDES, RateLimitFilter, RedisStore, ReservedFields,
-    Stateful, TerminateFilter,
-};
-use torana_http::FieldName;
+use torana_filters::{Filter, LimiterState, RateLimitFilter, RedisStore, Stateful, TerminateFilter};
 use torana_plan::{AuthenticationPlan, Plan, PolicyPlan, RateLimitPlan, RoutePlan};
 
 /// The limits in force, each once however many routes share it.
@@ -77,60 +72,4 @@ pub(super) fn login_cookies(plan: &Plan) -> Vec<String> {
         }
     }
     names
-}
-
-/// The fields that carry identity to services, whichever route sets them: a service behind a public route
-/// must not see what a client made up. And what is only spelled like a field in which callers show who they are, or by
-/// which it is decided what they may: a service may take it for that one. A few may come from trusted proxies.
-pub(super) fn reserved_fields(plan: &Plan, few: &[String]) -> ReservedFields {
-    let removes = plan.settings.method_overrides == MethodOverrides::Remove;
-    let overrides = METHOD_OVERRIDES.into_iter().filter(|_| removes);
-    let alike = credential_names(plan).into_iter().chain(judged_names(plan));
-    ReservedFields::except(few, reserved_names(plan).into_iter().chain(overrides)).and_alike(alike)
-}
-
-/// The trailers that no client may send.
-pub(super) fn reserved_trailers(plan: &Plan) -> ReservedFields {
-    ReservedFields::of_trailers(reserved_names(plan).into_iter().chain(credential_names(plan)))
-}
-
-fn ways(plan: &Plan) -> impl Iterator<Item = &AuthenticationPlan> {
-    let policies = plan.routes.iter().flat_map(|route| &route.policies);
-    policies.filter_map(|planned| match &planned.policy {
-        PolicyPlan::Authentication(way) => Some(way),
-        _ => None,
-    })
-}
-
-/// The fields in which callers show who they are, each once.
-fn credential_names(plan: &Plan) -> Vec<&str> {
-    let mut names: Vec<&str> = ways(plan).flat_map(AuthenticationPlan::credential_fields).collect();
-    names.sort_unstable();
-    names.dedup();
-    names
-}
-
-/// The fields by which requests are judged: by what a route or a policy asks of them.
-fn judged_names(plan: &Plan) -> impl Iterator<Item = &str> {
-    plan.routes.iter().flat_map(|route| {
-        let conditions = route.matching.headers.iter().map(|condition| &*condition.name);
-        conditions.chain(route.policies.iter().flat_map(|planned| planned.policy.judged_fields()))
-    })
-}
-
-/// The names of [`credential_names`] in one spelling.
-pub(super) fn credential_fields(plan: &Plan) -> Arc<[FieldName]> {
-    let mut names: Vec<_> = credential_names(plan).into_iter().map(str::to_ascii_lowercase).collect();
-    names.sort_unstable();
-    names.dedup();
-    names.iter().map(|name| FieldName::new(name)).collect()
-}
-
-fn reserved_names(plan: &Plan) -> Vec<&str> {
-    let carried = ways(plan).flat_map(AuthenticationPlan::identity_fields);
-    let clients =
-        plan.settings.listen.iter().filter_map(|listener| listener.tls.as_ref()?.client_auth.as_ref());
-    let certificates = clients.flat_map(|clients| clients.headers.given()).map(|(_, field)| field);
-    let written = plan.settings.reserved_headers.iter().map(String::as_str);
-    CONSUMER_FIELDS.into_iter().chain(carried).chain(certificates).chain(written).collect()
 }

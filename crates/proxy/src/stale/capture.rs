@@ -8,9 +8,9 @@ use std::cell::RefCell;
 use std::time::{Duration, SystemTime};
 use torana_cache::{Audience, Room, Terms, Variant, supersedes};
 use torana_filter::Exchange;
-use torana_filters::{CONSUMER_FIELDS, GROUP_FIELDS};
 use torana_http::h1::BodyFraming;
 use torana_http::{Fields, InvalidField, Known, Name, ResponseHead, Version};
+use torana_plan::reserved::{CONSUMER_FIELDS, GROUP_FIELDS};
 
 /// What a field takes beside its name and value, in bytes.
 const FIELD: usize = 20;

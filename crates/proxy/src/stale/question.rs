@@ -7,9 +7,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use torana_cache::{Directives, Mark, Received, Standing, resolve, shows_somebody};
 use torana_filter::{Exchange, Response};
-use torana_filters::{GROUP_FIELDS, overriding_methods};
+use torana_filters::overriding_methods;
 use torana_http::h1::BodyFraming;
 use torana_http::{FieldName, Fields, Known, Method};
+use torana_plan::reserved::GROUP_FIELDS;
 
 /// What stands for the scheme among the fields of a request.
 const SCHEME: &str = ":scheme";
@@ -142,7 +143,7 @@ fn shows(exchange: &Exchange, credentials: &[FieldName]) -> bool {
         || exchange.client_certificate.is_some()
         || known.into_iter().any(|name| fields.get_all_ever(name).next().is_some())
         || credentials.iter().any(|name| fields.get_all_ever(name).next().is_some())
-        // Only the gateway says what groups somebody has, and it was asked above.
+        // What groups somebody has says the gateway, and it was asked above; where a proxy may, they are among `credentials`.
         || fields.others().any(|(name, _)| shows_somebody(name) && !is_told(name))
 }
 
