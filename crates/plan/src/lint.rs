@@ -42,7 +42,7 @@ pub(crate) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
     unused_services(document, plan, findings);
     login::lint(document, plan, findings);
     options::lint(document, plan, findings);
-    removed::lint(plan, findings);
+    removed::lint(document, plan, findings);
     scopes::lint(document, findings);
     self_made::lint(plan, findings);
     shares::lint(document, plan, findings);

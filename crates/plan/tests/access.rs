@@ -194,6 +194,75 @@ consumers: [{{ username: a, keys: [\"${{env:KEY}}\"] }}]
 }
 
 #[test]
+fn whatever_looks_for_a_field_that_is_removed_is_found() {
+    let file = |more: &str| {
+        format!(
+            "services: {{ a: {{ endpoints: [http://127.0.0.1:9000] }}, b: {{ endpoints: [http://127.0.0.1:9001] }} }}
+routes: [{{ path: /*, service: a, {more} }}]
+consumers: [{{ username: a, keys: [\"${{env:KEY}}\"] }}]
+"
+        )
+    };
+    for (more, count) in [
+        ("headers: { X_SSL_Client_Verify: SUCCESS }", 1),
+        ("headers: { X-SSL-Client-Verify: { present: false } }", 0),
+        ("policies: { required_headers: [X-Forwarded-Email, X.Forwarded.User] }", 2),
+        ("policies: { required_headers: { X-Forwarded-Email: { present: false } } }", 0),
+        ("policies: { allow_if: 'request.headers[\"x-forwarded-user\"] == \"ada\"' }", 1),
+        ("policies: { rate_limit: { limit: 1/s, by: { header: X-Auth-Request-User }, missing: skip } }", 1),
+        (
+            "policies: { rate_limit: { limit: 1/s, by: { expression: 'request.headers[\"remote-user\"]' } } }",
+            1,
+        ),
+        ("policies: { rate_limit: { limit: 1/s, cost: { request_header: X-WebAuth-Cost } } }", 1),
+        ("split: { to: { b: 10% }, by: [{ header: X-Forwarded-User }, address] }", 1),
+        ("faults: { header: X-Remote-User, abort: { status: 503 } }", 1),
+        // A policy has written these when they are looked for, but not before.
+        ("policies: { key_auth: {}, allow_if: 'request.headers[\"x-consumer-username\"] == \"a\"' }", 0),
+        ("policies: { allow_if: 'request.headers[\"x-consumer-username\"] == \"a\"' }", 1),
+        ("policies: { key_auth: {} }, headers: { X-Consumer-Username: a }", 1),
+        ("policies: { key_auth: {} }, split: { to: { b: 10% }, by: { header: X-Consumer-ID } }", 0),
+        (
+            "policies: { jwt: { secret: '${env:KEY}', claims_to_headers: { sub: X-User } } }, headers: { x_user: a }",
+            1,
+        ),
+        (
+            "policies: { forward_auth: { url: 'http://127.0.0.1:1', request_headers: [X-Forwarded-User], response_headers: [X-Forwarded-User] }, allow_if: 'request.headers[\"x-forwarded-user\"] != \"\"' }",
+            0,
+        ),
+    ] {
+        assert_eq!(codes(&file(more), "removed-field"), count, "{more}: {:?}", findings(&file(more)));
+    }
+    let hash = |field: &str, policies: &str| {
+        format!(
+            "services: {{ a: {{ endpoints: [http://127.0.0.1:9000], balance: {{ hash: [{{ header: {field} }}, address] }} }} }}
+routes: [{{ path: /*, service: a, policies: {policies} }}]
+consumers: [{{ username: a, keys: [\"${{env:KEY}}\"] }}]
+"
+        )
+    };
+    for (field, policies, count) in [
+        ("X-Forwarded-User", "{}", 1),
+        ("X-Tenant", "{}", 0),
+        ("X-Consumer-ID", "{}", 1),
+        ("X-Consumer-ID", "{ key_auth: {} }", 0),
+    ] {
+        assert_eq!(codes(&hash(field, policies), "removed-field"), count, "{field} {policies}");
+    }
+    let own = "reserved_headers: [X-Inner]\nroutes: [{ path: /, headers: { x_inner: a }, respond: {} }]\n";
+    assert_eq!(codes(own, "removed-field"), 1);
+    let spelled = "trusted_proxies: [10.0.0.1]\ntrusted_headers: [X-Inner]\n";
+    let asked =
+        |field: &str| format!("{spelled}routes: [{{ path: /, headers: {{ {field}: a }}, respond: {{}} }}]\n");
+    assert_eq!(codes(&asked("x-inner"), "removed-field"), 0);
+    assert_eq!(
+        codes(&asked("X_Inner"), "removed-field"),
+        1,
+        "from proxies it comes in its own spelling alone"
+    );
+}
+
+#[test]
 fn fields_that_not_even_trusted_proxies_may_send_are_found() {
     let file = |field: &str, policies: &str| {
         format!(
