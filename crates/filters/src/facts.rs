@@ -184,7 +184,19 @@ fn is_list(name: &str) -> bool {
         Known::Via,
         Known::XForwardedFor,
     ]);
-    Known::find(name.as_bytes()).is_some_and(|known| LISTS.contains(known))
+    /// Those that are not well-known here: by RFC 9110, Fetch, W3C Baggage, RFC 7240 and RFC 6455 section 11.3.
+    const OTHERS: [&str; 6] = [
+        "Accept-Charset",
+        "Access-Control-Request-Headers",
+        "Baggage",
+        "Prefer",
+        "Sec-WebSocket-Extensions",
+        "Sec-WebSocket-Protocol",
+    ];
+    match Known::find(name.as_bytes()) {
+        Some(known) => LISTS.contains(known),
+        None => OTHERS.iter().any(|list| list.eq_ignore_ascii_case(name)),
+    }
 }
 
 #[cfg(test)]
@@ -293,6 +305,23 @@ mod tests {
             let exchange = exchange(&format!("GET /?{query} HTTP/1.1\nHost: a\n{fields}"));
             let expression = Expression::condition(source).unwrap();
             assert_eq!(expression.holds(&ExchangeFacts::new(&exchange)).ok(), holds, "{query} {source}");
+        }
+    }
+
+    #[test]
+    fn several_lines_of_a_list_are_one_value() {
+        for name in [
+            "accept-charset",
+            "access-control-request-headers",
+            "baggage",
+            "prefer",
+            "sec-websocket-extensions",
+            "sec-websocket-protocol",
+        ] {
+            let exchange = exchange(&format!("GET / HTTP/1.1\nHost: a\n{name}: b\n{name}: c"));
+            let source = format!("request.headers[\"{name}\"] == \"b, c\"");
+            let expression = Expression::condition(&source).unwrap();
+            assert_eq!(expression.holds(&ExchangeFacts::new(&exchange)), Ok(true), "{name}");
         }
     }
 
