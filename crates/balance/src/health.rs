@@ -233,6 +233,11 @@ impl EndpointHealth {
         changed
     }
 
+    /// Other probes ask from now on: what was found in a row before counts for nothing.
+    pub fn probed_anew(&self) {
+        self.by_probes.clear();
+    }
+
     /// Notes that it is out for another reason than before, or back in service; `true` if so.
     fn changed(&self, from: Option<Out>, why: HealthCause, now_nanos: u64) -> bool {
         let to = self.out(now_nanos);

@@ -1,15 +1,19 @@
 //! Active health checks: one prober for each endpoint, on the chores' thread.
 //!
 //! A prober asks on a connection of its own each time, so that it sees what a new request would see, and
-//! outside of the pool's bound, so that a full pool is not taken for a dead endpoint. It holds its state
-//! weakly and ends when no configuration needs it any more.
+//! outside of the pool's bound, so that a full pool is not taken for a dead endpoint.
+//!
+//! It asks while its configuration is in force, and no longer: requests under way, such as a WebSocket, hold an earlier
+//! configuration for hours, and what that would find goes into the same counters.
 
 mod grpc;
 
 use crate::chores::Chores;
 use crate::forward::nanos_since_start;
+use crate::pipeline::Pipeline;
 use crate::request_id::RequestIds;
 use crate::statuses::Statuses;
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -44,15 +48,21 @@ pub struct Prober {
     failed: AtomicU64,
     /// Why the last failure failed.
     last: Mutex<Option<String>>,
+    /// Where it asks; nowhere when a configuration is only looked at.
+    chores: Option<Chores>,
+    /// How often it has begun and ended to ask: odd while it does.
+    term: AtomicU64,
 }
 
 impl Prober {
+    /// Asks nothing before its configuration is in force: [`take_over`].
     pub(crate) fn new(
         plan: &Arc<ProbesPlan>,
         asked: &Endpoint,
         tls: Option<Arc<TlsClient>>,
         authority: &str,
         health: &Arc<EndpointHealth>,
+        chores: Option<&Chores>,
     ) -> Self {
         let settings = EndpointSettings {
             max_connections: 4,
@@ -84,7 +94,33 @@ impl Prober {
             succeeded: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             last: Mutex::default(),
+            chores: chores.cloned(),
+            term: AtomicU64::new(0),
         }
+    }
+
+    /// Begins to ask, unless it does. What others have found in a row before counts for nothing.
+    fn begin(self: &Arc<Self>) {
+        let Some(chores) = self.chores.as_ref().filter(|_| !self.is_asking()) else { return };
+        self.health.probed_anew();
+        let term = self.term.fetch_add(1, Ordering::AcqRel).saturating_add(1);
+        let prober = Arc::downgrade(self);
+        chores.begin(move || run(prober, term));
+    }
+
+    /// Asks no more; what is being asked is not heard.
+    fn end(&self) {
+        if self.is_asking() {
+            self.term.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    fn is_asking(&self) -> bool {
+        self.term.load(Ordering::Acquire) % 2 == 1
+    }
+
+    fn is_in(&self, term: u64) -> bool {
+        self.term.load(Ordering::Acquire) == term
     }
 
     /// Probes that went well, and those that did not.
@@ -106,7 +142,7 @@ impl Prober {
         span.map(torana_types::TimeSpan::as_duration)
     }
 
-    async fn probe(&self, pool: &Rc<Pool>, timer: &Timer) {
+    async fn probe(&self, term: u64, pool: &Rc<Pool>, timer: &Timer) {
         let found = match self.plan.kind {
             ProbeKind::Tcp => self.connect(pool, timer).await,
             ProbeKind::Http => self.ask(pool, timer).await,
@@ -117,6 +153,9 @@ impl Prober {
             Ok(Some((finding, why))) => (finding, why),
             Err(fault) => (kind(&fault), fault.to_string()),
         };
+        if !self.is_in(term) {
+            return;
+        }
         if finding == Finding::Success {
             self.succeeded.fetch_add(1, Ordering::Relaxed);
         } else {
@@ -230,21 +269,32 @@ fn kind(fault: &Fault) -> Finding {
     }
 }
 
-/// Begins to ask.
-pub(crate) fn begin(chores: &Chores, prober: &Arc<Prober>) {
-    let prober = Arc::downgrade(prober);
-    chores.begin(move || run(prober));
+/// This configuration is in force from now on, and none before it: its probers ask, and no others do.
+pub(crate) fn take_over(before: Option<&Pipeline>, after: &Pipeline) {
+    let asking: HashSet<*const Prober> = probers(after).map(Arc::as_ptr).collect();
+    let ended = before.into_iter().flat_map(probers).filter(|prober| !asking.contains(&Arc::as_ptr(prober)));
+    ended.for_each(|prober| prober.end());
+    probers(after).for_each(Prober::begin);
 }
 
-async fn run(prober: Weak<Prober>) {
+fn probers(pipeline: &Pipeline) -> impl Iterator<Item = &Arc<Prober>> {
+    pipeline
+        .upstreams
+        .iter()
+        .filter_map(|upstream| upstream.health.as_ref())
+        .flat_map(|health| &health.probers)
+}
+
+async fn run(prober: Weak<Prober>, term: u64) {
     let (timer, random) = (Timer::default(), RequestIds::default());
+    let asks = || prober.upgrade().filter(|prober| prober.is_in(term));
     loop {
-        let Some(held) = prober.upgrade() else { return };
+        let Some(held) = asks() else { return };
         let _ = now();
         let wait = match held.interval() {
             Some(interval) => {
                 // A pool for each question, or the next would go on the same HTTP/2 connection.
-                held.probe(&Pool::new(Arc::clone(&held.endpoint)), &timer).await;
+                held.probe(term, &Pool::new(Arc::clone(&held.endpoint)), &timer).await;
                 // The probe may have changed sides, and with it the interval.
                 jittered(held.interval().unwrap_or(interval), random.word())
             }
@@ -253,7 +303,7 @@ async fn run(prober: Weak<Prober>) {
         drop(held);
         // A configuration that is gone is noticed soon, however long the interval.
         let mut left = wait;
-        while left > Duration::ZERO && prober.strong_count() > 0 {
+        while left > Duration::ZERO && asks().is_some() {
             let step = left.min(Duration::from_secs(1));
             tokio::time::sleep(step).await;
             left = left.saturating_sub(step);

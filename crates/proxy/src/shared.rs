@@ -4,6 +4,7 @@ use crate::forward::nanos_since_start;
 use crate::handshakes::Handshakes;
 use crate::overload::Overload;
 use crate::pipeline::Pipeline;
+use crate::probing;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,6 +34,7 @@ impl Shared {
     pub fn new(pipeline: Pipeline, metrics: Arc<Metrics>) -> Arc<Self> {
         let unrouted = metrics.unrouted();
         let overload = Overload::new(&pipeline.overload);
+        probing::take_over(None, &pipeline);
         let (pipeline, started) = (ArcSwap::from_pointee(pipeline), now());
         Arc::new(Self {
             pipeline,
@@ -50,7 +52,8 @@ impl Shared {
     pub fn replace(&self, pipeline: Pipeline) {
         self.overload.apply(&pipeline.overload);
         let pipeline = Arc::new(pipeline);
-        self.pipeline.store(Arc::clone(&pipeline));
+        let before = self.pipeline.swap(Arc::clone(&pipeline));
+        probing::take_over(Some(&before), &pipeline);
         let _ = now();
         for health in pipeline.upstreams.iter().filter_map(|upstream| upstream.health.as_ref()) {
             health.panel.take_over(nanos_since_start());

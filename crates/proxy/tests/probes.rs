@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use torana_proxy::{restore, services};
 use torana_testkit::http2::{Http2Origin, Http2Reply};
-use torana_testkit::{Authority, Client, Origin, Reply, TlsFront, eventually, tool};
+use torana_testkit::{Authority, Client, Gate, Origin, Reply, TlsFront, eventually, tool};
 use yaml::{Running, resolver};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -270,6 +270,47 @@ routes: [{{ service: a }}]
     fails(&gateway, "certificate_unknown_issuer");
     gateway.reload(&text("ca.pem"));
     succeeds(&gateway);
+}
+
+#[test]
+fn probes_of_a_configuration_that_is_in_force_no_more_are_neither_asked_nor_heard() {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let origin = Origin::respond(move |request| match &*request.target {
+        "/new" => Reply::ok("well"),
+        "/long" => Reply::ok("at last").after(&held),
+        _ => Reply::status(404),
+    });
+    let text = |path: &str| {
+        format!(
+            "access_log: off
+services:
+  a:
+    endpoints: [\"{0}\"]
+    health: {{ probes: {{ path: {path}, interval: 50ms, timeout: 10s, healthy_after: 3, unhealthy_after: 1 }} }}
+  b: {{ endpoints: [\"{0}\"] }}
+routes: [{{ path: /long, service: b }}, {{ path: /*, service: a }}]
+",
+            origin.url()
+        )
+    };
+    let asked = |path: &str| origin.requests().iter().filter(|request| request.target == path).count();
+    let mut gateway = Running::start(&text("/old"));
+    fails(&gateway, "status 404");
+    // What is under way holds the configuration that it began with, and its probers.
+    let mut client = Client::connect(gateway.address).deadline(PATIENCE * 4);
+    client.send("GET /long HTTP/1.1\r\nHost: a\r\n\r\n");
+    eventually(PATIENCE, || asked("/long") == 1);
+    gateway.reload(&text("/new"));
+    succeeds(&gateway);
+    let (old, new) = (asked("/old"), asked("/new"));
+    eventually(PATIENCE, || asked("/new") >= new + 20);
+    assert!(asked("/old") <= old + 1, "beside one that was on its way");
+    // The same prober again, which has ended meanwhile.
+    gateway.reload(&text("/old"));
+    eventually(PATIENCE, || endpoint(&gateway)["in_service"] == false && asked("/old") >= old + 5);
+    gate.open();
+    assert_eq!(client.read_response().text(), "at last");
 }
 
 #[test]

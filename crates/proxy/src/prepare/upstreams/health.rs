@@ -4,7 +4,7 @@ use super::super::PrepareError;
 use super::tls;
 use crate::changes;
 use crate::forward::nanos_since_start;
-use crate::probing::{self, Prober};
+use crate::probing::Prober;
 use crate::registry::{Reached, Registry};
 use crate::resilience::UpstreamHealth;
 use crate::statuses::Statuses;
@@ -57,11 +57,10 @@ pub(super) fn health(
                             Some(tls::of_probes(own, probes.kind, service, &planned.url, registry)?)
                         }
                     };
-                    let made = Arc::new(Prober::new(probes, endpoint, secured, authority, &health));
+                    let chores = registry.chores();
+                    let made = Prober::new(probes, endpoint, secured, authority, &health, chores);
+                    let made = Arc::new(made);
                     registry.probers.keep(key, &made);
-                    if let Some(chores) = registry.chores() {
-                        probing::begin(chores, &made);
-                    }
                     made
                 }
             };
