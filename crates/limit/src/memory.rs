@@ -1,14 +1,11 @@
 //! How much memory is held for bodies that are buffered, of all requests together.
 //!
-//! Whoever is about to buffer reserves the bytes first and holds the [`Reserved`] for as long as the buffer
-//! lives. Above the ceiling nothing more is given; what is held already stays. Only buffering costs anything,
+//! Whoever is about to buffer reserves the bytes first, as they come and not as they were announced, and holds the
+//! [`Reserved`] for as long as the buffer lives. Above the ceiling nothing more is given; what is held already stays. Only buffering costs anything,
 //! and then one atomic for a piece.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-
-/// Pieces of this many bytes are reserved where the whole is not known.
-const STEP: usize = 64 * 1024;
 
 /// Buffered bytes and their ceiling.
 #[derive(Debug)]
@@ -74,6 +71,16 @@ impl Memory {
         Ok(Reserved { memory: Arc::clone(self), bytes })
     }
 
+    /// Whether there is room for so many now; where there is none, that counts as refused. Holds nothing.
+    #[must_use]
+    pub fn has_room(&self, bytes: usize) -> bool {
+        let has_room = self.used().checked_add(bytes).is_some_and(|sum| sum <= self.ceiling());
+        if !has_room {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        has_room
+    }
+
     fn take(&self, bytes: usize) -> Result<(), NoRoom> {
         let ceiling = self.ceiling();
         let taken = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
@@ -87,15 +94,14 @@ impl Memory {
 }
 
 impl Reserved {
-    /// Makes sure that at least `bytes` are held, in pieces that keep the number of calls small.
+    /// Makes sure that at least `bytes` are held.
     ///
     /// # Errors
     /// There is no room; what was held before still is.
     pub fn cover(&mut self, bytes: usize) -> Result<(), NoRoom> {
         if bytes > self.bytes {
-            let more = bytes.saturating_sub(self.bytes).max(STEP);
-            self.memory.take(more)?;
-            self.bytes = self.bytes.saturating_add(more);
+            self.memory.take(bytes.saturating_sub(self.bytes))?;
+            self.bytes = bytes;
         }
         Ok(())
     }
@@ -145,14 +151,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const STEP: usize = 64 * 1024;
+
     #[test]
     fn above_the_ceiling_nothing_is_given_and_everything_comes_back() {
         let memory = Memory::new(3 * STEP);
         let mut first = memory.reserve(10).unwrap();
         assert_eq!(first.cover(5), Ok(()));
         assert_eq!(memory.used(), 10);
-        first.cover(11).unwrap();
-        assert_eq!(memory.used(), 10 + STEP);
+        first.cover(10 + STEP).unwrap();
+        assert_eq!(memory.used(), 10 + STEP, "as much as was asked for");
         let second = memory.reserve(STEP).unwrap();
         assert!(memory.reserve(STEP).is_err());
         assert_eq!(first.cover(3 * STEP), Err(NoRoom));
@@ -165,6 +173,9 @@ mod tests {
         assert_eq!((memory.used(), first.is_at_the_ceiling()), (11 + STEP, false));
         memory.set_ceiling(0);
         assert!(memory.reserve(1).is_err() && memory.reserve(0).is_ok());
+        memory.set_ceiling(memory.used() + 1);
+        assert!(memory.has_room(1) && !memory.has_room(2) && !memory.has_room(usize::MAX));
+        assert_eq!((memory.used(), memory.refused()), (11 + STEP, 5));
         drop((first, second));
         assert_eq!(memory.used(), 0);
     }

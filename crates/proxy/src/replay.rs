@@ -2,6 +2,9 @@
 //!
 //! While nothing is held every call goes straight to the client's body. Held bodies lose their trailers (RFC 9110 section
 //! 6.5.1), which were judged with the end of the body: a section that is not valid is an error of [`Replay::hold`].
+//!
+//! What counts among the bytes that the process holds is what is there: a length that was announced and bytes that do not
+//! come fill nothing.
 
 use crate::overload::memory_full;
 use bytes::Bytes;
@@ -14,6 +17,9 @@ use torana_filters::ReservedFields;
 use torana_http::Fields;
 use torana_limit::{Memory, NoRoom, Reserved};
 use torana_transport::{BodySource, RequestBody};
+
+/// What is asked of the allocator at least once a body comes in pieces, so that crumbs do not ask it for each.
+const STEP: usize = 4 * 1024;
 
 /// A client's body, streaming until it is held.
 #[derive(Debug)]
@@ -33,6 +39,8 @@ pub struct Replay<'a, B> {
 struct Held {
     bytes: Bytes,
     sent: bool,
+    /// There was no room for more: what the client's own body still has follows. Never empty; gone once it is sent.
+    part: bool,
 }
 
 impl<'a, B: RequestBody> Replay<'a, B> {
@@ -61,7 +69,8 @@ impl<'a, B: RequestBody> Replay<'a, B> {
         self.memory.map(|memory| memory.reserve(bytes)).transpose()
     }
 
-    /// Whether the body can be sent again: it is held, or there is none, or not a byte of it was read.
+    /// Whether the body can be sent again: it is held, or there is none, or not a byte of it was read, or none of what was
+    /// read went on.
     pub fn is_replayable(&self) -> bool {
         self.held.is_some() || self.inner.bytes_read() == 0
     }
@@ -78,11 +87,13 @@ impl<'a, B: RequestBody> Replay<'a, B> {
     /// room for it: [`Reason::MemoryFull`].
     pub async fn hold(&mut self, limit: u64) -> Result<Bytes, Fault> {
         let bytes = match &self.held {
-            Some(held) => held.bytes.clone(),
-            None => {
-                let mut reserved = self.reserve(0).map_err(|_| memory_full())?;
-                let bytes = read(self.inner, limit, reserved.as_mut()).await?;
-                self.reserved = reserved;
+            Some(held) if !held.part => held.bytes.clone(),
+            _ => {
+                let (bytes, is_whole) = self.read(limit).await?;
+                if !is_whole {
+                    self.reserved = None;
+                    return Err(memory_full());
+                }
                 bytes
             }
         };
@@ -93,27 +104,46 @@ impl<'a, B: RequestBody> Replay<'a, B> {
         Ok(bytes)
     }
 
-    /// Reads a body of this length to its end and holds it, if there is room for it; else it streams on.
-    /// `false`: it does.
+    /// Reads a body of this length to its end and holds it, while there is room for it; else it streams on, what was
+    /// read of it first. `false`: it does.
     ///
     /// # Errors
     /// It breaks its framing, or the client is too slow or gone.
     pub(crate) async fn keep(&mut self, length: u64) -> Result<bool, Fault> {
-        if self.held.is_some() {
-            return Ok(true);
+        if let Some(held) = &self.held {
+            return Ok(!held.part);
         }
-        let Ok(mut reserved) = self.reserve(usize::try_from(length).unwrap_or(usize::MAX)) else {
+        // Nothing is begun that would not fit now; what else comes meanwhile is seen on the way.
+        let announced = usize::try_from(length).unwrap_or(usize::MAX);
+        if self.memory.is_some_and(|memory| !memory.has_room(announced)) {
             return Ok(false);
-        };
-        let bytes = read(self.inner, length, reserved.as_mut()).await?;
+        }
+        let (bytes, is_whole) = self.read(length).await?;
+        if !bytes.is_empty() || is_whole {
+            self.held = Some(Held { bytes, sent: false, part: !is_whole });
+        }
+        Ok(is_whole)
+    }
+
+    /// Reads on to the end, or as far as there is room. What was read counts for as long as this lives.
+    async fn read(&mut self, limit: u64) -> Result<(Bytes, bool), Fault> {
+        let begun = self.held.take().map(|held| Vec::from(held.bytes));
+        let mut reserved = self.reserved.take();
+        if reserved.is_none() {
+            reserved = self.reserve(0).map_err(|_| memory_full())?;
+        }
+        let mut whole = begun.unwrap_or_default();
+        let is_whole = read(self.inner, limit, &mut whole, reserved.as_mut()).await?;
+        if let Some(reserved) = &mut reserved {
+            reserved.trim(whole.len());
+        }
         self.reserved = reserved;
-        self.replace(bytes);
-        Ok(true)
+        Ok((whole.into_boxed_slice().into(), is_whole))
     }
 
     /// Holds these bytes in place of what was held. What the client's own body still has is not sent.
     pub fn replace(&mut self, bytes: Bytes) {
-        self.held = Some(Held { bytes, sent: false });
+        self.held = Some(Held { bytes, sent: false, part: false });
     }
 
     /// Begins again with what is held. Without anything held there is nothing to do: a body that streams
@@ -126,12 +156,12 @@ impl<'a, B: RequestBody> Replay<'a, B> {
 
     /// Whether all of it is at hand: it is held, or nothing of it is left to come.
     pub fn is_whole(&self) -> bool {
-        self.held.is_some() || self.is_done()
+        self.held().is_some() || self.is_done()
     }
 
-    /// Bytes that are held.
+    /// Bytes that are held, all of them.
     pub fn held(&self) -> Option<&Bytes> {
-        self.held.as_ref().map(|held| &held.bytes)
+        self.held.as_ref().filter(|held| !held.part).map(|held| &held.bytes)
     }
 }
 
@@ -139,33 +169,35 @@ fn too_large() -> Fault {
     Fault::new(Reason::BodyTooLarge).because("longer than a policy of this route reads")
 }
 
+/// Reads on, behind what is there; `false`: there is no room for the next piece.
 async fn read(
     body: &mut impl RequestBody,
     limit: u64,
+    whole: &mut Vec<u8>,
     mut reserved: Option<&mut Reserved>,
-) -> Result<Bytes, Fault> {
-    let mut whole = Vec::new();
+) -> Result<bool, Fault> {
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
     while poll_fn(|context| body.poll_fill(context)).await? {
         let data = body.data();
-        if whole.len().saturating_add(data.len()) as u64 > limit {
+        let needed = whole.len().saturating_add(data.len());
+        if needed as u64 > limit {
             return Err(too_large());
         }
-        let needed = whole.len().saturating_add(data.len());
         if needed > whole.capacity() {
-            // What is asked of the allocator is what is counted.
-            let room = whole.capacity().saturating_mul(2).max(needed);
-            if let Some(reserved) = &mut reserved {
-                reserved.cover(room).map_err(|_| memory_full())?;
+            // What is asked of the allocator is what is counted; a body that comes at once is asked for as it is.
+            let steps = if whole.is_empty() { 0 } else { whole.capacity().saturating_mul(2).max(STEP) };
+            let room = steps.min(most).max(needed);
+            if let Some(reserved) = &mut reserved
+                && reserved.cover(room).is_err()
+            {
+                return Ok(false);
             }
             whole.reserve_exact(room.saturating_sub(whole.len()));
         }
         whole.extend_from_slice(data);
         body.consume();
     }
-    if let Some(reserved) = reserved {
-        reserved.trim(whole.len());
-    }
-    Ok(whole.into_boxed_slice().into())
+    Ok(true)
 }
 
 impl<B: RequestBody> BodySource for Replay<'_, B> {
@@ -191,6 +223,7 @@ impl<B: RequestBody> BodySource for Replay<'_, B> {
 
     fn consume(&mut self) {
         match &mut self.held {
+            Some(held) if held.part => (self.held, self.reserved) = (None, None),
             Some(held) => held.sent = true,
             None => self.inner.consume(),
         }
@@ -211,7 +244,7 @@ impl<B: RequestBody> BodySource for Replay<'_, B> {
 
     fn is_done(&self) -> bool {
         match &self.held {
-            Some(held) => held.sent || held.bytes.is_empty(),
+            Some(held) => !held.part && (held.sent || held.bytes.is_empty()),
             None => self.inner.is_done(),
         }
     }
@@ -326,21 +359,40 @@ impl RequestBody for NoBody {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::RefCell;
+    use std::rc::Rc;
 
     /// Pieces that come one by one.
-    struct Pieces(Vec<&'static [u8]>, u64);
+    struct Pieces {
+        left: Vec<&'static [u8]>,
+        read: u64,
+        /// What happens between two.
+        then: Box<dyn FnMut()>,
+    }
+
+    impl Pieces {
+        fn of(left: Vec<&'static [u8]>) -> Self {
+            Self { left, read: 0, then: Box::new(|| {}) }
+        }
+
+        fn and(mut self, then: impl FnMut() + 'static) -> Self {
+            self.then = Box::new(then);
+            self
+        }
+    }
 
     impl BodySource for Pieces {
         fn poll_fill(&mut self, _: &mut Context<'_>) -> Poll<Result<bool, Fault>> {
-            Poll::Ready(Ok(!self.0.is_empty()))
+            Poll::Ready(Ok(!self.left.is_empty()))
         }
 
         fn data(&self) -> &[u8] {
-            self.0.first().copied().unwrap_or_default()
+            self.left.first().copied().unwrap_or_default()
         }
 
         fn consume(&mut self) {
-            self.1 += self.0.remove(0).len() as u64;
+            self.read += self.left.remove(0).len() as u64;
+            (self.then)();
         }
 
         fn trailers(&mut self, _: &mut Fields) -> Result<(), Fault> {
@@ -348,7 +400,7 @@ mod tests {
         }
 
         fn is_done(&self) -> bool {
-            self.0.is_empty()
+            self.left.is_empty()
         }
     }
 
@@ -364,7 +416,46 @@ mod tests {
         fn switch(&mut self) {}
 
         fn bytes_read(&self) -> u64 {
-            self.1
+            self.read
+        }
+    }
+
+    /// A body that was announced and does not come.
+    struct Silent;
+
+    impl BodySource for Silent {
+        fn poll_fill(&mut self, _: &mut Context<'_>) -> Poll<Result<bool, Fault>> {
+            Poll::Pending
+        }
+
+        fn data(&self) -> &[u8] {
+            &[]
+        }
+
+        fn consume(&mut self) {}
+
+        fn trailers(&mut self, _: &mut Fields) -> Result<(), Fault> {
+            Ok(())
+        }
+
+        fn is_done(&self) -> bool {
+            false
+        }
+    }
+
+    impl RequestBody for Silent {
+        fn poll_closed(&mut self, _: &mut Context<'_>) -> Poll<Fault> {
+            Poll::Pending
+        }
+
+        fn awaits_invitation(&self) -> bool {
+            false
+        }
+
+        fn switch(&mut self) {}
+
+        fn bytes_read(&self) -> u64 {
+            0
         }
     }
 
@@ -380,7 +471,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_held_is_sent_as_often_as_asked() {
-        let mut pieces = Pieces(vec![b"ab", b"c"], 0);
+        let mut pieces = Pieces::of(vec![b"ab", b"c"]);
         let mut body = Replay::new(&mut pieces);
         assert!(body.is_replayable());
         assert_eq!(body.hold(3).await.unwrap(), "abc");
@@ -398,22 +489,23 @@ mod tests {
     async fn what_is_held_counts_until_it_is_dropped_and_beyond_the_ceiling_nothing_is() {
         let memory = Memory::new(200_000);
         let piece: &[u8] = Box::leak(vec![b'x'; 90_000].into());
-        let mut first = Pieces(vec![piece], 0);
+        let mut first = Pieces::of(vec![piece]);
         let mut body = Replay::new(&mut first).within(&memory);
         assert_eq!(body.hold(u64::MAX).await.unwrap().len(), 90_000);
         assert_eq!(memory.used(), 90_000);
-        let mut second = Pieces(vec![piece, piece], 0);
+        let mut second = Pieces::of(vec![piece, piece]);
         let mut other = Replay::new(&mut second).within(&memory);
         let fault = other.hold(u64::MAX).await.unwrap_err();
         assert_eq!((fault.reason, fault.fields()), (Reason::MemoryFull, &[("Retry-After", "1".into())][..]));
         drop(other);
         assert_eq!(memory.used(), 90_000);
-        let mut third = Pieces(vec![piece, piece], 0);
+        let mut third = Pieces::of(vec![piece, piece]);
         let mut streams = Replay::new(&mut third).within(&memory);
         assert!(!streams.keep(180_000).await.unwrap());
+        assert!(!streams.is_whole() && streams.held().is_none() && streams.is_replayable());
         assert_eq!(rest(&mut streams).await.len(), 180_000);
         drop(body);
-        let mut fourth = Pieces(vec![piece, piece], 0);
+        let mut fourth = Pieces::of(vec![piece, piece]);
         let mut kept = Replay::new(&mut fourth).within(&memory);
         assert!(kept.keep(180_000).await.unwrap());
         assert_eq!(memory.used(), 180_000);
@@ -422,12 +514,69 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_counted_is_what_came() {
+        let memory = Memory::new(200_000);
+        for (limit, counted) in [(u64::MAX, [1, 4_096, 4_096]), (3, [1, 3, 3])] {
+            let seen = Rc::new(RefCell::new(Vec::new()));
+            let (sees, used) = (Rc::clone(&seen), Arc::clone(&memory));
+            let mut crumbs =
+                Pieces::of(vec![b"a", b"b", b"c"]).and(move || sees.borrow_mut().push(used.used()));
+            let mut body = Replay::new(&mut crumbs).within(&memory);
+            assert_eq!(body.hold(limit).await.unwrap(), "abc");
+            assert_eq!((&**seen.borrow(), memory.used()), (&counted[..], 3));
+        }
+        assert_eq!(memory.used(), 0);
+        let mut silent = Silent;
+        let mut body = Replay::new(&mut silent).within(&memory);
+        let mut keeping = std::pin::pin!(body.keep(200_000));
+        assert!(poll_fn(|context| Poll::Ready(keeping.as_mut().poll(context))).await.is_pending());
+        assert_eq!(memory.used(), 0, "nothing came");
+        let mut silent = Silent;
+        let mut never = Replay::new(&mut silent).within(&memory);
+        assert!(!never.keep(200_001).await.unwrap(), "it could not be held, so nobody waits for it");
+    }
+
+    #[tokio::test]
+    async fn where_there_is_no_room_for_the_rest_what_was_read_goes_first() {
+        let memory = Memory::new(100_000);
+        let piece: &[u8] = Box::leak((0..30_000_u32).map(|number| number.to_le_bytes()[0]).collect());
+        let (all, pieces) = (piece.repeat(3), || Pieces::of(vec![piece, piece, piece]));
+        // Between two pieces somebody else takes what there is.
+        let other = Rc::new(RefCell::new(None));
+        let (takes, from) = (Rc::clone(&other), Arc::clone(&memory));
+        let mut begun = false;
+        let take = move || {
+            if !std::mem::replace(&mut begun, true) {
+                let left = from.ceiling() - from.used();
+                *takes.borrow_mut() = Some(from.reserve(left).unwrap());
+            }
+        };
+        let mut crowded = pieces().and(take.clone());
+        let mut body = Replay::new(&mut crowded).within(&memory);
+        assert!(!body.keep(90_000).await.unwrap() && !body.keep(90_000).await.unwrap());
+        assert!(!body.is_whole() && !body.is_done() && body.held().is_none());
+        assert!(body.is_replayable(), "nothing of it went on");
+        body.rewind();
+        assert_eq!(memory.used(), 100_000);
+        assert_eq!(rest(&mut body).await, all);
+        assert!(!body.is_replayable());
+        assert_eq!(memory.used(), 70_000);
+        drop(other.take());
+        let mut crowded = pieces().and(take);
+        let mut body = Replay::new(&mut crowded).within(&memory);
+        assert!(!body.keep(90_000).await.unwrap());
+        drop(other.take());
+        assert_eq!(body.hold(90_000).await.unwrap(), all);
+        assert_eq!((body.is_replayable(), memory.used()), (true, 90_000));
+    }
+
+    #[tokio::test]
     async fn what_is_longer_than_the_bound_is_refused_and_what_streams_is_not_sent_twice() {
-        let mut pieces = Pieces(vec![b"ab", b"cd", b"ef"], 0);
+        let mut pieces = Pieces::of(vec![b"ab", b"cd", b"ef"]);
         let mut body = Replay::new(&mut pieces);
         assert_eq!(body.hold(3).await.unwrap_err().reason, Reason::BodyTooLarge);
         assert!(!body.is_replayable());
-        let mut pieces = Pieces(vec![b"ab", b"cd"], 0);
+        let mut pieces = Pieces::of(vec![b"ab", b"cd"]);
         let mut body = Replay::new(&mut pieces);
         assert_eq!(rest(&mut body).await, b"abcd");
         assert!(!body.is_replayable());

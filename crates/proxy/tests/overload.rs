@@ -222,6 +222,47 @@ fn bodies_are_kept_for_another_try_only_while_there_is_room_for_them() {
 }
 
 #[test]
+fn what_is_announced_and_does_not_come_fills_no_memory() {
+    let origin = Origin::respond(|request| Reply::ok(request.body.len().to_string()));
+    let gateway = Running::start(&format!(
+        "access_log: off\nlimits: {{ buffered_bytes: 1MiB }}\ntimeouts: {{ body: 10m }}\n\
+         services: {{ a: {{ endpoints: [{}], retries: {{ keep_body: 64KiB }} }} }}\n\
+         routes: [{{ path: /echo, respond: {{ echo: this came }} }}, {{ path: /*, service: a }}]\n",
+        origin.url()
+    ));
+    // Heads alone, and a byte each for what reads bodies before it answers.
+    let silent: Vec<_> = ["PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 65536\r\n\r\n"; 20]
+        .into_iter()
+        .chain(["POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 65536\r\n\r\nx"; 20])
+        .map(|beginning| {
+            let mut client = Client::connect(gateway.address);
+            client.send(beginning);
+            client
+        })
+        .collect();
+    let mut crowd = Http2Client::connect(gateway.address);
+    let length = [("content-length", "65536")];
+    let mut streams: Vec<_> = (0..40)
+        .map(|number| crowd.begin("PUT", if number < 20 { "/" } else { "/echo" }, &length, false).unwrap())
+        .collect();
+    for (_, body) in streams.iter_mut().skip(20) {
+        body.send_data("x".into(), false).unwrap();
+    }
+    eventually(PATIENCE, || {
+        crowd.pause(Duration::ZERO);
+        metric(&gateway, "torana_requests_in_flight ") >= 80.0 && buffered(&gateway) >= 40.0
+    });
+    assert!(buffered(&gateway) <= 16.0 * 1024.0, "{}", buffered(&gateway));
+    let mut other = Http2Client::connect(gateway.address);
+    assert_eq!(other.request("PUT", "/", &[("content-length", "5")], b"12345").text(), "5");
+    assert_eq!(other.request("POST", "/echo", &[], b"12345").status, 200);
+    let echo = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12345";
+    assert_eq!(Client::connect(gateway.address).exchange(echo).status, 200);
+    drop((silent, streams, crowd));
+    eventually(PATIENCE, || buffered(&gateway) == 0.0);
+}
+
+#[test]
 fn a_service_is_asked_for_no_more_than_its_bound_at_once() {
     let gate = Gate::new();
     let held = gate.clone();
