@@ -48,7 +48,8 @@ pub enum PrepareError {
     Routes(String),
 }
 
-/// Makes a plan ready to serve. Nothing that serves now is disturbed, whatever comes of it.
+/// Makes a plan ready to serve. Nothing that serves now is disturbed, whatever comes of it: what takes the place of
+/// something in the registry does so when all is prepared.
 ///
 /// # Errors
 /// See [`PrepareError`].
@@ -59,7 +60,7 @@ pub fn prepare(
 ) -> Result<Pipeline, PrepareError> {
     registry.begin();
     let settings = &plan.settings;
-    authentication::limit_failures(settings, registry);
+    let failures = authentication::limit_failures(settings, registry);
     let access_log = settings::access_log(settings, registry, metrics)?;
     let specs = plan.routes.iter().map(|route| route.matching.clone()).collect();
     let router = Router::build(specs).map_err(|conflicts| {
@@ -73,7 +74,7 @@ pub fn prepare(
         .map(|service| upstreams::upstream(service, &credentials, registry))
         .collect::<Result<_, _>>()?;
     let store = store::store(settings, registry);
-    let mut limiters = filters::Limiters::over(store.clone());
+    let mut limiters = filters::Limiters::over(store.clone(), failures.clone());
     let mut routes: Vec<_> = plan
         .routes
         .iter()
@@ -105,10 +106,72 @@ pub fn prepare(
         endpoints: HashMap::new(),
         limiters: limiters.all,
         store,
-        access_log,
+        access_log: access_log.as_ref().map(|(_, log)| log.clone()),
     };
     let endpoints = pipeline.upstreams.iter().flat_map(|upstream| &upstream.endpoints);
     pipeline.endpoints = endpoints.map(|each| (each.number, Arc::clone(&each.endpoint))).collect();
+    (registry.failures, registry.access_log) = (failures, access_log);
+    succeed(&pipeline, registry);
     registry.sweep();
     Ok(pipeline)
+}
+
+/// What is found by its name alone is this pipeline's from now on.
+fn succeed(pipeline: &Pipeline, registry: &mut Registry) {
+    for upstream in &pipeline.upstreams {
+        registry.upstreams.keep(Arc::clone(&upstream.name), upstream);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use torana_config::FixedResolver;
+    use torana_config::written::TlsVersion;
+    use torana_plan::{ClientAuthPlan, ListenerTlsPlan, load_with};
+
+    fn plan(endpoints: &str, rest: &str) -> Plan {
+        let text = format!(
+            "{rest}
+services:
+  a: {{ endpoints: [{endpoints}], health: {{ slow_start: 1h, ejection: {{ failures: 5 }} }} }}
+routes: [{{ path: /, service: a }}]
+"
+        );
+        let loaded = load_with("test.yaml", &text, &FixedResolver::default(), None);
+        loaded.plan.unwrap_or_else(|| panic!("{:?}", loaded.findings))
+    }
+
+    #[test]
+    fn a_plan_that_cannot_be_served_leaves_everything_as_it_was() {
+        let (mut registry, metrics) = (Registry::default(), Metrics::new());
+        let rest = "access_log: off\nlimits: { failed_credentials: 5/minute }";
+        let one = "\"http://127.0.0.1:1\"";
+        let serving = prepare(&plan(one, rest), &mut registry, &metrics).unwrap();
+        let failures = registry.failures.clone().unwrap().1;
+
+        let rest_of_another = "limits: { failed_credentials: 6/minute }";
+        let mut fails = plan(one, rest_of_another);
+        let nobody = ClientAuthPlan { authorities: Vec::new(), required: true, headers: Default::default() };
+        fails.settings.listen[0].tls = Some(Arc::new(ListenerTlsPlan {
+            certificates: Vec::new(),
+            min_version: TlsVersion::Tls12,
+            client_auth: Some(Arc::new(nobody)),
+            strict_host: false,
+        }));
+        assert!(matches!(prepare(&fails, &mut registry, &metrics), Err(PrepareError::Tls { .. })));
+        assert!(Arc::ptr_eq(&registry.failures.as_ref().unwrap().1, &failures));
+        assert!(registry.access_log().is_none());
+        let upstream = registry.upstreams.get(&serving.upstreams[0].name).unwrap();
+        assert!(Arc::ptr_eq(&upstream, &serving.upstreams[0]));
+
+        // A new endpoint is known to be one, and begins slowly.
+        let two = format!("{one}, \"http://127.0.0.1:2\"");
+        let next = prepare(&plan(&two, rest), &mut registry, &metrics).unwrap();
+        let panel = &next.upstreams[0].health.as_ref().unwrap().panel;
+        let now = crate::forward::nanos_since_start();
+        let of_a_thousand = |index| (0..1_000).filter(|random| panel.serves(index, now, *random)).count();
+        assert_eq!(of_a_thousand(0), 1_000);
+        assert!(of_a_thousand(1) < 300, "{}", of_a_thousand(1));
+    }
 }

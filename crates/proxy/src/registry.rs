@@ -49,6 +49,9 @@ pub(crate) type Reached = (Address, Protocol, Option<(Arc<UpstreamTlsPlan>, Box<
 /// Service, what shapes its kept answers, and the fields that show who calls.
 pub(crate) type StaleKey = (Arc<str>, StalePlan, Arc<[FieldName]>);
 
+/// The limit on wrong credentials, by what it is.
+pub(crate) type Failures = (Rate, Arc<FailureLimit>);
+
 /// State by identity. Owned by the one thread that prepares pipelines.
 #[derive(Debug, Default)]
 pub struct Registry {
@@ -95,7 +98,7 @@ pub struct Registry {
     /// What is remembered of logins, by whose they are ([`torana_plan::OidcLoginPlan::login`]).
     pub(crate) logins: Kept<(String, String, String), LoginMemory>,
     /// Wrong credentials by address; they are remembered while the limit stays.
-    pub(crate) failures: Option<(Rate, Arc<FailureLimit>)>,
+    pub(crate) failures: Option<Failures>,
     pub(crate) access_log: Option<(AccessLogSettings, AccessLog)>,
     /// Who fetches, probes and watches; nobody when a configuration is only looked at.
     chores: Option<Chores>,

@@ -2,7 +2,7 @@
 
 use crate::key_fetching;
 use crate::provider_asking;
-use crate::registry::Registry;
+use crate::registry::{Failures, Registry};
 use std::sync::Arc;
 use torana_filter::{Consumer, Identity};
 use torana_filters::{
@@ -18,6 +18,7 @@ pub(super) fn filter(
     route: &RoutePlan,
     position: usize,
     registry: &mut Registry,
+    failures: Option<&Failures>,
 ) -> Filter {
     let is_way = |policy: &PolicyPlan| matches!(policy, PolicyPlan::Authentication(_));
     let after = route.policies.iter().skip(position.saturating_add(1));
@@ -47,17 +48,15 @@ pub(super) fn filter(
     Filter::Authentication(AuthenticationFilter::new(
         method,
         place,
-        registry.failures.as_ref().map(|(_, limit)| Arc::clone(limit)),
+        failures.map(|(_, limit)| Arc::clone(limit)),
     ))
 }
 
-/// Brings the limit on wrong credentials in force; what it has counted stays while it is the same.
-pub(super) fn limit_failures(settings: &Settings, registry: &mut Registry) {
-    let wanted = settings.limits.failed_credentials.on();
-    let known = registry.failures.as_ref().map(|(rate, _)| rate);
-    if wanted != known {
-        registry.failures = wanted.map(|rate| (*rate, Arc::new(FailureLimit::new(rate))));
-    }
+/// The limit on wrong credentials; what it has counted stays while it is the same.
+pub(super) fn limit_failures(settings: &Settings, registry: &Registry) -> Option<Failures> {
+    let wanted = settings.limits.failed_credentials.on()?;
+    let known = registry.failures.as_ref().filter(|(rate, _)| rate == wanted);
+    Some(known.cloned().unwrap_or_else(|| (*wanted, Arc::new(FailureLimit::new(wanted)))))
 }
 
 fn anonymous(record: &Arc<Consumer>) -> Arc<Identity> {

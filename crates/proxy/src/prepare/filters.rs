@@ -3,7 +3,7 @@
 use super::authentication;
 use super::routes::echo_place;
 use crate::pipeline::Limiter;
-use crate::registry::Registry;
+use crate::registry::{Failures, Registry};
 use std::collections::HashSet;
 use std::sync::Arc;
 use torana_filters::{Filter, LimiterState, RateLimitFilter, RedisStore, Stateful, TerminateFilter};
@@ -15,12 +15,13 @@ pub(super) struct Limiters {
     pub(super) all: Vec<Limiter>,
     known: HashSet<*const LimiterState>,
     store: Option<Arc<RedisStore>>,
+    failures: Option<Failures>,
 }
 
 impl Limiters {
-    /// Limits that several gateways share are counted in this store.
-    pub(super) fn over(store: Option<Arc<RedisStore>>) -> Self {
-        Self { store, ..Self::default() }
+    /// Limits that several gateways share are counted in this store, wrong credentials by that limit.
+    pub(super) fn over(store: Option<Arc<RedisStore>>, failures: Option<Failures>) -> Self {
+        Self { store, failures, ..Self::default() }
     }
 
     fn add(&mut self, plan: &Arc<RateLimitPlan>, state: &Arc<LimiterState>) {
@@ -45,7 +46,9 @@ pub(super) fn filter(
         Err(policy) => policy,
     };
     match policy {
-        Stateful::Authentication(plan) => authentication::filter(plan, route, position, registry),
+        Stateful::Authentication(plan) => {
+            authentication::filter(plan, route, position, registry, limiters.failures.as_ref())
+        }
         Stateful::Terminate(plan) => {
             Filter::Terminate(TerminateFilter::prepare(plan, echo_place(route, service)))
         }

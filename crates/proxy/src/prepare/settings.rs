@@ -76,13 +76,10 @@ pub(super) fn request_id(settings: &Settings) -> Option<RequestIdField> {
 /// The access log: the one in use where nothing about it changed.
 pub(super) fn access_log(
     settings: &Settings,
-    registry: &mut Registry,
+    registry: &Registry,
     metrics: &Arc<Metrics>,
-) -> Result<Option<AccessLog>, PrepareError> {
-    let Some(written) = &settings.access_log else {
-        registry.access_log = None;
-        return Ok(None);
-    };
+) -> Result<Option<(AccessLogSettings, AccessLog)>, PrepareError> {
+    let Some(written) = &settings.access_log else { return Ok(None) };
     let target = match written.to.as_str() {
         "stdout" => LogTarget::Stdout,
         file => LogTarget::File(file.into()),
@@ -92,13 +89,10 @@ pub(super) fn access_log(
         AccessLogFormat::Human => LogFormat::Human,
     };
     let wanted = AccessLogSettings { format, target, query: written.query };
-    if let Some((settings, log)) = &registry.access_log
-        && *settings == wanted
-    {
-        return Ok(Some(log.clone()));
+    if let Some(known) = registry.access_log.as_ref().filter(|(settings, _)| *settings == wanted) {
+        return Ok(Some(known.clone()));
     }
     let log = AccessLog::start(wanted.clone(), Arc::clone(metrics))
         .map_err(|source| PrepareError::AccessLog { file: written.to.clone().into(), source })?;
-    registry.access_log = Some((wanted, log.clone()));
-    Ok(Some(log))
+    Ok(Some((wanted, log)))
 }

@@ -86,9 +86,7 @@ pub(super) fn upstream(
     upstream.zones = affinity::zones(service);
     upstream.deadline_field = service.deadline_header.as_deref().map(Arc::from);
     upstream.upgrades.clone_from(&service.upgrades);
-    let upstream = Arc::new(upstream);
-    registry.upstreams.keep(Arc::clone(name), &upstream);
-    Ok(upstream)
+    Ok(Arc::new(upstream))
 }
 
 /// A bound that was learnt stays learnt over reloads.
