@@ -7,6 +7,7 @@
 use crate::keyed::Key;
 use hashbrown::HashTable;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A power of two.
@@ -15,7 +16,7 @@ const SHARDS: usize = 16;
 /// A limit on requests under way, with one count for each caller.
 #[derive(Debug)]
 pub struct Concurrency {
-    most: u32,
+    most: AtomicU32,
     hasher: RandomState,
     shards: Box<[Mutex<Table>]>,
 }
@@ -60,13 +61,18 @@ impl Concurrency {
     #[must_use]
     pub fn new(most: u32) -> Arc<Self> {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Arc::new(Self { most: most.max(1), hasher: RandomState::new(), shards })
+        Arc::new(Self { most: AtomicU32::new(most.max(1)), hasher: RandomState::new(), shards })
     }
 
     /// The most at the same time.
     #[must_use]
-    pub const fn most(&self) -> u32 {
-        self.most
+    pub fn most(&self) -> u32 {
+        self.most.load(Ordering::Relaxed)
+    }
+
+    /// Changes that; zero counts as one. Who is beyond it stays until it ends.
+    pub fn set_most(&self, most: u32) {
+        self.most.store(most.max(1), Ordering::Relaxed);
     }
 
     /// A place for a request, unless all are taken.
@@ -77,7 +83,7 @@ impl Concurrency {
         let table = &mut *table;
         let same = |entry: &Entry| entry.kind == key.kind && *entry.key == *key.bytes;
         if let Some(entry) = table.entries.find_mut(hash, same) {
-            if entry.under_way >= self.most {
+            if entry.under_way >= self.most() {
                 table.refused = table.refused.saturating_add(1);
                 return None;
             }
@@ -141,7 +147,6 @@ impl Drop for UnderWay {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicU32, Ordering};
 
     #[test]
     fn a_place_is_free_again_when_it_is_dropped_and_nobody_is_remembered() {
@@ -154,7 +159,12 @@ mod tests {
         assert_eq!(limit.usage(), ConcurrencyUsage { keys: 2, under_way: 3, entered: 3, refused: 1 });
         drop(first);
         assert!(limit.enter(key(b"a")).is_some());
-        drop((second, other));
+        limit.set_most(3);
+        let third = (limit.enter(key(b"a")).unwrap(), limit.enter(key(b"a")).unwrap());
+        assert!(limit.enter(key(b"a")).is_none());
+        limit.set_most(0);
+        assert_eq!((limit.most(), limit.usage().under_way), (1, 4), "who is there stays");
+        drop((second, other, third));
         assert_eq!(limit.usage().under_way, 0);
         assert!(limit.shards.iter().all(|shard| shard.lock().unwrap().entries.is_empty()));
     }

@@ -13,7 +13,7 @@ use crate::budget::{Ask, Budget, Grant, Ledger};
 use crate::when::When;
 use hashbrown::HashTable;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ pub struct KeyedLimiter {
     hasher: RandomState,
     /// A second hash, for digests of long keys.
     digest: RandomState,
-    keys_per_shard: usize,
+    keys_per_shard: AtomicUsize,
     shards: Box<[Shard]>,
 }
 
@@ -112,13 +112,12 @@ impl KeyedLimiter {
     /// A limiter that remembers at most about `max_keys` callers (at least one in each of its 64 shards).
     #[must_use]
     pub fn new(budget: Budget, max_keys: u32) -> Self {
-        let max_keys = usize::try_from(max_keys).unwrap_or(usize::MAX);
         let shards = (0..SHARDS).map(|_| Shard::new(&budget)).collect();
         Self {
             budget,
             hasher: RandomState::new(),
             digest: RandomState::new(),
-            keys_per_shard: max_keys.div_ceil(SHARDS).max(1),
+            keys_per_shard: AtomicUsize::new(keys_per_shard(max_keys)),
             shards,
         }
     }
@@ -127,6 +126,15 @@ impl KeyedLimiter {
     #[must_use]
     pub const fn budget(&self) -> &Budget {
         &self.budget
+    }
+
+    /// Remembers so many from now on. Who is remembered beyond that stays until its burst is whole.
+    pub fn set_max_keys(&self, max_keys: u32) {
+        self.keys_per_shard.store(keys_per_shard(max_keys), Ordering::Relaxed);
+    }
+
+    fn is_full(&self, table: &Table) -> bool {
+        table.entries.len() >= self.keys_per_shard.load(Ordering::Relaxed)
     }
 
     /// Decides about a request of `key` at `now`, and counts it if it passes.
@@ -162,7 +170,7 @@ impl KeyedLimiter {
         let table = shard.table.lock().unwrap_or_else(PoisonError::into_inner);
         match table.entries.find(hash, |entry| entry.is(key)) {
             Some(entry) => self.budget.look(&entry.ledger, now),
-            None if table.entries.len() >= self.keys_per_shard => self.budget.look(&table.overflow, now),
+            None if self.is_full(&table) => self.budget.look(&table.overflow, now),
             None => self.budget.look(&self.budget.ledger(), now),
         }
     }
@@ -247,12 +255,12 @@ impl KeyedLimiter {
         if let Some(entry) = table.entries.find_mut(hash, |entry| entry.is(key)) {
             return act(&mut entry.ledger, now);
         }
-        if table.entries.len() >= self.keys_per_shard && now.steady >= table.next_sweep {
+        if self.is_full(table) && now.steady >= table.next_sweep {
             table.next_sweep = now.steady.saturating_add(SWEEP_INTERVAL);
             table.swept = table.swept.max(now.utc);
             table.entries.retain(|entry| !self.budget.is_whole(&entry.ledger, now));
         }
-        if table.entries.len() >= self.keys_per_shard {
+        if self.is_full(table) {
             shard.overflow.fetch_add(1, Ordering::Relaxed);
             return act(&mut table.overflow, now);
         }
@@ -289,6 +297,10 @@ impl KeyedLimiter {
             }
         })
     }
+}
+
+fn keys_per_shard(max_keys: u32) -> usize {
+    usize::try_from(max_keys).unwrap_or(usize::MAX).div_ceil(SHARDS).max(1)
 }
 
 #[cfg(test)]

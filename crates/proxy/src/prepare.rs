@@ -121,6 +121,9 @@ fn succeed(pipeline: &Pipeline, registry: &mut Registry) {
     for upstream in &pipeline.upstreams {
         registry.upstreams.keep(Arc::clone(&upstream.name), upstream);
     }
+    for limiter in &pipeline.limiters {
+        registry.limiters.keep(filters::limiter_key(&limiter.plan), &limiter.state);
+    }
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use torana_http::FieldName;
 use torana_http::proxy_protocol::ProxyVersion;
 use torana_observe::{AccessLog, AccessLogSettings};
 use torana_plan::{
-    AuthenticationPlan, ListenerTlsPlan, ProbesPlan, ProviderPlan, RateLimitPlan, RemoteKeysPlan, StalePlan,
+    AuthenticationPlan, KeyPart, ListenerTlsPlan, ProbesPlan, ProviderPlan, RemoteKeysPlan, StalePlan,
     StorePlan, UpstreamTlsPlan,
 };
 use torana_transport::{
@@ -52,6 +52,9 @@ pub(crate) type StaleKey = (Arc<str>, StalePlan, Arc<[FieldName]>);
 /// The limit on wrong credentials, by what it is.
 pub(crate) type Failures = (Rate, Arc<FailureLimit>);
 
+/// A limit's identity, and who is counted.
+pub(crate) type LimiterKey = (Arc<str>, Vec<KeyPart>);
+
 /// State by identity. Owned by the one thread that prepares pipelines.
 #[derive(Debug, Default)]
 pub struct Registry {
@@ -79,8 +82,8 @@ pub struct Registry {
     pub(crate) hedges: Kept<Arc<str>, HedgeCounts>,
     /// By name; a balancer goes on where the one before it stood.
     pub(crate) upstreams: Kept<Arc<str>, Upstream>,
-    /// By everything that shapes them: a limit that changed begins anew.
-    pub(crate) limiters: Kept<Arc<RateLimitPlan>, LimiterState>,
+    /// By identity and who is counted; what of them goes on is for them to say.
+    pub(crate) limiters: Kept<LimiterKey, LimiterState>,
     /// By everything that shapes them.
     pub(crate) tls_servers: Kept<Arc<ListenerTlsPlan>, TlsServer>,
     /// By what clients must show: a session must not go on under other demands.

@@ -54,6 +54,7 @@ impl Shared {
         let pipeline = Arc::new(pipeline);
         let before = self.pipeline.swap(Arc::clone(&pipeline));
         probing::take_over(Some(&before), &pipeline);
+        pipeline.limiters.iter().for_each(|limiter| limiter.state.take_over());
         let _ = now();
         for health in pipeline.upstreams.iter().filter_map(|upstream| upstream.health.as_ref()) {
             health.panel.take_over(nanos_since_start());

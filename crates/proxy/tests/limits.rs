@@ -11,7 +11,8 @@ mod yaml;
 
 use std::time::Duration;
 use torana_testkit::{
-    Authority, Client, HeldPort, Origin, RedisServer, Reply, Response, eventually, not_at_midnight, temp_dir,
+    Authority, Client, Gate, HeldPort, Origin, RedisServer, Reply, Response, eventually, not_at_midnight,
+    temp_dir,
 };
 use yaml::Running;
 
@@ -251,6 +252,91 @@ fn a_reload_keeps_the_connection_and_another_store_is_another_count() {
     assert_eq!(passed(&[&gateway], 9), 5);
 }
 
+/// Limits in memory alone.
+fn here(limit: &str) -> String {
+    format!(
+        "access_log: off\npolicies: {{ rate_limit: {limit} }}\nroutes: [{{ path: /, respond: {{ status: 204 }} }}]\n"
+    )
+}
+
+#[test]
+fn a_reload_that_changes_nothing_that_shapes_a_limit_forgets_no_count() {
+    let text = |rest: &str| here(&format!("{{ limit: 3/hour, by: address, {rest} }}"));
+    let mut gateway = Running::start(&text("headers: standard"));
+    assert_eq!(passed(&[&gateway], 5), 3);
+    let changes = [
+        "headers: draft",
+        "headers: kong, cost: 2",
+        "missing: skip",
+        "ipv6_prefix: 48",
+        "max_keys: 5",
+        "concurrency: 5",
+        "count_refused: true",
+        "shadow: true",
+        "shadow: false",
+    ];
+    for change in changes {
+        gateway.reload(&text(change));
+        let status = if change == "shadow: true" { 204 } else { 429 };
+        assert_eq!(get(&gateway).status, status, "{change}");
+    }
+    let shown = torana_proxy::limits(&gateway.shared);
+    assert_eq!((&shown["global"]["allowed"], &shown["global"]["would_refuse"]), (&3.into(), &1.into()));
+    gateway.reload(&here("{ limit: 4/hour, by: address }"));
+    assert_eq!(passed(&[&gateway], 5), 4, "the rate is another one");
+    gateway.reload(&here("{ limit: 4/hour, by: everybody }"));
+    assert_eq!(passed(&[&gateway], 5), 4, "so is who is counted");
+}
+
+#[test]
+fn requests_under_way_keep_their_places_over_a_reload() {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let origin = Origin::respond(move |request| match &*request.target {
+        "/held" => Reply::ok("at last").after(&held),
+        _ => Reply::ok("at once"),
+    });
+    let text = |limit: &str| {
+        format!(
+            "access_log: off
+services: {{ origin: {{ endpoints: [\"{}\"] }} }}
+policies: {{ rate_limit: {{ by: everybody, {limit} }} }}
+routes: [{{ path: /*, service: origin }}]
+",
+            origin.url()
+        )
+    };
+    let mut gateway = Running::start(&text("concurrency: 1"));
+    let mut client = Client::connect(gateway.address).deadline(PATIENCE * 4);
+    client.send("GET /held HTTP/1.1\r\nHost: api.test\r\n\r\n");
+    eventually(PATIENCE, || origin.count() == 1);
+    assert_eq!(get(&gateway).status, 429);
+    gateway.reload(&text("concurrency: 1, headers: draft, limit: 100/hour"));
+    assert_eq!(get(&gateway).status, 429);
+    gateway.reload(&text("concurrency: 2"));
+    assert_eq!(get(&gateway).status, 200);
+    gateway.reload(&text("concurrency: 1"));
+    assert_eq!(get(&gateway).status, 429);
+    gate.open();
+    assert_eq!(client.read_response().text(), "at last");
+    eventually(PATIENCE, || get(&gateway).status == 200);
+}
+
+#[test]
+fn the_share_of_a_gateway_without_its_store_is_one_share_over_reloads() {
+    let away = HeldPort::free();
+    let store = format!("{{ url: \"redis://127.0.0.1:{}\", gateways: 2 }}", away.port());
+    let text = |rest: &str| file(&store, &format!("{{ limit: 6/hour, by: everybody, {rest} }}"));
+    let mut gateway = Running::start(&text("mode: exact"));
+    assert_eq!(passed(&[&gateway], 5), 3);
+    gateway.reload(&text("mode: leased, headers: draft"));
+    assert_eq!(get(&gateway).status, 429);
+    gateway.reload(&text("when_store_fails: closed"));
+    assert_eq!(get(&gateway).status, 503);
+    gateway.reload(&text("when_store_fails: local_share"));
+    assert_eq!(get(&gateway).status, 429);
+}
+
 #[test]
 fn gateways_count_together_behind_tls_and_with_the_wrong_authority_nothing_passes() {
     let folder = temp_dir();
@@ -343,15 +429,15 @@ fn leases_go_back_when_the_limit_leaves_the_configuration_though_its_ledgers_sta
     not_at_midnight();
     let server = RedisServer::start();
     let store = format!("{{ url: \"redis://127.0.0.1:{}\", timeout: 5s }}", server.port());
-    let text = |headers, mode| {
-        file(&store, &format!("{{ limit: 100000/day, by: everybody, mode: {mode}, headers: {headers} }}"))
+    let text = |keys, mode| {
+        file(&store, &format!("{{ limit: 100000/day, by: everybody, mode: {mode}, max_keys: {keys} }}"))
     };
-    let mut gateway = Running::start(&text("standard", "leased"));
-    let exact = Running::start(&text("standard", "exact"));
+    let mut gateway = Running::start(&text(1_000, "leased"));
+    let exact = Running::start(&text(1_000, "exact"));
     let mut asked = 0;
-    for headers in ["draft", "kong", "standard"] {
+    for keys in [2_000, 3_000, 1_000] {
         asked += passed(&[&gateway], 60);
-        gateway.reload(&text(headers, "leased"));
+        gateway.reload(&text(keys, "leased"));
         let mut left = 0;
         eventually(PATIENCE, || {
             asked += 1;

@@ -172,6 +172,12 @@ impl RedisStore {
     #[must_use]
     pub fn settings(&self) -> &StoreSettings {
         &self.inner.settings
+    /// Whether they are clones of one another.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
     }
 
     pub(crate) fn clock(&self) -> NodeClock {

@@ -82,7 +82,7 @@ pub struct SharedLimit {
     limit: StoredLimit,
     mode: Mode,
     on_failure: OnFailure,
-    share: KeyedLimiter,
+    share: Arc<KeyedLimiter>,
     leases: Leases,
     clock: NodeClock,
     allowed: AtomicU64,
@@ -103,6 +103,21 @@ impl SharedLimit {
         on_failure: OnFailure,
         max_keys: u32,
     ) -> Arc<Self> {
+        let share = Arc::new(KeyedLimiter::new(share, max_keys));
+        Self::with_share(store, id, budget, share, mode, on_failure, max_keys)
+    }
+
+    /// The same with a share that has counted before.
+    #[must_use]
+    pub fn with_share(
+        store: RedisStore,
+        id: &str,
+        budget: Budget,
+        share: Arc<KeyedLimiter>,
+        mode: Mode,
+        on_failure: OnFailure,
+        max_keys: u32,
+    ) -> Arc<Self> {
         let budget = if mode == Mode::Leased { budget.leased(LONGEST_HOLD) } else { budget };
         let clock = store.clock();
         Arc::new(Self {
@@ -110,7 +125,7 @@ impl SharedLimit {
             limit: StoredLimit::new(id, budget),
             mode,
             on_failure,
-            share: KeyedLimiter::new(share, max_keys),
+            share,
             leases: Leases::new(max_keys),
             clock,
             allowed: AtomicU64::new(0),

@@ -42,7 +42,7 @@ fn filter(plan: RateLimitPlan) -> RateLimitFilter {
     let plan = Arc::new(plan);
     RateLimitFilter::prepare(
         &plan,
-        Arc::new(LimiterState::new(&plan, None)),
+        Arc::new(LimiterState::new(&plan, None, None)),
         "GET /x",
         &pattern(),
         Some("users"),

@@ -3,8 +3,8 @@
 use super::authentication;
 use super::routes::echo_place;
 use crate::pipeline::Limiter;
-use crate::registry::{Failures, Registry};
-use std::collections::HashSet;
+use crate::registry::{Failures, LimiterKey, Registry};
+use std::collections::HashMap;
 use std::sync::Arc;
 use torana_filters::{Filter, LimiterState, RateLimitFilter, RedisStore, Stateful, TerminateFilter};
 use torana_plan::{AuthenticationPlan, Plan, PolicyPlan, RateLimitPlan, RoutePlan};
@@ -13,7 +13,7 @@ use torana_plan::{AuthenticationPlan, Plan, PolicyPlan, RateLimitPlan, RoutePlan
 #[derive(Default)]
 pub(super) struct Limiters {
     pub(super) all: Vec<Limiter>,
-    known: HashSet<*const LimiterState>,
+    known: HashMap<Arc<RateLimitPlan>, Arc<LimiterState>>,
     store: Option<Arc<RedisStore>>,
     failures: Option<Failures>,
 }
@@ -24,12 +24,23 @@ impl Limiters {
         Self { store, failures, ..Self::default() }
     }
 
-    fn add(&mut self, plan: &Arc<RateLimitPlan>, state: &Arc<LimiterState>) {
-        if self.known.insert(Arc::as_ptr(state)) {
-            let (id, plan) = (Arc::clone(&plan.id), Arc::clone(plan));
-            self.all.push(Limiter { id, plan, state: Arc::clone(state) });
+    /// The counters of a limit, which go on from what it has counted until now.
+    fn of(&mut self, plan: &Arc<RateLimitPlan>, registry: &Registry) -> Arc<LimiterState> {
+        if let Some(state) = self.known.get(plan) {
+            return Arc::clone(state);
         }
+        let before = registry.limiters.get(&limiter_key(plan));
+        let state = Arc::new(LimiterState::new(plan, self.store.as_deref(), before.as_deref()));
+        self.known.insert(Arc::clone(plan), Arc::clone(&state));
+        let (id, plan) = (Arc::clone(&plan.id), Arc::clone(plan));
+        self.all.push(Limiter { id, plan, state: Arc::clone(&state) });
+        state
     }
+}
+
+/// What a limit's counters are found by.
+pub(super) fn limiter_key(plan: &RateLimitPlan) -> LimiterKey {
+    (Arc::clone(&plan.id), plan.by.clone())
 }
 
 /// The filter of a route's policy at `position` in its list.
@@ -53,10 +64,7 @@ pub(super) fn filter(
             Filter::Terminate(TerminateFilter::prepare(plan, echo_place(route, service)))
         }
         Stateful::RateLimit(plan) => {
-            let state = registry
-                .limiters
-                .get_or(Arc::clone(plan), || LimiterState::new(plan, limiters.store.as_deref()));
-            limiters.add(plan, &state);
+            let state = limiters.of(plan, registry);
             let limits = route.policies.iter().filter(|one| matches!(one.policy, PolicyPlan::RateLimit(_)));
             let filter = RateLimitFilter::prepare(plan, state, &route.name, &route.matching.path, service);
             Filter::RateLimit(filter.beside_others(limits.count() > 1))
