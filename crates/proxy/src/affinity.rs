@@ -14,7 +14,7 @@ use torana_http::cookie;
 pub enum KeySource {
     /// The client's address.
     Address,
-    /// The consumer.
+    /// The consumer who has shown credentials.
     Consumer,
     /// The path, normalised.
     Path,
@@ -51,8 +51,10 @@ pub(crate) fn key(sources: &[KeySource], exchange: &Exchange, fresh: impl FnOnce
                 std::net::IpAddr::V4(address) => hash(&address.octets()),
                 std::net::IpAddr::V6(address) => hash(&address.octets()),
             }),
+            // Whoever is taken for the consumer of those without credentials is many.
             KeySource::Consumer => {
-                exchange.identity.as_ref().map(|identity| hash(identity.consumer.as_bytes()))
+                let identity = exchange.identity.as_ref().filter(|identity| !identity.anonymous);
+                identity.map(|identity| hash(identity.consumer.as_bytes()))
             }
             KeySource::Path => Some(hash(request.path())),
             KeySource::Header(name) => {
@@ -105,6 +107,8 @@ fn argument(query: &[u8], name: &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::request_id::RequestIds;
+    use std::sync::Arc;
+    use torana_filter::Identity;
 
     fn exchange(fields: &[(&str, &str)], query: Option<&str>) -> Exchange {
         let mut exchange = Exchange::default();
@@ -137,6 +141,12 @@ mod tests {
         let argument = |exchange| found(KeySource::Argument("x".into()), exchange);
         assert_eq!(argument(&request), argument(&turned));
         assert_eq!(found(KeySource::Consumer, &request), None);
+        for (anonymous, counts) in [(false, Some(hash(b"ann"))), (true, None)] {
+            let mut request = exchange(&[], None);
+            let identity = Identity { consumer: "ann".into(), anonymous, ..Identity::default() };
+            request.identity = Some(Arc::new(identity));
+            assert_eq!(found(KeySource::Consumer, &request), counts);
+        }
     }
 
     #[test]

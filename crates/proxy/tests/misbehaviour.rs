@@ -199,6 +199,7 @@ services:
 routes:
 - {{ path: /hash, service: a, policies: {{ key_auth: {{}} }} }}
 - {{ path: /open, service: a, policies: {{ access: public }} }}
+- {{ path: /guest, service: a, policies: {{ key_auth: {{}}, auth: {{ require: any, anonymous: c0 }} }} }}
 - {{ path: /split, service: b, split: {{ to: {{ c: 50% }}, by: [consumer] }}, policies: {{ key_auth: {{}} }} }}
 - {{ path: /cookie, service: b, split: {{ to: {{ c: 50% }}, by: [{{ cookie: side }}] }}, policies: {{ access: public }} }}
 ",
@@ -223,8 +224,8 @@ routes:
         }
         assert!(seen.len() >= 2, "{path}: {seen:?}");
     }
-    // Without a consumer the cookie decides: the fallback.
-    for (path, name) in [("/open", "home"), ("/cookie", "side")] {
+    // Without a consumer the cookie decides: the fallback. Who stands in for those without credentials is none.
+    for (path, name) in [("/open", "home"), ("/guest", "home"), ("/cookie", "side")] {
         let first = ask(path, "");
         let set = first.header("Set-Cookie").unwrap().to_owned();
         assert!(set.starts_with(&format!("{name}=")), "{set}");
