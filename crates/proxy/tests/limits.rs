@@ -250,6 +250,12 @@ fn a_reload_keeps_the_connection_and_another_store_is_another_count() {
     assert_eq!(connections(&first), 1);
     gateway.reload(&file(&store(&second), limit));
     assert_eq!(passed(&[&gateway], 9), 5);
+    // Nobody is connected to a store that nobody needs.
+    eventually(PATIENCE, || connections(&first) == 0);
+    assert_eq!(connections(&second), 1);
+    gateway.reload(&here("{ limit: 5/hour, by: everybody }"));
+    eventually(PATIENCE, || connections(&second) == 0);
+    assert_eq!(get(&gateway).status, 204);
 }
 
 /// Limits in memory alone.

@@ -1,7 +1,7 @@
 //! One worker's connection to one store: made when it is first needed, and again when it is lost.
 //!
 //! Requests never make connections. A task of the worker does, and until it has succeeded requests are told at
-//! once that the store is away.
+//! once that the store is away. It is closed when nobody needs the store any more.
 
 use crate::StoreError;
 use crate::breaker::{FAILURES, pause};
@@ -48,6 +48,16 @@ enum State {
     Open(Connection, Rc<str>),
     /// Lost, or never had; a task tries again.
     Away,
+}
+
+/// Closes this thread's connection when the store is gone, on whichever thread that comes to pass.
+fn close_unneeded(inner: &Inner) {
+    let (number, mut needed) = (inner.number, inner.needed.subscribe());
+    tokio::task::spawn_local(async move {
+        while needed.changed().await.is_ok() {}
+        // Dropped when the borrow has ended.
+        let _closed = LINKS.with_borrow_mut(|links| links.remove(&number));
+    });
 }
 
 impl Link {
@@ -106,6 +116,7 @@ impl Link {
         if fresh {
             *self.state.borrow_mut() = State::Opening;
             self.reopen(inner, false);
+            close_unneeded(inner);
         }
     }
 

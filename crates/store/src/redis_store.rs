@@ -24,6 +24,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::timeout;
 use torana_limit::{Ask, Grant, Key, Returned};
 use tracing::{info, warn};
@@ -62,6 +63,8 @@ pub(crate) struct Inner {
     away: AtomicBool,
     /// Whether one command may be about one key only, because others may lie on another server.
     apart: AtomicBool,
+    /// Closed when nobody needs the store any more: then workers close their connections.
+    pub(crate) needed: watch::Sender<()>,
 }
 
 /// What is known of the server's lives.
@@ -158,6 +161,7 @@ impl RedisStore {
             failures: AtomicU64::new(0),
             away: AtomicBool::new(false),
             apart: AtomicBool::new(apart),
+            needed: watch::Sender::new(()),
         };
         Self { inner: Arc::new(inner), timeout }
     }
@@ -168,16 +172,16 @@ impl RedisStore {
         Self { inner: Arc::clone(&self.inner), timeout: self.timeout.max(PATIENCE) }
     }
 
-    /// How it is spoken to.
-    #[must_use]
-    pub fn settings(&self) -> &StoreSettings {
-        &self.inner.settings
     /// Whether they are clones of one another.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
+    /// How it is spoken to.
+    #[must_use]
+    pub fn settings(&self) -> &StoreSettings {
+        &self.inner.settings
     }
 
     pub(crate) fn clock(&self) -> NodeClock {
