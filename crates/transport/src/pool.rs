@@ -4,9 +4,10 @@
 //! one needs no lock. A worker that holds idle connections while another waits gives them up
 //! ([`Pool::give_way`]).
 //!
-//! At the cap, requests wait in turn: who comes finds nothing while others of the worker wait, and under the cap
-//! only what is left when all who wait have a place. Without that a client that sends its next request at once
-//! would take the connection that its last has just given back, before those who were told of it.
+//! At the cap, requests wait in turn: who comes finds nothing of what others of the worker wait for, and under the
+//! cap only what is left when all who wait have a place. Without that a client that sends its next request at once
+//! would take the connection that its last has just given back, before those who were told of it. Who waits for
+//! what is decided in [`line`].
 //!
 //! An HTTP/2 connection carries many requests: it counts once against the cap, is filled before another one
 //! is opened, and while one is being opened requests wait for it.
@@ -20,6 +21,7 @@ mod wanted;
 
 pub use connection::Lease;
 pub(crate) use endpoint::Permit;
+pub(crate) use line::Line;
 pub(crate) use streams::IdleCount;
 
 pub use endpoint::{Address, Endpoint, EndpointSettings, EndpointUsage};
@@ -31,7 +33,7 @@ use crate::reuse::Reuse;
 use crate::timer::{Timer, within};
 use crate::tls::Protocol;
 use connection::Connection;
-use line::Line;
+use line::Standing;
 pub use queueing::Queueing;
 use std::cell::{Cell, RefCell};
 use std::pin::pin;
@@ -39,7 +41,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use streams::Streams;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 use torana_fault::{Fault, Reason, Retry};
 use torana_http::proxy_protocol::Introduction;
@@ -57,29 +58,17 @@ pub struct Pool {
     idle: RefCell<Vec<Box<Connection>>>,
     streams: Streams,
     memory: Option<Arc<Memory>>,
-    line: Line,
-    /// How many of them want a connection whole.
-    whole: Cell<usize>,
-    /// Tells the first in line to look again.
-    returned: Rc<Notify>,
+    /// Those who wait, told when something is given back.
+    line: Rc<Line>,
     /// How often in a row a connection was kept here although others wait elsewhere.
     kept_here: Cell<u32>,
 }
 
-/// Counts one who waits, for as long as it lives.
-struct Waiting<'p>(&'p Cell<usize>);
-
-impl<'p> Waiting<'p> {
-    fn new(count: &'p Cell<usize>) -> Self {
-        count.set(count.get().saturating_add(1));
-        Self(count)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.set(self.0.get().saturating_sub(1));
-    }
+/// What there was for one who looked.
+enum Found {
+    Lease(Lease),
+    /// A place for a connection that is to be opened.
+    Place(Permit),
 }
 
 impl Pool {
@@ -97,9 +86,7 @@ impl Pool {
             idle: RefCell::default(),
             streams: Streams::default(),
             memory,
-            line: Line::default(),
-            whole: Cell::new(0),
-            returned: Rc::default(),
+            line: Rc::default(),
             kept_here: Cell::new(0),
         })
     }
@@ -135,59 +122,66 @@ impl Pool {
             let detail = format!("{}: HTTP/2 alone is spoken with it", self.endpoint.address);
             return Err(Fault::new(Reason::UpgradeImpossible).because(detail));
         }
-        // Those who want a connection whole have no use for a stream: nobody stands behind them for one.
-        if !wanted.whole
-            && wanted.client.is_none()
-            && self.line.len() == self.whole.get()
-            && let Some(stream) = self.streams.take(&self.endpoint)
-        {
-            return Ok(Lease::of_stream(stream));
+        let standing = self.line.standing(wanted.whole);
+        // Those who wait here hold back from what one finds who comes now.
+        let before = || self.endpoint.usage.waiting().saturating_sub(self.line.len());
+        match self.look(wanted, standing, before) {
+            Some(Found::Lease(lease)) => Ok(lease),
+            Some(Found::Place(permit)) => self.connect(wanted, permit, timer).await,
+            None => self.wait(wanted, timer, queueing).await,
         }
-        if self.line.len() == 0 {
-            if let Some(lease) = self.take(wanted) {
-                return Ok(lease);
-            }
-            let before = self.endpoint.usage.waiting();
-            if let Some(permit) = self.try_open(wanted, before).or_else(|| self.make_room(wanted)) {
-                return self.connect(wanted, permit, timer).await;
-            }
-        }
-        self.wait(wanted, timer, queueing).await
     }
 
-    /// Takes a place under the cap, if so many are left for those who waited before, unless a connection is
-    /// being opened that will have room.
-    fn try_open(&self, wanted: Wanted<'_>, before: usize) -> Option<Permit> {
-        if self.may_get_room(wanted) { None } else { Endpoint::try_open(&self.endpoint, before) }
+    /// What there is for one who stands so. A place under the cap only if so many are left for those who waited
+    /// `before`.
+    fn look(
+        self: &Rc<Self>,
+        wanted: Wanted<'_>,
+        standing: Standing,
+        before: impl FnOnce() -> usize,
+    ) -> Option<Found> {
+        if let Some(lease) = self.take(wanted, standing) {
+            return Some(Found::Lease(lease));
+        }
+        if !self.may_open(wanted, standing) {
+            return None;
+        }
+        Endpoint::try_open(&self.endpoint, before()).or_else(|| self.make_room(standing)).map(Found::Place)
     }
 
-    /// Whether a connection is being opened that may have room for it.
-    fn may_get_room(&self, wanted: Wanted<'_>) -> bool {
-        !wanted.whole && self.streams.is_connecting()
+    /// Whether one who stands so may take a place under the cap. Those for whom a stream will do hold back while a
+    /// connection is being opened that may have room for them; the first who wants one whole passes them then.
+    fn may_open(&self, wanted: Wanted<'_>, standing: Standing) -> bool {
+        match standing {
+            Standing::First => wanted.whole || !self.streams.is_connecting(),
+            Standing::FirstOfKind => wanted.whole && self.streams.is_connecting(),
+            Standing::Behind => false,
+        }
     }
 
     /// Closes the connection that was idle for longest to take its place. Those that are idle when none could
-    /// be taken are of no use to who asks: they were opened for other clients, or are to be passed over.
-    fn make_room(&self, wanted: Wanted<'_>) -> Option<Permit> {
+    /// be taken are of no use to who stands first: they were opened for other clients, or are to be passed over.
+    fn make_room(&self, standing: Standing) -> Option<Permit> {
         let mut idle = self.idle.borrow_mut();
-        if idle.is_empty() || self.may_get_room(wanted) {
+        if standing != Standing::First || idle.is_empty() {
             return None;
         }
         drop(idle.remove(0));
         self.endpoint.usage.left_idle();
-        self.try_open(wanted, 0)
+        Endpoint::try_open(&self.endpoint, 0)
     }
 
-    fn take(self: &Rc<Self>, wanted: Wanted<'_>) -> Option<Lease> {
+    fn take(self: &Rc<Self>, wanted: Wanted<'_>, standing: Standing) -> Option<Lease> {
         // A connection of many requests that has turned out to be closed is not there any more. One that was
         // opened for a client carries no other's.
-        if wanted.client.is_none()
+        if standing != Standing::Behind
+            && wanted.client.is_none()
             && !wanted.whole
             && let Some(stream) = self.streams.take(&self.endpoint)
         {
             return Some(Lease::of_stream(stream));
         }
-        if wanted.fresh {
+        if wanted.fresh || standing != Standing::First {
             return None;
         }
         let now = recently();
@@ -224,7 +218,7 @@ impl Pool {
         let settings = &self.endpoint.settings;
         let deadline = deadline(settings.connect_timeout);
         let may_multiplex = !wanted.whole && self.endpoint.may_multiplex();
-        let _connecting = may_multiplex.then(|| self.streams.connecting(&self.returned));
+        let _connecting = may_multiplex.then(|| self.streams.connecting(&self.line));
         let connecting = self.endpoint.connect(wanted);
         match within(timer, deadline, Reason::UpstreamConnectTimeout, connecting).await {
             Ok(Ok((io, Protocol::Http1))) => {
@@ -257,9 +251,9 @@ impl Pool {
     async fn multiplex(self: &Rc<Self>, io: Io, permit: Permit) -> Result<Lease, Fault> {
         let secure = self.endpoint.tls.is_some();
         let idle = IdleCount::new(Arc::clone(&self.endpoint));
-        let freed = Rc::clone(&self.returned);
+        let line = Rc::clone(&self.line);
         let settings = self.endpoint.settings.http2;
-        match h2::client::connect(io, secure, settings, self.memory.as_ref(), permit, idle, freed).await {
+        match h2::client::connect(io, secure, settings, self.memory.as_ref(), permit, idle, line).await {
             Ok(connection) => Ok(Lease::of_stream(self.streams.add(connection))),
             Err(error) => {
                 let detail = format!("{}: HTTP/2: {error}", self.endpoint.address);
@@ -278,44 +272,45 @@ impl Pool {
         let Some(turn) = self.endpoint.queue(settings.max_queue) else {
             return Err(Fault::new(Reason::PoolQueueFull).retry(Retry::Yes));
         };
-        let here = self.line.join();
-        let whole = wanted.whole.then(|| Waiting::new(&self.whole));
+        // What is free at first is for those who came before at other workers; later whoever was told looks.
+        let mut before = turn.before.saturating_sub(self.line.len());
+        let here = self.line.join(wanted.whole);
         let deadline = deadline(settings.queue_timeout);
         queueing.begin();
-        // What is free at first is for those who came before; later whoever was told looks.
-        let mut before = turn.before;
-        if !here.is_first() {
-            within(timer, deadline, Reason::PoolTimeout, here.until_first())
-                .await
-                .map_err(|fault| fault.retry(Retry::Yes))?;
-            before = 0;
-        }
         loop {
-            let mut returned = pin!(self.returned.notified());
+            let standing = here.standing();
+            let may_open = self.may_open(wanted, standing);
             let mut freed = pin!(self.endpoint.freed.notified());
-            // Registered before looking, so that nothing given back in between is missed.
-            returned.as_mut().enable();
-            freed.as_mut().enable();
-            if let Some(lease) = self.take(wanted) {
-                queueing.end();
-                return Ok(lease);
+            if may_open {
+                // Registered before looking, so that nothing given back in between is missed. Who may not use a
+                // place is not told of it in another's stead; that one may, `here` is told of.
+                freed.as_mut().enable();
             }
-            if let Some(permit) = self.try_open(wanted, before).or_else(|| self.make_room(wanted)) {
-                // Nobody waits for what takes time from here on.
-                drop((here, turn, whole));
-                queueing.end();
-                return self.connect(wanted, permit, timer).await;
+            match self.look(wanted, standing, || before) {
+                Some(Found::Lease(lease)) => {
+                    queueing.end();
+                    return Ok(lease);
+                }
+                Some(Found::Place(permit)) => {
+                    // Nobody waits for what takes time from here on.
+                    drop((here, turn));
+                    queueing.end();
+                    return self.connect(wanted, permit, timer).await;
+                }
+                None => {}
             }
-            if wanted.whole {
-                // One of many requests that has none is of no use here.
-                self.streams.give_way(&self.endpoint, true);
+            if may_open {
+                if wanted.whole && standing == Standing::First {
+                    // One of many requests that has none is of no use here, but to those who wait for a stream.
+                    self.streams.give_way(&self.endpoint, true, self.line.wants_stream());
+                }
+                self.endpoint.ask_for_room();
             }
             before = 0;
-            self.endpoint.ask_for_room();
-            let either = async {
-                tokio::select! { () = returned => {}, () = freed => {} }
+            let told = async {
+                tokio::select! { () = here.until_told() => {}, () = freed, if may_open => {} }
             };
-            within(timer, deadline, Reason::PoolTimeout, either)
+            within(timer, deadline, Reason::PoolTimeout, told)
                 .await
                 .map_err(|fault| fault.retry(Retry::Yes))?;
             // That may have been long.
@@ -344,9 +339,7 @@ impl Pool {
         }
         self.idle.borrow_mut().push(connection);
         self.endpoint.usage.became_idle();
-        if self.line.len() > 0 {
-            self.returned.notify_one();
-        }
+        self.line.tell();
     }
 
     /// Closes idle connections that are too old, were closed by the peer, or whose place another worker
@@ -354,7 +347,7 @@ impl Pool {
     pub fn give_way(&self) {
         let now = now();
         let wanted = self.line.len() == 0 && self.endpoint.is_waited_for();
-        self.streams.give_way(&self.endpoint, wanted);
+        self.streams.give_way(&self.endpoint, wanted, false);
         let mut idle = self.idle.borrow_mut();
         let before = idle.len();
         idle.retain(|connection| self.is_usable(connection, now));

@@ -12,9 +12,12 @@ use tokio::net::{TcpListener, TcpStream};
 use torana_http::RequestHead;
 use torana_http::h1::{BodyFraming, HeadLimits};
 use torana_http::proxy_protocol::{Introduction, ProxyVersion};
+use torana_testkit::http2::{Http2Origin, Http2Reply};
+use torana_testkit::{Authority, TlsFront};
+use torana_transport::h2::UpstreamHttp2;
 use torana_transport::{
-    Address, BodySink, Endpoint, EndpointSettings, Lease, Pool, Protocol, Queueing, RequestWriter, Timer,
-    Wanted,
+    Address, BodySink, Endpoint, EndpointSettings, Lease, Pool, Protocol, Queueing, RequestWriter,
+    ServerVerification, Timer, TlsClient, TlsClientContext, TlsClientSettings, TlsVersion, Wanted,
 };
 
 /// Longer than a busy machine is likely to need.
@@ -289,4 +292,190 @@ async fn those_who_wait_for_a_connection_that_is_being_opened_keep_no_other_work
     assert!(poll_once(waits.as_mut()).await.is_none());
     assert!(poll_once(opens_too.as_mut()).await.is_none());
     assert_eq!((endpoint.usage.open(), endpoint.usage.waiting()), (2, 1));
+}
+
+/// An endpoint that speaks HTTP/2 or HTTP/1.1, whichever is asked for first.
+struct Both {
+    front: TlsFront,
+    _single: std::net::TcpListener,
+    _many: Http2Origin,
+}
+
+impl Both {
+    fn start() -> Self {
+        let single = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let many = Http2Origin::respond(|_| Http2Reply::ok(""));
+        let certificate = Authority::default().issue(&["localhost"]);
+        let front = TlsFront::choosing(single.local_addr().unwrap(), many.addr(), &certificate);
+        Self { front, _single: single, _many: many }
+    }
+
+    fn pool(&self, max_connections: usize, max_streams: u32) -> (Arc<Endpoint>, Rc<Pool>) {
+        pool_of_both(self.front.addr(), max_connections, max_streams)
+    }
+}
+
+fn pool_of_both(address: SocketAddr, max_connections: usize, max_streams: u32) -> (Arc<Endpoint>, Rc<Pool>) {
+    let settings = EndpointSettings {
+        max_connections,
+        queue_timeout: Duration::from_secs(60),
+        connect_timeout: Duration::from_secs(60),
+        http2: UpstreamHttp2 { max_streams, ..UpstreamHttp2::default() },
+        ..EndpointSettings::default()
+    };
+    let tls = TlsClientSettings {
+        verification: ServerVerification::Off,
+        certificate: None,
+        lowest: TlsVersion::Tls13,
+        protocols: vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+    };
+    let context = Arc::new(TlsClientContext::new(tls).unwrap());
+    let tls = Some(Arc::new(TlsClient::new(&context, "localhost").unwrap()));
+    let endpoint = Endpoint::reached_by(Address::Socket(address), settings, tls, None);
+    (Arc::clone(&endpoint), Pool::new(endpoint))
+}
+
+/// A stream or whatever there is, or a connection whole.
+async fn take(pool: &Rc<Pool>, whole: bool) -> Lease {
+    let wanted = Wanted { whole, ..Wanted::default() };
+    pool.acquire_for(wanted, &Timer::default(), &Queueing::default()).await.unwrap()
+}
+
+async fn patiently(waiting: impl Future<Output = Lease>) -> Lease {
+    tokio::time::timeout(PATIENCE, waiting).await.expect("who is first gets it")
+}
+
+fn is_stream(lease: &mut Lease) -> bool {
+    let timer = Timer::default();
+    let exchange = lease.exchange(&timer, HeadLimits::default(), PATIENCE);
+    matches!(exchange.writer, RequestWriter::Http2(_))
+}
+
+/// Lets each of them stand in line, in this order.
+macro_rules! line_up {
+    ($($waiting:ident)+) => {
+        $(assert!(poll_once($waiting.as_mut()).await.is_none(), "{} waits", stringify!($waiting));)+
+    };
+}
+
+#[test]
+fn who_waits_for_a_stream_does_not_stand_behind_who_wants_a_connection_whole() {
+    on_a_worker(async {
+        let endpoint = Both::start();
+        let (counters, pool) = endpoint.pool(1, 1);
+        let held = take(&pool, false).await;
+        let mut whole = Box::pin(take(&pool, true));
+        let [mut first, mut second, mut third] = [0; 3].map(|_| Box::pin(take(&pool, false)));
+        line_up!(whole first second);
+        assert_eq!(counters.usage.waiting(), 3);
+        drop(held);
+        // Whoever looks, and whoever comes now: it is the first's.
+        line_up!(whole second third);
+        for waiting in [first, second, third] {
+            assert!(is_stream(&mut patiently(waiting).await));
+        }
+        // Now nobody has a use for the connection, and its place is for who has waited all the time.
+        assert!(!is_stream(&mut patiently(whole).await));
+        assert_eq!((counters.usage.waiting(), counters.usage.created()), (0, 2));
+    });
+}
+
+#[test]
+fn who_comes_for_a_stream_that_is_free_passes_who_wants_a_connection_whole() {
+    on_a_worker(async {
+        let endpoint = Both::start();
+        let (counters, pool) = endpoint.pool(1, 2);
+        let _held = take(&pool, false).await;
+        let mut whole = Box::pin(take(&pool, true));
+        line_up!(whole);
+        for _ in 0..3 {
+            assert!(is_stream(&mut patiently(take(&pool, false)).await));
+            line_up!(whole);
+        }
+        assert_eq!((counters.usage.waiting(), counters.usage.created()), (1, 1));
+    });
+}
+
+#[test]
+fn who_wants_a_connection_whole_gets_the_next_before_any_who_come_later() {
+    on_a_worker(async {
+        let endpoint = Both::start();
+        let (counters, pool) = endpoint.pool(2, 1);
+        let (stream, tunnel) = (take(&pool, false).await, take(&pool, true).await);
+        let (mut whole, mut later) = (Box::pin(take(&pool, true)), Box::pin(take(&pool, false)));
+        line_up!(whole later);
+        tunnel.give_back();
+        line_up!(later);
+        let tunnel = patiently(whole).await;
+        assert!(tunnel.is_reused());
+        line_up!(later);
+        drop(stream);
+        let mut stream = patiently(later).await;
+        assert!(is_stream(&mut stream));
+        // Who came before goes first the other way as well: any connection will do.
+        let (mut before, mut whole) = (Box::pin(take(&pool, false)), Box::pin(take(&pool, true)));
+        line_up!(before whole);
+        tunnel.give_back();
+        line_up!(whole);
+        let mut lent = patiently(before).await;
+        assert!(!is_stream(&mut lent));
+        line_up!(whole);
+        lent.give_back();
+        assert!(patiently(whole).await.is_reused());
+        assert_eq!((counters.usage.waiting(), counters.usage.created()), (0, 2));
+    });
+}
+
+#[test]
+fn what_one_was_told_of_who_left_without_looking_is_the_next_one_s() {
+    on_a_worker(async {
+        let endpoint = Both::start();
+        let (counters, pool) = endpoint.pool(1, 1);
+        let held = take(&pool, false).await;
+        let mut whole = Box::pin(take(&pool, true));
+        let [mut first, mut second, mut third] = [0; 3].map(|_| Box::pin(take(&pool, false)));
+        line_up!(whole first second);
+        // A stream, of who is first for one.
+        drop(held);
+        drop(first);
+        let stream = patiently(second).await;
+        // Of the last who waits for one: the place is left to who wants another connection.
+        line_up!(third);
+        drop(stream);
+        drop(third);
+        let tunnel = patiently(whole).await;
+        // A connection, of who is first of all.
+        let (mut whole, mut any) = (Box::pin(take(&pool, true)), Box::pin(take(&pool, false)));
+        line_up!(whole any);
+        tunnel.give_back();
+        drop(whole);
+        let lent = patiently(any).await;
+        // A place under the cap.
+        let (mut any, mut whole) = (Box::pin(take(&pool, false)), Box::pin(take(&pool, true)));
+        line_up!(any whole);
+        drop(lent);
+        drop(any);
+        let mut lent = patiently(whole).await;
+        assert!(!is_stream(&mut lent) && !lent.is_reused());
+        assert_eq!((counters.usage.waiting(), counters.usage.open()), (0, 1));
+    });
+}
+
+#[test]
+fn who_wants_a_connection_whole_does_not_wait_for_one_that_others_are_opening() {
+    on_a_worker(async {
+        // It shakes hands with nobody.
+        let silent = Silent::start().await;
+        let (counters, pool) = pool_of_both(silent.listener.local_addr().unwrap(), 2, 1);
+        let (mut opens, mut waits) = (Box::pin(take(&pool, false)), Box::pin(take(&pool, false)));
+        let mut whole = Box::pin(take(&pool, true));
+        line_up!(opens waits);
+        assert_eq!((counters.usage.open(), counters.usage.waiting()), (1, 1));
+        line_up!(whole);
+        assert_eq!((counters.usage.open(), counters.usage.waiting()), (2, 1));
+        // Whoever leaves while opening leaves it to the next.
+        drop(opens);
+        line_up!(waits);
+        assert_eq!((counters.usage.open(), counters.usage.waiting()), (2, 0));
+    });
 }

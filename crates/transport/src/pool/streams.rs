@@ -1,13 +1,13 @@
 //! The connections of a pool that carry many requests each.
 
 use super::endpoint::{Endpoint, EndpointUsage};
+use super::line::Line;
 use crate::clock::now;
 use crate::h2::client::{Multiplexed, StreamLease};
 use crate::reuse::Reuse;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// HTTP/2 connections of one worker to one endpoint.
@@ -18,22 +18,24 @@ pub(super) struct Streams {
     connecting: Cell<bool>,
 }
 
-/// One is being opened; whoever waits may look again when this is dropped.
+/// One is being opened; whoever waits looks again when this is dropped.
 #[derive(Debug)]
-pub(super) struct Connecting<'a>(&'a Streams, &'a Notify);
+pub(super) struct Connecting<'a>(&'a Streams, &'a Line);
 
 impl Drop for Connecting<'_> {
     fn drop(&mut self) {
         self.0.connecting.set(false);
-        self.1.notify_waiters();
+        self.1.tell();
     }
 }
 
 impl Streams {
-    /// Says that a connection is being opened, so that requests wait for it and don't open one each.
-    pub(super) fn connecting<'a>(&'a self, returned: &'a Notify) -> Connecting<'a> {
+    /// Says that a connection is being opened, so that requests wait for it and don't open one each, and leave the
+    /// places under the cap to who has no use for it.
+    pub(super) fn connecting<'a>(&'a self, line: &'a Line) -> Connecting<'a> {
         self.connecting.set(true);
-        Connecting(self, returned)
+        line.tell();
+        Connecting(self, line)
     }
 
     /// Whether a connection is being opened that may have room for those who wait.
@@ -61,13 +63,15 @@ impl Streams {
         lease
     }
 
-    /// Closes what is over, was idle or open for too long, and one idle connection when another worker waits.
-    pub(super) fn give_way(&self, endpoint: &Endpoint, mut wanted: bool) {
+    /// Closes what is over, was idle or open for too long, and one idle connection when its place is wanted: where
+    /// requests wait for a stream, one that has none for them.
+    pub(super) fn give_way(&self, endpoint: &Endpoint, mut wanted: bool, streams_are_wanted: bool) {
         let now = now();
         self.list.borrow_mut().retain(|connection| {
             let end = connection.idle_since().checked_add(endpoint.settings.idle_timeout);
             let idle_for_long = connection.is_idle() && end.is_some_and(|end| now >= end);
-            let given = connection.is_idle() && std::mem::take(&mut wanted);
+            let is_spare = connection.is_idle() && !(streams_are_wanted && connection.has_room());
+            let given = is_spare && std::mem::take(&mut wanted);
             !(connection.is_over() || idle_for_long || is_old(connection, endpoint, now) || given)
         });
     }

@@ -8,7 +8,7 @@ use crate::h2::settings::{SEND_BUFFER, UpstreamHttp2, header_list_size};
 use crate::h2::socket::Socket;
 use crate::io::Io;
 use crate::patience::Patience;
-use crate::pool::{IdleCount, Permit};
+use crate::pool::{IdleCount, Line, Permit};
 use h2::client::SendRequest;
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -17,7 +17,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 use torana_http::h1::HeadLimits;
 use torana_limit::Memory;
@@ -44,8 +43,8 @@ pub(crate) struct Multiplexed {
     /// Whether it is reached by TLS.
     pub(super) secure: bool,
     idle: IdleCount,
-    /// Told when a stream ends.
-    freed: Rc<Notify>,
+    /// Those who wait, told when a stream ends.
+    line: Rc<Line>,
 }
 
 impl fmt::Debug for Multiplexed {
@@ -56,7 +55,7 @@ impl fmt::Debug for Multiplexed {
 
 /// Speaks first and waits until the peer has spoken: then its bounds are known, and that it speaks HTTP/2.
 /// `memory` counts what its streams hold, `permit` lives as long as the connection does, `idle` is told whether it is
-/// idle, `freed` when a stream or the connection ends.
+/// idle, `line` when a stream or the connection ends.
 ///
 /// # Errors
 /// The peer does not speak HTTP/2 or is gone.
@@ -67,7 +66,7 @@ pub(crate) async fn connect(
     memory: Option<&Arc<Memory>>,
     permit: Permit,
     idle: IdleCount,
-    freed: Rc<Notify>,
+    line: Rc<Line>,
 ) -> Result<Rc<Multiplexed>, h2::Error> {
     let io = Rc::new(io);
     let (socket, watch) = Socket::to_upstream(Rc::clone(&io), Patience::new(WRITE_TIMEOUT, 0));
@@ -84,8 +83,8 @@ pub(crate) async fn connect(
         .handshake::<_, Piece>(socket)
         .await?;
     let state = Rc::new(State::new(Ledger::new(memory, settings.connection_window)));
-    let driver = Driver::new(frames, io, watch, Rc::clone(&state), settings, Rc::clone(&freed));
-    let told = Rc::clone(&freed);
+    let driver = Driver::new(frames, io, watch, Rc::clone(&state), settings, Rc::clone(&line));
+    let told = Rc::clone(&line);
     tokio::task::spawn_local(async move {
         match driver.run().await {
             Some(PeerEnd::Lost) => permit.lose(),
@@ -94,7 +93,7 @@ pub(crate) async fn connect(
         }
         // The place under the cap is given back before anybody looks for it.
         drop(permit);
-        told.notify_waiters();
+        told.tell();
     });
     poll_fn(|context| state.poll_greeted(context)).await?;
     let now = now();
@@ -106,7 +105,7 @@ pub(crate) async fn connect(
         idle_since: Cell::new(now),
         secure,
         idle,
-        freed,
+        line,
     }))
 }
 
@@ -169,6 +168,6 @@ impl Drop for Place {
             connection.idle_since.set(now());
             connection.idle.set(true);
         }
-        connection.freed.notify_one();
+        connection.line.tell();
     }
 }

@@ -14,6 +14,7 @@ use crate::h2::ledger::{Ledger, Piece};
 use crate::h2::settings::{ConnectionEnd, UpstreamHttp2, end_of};
 use crate::h2::socket::{Socket, Watch};
 use crate::io::Io;
+use crate::pool::Line;
 use crate::timer::Timer;
 use h2::{Ping, PingPong};
 use std::cell::{Cell, RefCell};
@@ -22,7 +23,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// Between two questions into one silence of a server of gRPC, with some time for the way.
@@ -137,8 +137,8 @@ pub(super) struct Driver {
     last_asked: Option<Instant>,
     /// How often the peer was asked since it sent something of a message.
     questions: u8,
-    /// Told when a connection that was doubted can be used again.
-    freed: Rc<Notify>,
+    /// Those who wait, told when a connection that was doubted can be used again.
+    line: Rc<Line>,
 }
 
 impl Driver {
@@ -148,7 +148,7 @@ impl Driver {
         watch: Rc<Watch>,
         state: Rc<State>,
         settings: UpstreamHttp2,
-        freed: Rc<Notify>,
+        line: Rc<Line>,
     ) -> Self {
         Self {
             pings: frames.ping_pong(),
@@ -160,7 +160,7 @@ impl Driver {
             timer: Timer::default(),
             last_asked: None,
             questions: 0,
-            freed,
+            line,
         }
     }
 
@@ -246,10 +246,11 @@ impl Driver {
                 let patience = self.settings.ping_timeout.saturating_add(self.watch.reading());
                 return if passed(Some(asked), patience) { Poll::Ready(true) } else { Poll::Pending };
             }
-            if self.state.is_doubted() {
-                self.freed.notify_waiters();
-            }
+            let was_doubted = self.state.is_doubted();
             self.state.asked.set(None);
+            if was_doubted {
+                self.line.tell();
+            }
         }
         // A new request on a connection that was silent for long asks at once.
         if !passed(Some(heard), self.settings.ping_after) {
