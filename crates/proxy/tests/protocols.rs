@@ -224,3 +224,38 @@ fn an_upgrade_where_http_2_alone_is_spoken_is_refused_and_nobody_s_fault() {
         assert_eq!(client.exchange(GET).text(), "many");
     }
 }
+
+#[test]
+fn an_upgrade_towards_a_server_that_passes_over_http_1_is_refused_and_nobody_s_fault() {
+    let authority = Authority::default();
+    let many = Http2Origin::respond(|_| Http2Reply::ok("many"));
+    // Whether the endpoint is known by then or not.
+    for begins_with in [UPGRADE, GET] {
+        let front = TlsFront::passing_over(many.addr(), &authority.issue(&["localhost"]));
+        let keys = "protocol: auto, health: { ejection: { failures: { connections: 1 }, max_share: 100% } }";
+        let gateway = switching(&authority, &front, keys);
+        let mut client = Client::connect_tls(gateway.address, &TlsOptions::trusting(&authority), "a.test");
+        client.exchange(begins_with);
+        let refused = client.exchange(UPGRADE);
+        assert_eq!(refused.status, 501, "{}", refused.text());
+        assert!(refused.text().contains("\"reason\":\"upgrade_impossible\""), "{}", refused.text());
+        assert_eq!(client.exchange(GET).text(), "many");
+    }
+}
+
+#[test]
+fn an_upgrade_goes_to_a_server_that_knows_nothing_of_alpn() {
+    let authority = Authority::default();
+    let switched = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhi";
+    let single = Origin::always(Reply::raw(switched).then_hang());
+    let front = TlsFront::new(single.addr(), &authority.issue(&["localhost"]), None);
+    let gateway = switching(&authority, &front, "protocol: auto");
+    // It is asked twice what it speaks, once.
+    for handshakes in [2, 3] {
+        let mut tunnel = Client::connect_tls(gateway.address, &TlsOptions::trusting(&authority), "a.test");
+        tunnel.send(UPGRADE);
+        assert_eq!(tunnel.read_any_response().status, 101);
+        assert_eq!(tunnel.read_exactly(2), b"hi");
+        assert_eq!(front.greetings().len(), handshakes);
+    }
+}

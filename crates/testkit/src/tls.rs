@@ -3,14 +3,14 @@
 use crate::certificates::{Authority, Issued};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{Acceptor, WebPkiClientVerifier};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
 
 /// How a test's client shakes hands. Clones share the sessions that may go on.
 #[derive(Clone)]
@@ -115,14 +115,22 @@ impl TlsFront {
         clients: Option<&Authority>,
         protocols: &[&str],
     ) -> Self {
-        Self::start([origin, origin], certificate, clients, protocols)
+        Self::start([origin, origin], certificate, clients, protocols, false)
+    }
+
+    /// Speaks HTTP/2 alone. To who does not offer it it acknowledges nothing and closes after the handshake, as
+    /// servers of gRPC do.
+    #[must_use]
+    #[track_caller]
+    pub fn passing_over(http2: SocketAddr, certificate: &Issued) -> Self {
+        Self::start([http2, http2], certificate, None, &["h2"], true)
     }
 
     /// Speaks HTTP/2 or HTTP/1.1, whichever is asked for first, and relays each to an origin of its own.
     #[must_use]
     #[track_caller]
     pub fn choosing(http1: SocketAddr, http2: SocketAddr, certificate: &Issued) -> Self {
-        Self::start([http1, http2], certificate, None, &["h2", "http/1.1"])
+        Self::start([http1, http2], certificate, None, &["h2", "http/1.1"], false)
     }
 
     #[track_caller]
@@ -131,6 +139,7 @@ impl TlsFront {
         certificate: &Issued,
         clients: Option<&Authority>,
         protocols: &[&str],
+        passes_over: bool,
     ) -> Self {
         let provider = Arc::new(default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
@@ -148,6 +157,12 @@ impl TlsFront {
             .with_single_cert(certificate.chain(), certificate.private_key())
             .expect("a usable certificate");
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        let deaf = passes_over.then(|| {
+            let mut deaf = config.clone();
+            deaf.alpn_protocols.clear();
+            Arc::new(deaf)
+        });
+        let configs = Configs { config: Arc::new(config), deaf };
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         listener.set_nonblocking(true).expect("a socket");
         let address = listener.local_addr().expect("bound");
@@ -160,7 +175,7 @@ impl TlsFront {
             runtime.block_on(async {
                 let listener = TcpListener::from_std(listener).expect("a listener");
                 tokio::select! {
-                    () = relay(listener, TlsAcceptor::from(Arc::new(config)), origins, seen) => {}
+                    () = relay(listener, configs, origins, seen) => {}
                     _ = stopped => {}
                 }
             });
@@ -181,16 +196,29 @@ impl TlsFront {
     }
 }
 
+/// What is said in handshakes.
+#[derive(Clone)]
+struct Configs {
+    config: Arc<ServerConfig>,
+    /// To who offers nothing that is spoken; without it that is refused by an alert.
+    deaf: Option<Arc<ServerConfig>>,
+}
+
 async fn relay(
     listener: TcpListener,
-    acceptor: TlsAcceptor,
+    configs: Configs,
     [http1, http2]: [SocketAddr; 2],
     seen: Arc<Mutex<Vec<Greeting>>>,
 ) {
     while let Ok((tcp, _)) = listener.accept().await {
-        let (acceptor, seen) = (acceptor.clone(), Arc::clone(&seen));
+        let (Configs { config, deaf }, seen) = (configs.clone(), Arc::clone(&seen));
         tokio::spawn(async move {
-            let Ok(mut tls) = acceptor.accept(tcp).await else { return };
+            let Ok(hello) = LazyConfigAcceptor::new(Acceptor::default(), tcp).await else { return };
+            let offers = |name: &[u8]| config.alpn_protocols.iter().any(|known| known == name);
+            let is_known = hello.client_hello().alpn().is_some_and(|mut offered| offered.any(offers));
+            let deaf = deaf.filter(|_| !is_known);
+            let closes = deaf.is_some();
+            let Ok(mut tls) = hello.into_stream(deaf.unwrap_or(config)).await else { return };
             let (_, session) = tls.get_ref();
             let certificate = session.peer_certificates().and_then(<[CertificateDer<'_>]>::first);
             let greeting = Greeting {
@@ -200,6 +228,9 @@ async fn relay(
             };
             let origin = if greeting.protocol.as_deref() == Some("h2") { http2 } else { http1 };
             seen.lock().expect("no panic while held").push(greeting);
+            if closes {
+                return;
+            }
             if let Ok(mut plain) = TcpStream::connect(origin).await {
                 // Either side may end it in any way.
                 let _ = tokio::io::copy_bidirectional(&mut tls, &mut plain).await;

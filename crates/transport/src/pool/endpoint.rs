@@ -3,7 +3,7 @@
 use super::wanted::Wanted;
 use crate::h2::{ConnectionEnd, UpstreamHttp2};
 use crate::io::{Io, Stream};
-use crate::tls::{HandshakeFailure, HandshakeFault, Protocol, TlsClient};
+use crate::tls::{HandshakeFailure, HandshakeFault, Protocol, TlsClient, TlsStream};
 use socket2::TcpKeepalive;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -204,28 +204,72 @@ impl Endpoint {
     /// Opens a connection, handshake included; the caller sets the deadline. Nothing of a request has been
     /// sent when it fails, so the fault may be retried elsewhere.
     pub(super) async fn connect(&self, wanted: Wanted<'_>) -> Result<(Io, Protocol), Fault> {
-        let failed = |reason, detail: &dyn fmt::Display| {
-            Fault::new(reason).because(format!("{}: {detail}", self.address)).retry(Retry::Yes)
-        };
-        let mut tcp =
-            self.address.connect().await.map_err(|error| failed(Reason::UpstreamConnectFailed, &error))?;
+        let tcp = self.dial(wanted).await?;
+        let Some(tls) = &self.tls else { return Ok((Io::new(Stream::Tcp(tcp)), self.settings.protocol)) };
+        // Boxed: a request to a plain endpoint must not hold room for a handshake.
+        let (stream, protocol) = Box::pin(self.agree(tls, tcp, wanted)).await?;
+        Ok((Io::new(Stream::Tls(stream)), protocol))
+    }
+
+    /// Connects, and says for whom.
+    async fn dial(&self, wanted: Wanted<'_>) -> Result<TcpStream, Fault> {
+        let failed = |error: io::Error| self.failed(Reason::UpstreamConnectFailed, &error);
+        let mut tcp = self.address.connect().await.map_err(failed)?;
         if let Some(version) = self.introduces {
             let mut header = Vec::new();
             // What the gateway asks by itself is from nobody else.
             write_introduction(wanted.client.unwrap_or(&Introduction::Itself), version, &mut header);
-            tcp.write_all(&header).await.map_err(|error| failed(Reason::UpstreamConnectFailed, &error))?;
+            tcp.write_all(&header).await.map_err(failed)?;
         }
-        let Some(tls) = &self.tls else { return Ok((Io::new(Stream::Tcp(tcp)), self.settings.protocol)) };
-        // Boxed: a request to a plain endpoint must not hold room for a handshake.
-        let (stream, protocol) = Box::pin(tls.connect(tcp, wanted.whole)).await.map_err(|fault| {
+        Ok(tcp)
+    }
+
+    /// Agrees with the endpoint on what is spoken.
+    ///
+    /// A server that does not know what it is offered should say so (RFC 7301 section 3.2). Some acknowledge nothing
+    /// instead, which says as much as that they know nothing of ALPN: those of gRPC that are built on its C core or on
+    /// Go's TLS, which close after the handshake then. Whatever was sent to them would look like a broken service. So
+    /// where HTTP/1.1 alone was offered and nothing acknowledged, the endpoint is asked once more as it is for any
+    /// other request, and what it chooses then is what it speaks. It is remembered where that is HTTP/1.1.
+    async fn agree(
+        &self,
+        tls: &TlsClient,
+        tcp: TcpStream,
+        wanted: Wanted<'_>,
+    ) -> Result<(Box<TlsStream>, Protocol), Fault> {
+        let (stream, agreed) = self.shake_hands(tls, tcp, wanted.whole).await?;
+        let says_nothing = wanted.whole && agreed.is_none() && tls.offers(Protocol::Http2);
+        if !says_nothing || self.single.load(Ordering::Relaxed) {
+            return Ok((stream, agreed.unwrap_or(Protocol::Http1)));
+        }
+        drop(stream);
+        let tcp = self.dial(wanted).await?;
+        let (stream, agreed) = self.shake_hands(tls, tcp, false).await?;
+        if agreed == Some(Protocol::Http2) {
+            return Err(self.failed(Reason::UpgradeImpossible, &"it chooses HTTP/2 and passes over HTTP/1.1"));
+        }
+        self.multiplexes(false);
+        Ok((stream, Protocol::Http1))
+    }
+
+    async fn shake_hands(
+        &self,
+        tls: &TlsClient,
+        tcp: TcpStream,
+        whole: bool,
+    ) -> Result<(Box<TlsStream>, Option<Protocol>), Fault> {
+        tls.connect(tcp, whole).await.map_err(|fault| {
             let HandshakeFault { failure, detail } = fault;
             let reason = match failure {
-                HandshakeFailure::NoCommonProtocol if wanted.whole => Reason::UpgradeImpossible,
+                HandshakeFailure::NoCommonProtocol if whole => Reason::UpgradeImpossible,
                 _ => Reason::UpstreamTlsFailed,
             };
-            failed(reason, &format_args!("{}: {detail}", failure.label()))
-        })?;
-        Ok((Io::new(Stream::Tls(stream)), protocol))
+            self.failed(reason, &format_args!("{}: {detail}", failure.label()))
+        })
+    }
+
+    fn failed(&self, reason: Reason, detail: &dyn fmt::Display) -> Fault {
+        Fault::new(reason).because(format!("{}: {detail}", self.address)).retry(Retry::Yes)
     }
 
     /// Whether the next connection may carry many requests, as far as is known before it is opened.

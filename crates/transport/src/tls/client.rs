@@ -105,20 +105,20 @@ impl TlsClient {
     }
 
     /// Shakes hands over a connection that was just made. The caller sets the deadline. With `whole` nothing but HTTP/1
-    /// is offered, where it is.
+    /// is offered, where it is. Gives what was agreed on, if the server has said.
     pub(crate) async fn connect(
         &self,
         tcp: TcpStream,
         whole: bool,
-    ) -> Result<(Box<TlsStream>, Protocol), HandshakeFault> {
+    ) -> Result<(Box<TlsStream>, Option<Protocol>), HandshakeFault> {
         let TlsClientContext { config, single } = &*self.context;
         let config = single.as_ref().filter(|_| whole).unwrap_or(config);
         let session = ClientConnection::new(Arc::clone(config), self.server_name.clone())
             .map_err(super::stream::HandshakeError::Tls)?;
         let mut stream = Box::new(TlsStream::new(tcp, session.into()));
         poll_fn(|context| stream.poll_handshake(context)).await?;
-        let protocol = Protocol::agreed(stream.session().alpn_protocol());
-        Ok((stream, protocol))
+        let agreed = stream.session().alpn_protocol().map(|name| Protocol::agreed(Some(name)));
+        Ok((stream, agreed))
     }
 }
 
