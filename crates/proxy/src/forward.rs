@@ -24,7 +24,7 @@ use crate::replay::Replay;
 use crate::upstream::{Pools, Upstream, UpstreamTimeouts, names_no_host};
 use attempt::{Ended, Trial};
 use deadline::{Deadline, bounded};
-use retry::{Chances, Next};
+use retry::{Chances, Next, is_shed};
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -131,7 +131,8 @@ pub async fn forward(
     });
     let mut tried = Tried::default();
     let mut last = None;
-    let mut unsent = false;
+    // Whether none that was asked has had the request.
+    let mut unsent = true;
     loop {
         chances.begun = chances.begun.saturating_add(1);
         let number = chances.begun;
@@ -210,8 +211,8 @@ pub async fn forward(
         };
         tried.insert(index);
         body.rewind();
-        unsent = next == Next::Elsewhere;
-        let elsewhere = unsent && choose::endpoint(call.upstream, by, &tried).is_some();
+        unsent &= next == Next::Elsewhere && !last.as_ref().is_some_and(is_shed);
+        let elsewhere = next == Next::Elsewhere && choose::endpoint(call.upstream, by, &tried).is_some();
         if !elsewhere {
             // Who has waited in a queue in vain does not join it anew.
             if let Some(fault) = last.take_if(|fault| fault.reason.is_full_pool()) {
@@ -224,8 +225,8 @@ pub async fn forward(
     }
 }
 
-/// When every endpoint in service was tried, those that are ejected for a time are, where `unsent` says that nothing of
-/// the request reached the last one; and then all of them again.
+/// When every endpoint in service was tried, those that are ejected for a time are, where `unsent` says that none of the
+/// tries has reached one; and then all of them again.
 fn again(upstream: &Upstream, by: Word, tried: &mut Tried, unsent: bool) -> Option<usize> {
     if tried.is_empty() {
         return None;

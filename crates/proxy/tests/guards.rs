@@ -285,6 +285,30 @@ fn who_is_ejected_for_a_time_is_asked_again_where_all_others_have_failed_a_reque
 }
 
 #[test]
+fn who_is_ejected_is_not_asked_where_one_in_service_has_had_the_request() {
+    let keys = "retries: { attempts: 3, on: [reset, 503] }, \
+                health: { ejection: { failures: { statuses: 1 }, bad: [500], for: 1h, at_most: 1h } }";
+    for reply in [Reply::reset(), Reply::status(503)] {
+        let has = Origin::always(reply);
+        let (gone, ejected) = (Origin::always(Reply::ok("here")), Origin::always(Reply::status(500)));
+        let gateway = before(&[&has, &gone, &ejected], keys);
+        eventually(PATIENCE, || {
+            get(&gateway, "/");
+            in_service(&gateway) == 2
+        });
+        let asked = ejected.count();
+        gone.kill();
+        // Whichever of the others is first.
+        for _ in 0..12 {
+            assert!(matches!(get(&gateway, "/").status, 502 | 503));
+        }
+        assert_eq!(ejected.count(), asked);
+        has.kill();
+        assert_eq!(get(&gateway, "/").status, 500, "that one is asked where nobody has had it");
+    }
+}
+
+#[test]
 fn a_connection_alone_can_be_the_probe() {
     let (first, second) = (Origin::always(Reply::ok("first")), Origin::always(Reply::ok("second")));
     let keys = "retries: { attempts: 1 }, health: { probes: { kind: tcp, interval: 20ms, timeout: 10s, unhealthy_after: 1 } }";

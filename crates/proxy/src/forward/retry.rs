@@ -88,6 +88,11 @@ pub(super) enum Next {
     Again,
 }
 
+/// Whether a stream was refused: nothing was acted on, but the service has been reached, and sheds load.
+pub(super) fn is_shed(fault: &Fault) -> bool {
+    fault.retry == Retry::Yes && fault.reason == Reason::UpstreamReset
+}
+
 /// The chances that one request has left.
 #[derive(Debug)]
 pub(super) struct Chances<'a> {
@@ -126,8 +131,7 @@ impl<'a> Chances<'a> {
     /// What to do after a fault, when nothing of an answer was sent.
     pub(super) fn after_fault(&mut self, fault: &Fault, whole: bool) -> Next {
         if fault.retry == Retry::Yes {
-            let sheds = fault.reason == Reason::UpstreamReset;
-            let may = whole && self.is_left() && (!sheds || self.has_room());
+            let may = whole && self.is_left() && (!is_shed(fault) || self.has_room());
             return if may { Next::Elsewhere } else { Next::GiveUp };
         }
         let policy = &self.call.upstream.retries;
