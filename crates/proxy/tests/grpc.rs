@@ -13,7 +13,7 @@ mod yaml;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use torana_testkit::http2::{
     FrameClient, Http2Client, Http2Origin, Http2Reply, block, flag, kind, request as fields, serve_frames,
 };
@@ -231,11 +231,16 @@ const PAUSE: Duration = Duration::from_millis(700);
 
 /// Bodies may pause for much shorter.
 fn impatient(address: SocketAddr) -> Running {
+    impatient_within(address, "idle: 10m")
+}
+
+/// With these bounds of the service.
+fn impatient_within(address: SocketAddr, timeouts: &str) -> Running {
     Running::start(&format!(
         "access_log: off
 timeouts: {{ body: 200ms }}
 limits: {{ body_bytes: 64 }}
-services: {{ talks: {{ endpoints: [\"h2://{address}\"], timeouts: {{ idle: 10m }} }} }}
+services: {{ talks: {{ endpoints: [\"h2://{address}\"], timeouts: {{ {timeouts} }} }} }}
 routes: [{{ path: /*, service: talks }}]
 "
     ))
@@ -298,6 +303,20 @@ fn a_call_may_pause_before_its_answer_and_any_other_upload_may_not() {
         let outcome = client.outcome(stream);
         assert_eq!((outcome.status == 408, outcome.body == b"done"), (!bears, bears), "{kind}: {outcome:?}");
     }
+}
+
+#[test]
+fn a_call_may_not_pause_for_longer_than_the_service_may() {
+    let gateway = impatient_within(answers_at_the_end(), "idle: 1s, total: 25s");
+    let mut client = Http2Client::connect(gateway.address);
+    let begun = Instant::now();
+    let (response, mut body) = client.begin("POST", "/a.B/C", &CALL, false).unwrap();
+    // The rest never comes.
+    body.send_data("one".into(), false).unwrap();
+    let answer = client.read(response).unwrap();
+    let message = answer.header("grpc-message").unwrap();
+    assert!(message.starts_with("client_body_timeout"), "{message}");
+    assert!(begun.elapsed() >= Duration::from_millis(950), "{:?}", begun.elapsed());
 }
 
 #[test]
