@@ -283,3 +283,27 @@ fn a_drain_cuts_tunnels_off_at_its_deadline() {
     upstream.done();
     eventually(DEADLINE, || gateway.metrics.connections().tunnels_open() == 0);
 }
+
+#[test]
+fn a_tunnel_holds_no_buffer_in_the_pause_behind_a_large_message() {
+    const LARGE: usize = 1024 * 1024;
+    let upstream = Upstream::serving(|mut stream| {
+        read_head(&mut stream);
+        stream.write_all(AGREE.as_bytes()).unwrap();
+        let mut message = vec![0; LARGE];
+        stream.read_exact(&mut message).unwrap();
+        stream.write_all(&message).unwrap();
+        let _ended = stream.read(&mut [0]);
+    });
+    let gateway = gateway(upstream.address, "");
+    let mut client = Client::connect(gateway.address);
+    client.send(ASK);
+    assert_eq!(client.read_response_to_head().status, 101);
+    client.send(vec![b'x'; LARGE]);
+    assert_eq!(client.read_exactly(LARGE).len(), LARGE);
+    // Other tests of this process hold some for a time.
+    eventually(Duration::from_secs(60), || gateway.metrics.render().contains("torana_buffers_lent 0.0\n"));
+    assert_eq!(gateway.metrics.connections().tunnels_open(), 1);
+    drop(client);
+    upstream.done();
+}

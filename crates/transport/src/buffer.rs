@@ -55,11 +55,29 @@ impl Buffer {
         }
     }
 
-    /// Lends the memory to others while nothing is in it. What has grown for a long body stays until that ends.
+    /// Lends the memory to others while nothing is in it. What has grown for a long body stays until that ends, or
+    /// nobody needs it any more ([`Buffer::rest`]).
     pub fn give_back(&mut self) {
         if self.is_empty() && self.data.len() == INITIAL {
             self.release();
         }
+    }
+
+    /// Whether it holds memory of a long body, and nothing is in it.
+    pub(crate) const fn has_grown(&self) -> bool {
+        self.is_empty() && self.data.len() > INITIAL
+    }
+
+    /// Lends its memory to others while nothing is in it, however large it has grown.
+    pub(crate) fn rest(&mut self) {
+        if self.is_empty() {
+            self.release();
+        }
+    }
+
+    /// Whether a read of so many bytes is one for which a buffer grows.
+    pub(crate) const fn is_large(count: usize) -> bool {
+        count >= INITIAL
     }
 
     fn release(&mut self) {

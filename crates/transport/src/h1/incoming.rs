@@ -1,15 +1,21 @@
 //! The side that is read: bodies out of a buffer and a socket. Used for requests and responses alike.
 
 use crate::buffer::Buffer;
+use crate::clock::recently;
 use crate::io::Io;
 use crate::patience::Patience;
 use crate::timer::Timer;
 use std::ops::Range;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::time::Instant;
 use torana_fault::{Fault, Reason, Retry};
 use torana_http::Fields;
 use torana_http::h1::{BodyDecoder, BodyFraming, BodyStep};
+
+/// How long a buffer that has grown is kept after the last large read. Between the pieces of a body that comes at any
+/// pace to speak of it stays, so that it need not grow anew for each.
+const REST: Duration = Duration::from_secs(1);
 
 /// The faults of one direction: a client's body and an upstream's body fail for different reasons.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +73,8 @@ pub(crate) struct Incoming<'a> {
     patience: Patience,
     limit: u64,
     grow_next: bool,
+    /// When a read last took as much as a buffer grows for.
+    large: Option<Instant>,
     /// Why it failed: then it is not asked again, and never complete.
     failed: Option<Reason>,
     pub(crate) bytes: u64,
@@ -93,6 +101,7 @@ impl<'a> Incoming<'a> {
             patience,
             limit,
             grow_next: false,
+            large: None,
             failed: None,
             bytes: 0,
         }
@@ -153,12 +162,30 @@ impl<'a> Incoming<'a> {
                     self.patience.progress(count);
                     // A read that fills the whole buffer: there is a lot, so the next may take more.
                     self.grow_next = count == capacity;
+                    if Buffer::is_large(count) {
+                        self.large = Some(recently());
+                    }
                 }
                 Poll::Ready(Err(error)) => {
                     return Poll::Ready(Err(Fault::new(self.blame.closed).because(error.to_string())));
                 }
-                Poll::Pending => return self.poll_idle(context),
+                Poll::Pending => {
+                    if self.buffer.has_grown() {
+                        self.poll_rest(context);
+                    }
+                    return self.poll_idle(context);
+                }
             }
+        }
+    }
+
+    /// Lends to others what has grown for a long body, once little has come for a while: tunnels and streams of events
+    /// live for hours after one large message.
+    fn poll_rest(&mut self, context: &mut Context<'_>) {
+        let large = *self.large.get_or_insert_with(recently);
+        let end = large.checked_add(REST).unwrap_or(large);
+        if self.timer.poll_deadline(context, end).is_ready() {
+            self.buffer.rest();
         }
     }
 
@@ -198,5 +225,58 @@ impl<'a> Incoming<'a> {
 
     pub(crate) fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, Fault>> {
         self.patience.poll(self.timer, context).map(|()| Err(Fault::new(self.blame.timeout)))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use super::*;
+    use crate::io::Stream;
+    use std::future::poll_fn;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::{TcpListener, TcpStream};
+
+    #[tokio::test]
+    async fn what_has_grown_for_a_large_message_is_let_go_in_the_pause_behind_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let io = Io::new(Stream::Tcp(listener.accept().await.unwrap().0));
+        let (timer, mut buffer) = (Timer::default(), Buffer::empty());
+        let patience = Patience::endless();
+        let framing = BodyFraming::UntilClose;
+        let mut incoming = Incoming::new(&io, &timer, &mut buffer, framing, UPSTREAM, patience, u64::MAX);
+        // Until it has grown, however the kernel cuts what is sent.
+        let message = vec![b'x'; 1024 * 1024];
+        let (mut largest, mut begun) = (0, Instant::now());
+        for _ in 0..100 {
+            begun = Instant::now();
+            let send = peer.write_all(&message);
+            let read = async {
+                let end = incoming.bytes.saturating_add(message.len() as u64);
+                while incoming.bytes < end {
+                    assert!(poll_fn(|context| incoming.poll_fill(context)).await.unwrap());
+                    largest = largest.max(incoming.buffer.capacity());
+                    incoming.consume();
+                }
+            };
+            let (sent, ()) = tokio::join!(send, read);
+            sent.unwrap();
+            if incoming.buffer.has_grown() {
+                break;
+            }
+        }
+        assert!(incoming.buffer.has_grown(), "{largest}");
+        // A pause, in which a word comes now and then.
+        while incoming.buffer.has_grown() && begun.elapsed() < REST * 60 {
+            peer.write_all(b"ping").await.unwrap();
+            let word = poll_fn(|context| incoming.poll_fill(context));
+            assert!(word.await.unwrap());
+            incoming.consume();
+            let silence = poll_fn(|context| incoming.poll_fill(context));
+            let _pause = tokio::time::timeout(REST / 4, silence).await;
+        }
+        assert!(!incoming.buffer.has_grown());
+        assert!(begun.elapsed() >= REST, "it is kept between the pieces of a body");
     }
 }
