@@ -287,6 +287,8 @@ fn the_host_is_one_authority() {
     ] {
         let input = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
         assert_eq!(refused(input.as_bytes()), Kind::InvalidHost, "{host}");
+        let beside = format!("GET http://a/x HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        assert_eq!(refused(beside.as_bytes()), Kind::InvalidHost, "{host}");
         if !host.contains(['/', '?', '#', '\u{e4}', ' ']) {
             let absolute = format!("GET http://{host}/ HTTP/1.1\r\nHost: a\r\n\r\n");
             assert_eq!(refused(absolute.as_bytes()), Kind::InvalidHost, "{host}");

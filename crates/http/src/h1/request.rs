@@ -170,6 +170,8 @@ fn set_target(
         let authority_len = memchr::memchr2(b'/', b'?', after).unwrap_or(after.len());
         rest = after.get(authority_len..).unwrap_or_default();
         path_at = authority_at.wrapping_add(authority_len);
+        // It is not asked, but has to be one all the same (RFC 9112 section 3.2): who stood before may have gone by it.
+        check_host(head.host())?;
         if authority_len == 0 {
             return Err(HeadError::new(HeadErrorKind::InvalidHost, "the target's authority is empty"));
         }
