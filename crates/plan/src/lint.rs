@@ -4,7 +4,6 @@ mod addresses;
 mod below;
 mod callers;
 mod contradictions;
-mod escaped;
 mod login;
 mod options;
 mod removed;
@@ -12,6 +11,7 @@ mod routes;
 mod scopes;
 mod self_made;
 mod shares;
+mod spelled;
 mod trusted;
 
 use std::collections::HashSet;
@@ -28,7 +28,7 @@ pub(crate) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
     addresses::lint(document, plan, findings);
     routes::lint(document, plan, findings);
     below::lint(document, plan, findings);
-    escaped::lint(document, plan, findings);
+    spelled::lint(document, plan, findings);
     callers::lint(plan, findings);
     // What is wrong may be why something never happens.
     if !has_errors(findings) {

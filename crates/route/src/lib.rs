@@ -48,7 +48,7 @@ mod spelling;
 
 pub use analyze::{RouteConflict, RouteFinding, analyze};
 pub use condition::{HeaderCondition, QueryCondition, ValueTest};
-pub use looser::any_looser;
+pub use looser::{any_looser, lower_case};
 pub use mismatch::Mismatch;
 pub use normalize::{EncodedSlashes, NormalizeOptions, PathError, normalize};
 pub use parameters::without_parameters;

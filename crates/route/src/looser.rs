@@ -84,6 +84,13 @@ fn without_ends(path: &[u8]) -> Vec<u8> {
     if read.is_empty() { b"/".to_vec() } else { read }
 }
 
+/// A normalised path in lower case; `None` where it is already.
+#[must_use]
+pub fn lower_case(path: &[u8]) -> Option<Vec<u8>> {
+    let lower = lowered(path);
+    (lower != path).then_some(lower)
+}
+
 /// Letters in lower case; the digits of escapes stay in upper case, as they are normal.
 fn lowered(path: &[u8]) -> Vec<u8> {
     let mut digits = 0_u8;

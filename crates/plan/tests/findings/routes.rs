@@ -174,6 +174,16 @@ fn a_protected_path_is_told_whose_lower_part_is_public() {
     }
     let both = format!("- {{ path: /p/%40me/*, {closed} }}\n- {{ path: /p/@me/*, {closed} }}");
     assert!(found(&both).is_empty());
+    assert_eq!(found(&format!("- {{ path: /Reports/*, {closed} }}")), ["4:11 warning[public-lower-case]"]);
+    assert!(found(&format!("- {{ path: \"/users/{{Id}}/*\", {closed} }}")).is_empty());
+    let open = "service: a, policies: { access: public }";
+    let both =
+        format!("- {{ path: /R/*, {closed} }}\n- {{ path: /r/*, {closed} }}\n- {{ path: /Open/*, {open} }}");
+    assert!(found(&both).is_empty());
+    let refused = format!("- {{ path: /x/*, {closed} }}\n- {{ path: /x/Open/*, {open} }}");
+    assert_eq!(found(&refused), ["5:11 warning[public-refused]"]);
+    let refused = format!("- {{ path: /x/*, {closed} }}\n- {{ path: /x/Open, {open} }}");
+    assert!(found(&refused).is_empty());
 }
 
 #[test]
