@@ -5,14 +5,16 @@
 //! that is let in here can be written as HTTP/1.1 without gaining a second meaning.
 
 mod frames;
+mod grpc;
 mod guard;
 mod outgoing;
 mod request;
 mod response;
 mod trailers;
 
+pub use grpc::{carries_messages, is_grpc, is_grpc_type};
 pub use guard::{FrameGuard, GuardLimits, Violation};
-pub use outgoing::{is_grpc, is_grpc_type, sent_fields};
+pub use outgoing::sent_fields;
 pub use request::{RequestParts, read_request};
 pub use response::read_response;
 pub use trailers::read_trailers;

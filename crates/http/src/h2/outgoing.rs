@@ -23,22 +23,6 @@ pub fn sent_fields(fields: &Fields) -> impl Iterator<Item = (Name<'_>, &[u8])> {
     })
 }
 
-/// Whether a message is one of gRPC: `application/grpc`, with or without a suffix (the gRPC protocol over
-/// HTTP/2, section Requests).
-#[must_use]
-pub fn is_grpc(fields: &Fields) -> bool {
-    is_grpc_type(fields.get(Known::ContentType).unwrap_or_default())
-}
-
-/// Whether a content type is one of gRPC's.
-#[must_use]
-pub fn is_grpc_type(value: &[u8]) -> bool {
-    const TYPE: &[u8] = b"application/grpc";
-    value.split_at_checked(TYPE.len()).is_some_and(|(start, rest)| {
-        start.eq_ignore_ascii_case(TYPE) && matches!(rest.first(), None | Some(b'+' | b'-' | b';' | b' '))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,21 +37,5 @@ mod tests {
         }
         let sent: Vec<_> = sent_fields(&fields).map(|(name, value)| (name.as_str(), value)).collect();
         assert_eq!(sent, [("X-A", &b"1"[..]), ("Content-Length", b"2")]);
-    }
-
-    #[test]
-    fn grpc_is_told_by_its_type() {
-        for (value, expected) in [
-            ("application/grpc", true),
-            ("application/grpc+proto", true),
-            ("application/grpc-web", true),
-            ("Application/gRPC; charset=x", true),
-            ("application/grpcx", false),
-            ("application/json", false),
-        ] {
-            let mut fields = Fields::default();
-            fields.append(Known::ContentType, value.as_bytes()).unwrap();
-            assert_eq!(is_grpc(&fields), expected, "{value}");
-        }
     }
 }

@@ -1,6 +1,5 @@
 //! One try on one endpoint.
 
-use super::deadline::is_call;
 use super::judge::Judge;
 use super::retry::Chances;
 use super::{Call, Responder};
@@ -15,6 +14,7 @@ use tokio::time::Instant;
 use torana_fault::{Fault, Reason, Retry};
 use torana_filter::Exchange;
 use torana_http::h1::{BodyFraming, remove_hop_by_hop};
+use torana_http::h2::carries_messages;
 use torana_http::{Fields, Known, Method, ResponseHead};
 use torana_transport::{
     BodySink, BodySource, ClientExchange, Lease, Queueing, Recycled, Relayed, RequestBody, RequestWriter,
@@ -229,7 +229,7 @@ impl Once<'_> {
         } else {
             let never = self.by.get().unwrap_or_else(|| far_future(sent));
             // The messages of a call come when the client has something to say.
-            let talks = is_call(&exchange.request) && matches!(writer, RequestWriter::Http2(_));
+            let talks = carries_messages(&exchange.request) && matches!(writer, RequestWriter::Http2(_));
             let talks = talks.then_some(timeouts.idle);
             let uploading =
                 Uploading { ended: Cell::default(), waits: trial.uploads, talks: Cell::new(talks) };

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use torana_fault::{Fault, Reason};
 use torana_filter::Exchange;
-use torana_http::{InvalidField, Known, Method, RequestHead, Version};
+use torana_http::{InvalidField, Method, RequestHead, h2};
 use torana_transport::{far_future, now, recently, within};
 
 const GRPC_TIMEOUT: &str = "grpc-timeout";
@@ -83,21 +83,9 @@ pub(super) fn tell(
     Ok(())
 }
 
-/// Whether this is a call of gRPC.
+/// Whether this is a call of gRPC, by whichever version it comes.
 fn is_grpc(request: &RequestHead) -> bool {
-    request.method() == Method::Post
-        && request.fields.get(Known::ContentType).is_some_and(|kind| kind.starts_with(b"application/grpc"))
-}
-
-/// Whether messages may come at any time: gRPC itself, which HTTP/2 alone carries, not what is translated to it.
-pub(super) fn is_call(request: &RequestHead) -> bool {
-    let of_messages = |kind: &[u8]| {
-        kind.strip_prefix(b"application/grpc")
-            .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
-    };
-    request.version == Version::Http2
-        && request.method() == Method::Post
-        && request.fields.get(Known::ContentType).is_some_and(of_messages)
+    request.method() == Method::Post && h2::is_grpc(&request.fields)
 }
 
 /// Reads at most eight digits and a unit.
