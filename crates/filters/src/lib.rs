@@ -63,7 +63,7 @@ pub use sigv4::SigV4Filter;
 pub use stateless::Stateful;
 pub use terminate::{Echo, EchoPlace, FixedAnswer, TerminateFilter};
 
-pub use torana_store::{RedisStore, StoreAddress, StoreSettings, StoreUsage, Topology};
+pub use torana_store::{NodeClock, RedisStore, StoreAddress, StoreSettings, StoreUsage, Topology};
 
 use std::sync::Arc;
 use torana_config::written::policy_names;

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, Identity, Json, OnRequest, Outside, Verdict};
 use torana_plan::{Asked, RoleSource, RolesPlan, RulePlan};
-use torana_route::Router;
+use torana_route::{RequestView, Router};
 
 /// How many rules are told when the filter describes itself.
 const TOLD: usize = 8;
@@ -111,11 +111,19 @@ impl Inner {
         let mut deciding: Option<&RulePlan> = None;
         let mut denying: Option<&RulePlan> = None;
         let above = reading.beyond.map(|path| self.deciding(router, path));
+        let meant = reading.written.and_then(|written| Some((written, self.deciding(router, written)?)));
+        let meant = meant.filter(|(_, rule)| !rule.path.matches(reading.path()));
         if !self.plan.rules.is_empty() {
             router.each(reading, &mut |place| {
                 let Some(rule) = self.plan.rules.get(place) else { return ControlFlow::Continue(()) };
                 if let Some(Some(written)) = above
                     && !rule.path.kinds().lt(written.path.kinds())
+                {
+                    return ControlFlow::Continue(());
+                }
+                if let Some((written, meant)) = meant
+                    && rule.path.matches(written.path())
+                    && !rule.path.kinds().lt(meant.path.kinds())
                 {
                     return ControlFlow::Continue(());
                 }
@@ -135,7 +143,8 @@ impl Inner {
             return Judgement::Denied(rule);
         }
         let asked = deciding.map_or(&self.otherwise, |rule| &rule.asked);
-        if deciding.is_none() && (reading.slash || above.is_some() || *asked == Asked::default()) {
+        let is_judged = reading.slash || above.is_some() || meant.is_some();
+        if deciding.is_none() && (is_judged || *asked == Asked::default()) {
             return Judgement::Passed;
         }
         let Some(identity) = identity else { return Judgement::Unknown };

@@ -11,7 +11,9 @@ use torana_balance::{
     AdaptiveLimit, Alarm, Breaker, BreakerSettings, BudgetSettings, EndpointHealth, EndpointLoad,
     GradientSettings, RetryBudget,
 };
-use torana_filters::{FailureLimit, LimiterState, LoginMemory, Method, Provider, RedisStore, RemoteKeys};
+use torana_filters::{
+    FailureLimit, LimiterState, LoginMemory, Method, NodeClock, Provider, RedisStore, RemoteKeys,
+};
 use torana_http::FieldName;
 use torana_http::proxy_protocol::ProxyVersion;
 use torana_observe::{AccessLog, AccessLogSettings};
@@ -92,6 +94,8 @@ pub struct Registry {
     pub(crate) tls_clients: Kept<(Arc<UpstreamTlsPlan>, &'static [Protocol]), TlsClientContext>,
     /// By everything about them: connections go on over reloads.
     pub(crate) stores: Kept<StorePlan, RedisStore>,
+    /// What gateways count alone when a store is away outlives the store, so all go by one clock.
+    pub(crate) clock: NodeClock,
     /// By everything that shapes them; they hold what they have verified.
     pub(crate) authentication: Kept<AuthenticationPlan, Method>,
     /// Keys that are fetched, by where and how.
@@ -173,6 +177,7 @@ impl Registry {
             tickets,
             tls_clients,
             stores,
+            clock: _,
             authentication,
             remote_keys,
             providers,

@@ -136,7 +136,7 @@ impl Post {
 struct Told {
     kills: Mutex<Vec<Kill>>,
     lost: Mutex<Vec<Post>>,
-    /// Some of the POSTs that were answered.
+    /// The POSTs that were answered.
     answered: Mutex<Vec<Post>>,
     wrong: Mutex<Vec<String>>,
     /// When the store was killed, and when it was there again.
@@ -245,7 +245,7 @@ fn judge(
                 "" => {}
                 _ => drop(told.wide.fetch_add(1, Ordering::Relaxed)),
             }
-            if post && path.ends_with("00") {
+            if post {
                 note(&told.answered);
             }
         }
@@ -364,7 +364,9 @@ impl Run {
         );
         let answered = told.answered.lock().unwrap();
         let seen = unexplained(&answered).len();
-        assert!(seen * 4 > answered.len(), "of {} POSTs only {seen} would be missed", answered.len());
+        // A few tell nothing.
+        let enough = answered.len() < 200 || seen * 4 > answered.len();
+        assert!(enough, "of {} POSTs only {seen} would be missed", answered.len());
         for (begun, path) in told.refused.lock().unwrap().iter() {
             let by_a_kill =
                 forgotten.iter().any(|(from, to)| *from <= *begun + UNSEEN && *begun <= *to + FORGETTING);

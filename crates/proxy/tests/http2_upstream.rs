@@ -459,6 +459,32 @@ fn while_a_peer_owes_an_answer_to_a_ping_new_requests_go_elsewhere() {
 }
 
 #[test]
+fn while_a_peer_takes_nothing_new_requests_go_elsewhere() {
+    let (address, connections) = serve_frames(|number, peer| {
+        if number > 1 {
+            return answer_all(peer);
+        }
+        peer.frame(kind::SETTINGS, 0, 0, &[0, 4, 0x10, 0, 0, 0]);
+        peer.frame(kind::WINDOW_UPDATE, 0, 0, &(1_u32 << 30).to_be_bytes());
+        let _ = next_request(peer);
+        std::thread::sleep(PATIENCE);
+    });
+    let mut options = options();
+    options.timeouts.first_byte = PATIENCE;
+    let gateway = Gateway::with(&[address], options);
+    const SIZE: usize = 64 << 20;
+    let mut upload = Client::connect(gateway.address).deadline(Duration::from_secs(2));
+    upload.send(format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {SIZE}\r\n\r\n"));
+    assert!(upload.try_send(vec![b'x'; SIZE]).is_err(), "the peer takes nothing");
+    eventually(PATIENCE / 2, || {
+        let mut client = Client::connect(gateway.address).deadline(Duration::from_millis(500));
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        client.try_read_response().is_ok_and(|answer| answer.status == 200)
+    });
+    assert_eq!((connections.load(Ordering::SeqCst), gateway.endpoints[0].usage.lost()), (2, 0));
+}
+
+#[test]
 fn a_peer_that_takes_an_upload_steadily_without_a_word_is_kept() {
     const SIZE: usize = 16 << 20;
     let (address, connections) = serve_frames(|_, peer| {

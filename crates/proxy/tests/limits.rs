@@ -344,6 +344,21 @@ fn the_share_of_a_gateway_without_its_store_is_one_share_over_reloads() {
 }
 
 #[test]
+fn the_share_goes_by_one_clock_whatever_becomes_of_the_store() {
+    let away = HeldPort::free();
+    let text = |timeout: &str| {
+        let store = format!("{{ url: \"redis://127.0.0.1:{}\", timeout: {timeout} }}", away.port());
+        file(&store, "{ limit: 6/s, by: everybody }")
+    };
+    let mut gateway = Running::start(&text("100ms"));
+    // A clock that began with the second store would be so far behind.
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(passed(&[&gateway], 12) >= 6);
+    gateway.reload(&text("101ms"));
+    eventually(Duration::from_secs(2), || get(&gateway).status == 204);
+}
+
+#[test]
 fn gateways_count_together_behind_tls_and_with_the_wrong_authority_nothing_passes() {
     let folder = temp_dir();
     let (authority, stranger) = (Authority::default(), Authority::named("somebody who is not trusted"));

@@ -59,4 +59,4 @@ pub use rank::PrecedenceReason;
 pub use request::{ExampleRequest, RequestView};
 pub use router::{Allow, Candidate, Outcome, Router, Verdict};
 pub use spec::RouteSpec;
-pub use spelling::{decoded, spellings};
+pub use spelling::{decoded, plainest, spellings};

@@ -26,6 +26,14 @@ pub fn spellings(path: &[u8]) -> Vec<Vec<u8>> {
     plain.into_iter().chain(decoded).chain(both).collect()
 }
 
+/// What a normalised path is to a service that decodes before it looks and ignores parameters of segments; `None` where that is
+/// the path itself.
+#[must_use]
+pub fn plainest(path: &[u8]) -> Option<Vec<u8>> {
+    let decoded = decoded(path);
+    without_parameters(decoded.as_deref().unwrap_or(path)).or(decoded)
+}
+
 /// Every way in which a service may decode a normalised path before it looks, with parameters and without; that as it is
 /// comes first. With escaped slashes as slashes, too.
 pub(crate) fn all_spellings(path: &[u8]) -> Vec<Vec<u8>> {
@@ -82,7 +90,7 @@ mod tests {
         let read = decoded(path).unwrap();
         assert_eq!(String::from_utf8(read).unwrap(), "/!$&'()*+,;=:@/%20%25%2F%22%3C%5B%5E%7B%7C%C3%A4");
         for plain in ["/", "/a:b", "/a%20b", "/a%2Fb", "/%2540", "/%C3%A4"] {
-            assert_eq!(decoded(plain.as_bytes()), None, "{plain}");
+            assert_eq!((decoded(plain.as_bytes()), plainest(plain.as_bytes())), (None, None), "{plain}");
             assert_eq!(spellings(plain.as_bytes()), Vec::<Vec<u8>>::new(), "{plain}");
         }
     }
@@ -96,6 +104,8 @@ mod tests {
             ("/%40me;v", &["/%40me", "/@me;v", "/@me"]),
         ] {
             assert_eq!(texts(spellings(path.as_bytes())), said, "{path}");
+            let plainest = plainest(path.as_bytes()).unwrap();
+            assert!(!plainest.contains(&b';') && !plainest.contains(&b'%'), "{path}");
         }
         assert_eq!(texts(all_spellings(b"/a")), ["/a"]);
         assert_eq!(texts(all_spellings(b"/a;x%2Fb")), ["/a;x%2Fb", "/a", "/a;x/b", "/a/b"]);

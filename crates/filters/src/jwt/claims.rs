@@ -3,7 +3,7 @@
 use super::invalid::Invalid;
 use super::mint::Minted;
 use crate::authentication::cache::{SentFields, Weight, fields_weight};
-use crate::listed::{fits_a_field, stays_one};
+use crate::listed::{fits_a_field, item};
 use std::sync::{Arc, Mutex};
 use torana_config::written::TokenTime;
 use torana_credential::jose::Token;
@@ -218,9 +218,8 @@ pub(crate) fn texts(claims: &Claims, name: &str) -> Result<Vec<String>, Invalid>
     }
 }
 
-/// Text as it is, lists of texts with commas, anything else as JSON. A claim that is absent sends nothing; one
-/// that no field can carry refuses the token, because a service would take its absence for another meaning. So does a list
-/// of which services would find other items than the gateway has.
+/// Text as it is, lists of texts with commas ([`item`]), anything else as JSON. A claim that is absent sends nothing; one
+/// that no field can carry refuses the token, because a service would take its absence for another meaning.
 pub(crate) fn fields(claims: &Claims, wanted: &[(String, Arc<str>)]) -> Result<SentFields, Invalid> {
     let mut fields = SentFields::with_capacity(wanted.len());
     for (claim, field) in wanted {
@@ -228,10 +227,7 @@ pub(crate) fn fields(claims: &Claims, wanted: &[(String, Arc<str>)]) -> Result<S
             None | Some(Json::Null) => continue,
             Some(Json::Text(text)) => text.to_owned(),
             Some(Json::List(items)) if items.values().all(|item| item.as_str().is_some()) => {
-                let texts: Vec<&str> = items.values().filter_map(Json::as_str).collect();
-                if !texts.iter().all(|item| stays_one(item)) {
-                    return Err(Invalid::Item(claim.clone()));
-                }
+                let texts: Vec<_> = items.values().filter_map(Json::as_str).map(item).collect();
                 texts.join(",")
             }
             Some(other) => other.to_value().to_string(),

@@ -51,10 +51,6 @@ pub(crate) enum Invalid {
     List(String),
     #[error("the claim `{0}` cannot be sent in a field")]
     Field(String),
-    #[error(
-        "an item of the claim `{0}` has a comma in it or blanks around it, and would be another one in a field"
-    )]
-    Item(String),
     #[error("the keys of the issuer were never fetched: {0}")]
     KeysUnavailable(String),
     #[error(

@@ -119,9 +119,10 @@ async fn no_item_of_a_list_is_told_as_two() {
         (json!(["a", "b"]), Some("a,b")),
         (json!(["a b"]), Some("a b")),
         (json!("a,b"), Some("a,b")),
-        (json!(["acme,admin"]), None),
-        (json!(["x", "acme,admin,y"]), None),
-        (json!(["admin ", "x"]), None),
+        (json!(["acme,admin"]), Some("acme%2Cadmin")),
+        (json!(["x", "acme,admin,y"]), Some("x,acme%2Cadmin%2Cy")),
+        (json!(["admin ", "x"]), Some("admin%20,x")),
+        (json!(["a\nb"]), None),
     ] {
         let token = sign(&json!({"sub": "u", "roles": roles}));
         let mut exchange = with(&[&format!("Bearer {token}")], NOW);

@@ -10,7 +10,7 @@ use torana_config::written::MissingKey;
 use torana_filter::{Exchange, Json};
 use torana_limit::Key;
 use torana_plan::{KeyPart, RateLimitPlan};
-use torana_route::PathPattern;
+use torana_route::{PathPattern, plainest, spellings};
 
 const CONSUMER: u8 = 1;
 const ADDRESS: u8 = 2;
@@ -100,7 +100,14 @@ impl Principal {
     fn make(&self, part: &KeyPart, exchange: &Exchange, room: &mut Vec<u8>) -> bool {
         match part {
             KeyPart::Parameter(name) => {
-                self.pattern.parameter(exchange.request.path(), name, room) && !room.is_empty()
+                let path = exchange.request.path();
+                let mut capture = |path: &[u8]| {
+                    room.clear();
+                    self.pattern.parameter(path, name, room)
+                };
+                // In all its spellings it is one, or each would have a limit of its own.
+                let found = plainest(path).is_some_and(|plain| capture(&plain)) || capture(path);
+                found && !room.is_empty()
             }
             KeyPart::Expression(expression) => {
                 let facts = ExchangeFacts::new(exchange);
@@ -155,8 +162,11 @@ impl Principal {
             },
             // Made, not found.
             KeyPart::Parameter(_) | KeyPart::Expression(_) => None,
-            KeyPart::Path(path) => (exchange.request.path() == path.as_bytes())
-                .then_some(Key { kind: PATH, bytes: path.as_bytes() }),
+            KeyPart::Path(path) => {
+                let (asked, path) = (exchange.request.path(), path.as_bytes());
+                let is_it = asked == path || spellings(asked).iter().any(|spelling| spelling == path);
+                is_it.then_some(Key { kind: PATH, bytes: path })
+            }
         }
     }
 

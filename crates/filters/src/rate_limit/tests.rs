@@ -175,6 +175,20 @@ async fn what_the_path_names_and_what_an_expression_makes_is_counted() {
     assert!(passes(&tenant, at("/t/a/x", None)).await && passes(&tenant, at("/t/a/y", None)).await);
     assert!(!passes(&tenant, at("/t/a/x", None)).await);
     assert!(passes(&tenant, at("/t/b/x", None)).await);
+    // In all its spellings it is one.
+    assert!(passes(&tenant, at("/t/c:d/x", None)).await && passes(&tenant, at("/t/c%3Ad/x", None)).await);
+    assert!(
+        !passes(&tenant, at("/t/c:d;1/x", None)).await && !passes(&tenant, at("/t/c%3Ad%3B2/x", None)).await
+    );
+    let path = filter(RateLimitPlan {
+        by: vec![KeyPart::Path("/t/c:d".into())],
+        missing: MissingKey::Skip,
+        ..plan(&["2/minute"])
+    });
+    assert!(passes(&path, at("/t/c%3Ad;v", None)).await && passes(&path, at("/t/c:d", None)).await);
+    assert!(!passes(&path, at("/t/c%3Ad", None)).await);
+    assert!(!passes(&path, at("/t/c:d", None)).await);
+    assert!(passes(&path, at("/t/e", None)).await);
     // A path without it is counted by its address, which no other name meets.
     assert!(passes(&tenant, at("/other", None)).await && passes(&tenant, at("/other", None)).await);
     assert!(!passes(&tenant, at("/else", None)).await);

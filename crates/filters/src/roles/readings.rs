@@ -9,7 +9,7 @@
 //! `/Reports/*` is not for `/*` to decide about.
 
 use std::ops::ControlFlow;
-use torana_route::{RequestView, any_looser, spellings};
+use torana_route::{RequestView, any_looser, spellings, without_parameters};
 
 /// One meaning of a request's path.
 pub(super) struct Reading<'r> {
@@ -19,11 +19,14 @@ pub(super) struct Reading<'r> {
     pub(super) slash: bool,
     /// The path as it is written, where this is what only looser services take it for.
     pub(super) beyond: Option<&'r Reading<'r>>,
+    /// The same where this is what services take it for that decode before they look: a rule that is written with the escapes
+    /// is meant for it, in place of those that both take.
+    pub(super) written: Option<&'r Reading<'r>>,
 }
 
 impl<'r> Reading<'r> {
     const fn new(method: &'r [u8], path: &'r [u8], slash: bool) -> Self {
-        Self { method, path, slash, beyond: None }
+        Self { method, path, slash, beyond: None, written: None }
     }
 }
 
@@ -59,17 +62,30 @@ pub(super) fn readings(
     path: &[u8],
     visit: &mut dyn FnMut(&Reading<'_>) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
-    slashes(method, path, visit)?;
-    spellings(path).iter().try_for_each(|spelling| slashes(method, spelling, visit))
+    slashes(method, path, None, visit)?;
+    let spellings = spellings(path);
+    if spellings.is_empty() {
+        return ControlFlow::Continue(());
+    }
+    let plain = without_parameters(path);
+    let written = Reading::new(method, without_slash(path).unwrap_or(path), false);
+    spellings.iter().try_for_each(|spelling| {
+        let is_decoded = plain.as_ref() != Some(spelling);
+        slashes(method, spelling, is_decoded.then_some(&written), visit)
+    })
+}
+
+fn without_slash(path: &[u8]) -> Option<&[u8]> {
+    path.strip_suffix(b"/").filter(|bare| !bare.is_empty())
 }
 
 /// Visits what looser services take the path for. Most paths have nothing of the kind.
 pub(super) fn looser(method: &[u8], path: &[u8], visit: &mut dyn FnMut(&Reading<'_>) -> ControlFlow<()>) {
     // Without its last slash the path is read already.
-    let bare = path.strip_suffix(b"/").filter(|bare| !bare.is_empty()).unwrap_or(path);
+    let bare = without_slash(path).unwrap_or(path);
     let written = Reading::new(method, bare, false);
     any_looser(bare, false, |looser| {
-        visit(&Reading { method, path: looser, slash: false, beyond: Some(&written) }).is_break()
+        visit(&Reading { beyond: Some(&written), ..Reading::new(method, looser, false) }).is_break()
     });
 }
 
@@ -77,13 +93,14 @@ pub(super) fn looser(method: &[u8], path: &[u8], visit: &mut dyn FnMut(&Reading<
 fn slashes(
     method: &[u8],
     path: &[u8],
+    written: Option<&Reading<'_>>,
     visit: &mut dyn FnMut(&Reading<'_>) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
-    match path.strip_suffix(b"/") {
-        Some(plain) if !plain.is_empty() => {
-            visit(&Reading::new(method, plain, false))?;
-            visit(&Reading::new(method, path, true))
+    match without_slash(path) {
+        Some(plain) => {
+            visit(&Reading { written, ..Reading::new(method, plain, false) })?;
+            visit(&Reading { written, ..Reading::new(method, path, true) })
         }
-        _ => visit(&Reading::new(method, path, false)),
+        None => visit(&Reading { written, ..Reading::new(method, path, false) }),
     }
 }

@@ -42,6 +42,7 @@ fn judge(filter: &RolesFilter, identity: Option<&Identity>, method: &str, path: 
 const SEED: &str =
     "{ rules: { /api/admin/*: [admin], /api/users/*/profile: [user, admin], /api/orders/*: [user, admin] } }";
 const METHODS: &str = "{ any: [user], rules: { GET /docs/*: [reader], 'PUT,PATCH /docs/*': [writer], /docs/*: [owner], /docs/open: anyone } }";
+const ESCAPED: &str = "{ rules: { /v1/%40me: [self], /v1/%40you: [self], /v1/%40them: [self], /v1/@you: [other], /v1/@them: deny, /v1/*: [admin] } }";
 const VERBS: &str = "{ rules: { /v1/*: [user], '/v1/items:delete': [admin], '~/v1/[a-z]+:purge': deny, '/v1/{id}': [user], /v1/@me: [self], '/v1/$batch/(all)': [admin] } }";
 const DENY: &str = "{ rules: { /api/*: { any: [user], deny: [banned] }, /api/open/*: anyone, /api/open/closed/*: deny, /api/open/closed/not/*: [user] } }";
 
@@ -122,6 +123,11 @@ const CASES: &[(&str, &str, &str, &str, u16)] = &[
     (VERBS, "user admin", "POST", "/v1/items:purge", 403),
     (VERBS, "user admin", "POST", "/v1/items%3Apurge", 403),
     (VERBS, "user", "GET", "/v1/%40me", 403),
+    (ESCAPED, "self", "GET", "/v1/%40me", 200),
+    (ESCAPED, "admin", "GET", "/v1/%40me", 403),
+    (ESCAPED, "self", "GET", "/v1/@me", 403),
+    (ESCAPED, "self", "GET", "/v1/%40you", 403),
+    (ESCAPED, "self", "GET", "/v1/%40them", 403),
     (VERBS, "user self", "GET", "/v1/%40me", 200),
     (VERBS, "user", "GET", "/v1/%40you", 200),
     (VERBS, "user", "GET", "/v1/%24batch/%28all%29", 403),

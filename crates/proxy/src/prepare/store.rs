@@ -9,7 +9,8 @@ use torana_plan::{Settings, StoreArrangement, StorePlan};
 /// starts without it.
 pub(super) fn store(settings: &Settings, registry: &mut Registry) -> Option<Arc<RedisStore>> {
     let plan = settings.store.as_ref()?;
-    Some(registry.stores.get_or(plan.clone(), || RedisStore::new(store_settings(plan))))
+    let clock = registry.clock;
+    Some(registry.stores.get_or(plan.clone(), || RedisStore::on_node(store_settings(plan), clock)))
 }
 
 fn store_settings(plan: &StorePlan) -> StoreSettings {

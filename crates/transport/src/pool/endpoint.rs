@@ -40,7 +40,8 @@ impl Address {
 }
 
 /// The kernel asks too, at no cost while anything moves: a host that has vanished without a word is found within 75
-/// seconds where nothing else may ask, as behind a call of gRPC that waits, or in a tunnel.
+/// seconds of quiet where nothing else may ask, as behind a call of gRPC that waits. What was sent and never acknowledged
+/// keeps it from asking; then it gives up after some fifteen minutes, and deadlines are what is sooner.
 const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
     .with_time(Duration::from_secs(45))
     .with_interval(Duration::from_secs(10))

@@ -51,6 +51,8 @@ pub(super) struct State {
     greeted: Cell<bool>,
     /// Since when a PING is unanswered.
     asked: Cell<Option<Instant>>,
+    /// Since when the socket takes nothing.
+    stalled: Cell<Option<Instant>>,
     /// Why the connection was ended, where the peer is to blame.
     end: Cell<Option<PeerEnd>>,
     grpc: Cell<bool>,
@@ -79,10 +81,11 @@ impl State {
         self.end.get()
     }
 
-    /// Whether the peer has been silent for so long after a question that requests should go elsewhere.
+    /// Whether the peer has been silent for so long after a question, or has taken nothing for so long, that requests should
+    /// go elsewhere.
     pub(super) fn is_doubted(&self) -> bool {
-        let asked = self.asked.get();
-        asked.is_some_and(|asked| now().checked_duration_since(asked).is_some_and(|passed| passed >= DOUBT))
+        let since = self.asked.get().or(self.stalled.get());
+        since.is_some_and(|since| now().checked_duration_since(since).is_some_and(|passed| passed >= DOUBT))
     }
 
     /// The peer is a server of gRPC.
@@ -234,7 +237,15 @@ impl Driver {
         }
         if self.watch.is_write_stalled() {
             // A question would wait behind what the peer does not take, for which it has a deadline.
+            self.state.stalled.set(self.state.stalled.get().or_else(|| Some(now())));
             return Poll::Pending;
+        }
+        if self.state.stalled.get().is_some() {
+            let was_doubted = self.state.is_doubted();
+            self.state.stalled.set(None);
+            if was_doubted {
+                self.line.tell();
+            }
         }
         let mut passed = |since: Option<Instant>, patience: Duration| {
             let deadline = since.and_then(|since| since.checked_add(patience));
