@@ -112,7 +112,7 @@ impl Inner {
         let mut denying: Option<&RulePlan> = None;
         let above = reading.beyond.map(|path| self.deciding(router, path));
         let meant = reading.written.and_then(|written| Some((written, self.deciding(router, written)?)));
-        let meant = meant.filter(|(_, rule)| !rule.path.matches(reading.path()));
+        let meant = meant.filter(|(_, rule)| rule.path.is_for_escapes(reading.path()));
         if !self.plan.rules.is_empty() {
             router.each(reading, &mut |place| {
                 let Some(rule) = self.plan.rules.get(place) else { return ControlFlow::Continue(()) };

@@ -10,7 +10,7 @@ use torana_config::written::MissingKey;
 use torana_filter::{Exchange, Json};
 use torana_limit::Key;
 use torana_plan::{KeyPart, RateLimitPlan};
-use torana_route::{PathPattern, plainest, spellings};
+use torana_route::{PathPattern, plainest, spellings, without_parameters};
 
 const CONSUMER: u8 = 1;
 const ADDRESS: u8 = 2;
@@ -106,7 +106,8 @@ impl Principal {
                     self.pattern.parameter(path, name, room)
                 };
                 // In all its spellings it is one, or each would have a limit of its own.
-                let found = plainest(path).is_some_and(|plain| capture(&plain)) || capture(path);
+                let spellings = [plainest(path), without_parameters(path)];
+                let found = spellings.iter().flatten().any(|path| capture(path)) || capture(path);
                 found && !room.is_empty()
             }
             KeyPart::Expression(expression) => {

@@ -9,7 +9,7 @@
 //! `/Reports/*` is not for `/*` to decide about.
 
 use std::ops::ControlFlow;
-use torana_route::{RequestView, any_looser, spellings, without_parameters};
+use torana_route::{RequestView, any_looser, decoded, spellings, without_parameters};
 
 /// One meaning of a request's path.
 pub(super) struct Reading<'r> {
@@ -67,11 +67,18 @@ pub(super) fn readings(
     if spellings.is_empty() {
         return ControlFlow::Continue(());
     }
-    let plain = without_parameters(path);
-    let written = Reading::new(method, without_slash(path).unwrap_or(path), false);
+    let (plain, decoded) = (without_parameters(path), decoded(path));
+    let reading = |path| Reading::new(method, without_slash(path).unwrap_or(path), false);
+    let (written, written_plainly) = (reading(path), plain.as_deref().map(reading));
     spellings.iter().try_for_each(|spelling| {
-        let is_decoded = plain.as_ref() != Some(spelling);
-        slashes(method, spelling, is_decoded.then_some(&written), visit)
+        let written = if plain.as_ref() == Some(spelling) {
+            None
+        } else if decoded.as_ref() == Some(spelling) {
+            Some(&written)
+        } else {
+            written_plainly.as_ref()
+        };
+        slashes(method, spelling, written, visit)
     })
 }
 

@@ -108,7 +108,7 @@ pub(crate) fn find(pipeline: &Pipeline, request: &RequestHead) -> Result<Outcome
     // What is written for the path with its escapes is meant for it.
     let takes = |path: &[u8]| {
         let Outcome::Matched { route } = found else { return false };
-        pipeline.router.spec(route).is_some_and(|spec| spec.path.matches(path))
+        pipeline.router.spec(route).is_some_and(|spec| !spec.path.is_for_escapes(path))
     };
     let decoded = decoded(request.path()).filter(|decoded| takes(decoded));
     if let Some(decoded) = &decoded {

@@ -187,6 +187,14 @@ impl PathPattern {
         matched && there
     }
 
+    /// Whether this is written for a path as it is, with its escapes: it matches that, and not the same path decoded. A regular
+    /// expression that says nothing of escapes only misses what is decoded.
+    #[must_use]
+    pub fn is_for_escapes(&self, decoded: &[u8]) -> bool {
+        let text = self.as_str();
+        (!text.starts_with('~') || text.contains('%')) && !self.matches(decoded)
+    }
+
     /// Whether the pattern names such a part.
     #[must_use]
     pub fn names(&self, wanted: &str) -> bool {

@@ -33,7 +33,8 @@ pub(super) struct Watch {
     last_heard: Cell<Instant>,
     /// Bytes that were sent since then.
     unheard: Cell<u64>,
-    write_stalled: Cell<bool>,
+    /// Since when the socket takes nothing, if it takes nothing.
+    stalled: Cell<Option<Instant>>,
     last_sent: Cell<Option<Instant>>,
     /// What small frames had cost when those that waited were last gathered.
     gathered: Cell<u64>,
@@ -51,7 +52,7 @@ impl Watch {
             has_read: Cell::new(false),
             last_heard: Cell::new(now),
             unheard: Cell::new(0),
-            write_stalled: Cell::new(false),
+            stalled: Cell::new(None),
             last_sent: Cell::new(None),
             gathered: Cell::new(0),
             patience: RefCell::new(patience),
@@ -110,7 +111,7 @@ impl Watch {
     /// Whether the peer has taken nothing, or too little, for too long; else the task will be woken when it
     /// has.
     pub(super) fn poll_write_stalled(&self, context: &mut Context<'_>, timer: &Timer) -> bool {
-        self.write_stalled.get() && self.patience.borrow_mut().poll(timer, context).is_ready()
+        self.is_write_stalled() && self.patience.borrow_mut().poll(timer, context).is_ready()
     }
 
     /// When the socket last took something of a message.
@@ -120,7 +121,16 @@ impl Watch {
 
     /// Whether the socket has taken nothing since it was last asked to.
     pub(super) fn is_write_stalled(&self) -> bool {
-        self.write_stalled.get()
+        self.stalled.get().is_some()
+    }
+
+    /// Since when it has taken nothing.
+    pub(super) fn stalled_since(&self) -> Option<Instant> {
+        self.stalled.get()
+    }
+
+    fn takes_nothing(&self) {
+        self.stalled.set(self.stalled.get().or_else(|| Some(now())));
     }
 
     /// Since when a field section is incomplete.
@@ -141,8 +151,9 @@ impl Watch {
 
     /// TLS may hold records that the socket does not take.
     fn flushed(&self, result: &Poll<io::Result<()>>) {
-        let stalled = result.is_pending();
-        if self.write_stalled.replace(stalled) && !stalled {
+        if result.is_pending() {
+            self.takes_nothing();
+        } else if self.stalled.take().is_some() {
             self.patience.borrow_mut().progress(0);
             self.last_heard.set(now());
             if self.last_sent.get().is_some() {
@@ -154,7 +165,7 @@ impl Watch {
     fn wrote(&self, result: &Poll<io::Result<usize>>, parts: [&[u8]; 3]) {
         match result {
             Poll::Ready(Ok(count)) => {
-                if self.write_stalled.replace(false) {
+                if self.stalled.take().is_some() {
                     self.last_heard.set(now());
                 }
                 self.unheard.set(self.unheard.get().saturating_add(*count as u64));
@@ -169,7 +180,7 @@ impl Watch {
                 }
             }
             Poll::Ready(Err(_)) => {}
-            Poll::Pending => self.write_stalled.set(true),
+            Poll::Pending => self.takes_nothing(),
         }
     }
 }

@@ -235,33 +235,24 @@ impl Driver {
         if self.state.ledger.look_again().is_some_and(|at| self.timer.poll_deadline(context, at).is_ready()) {
             return Poll::Ready(false);
         }
+        let (was_doubted, heard) = (self.state.is_doubted(), self.watch.last_heard());
+        self.state.stalled.set(self.watch.stalled_since());
+        // Whatever came is an answer, or was taken since.
+        self.state.asked.set(self.state.asked.get().filter(|asked| heard <= *asked));
+        if was_doubted && !self.state.is_doubted() {
+            self.line.tell();
+        }
         if self.watch.is_write_stalled() {
             // A question would wait behind what the peer does not take, for which it has a deadline.
-            self.state.stalled.set(self.state.stalled.get().or_else(|| Some(now())));
             return Poll::Pending;
-        }
-        if self.state.stalled.get().is_some() {
-            let was_doubted = self.state.is_doubted();
-            self.state.stalled.set(None);
-            if was_doubted {
-                self.line.tell();
-            }
         }
         let mut passed = |since: Option<Instant>, patience: Duration| {
             let deadline = since.and_then(|since| since.checked_add(patience));
             deadline.is_some_and(|deadline| self.timer.poll_deadline(context, deadline).is_ready())
         };
-        let heard = self.watch.last_heard();
         if let Some(asked) = self.state.asked.get() {
-            if heard <= asked {
-                let patience = self.settings.ping_timeout.saturating_add(self.watch.reading());
-                return if passed(Some(asked), patience) { Poll::Ready(true) } else { Poll::Pending };
-            }
-            let was_doubted = self.state.is_doubted();
-            self.state.asked.set(None);
-            if was_doubted {
-                self.line.tell();
-            }
+            let patience = self.settings.ping_timeout.saturating_add(self.watch.reading());
+            return if passed(Some(asked), patience) { Poll::Ready(true) } else { Poll::Pending };
         }
         // A new request on a connection that was silent for long asks at once.
         if !passed(Some(heard), self.settings.ping_after) {
