@@ -48,7 +48,7 @@ pub(super) const CASES: &[Case] = &[
     Case { protocol: Protocol::Http2, ..get("HTTP/2", "/128") },
 ];
 
-/// What is promised, as CPU time for each request at 1 and at 64 connections: case, then `(peer, its case, ratio)`.
+/// What is promised, as CPU time for each request at 64 connections: case, then `(peer, its case, ratio)`.
 pub(super) const BARS: &[(&str, (&str, &str, f64))] = &[
     ("plain 128 B", ("nginx", "plain 128 B", 0.85)),
     ("browser", ("nginx", "browser", 0.85)),
