@@ -56,7 +56,7 @@ impl Buffer {
     }
 
     /// Lends the memory to others while nothing is in it. What has grown for a long body stays until that ends, or
-    /// nobody needs it any more ([`Buffer::rest`]).
+    /// nobody needs it any more (`rest`).
     pub fn give_back(&mut self) {
         if self.is_empty() && self.data.len() == INITIAL {
             self.release();
