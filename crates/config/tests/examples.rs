@@ -35,7 +35,7 @@ fn minimal() {
     let config = load("minimal.yaml");
     assert_eq!(config.listen.as_slice()[0].address().to_string(), "0.0.0.0:8000");
     assert_eq!(config.admin, Switch::OFF);
-    assert_eq!(config.services["app"].pool.max_connections.get(), 1_000);
+    assert_eq!(config.services["app"].pool.max_connections.get(), 100);
 }
 
 #[test]

@@ -197,7 +197,7 @@ pub struct PoolConfig {
 impl Default for PoolConfig {
     fn default() -> Self {
         Self {
-            max_connections: const { NonZeroU32::new(1_000).expect("1,000 is not 0") },
+            max_connections: const { NonZeroU32::new(100).expect("100 is not 0") },
             idle_timeout: TimeSpan::from_secs(60),
             max_age: Switch::On(TimeSpan::from_secs(3_600)),
             queue_timeout: TimeSpan::from_secs(5),
