@@ -98,6 +98,8 @@ pub struct ProbesPlan {
     pub unhealthy_interval: Option<TimeSpan>,
     /// How long an answer may take.
     pub timeout: TimeSpan,
+    /// Questions to endpoints of the service at once; any number without it.
+    pub at_once: Option<NonZeroU32>,
     /// Statuses that speak for the endpoint.
     pub good: Vec<StatusRange>,
     /// Statuses that speak against it; all that are not good without it.

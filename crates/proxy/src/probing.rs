@@ -18,6 +18,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use torana_balance::{EndpointHealth, Finding, Thresholds};
 use torana_config::written::{FailuresConfig, ProbeKind};
 use torana_fault::{Fault, Reason};
@@ -50,6 +51,8 @@ pub struct Prober {
     last: Mutex<Option<String>>,
     /// Where it asks; nowhere when a configuration is only looked at.
     chores: Option<Chores>,
+    /// Where the questions to all endpoints of the service find room; without it there is always.
+    room: Option<Arc<Semaphore>>,
     /// How often it has begun and ended to ask: odd while it does.
     term: AtomicU64,
 }
@@ -95,8 +98,15 @@ impl Prober {
             failed: AtomicU64::new(0),
             last: Mutex::default(),
             chores: chores.cloned(),
+            room: None,
             term: AtomicU64::new(0),
         }
+    }
+
+    /// Asks only where there is room for one more question.
+    pub(crate) fn within(mut self, room: Option<Arc<Semaphore>>) -> Self {
+        self.room = room;
+        self
     }
 
     /// Begins to ask, unless it does. What others have found in a row before counts for nothing.
@@ -143,6 +153,13 @@ impl Prober {
     }
 
     async fn probe(&self, term: u64, pool: &Rc<Pool>, timer: &Timer) {
+        let _room = match &self.room {
+            Some(room) => room.acquire().await.ok(),
+            None => None,
+        };
+        if !self.is_in(term) {
+            return;
+        }
         let found = match self.plan.kind {
             ProbeKind::Tcp => self.connect(pool, timer).await,
             ProbeKind::Http => self.ask(pool, timer).await,

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Weak};
+use tokio::sync::Semaphore;
 use torana_balance::{
     AdaptiveLimit, Alarm, Breaker, BreakerSettings, BudgetSettings, EndpointHealth, EndpointLoad,
     GradientSettings, RetryBudget,
@@ -78,6 +79,8 @@ pub struct Registry {
     pub(crate) health: Kept<(Arc<str>, Address), EndpointHealth>,
     /// By service, authority, what is asked, and how the endpoint is reached.
     pub(crate) probers: Kept<(Arc<str>, String, Arc<ProbesPlan>, Reached), Prober>,
+    /// Room for the questions of a service's probers, by service and what is asked.
+    pub(crate) probe_rooms: Kept<(Arc<str>, Arc<ProbesPlan>), Semaphore>,
     /// By service and what shapes them.
     pub(crate) budgets: Kept<(Arc<str>, BudgetSettings), RetryBudget>,
     /// By service.
@@ -169,6 +172,7 @@ impl Registry {
             mirrors,
             health,
             probers,
+            probe_rooms,
             budgets,
             hedges,
             upstreams,
@@ -196,6 +200,7 @@ impl Registry {
         mirrors.sweep();
         health.sweep();
         probers.sweep();
+        probe_rooms.sweep();
         budgets.sweep();
         hedges.sweep();
         upstreams.sweep();

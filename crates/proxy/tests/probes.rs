@@ -15,7 +15,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use torana_proxy::{restore, services};
 use torana_testkit::http2::{Http2Origin, Http2Reply};
@@ -441,5 +441,40 @@ routes: [{{ service: a }}]
             storm().iter().all(|(status, text)| (*status, text.as_str()) == (200, "inside")),
             "{protocol}"
         );
+    }
+}
+
+#[test]
+fn no_more_endpoints_are_asked_at_once_than_was_said() {
+    for at_once in [1, 2] {
+        let under_way = Arc::new(AtomicUsize::new(0));
+        let most = Arc::new(AtomicUsize::new(0));
+        let origins: Vec<Origin> = (0..4)
+            .map(|_| {
+                let (under_way, most) = (Arc::clone(&under_way), Arc::clone(&most));
+                Origin::respond(move |_| {
+                    most.fetch_max(under_way.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    // The time that an answer takes is what is tested.
+                    std::thread::sleep(Duration::from_millis(20));
+                    under_way.fetch_sub(1, Ordering::SeqCst);
+                    Reply::ok("")
+                })
+            })
+            .collect();
+        let urls: Vec<String> = origins.iter().map(Origin::url).collect();
+        let text = |at_once: &str| {
+            format!(
+                "access_log: off
+services: {{ a: {{ endpoints: [{}], health: {{ probes: {{ interval: 1ms, timeout: 10s{at_once} }} }} }} }}
+routes: [{{ service: a }}]
+",
+                urls.join(", ")
+            )
+        };
+        let mut gateway = Running::start(&text(&format!(", at_once: {at_once}")));
+        eventually(PATIENCE, || origins.iter().all(|origin| origin.count() > 5));
+        assert_eq!(most.load(Ordering::SeqCst), at_once);
+        gateway.reload(&text(""));
+        eventually(PATIENCE, || most.load(Ordering::SeqCst) > at_once);
     }
 }

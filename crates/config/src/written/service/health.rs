@@ -1,6 +1,6 @@
 //! Which endpoints of a service are asked.
 
-use std::num::NonZeroU8;
+use std::num::{NonZeroU8, NonZeroU32};
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -61,6 +61,9 @@ pub struct ProbesConfig {
     pub unhealthy_interval: Option<Switch<TimeSpan>>,
     /// How long an answer may take.
     pub timeout: TimeSpan,
+    /// How many endpoints of the service are asked at the same time; each at its own time when not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_once: Option<NonZeroU32>,
     /// Statuses that speak for the endpoint.
     pub good: Vec<StatusRange>,
     /// Statuses that speak against it. All that are not good, when not given.
@@ -88,6 +91,7 @@ impl Default for ProbesConfig {
             interval: Switch::On(TimeSpan::from_secs(5)),
             unhealthy_interval: None,
             timeout: TimeSpan::from_secs(1),
+            at_once: None,
             good: vec![StatusRange::new(200, 299)],
             bad: None,
             body: None,

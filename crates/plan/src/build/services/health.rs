@@ -125,6 +125,7 @@ fn probes(
         interval: healthy,
         unhealthy_interval: unhealthy,
         timeout: config.timeout,
+        at_once: config.at_once,
         good: config.good.clone(),
         bad: config.bad.clone(),
         body: config.body.clone(),

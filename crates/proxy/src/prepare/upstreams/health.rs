@@ -9,6 +9,7 @@ use crate::registry::{Reached, Registry};
 use crate::resilience::UpstreamHealth;
 use crate::statuses::Statuses;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 use torana_balance::{Calm, EjectionSettings, EndpointHealth, Panel, Thresholds};
 use torana_config::written::{EjectionConfig, FailuresConfig};
 use torana_plan::{HealthPlan, ProbeTlsPlan, ServicePlan};
@@ -59,7 +60,11 @@ pub(super) fn health(
                     };
                     let chores = registry.chores();
                     let made = Prober::new(probes, endpoint, secured, authority, &health, chores);
-                    let made = Arc::new(made);
+                    let rooms = (Arc::clone(name), Arc::clone(probes));
+                    let room = probes.at_once.map(|most| {
+                        registry.probe_rooms.get_or(rooms, || Semaphore::new(most.get() as usize))
+                    });
+                    let made = Arc::new(made.within(room));
                     registry.probers.keep(key, &made);
                     made
                 }
