@@ -139,6 +139,39 @@ fn a_bound_on_streams_is_kept_and_requests_wait_for_room() {
 }
 
 #[test]
+fn who_waits_for_a_stream_is_told_when_the_peer_allows_more() {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let (address, connections) = serve_frames(move |_, peer| {
+        // SETTINGS_MAX_CONCURRENT_STREAMS
+        peer.frame(kind::SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 1]);
+        let first = next_request(peer);
+        eventually(PATIENCE, || held.is_open());
+        peer.frame(kind::SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 2]);
+        let second = next_request(peer);
+        for stream in [first, second].into_iter().flatten() {
+            peer.frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, stream, OK);
+        }
+    });
+    let mut options = options();
+    options.endpoint.max_connections = 1;
+    options.endpoint.queue_timeout = PATIENCE;
+    options.timeouts.first_byte = PATIENCE;
+    let gateway = Gateway::with(&[address], options);
+    let mut client = Http2Client::connect(gateway.address);
+    let begun: Vec<_> = (0..2).map(|_| client.begin("GET", "/", &[], true).unwrap().0).collect();
+    eventually(PATIENCE, || {
+        client.pause(Duration::ZERO);
+        gateway.endpoints[0].usage.waiting() == 1
+    });
+    gate.open();
+    for response in begun {
+        assert_eq!(client.read(response).unwrap().status, 200);
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+}
+
+#[test]
 fn a_full_connection_is_joined_by_another_one() {
     let gate = Gate::new();
     let held = gate.clone();

@@ -140,7 +140,9 @@ pub(super) struct Driver {
     last_asked: Option<Instant>,
     /// How often the peer was asked since it sent something of a message.
     questions: u8,
-    /// Those who wait, told when a connection that was doubted can be used again.
+    /// How many streams the peer last allowed at once.
+    allowed: usize,
+    /// Those who wait, told when a connection that was doubted can be used again, or has room for more.
     line: Rc<Line>,
 }
 
@@ -163,6 +165,7 @@ impl Driver {
             timer: Timer::default(),
             last_asked: None,
             questions: 0,
+            allowed: 0,
             line,
         }
     }
@@ -205,6 +208,7 @@ impl Driver {
             }
             self.state.ledger.arrived(&self.watch);
             self.widen();
+            self.look_for_room();
             if self.watch.violation().is_some() {
                 return Poll::Ready(true);
             }
@@ -225,6 +229,14 @@ impl Driver {
     fn widen(&mut self) {
         if let Some(window) = self.state.ledger.window() {
             self.frames.set_target_window_size(window);
+        }
+    }
+
+    /// Tells those who wait that the peer allows more streams than before.
+    fn look_for_room(&mut self) {
+        let allowed = self.frames.max_concurrent_send_streams();
+        if std::mem::replace(&mut self.allowed, allowed) < allowed {
+            self.line.tell();
         }
     }
 
