@@ -68,6 +68,7 @@ fn settings(document: &Document, resolver: &dyn Resolver, findings: &mut Vec<Fin
         limits: config.limits.clone(),
         http2: config.http2.clone(),
         access_log: config.access_log.on().map(torana_config::written::AccessLogForm::config),
+        drain_delay: config.drain_delay,
         drain_timeout: config.drain_timeout,
         reserved_headers: config.reserved_headers.clone(),
         trusted_headers: config.trusted_headers.clone(),

@@ -69,7 +69,9 @@ pub struct Settings {
     pub http2: Http2Config,
     /// The access log, unless it is off.
     pub access_log: Option<AccessLogConfig>,
-    /// How long requests in flight may take to end on shutdown.
+    /// How long everything goes on as before on shutdown.
+    pub drain_delay: TimeSpan,
+    /// How long requests in flight may take to end after that.
     pub drain_timeout: TimeSpan,
     /// Fields that no client may send.
     pub reserved_headers: Vec<String>,

@@ -37,15 +37,20 @@ pub fn render(fault: &Fault, request_id: Option<&str>) -> Response {
     }
     let mut head = ResponseHead::new(fault.status());
     let mut set = |name: torana_http::Name<'_>, value: &str| {
-        // Values made by filters are valid; one that is not is left out rather than sent.
         let _ = head.fields.insert(name, value.as_bytes());
     };
     set(Known::ContentType.into(), "application/problem+json");
     set(Known::CacheControl.into(), "no-store");
-    for (name, value) in fault.fields() {
-        set((*name).into(), value);
-    }
+    add_fields(&mut head, fault);
     Response { head, body: Bytes::from(problem.to_string()) }
+}
+
+/// Adds what the fault's response must carry. There may be several of a name: challenges, cookies. Values made by
+/// filters are valid; one that is not is left out rather than sent.
+fn add_fields(head: &mut ResponseHead, fault: &Fault) {
+    for (name, value) in fault.fields() {
+        let _ = head.fields.append(*name, value.as_bytes());
+    }
 }
 
 /// The short name of the class of problem; the same for every fault of one status. A status that only the
@@ -146,6 +151,14 @@ mod tests {
     fn fields_of_the_fault_are_sent() {
         let fault = Fault::new(Reason::MethodNotAllowed).with_field("Allow", "GET, HEAD".into());
         assert_eq!(render(&fault, None).head.fields.get_str("Allow"), Some("GET, HEAD"));
+        let several = Fault::new(Reason::CredentialsMissing)
+            .with_field("WWW-Authenticate", "Bearer".into())
+            .with_field("WWW-Authenticate", "Key".into());
+        let rendered = [render(&several, None), grpc::render(&several)];
+        for response in rendered {
+            let sent: Vec<_> = response.head.fields.get_all("WWW-Authenticate").collect();
+            assert_eq!(sent, [b"Bearer".as_slice(), b"Key"]);
+        }
         let bad = Fault::new(Reason::Internal).with_field("X-A", "a\r\nX-B: b".into());
         assert_eq!(render(&bad, None).head.fields.get("X-A"), None);
     }

@@ -45,7 +45,8 @@ pub(crate) enum Task {
 pub(crate) struct RunArguments {
     /// The configuration file
     pub(crate) file: PathBuf,
-    /// Listen here instead of where the file says; may be given more than once
+    /// Listen here instead of where the file says; what is asked of connections stays. Where the file's listeners differ
+    /// in more than the address, once for each of them, in their order
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Vec<ListenAddr>,
     /// Serve the admin pages here instead of where the file says

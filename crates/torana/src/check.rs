@@ -2,17 +2,13 @@
 
 use crate::arguments::CheckArguments;
 use crate::file;
-use std::path::Path;
 use std::process::ExitCode;
-use torana_config::{Document, Finding, Path as Place, Severity};
-use torana_plan::{Loaded, Plan};
+use torana_config::Severity;
+use torana_plan::Loaded;
 use torana_types::counted;
 
 pub(crate) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
-    let Loaded { source, document, plan, mut findings } = file::read(&arguments.file)?.loaded;
-    if let (Some(plan), Some(document)) = (&plan, &document) {
-        findings.extend(unwritable(plan, document));
-    }
+    let Loaded { source, plan, findings, .. } = file::read_to_serve(&arguments.file, None)?.loaded;
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&findings)?);
     } else {
@@ -38,24 +34,4 @@ pub(crate) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::FAILURE)
         }
     }
-}
-
-/// That the access log cannot be written, as far as that shows without writing it.
-fn unwritable(plan: &Plan, document: &Document) -> Option<Finding> {
-    let log = plan.settings.access_log.as_ref()?;
-    if log.to == "stdout" {
-        return None;
-    }
-    let file = Path::new(&log.to);
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let wrong = if !folder.is_dir() {
-        format!("{} is no folder", folder.display())
-    } else if file.is_dir() {
-        "it is a folder".into()
-    } else {
-        return None;
-    };
-    let message = format!("the access log cannot be written to {}: {wrong}", file.display());
-    let place = document.span_at(&Place::root().key("access_log").key("to"));
-    Some(Finding::error("unwritable-log", message).at(place).help("name a file in a folder that is there"))
 }

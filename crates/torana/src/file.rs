@@ -1,5 +1,6 @@
 //! Reading a configuration file with what it refers to. Every command loads by this one way.
 
+mod access_log;
 mod bounded;
 
 use anyhow::Context;
@@ -34,14 +35,30 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Read> {
     read_over(path, None)
 }
 
-/// The same as a change of what is in force, whose consumers are looked up in one place.
+/// The same to be served, in place of what is in force, if anything is, whose consumers are looked up in one place: an
+/// access log that cannot be written is an error then.
 ///
 /// # Errors
 /// As above.
-pub(crate) fn read_over(path: &Path, consumers: Option<&Arc<Consumers>>) -> anyhow::Result<Read> {
+pub(crate) fn read_to_serve(path: &Path, consumers: Option<&Arc<Consumers>>) -> anyhow::Result<Read> {
+    let mut read = read_over(path, consumers)?;
+    let Loaded { plan, document, findings, .. } = &mut read.loaded;
+    if let (Some(planned), Some(document)) = (&plan, document)
+        && let Some(finding) = access_log::unwritable(planned, document)
+    {
+        findings.push(finding);
+        *plan = None;
+    }
+    Ok(read)
+}
+
+fn read_over(path: &Path, consumers: Option<&Arc<Consumers>>) -> anyhow::Result<Read> {
     let text = bounded::read(path, LARGEST).with_context(|| format!("cannot read {}", path.display()))?;
     let surroundings = Surroundings::of(path);
-    let loaded = load_with(&path.display().to_string(), &text, &surroundings, consumers);
+    let mut loaded = load_with(&path.display().to_string(), &text, &surroundings, consumers);
+    if let Some(plan) = &mut loaded.plan {
+        access_log::locate(plan, &surroundings.folder);
+    }
     let (files, consumer_files) = (surroundings.files.into_inner(), surroundings.consumer_files.into_inner());
     Ok(Read { loaded, files, consumer_files })
 }

@@ -7,6 +7,7 @@ mod admin;
 mod control;
 mod listeners;
 mod server;
+mod settings;
 mod service_manager;
 mod source;
 mod told;
@@ -16,7 +17,8 @@ mod watch;
 use crate::arguments::RunArguments;
 use crate::file;
 use anyhow::Context;
-pub(crate) use server::{Server, Settings};
+pub(crate) use server::Server;
+pub(crate) use settings::Settings;
 use source::Source;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -62,7 +64,7 @@ pub(crate) async fn serve(
     started: impl FnOnce(&Server),
 ) -> anyhow::Result<ExitCode> {
     let mut watch = Watch::new(vec![path.to_owned()]);
-    let read = file::read(path)?;
+    let read = file::read_to_serve(path, None)?;
     let mut told = Told::default();
     told.tell(&read.loaded.source, &read.loaded.findings);
     let (Some(plan), Some(document)) = (read.loaded.plan, read.loaded.document) else {
@@ -86,6 +88,7 @@ pub(crate) async fn serve(
         match what {
             Event::Stop => {
                 service_manager::stopping();
+                announce(&server, &mut signals).await;
                 break;
             }
             Event::Hangup => {
@@ -108,6 +111,20 @@ pub(crate) async fn serve(
     }
     drop(successor);
     drain(&mut server, &mut signals).await
+}
+
+/// Tells load balancers that it stops, and serves as before for as long as they need to hear of it, or until a second
+/// signal.
+async fn announce(server: &Server, signals: &mut Signals) {
+    let delay = server.announce_drain();
+    if delay.is_zero() {
+        return;
+    }
+    info!("stopping in {}: ready for nobody new, but serving who comes", delay);
+    tokio::select! {
+        () = tokio::time::sleep(delay.as_duration()) => {}
+        () = signals.next_stop() => info!("a second signal: not waiting for that"),
+    }
 }
 
 async fn drain(server: &mut Server, signals: &mut Signals) -> anyhow::Result<ExitCode> {

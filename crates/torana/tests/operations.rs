@@ -98,6 +98,21 @@ fn a_second_signal_ends_at_once() {
 }
 
 #[test]
+fn load_balancers_hear_of_the_stop_before_connections_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut process = Process::run(&file(&folder, &format!("drain_delay: 1h\n{HELLO}")));
+    process.signal(Signal::TERM);
+    eventually(PATIENCE, || get(process.admin, "/readyz").status == 503);
+    for _ in 0..20 {
+        let mut client = Client::connect(process.address);
+        let answer = client.exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!((answer.text().as_str(), answer.header("Connection")), ("hello", None));
+    }
+    process.signal(Signal::TERM);
+    assert_eq!(process.wait().code(), Some(0), "{}", process.log());
+}
+
+#[test]
 fn requests_that_meet_the_stop_are_answered() {
     let folder = tempfile::tempdir().unwrap();
     let mut process = Process::run(&file(&folder, HELLO));
@@ -184,7 +199,8 @@ fn what_does_not_end_in_time_is_cut_off_and_said() {
 fn the_access_log_tells_what_happened() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("access.log");
-    let text = HELLO.replace("access_log: off", &format!("access_log: {{ to: {} }}", log.display()));
+    // From the folder of the file, wherever the process was started.
+    let text = HELLO.replace("access_log: off", "access_log: { to: access.log }");
     let mut process = Process::run(&file(&folder, &text));
     get(process.address, "/?secret=1");
     get(process.address, "/missing");

@@ -16,6 +16,7 @@ mod connection;
 mod endpoint;
 mod line;
 mod queueing;
+mod reach;
 mod streams;
 mod wanted;
 

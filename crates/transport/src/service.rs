@@ -54,8 +54,12 @@ pub trait ResponseSink: BodySink {
     fn part(&mut self);
     /// Whether the response that was started may have a body: not to HEAD, and not with 204 or 304.
     fn wants_body(&self) -> bool;
-    /// Whether a final head was put into the buffer or sent: too late for another answer.
+    /// Whether a final head was put into the buffer or sent: too late for another answer, but for
+    /// [`ResponseSink::take_back`].
     fn is_started(&self) -> bool;
+    /// Takes a response back that has begun, so that another one can be given; `false` where some of it has left, or all
+    /// of it is about to.
+    fn take_back(&mut self) -> bool;
     /// Bytes that went to the socket so far, heads included.
     fn bytes_sent(&self) -> u64;
 }

@@ -73,6 +73,7 @@ enum Side {
     Sink(Fault),
 }
 
+/// A source that fails has often said why just before: what has come of it goes on all the same.
 async fn pump(
     source: &mut impl BodySource,
     sink: &mut impl BodySink,
@@ -86,7 +87,14 @@ async fn pump(
                 Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
             },
         });
-        let more = filled.await?;
+        let more = match filled.await {
+            Ok(more) => more,
+            Err(failed) => {
+                moved.set(true);
+                let flushed = poll_fn(|context| sink.poll_flush(context)).await;
+                return Err(flushed.map_or_else(Side::Sink, |()| failed));
+            }
+        };
         moved.set(true);
         if !more {
             break;

@@ -67,7 +67,11 @@ pub struct Config {
     /// A line for every request: `off`, a format, or a mapping.
     #[serde(default)]
     pub access_log: Switch<AccessLogForm>,
-    /// How long requests in flight may take to end after the gateway was told to stop.
+    /// How long the gateway goes on as before after it was told to stop, while `/readyz` says already that it will: so long
+    /// do the load balancers before it take to send new connections elsewhere.
+    #[serde(default)]
+    pub drain_delay: TimeSpan,
+    /// How long requests in flight may take to end after that.
     #[serde(default = "Config::default_drain_timeout")]
     pub drain_timeout: TimeSpan,
     /// Fields that no client may send, beside those about the caller that are always removed. Removed from

@@ -181,7 +181,7 @@ impl Default for Switch<AccessLogForm> {
 pub struct AccessLogConfig {
     /// How a line looks.
     pub format: AccessLogFormat,
-    /// `stdout`, or the path of a file that lines are added to.
+    /// `stdout`, or the path of a file that lines are added to; a relative one is meant from the configuration file's folder.
     pub to: String,
     /// Whether queries are logged, of the target and of `Referer`. They often hold what should not be kept.
     pub query: bool,

@@ -20,9 +20,7 @@ pub(super) fn render(fault: &Fault) -> Response {
     set(Known::ContentType.into(), "application/grpc");
     set("grpc-status".into(), &status(fault.reason).to_string());
     set("grpc-message".into(), &encode(&message));
-    for (name, value) in fault.fields() {
-        set((*name).into(), value);
-    }
+    super::add_fields(&mut head, fault);
     Response { head, body: Bytes::new() }
 }
 

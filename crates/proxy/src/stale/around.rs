@@ -89,6 +89,14 @@ impl<S: ResponseSink> ResponseSink for Copying<'_, '_, S> {
         self.sink.is_started()
     }
 
+    fn take_back(&mut self) -> bool {
+        let taken = self.sink.take_back();
+        if taken {
+            self.capture.taken_back();
+        }
+        taken
+    }
+
     fn bytes_sent(&self) -> u64 {
         self.sink.bytes_sent()
     }

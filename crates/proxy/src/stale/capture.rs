@@ -102,6 +102,11 @@ impl<'q> Capture<'q> {
         Some(Draft { request, variant, terms, fields, version, weight, body, length, room })
     }
 
+    /// The answer broke off before any of it went to the client.
+    pub(super) fn taken_back(&self) {
+        *self.draft.borrow_mut() = None;
+    }
+
     /// More of the body went to the client.
     pub(super) fn data(&self, data: &[u8]) {
         let mut place = self.draft.borrow_mut();

@@ -3,10 +3,10 @@
 use super::admin::Admin;
 use super::control::{Reload, State};
 use super::listeners::{self, Kept};
+use super::settings::Settings;
 use anyhow::Context;
 use serde_json::Value;
 use std::net::SocketAddr;
-use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 use torana_credential::directory::{Consumers, Directory};
@@ -16,7 +16,7 @@ use torana_proxy::{
     Chores, Ended, Registry, Report, Shared, WorkerHandle, prepare, return_leases, start_worker,
 };
 use torana_transport::handover::Inherited;
-use torana_types::{ListenAddr, counted};
+use torana_types::{ListenAddr, TimeSpan, counted};
 use tracing::{error, info};
 
 /// How long the last lines of the access log may take.
@@ -25,30 +25,6 @@ const LAST_LINES: Duration = Duration::from_secs(2);
 const RETURNING: Duration = Duration::from_secs(1);
 /// How long a drain waits for its workers to take notice of it.
 const NOTICE: Duration = Duration::from_secs(1);
-
-/// What the command line says instead of the file.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Settings {
-    pub(crate) listen: Vec<ListenAddr>,
-    pub(crate) admin: Option<ListenAddr>,
-    pub(crate) workers: Option<NonZeroU16>,
-}
-
-impl Settings {
-    fn apply(&self, plan: &mut Plan) {
-        if !self.listen.is_empty() {
-            // The addresses are others; what is asked of connections there stays as the file has it.
-            let written = std::mem::take(&mut plan.settings.listen);
-            let at = |(place, address): (usize, &ListenAddr)| match written.get(place) {
-                Some(listener) => ListenerPlan { address: *address, ..listener.clone() },
-                None => ListenerPlan::plain(*address),
-            };
-            plan.settings.listen = self.listen.iter().enumerate().map(at).collect();
-        }
-        plan.settings.admin = self.admin.or(plan.settings.admin);
-        plan.settings.workers = self.workers.or(plan.settings.workers);
-    }
-}
 
 /// A running gateway.
 #[derive(Debug)]
@@ -78,7 +54,7 @@ impl Server {
         settings: &Settings,
         inherited: Inherited,
     ) -> anyhow::Result<Self> {
-        settings.apply(&mut plan);
+        settings.apply(&mut plan)?;
         let metrics = Metrics::new();
         let chores = Chores::start().context("cannot start a thread")?;
         let mut registry = Registry::with_chores(chores.clone());
@@ -152,7 +128,10 @@ impl Server {
     /// # Errors
     /// The plan cannot be served here; nothing has changed.
     pub(crate) fn reload(&mut self, mut plan: Plan, redacted: Value) -> anyhow::Result<Reload> {
-        self.settings.apply(&mut plan);
+        if let Err(problem) = self.settings.apply(&mut plan) {
+            self.reload_failed();
+            return Err(problem);
+        }
         let wanted = addresses(&plan);
         self.keep_listeners(&mut plan);
         let pipeline = match prepare(&plan, &mut self.registry, &self.metrics) {
@@ -218,6 +197,15 @@ impl Server {
         if let Some(log) = self.registry.access_log() {
             log.reopen();
         }
+    }
+
+    /// Says by its readiness that it will stop, where it is to serve for a while after that; gives for how long.
+    pub(crate) fn announce_drain(&self) -> TimeSpan {
+        let delay = self.plan.settings.drain_delay;
+        if !delay.is_zero() {
+            self.state.draining();
+        }
+        delay
     }
 
     /// Accepts nothing more and waits for what is under way, up to the deadline of the configuration.

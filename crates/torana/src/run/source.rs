@@ -58,7 +58,7 @@ impl Source<'_> {
     fn exchange(&mut self, server: &mut Server, watch: &mut Watch) {
         watch.refresh();
         let path = self.path;
-        let read = match file::read_over(path, Some(server.consumers())) {
+        let read = match file::read_to_serve(path, Some(server.consumers())) {
             Ok(read) => read,
             Err(problem) => {
                 server.reload_failed();

@@ -61,6 +61,20 @@ impl<'a> Outgoing<'a> {
         self.encoder = BodyEncoder::new(framing);
     }
 
+    /// How many bytes have been sent once all that waits is.
+    pub(crate) fn bytes_to_come(&self) -> u64 {
+        self.bytes.saturating_add(self.pending.len().saturating_sub(self.sent) as u64)
+    }
+
+    /// Takes back what was put into `pending` behind its first `length` bytes, of which none may have been sent, and the
+    /// data in hand.
+    pub(crate) fn truncate(&mut self, length: usize) {
+        self.pending.truncate(length);
+        self.data_sent = 0;
+        self.prefixed = false;
+        self.set_framing(BodyFraming::None);
+    }
+
     /// From here on what is written goes out as it is, however slowly it is taken.
     pub(crate) fn switch(&mut self) {
         self.set_framing(BodyFraming::UntilClose);

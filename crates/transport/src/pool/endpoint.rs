@@ -1,5 +1,6 @@
 //! An endpoint as all workers see it: where it is, what it may cost, and how much of that is in use.
 
+use super::reach::reach;
 use super::wanted::Wanted;
 use crate::h2::{ConnectionEnd, UpstreamHttp2};
 use crate::io::{Io, Stream};
@@ -31,7 +32,10 @@ impl Address {
     async fn connect(&self) -> io::Result<TcpStream> {
         let stream = match self {
             Self::Socket(address) => TcpStream::connect(address).await?,
-            Self::Name(host, port) => TcpStream::connect((&**host, *port)).await?,
+            Self::Name(host, port) => {
+                let addresses = tokio::net::lookup_host((&**host, *port)).await?;
+                reach(addresses, TcpStream::connect::<SocketAddr>).await?
+            }
         };
         stream.set_nodelay(true)?;
         socket2::SockRef::from(&stream).set_tcp_keepalive(&KEEPALIVE)?;

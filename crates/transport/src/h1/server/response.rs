@@ -14,6 +14,15 @@ use torana_fault::{Fault, Reason};
 use torana_http::h1::{BodyFraming, write_response_head};
 use torana_http::{Fields, Known, Method, RequestHead, ResponseHead, Version};
 
+/// Where a head lies that was put into the buffer.
+#[derive(Clone, Copy)]
+struct Held {
+    /// The length of what waits before it.
+    behind: usize,
+    /// How many bytes of responses have been sent once that is gone.
+    from: u64,
+}
+
 /// Writes one response, adapted to what the client understands.
 pub(super) struct ResponseWriter<'a> {
     outgoing: Outgoing<'a>,
@@ -27,6 +36,8 @@ pub(super) struct ResponseWriter<'a> {
     /// Whether it will.
     pub(super) keep_alive: bool,
     finished: bool,
+    /// Where the final head lies.
+    held: Option<Held>,
     pub(super) complete: bool,
     /// Whether the connection has left HTTP.
     pub(super) switched: bool,
@@ -56,6 +67,7 @@ impl<'a> ResponseWriter<'a> {
             may_keep_alive,
             keep_alive: false,
             finished: false,
+            held: None,
             complete: false,
             switched: false,
         }
@@ -116,6 +128,7 @@ impl ResponseSink for ResponseWriter<'_> {
             (true, false) => Some("keep-alive"),
             (true, true) => None,
         };
+        self.held = Some(Held { behind: self.outgoing.pending.len(), from: self.outgoing.bytes_to_come() });
         write_response_head(head, framing, connection, self.outgoing.pending);
         if !head.fields.contains(Known::Date) {
             with_date(|date| add_field(self.outgoing.pending, b"Date: ", date));
@@ -153,6 +166,18 @@ impl ResponseSink for ResponseWriter<'_> {
 
     fn is_started(&self) -> bool {
         self.shared.started.get()
+    }
+
+    fn take_back(&mut self) -> bool {
+        let held = self.held.filter(|held| self.outgoing.bytes <= held.from && !self.finished);
+        let Some(Held { behind, .. }) = held else { return false };
+        self.held = None;
+        self.outgoing.truncate(behind);
+        self.shared.started.set(false);
+        self.keep_alive = false;
+        self.wants_body = true;
+        self.note();
+        true
     }
 
     fn bytes_sent(&self) -> u64 {

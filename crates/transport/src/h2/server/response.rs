@@ -254,6 +254,16 @@ impl ResponseSink for ResponseStream<'_> {
         self.started
     }
 
+    fn take_back(&mut self) -> bool {
+        let untouched = self.started && (self.head.is_some() || self.failed.is_some());
+        if untouched {
+            (self.head, self.failed, self.head_bytes) = (None, None, 0);
+            self.pieces = Pieces::default();
+            (self.started, self.wants_body) = (false, true);
+        }
+        untouched
+    }
+
     fn bytes_sent(&self) -> u64 {
         self.head_bytes.saturating_add(self.pieces.bytes())
     }
