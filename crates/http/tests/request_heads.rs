@@ -115,6 +115,13 @@ fn methods_are_tokens_without_lower_case_letters() {
 }
 
 #[test]
+fn tls_at_a_plain_port_is_called_so() {
+    let hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+    let error = parse_within(&HeadLimits::default(), hello).unwrap_err();
+    assert_eq!(error.detail, "a TLS handshake was sent to a plain port");
+}
+
+#[test]
 fn malformed_request_lines_are_refused() {
     for line in [
         "GET  / HTTP/1.1",

@@ -263,8 +263,8 @@ impl Service for Gateway {
         }
     }
 
-    fn turned_away(&self, _: usize, _: SocketAddr, fault: &HandshakeFault) {
-        self.shared.handshakes.failed(fault.failure);
+    fn turned_away(&self, listener: usize, peer: SocketAddr, fault: &HandshakeFault) {
+        self.shared.handshakes.failed(listener, peer, fault);
     }
 
     fn opened(&self) {

@@ -1,8 +1,13 @@
-//! Counts of handshakes with clients.
+//! What becomes of new connections: handshakes are counted, and who is turned away before a first request has a line in
+//! the log, for no line of the access log will tell of them.
 
+use crate::sparing::Sparing;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 use torana_observe::{Samples, names};
-use torana_transport::{HandshakeFailure, TlsInfo};
+use torana_transport::{HandshakeFailure, HandshakeFault, TlsInfo};
+use tracing::info;
 
 const VERSIONS: [&str; 2] = ["1.2", "1.3"];
 const RESUMED: [&str; 2] = ["no", "yes"];
@@ -12,6 +17,7 @@ const RESUMED: [&str; 2] = ["no", "yes"];
 pub(crate) struct Handshakes {
     done: [[AtomicU64; 2]; 2],
     failed: [AtomicU64; HandshakeFailure::ALL.len()],
+    lines: Sparing,
 }
 
 impl Handshakes {
@@ -24,9 +30,17 @@ impl Handshakes {
         }
     }
 
-    pub(crate) fn failed(&self, failure: HandshakeFailure) {
-        if let Some(counter) = self.failed.get(failure.index()) {
+    /// `listener` is its place in the file, from zero.
+    pub(crate) fn failed(&self, listener: usize, peer: SocketAddr, fault: &HandshakeFault) {
+        if let Some(counter) = self.failed.get(fault.failure.index()) {
             counter.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(unsaid) = self.lines.says(Instant::now()) {
+            let (reason, detail) = (fault.failure.label(), &fault.detail);
+            info!(%peer, listener = listener.saturating_add(1), reason, "a connection was turned away: {detail}");
+            if unsaid > 0 {
+                info!("{unsaid} more were turned away before without a line");
+            }
         }
     }
 

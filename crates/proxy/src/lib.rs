@@ -35,6 +35,7 @@ mod request_id;
 mod resilience;
 mod services;
 mod shared;
+mod sparing;
 mod stale;
 mod statuses;
 mod text;

@@ -101,6 +101,26 @@ fn bytes_go_both_ways_and_those_that_came_with_the_heads_are_not_lost() {
 }
 
 #[test]
+fn last_words_before_a_reset_arrive() {
+    for _ in 0..20 {
+        let upstream = Upstream::serving(|mut stream| {
+            read_head(&mut stream);
+            stream.write_all(AGREE.as_bytes()).unwrap();
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            // Closed with a byte unread, which the kernel makes a reset behind what was written.
+            stream.write_all(b"last words").unwrap();
+        });
+        let gateway = gateway(upstream.address, "");
+        let mut client = Client::connect(gateway.address);
+        client.send(format!("{ASK}some more words"));
+        let received = client.read_to_end();
+        assert!(received.ends_with(b"last words"), "{}", String::from_utf8_lossy(&received));
+        upstream.done();
+    }
+}
+
+#[test]
 fn a_switch_goes_on_without_fields_that_frame_a_body() {
     for framing in ["Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n", "Content-Length: 0\r\n"] {
         let upstream = Upstream::serving(move |mut stream| {

@@ -105,6 +105,8 @@ fn openssl_finds_certificates_by_name_and_no_old_version() {
         let said = String::from_utf8_lossy(&refused.stderr);
         assert!(!refused.status.success() && said.contains("SSL alert number"), "{version}: {said}");
     }
+    eventually(PATIENCE, || process.log().contains("a connection was turned away"));
+    assert!(process.log().contains("reason=\"version\""), "{}", process.log());
 }
 
 #[test]

@@ -92,7 +92,13 @@ fn request_line<'a>(input: &'a [u8], limits: &HeadLimits) -> Result<Option<Line<
         }
         let (is_token, is_upper) = crate::bytes::method(method);
         if !is_token || (method.is_empty() && !input.is_empty()) {
-            return Err(invalid);
+            // RFC 8446 section 5.1: a record of a handshake.
+            let tls = input.starts_with(&[0x16, 3]);
+            return Err(if tls {
+                HeadError::malformed("a TLS handshake was sent to a plain port")
+            } else {
+                invalid
+            });
         }
         if !is_upper && !rest.is_empty() {
             return Err(HeadError::LOWER_CASE_METHOD);

@@ -29,7 +29,10 @@ impl Settings {
 /// The listeners of a file at other addresses: what is asked of connections stays as the file has it. So there must be
 /// as many, each in place of the file's at its position, or else all of the file's must ask the same.
 fn elsewhere(written: &[ListenerPlan], addresses: &[ListenAddr]) -> anyhow::Result<Vec<ListenerPlan>> {
-    let at = |(listener, address): (&ListenerPlan, &ListenAddr)| ListenerPlan { address: *address, ..listener.clone() };
+    let at = |(listener, address): (&ListenerPlan, &ListenAddr)| ListenerPlan {
+        address: *address,
+        ..listener.clone()
+    };
     if written.len() == addresses.len() {
         return Ok(written.iter().zip(addresses).map(at).collect());
     }

@@ -60,7 +60,8 @@ pub(super) async fn reach<T, C: Future<Output = io::Result<T>>>(
 /// wait and not one for each of its addresses.
 fn interleaved(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let Some(first) = addresses.first().map(SocketAddr::is_ipv6) else { return addresses };
-    let (same, other): (Vec<_>, Vec<_>) = addresses.into_iter().partition(|address| address.is_ipv6() == first);
+    let (same, other): (Vec<_>, Vec<_>) =
+        addresses.into_iter().partition(|address| address.is_ipv6() == first);
     let (mut same, mut other) = (same.into_iter(), other.into_iter());
     let mut turns = Vec::with_capacity(same.len().saturating_add(other.len()));
     while same.len() > 0 || other.len() > 0 {
