@@ -20,7 +20,7 @@ pub(crate) use judge::{Judge, Patience};
 pub use hedge::{Hedge, HedgeCounts};
 pub use retry::RetryPolicy;
 
-use crate::replay::Replay;
+use crate::body::Replay;
 use crate::upstream::{Pools, Upstream, UpstreamTimeouts, names_no_host};
 use attempt::{Ended, Trial};
 use deadline::{Deadline, bounded};

@@ -3,7 +3,7 @@
 use super::judge::Judge;
 use super::retry::Chances;
 use super::{Call, Responder};
-use crate::replay::Replay;
+use crate::body::Replay;
 use crate::upstream::UpstreamEndpoint;
 use std::cell::Cell;
 use std::future::{Future, poll_fn};

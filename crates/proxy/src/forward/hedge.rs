@@ -18,7 +18,7 @@ use super::deadline::{Deadline, bounded};
 use super::judge::Judge;
 use super::retry::Chances;
 use super::{Call, Responder, Word, choose};
-use crate::replay::Replay;
+use crate::body::Replay;
 use crate::upstream::UpstreamEndpoint;
 use leg::{Headed, Leg, Means, Runner};
 use std::cell::{Cell, RefCell};

@@ -2,8 +2,8 @@
 
 use super::capture::Capture;
 use super::question::Question;
+use crate::body::Replay;
 use crate::forward::{Call, Responder, forward};
-use crate::replay::Replay;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use torana_fault::Fault;

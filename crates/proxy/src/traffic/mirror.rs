@@ -9,8 +9,8 @@
 //! is not asked any more gets no copies either.
 
 use super::falls;
+use crate::body::Replay;
 use crate::forward::{Judge, Patience, Word, choose_endpoint, nobody};
-use crate::replay::Replay;
 use crate::upstream::{Pools, Upstream, UpstreamHost, names_no_host};
 use bytes::Bytes;
 use std::cell::Cell;

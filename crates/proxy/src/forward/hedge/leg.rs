@@ -5,7 +5,7 @@ use super::super::deadline::Deadline;
 use super::super::judge::Judge;
 use super::super::{Call, Responder, deadline, nanos_since_start};
 use super::HedgeCounts;
-use crate::replay::{Content, NoBody};
+use crate::body::{Content, NoBody};
 use crate::upstream::UpstreamEndpoint;
 use bytes::Bytes;
 use std::cell::{Cell, RefCell};
