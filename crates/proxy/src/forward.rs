@@ -13,7 +13,6 @@ mod judge;
 mod retry;
 mod tunnel;
 
-pub(crate) use attempt::nanos_since_start;
 pub(crate) use choose::{Word, endpoint as choose_endpoint, nobody};
 pub(crate) use judge::{Judge, Patience};
 
@@ -37,7 +36,7 @@ use torana_filter::{Attempt, Exchange};
 use torana_http::h1::BodyFraming;
 use torana_http::proxy_protocol::Introduction;
 use torana_http::{Known, ResponseHead};
-use torana_transport::{BodySource, RequestBody, ResponseSink, Timer, Waits, now};
+use torana_transport::{BodySource, RequestBody, ResponseSink, Timer, Waits, after};
 
 /// The longest body of a request that is asked twice at once, in bytes: what fits into any window.
 const LARGEST_HEDGED: usize = 16 * 1024;
@@ -240,8 +239,7 @@ fn again(upstream: &Upstream, by: Word, tried: &mut Tried, unsent: bool) -> Opti
 
 /// Waits, unless the client goes away.
 async fn pause(call: &Call<'_>, body: &mut impl RequestBody, wait: Duration) -> Result<(), Fault> {
-    let start = now();
-    let end = start.checked_add(wait).unwrap_or(start);
+    let end = after(wait);
     poll_fn(|context| match call.timer.poll_deadline(context, end) {
         Poll::Ready(()) => Poll::Ready(Ok(())),
         Poll::Pending => body.poll_left(context).map(Err),

@@ -18,7 +18,8 @@ use torana_http::h2::carries_messages;
 use torana_http::{Fields, Known, Method, ResponseHead};
 use torana_transport::{
     BodySink, BodySource, ClientExchange, Lease, Queueing, Recycled, Relayed, RequestBody, RequestWriter,
-    ResponseReader, ResponseSink, Waits, Wanted, far_future, now, recently, relay_noting,
+    ResponseReader, ResponseSink, Waits, Wanted, after, far_future, later, nanos_at, nanos_since_start, now,
+    recently, relay_noting,
 };
 
 /// One try: where, and whether kept-alive connections may be used.
@@ -161,10 +162,7 @@ impl Once<'_> {
 
     /// The time of this try runs from here.
     fn begin(&self) {
-        self.by.set(self.call.upstream.retries.per_try.map(|time| {
-            let begun = now();
-            begun.checked_add(time).unwrap_or(begun)
-        }));
+        self.by.set(self.call.upstream.retries.per_try.map(after));
     }
 
     /// Gets a connection, unless the client goes away meanwhile. Who had to wait for those that others use has the
@@ -290,7 +288,7 @@ impl Once<'_> {
         if !whole {
             trial.judge.sent();
         }
-        let deadline = begun.checked_add(timeouts.first_byte).unwrap_or(begun);
+        let deadline = later(begun, timeouts.first_byte);
         let deadline = self.by.get().map_or(deadline, |by| by.min(deadline));
         self.wait_for_head(&mut reader, &mut head, exchange, deadline, body, response).await?;
         if head.status == 101 {
@@ -450,18 +448,6 @@ pub(super) fn refuse_switch(head: &ResponseHead) -> Result<(), Fault> {
 
 fn unasked() -> Fault {
     Fault::new(Reason::UpstreamMalformed).because("switched to a protocol that it was not asked for")
-}
-
-/// Nanoseconds since the first call, for the balancers' moving averages.
-pub(crate) fn nanos_since_start() -> u64 {
-    nanos_at(recently())
-}
-
-/// The same, at that time.
-pub(super) fn nanos_at(then: Instant) -> u64 {
-    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
-    let start = *START.get_or_init(now);
-    u64::try_from(then.duration_since(start).as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Makes the upstream's head ours: what belongs to its connection goes, the filters have their say.

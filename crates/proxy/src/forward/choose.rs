@@ -1,9 +1,9 @@
 //! Which endpoint takes a try.
 
-use super::nanos_since_start;
 use crate::upstream::Upstream;
 use torana_balance::{Survey, Tried};
 use torana_fault::{Fault, Reason};
+use torana_transport::nanos_since_start;
 use torana_types::counted;
 
 /// By what an endpoint is chosen.

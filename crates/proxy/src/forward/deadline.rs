@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use torana_fault::{Fault, Reason};
 use torana_filter::Exchange;
 use torana_http::{InvalidField, Method, RequestHead, h2};
-use torana_transport::{far_future, now, recently, within};
+use torana_transport::{later, now, recently, within};
 
 const GRPC_TIMEOUT: &str = "grpc-timeout";
 
@@ -37,8 +37,8 @@ impl Deadline {
         let grpc = is_grpc(request).then(|| request.fields.get_str(GRPC_TIMEOUT).and_then(read)).flatten();
         let asked = [own, grpc].into_iter().flatten().min();
         let now = recently();
-        let asked = asked.map(|time| call.begun.checked_add(time).unwrap_or_else(|| far_future(now)));
-        let total = call.timeouts.total.map(|time| now.checked_add(time).unwrap_or_else(|| far_future(now)));
+        let asked = asked.map(|time| later(call.begun, time));
+        let total = call.timeouts.total.map(|time| later(now, time));
         match (total, asked) {
             (Some(at), asked) if asked.is_none_or(|asked| at <= asked) => {
                 Ok(Some(Self { at, reason: Reason::TotalTimeout }))

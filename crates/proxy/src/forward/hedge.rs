@@ -31,7 +31,7 @@ use std::time::Duration;
 use torana_balance::Tried;
 use torana_fault::{Fault, Reason, Retry};
 use torana_filter::{Attempt, Exchange};
-use torana_transport::{BodySource, Relayed, RequestBody, ResponseSink, Waits, now, relay_noting};
+use torana_transport::{BodySource, Relayed, RequestBody, ResponseSink, Waits, after, relay_noting};
 
 /// When another endpoint is asked as well.
 #[derive(Clone, Debug)]
@@ -136,7 +136,7 @@ impl<'a> Race<'a> {
     {
         let timer = self.call.timer;
         tried.insert(first.runner.index);
-        let mut next = now().checked_add(self.hedge.after);
+        let mut next = Some(after(self.hedge.after));
         let mut round = Round { legs: vec![first], bad: None, last: None };
         let taken = poll_fn(|context| {
             loop {
@@ -152,7 +152,7 @@ impl<'a> Race<'a> {
                     break;
                 };
                 round.legs.push(another);
-                next = now().checked_add(self.hedge.after);
+                next = Some(after(self.hedge.after));
             }
             if let Some(over) = self.deadline.filter(|end| timer.poll_deadline(context, end.at).is_ready()) {
                 return Poll::Ready(Err(round.too_late(over.reason)));

@@ -3,7 +3,7 @@
 use super::super::attempt::{Once, pass_on, refuse_switch};
 use super::super::deadline::Deadline;
 use super::super::judge::Judge;
-use super::super::{Call, Responder, deadline, nanos_since_start};
+use super::super::{Call, Responder, deadline};
 use super::HedgeCounts;
 use crate::body::{Content, NoBody};
 use crate::upstream::UpstreamEndpoint;
@@ -21,7 +21,8 @@ use torana_fault::{Fault, Retry};
 use torana_filter::{Attempt, Exchange};
 use torana_http::{Known, Method, ResponseHead};
 use torana_transport::{
-    ClientExchange, Lease, Queueing, Recycled, Relayed, ResponseSink, far_future, now, recently, relay,
+    ClientExchange, Lease, Queueing, Recycled, Relayed, ResponseSink, after, far_future, nanos_since_start,
+    recently, relay,
 };
 
 /// What all tries of a request share. Each borrows for a moment, between two waits.
@@ -139,7 +140,7 @@ impl<'a, S: ResponseSink, R: Responder> Means<'_, 'a, S, R> {
         endpoint: &UpstreamEndpoint,
         progress: Rc<Progress>,
     ) -> Result<Headed, Fault> {
-        let by = self.call.upstream.retries.per_try.and_then(|time| now().checked_add(time));
+        let by = self.call.upstream.retries.per_try.map(after);
         let mut once = Once { call: self.call, endpoint, fresh: false, by: Cell::new(by) };
         match self.ask(&once, &attempt, &progress).await {
             Err(fault) if fault.retry == Retry::IfReused && self.method().is_idempotent() => {
@@ -217,8 +218,7 @@ impl<'a, S: ResponseSink, R: Responder> Means<'_, 'a, S, R> {
                         // The upstream stopped reading; it may have said why before it did.
                         Relayed::SourceFailed(_) | Relayed::SinkFailed(_) => stopped = true,
                     }
-                    let first_byte = now().checked_add(call.timeouts.first_byte);
-                    deadline = first_byte.map_or(deadline, |first_byte| first_byte.min(deadline));
+                    deadline = after(call.timeouts.first_byte).min(deadline);
                 }
                 reader.poll_head(context, method, deadline, head)
             })
