@@ -11,31 +11,33 @@ mod deadline;
 mod hedge;
 mod judge;
 mod retry;
+mod terms;
 mod tunnel;
 
-pub(crate) use choose::{Word, endpoint as choose_endpoint, nobody};
+pub(crate) use choose::{By, nobody, pick};
 pub(crate) use judge::{Judge, Patience};
 
 pub use hedge::{Hedge, HedgeCounts};
 pub use retry::RetryPolicy;
 
 use crate::body::Replay;
-use crate::upstream::{Pools, Upstream, UpstreamTimeouts, names_no_host};
+use crate::upstream::{Pools, Upstream, UpstreamEndpoint, UpstreamTimeouts};
 use attempt::{Ended, Trial};
-use deadline::{Deadline, bounded};
+use choose::pick_resting;
 use retry::{Chances, Next, is_shed};
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
+use terms::Terms;
 use tokio::time::Instant;
 use torana_balance::Tried;
 use torana_fault::Fault;
 use torana_filter::{Attempt, Exchange};
+use torana_http::ResponseHead;
 use torana_http::h1::BodyFraming;
 use torana_http::proxy_protocol::Introduction;
-use torana_http::{Known, ResponseHead};
 use torana_transport::{BodySource, RequestBody, ResponseSink, Timer, Waits, after};
 
 /// The longest body of a request that is asked twice at once, in bytes: what fits into any window.
@@ -108,7 +110,7 @@ pub async fn forward(
     response: &mut impl ResponseSink,
     responder: &mut impl Responder,
 ) -> Result<(), Fault> {
-    let deadline = Deadline::of(call, &exchange.request)?;
+    let terms = Terms::of(call, &exchange.request)?;
     let mut chances = Chances::new(call, &exchange.request);
     let policy = &call.upstream.retries;
     if let BodyFraming::Length(length) = exchange.request.framing
@@ -118,7 +120,6 @@ pub async fn forward(
     {
         body.keep(length).await?;
     }
-    let without_host = names_no_host(&exchange.request.fields);
     let hedge = policy.hedge.as_ref().filter(|_| {
         // Who has a home is not sent elsewhere for a moment's delay, and a switched connection is no answer.
         chances.is_repeatable()
@@ -135,19 +136,16 @@ pub async fn forward(
     loop {
         chances.begun = chances.begun.saturating_add(1);
         let number = chances.begun;
-        let word = call.key.unwrap_or(call.random.rotate_left(number.wrapping_mul(17)));
-        let by = Word { word, random: call.random, preferred: call.preferred };
+        let key = call.key.unwrap_or(call.random.rotate_left(number.wrapping_mul(17)));
+        let by = By { key, random: call.random, preferred: call.preferred };
         // Why a try has failed says more than that nobody is asked any more.
         let earlier = last.take();
         let mut judge = match Judge::admit(call.upstream, call.patience(), body.is_whole()) {
             Ok(judge) => judge,
             Err(refused) => return Err(earlier.unwrap_or(refused)),
         };
-        let index = choose::endpoint(call.upstream, by, &tried)
-            .or_else(|| again(call.upstream, by, &mut tried, unsent));
-        let Some((index, endpoint)) =
-            index.and_then(|index| Some((index, call.upstream.endpoints.get(index)?)))
-        else {
+        let picked = pick(call.upstream, by, &tried).or_else(|| again(call.upstream, by, &mut tried, unsent));
+        let Some((index, endpoint)) = picked else {
             return Err(earlier.unwrap_or_else(|| nobody(call.upstream)));
         };
         if number > 1 {
@@ -159,25 +157,21 @@ pub async fn forward(
         let uploads = Waits::default();
         let outcome = if let Some(hedge) = hedge {
             let judge = std::mem::replace(&mut judge, Judge::silent());
-            let race = hedge::Race { call, hedge, by, deadline, without_host };
+            let race = hedge::Race { terms, hedge, by };
             // Boxed, so that who does not hedge holds no room for it.
             let racing = Box::pin(race.run(
                 (number, endpoint, judge),
                 (exchange, body, response, responder),
                 (&mut chances, &mut tried),
             ));
-            bounded(call, deadline, racing).await
+            terms.bounded(racing).await
         } else {
-            if without_host {
-                exchange.request.fields.insert(Known::Host, endpoint.authority.as_bytes())?;
-            }
-            deadline::tell(call, exchange, deadline)?;
-            responder.on_attempt(exchange, &number)?;
+            terms.address(exchange, &number, responder)?;
             attempt = attempt::Once { call, endpoint, fresh: false, by: Cell::default() };
             let mut trial = Trial { judge: &mut judge, chances: &mut chances, uploads: &uploads };
             // Pinned here, it is not moved again: it is the largest future of all.
             let trying = pin!(attempt.run(exchange, body, response, responder, &mut trial));
-            bounded(call, deadline, trying).await
+            terms.bounded(trying).await
         };
         let next = match outcome {
             Ok(Ended::Delivered) => {
@@ -211,7 +205,7 @@ pub async fn forward(
         tried.insert(index);
         body.rewind();
         unsent &= next == Next::Elsewhere && !last.as_ref().is_some_and(is_shed);
-        let elsewhere = next == Next::Elsewhere && choose::endpoint(call.upstream, by, &tried).is_some();
+        let elsewhere = next == Next::Elsewhere && pick(call.upstream, by, &tried).is_some();
         if !elsewhere {
             // Who has waited in a queue in vain does not join it anew.
             if let Some(fault) = last.take_if(|fault| fault.reason.is_full_pool()) {
@@ -219,22 +213,27 @@ pub async fn forward(
             }
             let retry = chances.begun.saturating_sub(1);
             let wait = policy.backoff.delay(retry, call.random.rotate_left(retry));
-            bounded(call, deadline, pause(call, body, wait)).await?;
+            terms.bounded(pause(call, body, wait)).await?;
         }
     }
 }
 
 /// When every endpoint in service was tried, those that are ejected for a time are, where `unsent` says that none of the
 /// tries has reached one; and then all of them again.
-fn again(upstream: &Upstream, by: Word, tried: &mut Tried, unsent: bool) -> Option<usize> {
+fn again<'a>(
+    upstream: &'a Upstream,
+    by: By,
+    tried: &mut Tried,
+    unsent: bool,
+) -> Option<(usize, &'a UpstreamEndpoint)> {
     if tried.is_empty() {
         return None;
     }
-    if let Some(resting) = choose::resting(upstream, by, tried).filter(|_| unsent) {
+    if let Some(resting) = pick_resting(upstream, by, tried).filter(|_| unsent) {
         return Some(resting);
     }
     *tried = Tried::default();
-    choose::endpoint(upstream, by, tried)
+    pick(upstream, by, tried)
 }
 
 /// Waits, unless the client goes away.

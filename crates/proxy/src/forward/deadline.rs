@@ -7,13 +7,12 @@
 
 use super::Call;
 use crate::text::ShortText;
-use std::future::Future;
 use std::time::Duration;
 use tokio::time::Instant;
 use torana_fault::{Fault, Reason};
 use torana_filter::Exchange;
 use torana_http::{InvalidField, Method, RequestHead, h2};
-use torana_transport::{later, now, recently, within};
+use torana_transport::{later, now, recently};
 
 const GRPC_TIMEOUT: &str = "grpc-timeout";
 
@@ -46,18 +45,6 @@ impl Deadline {
             (_, Some(at)) if at <= now => Err(Fault::new(Reason::ClientDeadline)),
             (_, asked) => Ok(asked.map(|at| Self { at, reason: Reason::ClientDeadline })),
         }
-    }
-}
-
-/// Waits for the future until then.
-pub(super) async fn bounded<T>(
-    call: &Call<'_>,
-    deadline: Option<Deadline>,
-    future: impl Future<Output = Result<T, Fault>>,
-) -> Result<T, Fault> {
-    match deadline {
-        Some(deadline) => within(call.timer, deadline.at, deadline.reason, future).await?,
-        None => future.await,
     }
 }
 

@@ -14,10 +14,10 @@
 mod leg;
 
 use super::attempt::{Ended, finished, prepare, skip};
-use super::deadline::{Deadline, bounded};
 use super::judge::Judge;
 use super::retry::Chances;
-use super::{Call, Responder, Word, choose};
+use super::terms::Terms;
+use super::{By, Call, Responder, pick};
 use crate::body::Replay;
 use crate::upstream::UpstreamEndpoint;
 use leg::{Headed, Leg, Means, Runner};
@@ -66,11 +66,9 @@ impl HedgeCounts {
 
 /// What holds for all tries of one round.
 pub(super) struct Race<'a> {
-    pub(super) call: &'a Call<'a>,
+    pub(super) terms: Terms<'a>,
     pub(super) hedge: &'a Hedge,
-    pub(super) by: Word,
-    pub(super) deadline: Option<Deadline>,
-    pub(super) without_host: bool,
+    pub(super) by: By,
 }
 
 impl<'a> Race<'a> {
@@ -84,11 +82,9 @@ impl<'a> Race<'a> {
         (exchange, body, response, responder): (&mut Exchange, &mut Replay<'_, B>, &mut S, &mut R),
         (chances, tried): (&mut Chances<'a>, &mut Tried),
     ) -> Result<Ended, Fault> {
-        let call = self.call;
+        let call = self.terms.call;
         let means = Means {
-            call,
-            deadline: self.deadline,
-            without_host: self.without_host,
+            terms: self.terms,
             informer: Cell::default(),
             content: body.held().cloned().unwrap_or_default(),
             exchange: RefCell::new(&mut *exchange),
@@ -109,7 +105,7 @@ impl<'a> Race<'a> {
         let delivering =
             deliver(call, headed, again, &runner.judge.waits, (exchange, body, response, responder));
         // Bounded here as well, where it is known whose answer it is.
-        match bounded(call, self.deadline, delivering).await {
+        match self.terms.bounded(delivering).await {
             Ok(()) if again => Ok(Ended::Refused),
             Ok(()) => {
                 runner.judge.delivered();
@@ -134,7 +130,7 @@ impl<'a> Race<'a> {
     where
         'a: 'l,
     {
-        let timer = self.call.timer;
+        let timer = self.terms.call.timer;
         tried.insert(first.runner.index);
         let mut next = Some(after(self.hedge.after));
         let mut round = Round { legs: vec![first], bad: None, last: None };
@@ -154,7 +150,9 @@ impl<'a> Race<'a> {
                 round.legs.push(another);
                 next = Some(after(self.hedge.after));
             }
-            if let Some(over) = self.deadline.filter(|end| timer.poll_deadline(context, end.at).is_ready()) {
+            if let Some(over) =
+                self.terms.deadline.filter(|end| timer.poll_deadline(context, end.at).is_ready())
+            {
                 return Poll::Ready(Err(round.too_late(over.reason)));
             }
             if let Poll::Ready(Err(fault)) = means.response.borrow_mut().poll_flush(context) {
@@ -175,9 +173,8 @@ impl<'a> Race<'a> {
     where
         'a: 'l,
     {
-        let call = self.call;
-        let index = choose::endpoint(call.upstream, self.by, tried)?;
-        let endpoint = call.upstream.endpoints.get(index)?;
+        let call = self.terms.call;
+        let (index, endpoint) = pick(call.upstream, self.by, tried)?;
         let mut judge = Judge::admit(call.upstream, call.patience(), true).ok()?;
         judge.begins_late();
         let place = chances.beside()?;
@@ -253,7 +250,7 @@ impl<'a> Round<'a, '_> {
                 Poll::Ready(Ok(headed)) => {
                     let mut runner = self.legs.remove(place).runner;
                     runner.answered(&headed);
-                    if !race.call.upstream.retries.statuses.contains(headed.head.status) {
+                    if !race.terms.call.upstream.retries.statuses.contains(headed.head.status) {
                         return Poll::Ready(Ok((runner, headed)));
                     }
                     self.bad = Some((runner, headed));

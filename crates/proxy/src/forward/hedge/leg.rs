@@ -1,9 +1,9 @@
 //! One of the tries that are made side by side, until its head.
 
+use super::super::Responder;
 use super::super::attempt::{Once, pass_on, refuse_switch};
-use super::super::deadline::Deadline;
 use super::super::judge::Judge;
-use super::super::{Call, Responder, deadline};
+use super::super::terms::Terms;
 use super::HedgeCounts;
 use crate::body::{Content, NoBody};
 use crate::upstream::UpstreamEndpoint;
@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use torana_balance::Retrying;
 use torana_fault::{Fault, Retry};
 use torana_filter::{Attempt, Exchange};
-use torana_http::{Known, Method, ResponseHead};
+use torana_http::{Method, ResponseHead};
 use torana_transport::{
     ClientExchange, Lease, Queueing, Recycled, Relayed, ResponseSink, after, far_future, nanos_since_start,
     recently, relay,
@@ -27,9 +27,7 @@ use torana_transport::{
 
 /// What all tries of a request share. Each borrows for a moment, between two waits.
 pub(super) struct Means<'m, 'a, S, R> {
-    pub(super) call: &'a Call<'a>,
-    pub(super) deadline: Option<Deadline>,
-    pub(super) without_host: bool,
+    pub(super) terms: Terms<'a>,
     /// The number of the try whose interim responses the client gets: the first that had one. Those of several
     /// would contradict each other.
     pub(super) informer: Cell<Option<u32>>,
@@ -140,8 +138,9 @@ impl<'a, S: ResponseSink, R: Responder> Means<'_, 'a, S, R> {
         endpoint: &UpstreamEndpoint,
         progress: Rc<Progress>,
     ) -> Result<Headed, Fault> {
-        let by = self.call.upstream.retries.per_try.map(after);
-        let mut once = Once { call: self.call, endpoint, fresh: false, by: Cell::new(by) };
+        let call = self.terms.call;
+        let by = call.upstream.retries.per_try.map(after);
+        let mut once = Once { call, endpoint, fresh: false, by: Cell::new(by) };
         match self.ask(&once, &attempt, &progress).await {
             Err(fault) if fault.retry == Retry::IfReused && self.method().is_idempotent() => {
                 once.fresh = true;
@@ -153,15 +152,6 @@ impl<'a, S: ResponseSink, R: Responder> Means<'_, 'a, S, R> {
 
     fn method(&self) -> Method {
         self.exchange.borrow().request.method()
-    }
-
-    /// Makes the request the one of this endpoint.
-    fn address(&self, exchange: &mut Exchange, attempt: &Attempt<'_>) -> Result<(), Fault> {
-        if self.without_host {
-            exchange.request.fields.insert(Known::Host, attempt.authority.as_bytes())?;
-        }
-        deadline::tell(self.call, exchange, self.deadline)?;
-        self.responder.borrow_mut().on_attempt(exchange, attempt)
     }
 
     async fn ask(
@@ -188,13 +178,13 @@ impl<'a, S: ResponseSink, R: Responder> Means<'_, 'a, S, R> {
         mut deadline: Instant,
         attempt: &Attempt<'_>,
     ) -> Result<bool, Fault> {
-        let call = self.call;
+        let call = self.terms.call;
         let limits = call.upstream.head_limits;
         let ClientExchange { mut writer, mut reader } =
             lease.exchange(call.timer, limits, call.timeouts.idle);
         {
             let mut exchange = self.exchange.borrow_mut();
-            self.address(&mut exchange, attempt)?;
+            self.terms.address(&mut exchange, attempt, &mut **self.responder.borrow_mut())?;
             writer.start(&exchange.request, exchange.request.framing, None);
         }
         let method = self.method();
