@@ -99,35 +99,45 @@ pub trait Responder {
     async fn on_response(&mut self, exchange: &mut Exchange, head: &mut ResponseHead) -> Result<(), Fault>;
 }
 
+/// A request on its way: itself, its body, where its answer goes, and the pipeline around it.
+#[derive(Debug)]
+pub struct Parties<'p, 'b, B, S, R> {
+    /// The request, and what filters know of it.
+    pub exchange: &'p mut Exchange,
+    /// Its body.
+    pub body: &'p mut Replay<'b, B>,
+    /// Where the answer goes.
+    pub response: &'p mut S,
+    /// What happens around each attempt.
+    pub responder: &'p mut R,
+}
+
 /// Sends the request to the service and its response to the client.
 ///
 /// # Errors
 /// No response could be had, or not all of it. Unless `response` has started, the fault can be answered.
-pub async fn forward(
+pub async fn forward<B: RequestBody, S: ResponseSink, R: Responder>(
     call: &Call<'_>,
-    exchange: &mut Exchange,
-    body: &mut Replay<'_, impl RequestBody>,
-    response: &mut impl ResponseSink,
-    responder: &mut impl Responder,
+    mut parties: Parties<'_, '_, B, S, R>,
 ) -> Result<(), Fault> {
-    let terms = Terms::of(call, &exchange.request)?;
-    let mut chances = Chances::new(call, &exchange.request);
+    let terms = Terms::of(call, &parties.exchange.request)?;
+    let mut chances = Chances::new(call, &parties.exchange.request);
     let policy = &call.upstream.retries;
-    if let BodyFraming::Length(length) = exchange.request.framing
+    if let BodyFraming::Length(length) = parties.exchange.request.framing
         && length <= policy.keep_body
         && chances.is_repeatable()
-        && body.held().is_none()
+        && parties.body.held().is_none()
     {
-        body.keep(length).await?;
+        parties.body.keep(length).await?;
     }
     let hedge = policy.hedge.as_ref().filter(|_| {
         // Who has a home is not sent elsewhere for a moment's delay, and a switched connection is no answer.
         chances.is_repeatable()
-            && body.is_whole()
+            && parties.body.is_whole()
             // A large one may still be on its way when an answer begins, and then it stays there.
-            && body.held().is_none_or(|held| held.len() <= LARGEST_HEDGED)
+            && parties.body.held().is_none_or(|held| held.len() <= LARGEST_HEDGED)
             && call.preferred.is_none()
-            && call.upstream.upgrade_for(&exchange.request).is_none()
+            && call.upstream.upgrade_for(&parties.exchange.request).is_none()
     });
     let mut tried = Tried::default();
     let mut last = None;
@@ -140,7 +150,7 @@ pub async fn forward(
         let by = By { key, random: call.random, preferred: call.preferred };
         // Why a try has failed says more than that nobody is asked any more.
         let earlier = last.take();
-        let mut judge = match Judge::admit(call.upstream, call.patience(), body.is_whole()) {
+        let mut judge = match Judge::admit(call.upstream, call.patience(), parties.body.is_whole()) {
             Ok(judge) => judge,
             Err(refused) => return Err(earlier.unwrap_or(refused)),
         };
@@ -159,18 +169,15 @@ pub async fn forward(
             let judge = std::mem::replace(&mut judge, Judge::silent());
             let race = hedge::Race { terms, hedge, by };
             // Boxed, so that who does not hedge holds no room for it.
-            let racing = Box::pin(race.run(
-                (number, endpoint, judge),
-                (exchange, body, response, responder),
-                (&mut chances, &mut tried),
-            ));
+            let racing =
+                Box::pin(race.run((number, endpoint, judge), &mut parties, (&mut chances, &mut tried)));
             terms.bounded(racing).await
         } else {
-            terms.address(exchange, &number, responder)?;
+            terms.address(parties.exchange, &number, parties.responder)?;
             attempt = attempt::Once { call, endpoint, fresh: false, by: Cell::default() };
             let mut trial = Trial { judge: &mut judge, chances: &mut chances, uploads: &uploads };
             // Pinned here, it is not moved again: it is the largest future of all.
-            let trying = pin!(attempt.run(exchange, body, response, responder, &mut trial));
+            let trying = pin!(attempt.run(&mut parties, &mut trial));
             terms.bounded(trying).await
         };
         let next = match outcome {
@@ -185,16 +192,16 @@ pub async fn forward(
                 // A tunnel ends when nobody uses it, not at a time set for an answer. The endpoint counts as
                 // in use for as long as it lasts, and nothing is judged any more.
                 let _in_use = judge.into_in_use();
-                return tunnel::run(call, *lease, body, response).await;
+                return tunnel::run(call, *lease, parties.body, parties.response).await;
             }
             Err(fault) => {
-                let next = if response.is_started() {
+                let next = if parties.response.is_started() {
                     Next::GiveUp
                 } else {
-                    chances.after_fault(&fault, body.is_replayable())
+                    chances.after_fault(&fault, parties.body.is_replayable())
                 };
                 judge.uploaded(&uploads);
-                judge.fault(&fault, body.is_done());
+                judge.fault(&fault, parties.body.is_done());
                 if next == Next::GiveUp {
                     return Err(fault);
                 }
@@ -203,7 +210,7 @@ pub async fn forward(
             }
         };
         tried.insert(index);
-        body.rewind();
+        parties.body.rewind();
         unsent &= next == Next::Elsewhere && !last.as_ref().is_some_and(is_shed);
         let elsewhere = next == Next::Elsewhere && pick(call.upstream, by, &tried).is_some();
         if !elsewhere {
@@ -213,7 +220,7 @@ pub async fn forward(
             }
             let retry = chances.begun.saturating_sub(1);
             let wait = policy.backoff.delay(retry, call.random.rotate_left(retry));
-            terms.bounded(pause(call, body, wait)).await?;
+            terms.bounded(pause(call, parties.body, wait)).await?;
         }
     }
 }

@@ -47,7 +47,7 @@ pub use body::Replay;
 pub use chores::Chores;
 pub use client_address::client_address;
 pub use explain::{Decision, End, Explanation, Step, explain, read_head};
-pub use forward::{Call, Hedge, HedgeCounts, Responder, RetryPolicy, forward};
+pub use forward::{Call, Hedge, HedgeCounts, Parties, Responder, RetryPolicy, forward};
 pub use forwarded::{CLAIMS, Forwarded, Told, ViaName};
 pub use gateway::Gateway;
 pub use limits::{Reset, limits, one_limit, reset_limit, return_leases};

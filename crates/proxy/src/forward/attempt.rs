@@ -2,8 +2,7 @@
 
 use super::judge::Judge;
 use super::retry::Chances;
-use super::{Call, Responder};
-use crate::body::Replay;
+use super::{Call, Parties, Responder};
 use crate::upstream::UpstreamEndpoint;
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
@@ -114,41 +113,35 @@ impl<B: RequestBody> BodySource for Outbound<'_, B> {
 
 impl Once<'_> {
     /// Makes the try; once more on a fresh connection when a kept-alive one turns out to be closed.
-    pub(super) async fn run(
+    pub(super) async fn run<B: RequestBody, S: ResponseSink, R: Responder>(
         &mut self,
-        exchange: &mut Exchange,
-        body: &mut Replay<'_, impl RequestBody>,
-        response: &mut impl ResponseSink,
-        responder: &mut impl Responder,
+        parties: &mut Parties<'_, '_, B, S, R>,
         trial: &mut Trial<'_, '_>,
     ) -> Result<Ended, Fault> {
         self.begin();
-        let outcome = self.once(exchange, body, response, responder, trial).await;
+        let outcome = self.once(parties, trial).await;
         match outcome {
             Err(fault)
                 if fault.retry == Retry::IfReused
-                    && exchange.request.method().is_idempotent()
-                    && body.is_replayable() =>
+                    && parties.exchange.request.method().is_idempotent()
+                    && parties.body.is_replayable() =>
             {
                 self.fresh = true;
-                body.rewind();
-                self.once(exchange, body, response, responder, trial).await
+                parties.body.rewind();
+                self.once(parties, trial).await
             }
             outcome => outcome,
         }
     }
 
-    async fn once(
+    async fn once<B: RequestBody, S: ResponseSink, R: Responder>(
         &self,
-        exchange: &mut Exchange,
-        body: &mut Replay<'_, impl RequestBody>,
-        response: &mut impl ResponseSink,
-        responder: &mut impl Responder,
+        parties: &mut Parties<'_, '_, B, S, R>,
         trial: &mut Trial<'_, '_>,
     ) -> Result<Ended, Fault> {
-        let switches = self.call.upstream.upgrade_for(&exchange.request).is_some();
-        let mut lease = self.lease(switches, body, &trial.judge.queueing).await?;
-        let exchanged = self.exchange(&mut lease, exchange, body, response, responder, trial).await?;
+        let switches = self.call.upstream.upgrade_for(&parties.exchange.request).is_some();
+        let mut lease = self.lease(switches, parties.body, &trial.judge.queueing).await?;
+        let exchanged = self.exchange(&mut lease, parties, trial).await?;
         let ended = match exchanged.end {
             End::Delivered => Ended::Delivered,
             End::Refused => Ended::Refused,
@@ -196,15 +189,14 @@ impl Once<'_> {
     }
 
     /// Sends the request and delivers the response; tells whether the connection can be used again.
-    async fn exchange(
+    async fn exchange<B: RequestBody, S: ResponseSink, R: Responder>(
         &self,
         lease: &mut Lease,
-        exchange: &mut Exchange,
-        body: &mut Replay<'_, impl RequestBody>,
-        response: &mut impl ResponseSink,
-        responder: &mut impl Responder,
+        parties: &mut Parties<'_, '_, B, S, R>,
         trial: &mut Trial<'_, '_>,
     ) -> Result<Exchanged, Fault> {
+        let (exchange, body) = (&mut *parties.exchange, &mut *parties.body);
+        let (response, responder) = (&mut *parties.response, &mut *parties.responder);
         let timeouts = self.call.timeouts;
         let sent = recently();
         // What is kept, or was never there, can be sent again.

@@ -17,7 +17,7 @@ use super::attempt::{Ended, finished, prepare, skip};
 use super::judge::Judge;
 use super::retry::Chances;
 use super::terms::Terms;
-use super::{By, Call, Responder, pick};
+use super::{By, Call, Parties, Responder, pick};
 use crate::body::Replay;
 use crate::upstream::UpstreamEndpoint;
 use leg::{Headed, Leg, Means, Runner};
@@ -30,7 +30,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use torana_balance::Tried;
 use torana_fault::{Fault, Reason, Retry};
-use torana_filter::{Attempt, Exchange};
+use torana_filter::Attempt;
 use torana_transport::{BodySource, Relayed, RequestBody, ResponseSink, Waits, after, relay_noting};
 
 /// When another endpoint is asked as well.
@@ -79,31 +79,30 @@ impl<'a> Race<'a> {
     pub(super) async fn run<B: RequestBody, S: ResponseSink, R: Responder>(
         self,
         (attempt, endpoint, judge): (Attempt<'a>, &'a UpstreamEndpoint, Judge<'a>),
-        (exchange, body, response, responder): (&mut Exchange, &mut Replay<'_, B>, &mut S, &mut R),
+        parties: &mut Parties<'_, '_, B, S, R>,
         (chances, tried): (&mut Chances<'a>, &mut Tried),
     ) -> Result<Ended, Fault> {
         let call = self.terms.call;
         let means = Means {
             terms: self.terms,
             informer: Cell::default(),
-            content: body.held().cloned().unwrap_or_default(),
-            exchange: RefCell::new(&mut *exchange),
-            responder: RefCell::new(&mut *responder),
-            response: RefCell::new(&mut *response),
+            content: parties.body.held().cloned().unwrap_or_default(),
+            exchange: RefCell::new(&mut *parties.exchange),
+            responder: RefCell::new(&mut *parties.responder),
+            response: RefCell::new(&mut *parties.response),
         };
         let first = means.begin(attempt, endpoint, judge, None);
-        let (mut runner, headed) = self.first_head(&means, first, body, chances, tried).await?;
+        let (mut runner, headed) = self.first_head(&means, first, parties.body, chances, tried).await?;
         drop(means);
-        if body.held().is_some() {
-            body.consume();
+        if parties.body.held().is_some() {
+            parties.body.consume();
         }
         runner.taken = true;
         runner.place = None;
-        responder.on_taken(runner.index);
-        responder.on_first_byte(headed.latency);
+        parties.responder.on_taken(runner.index);
+        parties.responder.on_first_byte(headed.latency);
         let again = chances.after_status(headed.head.status, true);
-        let delivering =
-            deliver(call, headed, again, &runner.judge.waits, (exchange, body, response, responder));
+        let delivering = deliver(call, headed, again, &runner.judge.waits, parties);
         // Bounded here as well, where it is known whose answer it is.
         match self.terms.bounded(delivering).await {
             Ok(()) if again => Ok(Ended::Refused),
@@ -194,7 +193,7 @@ async fn deliver<B: RequestBody, S: ResponseSink, R: Responder>(
     headed: Headed,
     again: bool,
     waits: &Waits,
-    (exchange, body, response, responder): (&mut Exchange, &mut Replay<'_, B>, &mut S, &mut R),
+    parties: &mut Parties<'_, '_, B, S, R>,
 ) -> Result<(), Fault> {
     let Headed { mut lease, mut head, sent_whole, .. } = headed;
     let usable = {
@@ -203,12 +202,12 @@ async fn deliver<B: RequestBody, S: ResponseSink, R: Responder>(
         let complete = if again {
             poll_fn(|context| Poll::Ready(skip(context, &mut source))).await
         } else {
-            let framing = prepare(&mut head, exchange, responder).await?;
-            response.start(&head, framing, !body.is_done());
-            let mut download = pin!(relay_noting(&mut source, response, waits));
+            let framing = prepare(&mut head, parties.exchange, parties.responder).await?;
+            parties.response.start(&head, framing, !parties.body.is_done());
+            let mut download = pin!(relay_noting(&mut source, parties.response, waits));
             let relayed = poll_fn(|context| match download.as_mut().poll(context) {
                 Poll::Ready(relayed) => Poll::Ready(relayed),
-                Poll::Pending => body.poll_left(context).map(Relayed::SinkFailed),
+                Poll::Pending => parties.body.poll_left(context).map(Relayed::SinkFailed),
             });
             finished(relayed.await)?;
             true
