@@ -8,6 +8,7 @@
 mod attempt;
 mod choose;
 mod deadline;
+mod deliver;
 mod hedge;
 mod judge;
 mod retry;
@@ -174,8 +175,8 @@ pub async fn forward<B: RequestBody, S: ResponseSink, R: Responder>(
             terms.bounded(racing).await
         } else {
             terms.address(parties.exchange, &number, parties.responder)?;
-            attempt = attempt::Once { call, endpoint, fresh: false, by: Cell::default() };
-            let mut trial = Trial { judge: &mut judge, chances: &mut chances, uploads: &uploads };
+            attempt = attempt::Once { call, endpoint, fresh: false, until: Cell::default() };
+            let mut trial = Trial::new(&mut judge, &mut chances, &uploads);
             // Pinned here, it is not moved again: it is the largest future of all.
             let trying = pin!(attempt.run(&mut parties, &mut trial));
             terms.bounded(trying).await

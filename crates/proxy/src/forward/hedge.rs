@@ -13,7 +13,8 @@
 
 mod leg;
 
-use super::attempt::{Ended, finished, prepare, skip};
+use super::attempt::Ended;
+use super::deliver::deliver;
 use super::judge::Judge;
 use super::retry::Chances;
 use super::terms::Terms;
@@ -23,7 +24,6 @@ use crate::upstream::UpstreamEndpoint;
 use leg::{Headed, Leg, Means, Runner};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
@@ -31,7 +31,7 @@ use std::time::Duration;
 use torana_balance::Tried;
 use torana_fault::{Fault, Reason, Retry};
 use torana_filter::Attempt;
-use torana_transport::{BodySource, Relayed, RequestBody, ResponseSink, Waits, after, relay_noting};
+use torana_transport::{BodySource, RequestBody, ResponseSink, Waits, after};
 
 /// When another endpoint is asked as well.
 #[derive(Clone, Debug)]
@@ -102,7 +102,7 @@ impl<'a> Race<'a> {
         parties.responder.on_taken(runner.index);
         parties.responder.on_first_byte(headed.latency);
         let again = chances.after_status(headed.head.status, true);
-        let delivering = deliver(call, headed, again, &runner.judge.waits, parties);
+        let delivering = conclude(call, headed, again, &runner.judge.waits, parties);
         // Bounded here as well, where it is known whose answer it is.
         match self.terms.bounded(delivering).await {
             Ok(()) if again => Ok(Ended::Refused),
@@ -187,8 +187,8 @@ impl<'a> Race<'a> {
     }
 }
 
-/// Gives the answer to the client; when another try follows `again`, reads what has come of it instead.
-async fn deliver<B: RequestBody, S: ResponseSink, R: Responder>(
+/// Delivers the answer that is taken, and gives its connection back; when another try follows `again`, only that.
+async fn conclude<B: RequestBody, S: ResponseSink, R: Responder>(
     call: &Call<'_>,
     headed: Headed,
     again: bool,
@@ -197,22 +197,10 @@ async fn deliver<B: RequestBody, S: ResponseSink, R: Responder>(
 ) -> Result<(), Fault> {
     let Headed { mut lease, mut head, sent_whole, .. } = headed;
     let usable = {
-        let reader = lease.exchange(call.timer, call.upstream.head_limits, call.timeouts.idle).reader;
-        let mut source = reader.body(&head, call.timeouts.idle);
-        let complete = if again {
-            poll_fn(|context| Poll::Ready(skip(context, &mut source))).await
-        } else {
-            let framing = prepare(&mut head, parties.exchange, parties.responder).await?;
-            parties.response.start(&head, framing, !parties.body.is_done());
-            let mut download = pin!(relay_noting(&mut source, parties.response, waits));
-            let relayed = poll_fn(|context| match download.as_mut().poll(context) {
-                Poll::Ready(relayed) => Poll::Ready(relayed),
-                Poll::Pending => parties.body.poll_left(context).map(Relayed::SinkFailed),
-            });
-            finished(relayed.await)?;
-            true
-        };
-        complete && sent_whole && source.leaves_connection_usable()
+        let idle = call.timeouts.idle;
+        let reader = lease.exchange(call.timer, call.upstream.head_limits, idle).reader;
+        let mut source = reader.body(&head, idle);
+        deliver(&mut head, &mut source, again, waits, parties).await? && sent_whole
     };
     if usable {
         lease.give_back();

@@ -1,7 +1,8 @@
 //! One of the tries that are made side by side, until its head.
 
 use super::super::Responder;
-use super::super::attempt::{Once, pass_on, refuse_switch};
+use super::super::attempt::Once;
+use super::super::deliver::{pass_on, switched};
 use super::super::judge::Judge;
 use super::super::terms::Terms;
 use super::HedgeCounts;
@@ -139,8 +140,8 @@ impl<'a, S: ResponseSink, R: Responder> Means<'_, 'a, S, R> {
         progress: Rc<Progress>,
     ) -> Result<Headed, Fault> {
         let call = self.terms.call;
-        let by = call.upstream.retries.per_try.map(after);
-        let mut once = Once { call, endpoint, fresh: false, by: Cell::new(by) };
+        let until = Cell::new(call.upstream.retries.per_try.map(after));
+        let mut once = Once { call, endpoint, fresh: false, until };
         match self.ask(&once, &attempt, &progress).await {
             Err(fault) if fault.retry == Retry::IfReused && self.method().is_idempotent() => {
                 once.fresh = true;
@@ -164,9 +165,9 @@ impl<'a, S: ResponseSink, R: Responder> Means<'_, 'a, S, R> {
         progress.sent.set(Some(nanos_since_start()));
         let sent = recently();
         let mut head = Recycled::take();
-        let until = once.by.get().unwrap_or_else(|| far_future(sent));
+        let until = once.until.get().unwrap_or_else(|| far_future(sent));
         let sent_whole = self.converse(&mut lease, &mut head, until, attempt).await?;
-        refuse_switch(&head)?;
+        switched(&head, None)?;
         Ok(Headed { lease, head, latency: recently().duration_since(sent), sent_whole })
     }
 
