@@ -1,10 +1,10 @@
 //! Lines in the log when a breaker or an endpoint changes sides: who, from what, to what, why. One line for each
 //! change, however many requests meet it, written by whoever made it.
 
-use crate::forward::nanos_since_start;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use torana_balance::{BreakerChange, BreakerState, Changes, HealthChange, Out};
+use torana_transport::nanos_since_start;
 use tracing::{info, warn};
 
 /// Tells of a service's breaker.

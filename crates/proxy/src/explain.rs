@@ -6,11 +6,11 @@
 
 mod traffic;
 
+use crate::body::{NoBody, Replay};
 use crate::forwarded::Told;
 use crate::gateway::admit::{ask, find, introduce, set_path, strip};
 use crate::gateway::view::View;
 use crate::pipeline::{Action, Pipeline};
-use crate::replay::{NoBody, Replay};
 use bytes::Bytes;
 use std::sync::Arc;
 use torana_fault::{Fault, Reason};

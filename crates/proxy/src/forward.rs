@@ -8,36 +8,38 @@
 mod attempt;
 mod choose;
 mod deadline;
+mod deliver;
 mod hedge;
 mod judge;
 mod retry;
+mod terms;
 mod tunnel;
 
-pub(crate) use attempt::nanos_since_start;
-pub(crate) use choose::{Word, endpoint as choose_endpoint, nobody};
+pub(crate) use choose::{By, nobody, pick};
 pub(crate) use judge::{Judge, Patience};
 
 pub use hedge::{Hedge, HedgeCounts};
 pub use retry::RetryPolicy;
 
-use crate::replay::Replay;
-use crate::upstream::{Pools, Upstream, UpstreamTimeouts, names_no_host};
+use crate::body::Replay;
+use crate::upstream::{Pools, Upstream, UpstreamEndpoint, UpstreamTimeouts};
 use attempt::{Ended, Trial};
-use deadline::{Deadline, bounded};
+use choose::pick_resting;
 use retry::{Chances, Next, is_shed};
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
+use terms::Terms;
 use tokio::time::Instant;
 use torana_balance::Tried;
 use torana_fault::Fault;
 use torana_filter::{Attempt, Exchange};
+use torana_http::ResponseHead;
 use torana_http::h1::BodyFraming;
 use torana_http::proxy_protocol::Introduction;
-use torana_http::{Known, ResponseHead};
-use torana_transport::{BodySource, RequestBody, ResponseSink, Timer, Waits, now};
+use torana_transport::{BodySource, RequestBody, ResponseSink, Timer, Waits, after};
 
 /// The longest body of a request that is asked twice at once, in bytes: what fits into any window.
 const LARGEST_HEDGED: usize = 16 * 1024;
@@ -98,36 +100,45 @@ pub trait Responder {
     async fn on_response(&mut self, exchange: &mut Exchange, head: &mut ResponseHead) -> Result<(), Fault>;
 }
 
+/// A request on its way: itself, its body, where its answer goes, and the pipeline around it.
+#[derive(Debug)]
+pub struct Parties<'p, 'b, B, S, R> {
+    /// The request, and what filters know of it.
+    pub exchange: &'p mut Exchange,
+    /// Its body.
+    pub body: &'p mut Replay<'b, B>,
+    /// Where the answer goes.
+    pub response: &'p mut S,
+    /// What happens around each attempt.
+    pub responder: &'p mut R,
+}
+
 /// Sends the request to the service and its response to the client.
 ///
 /// # Errors
 /// No response could be had, or not all of it. Unless `response` has started, the fault can be answered.
-pub async fn forward(
+pub async fn forward<B: RequestBody, S: ResponseSink, R: Responder>(
     call: &Call<'_>,
-    exchange: &mut Exchange,
-    body: &mut Replay<'_, impl RequestBody>,
-    response: &mut impl ResponseSink,
-    responder: &mut impl Responder,
+    mut parties: Parties<'_, '_, B, S, R>,
 ) -> Result<(), Fault> {
-    let deadline = Deadline::of(call, &exchange.request)?;
-    let mut chances = Chances::new(call, &exchange.request);
+    let terms = Terms::of(call, &parties.exchange.request)?;
+    let mut chances = Chances::new(call, &parties.exchange.request);
     let policy = &call.upstream.retries;
-    if let BodyFraming::Length(length) = exchange.request.framing
+    if let BodyFraming::Length(length) = parties.exchange.request.framing
         && length <= policy.keep_body
         && chances.is_repeatable()
-        && body.held().is_none()
+        && parties.body.held().is_none()
     {
-        body.keep(length).await?;
+        parties.body.keep(length).await?;
     }
-    let without_host = names_no_host(&exchange.request.fields);
     let hedge = policy.hedge.as_ref().filter(|_| {
         // Who has a home is not sent elsewhere for a moment's delay, and a switched connection is no answer.
         chances.is_repeatable()
-            && body.is_whole()
+            && parties.body.is_whole()
             // A large one may still be on its way when an answer begins, and then it stays there.
-            && body.held().is_none_or(|held| held.len() <= LARGEST_HEDGED)
+            && parties.body.held().is_none_or(|held| held.len() <= LARGEST_HEDGED)
             && call.preferred.is_none()
-            && call.upstream.upgrade_for(&exchange.request).is_none()
+            && call.upstream.upgrade_for(&parties.exchange.request).is_none()
     });
     let mut tried = Tried::default();
     let mut last = None;
@@ -136,19 +147,16 @@ pub async fn forward(
     loop {
         chances.begun = chances.begun.saturating_add(1);
         let number = chances.begun;
-        let word = call.key.unwrap_or(call.random.rotate_left(number.wrapping_mul(17)));
-        let by = Word { word, random: call.random, preferred: call.preferred };
+        let key = call.key.unwrap_or(call.random.rotate_left(number.wrapping_mul(17)));
+        let by = By { key, random: call.random, preferred: call.preferred };
         // Why a try has failed says more than that nobody is asked any more.
         let earlier = last.take();
-        let mut judge = match Judge::admit(call.upstream, call.patience(), body.is_whole()) {
+        let mut judge = match Judge::admit(call.upstream, call.patience(), parties.body.is_whole()) {
             Ok(judge) => judge,
             Err(refused) => return Err(earlier.unwrap_or(refused)),
         };
-        let index = choose::endpoint(call.upstream, by, &tried)
-            .or_else(|| again(call.upstream, by, &mut tried, unsent));
-        let Some((index, endpoint)) =
-            index.and_then(|index| Some((index, call.upstream.endpoints.get(index)?)))
-        else {
+        let picked = pick(call.upstream, by, &tried).or_else(|| again(call.upstream, by, &mut tried, unsent));
+        let Some((index, endpoint)) = picked else {
             return Err(earlier.unwrap_or_else(|| nobody(call.upstream)));
         };
         if number > 1 {
@@ -160,25 +168,18 @@ pub async fn forward(
         let uploads = Waits::default();
         let outcome = if let Some(hedge) = hedge {
             let judge = std::mem::replace(&mut judge, Judge::silent());
-            let race = hedge::Race { call, hedge, by, deadline, without_host };
+            let race = hedge::Race { terms, hedge, by };
             // Boxed, so that who does not hedge holds no room for it.
-            let racing = Box::pin(race.run(
-                (number, endpoint, judge),
-                (exchange, body, response, responder),
-                (&mut chances, &mut tried),
-            ));
-            bounded(call, deadline, racing).await
+            let racing =
+                Box::pin(race.run((number, endpoint, judge), &mut parties, (&mut chances, &mut tried)));
+            terms.bounded(racing).await
         } else {
-            if without_host {
-                exchange.request.fields.insert(Known::Host, endpoint.authority.as_bytes())?;
-            }
-            deadline::tell(call, exchange, deadline)?;
-            responder.on_attempt(exchange, &number)?;
-            attempt = attempt::Once { call, endpoint, fresh: false, by: Cell::default() };
-            let mut trial = Trial { judge: &mut judge, chances: &mut chances, uploads: &uploads };
+            terms.address(parties.exchange, &number, parties.responder)?;
+            attempt = attempt::Once { call, endpoint, fresh: false, until: Cell::default() };
+            let mut trial = Trial::new(&mut judge, &mut chances, &uploads);
             // Pinned here, it is not moved again: it is the largest future of all.
-            let trying = pin!(attempt.run(exchange, body, response, responder, &mut trial));
-            bounded(call, deadline, trying).await
+            let trying = pin!(attempt.run(&mut parties, &mut trial));
+            terms.bounded(trying).await
         };
         let next = match outcome {
             Ok(Ended::Delivered) => {
@@ -192,16 +193,16 @@ pub async fn forward(
                 // A tunnel ends when nobody uses it, not at a time set for an answer. The endpoint counts as
                 // in use for as long as it lasts, and nothing is judged any more.
                 let _in_use = judge.into_in_use();
-                return tunnel::run(call, *lease, body, response).await;
+                return tunnel::run(call, *lease, parties.body, parties.response).await;
             }
             Err(fault) => {
-                let next = if response.is_started() {
+                let next = if parties.response.is_started() {
                     Next::GiveUp
                 } else {
-                    chances.after_fault(&fault, body.is_replayable())
+                    chances.after_fault(&fault, parties.body.is_replayable())
                 };
                 judge.uploaded(&uploads);
-                judge.fault(&fault, body.is_done());
+                judge.fault(&fault, parties.body.is_done());
                 if next == Next::GiveUp {
                     return Err(fault);
                 }
@@ -210,9 +211,9 @@ pub async fn forward(
             }
         };
         tried.insert(index);
-        body.rewind();
+        parties.body.rewind();
         unsent &= next == Next::Elsewhere && !last.as_ref().is_some_and(is_shed);
-        let elsewhere = next == Next::Elsewhere && choose::endpoint(call.upstream, by, &tried).is_some();
+        let elsewhere = next == Next::Elsewhere && pick(call.upstream, by, &tried).is_some();
         if !elsewhere {
             // Who has waited in a queue in vain does not join it anew.
             if let Some(fault) = last.take_if(|fault| fault.reason.is_full_pool()) {
@@ -220,28 +221,32 @@ pub async fn forward(
             }
             let retry = chances.begun.saturating_sub(1);
             let wait = policy.backoff.delay(retry, call.random.rotate_left(retry));
-            bounded(call, deadline, pause(call, body, wait)).await?;
+            terms.bounded(pause(call, parties.body, wait)).await?;
         }
     }
 }
 
 /// When every endpoint in service was tried, those that are ejected for a time are, where `unsent` says that none of the
 /// tries has reached one; and then all of them again.
-fn again(upstream: &Upstream, by: Word, tried: &mut Tried, unsent: bool) -> Option<usize> {
+fn again<'a>(
+    upstream: &'a Upstream,
+    by: By,
+    tried: &mut Tried,
+    unsent: bool,
+) -> Option<(usize, &'a UpstreamEndpoint)> {
     if tried.is_empty() {
         return None;
     }
-    if let Some(resting) = choose::resting(upstream, by, tried).filter(|_| unsent) {
+    if let Some(resting) = pick_resting(upstream, by, tried).filter(|_| unsent) {
         return Some(resting);
     }
     *tried = Tried::default();
-    choose::endpoint(upstream, by, tried)
+    pick(upstream, by, tried)
 }
 
 /// Waits, unless the client goes away.
 async fn pause(call: &Call<'_>, body: &mut impl RequestBody, wait: Duration) -> Result<(), Fault> {
-    let start = now();
-    let end = start.checked_add(wait).unwrap_or(start);
+    let end = after(wait);
     poll_fn(|context| match call.timer.poll_deadline(context, end) {
         Poll::Ready(()) => Poll::Ready(Ok(())),
         Poll::Pending => body.poll_left(context).map(Err),

@@ -11,12 +11,12 @@ mod responder;
 mod served;
 pub(crate) mod view;
 
+use crate::body::Replay;
 use crate::forwarded::Told;
 use crate::listener::Compared;
 use crate::overload::WorkerQueue;
 use crate::pipeline::Pipeline;
 use crate::render::render_for;
-use crate::replay::Replay;
 use crate::request_id::{RequestId, RequestIds};
 use crate::shared::Shared;
 use crate::traffic::Copies;

@@ -9,6 +9,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly"))]
 
 mod affinity;
+mod body;
 mod changes;
 mod chores;
 mod client_address;
@@ -29,7 +30,6 @@ mod probing;
 mod provider_asking;
 mod registry;
 mod render;
-mod replay;
 mod report;
 mod request_id;
 mod resilience;
@@ -44,10 +44,11 @@ mod upstream;
 mod worker;
 
 pub use affinity::{KeySource, Sticky};
+pub use body::Replay;
 pub use chores::Chores;
 pub use client_address::client_address;
 pub use explain::{Decision, End, Explanation, Step, explain, read_head};
-pub use forward::{Call, Hedge, HedgeCounts, Responder, RetryPolicy, forward};
+pub use forward::{Call, Hedge, HedgeCounts, Parties, Responder, RetryPolicy, forward};
 pub use forwarded::{CLAIMS, Forwarded, Told, ViaName};
 pub use gateway::Gateway;
 pub use limits::{Reset, limits, one_limit, reset_limit, return_leases};
@@ -58,7 +59,6 @@ pub use prepare::{PrepareError, prepare};
 pub use probing::Prober;
 pub use registry::Registry;
 pub use render::render;
-pub use replay::Replay;
 pub use report::Report;
 pub use request_id::{RequestId, RequestIds};
 pub use resilience::{UpstreamBreaker, UpstreamHealth, Zones};

@@ -172,7 +172,7 @@ routes: [{{ path: /, service: a }}]
         let two = format!("{one}, \"http://127.0.0.1:2\"");
         let next = prepare(&plan(&two, rest), &mut registry, &metrics).unwrap();
         let panel = &next.upstreams[0].health.as_ref().unwrap().panel;
-        let now = crate::forward::nanos_since_start();
+        let now = torana_transport::nanos_since_start();
         let of_a_thousand = |index| (0..1_000).filter(|random| panel.serves(index, now, *random)).count();
         assert_eq!(of_a_thousand(0), 1_000);
         assert!(of_a_thousand(1) < 300, "{}", of_a_thousand(1));

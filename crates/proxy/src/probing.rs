@@ -9,7 +9,6 @@
 mod grpc;
 
 use crate::chores::Chores;
-use crate::forward::nanos_since_start;
 use crate::pipeline::Pipeline;
 use crate::request_id::RequestIds;
 use crate::statuses::Statuses;
@@ -26,8 +25,8 @@ use torana_http::h1::{BodyFraming, HeadLimits};
 use torana_http::{InvalidField, Known, RequestHead};
 use torana_plan::ProbesPlan;
 use torana_transport::{
-    Endpoint, EndpointSettings, FetchLimits, Pool, Protocol, Timer, TlsClient, fetch, fetch_beginning, now,
-    within,
+    Endpoint, EndpointSettings, FetchLimits, Pool, Protocol, Timer, TlsClient, after, fetch, fetch_beginning,
+    nanos_since_start, now, within,
 };
 
 /// How much of an answer is looked at.
@@ -183,8 +182,7 @@ impl Prober {
     }
 
     async fn connect(&self, pool: &Rc<Pool>, timer: &Timer) -> Result<Option<(Finding, String)>, Fault> {
-        let start = now();
-        let deadline = start.checked_add(self.plan.timeout.as_duration()).unwrap_or(start);
+        let deadline = after(self.plan.timeout.as_duration());
         let acquired = within(timer, deadline, Reason::UpstreamConnectTimeout, pool.acquire(timer, true));
         acquired.await??;
         Ok(Some((Finding::Success, String::new())))

@@ -1,12 +1,11 @@
 //! Numbers of pools, endpoints and limits, for the metrics page.
 
-use crate::forward::nanos_since_start;
 use crate::shared::Shared;
 use crate::upstream::Upstream;
 use std::sync::Weak;
 use torana_balance::BreakerState;
 use torana_observe::{Samples, Source, names};
-use torana_transport::{Usage, now};
+use torana_transport::{Usage, nanos_since_start, now};
 
 /// Reads what the pipeline in force holds.
 #[derive(Debug)]

@@ -1,11 +1,10 @@
 //! The services at this moment, for people: who serves, who does not and why.
 
 use crate::changes;
-use crate::forward::nanos_since_start;
 use crate::shared::Shared;
 use crate::upstream::Upstream;
 use serde_json::{Map, Value, json};
-use torana_transport::now;
+use torana_transport::{nanos_since_start, now};
 
 /// Every service with its endpoints, breaker and retries, as JSON.
 #[must_use]

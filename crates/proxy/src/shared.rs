@@ -1,6 +1,5 @@
 //! What all workers share: the pipeline in force, and where things are counted.
 
-use crate::forward::nanos_since_start;
 use crate::handshakes::Handshakes;
 use crate::overload::Overload;
 use crate::pipeline::Pipeline;
@@ -12,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 use torana_filter::Moment;
 use torana_observe::{Metrics, RouteMetrics};
-use torana_transport::now;
+use torana_transport::{nanos_since_start, now};
 
 /// The pipeline in force behind one atomic pointer.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use std::time::Duration;
 use torana_fault::Fault;
 use torana_filter::Exchange;
 use torana_observe::RouteMetrics;
-use torana_transport::{RequestBody, Timer, now};
+use torana_transport::{RequestBody, Timer, after};
 use torana_types::Percent;
 
 /// All of a share, in hundredths of a percent.
@@ -151,8 +151,7 @@ impl Faults {
             return Ok(None);
         }
         if let Some((time, _)) = self.delay.filter(|(_, share)| falls(ids.word(), *share)) {
-            let start = now();
-            let end = start.checked_add(time).unwrap_or(start);
+            let end = after(time);
             poll_fn(|context| match timer.poll_deadline(context, end) {
                 Poll::Ready(()) => Poll::Ready(Ok(())),
                 Poll::Pending => body.poll_left(context).map(Err),

@@ -1,5 +1,7 @@
 //! A service as the data plane sees it, and a worker's pools of connections.
 
+mod host;
+
 use crate::affinity::{KeySource, Sticky};
 use crate::forward::RetryPolicy;
 use crate::registry::NumberedEndpoint;
@@ -11,11 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 use torana_balance::{AdaptiveLimit, Balancer, Retrying};
-use torana_filter::{Attempt, Exchange, OnAttempt, Verdict};
+use torana_http::RequestHead;
 use torana_http::h1::HeadLimits;
-use torana_http::{Fields, Known, RequestHead};
 use torana_limit::Memory;
 use torana_transport::{Endpoint, Pool};
+
+pub use host::UpstreamHost;
+pub(crate) use host::names_no_host;
 
 /// One endpoint of a service.
 #[derive(Debug)]
@@ -75,32 +79,6 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// Whether an endpoint is told whom connections are for.
-    pub(crate) const fn introduces(&self) -> bool {
-        self.introduces
-    }
-
-    /// Room in the retry budget for one more sending, and the place that it takes where there is a budget; `None` where
-    /// there is none left.
-    pub(crate) fn room_to_repeat(&self) -> Option<Option<Retrying>> {
-        match &self.retries.budget {
-            None => Some(None),
-            Some(budget) => budget.begin(self.balancer.in_flight()).map(Some),
-        }
-    }
-
-    /// The protocol that the service is asked to switch to: the first that the client listed and the service
-    /// may be asked for. A version (`name/version`) is part of the name.
-    pub(crate) fn upgrade_for(&self, request: &RequestHead) -> Option<&str> {
-        let mut listed = request.upgrade()?.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-        listed.find_map(|wanted| {
-            let known = |upgrade: &&Arc<str>| upgrade.as_bytes().eq_ignore_ascii_case(wanted);
-            self.upgrades.iter().find(known).map(|upgrade| &**upgrade)
-        })
-    }
-}
-
-impl Upstream {
     /// A service with nothing but endpoints: three of them are tried when connecting fails.
     #[must_use]
     pub fn new(name: Arc<str>, balancer: Balancer, endpoints: Vec<UpstreamEndpoint>) -> Self {
@@ -123,36 +101,29 @@ impl Upstream {
             upgrades: Vec::new(),
         }
     }
-}
 
-/// Which `Host` a service sees.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum UpstreamHost {
-    /// What the client sent.
-    Preserve,
-    /// The authority of the endpoint.
-    Rewrite,
-    /// Always this.
-    Literal(Arc<str>),
-}
+    /// Whether an endpoint is told whom connections are for.
+    pub(crate) const fn introduces(&self) -> bool {
+        self.introduces
+    }
 
-/// Whether an endpoint must be told its own name. HTTP/1.0 may come without Host, and any version with an empty one;
-/// what we send is HTTP/1.1, which may not (RFC 9112 section 3.2), or HTTP/2, which then would name nobody.
-pub(crate) fn names_no_host(fields: &Fields) -> bool {
-    fields.get(Known::Host).is_none_or(<[u8]>::is_empty)
-}
-
-impl OnAttempt for UpstreamHost {
-    fn on_attempt(&self, exchange: &mut Exchange, attempt: &Attempt<'_>) -> Verdict {
-        let host = match self {
-            Self::Preserve => return Verdict::Continue,
-            Self::Rewrite => attempt.authority,
-            Self::Literal(host) => host,
-        };
-        match exchange.request.fields.insert(Known::Host, host.as_bytes()) {
-            Ok(()) => Verdict::Continue,
-            Err(invalid) => Verdict::Fail(invalid.into()),
+    /// Room in the retry budget for one more sending, and the place that it takes where there is a budget; `None` where
+    /// there is none left.
+    pub(crate) fn room_to_repeat(&self) -> Option<Option<Retrying>> {
+        match &self.retries.budget {
+            None => Some(None),
+            Some(budget) => budget.begin(self.balancer.in_flight()).map(Some),
         }
+    }
+
+    /// The protocol that the service is asked to switch to: the first that the client listed and the service
+    /// may be asked for. A version (`name/version`) is part of the name.
+    pub(crate) fn upgrade_for(&self, request: &RequestHead) -> Option<&str> {
+        let mut listed = request.upgrade()?.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        listed.find_map(|wanted| {
+            let known = |upgrade: &&Arc<str>| upgrade.as_bytes().eq_ignore_ascii_case(wanted);
+            self.upgrades.iter().find(known).map(|upgrade| &**upgrade)
+        })
     }
 }
 

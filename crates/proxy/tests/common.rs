@@ -19,7 +19,7 @@ use torana_filter::{Attempt, Exchange, Response};
 use torana_http::h1::{BodyFraming, remove_hop_by_hop};
 use torana_http::{Fields, ResponseHead};
 use torana_proxy::{
-    CLAIMS, Call, Forwarded, Pools, Replay, RequestIds, Responder, RetryPolicy, Told, Upstream,
+    CLAIMS, Call, Forwarded, Parties, Pools, Replay, RequestIds, Responder, RetryPolicy, Told, Upstream,
     UpstreamEndpoint, UpstreamTimeouts, ViaName, forward, render,
 };
 use torana_transport::{
@@ -128,7 +128,9 @@ impl Service for Fixed {
             preferred: None,
             client: None,
         };
-        if let Err(fault) = forward(&call, exchange, &mut Replay::new(body), response, &mut Plain).await
+        let (replay, responder) = (&mut Replay::new(body), &mut Plain);
+        let parties = Parties { exchange, body: replay, response, responder };
+        if let Err(fault) = forward(&call, parties).await
             && !response.is_started()
         {
             self.answer(&fault, !body.is_done(), response).await;

@@ -1,6 +1,6 @@
 //! What `Date` says on answers that come without it (RFC 9110 section 6.6.1): when they were received, or made.
 
-use crate::clock::{now, recently};
+use crate::clock::{later, now, recently};
 use std::cell::RefCell;
 use std::io::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -23,7 +23,7 @@ impl Stamp {
         let _ = write!(&mut text[..], "{}", httpdate::HttpDate::from(wall));
         let into_second = wall.duration_since(UNIX_EPOCH).unwrap_or_default().subsec_nanos();
         let left = Duration::from_secs(1).saturating_sub(Duration::from_nanos(into_second.into()));
-        Self { text, until: at.checked_add(left).unwrap_or(at) }
+        Self { text, until: later(at, left) }
     }
 }
 

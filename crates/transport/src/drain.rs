@@ -1,6 +1,6 @@
 //! Telling a worker's connections that the worker is going away.
 
-use crate::clock::now;
+use crate::clock::{later, now};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::task::Waker;
@@ -54,10 +54,7 @@ impl Drain {
     /// it does not. Who could not know of the drain when the wait began has all the time from there.
     pub(crate) fn patience(&self, first_request: bool, since: Instant) -> Option<Instant> {
         let grace = if first_request { FIRST_REQUEST_GRACE } else { IDLE_GRACE };
-        self.started.get().map(|started| {
-            let since = started.max(since);
-            since.checked_add(grace).unwrap_or(since)
-        })
+        self.started.get().map(|started| later(started.max(since), grace))
     }
 
     /// How many client connections this worker has open.

@@ -2,7 +2,7 @@
 //! decisions of other services, health. Bodies of clients never go this way.
 
 use crate::body::{BodySink, BodySource};
-use crate::clock::{far_future, now};
+use crate::clock::{after, far_future, now};
 use crate::exchange::ClientExchange;
 use crate::pool::{Pool, Queueing, Wanted};
 use crate::timer::{Timer, within};
@@ -145,8 +145,7 @@ async fn within_limits(
     limits: &FetchLimits,
     (keep, watch): (Keep, &mut impl Watch),
 ) -> Result<Fetched, Fault> {
-    let start = now();
-    let deadline = start.checked_add(limits.timeout).unwrap_or(start);
+    let deadline = after(limits.timeout);
     let asking = async {
         match ask(pool, timer, request, body, limits, (false, keep, &mut *watch)).await {
             Err(fault) if fault.retry == Retry::IfReused && request.method().is_idempotent() => {

@@ -37,7 +37,7 @@ mod usage;
 
 pub use body::{BodySink, BodySource, End, Relayed, Waits, relay, relay_noting};
 pub use buffer::Buffer;
-pub use clock::{far_future, now, recently};
+pub use clock::{FOREVER, after, far_future, later, nanos_at, nanos_since_start, now, recently};
 pub use descriptors::{descriptors, raise_descriptors};
 pub use drain::Drain;
 pub use entrance::Entrance;

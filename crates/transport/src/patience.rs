@@ -5,7 +5,7 @@
 //! up by its other side blames nobody. With `idle` as grace, what may be waited for in all after `n` bytes is
 //! `idle + n / rate`.
 
-use crate::clock::{FOREVER, now};
+use crate::clock::{FOREVER, later, now};
 use crate::timer::Timer;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -46,7 +46,7 @@ impl Patience {
             None => {
                 let now = now();
                 let allowed = self.allowed();
-                *self.waiting.insert((now, now.checked_add(allowed).unwrap_or(now)))
+                *self.waiting.insert((now, later(now, allowed)))
             }
         };
         timer.poll_deadline(context, deadline)

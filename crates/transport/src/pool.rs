@@ -27,7 +27,7 @@ pub(crate) use streams::IdleCount;
 
 pub use endpoint::{Address, Endpoint, EndpointSettings, EndpointUsage};
 
-use crate::clock::{now, recently};
+use crate::clock::{after, later, now, recently};
 use crate::h2;
 use crate::io::Io;
 use crate::reuse::Reuse;
@@ -40,7 +40,6 @@ use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 use streams::Streams;
 use tokio::time::Instant;
 use torana_fault::{Fault, Reason, Retry};
@@ -205,8 +204,8 @@ impl Pool {
 
     fn is_usable(&self, connection: &Connection, now: Instant) -> bool {
         let settings = &self.endpoint.settings;
-        connection.idle_since.checked_add(settings.idle_timeout).is_none_or(|end| now < end)
-            && connection.opened.checked_add(settings.max_age).is_none_or(|end| now < end)
+        now < later(connection.idle_since, settings.idle_timeout)
+            && now < later(connection.opened, settings.max_age)
             && !connection.io.has_input()
     }
 
@@ -217,7 +216,7 @@ impl Pool {
         timer: &Timer,
     ) -> Result<Lease, Fault> {
         let settings = &self.endpoint.settings;
-        let deadline = deadline(settings.connect_timeout);
+        let deadline = after(settings.connect_timeout);
         let may_multiplex = !wanted.whole && self.endpoint.may_multiplex();
         let _connecting = may_multiplex.then(|| self.streams.connecting(&self.line));
         let connecting = self.endpoint.connect(wanted);
@@ -276,7 +275,7 @@ impl Pool {
         // What is free at first is for those who came before at other workers; later whoever was told looks.
         let mut before = turn.before.saturating_sub(self.line.len());
         let here = self.line.join(wanted.whole);
-        let deadline = deadline(settings.queue_timeout);
+        let deadline = after(settings.queue_timeout);
         queueing.begin();
         loop {
             let standing = here.standing();
@@ -333,8 +332,7 @@ impl Pool {
     fn give_back(&self, mut connection: Box<Connection>) {
         let now = recently();
         connection.idle_since = now;
-        let too_old =
-            connection.opened.checked_add(self.endpoint.settings.max_age).is_some_and(|end| now >= end);
+        let too_old = now >= later(connection.opened, self.endpoint.settings.max_age);
         if too_old || connection.has_unsent() || self.is_for_others() {
             return;
         }
@@ -373,9 +371,4 @@ impl Drop for Pool {
             self.endpoint.usage.left_idle();
         }
     }
-}
-
-fn deadline(duration: Duration) -> Instant {
-    let now = now();
-    now.checked_add(duration).unwrap_or(now)
 }

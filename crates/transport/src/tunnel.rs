@@ -1,7 +1,7 @@
 //! Two peers that have left HTTP: bytes go both ways until nobody has any left.
 
 use crate::body::{BodySink, BodySource};
-use crate::clock::now;
+use crate::clock::{after, now};
 use crate::timer::Timer;
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
@@ -59,9 +59,8 @@ pub async fn tunnel(
             return Poll::Ready(Tunnelled::Ended);
         }
         if moved.replace(false) {
-            let now = now();
             let patience = if up_ended || down_ended { idle.min(HALF_OPEN) } else { idle };
-            deadline = now.checked_add(patience).unwrap_or(now);
+            deadline = after(patience);
         }
         timer.poll_deadline(context, deadline).map(|()| Tunnelled::Idle)
     })

@@ -1,29 +1,60 @@
 //! Which endpoint takes a try.
 
-use super::nanos_since_start;
-use crate::upstream::Upstream;
+use crate::upstream::{Upstream, UpstreamEndpoint};
 use torana_balance::{Survey, Tried};
 use torana_fault::{Fault, Reason};
+use torana_transport::nanos_since_start;
 use torana_types::counted;
 
 /// By what an endpoint is chosen.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Word {
-    /// For the balancer: random, or the hash of the request's key.
-    pub(crate) word: u64,
+pub(crate) struct By {
+    /// For the balancer: random, or the hash of what it goes by.
+    pub(crate) key: u64,
     /// Random, the same for all tries of a request.
     pub(crate) random: u64,
     /// The endpoint that the client has had.
     pub(crate) preferred: Option<usize>,
 }
 
-/// The endpoint for a try, if one is left.
-///
-/// In this order: the endpoint that the client has had; those of the own zone, while enough of it is in
-/// service; any in service, those that start slowly with their part of the requests; any in service. While health
-/// is ignored zones are, too: how much of the own one is in service is part of it.
-pub(crate) fn endpoint(upstream: &Upstream, by: Word, tried: &Tried) -> Option<usize> {
-    let word = by.word;
+impl By {
+    /// By chance alone.
+    pub(crate) const fn chance(random: u64) -> Self {
+        Self { key: random, random, preferred: None }
+    }
+}
+
+/// The endpoint for a try and its index, if one is left.
+pub(crate) fn pick<'a>(
+    upstream: &'a Upstream,
+    by: By,
+    tried: &Tried,
+) -> Option<(usize, &'a UpstreamEndpoint)> {
+    at(upstream, serving(upstream, by, tried)?)
+}
+
+/// The endpoint for another try of a request that all in service have failed: one that is ejected for a time may have come
+/// back since.
+pub(crate) fn pick_resting<'a>(
+    upstream: &'a Upstream,
+    by: By,
+    tried: &Tried,
+) -> Option<(usize, &'a UpstreamEndpoint)> {
+    let panel = &upstream.health.as_ref()?.panel;
+    let now = nanos_since_start();
+    // Whether anybody serves is not for a request to say.
+    (panel.survey(|| now) == Survey::Mixed).then_some(())?;
+    at(upstream, upstream.balancer.pick(by.key, now, tried, |index| !panel.is_resting(index, now))?)
+}
+
+fn at(upstream: &Upstream, index: usize) -> Option<(usize, &UpstreamEndpoint)> {
+    Some((index, upstream.endpoints.get(index)?))
+}
+
+/// The index of one in service, in this order: the endpoint that the client has had; those of the own zone, while enough
+/// of it is in service; any in service, those that start slowly with their part of the requests; any in service. While
+/// health is ignored zones are, too: how much of the own one is in service is part of it.
+fn serving(upstream: &Upstream, by: By, tried: &Tried) -> Option<usize> {
     let balancer = &upstream.balancer;
     let now = nanos_since_start();
     let survey = upstream.health.as_ref().map_or(Survey::Quiet, |health| health.panel.survey(|| now));
@@ -39,26 +70,16 @@ pub(crate) fn endpoint(upstream: &Upstream, by: Word, tried: &Tried) -> Option<u
     if let Some(zones) = upstream.zones.as_ref().filter(|_| survey != Survey::Panic)
         && zones.is_enough(balancer.endpoints(), is_in)
     {
-        let near = balancer.pick(word, now, tried, |index| !zones.is_local(index) || !serves(index));
+        let near = balancer.pick(by.key, now, tried, |index| !zones.is_local(index) || !serves(index));
         if near.is_some() {
             return near;
         }
     }
-    let picked = balancer.pick(word, now, tried, |index| !serves(index));
+    let picked = balancer.pick(by.key, now, tried, |index| !serves(index));
     if picked.is_some() || mixed.is_none() {
         return picked;
     }
-    balancer.pick(word, now, tried, |index| !is_in(index))
-}
-
-/// The endpoint for another try of a request that all in service have failed: one that is ejected for a time may have come
-/// back since.
-pub(crate) fn resting(upstream: &Upstream, by: Word, tried: &Tried) -> Option<usize> {
-    let panel = &upstream.health.as_ref()?.panel;
-    let now = nanos_since_start();
-    // Whether anybody serves is not for a request to say.
-    (panel.survey(|| now) == Survey::Mixed).then_some(())?;
-    upstream.balancer.pick(by.word, now, tried, |index| !panel.is_resting(index, now))
+    balancer.pick(by.key, now, tried, |index| !is_in(index))
 }
 
 /// Why there is no endpoint, in words for the log.

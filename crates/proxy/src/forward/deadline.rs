@@ -7,13 +7,12 @@
 
 use super::Call;
 use crate::text::ShortText;
-use std::future::Future;
 use std::time::Duration;
 use tokio::time::Instant;
 use torana_fault::{Fault, Reason};
 use torana_filter::Exchange;
 use torana_http::{InvalidField, Method, RequestHead, h2};
-use torana_transport::{far_future, now, recently, within};
+use torana_transport::{later, now, recently};
 
 const GRPC_TIMEOUT: &str = "grpc-timeout";
 
@@ -37,8 +36,8 @@ impl Deadline {
         let grpc = is_grpc(request).then(|| request.fields.get_str(GRPC_TIMEOUT).and_then(read)).flatten();
         let asked = [own, grpc].into_iter().flatten().min();
         let now = recently();
-        let asked = asked.map(|time| call.begun.checked_add(time).unwrap_or_else(|| far_future(now)));
-        let total = call.timeouts.total.map(|time| now.checked_add(time).unwrap_or_else(|| far_future(now)));
+        let asked = asked.map(|time| later(call.begun, time));
+        let total = call.timeouts.total.map(|time| later(now, time));
         match (total, asked) {
             (Some(at), asked) if asked.is_none_or(|asked| at <= asked) => {
                 Ok(Some(Self { at, reason: Reason::TotalTimeout }))
@@ -46,18 +45,6 @@ impl Deadline {
             (_, Some(at)) if at <= now => Err(Fault::new(Reason::ClientDeadline)),
             (_, asked) => Ok(asked.map(|at| Self { at, reason: Reason::ClientDeadline })),
         }
-    }
-}
-
-/// Waits for the future until then.
-pub(super) async fn bounded<T>(
-    call: &Call<'_>,
-    deadline: Option<Deadline>,
-    future: impl Future<Output = Result<T, Fault>>,
-) -> Result<T, Fault> {
-    match deadline {
-        Some(deadline) => within(call.timer, deadline.at, deadline.reason, future).await?,
-        None => future.await,
     }
 }
 

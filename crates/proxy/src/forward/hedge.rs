@@ -13,25 +13,25 @@
 
 mod leg;
 
-use super::attempt::{Ended, finished, prepare, skip};
-use super::deadline::{Deadline, bounded};
+use super::attempt::Ended;
+use super::deliver::deliver;
 use super::judge::Judge;
 use super::retry::Chances;
-use super::{Call, Responder, Word, choose};
-use crate::replay::Replay;
+use super::terms::Terms;
+use super::{By, Call, Parties, Responder, pick};
+use crate::body::Replay;
 use crate::upstream::UpstreamEndpoint;
 use leg::{Headed, Leg, Means, Runner};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use torana_balance::Tried;
 use torana_fault::{Fault, Reason, Retry};
-use torana_filter::{Attempt, Exchange};
-use torana_transport::{BodySource, Relayed, RequestBody, ResponseSink, Waits, now, relay_noting};
+use torana_filter::Attempt;
+use torana_transport::{BodySource, RequestBody, ResponseSink, Waits, after};
 
 /// When another endpoint is asked as well.
 #[derive(Clone, Debug)]
@@ -66,11 +66,9 @@ impl HedgeCounts {
 
 /// What holds for all tries of one round.
 pub(super) struct Race<'a> {
-    pub(super) call: &'a Call<'a>,
+    pub(super) terms: Terms<'a>,
     pub(super) hedge: &'a Hedge,
-    pub(super) by: Word,
-    pub(super) deadline: Option<Deadline>,
-    pub(super) without_host: bool,
+    pub(super) by: By,
 }
 
 impl<'a> Race<'a> {
@@ -81,35 +79,32 @@ impl<'a> Race<'a> {
     pub(super) async fn run<B: RequestBody, S: ResponseSink, R: Responder>(
         self,
         (attempt, endpoint, judge): (Attempt<'a>, &'a UpstreamEndpoint, Judge<'a>),
-        (exchange, body, response, responder): (&mut Exchange, &mut Replay<'_, B>, &mut S, &mut R),
+        parties: &mut Parties<'_, '_, B, S, R>,
         (chances, tried): (&mut Chances<'a>, &mut Tried),
     ) -> Result<Ended, Fault> {
-        let call = self.call;
+        let call = self.terms.call;
         let means = Means {
-            call,
-            deadline: self.deadline,
-            without_host: self.without_host,
+            terms: self.terms,
             informer: Cell::default(),
-            content: body.held().cloned().unwrap_or_default(),
-            exchange: RefCell::new(&mut *exchange),
-            responder: RefCell::new(&mut *responder),
-            response: RefCell::new(&mut *response),
+            content: parties.body.held().cloned().unwrap_or_default(),
+            exchange: RefCell::new(&mut *parties.exchange),
+            responder: RefCell::new(&mut *parties.responder),
+            response: RefCell::new(&mut *parties.response),
         };
         let first = means.begin(attempt, endpoint, judge, None);
-        let (mut runner, headed) = self.first_head(&means, first, body, chances, tried).await?;
+        let (mut runner, headed) = self.first_head(&means, first, parties.body, chances, tried).await?;
         drop(means);
-        if body.held().is_some() {
-            body.consume();
+        if parties.body.held().is_some() {
+            parties.body.consume();
         }
         runner.taken = true;
         runner.place = None;
-        responder.on_taken(runner.index);
-        responder.on_first_byte(headed.latency);
+        parties.responder.on_taken(runner.index);
+        parties.responder.on_first_byte(headed.latency);
         let again = chances.after_status(headed.head.status, true);
-        let delivering =
-            deliver(call, headed, again, &runner.judge.waits, (exchange, body, response, responder));
+        let delivering = conclude(call, headed, again, &runner.judge.waits, parties);
         // Bounded here as well, where it is known whose answer it is.
-        match bounded(call, self.deadline, delivering).await {
+        match self.terms.bounded(delivering).await {
             Ok(()) if again => Ok(Ended::Refused),
             Ok(()) => {
                 runner.judge.delivered();
@@ -134,9 +129,9 @@ impl<'a> Race<'a> {
     where
         'a: 'l,
     {
-        let timer = self.call.timer;
+        let timer = self.terms.call.timer;
         tried.insert(first.runner.index);
-        let mut next = now().checked_add(self.hedge.after);
+        let mut next = Some(after(self.hedge.after));
         let mut round = Round { legs: vec![first], bad: None, last: None };
         let taken = poll_fn(|context| {
             loop {
@@ -152,9 +147,11 @@ impl<'a> Race<'a> {
                     break;
                 };
                 round.legs.push(another);
-                next = now().checked_add(self.hedge.after);
+                next = Some(after(self.hedge.after));
             }
-            if let Some(over) = self.deadline.filter(|end| timer.poll_deadline(context, end.at).is_ready()) {
+            if let Some(over) =
+                self.terms.deadline.filter(|end| timer.poll_deadline(context, end.at).is_ready())
+            {
                 return Poll::Ready(Err(round.too_late(over.reason)));
             }
             if let Poll::Ready(Err(fault)) = means.response.borrow_mut().poll_flush(context) {
@@ -175,9 +172,8 @@ impl<'a> Race<'a> {
     where
         'a: 'l,
     {
-        let call = self.call;
-        let index = choose::endpoint(call.upstream, self.by, tried)?;
-        let endpoint = call.upstream.endpoints.get(index)?;
+        let call = self.terms.call;
+        let (index, endpoint) = pick(call.upstream, self.by, tried)?;
         let mut judge = Judge::admit(call.upstream, call.patience(), true).ok()?;
         judge.begins_late();
         let place = chances.beside()?;
@@ -191,32 +187,20 @@ impl<'a> Race<'a> {
     }
 }
 
-/// Gives the answer to the client; when another try follows `again`, reads what has come of it instead.
-async fn deliver<B: RequestBody, S: ResponseSink, R: Responder>(
+/// Delivers the answer that is taken, and gives its connection back; when another try follows `again`, only that.
+async fn conclude<B: RequestBody, S: ResponseSink, R: Responder>(
     call: &Call<'_>,
     headed: Headed,
     again: bool,
     waits: &Waits,
-    (exchange, body, response, responder): (&mut Exchange, &mut Replay<'_, B>, &mut S, &mut R),
+    parties: &mut Parties<'_, '_, B, S, R>,
 ) -> Result<(), Fault> {
     let Headed { mut lease, mut head, sent_whole, .. } = headed;
     let usable = {
-        let reader = lease.exchange(call.timer, call.upstream.head_limits, call.timeouts.idle).reader;
-        let mut source = reader.body(&head, call.timeouts.idle);
-        let complete = if again {
-            poll_fn(|context| Poll::Ready(skip(context, &mut source))).await
-        } else {
-            let framing = prepare(&mut head, exchange, responder).await?;
-            response.start(&head, framing, !body.is_done());
-            let mut download = pin!(relay_noting(&mut source, response, waits));
-            let relayed = poll_fn(|context| match download.as_mut().poll(context) {
-                Poll::Ready(relayed) => Poll::Ready(relayed),
-                Poll::Pending => body.poll_left(context).map(Relayed::SinkFailed),
-            });
-            finished(relayed.await)?;
-            true
-        };
-        complete && sent_whole && source.leaves_connection_usable()
+        let idle = call.timeouts.idle;
+        let reader = lease.exchange(call.timer, call.upstream.head_limits, idle).reader;
+        let mut source = reader.body(&head, idle);
+        deliver(&mut head, &mut source, again, waits, parties).await? && sent_whole
     };
     if usable {
         lease.give_back();
@@ -253,7 +237,7 @@ impl<'a> Round<'a, '_> {
                 Poll::Ready(Ok(headed)) => {
                     let mut runner = self.legs.remove(place).runner;
                     runner.answered(&headed);
-                    if !race.call.upstream.retries.statuses.contains(headed.head.status) {
+                    if !race.terms.call.upstream.retries.statuses.contains(headed.head.status) {
                         return Poll::Ready(Ok((runner, headed)));
                     }
                     self.bad = Some((runner, headed));

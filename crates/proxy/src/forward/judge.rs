@@ -12,13 +12,12 @@
 //! body is not the service's doing. To balancer and bound a try that is given up, however that comes about, has taken
 //! at least so long since then. A service that hangs would otherwise look like one that is never asked.
 
-use super::attempt::{nanos_at, nanos_since_start};
 use crate::resilience::{UpstreamBreaker, UpstreamHealth};
 use crate::upstream::Upstream;
 use std::time::Duration;
 use torana_balance::{AdaptiveLimit, Admission, Admitted, Finding, InFlight, Outcome};
 use torana_fault::{Fault, Reason, Retry};
-use torana_transport::{End, Queueing, Waits, Watch};
+use torana_transport::{End, Queueing, Waits, Watch, nanos_at, nanos_since_start};
 
 /// A client that is waited for so much longer than the service is slow enough for a service to lose its patience.
 const SLOW_CLIENT: Duration = Duration::from_secs(1);

@@ -1,10 +1,10 @@
 //! The way of a request until it is decided what becomes of it. Serving and explaining both take it.
 
 use super::view::View;
+use crate::body::Replay;
 use crate::client_address::client_address;
 use crate::forwarded::{CLAIMS, Told};
 use crate::pipeline::{Pipeline, Route};
-use crate::replay::Replay;
 use crate::request_id::RequestId;
 use std::future::{Future, poll_fn};
 use std::ops::ControlFlow;

@@ -3,8 +3,8 @@
 use super::responder::RouteResponder;
 use super::{Gateway, Passage};
 use crate::affinity;
+use crate::body::Replay;
 use crate::pipeline::Route;
-use crate::replay::Replay;
 use crate::traffic::copy;
 use crate::upstream::{Upstream, UpstreamTimeouts};
 use std::sync::Arc;

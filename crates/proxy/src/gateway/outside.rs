@@ -1,7 +1,7 @@
 //! What filters may ask of services: the worker's pools, the services' own balancers.
 
 use super::Gateway;
-use crate::forward::{Judge, Patience, Word, choose_endpoint, nobody};
+use crate::forward::{By, Judge, Patience, nobody, pick};
 use crate::pipeline::Pipeline;
 use std::time::Duration;
 use torana_balance::{Retrying, Tried};
@@ -70,9 +70,7 @@ impl Lent<'_> {
                 }
                 (Err(refused), earlier) => return Err(earlier.unwrap_or(refused)),
             };
-            let by = Word { word: random, random, preferred: None };
-            let Some(index) = choose_endpoint(upstream, by, &tried) else { break };
-            let Some(endpoint) = upstream.endpoints.get(index) else { break };
+            let Some((index, endpoint)) = pick(upstream, By::chance(random), &tried) else { break };
             judge.at(upstream, index);
             request.fields.insert(Known::Host, endpoint.authority.as_bytes())?;
             let pool = self.gateway.pools.of(endpoint);

@@ -4,9 +4,9 @@ use super::answer::answer;
 use super::outside::Lent;
 use super::responder::RouteResponder;
 use super::{Gateway, Passage, admit};
-use crate::forward::{Call, Responder, forward};
+use crate::body::Replay;
+use crate::forward::{Call, Parties, Responder, forward};
 use crate::pipeline::{Action, Route};
-use crate::replay::Replay;
 use crate::stale::Question;
 use crate::upstream::Upstream;
 use std::net::SocketAddr;
@@ -132,12 +132,11 @@ impl Gateway {
             if route.traffic.disturbs() {
                 Box::pin(self.disturb(passage, route, exchange, body)).await?;
             }
+            let parties = Parties { exchange, body, response, responder };
             match &question {
-                None => forward(&call, exchange, body, response, responder).await,
+                None => forward(&call, parties).await,
                 // Boxed, so that who keeps no answers holds no room for it.
-                Some(question) => {
-                    Box::pin(question.forward(&call, exchange, body, response, responder)).await
-                }
+                Some(question) => Box::pin(question.forward(&call, parties)).await,
             }
         };
         match forwarded.await {

@@ -2,7 +2,7 @@
 
 use super::Passage;
 use super::record::{Traffic, observe};
-use crate::replay::Replay;
+use crate::body::Replay;
 use torana_fault::{Fault, Reason};
 use torana_filter::Exchange;
 use torana_observe::RouteMetrics;

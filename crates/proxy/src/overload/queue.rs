@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::runtime::{Handle, RuntimeMetrics};
 use tokio::time::{Instant, sleep, sleep_until};
 use torana_limit::{Importance, Pressure, QueueDelay, sheds};
+use torana_transport::later;
 
 /// Between two measurements.
 const TICK: Duration = Duration::from_millis(10);
@@ -74,7 +75,7 @@ impl WorkerQueue {
                 continue;
             };
             let now = Instant::now();
-            let due = now.checked_add(TICK).unwrap_or(now);
+            let due = later(now, TICK);
             sleep_until(due).await;
             let now = Instant::now();
             let delay = now.duration_since(due);

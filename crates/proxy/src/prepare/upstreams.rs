@@ -13,7 +13,6 @@ use crate::upstream::{Upstream, UpstreamEndpoint, UpstreamHost};
 use health::Asked;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 use torana_balance::{
     AdaptiveLimit, Algorithm, Balancer, Endpoint as Weighted, EndpointLoad, GradientSettings,
 };
@@ -21,11 +20,8 @@ use torana_config::written::{Balance, UpstreamProtocol};
 use torana_http::FieldName;
 use torana_plan::{BalanceAlgorithm, HostHeader, ServicePlan};
 use torana_transport::h2::UpstreamHttp2;
-use torana_transport::{Address, Endpoint, EndpointSettings, Protocol};
+use torana_transport::{Address, Endpoint, EndpointSettings, FOREVER, Protocol};
 use torana_types::{EndpointUrl, TimeSpan};
-
-/// How long a connection is kept where its age does not matter.
-const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 pub(super) fn upstream(
     service: &ServicePlan,

@@ -2,8 +2,7 @@
 
 use super::capture::Capture;
 use super::question::Question;
-use crate::forward::{Call, Responder, forward};
-use crate::replay::Replay;
+use crate::forward::{Call, Parties, Responder, forward};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use torana_fault::Fault;
@@ -14,18 +13,16 @@ use torana_transport::{BodySink, RequestBody, ResponseSink};
 
 impl Question<'_> {
     /// As [`forward`], and learns from the answer.
-    pub(crate) async fn forward(
+    pub(crate) async fn forward<B: RequestBody, S: ResponseSink, R: Responder>(
         &self,
         call: &Call<'_>,
-        exchange: &mut Exchange,
-        body: &mut Replay<'_, impl RequestBody>,
-        response: &mut impl ResponseSink,
-        responder: &mut impl Responder,
+        parties: Parties<'_, '_, B, S, R>,
     ) -> Result<(), Fault> {
         let capture = Capture::new(self);
-        let (mut response, mut responder) =
-            (Copying { sink: response, capture: &capture }, Watching { responder, capture: &capture });
-        forward(call, exchange, body, &mut response, &mut responder).await
+        let mut response = Copying { sink: parties.response, capture: &capture };
+        let mut responder = Watching { responder: parties.responder, capture: &capture };
+        let Parties { exchange, body, .. } = parties;
+        forward(call, Parties { exchange, body, response: &mut response, responder: &mut responder }).await
     }
 }
 

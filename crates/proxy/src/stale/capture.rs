@@ -2,7 +2,6 @@
 
 use super::Kept;
 use super::question::{ALWAYS, Answered, Question, Seen, Wants};
-use crate::forward::nanos_since_start;
 use bytes::Bytes;
 use std::cell::RefCell;
 use std::time::{Duration, SystemTime};
@@ -11,6 +10,7 @@ use torana_filter::Exchange;
 use torana_http::h1::BodyFraming;
 use torana_http::{Fields, InvalidField, Known, Name, ResponseHead, Version};
 use torana_plan::reserved::{CONSUMER_FIELDS, GROUP_FIELDS};
+use torana_transport::nanos_since_start;
 
 /// What a field takes beside its name and value, in bytes.
 const FIELD: usize = 20;

@@ -1,7 +1,6 @@
 //! A request, as far as kept answers are concerned.
 
 use super::Stale;
-use crate::forward::nanos_since_start;
 use crate::upstream::Upstream;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -11,6 +10,7 @@ use torana_filters::overriding_methods;
 use torana_http::h1::BodyFraming;
 use torana_http::{FieldName, Fields, Known, Method};
 use torana_plan::reserved::GROUP_FIELDS;
+use torana_transport::nanos_since_start;
 
 /// What stands for the scheme among the fields of a request.
 const SCHEME: &str = ":scheme";

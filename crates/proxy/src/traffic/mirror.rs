@@ -9,9 +9,9 @@
 //! is not asked any more gets no copies either.
 
 use super::falls;
-use crate::forward::{Judge, Patience, Word, choose_endpoint, nobody};
-use crate::replay::Replay;
-use crate::upstream::{Pools, Upstream, UpstreamHost, names_no_host};
+use crate::body::Replay;
+use crate::forward::{By, Judge, Patience, nobody, pick};
+use crate::upstream::{Pools, Upstream};
 use bytes::Bytes;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -21,8 +21,8 @@ use std::time::Duration;
 use torana_balance::Tried;
 use torana_fault::{Fault, Reason};
 use torana_filter::Exchange;
+use torana_http::RequestHead;
 use torana_http::h1::{BodyFraming, HeadLimits, parse_request, write_request_head};
-use torana_http::{Known, RequestHead};
 use torana_transport::{FetchLimits, RequestBody, Timer, fetch_nothing};
 use torana_types::Percent;
 
@@ -173,17 +173,10 @@ async fn send<'a>(
     timeout: Duration,
     random: u64,
 ) -> Result<(), Fault> {
-    let by = Word { word: random, random, preferred: None };
-    let index = choose_endpoint(upstream, by, &Tried::default()).ok_or_else(|| nobody(upstream))?;
-    let endpoint = upstream.endpoints.get(index).ok_or_else(|| nobody(upstream))?;
+    let picked = pick(upstream, By::chance(random), &Tried::default());
+    let (index, endpoint) = picked.ok_or_else(|| nobody(upstream))?;
     judge.at(upstream, index);
-    match &upstream.host {
-        UpstreamHost::Preserve if !names_no_host(&request.fields) => {}
-        UpstreamHost::Literal(host) => request.fields.insert(Known::Host, host.as_bytes())?,
-        UpstreamHost::Preserve | UpstreamHost::Rewrite => {
-            request.fields.insert(Known::Host, endpoint.authority.as_bytes())?;
-        }
-    }
+    upstream.host.name(&mut request.fields, &endpoint.authority)?;
     let limits = FetchLimits { timeout, body_bytes: LONGEST_ANSWER, head: upstream.head_limits };
     let (pool, timer) = (pools.of(endpoint), Timer::default());
     match fetch_nothing(&pool, &timer, &request, content, &limits, &mut judge).await {

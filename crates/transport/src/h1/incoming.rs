@@ -1,7 +1,7 @@
 //! The side that is read: bodies out of a buffer and a socket. Used for requests and responses alike.
 
 use crate::buffer::Buffer;
-use crate::clock::recently;
+use crate::clock::{later, recently};
 use crate::io::Io;
 use crate::patience::Patience;
 use crate::timer::Timer;
@@ -183,8 +183,7 @@ impl<'a> Incoming<'a> {
     /// live for hours after one large message.
     fn poll_rest(&mut self, context: &mut Context<'_>) {
         let large = *self.large.get_or_insert_with(recently);
-        let end = large.checked_add(REST).unwrap_or(large);
-        if self.timer.poll_deadline(context, end).is_ready() {
+        if self.timer.poll_deadline(context, later(large, REST)).is_ready() {
             self.buffer.rest();
         }
     }

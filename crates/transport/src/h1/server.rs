@@ -7,7 +7,7 @@ mod shared;
 use super::incoming::{CLIENT, Incoming};
 use crate::body::BodySource;
 use crate::buffer::Buffer;
-use crate::clock::{now, recently};
+use crate::clock::{after, later, recently};
 use crate::drain::Drain;
 use crate::io::Io;
 use crate::patience::Patience;
@@ -94,8 +94,8 @@ pub async fn serve_connection(
             After::KeepAlive => {
                 first = false;
                 let left = service.settings().keep_alive_timeout.saturating_sub(BUSY);
-                patience = recently_plus(left);
                 since = recently();
+                patience = later(since, left);
             }
             After::Linger => {
                 linger(&io, &timer).await;
@@ -131,7 +131,7 @@ async fn serve_while_busy<S: Service>(
         match parts.serve_one(first, carried).await {
             After::KeepAlive => {
                 first = false;
-                soon = Some(recently_plus(BUSY.min(service.settings().keep_alive_timeout)));
+                soon = Some(later(recently(), BUSY.min(service.settings().keep_alive_timeout)));
                 since = recently();
             }
             After::FalseAlarm if soon.is_some() => {}
@@ -145,16 +145,6 @@ async fn serve_while_busy<S: Service>(
             }
         }
     }
-}
-
-fn recently_plus(duration: Duration) -> Instant {
-    let now = recently();
-    now.checked_add(duration).unwrap_or(now)
-}
-
-fn after(duration: Duration) -> Instant {
-    let now = now();
-    now.checked_add(duration).unwrap_or(now)
 }
 
 /// How a wait for a request has ended.

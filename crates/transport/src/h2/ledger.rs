@@ -11,7 +11,7 @@
 
 use super::arriving::Arriving;
 use super::socket::Watch;
-use crate::clock::now;
+use crate::clock::after;
 use bytes::{Buf, Bytes};
 use h2::RecvStream;
 use std::cell::{Cell, RefCell};
@@ -69,7 +69,7 @@ impl Ledger {
         let beside = waiting.saturating_sub(waiting.checked_rem(step).unwrap_or_default());
         let scarce = || self.reserved.borrow().as_ref().is_some_and(Reserved::is_half_way);
         let narrowed = beside > 0 && scarce();
-        self.look_again.set(if narrowed { now().checked_add(SCARCE) } else { None });
+        self.look_again.set(narrowed.then(|| after(SCARCE)));
         let beside = if narrowed { 0 } else { beside };
         let window = self.window.saturating_add(u32::try_from(beside).unwrap_or(u32::MAX)).min(LARGEST);
         (self.told.replace(window) != window).then_some(window)

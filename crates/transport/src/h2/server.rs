@@ -11,7 +11,7 @@ use super::ledger::Piece;
 use super::settings::{ConnectionEnd, SEND_BUFFER, end_of, header_list_size};
 use super::socket::Socket;
 use crate::buffer::Buffer;
-use crate::clock::now;
+use crate::clock::{after, later};
 use crate::drain::Drain;
 use crate::io::Io;
 use crate::patience::Patience;
@@ -40,8 +40,7 @@ pub async fn serve_connection<S: Service + 'static>(
     let patience = Patience::new(settings.write_timeout, settings.min_rate);
     let (socket, watch) = Socket::from_client(Rc::clone(&io), received, patience);
     let seen = Rc::clone(&watch);
-    let now = now();
-    let deadline = now.checked_add(settings.head_timeout).unwrap_or(now);
+    let deadline = after(settings.head_timeout);
     let handshake = builder(&settings).handshake::<_, Piece>(socket);
     let end = match within(&timer, deadline, Reason::ClientHeadTimeout, handshake).await {
         Ok(Ok(frames)) => {
@@ -58,9 +57,9 @@ pub async fn serve_connection<S: Service + 'static>(
     }
     service.http2_ended(end);
     if matches!(end, ConnectionEnd::Drained | ConnectionEnd::Idle | ConnectionEnd::Outdated)
-        && let Some(until) = seen.last_sent().and_then(|sent| sent.checked_add(settings.write_timeout))
+        && let Some(sent) = seen.last_sent()
     {
-        farewell::linger(&io, &timer, until).await;
+        farewell::linger(&io, &timer, later(sent, settings.write_timeout)).await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! The socket as the library wants it, with a guard that looks at what passes.
 
 use crate::buffer::Buffer;
-use crate::clock::{now, recently};
+use crate::clock::{later, now, recently};
 use crate::io::Io;
 use crate::patience::Patience;
 use crate::timer::Timer;
@@ -104,8 +104,7 @@ impl Watch {
 
     /// When the peer last sent something of a message.
     pub(super) fn last_message(&self) -> Option<Instant> {
-        let last = self.guard.borrow().last_message()?;
-        self.opened.checked_add(last)
+        self.guard.borrow().last_message().map(|last| later(self.opened, last))
     }
 
     /// Whether the peer has taken nothing, or too little, for too long; else the task will be woken when it
@@ -135,8 +134,7 @@ impl Watch {
 
     /// Since when a field section is incomplete.
     pub(super) fn section_since(&self) -> Option<Instant> {
-        let since = self.guard.borrow().section_since()?;
-        self.opened.checked_add(since)
+        self.guard.borrow().section_since().map(|since| later(self.opened, since))
     }
 
     fn received(&self, bytes: &[u8]) {

@@ -2,7 +2,7 @@
 
 use super::endpoint::{Endpoint, EndpointUsage};
 use super::line::Line;
-use crate::clock::now;
+use crate::clock::{later, now};
 use crate::h2::client::{Multiplexed, StreamLease};
 use crate::reuse::Reuse;
 use std::cell::{Cell, RefCell};
@@ -68,8 +68,8 @@ impl Streams {
     pub(super) fn give_way(&self, endpoint: &Endpoint, mut wanted: bool, streams_are_wanted: bool) {
         let now = now();
         self.list.borrow_mut().retain(|connection| {
-            let end = connection.idle_since().checked_add(endpoint.settings.idle_timeout);
-            let idle_for_long = connection.is_idle() && end.is_some_and(|end| now >= end);
+            let end = later(connection.idle_since(), endpoint.settings.idle_timeout);
+            let idle_for_long = connection.is_idle() && now >= end;
             let is_spare = connection.is_idle() && !(streams_are_wanted && connection.has_room());
             let given = is_spare && std::mem::take(&mut wanted);
             !(connection.is_over() || idle_for_long || is_old(connection, endpoint, now) || given)
@@ -82,7 +82,7 @@ impl Streams {
 }
 
 fn is_old(connection: &Multiplexed, endpoint: &Endpoint, now: Instant) -> bool {
-    connection.opened().checked_add(endpoint.settings.max_age).is_some_and(|end| now >= end)
+    now >= later(connection.opened(), endpoint.settings.max_age)
 }
 
 /// Counts a connection as idle while nothing is under way on it.

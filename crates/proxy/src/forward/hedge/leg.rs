@@ -1,11 +1,12 @@
 //! One of the tries that are made side by side, until its head.
 
-use super::super::attempt::{Once, pass_on, refuse_switch};
-use super::super::deadline::Deadline;
+use super::super::Responder;
+use super::super::attempt::Once;
+use super::super::deliver::{pass_on, switched};
 use super::super::judge::Judge;
-use super::super::{Call, Responder, deadline, nanos_since_start};
+use super::super::terms::Terms;
 use super::HedgeCounts;
-use crate::replay::{Content, NoBody};
+use crate::body::{Content, NoBody};
 use crate::upstream::UpstreamEndpoint;
 use bytes::Bytes;
 use std::cell::{Cell, RefCell};
@@ -19,16 +20,15 @@ use tokio::time::Instant;
 use torana_balance::Retrying;
 use torana_fault::{Fault, Retry};
 use torana_filter::{Attempt, Exchange};
-use torana_http::{Known, Method, ResponseHead};
+use torana_http::{Method, ResponseHead};
 use torana_transport::{
-    ClientExchange, Lease, Queueing, Recycled, Relayed, ResponseSink, far_future, now, recently, relay,
+    ClientExchange, Lease, Queueing, Recycled, Relayed, ResponseSink, after, far_future, nanos_since_start,
+    recently, relay,
 };
 
 /// What all tries of a request share. Each borrows for a moment, between two waits.
 pub(super) struct Means<'m, 'a, S, R> {
-    pub(super) call: &'a Call<'a>,
-    pub(super) deadline: Option<Deadline>,
-    pub(super) without_host: bool,
+    pub(super) terms: Terms<'a>,
     /// The number of the try whose interim responses the client gets: the first that had one. Those of several
     /// would contradict each other.
     pub(super) informer: Cell<Option<u32>>,
@@ -139,8 +139,9 @@ impl<'a, S: ResponseSink, R: Responder> Means<'_, 'a, S, R> {
         endpoint: &UpstreamEndpoint,
         progress: Rc<Progress>,
     ) -> Result<Headed, Fault> {
-        let by = self.call.upstream.retries.per_try.and_then(|time| now().checked_add(time));
-        let mut once = Once { call: self.call, endpoint, fresh: false, by: Cell::new(by) };
+        let call = self.terms.call;
+        let until = Cell::new(call.upstream.retries.per_try.map(after));
+        let mut once = Once { call, endpoint, fresh: false, until };
         match self.ask(&once, &attempt, &progress).await {
             Err(fault) if fault.retry == Retry::IfReused && self.method().is_idempotent() => {
                 once.fresh = true;
@@ -154,15 +155,6 @@ impl<'a, S: ResponseSink, R: Responder> Means<'_, 'a, S, R> {
         self.exchange.borrow().request.method()
     }
 
-    /// Makes the request the one of this endpoint.
-    fn address(&self, exchange: &mut Exchange, attempt: &Attempt<'_>) -> Result<(), Fault> {
-        if self.without_host {
-            exchange.request.fields.insert(Known::Host, attempt.authority.as_bytes())?;
-        }
-        deadline::tell(self.call, exchange, self.deadline)?;
-        self.responder.borrow_mut().on_attempt(exchange, attempt)
-    }
-
     async fn ask(
         &self,
         once: &Once<'_>,
@@ -173,9 +165,9 @@ impl<'a, S: ResponseSink, R: Responder> Means<'_, 'a, S, R> {
         progress.sent.set(Some(nanos_since_start()));
         let sent = recently();
         let mut head = Recycled::take();
-        let until = once.by.get().unwrap_or_else(|| far_future(sent));
+        let until = once.until.get().unwrap_or_else(|| far_future(sent));
         let sent_whole = self.converse(&mut lease, &mut head, until, attempt).await?;
-        refuse_switch(&head)?;
+        switched(&head, None)?;
         Ok(Headed { lease, head, latency: recently().duration_since(sent), sent_whole })
     }
 
@@ -187,13 +179,13 @@ impl<'a, S: ResponseSink, R: Responder> Means<'_, 'a, S, R> {
         mut deadline: Instant,
         attempt: &Attempt<'_>,
     ) -> Result<bool, Fault> {
-        let call = self.call;
+        let call = self.terms.call;
         let limits = call.upstream.head_limits;
         let ClientExchange { mut writer, mut reader } =
             lease.exchange(call.timer, limits, call.timeouts.idle);
         {
             let mut exchange = self.exchange.borrow_mut();
-            self.address(&mut exchange, attempt)?;
+            self.terms.address(&mut exchange, attempt, &mut **self.responder.borrow_mut())?;
             writer.start(&exchange.request, exchange.request.framing, None);
         }
         let method = self.method();
@@ -217,8 +209,7 @@ impl<'a, S: ResponseSink, R: Responder> Means<'_, 'a, S, R> {
                         // The upstream stopped reading; it may have said why before it did.
                         Relayed::SourceFailed(_) | Relayed::SinkFailed(_) => stopped = true,
                     }
-                    let first_byte = now().checked_add(call.timeouts.first_byte);
-                    deadline = first_byte.map_or(deadline, |first_byte| first_byte.min(deadline));
+                    deadline = after(call.timeouts.first_byte).min(deadline);
                 }
                 reader.poll_head(context, method, deadline, head)
             })

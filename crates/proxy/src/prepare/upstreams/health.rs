@@ -3,7 +3,6 @@
 use super::super::PrepareError;
 use super::tls;
 use crate::changes;
-use crate::forward::nanos_since_start;
 use crate::probing::Prober;
 use crate::registry::{Reached, Registry};
 use crate::resilience::UpstreamHealth;
@@ -13,7 +12,7 @@ use tokio::sync::Semaphore;
 use torana_balance::{Calm, EjectionSettings, EndpointHealth, Panel, Thresholds};
 use torana_config::written::{EjectionConfig, FailuresConfig};
 use torana_plan::{HealthPlan, ProbeTlsPlan, ServicePlan};
-use torana_transport::Endpoint;
+use torana_transport::{Endpoint, nanos_since_start};
 use torana_types::TimeSpan;
 
 /// An endpoint as it is asked.

@@ -1,6 +1,7 @@
 //! Deadlines towards clients that never read, on sockets that are full, with time that is made to pass.
 
 use super::*;
+use crate::clock::now;
 use crate::h1::outgoing::Outgoing;
 use crate::io::Stream;
 use crate::tls::{Tickets, TlsServer, TlsServerSettings, TlsVersion, accept};

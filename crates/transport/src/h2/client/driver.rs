@@ -9,7 +9,7 @@
 //! carried gRPC is asked once in a silence, a few times more for calls that begin in it, because each may be the first
 //! that a dead peer swallows, and then every five minutes while calls wait.
 
-use crate::clock::{now, recently};
+use crate::clock::{later, now, recently};
 use crate::h2::ledger::{Ledger, Piece};
 use crate::h2::settings::{ConnectionEnd, UpstreamHttp2, end_of};
 use crate::h2::socket::{Socket, Watch};
@@ -259,8 +259,7 @@ impl Driver {
             return Poll::Pending;
         }
         let mut passed = |since: Option<Instant>, patience: Duration| {
-            let deadline = since.and_then(|since| since.checked_add(patience));
-            deadline.is_some_and(|deadline| self.timer.poll_deadline(context, deadline).is_ready())
+            since.is_some_and(|since| self.timer.poll_deadline(context, later(since, patience)).is_ready())
         };
         if let Some(asked) = self.state.asked.get() {
             let patience = self.settings.ping_timeout.saturating_add(self.watch.reading());

@@ -3,7 +3,7 @@
 use super::fault::{fault_of, unsent};
 use super::stream::Halves;
 use crate::body::BodySink;
-use crate::clock::now;
+use crate::clock::after;
 use crate::h2::convert::{header_map, trailer_map};
 use crate::h2::ledger::Piece;
 use crate::h2::pieces::{Outlet, Pieces};
@@ -128,8 +128,7 @@ impl<'a> RequestWriter<'a> {
     }
 
     fn poll_late(&mut self, context: &mut Context<'_>) -> Poll<Fault> {
-        let now = now();
-        let deadline = *self.deadline.get_or_insert(now.checked_add(self.timeout).unwrap_or(now));
+        let deadline = *self.deadline.get_or_insert_with(|| after(self.timeout));
         self.timer.poll_deadline(context, deadline).map(|()| Fault::new(Reason::UpstreamIdleTimeout))
     }
 }

@@ -3,7 +3,7 @@
 use super::fault::{SoFar, fault_of};
 use super::stream::Halves;
 use crate::body::BodySource;
-use crate::clock::now;
+use crate::clock::after;
 use crate::h2::arriving::Arriving;
 use crate::h2::convert::{pass_trailers, received_fields};
 use crate::timer::Timer;
@@ -211,8 +211,7 @@ impl ResponseBody<'_> {
     }
 
     fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, Fault>> {
-        let now = now();
-        let deadline = *self.deadline.get_or_insert(now.checked_add(self.idle_timeout).unwrap_or(now));
+        let deadline = *self.deadline.get_or_insert_with(|| after(self.idle_timeout));
         self.timer.poll_deadline(context, deadline).map(|()| Err(Fault::new(Reason::UpstreamIdleTimeout)))
     }
 }

@@ -1,7 +1,7 @@
 //! A connection's task: accepts requests, watches deadlines and says goodbye.
 
 use super::stream::{Accepted, Client, serve_stream};
-use crate::clock::now;
+use crate::clock::{after, later, now};
 use crate::drain::Drain;
 use crate::h2::ledger::{Ledger, Piece};
 use crate::h2::settings::{ConnectionEnd, end_of};
@@ -206,7 +206,7 @@ impl<S: Service + 'static> Connection<S> {
             return false;
         }
         self.frames.abrupt_shutdown(h2::Reason::ENHANCE_YOUR_CALM);
-        self.ending = Some((end, after(now(), FAREWELL)));
+        self.ending = Some((end, Some(after(FAREWELL))));
         true
     }
 
@@ -312,18 +312,14 @@ impl<S: Service + 'static> Connection<S> {
     fn poll_idle(&mut self, context: &mut Context<'_>, timer: &Timer) -> Poll<Option<ConnectionEnd>> {
         if let Some((end, until)) = self.ending {
             // The library waits for the client to see the goodbye; we do not for ever.
-            let until = until.or_else(|| after(now(), FAREWELL));
-            self.ending = Some((end, until));
-            return match until {
-                Some(until) => timer.poll_deadline(context, until).map(|()| Some(end)),
-                None => Poll::Ready(Some(end)),
-            };
+            let until = until.unwrap_or_else(|| after(FAREWELL));
+            self.ending = Some((end, Some(until)));
+            return timer.poll_deadline(context, until).map(|()| Some(end));
         }
         let settings = &self.settings;
         let patience = if self.served { settings.keep_alive_timeout } else { settings.head_timeout };
-        let until = self.idle_until.or_else(|| after(now(), patience));
-        self.idle_until = until;
-        if until.is_none_or(|until| timer.poll_deadline(context, until).is_ready()) {
+        let until = *self.idle_until.get_or_insert_with(|| after(patience));
+        if timer.poll_deadline(context, until).is_ready() {
             self.part(ConnectionEnd::Idle);
             return Poll::Ready(None);
         }
@@ -333,10 +329,5 @@ impl<S: Service + 'static> Connection<S> {
 
 /// Whether the patience since then is at its end; else the task will be woken when it is.
 fn passed(context: &mut Context<'_>, timer: &Timer, since: Option<Instant>, patience: Duration) -> bool {
-    let deadline = since.and_then(|since| since.checked_add(patience));
-    deadline.is_some_and(|deadline| timer.poll_deadline(context, deadline).is_ready())
-}
-
-fn after(start: Instant, patience: Duration) -> Option<Instant> {
-    start.checked_add(patience)
+    since.is_some_and(|since| timer.poll_deadline(context, later(since, patience)).is_ready())
 }
