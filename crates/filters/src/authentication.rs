@@ -364,7 +364,8 @@ impl OnResponse for AuthenticationFilter {
         if let Err(invalid) = response.fields.insert(Known::CacheControl, b"no-store") {
             return Verdict::Fail(invalid.into());
         }
-        for line in std::mem::take(&mut exchange.set_cookies) {
+        // Not taken: another answer may take the place of this one.
+        for line in &exchange.set_cookies {
             if let Err(invalid) = response.fields.append(Known::SetCookie, line.as_bytes()) {
                 return Verdict::Fail(invalid.into());
             }

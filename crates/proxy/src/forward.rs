@@ -116,7 +116,8 @@ pub struct Parties<'p, 'b, B, S, R> {
 /// Sends the request to the service and its response to the client.
 ///
 /// # Errors
-/// No response could be had, or not all of it. Unless `response` has started, the fault can be answered.
+/// No response could be had, or not all of it. Unless `response` has started, the fault can be answered, also where some
+/// of an answer had come.
 pub async fn forward<B: RequestBody, S: ResponseSink, R: Responder>(
     call: &Call<'_>,
     mut parties: Parties<'_, '_, B, S, R>,

@@ -124,7 +124,14 @@ impl Once<'_> {
     ) -> Result<Ended, Fault> {
         let switches = self.call.upstream.upgrade_for(&parties.exchange.request).is_some();
         let mut lease = self.lease(switches, parties.body, &trial.judge.queueing).await?;
-        match self.exchange(&mut lease, parties, trial).await? {
+        let exchanged = match self.exchange(&mut lease, parties, trial).await {
+            Ok(exchanged) => exchanged,
+            Err(fault) => {
+                lease.give_back_unused();
+                return Err(fault);
+            }
+        };
+        match exchanged {
             Exchanged::Switched => Ok(Ended::Switched(Box::new(lease))),
             Exchanged::Answered { again, usable } => {
                 if usable {
@@ -211,8 +218,11 @@ impl Once<'_> {
                     let framing = prepare(&mut head, parties.exchange, parties.responder).await?;
                     parties.response.start(&head, framing, true);
                     let mut source = reader.body(&head, idle);
-                    let download = pin!(relay_noting(&mut source, parties.response, &trial.judge.waits));
-                    finished(uploading.beside(sending, download).await)?;
+                    let relayed = {
+                        let download = pin!(relay_noting(&mut source, parties.response, &trial.judge.waits));
+                        uploading.beside(sending, download).await
+                    };
+                    finished(relayed, parties.response).await?;
                     return Ok(Exchanged::Answered { again: false, usable: false });
                 }
             }

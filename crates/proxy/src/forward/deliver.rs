@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use torana_fault::{Fault, Reason};
 use torana_filter::Exchange;
 use torana_http::h1::{BodyFraming, remove_hop_by_hop};
-use torana_http::{Known, ResponseHead};
+use torana_http::{Known, ResponseHead, Version};
 use torana_transport::{BodySource, Relayed, RequestBody, ResponseBody, ResponseSink, Waits, relay_noting};
 
 /// Gives an answer to the client; when another try follows `again`, reads what has come of it instead. Tells whether all of
@@ -33,7 +33,7 @@ pub(super) async fn deliver<B: RequestBody, S: ResponseSink, R: Responder>(
         })
         .await
     };
-    finished(relayed)?;
+    finished(relayed, parties.response).await?;
     Ok(source.leaves_connection_usable())
 }
 
@@ -86,7 +86,12 @@ pub(super) async fn prepare(
     responder: &mut impl Responder,
 ) -> Result<BodyFraming, Fault> {
     let framing = head.framing;
+    let wanted = wanted_protocol(head, exchange);
     remove_hop_by_hop(&mut head.fields, head.connection.names_fields);
+    if let Some(protocol) = wanted {
+        head.fields.append(Known::Upgrade, &protocol)?;
+        head.fields.append(Known::Connection, b"Upgrade")?;
+    }
     if matches!(head.status, 101 | 204) {
         // Whoever believed it would wait for a body (RFC 9110 section 8.6).
         head.fields.remove(Known::ContentLength);
@@ -95,10 +100,27 @@ pub(super) async fn prepare(
     Ok(framing)
 }
 
-pub(super) fn finished(relayed: Relayed) -> Result<(), Fault> {
+/// What a service wants to be spoken with instead: an answer of 426 says nothing without it (RFC 9110 section 15.5.22).
+fn wanted_protocol(head: &ResponseHead, exchange: &Exchange) -> Option<Vec<u8>> {
+    let says = head.status == 426 && exchange.request.version == Version::Http11;
+    head.fields.get(Known::Upgrade).filter(|_| says).map(<[u8]>::to_vec)
+}
+
+/// What has become of an answer's body.
+///
+/// # Errors
+/// It is not whole. Where none of the answer has left, it is taken back: to the client nothing has been said, so another
+/// try may follow, or the fault be told. Otherwise what is held of it goes out, as far as the client takes it at once.
+pub(super) async fn finished(relayed: Relayed, response: &mut impl ResponseSink) -> Result<(), Fault> {
     match relayed {
         Relayed::Complete => Ok(()),
-        Relayed::SourceFailed(fault) | Relayed::SinkFailed(fault) => Err(fault),
+        Relayed::SinkFailed(fault) => Err(fault),
+        Relayed::SourceFailed(fault) => {
+            if !response.take_back() {
+                poll_fn(|context| Poll::Ready(response.poll_flush(context).is_ready())).await;
+            }
+            Err(fault)
+        }
     }
 }
 

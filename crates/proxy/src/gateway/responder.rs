@@ -50,7 +50,8 @@ impl<'r, 'p> RouteResponder<'r, 'p> {
 impl RouteResponder<'_, '_> {
     /// What has to come back with the client's next request.
     fn set_cookies(&mut self, head: &mut ResponseHead) -> Result<(), Fault> {
-        for cookie in self.cookies.drain(..) {
+        // Kept: another answer may take the place of this one.
+        for cookie in &self.cookies {
             head.fields.append(Known::SetCookie, cookie.as_bytes())?;
         }
         let Some((upstream, _)) = self.sticky.filter(|(_, had)| *had != Some(self.endpoint)) else {
@@ -68,7 +69,7 @@ impl RouteResponder<'_, '_> {
 impl Responder for RouteResponder<'_, '_> {
     fn on_attempt(&mut self, exchange: &mut Exchange, attempt: &Attempt<'_>) -> Result<(), Fault> {
         self.passage.record.attempt(attempt);
-        self.endpoint = attempt.endpoint;
+        (self.endpoint, self.answered) = (attempt.endpoint, false);
         let Some(host) = self.host else { return Ok(()) };
         match host.on_attempt(exchange, attempt) {
             Verdict::Fail(fault) => Err(fault),

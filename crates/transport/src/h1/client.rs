@@ -22,12 +22,26 @@ const MAX_INTERIM: u8 = 16;
 #[derive(Debug)]
 pub struct RequestWriter<'a> {
     outgoing: Outgoing<'a>,
+    /// Set at the end: whether any of it has left.
+    used: &'a mut bool,
+}
+
+impl Drop for RequestWriter<'_> {
+    fn drop(&mut self) {
+        *self.used = self.outgoing.bytes > 0;
+    }
 }
 
 impl<'a> RequestWriter<'a> {
-    pub(crate) fn new(io: &'a Io, timer: &'a Timer, pending: &'a mut Vec<u8>, timeout: Duration) -> Self {
+    /// `pending` is empty; `used` is told whether anything has left.
+    pub(crate) fn new(
+        io: &'a Io,
+        timer: &'a Timer,
+        (pending, used): (&'a mut Vec<u8>, &'a mut bool),
+        timeout: Duration,
+    ) -> Self {
         let reasons = (Reason::UpstreamClosed, Reason::UpstreamIdleTimeout);
-        Self { outgoing: Outgoing::new(io, timer, pending, reasons, Patience::new(timeout, 0)) }
+        Self { outgoing: Outgoing::new(io, timer, pending, reasons, Patience::new(timeout, 0)), used }
     }
 
     /// Puts the head into the buffer; it leaves together with the first data. With `upgrade` the upstream

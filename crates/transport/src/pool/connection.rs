@@ -25,6 +25,8 @@ pub(super) struct Connection {
     /// Whom the endpoint was told that it is for.
     pub(super) client: Option<Introduction>,
     output: Vec<u8>,
+    /// Whether anything of the last request has left.
+    used: bool,
     /// What is read into; only while it is lent.
     buffer: Buffer,
     /// Whether it has carried requests before.
@@ -41,6 +43,7 @@ impl Connection {
             idle_since: now,
             client,
             output: Vec::new(),
+            used: false,
             buffer: Buffer::empty(),
             reuse: Reuse::FIRST,
             _permit: permit,
@@ -96,12 +99,25 @@ impl Lease {
     ) -> ClientExchange<'a> {
         match &mut self.0 {
             Kind::Whole { connection, .. } => {
-                let Connection { io, output, buffer, reuse, .. } = &mut **connection;
-                let writer = h1::RequestWriter::new(io, timer, output, write_timeout);
+                let Connection { io, output, used, buffer, reuse, .. } = &mut **connection;
+                *used = false;
+                let writer = h1::RequestWriter::new(io, timer, (output, used), write_timeout);
                 let reader = h1::ResponseReader::new(io, timer, buffer, limits, *reuse);
                 ClientExchange { writer: RequestWriter::Http1(writer), reader: ResponseReader::Http1(reader) }
             }
             Kind::Stream(stream) => stream.exchange(timer, limits, write_timeout),
+        }
+    }
+
+    /// Gives the connection back where nothing of the request has left, as when the client's body was not valid from its
+    /// first byte on: strangers must not be able to have connections closed and opened again by what they send.
+    pub fn give_back_unused(mut self) {
+        if let Kind::Whole { connection, .. } = &mut self.0
+            && !connection.used
+            && connection.buffer.is_empty()
+        {
+            connection.output.clear();
+            self.give_back();
         }
     }
 
