@@ -12,6 +12,7 @@ mod deliver;
 mod hedge;
 mod judge;
 mod retry;
+mod rounds;
 mod terms;
 mod tunnel;
 
@@ -22,27 +23,21 @@ pub use hedge::{Hedge, HedgeCounts};
 pub use retry::RetryPolicy;
 
 use crate::body::Replay;
-use crate::upstream::{Pools, Upstream, UpstreamEndpoint, UpstreamTimeouts};
-use attempt::{Ended, Trial};
-use choose::pick_resting;
-use retry::{Chances, Next, is_shed};
-use std::cell::Cell;
-use std::future::poll_fn;
+use crate::upstream::{Pools, Upstream, UpstreamTimeouts};
+use attempt::{Ended, Once, Trial};
+use hedge::Race;
+use retry::Next;
+use rounds::Rounds;
 use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 use terms::Terms;
 use tokio::time::Instant;
-use torana_balance::Tried;
 use torana_fault::Fault;
 use torana_filter::{Attempt, Exchange};
 use torana_http::ResponseHead;
 use torana_http::h1::BodyFraming;
 use torana_http::proxy_protocol::Introduction;
-use torana_transport::{BodySource, RequestBody, ResponseSink, Timer, Waits, after};
-
-/// The longest body of a request that is asked twice at once, in bytes: what fits into any window.
-const LARGEST_HEDGED: usize = 16 * 1024;
+use torana_transport::{BodySource, RequestBody, ResponseSink, Timer, Waits};
 
 /// What one exchange with a service needs besides the exchange itself.
 #[derive(Debug)]
@@ -123,63 +118,30 @@ pub async fn forward<B: RequestBody, S: ResponseSink, R: Responder>(
     mut parties: Parties<'_, '_, B, S, R>,
 ) -> Result<(), Fault> {
     let terms = Terms::of(call, &parties.exchange.request)?;
-    let mut chances = Chances::new(call, &parties.exchange.request);
-    let policy = &call.upstream.retries;
+    let mut rounds = Rounds::new(call, &parties.exchange.request);
     if let BodyFraming::Length(length) = parties.exchange.request.framing
-        && length <= policy.keep_body
-        && chances.is_repeatable()
+        && length <= call.upstream.retries.keep_body
+        && rounds.chances.is_repeatable()
         && parties.body.held().is_none()
     {
         parties.body.keep(length).await?;
     }
-    let hedge = policy.hedge.as_ref().filter(|_| {
-        // Who has a home is not sent elsewhere for a moment's delay, and a switched connection is no answer.
-        chances.is_repeatable()
-            && parties.body.is_whole()
-            // A large one may still be on its way when an answer begins, and then it stays there.
-            && parties.body.held().is_none_or(|held| held.len() <= LARGEST_HEDGED)
-            && call.preferred.is_none()
-            && call.upstream.upgrade_for(&parties.exchange.request).is_none()
-    });
-    let mut tried = Tried::default();
-    let mut last = None;
-    // Whether none that was asked has had the request.
-    let mut unsent = true;
+    let hedge = Hedge::of(call, &rounds.chances, &parties);
     loop {
-        chances.begun = chances.begun.saturating_add(1);
-        let number = chances.begun;
-        let key = call.key.unwrap_or(call.random.rotate_left(number.wrapping_mul(17)));
-        let by = By { key, random: call.random, preferred: call.preferred };
-        // Why a try has failed says more than that nobody is asked any more.
-        let earlier = last.take();
-        let mut judge = match Judge::admit(call.upstream, call.patience(), parties.body.is_whole()) {
-            Ok(judge) => judge,
-            Err(refused) => return Err(earlier.unwrap_or(refused)),
-        };
-        let picked = pick(call.upstream, by, &tried).or_else(|| again(call.upstream, by, &mut tried, unsent));
-        let Some((index, endpoint)) = picked else {
-            return Err(earlier.unwrap_or_else(|| nobody(call.upstream)));
-        };
-        if number > 1 {
-            judge.begins_late();
-        }
-        judge.at(call.upstream, index);
-        let number = Attempt { number, endpoint: index, authority: &endpoint.authority };
-        let mut attempt;
+        let mut judge = rounds.begin(parties.body.is_whole())?;
+        let chosen = rounds.choose(&mut judge)?;
         let uploads = Waits::default();
         let outcome = if let Some(hedge) = hedge {
             let judge = std::mem::replace(&mut judge, Judge::silent());
-            let race = hedge::Race { terms, hedge, by };
+            let race = Race { terms, hedge, first: chosen };
             // Boxed, so that who does not hedge holds no room for it.
-            let racing =
-                Box::pin(race.run((number, endpoint, judge), &mut parties, (&mut chances, &mut tried)));
-            terms.bounded(racing).await
+            terms.bounded(Box::pin(race.run(judge, &mut parties, &mut rounds))).await
         } else {
-            terms.address(parties.exchange, &number, parties.responder)?;
-            attempt = attempt::Once { call, endpoint, fresh: false, until: Cell::default() };
-            let mut trial = Trial::new(&mut judge, &mut chances, &uploads);
+            terms.address(parties.exchange, &chosen.attempt, parties.responder)?;
+            let mut once = Once::at(call, chosen.endpoint);
+            let mut trial = Trial::new(&mut judge, &mut rounds.chances, &uploads);
             // Pinned here, it is not moved again: it is the largest future of all.
-            let trying = pin!(attempt.run(&mut parties, &mut trial));
+            let trying = pin!(once.run(&mut parties, &mut trial));
             terms.bounded(trying).await
         };
         let next = match outcome {
@@ -190,7 +152,7 @@ pub async fn forward<B: RequestBody, S: ResponseSink, R: Responder>(
             Ok(Ended::Refused) => Next::Again,
             Ok(Ended::Switched(lease)) => {
                 judge.delivered();
-                drop(chances);
+                drop(rounds);
                 // A tunnel ends when nobody uses it, not at a time set for an answer. The endpoint counts as
                 // in use for as long as it lasts, and nothing is judged any more.
                 let _in_use = judge.into_in_use();
@@ -200,57 +162,18 @@ pub async fn forward<B: RequestBody, S: ResponseSink, R: Responder>(
                 let next = if parties.response.is_started() {
                     Next::GiveUp
                 } else {
-                    chances.after_fault(&fault, parties.body.is_replayable())
+                    rounds.chances.after_fault(&fault, parties.body.is_replayable())
                 };
                 judge.uploaded(&uploads);
                 judge.fault(&fault, parties.body.is_done());
                 if next == Next::GiveUp {
                     return Err(fault);
                 }
-                last = Some(fault);
+                rounds.failed(fault);
                 next
             }
         };
-        tried.insert(index);
         parties.body.rewind();
-        unsent &= next == Next::Elsewhere && !last.as_ref().is_some_and(is_shed);
-        let elsewhere = next == Next::Elsewhere && pick(call.upstream, by, &tried).is_some();
-        if !elsewhere {
-            // Who has waited in a queue in vain does not join it anew.
-            if let Some(fault) = last.take_if(|fault| fault.reason.is_full_pool()) {
-                return Err(fault);
-            }
-            let retry = chances.begun.saturating_sub(1);
-            let wait = policy.backoff.delay(retry, call.random.rotate_left(retry));
-            terms.bounded(pause(call, parties.body, wait)).await?;
-        }
+        rounds.rest(&terms, &chosen, next, parties.body).await?;
     }
-}
-
-/// When every endpoint in service was tried, those that are ejected for a time are, where `unsent` says that none of the
-/// tries has reached one; and then all of them again.
-fn again<'a>(
-    upstream: &'a Upstream,
-    by: By,
-    tried: &mut Tried,
-    unsent: bool,
-) -> Option<(usize, &'a UpstreamEndpoint)> {
-    if tried.is_empty() {
-        return None;
-    }
-    if let Some(resting) = pick_resting(upstream, by, tried).filter(|_| unsent) {
-        return Some(resting);
-    }
-    *tried = Tried::default();
-    pick(upstream, by, tried)
-}
-
-/// Waits, unless the client goes away.
-async fn pause(call: &Call<'_>, body: &mut impl RequestBody, wait: Duration) -> Result<(), Fault> {
-    let end = after(wait);
-    poll_fn(|context| match call.timer.poll_deadline(context, end) {
-        Poll::Ready(()) => Poll::Ready(Ok(())),
-        Poll::Pending => body.poll_left(context).map(Err),
-    })
-    .await
 }

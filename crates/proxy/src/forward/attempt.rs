@@ -23,8 +23,8 @@ use upload::{Sent, Uploading};
 
 /// One try: where, and whether kept-alive connections may be used.
 pub(super) struct Once<'a> {
-    pub(super) call: &'a Call<'a>,
-    pub(super) endpoint: &'a UpstreamEndpoint,
+    call: &'a Call<'a>,
+    endpoint: &'a UpstreamEndpoint,
     pub(super) fresh: bool,
     /// When this try must have an answer, where tries have a time of their own.
     pub(super) until: Cell<Option<Instant>>,
@@ -94,7 +94,11 @@ impl<'t, 'a> Trial<'t, 'a> {
     }
 }
 
-impl Once<'_> {
+impl<'a> Once<'a> {
+    pub(super) const fn at(call: &'a Call<'a>, endpoint: &'a UpstreamEndpoint) -> Self {
+        Self { call, endpoint, fresh: false, until: Cell::new(None) }
+    }
+
     /// Makes the try; once more on a fresh connection when a kept-alive one turns out to be closed.
     pub(super) async fn run<B: RequestBody, S: ResponseSink, R: Responder>(
         &mut self,
@@ -143,7 +147,7 @@ impl Once<'_> {
     }
 
     /// The time of this try runs from here.
-    fn begin(&self) {
+    pub(super) fn begin(&self) {
         self.until.set(self.call.upstream.retries.per_try.map(after));
     }
 

@@ -17,10 +17,10 @@ use super::attempt::Ended;
 use super::deliver::deliver;
 use super::judge::Judge;
 use super::retry::Chances;
+use super::rounds::{Chosen, Rounds};
 use super::terms::Terms;
-use super::{By, Call, Parties, Responder, pick};
+use super::{Call, Parties, Responder, pick};
 use crate::body::Replay;
-use crate::upstream::UpstreamEndpoint;
 use leg::{Headed, Leg, Means, Runner};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -28,7 +28,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use torana_balance::Tried;
 use torana_fault::{Fault, Reason, Retry};
 use torana_filter::Attempt;
 use torana_transport::{BodySource, RequestBody, ResponseSink, Waits, after};
@@ -42,6 +41,28 @@ pub struct Hedge {
     pub at_once: usize,
     /// What became of further tries.
     pub counts: Arc<HedgeCounts>,
+}
+
+/// The longest body of a request that is asked twice at once, in bytes: what fits into any window.
+const LARGEST: usize = 16 * 1024;
+
+impl Hedge {
+    /// The one of the service, where this request may be asked twice at once.
+    pub(super) fn of<'a, B: RequestBody, S, R>(
+        call: &'a Call<'_>,
+        chances: &Chances<'_>,
+        parties: &Parties<'_, '_, B, S, R>,
+    ) -> Option<&'a Self> {
+        call.upstream.retries.hedge.as_ref().filter(|_| {
+            // Who has a home is not sent elsewhere for a moment's delay, and a switched connection is no answer.
+            chances.is_repeatable()
+                && parties.body.is_whole()
+                // A large one may still be on its way when an answer begins, and then it stays there.
+                && parties.body.held().is_none_or(|held| held.len() <= LARGEST)
+                && call.preferred.is_none()
+                && call.upstream.upgrade_for(&parties.exchange.request).is_none()
+        })
+    }
 }
 
 /// What became of further tries of one service.
@@ -68,19 +89,20 @@ impl HedgeCounts {
 pub(super) struct Race<'a> {
     pub(super) terms: Terms<'a>,
     pub(super) hedge: &'a Hedge,
-    pub(super) by: By,
+    /// Whom the first try asks.
+    pub(super) first: Chosen<'a>,
 }
 
 impl<'a> Race<'a> {
     /// Makes the first try and those beside it, and delivers the answer that is taken.
     ///
     /// # Errors
-    /// No try got an answer, or it broke off; each has been judged, and is among those `tried`.
+    /// No try got an answer, or it broke off; each has been judged, and is among those tried.
     pub(super) async fn run<B: RequestBody, S: ResponseSink, R: Responder>(
         self,
-        (attempt, endpoint, judge): (Attempt<'a>, &'a UpstreamEndpoint, Judge<'a>),
+        judge: Judge<'a>,
         parties: &mut Parties<'_, '_, B, S, R>,
-        (chances, tried): (&mut Chances<'a>, &mut Tried),
+        rounds: &mut Rounds<'a>,
     ) -> Result<Ended, Fault> {
         let call = self.terms.call;
         let means = Means {
@@ -91,8 +113,9 @@ impl<'a> Race<'a> {
             responder: RefCell::new(&mut *parties.responder),
             response: RefCell::new(&mut *parties.response),
         };
+        let Chosen { attempt, endpoint, .. } = self.first;
         let first = means.begin(attempt, endpoint, judge, None);
-        let (mut runner, headed) = self.first_head(&means, first, parties.body, chances, tried).await?;
+        let (mut runner, headed) = self.first_head(&means, first, parties.body, rounds).await?;
         drop(means);
         if parties.body.held().is_some() {
             parties.body.consume();
@@ -101,7 +124,7 @@ impl<'a> Race<'a> {
         runner.place = None;
         parties.responder.on_taken(runner.index);
         parties.responder.on_first_byte(headed.latency);
-        let again = chances.after_status(headed.head.status, true);
+        let again = rounds.chances.after_status(headed.head.status, true);
         let delivering = conclude(call, headed, again, &runner.judge.waits, parties);
         // Bounded here as well, where it is known whose answer it is.
         match self.terms.bounded(delivering).await {
@@ -123,36 +146,35 @@ impl<'a> Race<'a> {
         means: &'l Means<'_, 'a, S, R>,
         first: Leg<'a, 'l>,
         body: &mut Replay<'_, B>,
-        chances: &mut Chances<'a>,
-        tried: &mut Tried,
+        rounds: &mut Rounds<'a>,
     ) -> Result<(Runner<'a>, Headed), Fault>
     where
         'a: 'l,
     {
         let timer = self.terms.call.timer;
-        tried.insert(first.runner.index);
+        rounds.tried.insert(first.runner.index);
         let mut next = Some(after(self.hedge.after));
-        let mut round = Round { legs: vec![first], bad: None, last: None };
+        let mut legs = Legs { running: vec![first], bad: None, last: None };
         let taken = poll_fn(|context| {
             loop {
-                if let Poll::Ready(over) = round.poll(context, self) {
+                if let Poll::Ready(over) = legs.poll(context, self) {
                     return Poll::Ready(over);
                 }
-                let is_due = round.legs.len() < self.hedge.at_once
+                let is_due = legs.running.len() < self.hedge.at_once
                     && next.is_some_and(|next| timer.poll_deadline(context, next).is_ready());
-                let another = is_due.then(|| self.another(means, chances, tried)).flatten();
+                let another = is_due.then(|| self.another(means, rounds)).flatten();
                 let Some(another) = another else {
                     // Without room for another try there will be none in a moment either.
                     next = next.filter(|_| !is_due);
                     break;
                 };
-                round.legs.push(another);
+                legs.running.push(another);
                 next = Some(after(self.hedge.after));
             }
             if let Some(over) =
                 self.terms.deadline.filter(|end| timer.poll_deadline(context, end.at).is_ready())
             {
-                return Poll::Ready(Err(round.too_late(over.reason)));
+                return Poll::Ready(Err(legs.too_late(over.reason)));
             }
             if let Poll::Ready(Err(fault)) = means.response.borrow_mut().poll_flush(context) {
                 return Poll::Ready(Err(fault));
@@ -166,21 +188,21 @@ impl<'a> Race<'a> {
     fn another<'l, S: ResponseSink, R: Responder>(
         &self,
         means: &'l Means<'_, 'a, S, R>,
-        chances: &mut Chances<'a>,
-        tried: &mut Tried,
+        rounds: &mut Rounds<'a>,
     ) -> Option<Leg<'a, 'l>>
     where
         'a: 'l,
     {
         let call = self.terms.call;
-        let (index, endpoint) = pick(call.upstream, self.by, tried)?;
+        let (index, endpoint) = pick(call.upstream, self.first.by, &rounds.tried)?;
         let mut judge = Judge::admit(call.upstream, call.patience(), true).ok()?;
         judge.begins_late();
-        let place = chances.beside()?;
+        let place = rounds.chances.beside()?;
         judge.at(call.upstream, index);
-        chances.begun = chances.begun.saturating_add(1);
-        tried.insert(index);
-        let attempt = Attempt { number: chances.begun, endpoint: index, authority: &endpoint.authority };
+        rounds.chances.begun = rounds.chances.begun.saturating_add(1);
+        rounds.tried.insert(index);
+        let attempt =
+            Attempt { number: rounds.chances.begun, endpoint: index, authority: &endpoint.authority };
         let mut leg = means.begin(attempt, endpoint, judge, place);
         leg.runner.counts = Some(Arc::clone(&self.hedge.counts));
         Some(leg)
@@ -209,14 +231,14 @@ async fn conclude<B: RequestBody, S: ResponseSink, R: Responder>(
 }
 
 /// The tries under way.
-struct Round<'a, 'l> {
-    legs: Vec<Leg<'a, 'l>>,
+struct Legs<'a, 'l> {
+    running: Vec<Leg<'a, 'l>>,
     /// An answer with a status that is tried again, in case that nobody gives a better one.
     bad: Option<(Runner<'a>, Headed)>,
     last: Option<Fault>,
 }
 
-impl<'a> Round<'a, '_> {
+impl<'a> Legs<'a, '_> {
     /// Ready with the answer that is taken, or once nobody is asked any more.
     fn poll(
         &mut self,
@@ -224,18 +246,18 @@ impl<'a> Round<'a, '_> {
         race: &Race<'_>,
     ) -> Poll<Result<(Runner<'a>, Headed), Fault>> {
         let mut place = 0_usize;
-        while let Some(leg) = self.legs.get_mut(place) {
+        while let Some(leg) = self.running.get_mut(place) {
             match leg.trying.as_mut().poll(context) {
                 Poll::Pending => place = place.saturating_add(1),
                 Poll::Ready(Err(fault)) => {
-                    self.legs.remove(place).runner.fault(&fault);
+                    self.running.remove(place).runner.fault(&fault);
                     // A try that reached nobody says less than one that did.
                     if self.last.is_none() || fault.retry != Retry::Yes {
                         self.last = Some(fault);
                     }
                 }
                 Poll::Ready(Ok(headed)) => {
-                    let mut runner = self.legs.remove(place).runner;
+                    let mut runner = self.running.remove(place).runner;
                     runner.answered(&headed);
                     if !race.terms.call.upstream.retries.statuses.contains(headed.head.status) {
                         return Poll::Ready(Ok((runner, headed)));
@@ -244,7 +266,7 @@ impl<'a> Round<'a, '_> {
                 }
             }
         }
-        if !self.legs.is_empty() {
+        if !self.running.is_empty() {
             return Poll::Pending;
         }
         match (self.bad.take(), self.last.take()) {
@@ -257,7 +279,7 @@ impl<'a> Round<'a, '_> {
     /// The time for all tries together is over: whoever is asked was too slow.
     fn too_late(&mut self, reason: Reason) -> Fault {
         let fault = Fault::new(reason);
-        for leg in &mut self.legs {
+        for leg in &mut self.running {
             leg.runner.fault(&fault);
         }
         fault

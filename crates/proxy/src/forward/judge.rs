@@ -12,12 +12,15 @@
 //! body is not the service's doing. To balancer and bound a try that is given up, however that comes about, has taken
 //! at least so long since then. A service that hangs would otherwise look like one that is never asked.
 
+mod blame;
+
 use crate::resilience::{UpstreamBreaker, UpstreamHealth};
 use crate::upstream::Upstream;
+use blame::Kind;
 use std::time::Duration;
 use torana_balance::{AdaptiveLimit, Admission, Admitted, Finding, InFlight, Outcome};
 use torana_fault::{Fault, Reason, Retry};
-use torana_transport::{End, Queueing, Waits, Watch, nanos_at, nanos_since_start};
+use torana_transport::{End, Queueing, Waits, Watch, nanos_since_start};
 
 /// A client that is waited for so much longer than the service is slow enough for a service to lose its patience.
 const SLOW_CLIENT: Duration = Duration::from_secs(1);
@@ -60,13 +63,6 @@ impl Patience {
     pub(crate) const fn whole(total: Duration) -> Self {
         Self { total: Some(total), try_for: None }
     }
-}
-
-/// What kind of failure a fault is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Connection,
-    Timeout,
 }
 
 impl<'a> Judge<'a> {
@@ -236,51 +232,6 @@ impl<'a> Judge<'a> {
 }
 
 impl Judge<'_> {
-    fn kind(&self, fault: &Fault, uploaded: bool) -> Option<Kind> {
-        match fault.reason {
-            _ if fault.retry == Retry::IfReused => None,
-            // It was not acted on: the stream was refused, or the connection has said goodbye.
-            Reason::UpstreamReset | Reason::UpstreamClosed if fault.retry == Retry::Yes => None,
-            Reason::UpstreamReset | Reason::UpstreamClosed if self.was_held_up(uploaded) => None,
-            Reason::UpstreamConnectFailed
-            | Reason::UpstreamTlsFailed
-            | Reason::UpstreamClosed
-            | Reason::UpstreamReset
-            | Reason::UpstreamMalformed
-            | Reason::UpstreamHeadTooLarge => Some(Kind::Connection),
-            // An answer that began before the end of the request may wait for the rest of that.
-            Reason::UpstreamIdleTimeout if self.answered => uploaded.then_some(Kind::Timeout),
-            Reason::UpstreamConnectTimeout | Reason::UpstreamIdleTimeout => Some(Kind::Timeout),
-            Reason::UpstreamFirstByteTimeout | Reason::TotalTimeout => {
-                let is_late = if self.answered {
-                    self.waits.is_for_source()
-                } else if fault.reason == Reason::TotalTimeout {
-                    self.had_half_of(self.patience.total)
-                } else {
-                    self.had_half_of(self.patience.try_for)
-                };
-                (uploaded && is_late).then_some(Kind::Timeout)
-            }
-            _ => None,
-        }
-    }
-
-    /// Whether the client was slow to send the rest of its body, or is to take the answer.
-    fn was_held_up(&self, uploaded: bool) -> bool {
-        !uploaded && self.slow_upload || self.waits.more_for(End::Sink) >= SLOW_CLIENT
-    }
-
-    /// Whether the service was waited for, for at least half of a time that is over. The rest went to other tries, to
-    /// those who used its connections, or to a client that was slow to send its body: it might have answered.
-    fn had_half_of(&self, time: Option<Duration>) -> bool {
-        let since = self.sent.or_else(|| self.queueing.left().map(nanos_at)).or(self.begun);
-        !self.queueing.is_waiting()
-            && since.zip(time).is_none_or(|(since, time)| {
-                let had = u128::from(nanos_since_start().saturating_sub(since));
-                had.saturating_mul(2) >= time.as_nanos()
-            })
-    }
-
     /// Nobody waits for an answer any more.
     fn given_up(&mut self) {
         let Some(sent) = self.sent.take() else { return };

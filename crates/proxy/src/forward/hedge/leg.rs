@@ -139,9 +139,8 @@ impl<'a, S: ResponseSink, R: Responder> Means<'_, 'a, S, R> {
         endpoint: &UpstreamEndpoint,
         progress: Rc<Progress>,
     ) -> Result<Headed, Fault> {
-        let call = self.terms.call;
-        let until = Cell::new(call.upstream.retries.per_try.map(after));
-        let mut once = Once { call, endpoint, fresh: false, until };
+        let mut once = Once::at(self.terms.call, endpoint);
+        once.begin();
         match self.ask(&once, &attempt, &progress).await {
             Err(fault) if fault.retry == Retry::IfReused && self.method().is_idempotent() => {
                 once.fresh = true;
