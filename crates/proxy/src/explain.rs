@@ -7,7 +7,9 @@
 mod traffic;
 
 use crate::forwarded::Told;
-use crate::gateway::admit::{ask, find, introduce, set_path, strip};
+use crate::gateway::admit::{introduce, set_path, strip};
+use crate::gateway::ask::ask;
+use crate::gateway::find::find;
 use crate::gateway::view::View;
 use crate::pipeline::{Action, Pipeline};
 use crate::replay::{NoBody, Replay};

@@ -3,7 +3,9 @@
 
 pub(crate) mod admit;
 mod answer;
+pub(crate) mod ask;
 mod direct;
+pub(crate) mod find;
 mod outside;
 mod pass;
 mod record;

@@ -12,6 +12,7 @@ mod affinity;
 mod changes;
 mod chores;
 mod client_address;
+mod demands;
 mod explain;
 mod fetch_url;
 mod forward;

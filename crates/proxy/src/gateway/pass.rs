@@ -3,7 +3,7 @@
 use super::answer::answer;
 use super::outside::Lent;
 use super::responder::RouteResponder;
-use super::{Gateway, Passage, admit};
+use super::{Gateway, Passage, admit, ask, find};
 use crate::forward::{Call, Responder, forward};
 use crate::pipeline::{Action, Route};
 use crate::replay::Replay;
@@ -47,7 +47,7 @@ impl Gateway {
         admit::set_path(pipeline, &mut exchange.request)?;
         // Before the route is found: a route may ask for fields that only gateways may write.
         admit::introduce(pipeline, passage.connection, passage.told, exchange)?;
-        let route = match admit::find(pipeline, &exchange.request)? {
+        let route = match find::find(pipeline, &exchange.request)? {
             Outcome::Matched { route, .. } => pipeline.routes.get(route),
             Outcome::MethodNotAllowed { allow } => {
                 let allow = allow.to_string();
@@ -67,7 +67,7 @@ impl Gateway {
         }
         let mut responder = RouteResponder::new(passage, route);
         let outside = Lent { gateway: self, pipeline, timer: passage.timer };
-        let asked = admit::ask(route, exchange, body, &outside, &mut responder.reached, |_, _, _| {}).await;
+        let asked = ask::ask(route, exchange, body, &outside, &mut responder.reached, |_, _, _| {}).await;
         let made = match asked {
             Ok(None) => return self.act(passage, route, exchange, body, response, &mut responder).await,
             Ok(Some(made)) => *made,
