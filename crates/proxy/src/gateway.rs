@@ -12,6 +12,7 @@ mod record;
 mod responder;
 mod served;
 pub(crate) mod view;
+pub(crate) mod way;
 
 use crate::forwarded::Told;
 use crate::listener::Compared;
