@@ -8,23 +8,25 @@ mod traffic;
 
 use crate::body::{NoBody, Replay};
 use crate::forwarded::Told;
-use crate::gateway::admit::{ask, find, introduce, set_path, strip};
+use crate::gateway::admit::strip;
+use crate::gateway::ask::ask;
 use crate::gateway::view::View;
-use crate::pipeline::{Action, Pipeline};
+use crate::gateway::way::{self, Way};
+use crate::pipeline::{Action, Pipeline, Route};
 use bytes::Bytes;
 use std::sync::Arc;
 use torana_fault::{Fault, Reason};
-use torana_filter::{Attempt, Exchange, Identity, Moment, Offline, OnAttempt, Verdict};
+use torana_filter::{Attempt, Exchange, Identity, Moment, Offline, OnAttempt, Response, Verdict};
 use torana_filters::{Filter, LetPass};
-use torana_http::h1::{BodyFraming, HeadLimits, parse_request};
-use torana_http::{Method, RequestHead, TargetForm};
-use torana_route::{Candidate, Outcome};
+use torana_http::h1::{HeadLimits, parse_request};
+use torana_http::{Fields, RequestHead};
+use torana_route::Candidate;
 use torana_transport::ConnectionInfo;
 
 /// What would become of a request.
 #[derive(Debug)]
 pub struct Explanation {
-    /// The path as it is matched, authorised and forwarded; empty when the request was refused before.
+    /// The path as it is matched, authorised and forwarded; empty when it was decided before.
     pub path: String,
     /// Every route, and why it won, lost or did not match; empty when it was refused before.
     pub candidates: Vec<Candidate>,
@@ -106,9 +108,6 @@ impl End {
 pub fn read_head(text: &[u8], limits: &HeadLimits) -> Result<RequestHead, Fault> {
     let mut head = RequestHead::default();
     match parse_request(text, 0, limits, &mut head) {
-        Ok(Some(_)) if matches!(head.method(), Method::Connect | Method::Trace) => {
-            Err(Fault::new(Reason::UnsupportedMethod))
-        }
         Ok(Some(_)) => Ok(head),
         Ok(None) => Err(Fault::new(Reason::MalformedRequest).because("the head does not end")),
         Err(error) => Err(Fault::new(error.request_reason()).because(error.detail)),
@@ -133,9 +132,6 @@ pub async fn explain(
         traffic: Vec::new(),
         end: End::Answer { status: 204, fields: Vec::new() },
     };
-    if exchange.request.target_form() == TargetForm::Asterisk {
-        return told;
-    }
     told.end = walk(pipeline, &mut exchange, connection, body, &mut told).await.unwrap_or_else(End::Refuse);
     told.identity = exchange.identity;
     told
@@ -148,42 +144,45 @@ async fn walk(
     content: &[u8],
     told: &mut Explanation,
 ) -> Result<End, Fault> {
-    if let BodyFraming::Length(length) = exchange.request.framing
-        && length > pipeline.server.body_bytes
-    {
-        return Err(Fault::new(Reason::BodyTooLarge));
-    }
-    if let Some(listener) = pipeline.listeners.get(connection.listener)
-        && let Some(made) = listener.receive(connection, &exchange.request)?
-    {
-        return Ok(End::Answer { status: made.head.status, fields: fields(&made.head.fields) });
-    }
-    set_path(pipeline, &mut exchange.request)?;
-    told.path = String::from_utf8_lossy(exchange.request.path()).into_owned();
-    introduce(pipeline, connection, &Told::default(), exchange)?;
-    let view = View::new(&exchange.request);
-    told.candidates = pipeline.router.explain(&view);
-    let number = match find(pipeline, &exchange.request)? {
-        Outcome::Matched { route, .. } => route,
-        Outcome::NotFound => return Err(Fault::new(Reason::NoRoute)),
-        Outcome::MethodNotAllowed { allow } => {
-            let allow = allow.to_string();
-            if exchange.request.method() == Method::Options {
-                return Ok(End::Answer { status: 204, fields: vec![("Allow".into(), allow)] });
-            }
-            return Err(Fault::new(Reason::MethodNotAllowed).with_field("Allow", allow));
+    pipeline.server.check(&exchange.request)?;
+    let way = way::take(pipeline, connection, &Told::default(), exchange, |request| {
+        told.path = String::from_utf8_lossy(request.path()).into_owned();
+        told.candidates = pipeline.router.explain(&View::new(request));
+    });
+    let route = match way? {
+        Way::Route(number, route) => {
+            told.route = Some(number);
+            route
         }
+        Way::Answer(made) => return Ok(answered(&made)),
     };
-    told.route = Some(number);
-    let route = pipeline.routes.get(number).ok_or(Fault::new(Reason::NoRoute))?;
-    let steps = &mut told.steps;
-    let mut reached = 0;
-    let (mut nothing, outside) = (NoBody, Offline);
+    if let Some(made) = asked(route, exchange, content, &mut told.steps).await? {
+        return Ok(answered(&made));
+    }
+    match &route.action {
+        Action::Respond(fixed) => Ok(End::Answer { status: fixed.status(), fields: fixed.fields().to_vec() }),
+        Action::Echo(echo) => Ok(End::Answer { status: echo.status(), fields: echo.fields().to_vec() }),
+        Action::Forward { upstream, strip_prefix, .. } => {
+            // Before the prefix goes: that is where the serving code decides too.
+            let (upstream, lines) = traffic::describe(pipeline, route, *upstream, exchange);
+            told.traffic = lines;
+            forwarded(pipeline, upstream, strip_prefix.as_deref(), exchange)
+        }
+    }
+}
+
+/// Asks the filters, and notes what each says. Those that need the body see what was given as such.
+async fn asked(
+    route: &Route,
+    exchange: &mut Exchange,
+    content: &[u8],
+    steps: &mut Vec<Step>,
+) -> Result<Option<Box<Response>>, Fault> {
+    let (mut nothing, outside, mut reached) = (NoBody, Offline, 0);
     let mut body = Replay::new(&mut nothing);
-    // Filters that need the body see what was given as such.
     body.replace(Bytes::copy_from_slice(content));
     let mut known = false;
-    let made = ask(route, exchange, &mut body, &outside, &mut reached, |filter, verdict, exchange| {
+    let witness = |filter: &Filter, verdict: &Verdict, exchange: &Exchange| {
         let decision = match (verdict, filter) {
             (Verdict::Continue, Filter::Authentication(way)) => {
                 Decision::LetPass(way.passed(exchange, known))
@@ -194,39 +193,41 @@ async fn walk(
         };
         known = exchange.identity.is_some();
         steps.push(Step { name: filter.name().to_owned(), asks: filter.describe(), decision });
-    });
-    if let Some(made) = made.await? {
-        return Ok(End::Answer { status: made.head.status, fields: fields(&made.head.fields) });
-    }
-    match &route.action {
-        Action::Respond(fixed) => Ok(End::Answer { status: fixed.status(), fields: fixed.fields().to_vec() }),
-        Action::Echo(echo) => Ok(End::Answer { status: echo.status(), fields: echo.fields().to_vec() }),
-        Action::Forward { upstream, strip_prefix, .. } => {
-            // Before the prefix goes: that is where the serving code decides too.
-            let (upstream, lines) = traffic::describe(pipeline, route, *upstream, exchange);
-            told.traffic = lines;
-            if let Some(prefix) = strip_prefix {
-                strip(&mut exchange.request, prefix)?;
-            }
-            if let Some(service) = pipeline.upstreams.get(upstream)
-                && let Some(endpoint) = service.endpoints.first()
-            {
-                // Which endpoint it will be is not known; with `host: rewrite` this shows the first one's name.
-                let attempt = Attempt { number: 1, endpoint: 0, authority: &endpoint.authority };
-                let _ = service.host.on_attempt(exchange, &attempt);
-            }
-            let request = &exchange.request;
-            let mut target = String::from_utf8_lossy(request.path()).into_owned();
-            if let Some(query) = request.query() {
-                target.push('?');
-                target.push_str(&String::from_utf8_lossy(query));
-            }
-            Ok(End::Forward { upstream, target, fields: fields(&request.fields) })
-        }
-    }
+    };
+    ask(route, exchange, &mut body, &outside, &mut reached, witness).await
 }
 
-fn fields(fields: &torana_http::Fields) -> Vec<(String, String)> {
+/// The request as the service sees it.
+fn forwarded(
+    pipeline: &Pipeline,
+    upstream: usize,
+    strip_prefix: Option<&str>,
+    exchange: &mut Exchange,
+) -> Result<End, Fault> {
+    if let Some(prefix) = strip_prefix {
+        strip(&mut exchange.request, prefix)?;
+    }
+    if let Some(service) = pipeline.upstreams.get(upstream)
+        && let Some(endpoint) = service.endpoints.first()
+    {
+        // Which endpoint it will be is not known; with `host: rewrite` this shows the first one's name.
+        let attempt = Attempt { number: 1, endpoint: 0, authority: &endpoint.authority };
+        let _ = service.host.on_attempt(exchange, &attempt);
+    }
+    let request = &exchange.request;
+    let mut target = String::from_utf8_lossy(request.path()).into_owned();
+    if let Some(query) = request.query() {
+        target.push('?');
+        target.push_str(&String::from_utf8_lossy(query));
+    }
+    Ok(End::Forward { upstream, target, fields: fields(&request.fields) })
+}
+
+fn answered(made: &Response) -> End {
+    End::Answer { status: made.head.status, fields: fields(&made.head.fields) }
+}
+
+fn fields(fields: &Fields) -> Vec<(String, String)> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     fields.iter().map(|(name, value)| (text(name), text(value))).collect()
 }

@@ -10,8 +10,8 @@ use torana_fault::{Fault, Reason};
 use torana_http::h1::HeadLimits;
 use torana_http::{Known, RequestHead};
 use torana_transport::{
-    Address, Endpoint, EndpointSettings, FetchLimits, Fetched, Pool, Protocol, ServerVerification, Timer,
-    TlsClient, TlsClientContext, TlsClientSettings, TlsError, TlsVersion, fetch,
+    Address, Endpoint, EndpointSettings, Fetch, FetchLimits, Fetched, Pool, Protocol, ServerVerification,
+    Timer, TlsClient, TlsClientContext, TlsClientSettings, TlsError, TlsVersion, Unwatched,
 };
 use torana_types::{EndpointUrl, ResourceUrl};
 
@@ -29,7 +29,7 @@ impl UrlClient {
     /// The answer of a GET, bounded.
     ///
     /// # Errors
-    /// See [`fetch`].
+    /// See [`Fetch::whole`].
     pub(crate) async fn get(
         &self,
         url: &ResourceUrl,
@@ -42,7 +42,7 @@ impl UrlClient {
     /// The answer to a form that is posted, bounded. `authorization` is the value of that field.
     ///
     /// # Errors
-    /// See [`fetch`].
+    /// See [`Fetch::whole`].
     pub(crate) async fn post_form(
         &self,
         url: &ResourceUrl,
@@ -81,7 +81,9 @@ impl UrlClient {
         request.fields.insert(Known::Accept, b"application/json")?;
         request.fields.insert(Known::UserAgent, b"torana")?;
         let limits = FetchLimits { timeout, body_bytes, head: HeadLimits::default() };
-        fetch(&self.pool(url.origin())?, &self.timer, &request, body, &limits).await
+        let pool = self.pool(url.origin())?;
+        let fetch = Fetch { pool: &pool, timer: &self.timer, request: &request, body, limits };
+        fetch.whole(&mut Unwatched::default()).await
     }
 
     fn pool(&self, origin: &EndpointUrl) -> Result<Rc<Pool>, Fault> {

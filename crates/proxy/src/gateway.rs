@@ -3,13 +3,16 @@
 
 pub(crate) mod admit;
 mod answer;
+pub(crate) mod ask;
 mod direct;
+pub(crate) mod find;
 mod outside;
 mod pass;
 mod record;
 mod responder;
 mod served;
 pub(crate) mod view;
+pub(crate) mod way;
 
 use crate::body::Replay;
 use crate::forwarded::Told;

@@ -13,6 +13,7 @@ mod body;
 mod changes;
 mod chores;
 mod client_address;
+mod demands;
 mod explain;
 mod fetch_url;
 mod forward;

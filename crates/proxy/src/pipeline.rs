@@ -1,5 +1,6 @@
 //! What serves requests: immutable, shared by all workers, replaced as a whole by a reload.
 
+use crate::demands::Demands;
 use crate::forwarded::Forwarded;
 use crate::listener::Listener;
 use crate::overload::OverloadRules;
@@ -43,8 +44,6 @@ pub struct Pipeline {
     pub login_cookies: Vec<String>,
     /// Finds the route.
     pub router: Router,
-    /// Whether a route asks who calls: then what others take is looked at twice.
-    pub guarded: bool,
     /// Whether fields arrive by which some services take another method than the request has.
     pub forwards_overrides: bool,
     /// Whether the path of a route that asks who calls ends with a slash.
@@ -94,16 +93,8 @@ pub struct Route {
     pub metrics: Arc<RouteMetrics>,
     /// Whether its requests are served when the gateway has more than it can do.
     pub importance: Importance,
-    /// Whether it asks who calls, or lets nobody pass.
-    pub guarded: bool,
-    /// Whether it refuses nobody for want of credentials, also where it asks for some.
-    pub admits_anybody: bool,
-    /// Where it does both: the same for routes that ask the same of whoever calls.
-    pub open_door: Option<u64>,
-    /// What it asks of whoever calls, as numbers.
-    pub asks: Box<[u64]>,
-    /// Whether another route asks something that it does not.
-    pub asks_less: bool,
+    /// What it asks of whoever calls.
+    pub demands: Demands,
     /// Whether it takes one path only.
     pub exact: bool,
     /// What is asked of a request, in order.

@@ -13,6 +13,7 @@ mod store;
 mod traffic;
 mod upstreams;
 
+use crate::demands::Demands;
 use crate::pipeline::Pipeline;
 use crate::registry::Registry;
 use std::collections::HashMap;
@@ -75,12 +76,11 @@ pub fn prepare(
         .collect::<Result<_, _>>()?;
     let store = store::store(settings, registry);
     let mut limiters = filters::Limiters::over(store.clone(), failures.clone());
-    let mut routes: Vec<_> = plan
-        .routes
-        .iter()
-        .map(|route| routes::route(route, plan, registry, metrics, &mut limiters))
+    let demands = Demands::of_all(&plan.routes);
+    let routes = plan.routes.iter().zip(demands);
+    let routes = routes
+        .map(|(route, demands)| routes::route(route, demands, plan, registry, metrics, &mut limiters))
         .collect();
-    routes::compare(&mut routes);
     let guarded = || plan.routes.iter().filter(|route| route.is_guarded());
     let ends_with_slash = |route: &torana_plan::RoutePlan| route.matching.path.as_str().ends_with('/');
     let listeners = settings.listen.iter().map(|listener| listeners::listener(listener, registry));
@@ -97,7 +97,6 @@ pub fn prepare(
         reserved_trailers: reserved::trailers(plan),
         login_cookies: filters::login_cookies(plan),
         router,
-        guarded: guarded().next().is_some(),
         forwards_overrides: settings.method_overrides == MethodOverrides::Forward,
         guards_slashes: guarded().any(ends_with_slash),
         guards_values: guarded().any(|route| route.matching.asks_for_values()),

@@ -25,7 +25,7 @@ use torana_http::h1::{BodyFraming, HeadLimits};
 use torana_http::{InvalidField, Known, RequestHead};
 use torana_plan::ProbesPlan;
 use torana_transport::{
-    Endpoint, EndpointSettings, FetchLimits, Pool, Protocol, Timer, TlsClient, after, fetch, fetch_beginning,
+    Endpoint, EndpointSettings, Fetch, FetchLimits, Pool, Protocol, Timer, TlsClient, Unwatched, after,
     nanos_since_start, now, within,
 };
 
@@ -192,7 +192,8 @@ impl Prober {
     async fn ask(&self, pool: &Rc<Pool>, timer: &Timer) -> Result<Option<(Finding, String)>, Fault> {
         let request = self.request()?;
         // A page that is longer is as good as any.
-        let answer = fetch_beginning(pool, timer, &request, b"", &self.limits()).await?;
+        let fetch = Fetch { pool, timer, request: &request, body: b"", limits: self.limits() };
+        let answer = fetch.beginning(&mut Unwatched::default()).await?;
         let status = answer.head.status;
         if self.good.contains(status) {
             let wanted = self.plan.body.as_deref();
@@ -219,7 +220,8 @@ impl Prober {
         self.introduce(&mut request)?;
         request.fields.insert(Known::ContentType, b"application/grpc")?;
         request.fields.insert("te", b"trailers")?;
-        let answer = fetch(pool, timer, &request, &question, &self.limits()).await?;
+        let fetch = Fetch { pool, timer, request: &request, body: &question, limits: self.limits() };
+        let answer = fetch.whole(&mut Unwatched::default()).await?;
         Ok(Some(
             match grpc::verdict(answer.head.status, &answer.head.fields, &answer.trailers, &answer.body) {
                 Ok(()) => (Finding::Success, String::new()),

@@ -14,6 +14,7 @@ use torana_transport::ConnectionInfo;
 use yaml::{Running, plan};
 
 const FILE: &str = "access_log: off
+limits: { body_bytes: 1MB }
 services: { s: { endpoints: [ORIGIN] } }
 policies: { jwt: { secret: \"${env:KEY}\" }, rate_limit: 1000000/second }
 routes:
@@ -28,7 +29,7 @@ routes:
 ";
 
 fn request() -> impl Strategy<Value = String> {
-    let method = prop::sample::select(vec!["GET", "POST", "PUT", "OPTIONS", "DELETE"]);
+    let method = prop::sample::select(vec!["GET", "POST", "PUT", "OPTIONS", "DELETE", "TRACE"]);
     let target = prop::sample::select(vec![
         "/a",
         "/a/",
@@ -50,9 +51,11 @@ fn request() -> impl Strategy<Value = String> {
     ]);
     let host = prop::sample::select(vec!["one.test", "other", "test", "ONE.TEST:80"]);
     let token = prop::option::of(prop::sample::select(vec!["Bearer x.y.z", "Basic eA==", "bearer"]));
-    (method, target, host, token).prop_map(|(method, target, host, token)| {
+    // Longer than any body may be, so that nobody waits for it.
+    let length = prop::sample::select(vec!["", "", "", "Content-Length: 1000000000\r\n"]);
+    (method, target, host, token, length).prop_map(|(method, target, host, token, length)| {
         let token = token.map(|token| format!("Authorization: {token}\r\n")).unwrap_or_default();
-        format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\n{token}\r\n")
+        format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\n{token}{length}\r\n")
     })
 }
 

@@ -6,7 +6,9 @@ use torana_fault::{Fault, Reason};
 use torana_http::h1::HeadLimits;
 use torana_http::{Known, RequestHead};
 use torana_testkit::{Origin, Reply};
-use torana_transport::{Address, Endpoint, EndpointSettings, FetchLimits, Fetched, Pool, Timer, fetch};
+use torana_transport::{
+    Address, Endpoint, EndpointSettings, Fetch, FetchLimits, Fetched, Pool, Timer, Unwatched,
+};
 
 fn request(path: &str) -> RequestHead {
     let mut head = RequestHead::default();
@@ -24,7 +26,9 @@ fn ask(origin: &Origin, paths: &[&str], timeout: Duration) -> Vec<Result<Fetched
         let (pool, timer) = (Pool::new(endpoint), Timer::default());
         let mut answers = Vec::new();
         for path in paths {
-            answers.push(fetch(&pool, &timer, &request(path), b"", &limits).await);
+            let request = request(path);
+            let fetch = Fetch { pool: &pool, timer: &timer, request: &request, body: b"", limits };
+            answers.push(fetch.whole(&mut Unwatched::default()).await);
         }
         answers
     })

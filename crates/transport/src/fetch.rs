@@ -3,7 +3,7 @@
 
 use crate::body::{BodySink, BodySource};
 use crate::clock::{after, far_future, now};
-use crate::exchange::ClientExchange;
+use crate::exchange::{ClientExchange, RequestWriter, ResponseBody, ResponseReader};
 use crate::pool::{Pool, Queueing, Wanted};
 use crate::timer::{Timer, within};
 use std::future::poll_fn;
@@ -58,9 +58,9 @@ enum Keep {
     Nothing,
 }
 
-/// Nobody is told.
+/// For a question of which nobody is told.
 #[derive(Debug, Default)]
-struct Unwatched(Queueing);
+pub struct Unwatched(Queueing);
 
 impl Watch for Unwatched {
     fn queueing(&self) -> &Queueing {
@@ -74,151 +74,147 @@ impl Watch for Unwatched {
     fn cut_off(&mut self) {}
 }
 
-/// Sends a request on a connection of `pool` and reads the whole answer. A stale connection is replaced
-/// once when the method is idempotent.
-///
-/// # Errors
-/// Nothing could be sent or no whole answer came in time ([`Reason::TotalTimeout`]); an answer longer than
-/// the limit is [`Reason::UpstreamMalformed`].
-pub async fn fetch(
-    pool: &Rc<Pool>,
-    timer: &Timer,
-    request: &RequestHead,
-    body: &[u8],
-    limits: &FetchLimits,
-) -> Result<Fetched, Fault> {
-    fetch_watched(pool, timer, request, body, limits, &mut Unwatched::default()).await
+/// A question, and by what it is asked. It is sent on a connection of the pool; a stale one is replaced once when the
+/// method is idempotent.
+#[derive(Clone, Copy, Debug)]
+pub struct Fetch<'q> {
+    /// Connections to the endpoint.
+    pub pool: &'q Rc<Pool>,
+    /// What waits are timed by.
+    pub timer: &'q Timer,
+    /// The head. It says of the body what it says to the service; how that is framed is seen to here.
+    pub request: &'q RequestHead,
+    /// The body.
+    pub body: &'q [u8],
+    /// Bounds.
+    pub limits: FetchLimits,
 }
 
-/// As [`fetch`], and tells `watch` how it goes.
-///
-/// # Errors
-/// As above.
-pub async fn fetch_watched(
-    pool: &Rc<Pool>,
-    timer: &Timer,
-    request: &RequestHead,
-    body: &[u8],
-    limits: &FetchLimits,
-    watch: &mut impl Watch,
-) -> Result<Fetched, Fault> {
-    within_limits(pool, timer, request, body, limits, (Keep::Whole, watch)).await
-}
+impl Fetch<'_> {
+    /// The whole answer.
+    ///
+    /// # Errors
+    /// Nothing could be sent or no whole answer came in time ([`Reason::TotalTimeout`]); an answer longer than
+    /// the limit is [`Reason::UpstreamMalformed`].
+    pub async fn whole(&self, watch: &mut impl Watch) -> Result<Fetched, Fault> {
+        self.within_limits(Keep::Whole, watch).await
+    }
 
-/// As [`fetch`], for an answer of which the beginning is enough: of a body longer than the limit that much is kept, and
-/// the rest ends its connection and is no fault.
-///
-/// # Errors
-/// Nothing could be sent or no answer came in time.
-pub async fn fetch_beginning(
-    pool: &Rc<Pool>,
-    timer: &Timer,
-    request: &RequestHead,
-    body: &[u8],
-    limits: &FetchLimits,
-) -> Result<Fetched, Fault> {
-    let watch = &mut Unwatched::default();
-    within_limits(pool, timer, request, body, limits, (Keep::Beginning, watch)).await
-}
+    /// An answer of which the beginning is enough: of a body longer than the limit that much is kept, and the rest ends
+    /// its connection and is no fault.
+    ///
+    /// # Errors
+    /// Nothing could be sent or no answer came in time.
+    pub async fn beginning(&self, watch: &mut impl Watch) -> Result<Fetched, Fault> {
+        self.within_limits(Keep::Beginning, watch).await
+    }
 
-/// As [`fetch_watched`], for an answer that nobody wants: of its body nothing is kept, and one that is longer than
-/// the limit ends its connection and is no fault.
-///
-/// # Errors
-/// Nothing could be sent or no answer came in time.
-pub async fn fetch_nothing(
-    pool: &Rc<Pool>,
-    timer: &Timer,
-    request: &RequestHead,
-    body: &[u8],
-    limits: &FetchLimits,
-    watch: &mut impl Watch,
-) -> Result<(), Fault> {
-    within_limits(pool, timer, request, body, limits, (Keep::Nothing, watch)).await.map(|_| ())
-}
+    /// An answer that nobody wants: of its body nothing is kept, and one that is longer than the limit ends its
+    /// connection and is no fault.
+    ///
+    /// # Errors
+    /// As of [`Fetch::beginning`].
+    pub async fn nothing(&self, watch: &mut impl Watch) -> Result<(), Fault> {
+        self.within_limits(Keep::Nothing, watch).await.map(|_| ())
+    }
 
-async fn within_limits(
-    pool: &Rc<Pool>,
-    timer: &Timer,
-    request: &RequestHead,
-    body: &[u8],
-    limits: &FetchLimits,
-    (keep, watch): (Keep, &mut impl Watch),
-) -> Result<Fetched, Fault> {
-    let deadline = after(limits.timeout);
-    let asking = async {
-        match ask(pool, timer, request, body, limits, (false, keep, &mut *watch)).await {
-            Err(fault) if fault.retry == Retry::IfReused && request.method().is_idempotent() => {
-                ask(pool, timer, request, body, limits, (true, keep, watch)).await
-            }
-            answer => answer,
-        }
-    };
-    within(timer, deadline, Reason::TotalTimeout, asking).await?
-}
-
-async fn ask(
-    pool: &Rc<Pool>,
-    timer: &Timer,
-    request: &RequestHead,
-    body: &[u8],
-    limits: &FetchLimits,
-    (fresh, keep, watch): (bool, Keep, &mut impl Watch),
-) -> Result<Fetched, Fault> {
-    let mut lease = pool.acquire_for(Wanted { fresh, ..Wanted::default() }, timer, watch.queueing()).await?;
-    watch.sent();
-    let mut fetched = Fetched::default();
-    // The one deadline over everything comes first.
-    let patience = limits.timeout.saturating_mul(2);
-    let usable = {
-        let ClientExchange { mut writer, mut reader } = lease.exchange(timer, limits.head, patience);
-        let framing =
-            if body.is_empty() { BodyFraming::None } else { BodyFraming::Length(body.len() as u64) };
-        writer.start(request, framing, None);
-        let sent = async {
-            if !body.is_empty() {
-                poll_fn(|context| writer.poll_write(context, body)).await?;
-            }
-            writer.finish(&Fields::default())?;
-            poll_fn(|context| writer.poll_flush(context)).await
-        };
-        sent.await.map_err(|fault| reader.blame(fault))?;
-        let (method, never) = (request.method(), far_future(now()));
-        loop {
-            poll_fn(|context| reader.poll_head(context, method, never, &mut fetched.head)).await?;
-            match fetched.head.status {
-                101 => {
-                    return Err(Fault::new(Reason::UpstreamMalformed).because("switched protocols unasked"));
+    async fn within_limits(&self, keep: Keep, watch: &mut impl Watch) -> Result<Fetched, Fault> {
+        let deadline = after(self.limits.timeout);
+        let asking = async {
+            match self.ask(false, keep, watch).await {
+                Err(fault) if fault.retry == Retry::IfReused && self.request.method().is_idempotent() => {
+                    self.ask(true, keep, watch).await
                 }
-                _ if fetched.head.is_interim() => {}
-                _ => break,
+                answer => answer,
+            }
+        };
+        within(self.timer, deadline, Reason::TotalTimeout, asking).await?
+    }
+
+    /// Asks once; with `fresh` on no connection that was used before.
+    async fn ask(&self, fresh: bool, keep: Keep, watch: &mut impl Watch) -> Result<Fetched, Fault> {
+        let wanted = Wanted { fresh, ..Wanted::default() };
+        let mut lease = self.pool.acquire_for(wanted, self.timer, watch.queueing()).await?;
+        watch.sent();
+        let mut fetched = Fetched::default();
+        // The one deadline over everything comes first.
+        let patience = self.limits.timeout.saturating_mul(2);
+        let usable = {
+            let ClientExchange { mut writer, mut reader } =
+                lease.exchange(self.timer, self.limits.head, patience);
+            self.send(&mut writer).await.map_err(|fault| reader.blame(fault))?;
+            self.wait_for_head(&mut reader, &mut fetched.head).await?;
+            watch.head(fetched.head.status);
+            let mut source = reader.body(&fetched.head, patience);
+            self.read(&mut source, keep, watch, &mut fetched).await? && source.leaves_connection_usable()
+        };
+        if usable {
+            lease.give_back();
+        }
+        Ok(fetched)
+    }
+
+    async fn send(&self, writer: &mut RequestWriter<'_>) -> Result<(), Fault> {
+        let framing = match self.body.len() {
+            0 => BodyFraming::None,
+            length => BodyFraming::Length(length as u64),
+        };
+        writer.start(self.request, framing, None);
+        if !self.body.is_empty() {
+            poll_fn(|context| writer.poll_write(context, self.body)).await?;
+        }
+        writer.finish(&Fields::default())?;
+        poll_fn(|context| writer.poll_flush(context)).await
+    }
+
+    /// Waits for the final head.
+    async fn wait_for_head(
+        &self,
+        reader: &mut ResponseReader<'_>,
+        head: &mut ResponseHead,
+    ) -> Result<(), Fault> {
+        let (method, never) = (self.request.method(), far_future(now()));
+        loop {
+            poll_fn(|context| reader.poll_head(context, method, never, head)).await?;
+            if head.status == 101 {
+                return Err(Fault::new(Reason::UpstreamMalformed).because("switched protocols unasked"));
+            }
+            if !head.is_interim() {
+                return Ok(());
             }
         }
-        watch.head(fetched.head.status);
-        let mut source = reader.body(&fetched.head, patience);
+    }
+
+    /// Reads the body, as far as it may go; `true`: to its end.
+    async fn read(
+        &self,
+        source: &mut ResponseBody<'_>,
+        keep: Keep,
+        watch: &mut impl Watch,
+        fetched: &mut Fetched,
+    ) -> Result<bool, Fault> {
         let mut length = 0_usize;
         while poll_fn(|context| source.poll_fill(context)).await? {
             let data = source.data();
             length = length.saturating_add(data.len());
             if keep != Keep::Nothing {
-                let room = limits.body_bytes.saturating_sub(fetched.body.len());
+                let room = self.limits.body_bytes.saturating_sub(fetched.body.len());
                 fetched.body.extend_from_slice(data.get(..room).unwrap_or(data));
             }
-            if length > limits.body_bytes {
+            if length > self.limits.body_bytes {
                 watch.cut_off();
-                if keep != Keep::Whole {
-                    return Ok(fetched);
-                }
-                let detail = "the answer is longer than it may be";
-                return Err(Fault::new(Reason::UpstreamMalformed).because(detail));
+                return match keep {
+                    Keep::Whole => Err(too_long()),
+                    Keep::Beginning | Keep::Nothing => Ok(false),
+                };
             }
             source.consume();
         }
         source.trailers(&mut fetched.trailers)?;
-        source.leaves_connection_usable()
-    };
-    if usable {
-        lease.give_back();
+        Ok(true)
     }
-    Ok(fetched)
+}
+
+fn too_long() -> Fault {
+    Fault::new(Reason::UpstreamMalformed).because("the answer is longer than it may be")
 }

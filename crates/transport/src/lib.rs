@@ -42,7 +42,7 @@ pub use descriptors::{descriptors, raise_descriptors};
 pub use drain::Drain;
 pub use entrance::Entrance;
 pub use exchange::{ClientExchange, RequestWriter, ResponseBody, ResponseReader};
-pub use fetch::{FetchLimits, Fetched, Watch, fetch, fetch_beginning, fetch_nothing, fetch_watched};
+pub use fetch::{Fetch, FetchLimits, Fetched, Unwatched, Watch};
 pub use io::{Io, Stream};
 pub use listener::{AcceptError, Bound, bind, connection_task_bytes, serve_listener};
 pub use pool::{Address, Endpoint, EndpointSettings, EndpointUsage, Lease, Pool, Queueing, Wanted};

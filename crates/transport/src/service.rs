@@ -11,9 +11,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use torana_fault::Fault;
+use torana_fault::{Fault, Reason};
 use torana_http::h1::{BodyFraming, HeadLimits};
-use torana_http::{RequestHead, ResponseHead};
+use torana_http::{Method, RequestHead, ResponseHead};
 use torana_limit::{Memory, Seat};
 
 /// What is known of a client's connection.
@@ -194,6 +194,23 @@ pub struct ServerSettings {
     pub half_close_timeout: Duration,
     /// Bounds of HTTP/2 connections.
     pub http2: Http2Settings,
+}
+
+impl ServerSettings {
+    /// Whether a request may be at all, whoever sends it and whatever route it is for. Every driver asks this of a head
+    /// that it has read, and so does whoever tells what would become of one.
+    ///
+    /// # Errors
+    /// The method is CONNECT or TRACE, or the head announces a longer body than there may be.
+    pub fn check(&self, head: &RequestHead) -> Result<(), Fault> {
+        if matches!(head.method(), Method::Connect | Method::Trace) {
+            return Err(Fault::new(Reason::UnsupportedMethod));
+        }
+        match head.framing {
+            BodyFraming::Length(length) if length > self.body_bytes => Err(Fault::new(Reason::BodyTooLarge)),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Default for ServerSettings {

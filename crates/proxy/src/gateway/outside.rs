@@ -9,7 +9,7 @@ use torana_fault::{Fault, Reason, Retry};
 use torana_filter::{BoxFuture, FetchBounds, Moment, Outside, Response};
 use torana_filters::strip_login_cookies;
 use torana_http::{Known, RequestHead};
-use torana_transport::{FetchLimits, Timer, fetch_watched, now};
+use torana_transport::{Fetch, FetchLimits, Timer, now};
 
 /// A worker's means, lent to the filters of one request.
 pub(super) struct Lent<'a> {
@@ -76,7 +76,8 @@ impl Lent<'_> {
             let pool = self.gateway.pools.of(endpoint);
             let limits =
                 FetchLimits { timeout: left, body_bytes: bounds.body_bytes, head: upstream.head_limits };
-            match fetch_watched(&pool, self.timer, request, body, &limits, &mut judge).await {
+            let fetch = Fetch { pool: &pool, timer: self.timer, request: &*request, body, limits };
+            match fetch.whole(&mut judge).await {
                 Ok(fetched) => {
                     judge.delivered();
                     return Ok(Response { head: fetched.head, body: fetched.body.into() });

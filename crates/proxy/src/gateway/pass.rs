@@ -3,7 +3,8 @@
 use super::answer::answer;
 use super::outside::Lent;
 use super::responder::RouteResponder;
-use super::{Gateway, Passage, admit};
+use super::way::{self, Way};
+use super::{Gateway, Passage, admit, ask};
 use crate::body::Replay;
 use crate::forward::{Call, Parties, Responder, forward};
 use crate::pipeline::{Action, Route};
@@ -14,8 +15,6 @@ use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, Response};
 use torana_filters::{Echo, strip_login_cookies};
 use torana_http::proxy_protocol::Introduction;
-use torana_http::{Known, Method, ResponseHead, TargetForm};
-use torana_route::Outcome;
 use torana_transport::{ConnectionInfo, RequestBody, ResponseSink};
 
 impl Gateway {
@@ -31,43 +30,26 @@ impl Gateway {
         response: &mut impl ResponseSink,
     ) -> Result<(), Fault> {
         let pipeline = passage.pipeline;
-        if let Some(listener) = pipeline.listeners.get(passage.connection.listener) {
-            if let Err(fault) = listener.still_trusts(passage.connection, &self.compared) {
-                response.part();
-                return Err(fault);
-            }
-            if let Some(mut made) = listener.receive(passage.connection, &exchange.request)? {
+        if let Some(listener) = pipeline.listeners.get(passage.connection.listener)
+            && let Err(fault) = listener.still_trusts(passage.connection, &self.compared)
+        {
+            response.part();
+            return Err(fault);
+        }
+        let route = match way::take(pipeline, passage.connection, passage.told, exchange, |_| {})? {
+            Way::Route(_, route) => route,
+            Way::Answer(mut made) => {
                 passage.identify(&mut made, &exchange.request);
                 return answer(&made, passage, body, response).await;
             }
-        }
-        if exchange.request.target_form() == TargetForm::Asterisk {
-            return plainly(ResponseHead::new(204), passage, exchange, body, response).await;
-        }
-        admit::set_path(pipeline, &mut exchange.request)?;
-        // Before the route is found: a route may ask for fields that only gateways may write.
-        admit::introduce(pipeline, passage.connection, passage.told, exchange)?;
-        let route = match admit::find(pipeline, &exchange.request)? {
-            Outcome::Matched { route, .. } => pipeline.routes.get(route),
-            Outcome::MethodNotAllowed { allow } => {
-                let allow = allow.to_string();
-                if exchange.request.method() == Method::Options {
-                    let mut head = ResponseHead::new(204);
-                    head.fields.insert(Known::Allow, allow.as_bytes())?;
-                    return plainly(head, passage, exchange, body, response).await;
-                }
-                return Err(Fault::new(Reason::MethodNotAllowed).with_field("Allow", allow));
-            }
-            Outcome::NotFound => None,
         };
-        let route = route.ok_or(Fault::new(Reason::NoRoute))?;
         passage.record.route.set(Some(route));
         if let Some(random) = self.queue.sheds(route.importance, || self.ids.word()) {
             return Err(self.shared.overload.shed(route.importance, random));
         }
         let mut responder = RouteResponder::new(passage, route);
         let outside = Lent { gateway: self, pipeline, timer: passage.timer };
-        let asked = admit::ask(route, exchange, body, &outside, &mut responder.reached, |_, _, _| {}).await;
+        let asked = ask::ask(route, exchange, body, &outside, &mut responder.reached, |_, _, _| {}).await;
         let made = match asked {
             Ok(None) => return self.act(passage, route, exchange, body, response, &mut responder).await,
             Ok(Some(made)) => *made,
@@ -141,14 +123,7 @@ impl Gateway {
         };
         match forwarded.await {
             Err(fault) if !response.is_started() && fault.reason != Reason::ClientClosed => {
-                let (fault, made) = instead(fault, upstream, question.as_deref(), exchange);
-                let made = match made {
-                    Some(made) => {
-                        passage.record.fault(fault);
-                        made
-                    }
-                    None => passage.refusal(fault, &exchange.request),
-                };
+                let made = instead(fault, passage, upstream, question.as_deref(), exchange);
                 give(made, passage, exchange, body, response, responder).await
             }
             forwarded => forwarded,
@@ -156,22 +131,28 @@ impl Gateway {
     }
 }
 
-/// What is answered where a breaker refuses: what is kept of the service's answers, else what is written for it.
+/// What is answered in place of the service's answer. Where a breaker refuses that is what is kept of the service's answers,
+/// else what is written for it; else the fault.
 fn instead(
     fault: Fault,
+    passage: &Passage<'_>,
     upstream: &Upstream,
     question: Option<&Question<'_>>,
     exchange: &Exchange,
-) -> (Fault, Option<Response>) {
-    if fault.reason != Reason::BreakerOpen {
-        return (fault, None);
+) -> Response {
+    if fault.reason == Reason::BreakerOpen {
+        if let Some((kept, standing)) = question.and_then(|question| question.answer(exchange)) {
+            let age = standing.age.as_secs();
+            passage.record.fault(fault.because(format!("a kept answer was given, {age} seconds old")));
+            return kept;
+        }
+        let fallback = upstream.breaker.as_ref().and_then(|rules| rules.fallback.as_ref());
+        if let Some(made) = fallback.and_then(|fixed| fixed.response().ok()) {
+            passage.record.fault(fault);
+            return made;
+        }
     }
-    if let Some((kept, standing)) = question.and_then(|question| question.answer(exchange)) {
-        let age = standing.age.as_secs();
-        return (fault.because(format!("a kept answer was given, {age} seconds old")), Some(kept));
-    }
-    let fallback = upstream.breaker.as_ref().and_then(|rules| rules.fallback.as_ref());
-    (fault, fallback.and_then(|fixed| fixed.response().ok()))
+    passage.refusal(fault, &exchange.request)
 }
 
 /// Answers with what was made on a route; the response filters that were reached see it too.
@@ -184,19 +165,6 @@ async fn give(
     responder: &mut RouteResponder<'_, '_>,
 ) -> Result<(), Fault> {
     responder.on_response(exchange, &mut made.head).await?;
-    answer(&made, passage, body, response).await
-}
-
-/// Answers without body where no route is concerned, as to OPTIONS (RFC 9110 section 9.3.7).
-async fn plainly(
-    head: ResponseHead,
-    passage: &Passage<'_>,
-    exchange: &Exchange,
-    body: &mut impl RequestBody,
-    response: &mut impl ResponseSink,
-) -> Result<(), Fault> {
-    let mut made = Response { head, body: bytes::Bytes::new() };
-    passage.identify(&mut made, &exchange.request);
     answer(&made, passage, body, response).await
 }
 

@@ -2,11 +2,11 @@
 
 use super::filters::{Limiters, filter};
 use super::traffic::traffic;
+use crate::demands::Demands;
 use crate::pipeline::{Action, Route};
 use crate::registry::Registry;
 use crate::upstream::UpstreamTimeouts;
 use bytes::Bytes;
-use std::collections::HashSet;
 use std::sync::Arc;
 use torana_filters::{Echo, EchoPlace, FixedAnswer};
 use torana_observe::Metrics;
@@ -14,6 +14,7 @@ use torana_plan::{Action as Planned, Plan, RoutePlan};
 
 pub(super) fn route(
     planned: &RoutePlan,
+    demands: Demands,
     plan: &Plan,
     registry: &mut Registry,
     metrics: &Arc<Metrics>,
@@ -28,11 +29,7 @@ pub(super) fn route(
         traffic: traffic(planned, plan, registry, metrics),
         name: Arc::clone(&planned.name),
         importance: super::overload::importance(planned.importance),
-        guarded: planned.is_guarded(),
-        admits_anybody: planned.admits_anybody(),
-        open_door: planned.open_door(),
-        asks: planned.asking().into(),
-        asks_less: false,
+        demands,
         exact: planned.matching.path.is_exact(),
         filters: planned
             .policies
@@ -41,16 +38,6 @@ pub(super) fn route(
             .map(|(position, policy)| filter(&policy.policy, planned, position, service, registry, limiters))
             .collect(),
         action: action(&planned.action, || echo_place(planned, None)),
-    }
-}
-
-/// Notes which routes ask less than another one does: what they take is looked at twice.
-pub(super) fn compare(routes: &mut [Route]) {
-    let asked: HashSet<u64> =
-        routes.iter().filter(|route| route.guarded).flat_map(|route| route.asks.iter().copied()).collect();
-    for route in routes {
-        let own: HashSet<&u64> = route.asks.iter().collect();
-        route.asks_less = asked.iter().any(|number| !own.contains(number));
     }
 }
 

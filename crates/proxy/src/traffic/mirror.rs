@@ -23,7 +23,7 @@ use torana_fault::{Fault, Reason};
 use torana_filter::Exchange;
 use torana_http::RequestHead;
 use torana_http::h1::{BodyFraming, HeadLimits, parse_request, write_request_head};
-use torana_transport::{FetchLimits, RequestBody, Timer, fetch_nothing};
+use torana_transport::{Fetch, FetchLimits, RequestBody, Timer};
 use torana_types::Percent;
 
 /// How much of an answer that nobody sees is read; a longer one ends its connection.
@@ -179,7 +179,8 @@ async fn send<'a>(
     upstream.host.name(&mut request.fields, &endpoint.authority)?;
     let limits = FetchLimits { timeout, body_bytes: LONGEST_ANSWER, head: upstream.head_limits };
     let (pool, timer) = (pools.of(endpoint), Timer::default());
-    match fetch_nothing(&pool, &timer, &request, content, &limits, &mut judge).await {
+    let fetch = Fetch { pool: &pool, timer: &timer, request: &request, body: content, limits };
+    match fetch.nothing(&mut judge).await {
         Ok(()) => {
             judge.delivered();
             Ok(())

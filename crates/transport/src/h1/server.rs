@@ -22,8 +22,8 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::time::Instant;
 use torana_fault::{Fault, Reason};
-use torana_http::h1::{BodyFraming, parse_request, salvage_request};
-use torana_http::{Method, RequestHead};
+use torana_http::RequestHead;
+use torana_http::h1::{parse_request, salvage_request};
 
 /// What is read and thrown away after a last response, so that the client can read it before the
 /// connection is reset.
@@ -219,7 +219,7 @@ async fn read_head(
             match parse_request(input, seen, &settings.head_limits, head) {
                 Ok(Some(length)) => {
                     buffer.consume(length);
-                    return check_request(head, settings).map(|()| Arrived::Head);
+                    return settings.check(head).map(|()| Arrived::Head);
                 }
                 Ok(None) => seen = input.len(),
                 Err(error) => {
@@ -252,17 +252,6 @@ async fn read_head(
                 return Err(fault);
             }
         }
-    }
-}
-
-/// What no route may change.
-fn check_request(head: &RequestHead, settings: &ServerSettings) -> Result<(), Fault> {
-    if matches!(head.method(), Method::Connect | Method::Trace) {
-        return Err(Fault::new(Reason::UnsupportedMethod));
-    }
-    match head.framing {
-        BodyFraming::Length(length) if length > settings.body_bytes => Err(Fault::new(Reason::BodyTooLarge)),
-        _ => Ok(()),
     }
 }
 

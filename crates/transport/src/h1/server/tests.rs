@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use tokio::net::{TcpListener, TcpStream};
 use torana_certificate::CertifiedPair;
+use torana_http::h1::BodyFraming;
 use torana_testkit::{Authority, Client, TlsOptions};
 
 /// A client's end that is held open in a thread for as long as this lives.

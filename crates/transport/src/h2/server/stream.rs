@@ -81,7 +81,7 @@ pub(super) async fn serve_stream<S: Service>(client: Rc<Client<S>>, request: Acc
         salvage(&parts, head);
     }
     drop(parts);
-    let read = read.and_then(|()| check_request(head, settings.body_bytes));
+    let read = read.and_then(|()| settings.check(head));
     let read = read.and_then(|()| check_memory(head, ledger));
     let respond = RefCell::new(Respond::new(respond, Rc::clone(ledger)));
     let patience = Patience::new(settings.write_timeout, settings.min_rate);
@@ -135,17 +135,6 @@ fn salvage(parts: &Parts, head: &mut RequestHead) {
     if is_grpc_type(kind) {
         // Too few and too short to be refused.
         let _ = head.fields.insert(Known::ContentType, b"application/grpc");
-    }
-}
-
-/// What no route may change.
-fn check_request(head: &RequestHead, body_bytes: u64) -> Result<(), Fault> {
-    if matches!(head.method(), Method::Connect | Method::Trace) {
-        return Err(Fault::new(Reason::UnsupportedMethod));
-    }
-    match head.framing {
-        BodyFraming::Length(length) if length > body_bytes => Err(Fault::new(Reason::BodyTooLarge)),
-        _ => Ok(()),
     }
 }
 
