@@ -11,6 +11,7 @@ mod admission;
 mod balance;
 mod build;
 mod consumers;
+mod escapes;
 mod fingerprint;
 mod lint;
 mod order;

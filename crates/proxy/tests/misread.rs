@@ -288,6 +288,36 @@ routes:
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// As the page of `access` says: beside a public `/*`, to a service that ignores case.
+#[test]
+fn protected_paths_in_lower_case_are_protected_in_any_and_others_as_they_are_written() {
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = |paths: &[&str]| {
+        let protected = |path: &&str| {
+            format!(
+                "- {{ path: {path}, service: api, policies: {{ jwt: {{ secret: \"${{env:KEY}}\" }} }} }}\n"
+            )
+        };
+        Running::start(&format!(
+            "access_log: off\nservices: {{ api: {{ endpoints: [{}] }} }}\nroutes:\n- {{ path: /*, service: api, policies: {{ access: public }} }}\n{}",
+            origin.url(),
+            paths.iter().map(protected).collect::<String>()
+        ))
+    };
+    let lower = [("/admin/x", 401), ("/Admin/x", 400), ("/ADMIN/x", 400)];
+    let capitals = [("/admin/x", 200), ("/Admin/x", 401), ("/ADMIN/x", 200)];
+    let both = [("/admin/x", 401), ("/Admin/x", 401), ("/ADMIN/x", 400)];
+    for (paths, answers) in
+        [(&["/admin/*"][..], lower), (&["/Admin/*"], capitals), (&["/admin/*", "/Admin/*"], both)]
+    {
+        let gateway = gateway(paths);
+        for (path, status) in answers {
+            let got = guard::ask(&gateway, &format!("GET {path} HTTP/1.1\nHost: a\n")).status;
+            assert_eq!(got, status, "{paths:?} {path}");
+        }
+    }
+}
+
 /// Nor past anything else that a route does, who calls or not.
 #[test]
 fn a_path_that_decoded_is_another_routes_is_refused() {

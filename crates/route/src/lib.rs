@@ -53,7 +53,8 @@ pub use mismatch::Mismatch;
 pub use normalize::{EncodedSlashes, NormalizeOptions, PathError, normalize};
 pub use parameters::without_parameters;
 pub use pattern::{
-    AnchoredRegex, HostKind, HostPattern, PathPattern, PatternError, PatternProblem, SegmentKind,
+    AnchoredRegex, HostKind, HostPattern, PathPattern, PatternError, PatternEscape, PatternProblem,
+    SegmentKind,
 };
 pub use rank::PrecedenceReason;
 pub use request::{ExampleRequest, RequestView};

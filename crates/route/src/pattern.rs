@@ -4,10 +4,12 @@
 //! pattern, and what to write instead. Matching a single pattern lives here too: it is the plain
 //! definition that the tree is tested against and that explanations are made from.
 
+mod escapes;
 mod host;
 mod path;
 mod regex;
 
+pub use escapes::PatternEscape;
 pub(crate) use host::LowerHost;
 pub use host::{HostKind, HostPattern};
 pub(crate) use path::{Ending, Segment, split_segment};

@@ -1,6 +1,7 @@
 //! `roles` in the plan.
 
 mod rule;
+mod spelled;
 
 pub use rule::{Asked, RulePlan};
 
@@ -50,7 +51,10 @@ pub(crate) fn plan(
         findings.push(finding.help("name a role, or write `roles: off`"));
     }
     let from = sources(document, path, &config, findings);
-    let rules = rule::rules(document, &path.key("rules"), &config.rules, findings);
+    let place = path.key("rules");
+    let rules = rule::rules(document, &place, &config.rules, findings);
+    let otherwise = Asked { any: config.any.clone(), all: config.all.clone(), ..Asked::default() };
+    spelled::check(document, &place, &rules, &otherwise, findings);
     PolicyPlan::Roles(Arc::new(RolesPlan { any: config.any, all: config.all, from, rules }))
 }
 

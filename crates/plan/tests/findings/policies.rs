@@ -12,6 +12,37 @@ fn roles_need_somebody_who_says_who_calls() {
     assert_eq!(with(&format!("{JWT}\nroutes:\n- {{ service: a, policies: {{ roles: [] }} }}")).len(), 1);
 }
 
+/// What a rule is written for with an escape or capitals, or with what no path has, is told with what happens instead.
+#[test]
+fn rules_for_one_spelling_alone_are_told() {
+    let rules = |rules: &str| -> Vec<String> {
+        let found = with(&format!(
+            "policies: {{ jwt: {{ secret: \"${{env:KEY}}\" }}, roles: {rules} }}\nroutes: [{{ path: /*, service: a }}]"
+        ));
+        found.iter().map(|finding| finding.split_once(' ').unwrap().1.to_owned()).collect()
+    };
+    let escaped = ["warning[rule-escaped]"];
+    assert_eq!(rules("{ rules: { /v1/%40me: [self] } }"), escaped);
+    assert_eq!(rules("{ rules: { /v1/%40me/*: [self], /v1/*: [admin] } }"), escaped);
+    assert_eq!(rules("{ rules: { 'POST /v1/items%3Adelete': [self], 'GET /v1/*': [self] } }"), escaped);
+    assert_eq!(rules("{ rules: { /v1/%40me: [self] }, any: [admin] }"), escaped);
+    assert_eq!(rules("{ rules: { /Reports/*: [admin] } }"), ["warning[rule-capitals]"]);
+    for fine in [
+        "{ rules: { /v1/%40me: [self], /v1/*: [self] } }",
+        "{ rules: { /v1/%40me: [self], /v1/@me: [other] } }",
+        "{ rules: { /v1/%40me: [self] }, any: [self] }",
+        "{ rules: { /v1/%61/%20: [self], '/{Id}/x': [admin] } }",
+        "{ rules: { /Reports/*: [admin], /reports/*: anyone } }",
+        "{ rules: { '~/v1/.*%40[A-Z]+': [self] } }",
+    ] {
+        assert!(rules(fine).is_empty(), "{fine}: {:?}", rules(fine));
+    }
+    let unmatched = ["warning[unmatched-escape]"];
+    for lost in ["/files/a%2Fb", "/files/a%5cb", "'~/v1/items%3adelete'", "'~/v1/%7Eme'", "'~/v1/a%00'"] {
+        assert_eq!(rules(&format!("{{ rules: {{ {lost}: [self] }} }}")), unmatched, "{lost}");
+    }
+}
+
 #[test]
 fn a_limit_by_consumer_needs_one_too() {
     let found = route("policies: { rate_limit: { limit: 5/s, by: consumer } }");

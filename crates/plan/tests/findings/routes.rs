@@ -187,6 +187,18 @@ fn a_protected_path_is_told_whose_lower_part_is_public() {
 }
 
 #[test]
+fn escapes_that_no_path_has_are_told() {
+    let path = |path: &str, more: &str| with(&format!("{more}\nroutes: [{{ path: {path}, service: a }}]"));
+    for (lost, place) in [("/files/a%2fb", 18), ("'~/items%3adelete'", 18), ("'~/(%61|b)'", 18)] {
+        assert_eq!(path(lost, ""), [format!("3:{place} warning[unmatched-escape]")], "{lost}");
+    }
+    assert!(path("/files/a%2fb", "paths: { encoded_slashes: keep }").is_empty());
+    for fine in ["/%61%3a%20", "'~/items%3Adelete'", "'~/(?i:%3a)[%3a]'"] {
+        assert!(path(fine, "").is_empty(), "{fine}");
+    }
+}
+
+#[test]
 fn a_route_that_everybody_passes_is_told_whatever_it_asks() {
     let open = "services: { a: { endpoints: [http://a] } }\nconsumers: [{ username: guest, keys: [\"${env:KEY}\"] }]";
     let closed = "service: a, policies: { jwt: { secret: \"${env:KEY}\" } }";

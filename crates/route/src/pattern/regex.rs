@@ -98,6 +98,15 @@ impl AnchoredRegex {
         segments.into_iter().map(Into::into).collect()
     }
 
+    /// What stands in it as it is, piece by piece.
+    pub(crate) fn literals(&self) -> Vec<String> {
+        let mut literals = Vec::new();
+        if let Ok(hir) = syntax(&self.text) {
+            collect_literals(&hir, &mut literals);
+        }
+        literals
+    }
+
     /// A short text that matches, if one can be made up.
     pub(crate) fn example(&self) -> Option<String> {
         let hir = syntax(&self.text).ok()?;
@@ -144,6 +153,18 @@ fn syntax(text: &str) -> Result<Hir, String> {
 fn last_line(text: &str) -> String {
     let line = text.lines().last().unwrap_or(text).trim();
     line.strip_prefix("error: ").unwrap_or(line).to_owned()
+}
+
+fn collect_literals(hir: &Hir, literals: &mut Vec<String>) {
+    match hir.kind() {
+        HirKind::Literal(literal) => literals.push(String::from_utf8_lossy(&literal.0).into_owned()),
+        HirKind::Repetition(repeated) => collect_literals(&repeated.sub, literals),
+        HirKind::Capture(group) => collect_literals(&group.sub, literals),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+            parts.iter().for_each(|part| collect_literals(part, literals));
+        }
+        HirKind::Empty | HirKind::Class(_) | HirKind::Look(_) => {}
+    }
 }
 
 fn write_example(hir: &Hir, text: &mut Vec<u8>) -> Option<()> {

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use torana_config::written::{OneOrMany, RouteConfig, ValueCondition, ValueConditionConfig};
 use torana_config::{Document, Finding, Path};
 
-use crate::text;
+use crate::{escapes, text};
 use torana_route::{
     AnchoredRegex, HeaderCondition, HostPattern, PathPattern, PatternError, QueryCondition, RouteSpec,
     ValueTest,
@@ -20,6 +20,9 @@ pub(super) fn matching(
     let pattern = PathPattern::parse(&config.path)
         .map_err(|error| findings.push(pattern_finding("bad-path", document, &place, &error)))
         .ok();
+    if let Some(pattern) = &pattern {
+        escapes::check(document, &document.span_at(&place), pattern, findings);
+    }
     let hosts = hosts(document, path, config, findings);
     for name in config.headers.keys() {
         if !text::is_token(name) {

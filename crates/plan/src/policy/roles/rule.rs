@@ -5,7 +5,7 @@ use torana_config::written::{RuleForm, RuleWord};
 use torana_config::{Document, Finding, Path};
 use torana_route::{PathPattern, RouteFinding, RouteSpec, analyze};
 
-use crate::text;
+use crate::{escapes, text};
 
 /// What a path asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -107,7 +107,10 @@ fn read(
         _ => path,
     };
     match PathPattern::parse(plain) {
-        Ok(path) => Some((named, path)),
+        Ok(path) => {
+            escapes::check(document, &span(), &path, findings);
+            Some((named, path))
+        }
         Err(error) => {
             let finding = Finding::error("bad-path", error.problem.to_string()).at(span());
             findings.push(finding.help(error.problem.help()));
