@@ -15,7 +15,7 @@ use torana_expression::{Expression, Fact};
 use torana_fault::{Fault, Reason};
 use torana_filter::{Exchange, OnRequest, Outside, Verdict};
 use torana_plan::AllowIfPlan;
-use torana_route::spellings;
+use torana_route::Spellings;
 
 /// Conditions over the request, the caller and the time.
 #[derive(Clone, Debug)]
@@ -80,10 +80,10 @@ impl AllowIfFilter {
     fn refusal_by(&self, exchange: &Exchange, method: &[u8]) -> Option<String> {
         let facts = || ExchangeFacts::new(exchange).with_method(method);
         self.judge(&facts()).or_else(|| {
-            let others = if self.asks_for_path { spellings(exchange.request.path()) } else { Vec::new() };
-            others.iter().find_map(|path| {
-                let detail = self.judge(&facts().with_path(path))?;
-                Some(format!("{detail} for the path `{}`", String::from_utf8_lossy(path)))
+            let spellings = self.asks_for_path.then(|| Spellings::of(exchange.request.path()))?;
+            spellings.others().find_map(|other| {
+                let detail = self.judge(&facts().with_path(other.path))?;
+                Some(format!("{detail} for the path `{}`", String::from_utf8_lossy(other.path)))
             })
         })
     }

@@ -312,9 +312,8 @@ fn protected_paths_in_lower_case_are_protected_in_any_and_others_as_they_are_wri
     {
         let gateway = gateway(paths);
         for (path, status) in answers {
-            let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
-            let answer = Client::connect(gateway.address).exchange(&request);
-            assert_eq!(answer.status, status, "{paths:?} {path}");
+            let got = guard::ask(&gateway, &format!("GET {path} HTTP/1.1\nHost: a\n")).status;
+            assert_eq!(got, status, "{paths:?} {path}");
         }
     }
 }

@@ -51,7 +51,6 @@ pub use condition::{HeaderCondition, QueryCondition, ValueTest};
 pub use looser::{any_looser, lower_case};
 pub use mismatch::Mismatch;
 pub use normalize::{EncodedSlashes, NormalizeOptions, PathError, normalize};
-pub use parameters::without_parameters;
 pub use pattern::{
     AnchoredRegex, HostKind, HostPattern, PathPattern, PatternError, PatternEscape, PatternProblem,
     SegmentKind,
@@ -60,4 +59,4 @@ pub use rank::PrecedenceReason;
 pub use request::{ExampleRequest, RequestView};
 pub use router::{Allow, Candidate, Outcome, Router, Verdict};
 pub use spec::RouteSpec;
-pub use spelling::{decoded, plainest, spellings};
+pub use spelling::{Spelling, Spellings, decoded};

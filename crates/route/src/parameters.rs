@@ -3,8 +3,7 @@
 /// A normalised path without the parameters of its segments: `/admin;v=1/users` is `/admin/users`. A segment
 /// that was nothing but parameters is gone, as an empty one is: `/;x/admin` is `/admin`. An escaped semicolon
 /// (`%3B`) counts too, for services that decode first. `None` when there is no parameter.
-#[must_use]
-pub fn without_parameters(path: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn without_parameters(path: &[u8]) -> Option<Vec<u8>> {
     memchr::memchr2(b';', b'%', path)?;
     let mut plain = Vec::with_capacity(path.len());
     let mut segments = path.split(|byte| *byte == b'/').skip(1).peekable();

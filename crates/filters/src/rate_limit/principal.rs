@@ -10,7 +10,7 @@ use torana_config::written::MissingKey;
 use torana_filter::{Exchange, Json};
 use torana_limit::Key;
 use torana_plan::{KeyPart, RateLimitPlan};
-use torana_route::{PathPattern, plainest, spellings, without_parameters};
+use torana_route::{PathPattern, Spellings};
 
 const CONSUMER: u8 = 1;
 const ADDRESS: u8 = 2;
@@ -106,8 +106,10 @@ impl Principal {
                     self.pattern.parameter(path, name, room)
                 };
                 // In all its spellings it is one, or each would have a limit of its own.
-                let spellings = [plainest(path), without_parameters(path)];
-                let found = spellings.iter().flatten().any(|path| capture(path)) || capture(path);
+                let spellings = Spellings::of(path);
+                let found = capture(spellings.plainest())
+                    || spellings.plain().is_some_and(&mut capture)
+                    || capture(path);
                 found && !room.is_empty()
             }
             KeyPart::Expression(expression) => {
@@ -165,7 +167,7 @@ impl Principal {
             KeyPart::Parameter(_) | KeyPart::Expression(_) => None,
             KeyPart::Path(path) => {
                 let (asked, path) = (exchange.request.path(), path.as_bytes());
-                let is_it = asked == path || spellings(asked).iter().any(|spelling| spelling == path);
+                let is_it = asked == path || Spellings::of(asked).others().any(|other| other.path == path);
                 is_it.then_some(Key { kind: PATH, bytes: path })
             }
         }

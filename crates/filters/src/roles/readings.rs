@@ -9,7 +9,7 @@
 //! `/Reports/*` is not for `/*` to decide about.
 
 use std::ops::ControlFlow;
-use torana_route::{RequestView, any_looser, decoded, spellings, without_parameters};
+use torana_route::{RequestView, Spellings, any_looser};
 
 /// One meaning of a request's path.
 pub(super) struct Reading<'r> {
@@ -63,22 +63,10 @@ pub(super) fn readings(
     visit: &mut dyn FnMut(&Reading<'_>) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
     slashes(method, path, None, visit)?;
-    let spellings = spellings(path);
-    if spellings.is_empty() {
-        return ControlFlow::Continue(());
-    }
-    let (plain, decoded) = (without_parameters(path), decoded(path));
-    let reading = |path| Reading::new(method, without_slash(path).unwrap_or(path), false);
-    let (written, written_plainly) = (reading(path), plain.as_deref().map(reading));
-    spellings.iter().try_for_each(|spelling| {
-        let written = if plain.as_ref() == Some(spelling) {
-            None
-        } else if decoded.as_ref() == Some(spelling) {
-            Some(&written)
-        } else {
-            written_plainly.as_ref()
-        };
-        slashes(method, spelling, written, visit)
+    Spellings::of(path).others().try_for_each(|other| {
+        let reading = |path| Reading::new(method, without_slash(path).unwrap_or(path), false);
+        let written = other.escaped.map(reading);
+        slashes(method, other.path, written.as_ref(), visit)
     })
 }
 

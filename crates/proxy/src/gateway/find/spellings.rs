@@ -4,26 +4,19 @@
 use super::Search;
 use crate::gateway::view::View;
 use torana_fault::{Fault, Reason};
-use torana_route::{Outcome, decoded, without_parameters};
+use torana_route::{Outcome, Spellings};
 
 impl Search<'_> {
     /// None of them may be for another route. What is written for the path with its escapes is meant for it.
     pub(super) fn check_spellings(&self) -> Result<(), Fault> {
-        let path = self.request.path();
-        let takes = |decoded: &[u8]| {
+        let spellings = Spellings::of(self.request.path());
+        let is_meant = |decoded: &[u8]| {
             let spec = self.own().and_then(|(own, _)| self.pipeline.router.spec(own));
-            spec.is_some_and(|spec| !spec.path.is_for_escapes(decoded))
+            spec.is_none_or(|spec| spec.path.is_for_escapes(decoded))
         };
-        let decoded = decoded(path).filter(|decoded| takes(decoded));
-        if let Some(decoded) = &decoded {
-            self.check_spelling(&self.written.with_path(decoded))?;
-        }
-        for path in std::iter::once(path).chain(decoded.as_deref()) {
-            if let Some(plain) = without_parameters(path) {
-                self.check_spelling(&self.written.with_path(&plain))?;
-            }
-        }
-        Ok(())
+        let escapes_count = spellings.decoded().is_some_and(|decoded| !is_meant(decoded));
+        let mut counting = spellings.others().filter(|other| escapes_count || other.escaped.is_none());
+        counting.try_for_each(|other| self.check_spelling(&self.written.with_path(other.path)))
     }
 
     /// For the same route, by each method that a field asks for and whichever of several values a service takes.
