@@ -122,6 +122,7 @@ async fn a_connection_on_which_a_part_of_a_request_never_left_is_not_kept() {
         Poll::Ready(())
     })
     .await;
+    drop(writer);
     lease.give_back();
     assert_eq!((pool.idle(), counters.usage.open()), (0, 0));
 }
