@@ -14,6 +14,7 @@ mod judge;
 mod retry;
 mod rounds;
 mod terms;
+mod trial;
 mod tunnel;
 
 pub(crate) use choose::{By, nobody, pick};
@@ -24,7 +25,7 @@ pub use retry::RetryPolicy;
 
 use crate::body::Replay;
 use crate::upstream::{Pools, Upstream, UpstreamTimeouts};
-use attempt::{Ended, Once, Trial};
+use attempt::{Ended, Once};
 use hedge::Race;
 use retry::Next;
 use rounds::Rounds;
@@ -38,6 +39,7 @@ use torana_http::ResponseHead;
 use torana_http::h1::BodyFraming;
 use torana_http::proxy_protocol::Introduction;
 use torana_transport::{BodySource, RequestBody, ResponseSink, Timer, Waits};
+use trial::Trial;
 
 /// What one exchange with a service needs besides the exchange itself.
 #[derive(Debug)]

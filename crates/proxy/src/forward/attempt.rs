@@ -3,8 +3,7 @@
 mod upload;
 
 use super::deliver::{deliver, finished, pass_on, prepare, switch, switched};
-use super::judge::Judge;
-use super::retry::Chances;
+use super::trial::Trial;
 use super::{Call, Parties, Responder};
 use crate::upstream::UpstreamEndpoint;
 use std::cell::Cell;
@@ -16,8 +15,7 @@ use torana_fault::{Fault, Reason, Retry};
 use torana_http::{Fields, ResponseHead};
 use torana_transport::{
     BodySink, BodySource, ClientExchange, Lease, Queueing, Recycled, RequestBody, ResponseReader,
-    ResponseSink, Waits, Wanted, after, far_future, later, nanos_at, nanos_since_start, now, recently,
-    relay_noting,
+    ResponseSink, Wanted, after, far_future, later, now, recently, relay_noting,
 };
 use upload::{Sent, Uploading};
 
@@ -28,18 +26,6 @@ pub(super) struct Once<'a> {
     pub(super) fresh: bool,
     /// When this try must have an answer, where tries have a time of their own.
     pub(super) until: Cell<Option<Instant>>,
-}
-
-/// Who watches a try: what it tells about the service, and whether another one may follow.
-pub(super) struct Trial<'t, 'a> {
-    judge: &'t mut Judge<'a>,
-    chances: &'t mut Chances<'a>,
-    /// Whom the relay of the request's body waits for.
-    uploads: &'t Waits,
-    /// When the request began to be sent.
-    begun: Instant,
-    /// Its body is kept, or was never there: it can be sent again.
-    whole: bool,
 }
 
 /// How a try ended, when it did not fail.
@@ -59,39 +45,6 @@ enum Exchanged {
     Answered { again: bool, usable: bool },
     /// The client has its 101.
     Switched,
-}
-
-impl<'t, 'a> Trial<'t, 'a> {
-    pub(super) fn new(judge: &'t mut Judge<'a>, chances: &'t mut Chances<'a>, uploads: &'t Waits) -> Self {
-        Self { judge, chances, uploads, begun: recently(), whole: false }
-    }
-
-    /// The request begins to be sent.
-    fn begin(&mut self, whole: bool) {
-        (self.begun, self.whole) = (recently(), whole);
-        if whole {
-            self.judge.sent();
-        }
-    }
-
-    /// All of the request has been sent, or as much as the service has read.
-    fn sent(&mut self) {
-        if !self.whole {
-            self.judge.sent();
-        }
-    }
-
-    /// A head came. `could_answer`: since when the service could have answered, where it did before it had the whole
-    /// request.
-    fn head(&mut self, status: u16, could_answer: Option<Instant>, responder: &mut impl Responder) {
-        responder.on_first_byte(recently().duration_since(self.begun));
-        self.judge.head(status, nanos_at(could_answer.unwrap_or(self.begun)), nanos_since_start());
-    }
-
-    /// Whether to try again instead of delivering an answer with this status.
-    fn tries_again(&mut self, status: u16) -> bool {
-        self.chances.after_status(status, self.whole)
-    }
 }
 
 impl<'a> Once<'a> {
