@@ -2,6 +2,7 @@
 
 use crate::forward::nanos_since_start;
 use crate::handshakes::Handshakes;
+use crate::key_fetching;
 use crate::overload::Overload;
 use crate::pipeline::Pipeline;
 use crate::probing;
@@ -35,6 +36,7 @@ impl Shared {
         let unrouted = metrics.unrouted();
         let overload = Overload::new(&pipeline.overload);
         probing::take_over(None, &pipeline);
+        key_fetching::take_over(None, &pipeline);
         let (pipeline, started) = (ArcSwap::from_pointee(pipeline), now());
         Arc::new(Self {
             pipeline,
@@ -54,6 +56,7 @@ impl Shared {
         let pipeline = Arc::new(pipeline);
         let before = self.pipeline.swap(Arc::clone(&pipeline));
         probing::take_over(Some(&before), &pipeline);
+        key_fetching::take_over(Some(&before), &pipeline);
         pipeline.limiters.iter().for_each(|limiter| limiter.state.take_over());
         let _ = now();
         for health in pipeline.upstreams.iter().filter_map(|upstream| upstream.health.as_ref()) {
