@@ -170,6 +170,27 @@ routes: [{ path: /*, respond: {} }]
     );
     let problem: Value = serde_json::from_str(&ask(&gateway, "/", &[]).text()).unwrap();
     assert_eq!(problem["detail"], "IP address not allowed: 127.0.0.1");
+    // Whatever an answer can have.
+    for (status, has_body) in
+        [(200, true), (204, false), (205, false), (302, true), (304, false), (599, true)]
+    {
+        let gateway = Running::start(&format!(
+            "access_log: off
+policies: {{ ip_restriction: {{ deny: [127.0.0.0/8], status: {status} }} }}
+routes: [{{ path: /*, respond: {{}} }}]
+"
+        ));
+        let mut client = Client::connect(gateway.address);
+        // Two on one connection: what follows is not taken for a body.
+        for _ in 0..2 {
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            let refused = client.read_response();
+            assert_eq!((refused.status, !refused.text().is_empty()), (status, has_body));
+            assert_eq!(refused.header("Content-Type").is_some(), has_body, "{status}");
+            assert_eq!(refused.header("Cache-Control"), Some("no-store"));
+        }
+        assert!(gateway.metrics.render().contains("reason=\"address_not_allowed\""));
+    }
 }
 
 #[test]
