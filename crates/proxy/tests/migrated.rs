@@ -13,8 +13,9 @@ mod yaml;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::Duration;
+use torana_credential::jose::{Algorithm, SigningKey};
 use torana_testkit::{Client, Origin, Reply, Response, eventually_some};
 use yaml::Running;
 
@@ -147,6 +148,57 @@ routes: [{{ path: /*, service: a }}]
             assert_eq!(request.header("Proxy-Authorization"), None);
         }
     }
+}
+
+/// As the page of `jwt` says what Kong does by default.
+#[test]
+fn tokens_of_consumers_go_on_as_with_the_defaults_of_another_gateway() {
+    let secret = "an example that is long enough for HS256";
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&format!(
+        "access_log: off
+limits: {{ failed_credentials: off }}
+services: {{ a: {{ endpoints: [\"{}\"] }} }}
+consumers: [{{ username: alice, jwt: [{{ key: alice-app, secret: {secret} }}] }}]
+policies:
+  jwt:
+    consumers: on
+    from: {{ headers: [Authorization], query: [jwt] }}
+    unchecked_times: [exp, nbf, iat]
+    leeway: 0s
+    realm: \"\"
+routes: [{{ path: /*, service: a }}]
+",
+        origin.url()
+    ));
+    let token = |claims: Value| {
+        let key = SigningKey::secret(secret.as_bytes(), Algorithm::Hs256).unwrap();
+        key.token(claims.as_object().unwrap()).unwrap()
+    };
+    let bearer = |token: &str| format!("Authorization: Bearer {token}");
+    let (endless, over) = (token(json!({"iss": "alice-app"})), token(json!({"iss": "alice-app", "exp": 1})));
+    for (target, field, status) in [
+        ("/".to_owned(), bearer(&endless), 200),
+        ("/".to_owned(), bearer(&over), 200),
+        (format!("/?a=1&jwt={endless}"), "X: y".to_owned(), 200),
+        (format!("/?jwt={endless}"), bearer(&endless), 200),
+        (format!("/?jwt={endless}"), bearer(&over), 401),
+        ("/".to_owned(), bearer(&token(json!({"iss": "nobody"}))), 401),
+        ("/".to_owned(), bearer(&token(json!({"sub": "alice-app"}))), 401),
+        ("/".to_owned(), "X: y".to_owned(), 401),
+    ] {
+        let answer = ask(&gateway, &target, &[&field]);
+        assert_eq!(answer.status, status, "{target} {field}");
+        if status == 200 {
+            let request = origin.requests().pop().unwrap();
+            assert_eq!(request.target, target);
+            assert_eq!(request.header("X-Consumer-Username"), Some("alice"));
+            assert_eq!(request.header("X-Credential-Identifier"), Some("alice-app"));
+        } else {
+            assert!(answer.header("WWW-Authenticate").unwrap().starts_with("Bearer"));
+        }
+    }
+    assert_eq!(ask(&gateway, "/", &[]).header("WWW-Authenticate"), Some("Bearer"));
 }
 
 #[test]
