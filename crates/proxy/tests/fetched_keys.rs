@@ -231,6 +231,36 @@ fn the_last_good_keys_stay_through_an_outage_and_bad_answers() {
 }
 
 #[test]
+fn the_last_good_keys_stay_where_only_the_way_changes_in_which_they_are_fetched() {
+    let (key, other) = (pair("one"), pair("two"));
+    let issuer = Issuer::with(&[&key]);
+    let text = |options: &str| {
+        format!(
+            "access_log: off
+limits: {{ failed_credentials: off }}
+policies: {{ jwt: {{ required_claims: [], jwks: {{ url: \"{}/keys\", {options} }} }} }}
+routes: [{{ respond: {{ body: in }} }}]
+",
+            issuer.url()
+        )
+    };
+    let good = token(&key, &json!({"sub": "u"}));
+    let mut gateway = Running::start(&text("refresh: 1h"));
+    assert_eq!(ask(&gateway, &good).status, 200);
+    issuer.say(500, String::new());
+    let asked = issuer.asked();
+    gateway.reload(&text("refresh: 50ms, cooldown: 10ms"));
+    assert_eq!(ask(&gateway, &good).status, 200, "the issuer answers nothing of use just now");
+    eventually(PATIENCE, || issuer.asked() > asked);
+    assert_eq!(ask(&gateway, &good).status, 200);
+    // It may be a new key, which cannot be known now.
+    assert_eq!(ask(&gateway, &token(&other, &json!({"sub": "u"}))).status, 503);
+    issuer.say(200, set(&[&other]));
+    eventually(PATIENCE, || ask(&gateway, &good).status == 401);
+    assert_eq!(ask(&gateway, &token(&other, &json!({"sub": "u"}))).status, 200);
+}
+
+#[test]
 fn where_there_never_were_keys_the_answer_is_503_and_not_a_lie() {
     let key = pair("one");
     let closed = HeldPort::free();

@@ -79,6 +79,23 @@ impl RemoteKeys {
         }
     }
 
+    /// The keys of the same place, fetched in another way: the last good ones of before stay in force until there are newer.
+    #[must_use]
+    pub fn after(plan: &RemoteKeysPlan, before: &Self) -> Self {
+        let keys = Self::new(plan);
+        // Read before the keys, as in `current`.
+        keys.generation.store(before.generation(), Ordering::Release);
+        keys.current.store(before.current.load_full());
+        keys
+    }
+
+    /// Whether what is fetched there is what would be fetched by that plan.
+    #[must_use]
+    pub fn are_those_of(&self, plan: &RemoteKeysPlan) -> bool {
+        let source = |plan: &RemoteKeysPlan| (plan.url.clone(), plan.discovery, plan.algorithms.clone());
+        source(&self.plan) == source(plan)
+    }
+
     /// Where they are and how they are fetched.
     #[must_use]
     pub const fn plan(&self) -> &RemoteKeysPlan {

@@ -105,7 +105,13 @@ fn provider(plan: &ProviderPlan, registry: &mut Registry) -> Arc<Provider> {
     provider
 }
 
-/// Keys of one place are fetched once, whoever uses them, and not before their configuration is in force.
+/// Keys of one place are fetched once, whoever uses them, and not before their configuration is in force. Those that are known
+/// stay where only the way changes in which they are fetched: the place may be out of reach just now.
 fn remote_keys(plan: &RemoteKeysPlan, registry: &mut Registry) -> Arc<RemoteKeys> {
-    registry.remote_keys.get_or(plan.clone(), || RemoteKeys::new(plan))
+    let in_force = |keys: &Arc<RemoteKeys>| keys.fetcher().is_some() && keys.are_those_of(plan);
+    let known = registry.remote_keys.living().find(in_force);
+    registry.remote_keys.get_or(plan.clone(), || match known {
+        Some(before) => RemoteKeys::after(plan, &before),
+        None => RemoteKeys::new(plan),
+    })
 }
