@@ -201,6 +201,38 @@ routes: [{{ path: /*, service: a }}]
     assert_eq!(ask(&gateway, "/", &[]).header("WWW-Authenticate"), Some("Bearer"));
 }
 
+/// Signed by OpenSSL, with the private key of the first vector of RFC 8032 section 7.4.
+#[test]
+fn consumers_sign_with_both_curves_of_eddsa() {
+    let key = "-----BEGIN PUBLIC KEY-----
+      MEMwBQYDK2VxAzoAX9dEm1m0Yf0s54fsYWrUah2hNCSFpw4fig6nXYDpZ3jt8SR2
+      m0bHBhvWeD3x5Q9s0foavq/oJWGA
+      -----END PUBLIC KEY-----";
+    let head = "eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJnb2xkaWxvY2tzIn0";
+    let signature = "4h_wAV9rv6bucswJuk2ShX_gESITcBrJqLSuRw3e4bNR8Df-0vwEn3zQNJMSfJBmO4sBXtbASvmAyiscZb-J8fBegY10R-hy0OPXUURIVGZWtyIuygw96-7oFxzU9CuERkSF_dHnHpdlYl0X1PKGUjYA";
+    let gateway = Running::start(&format!(
+        "access_log: off
+limits: {{ failed_credentials: off }}
+consumers:
+- username: alice
+  jwt:
+  - key: goldilocks
+    algorithm: EdDSA
+    public_key: |
+      {key}
+policies: {{ jwt: {{ consumers: on, required_claims: [], unchecked_times: [exp] }} }}
+routes: [{{ path: /*, respond: {{}} }}]
+"
+    ));
+    let asks = |token: String| ask(&gateway, "/", &[&format!("Authorization: Bearer {token}")]).status;
+    // Seen first, and remembered.
+    for _ in 0..2 {
+        assert_eq!(asks(format!("{head}.{signature}")), 200);
+    }
+    assert_eq!(asks(format!("{head}.{}", signature.replace("4h_w", "4h_x"))), 401);
+    assert_eq!(asks(format!("{head}.{}", &signature[..86])), 401, "as long as one of Ed25519");
+}
+
 #[test]
 fn a_refused_address_reads_the_operators_words() {
     let gateway = Running::start(
