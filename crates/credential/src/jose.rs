@@ -10,6 +10,7 @@ mod algorithm;
 mod base64url;
 mod certificate;
 mod der;
+mod ed448;
 mod header;
 mod json;
 mod jwk;

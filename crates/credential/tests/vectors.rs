@@ -228,7 +228,8 @@ fn every_algorithm_signs_and_verifies_and_no_other_does() {
             VerifyingKey::pem(&pem, &[algorithm]).unwrap(),
         ));
     }
-    assert_eq!(made.len(), Algorithm::ALL.len());
+    // `Ed25519` is `EdDSA` by another name, and nothing is signed with Ed448.
+    assert_eq!(made.len(), Algorithm::ALL.len() - 2);
     let claims = json!({"sub": "a"});
     for (place, (signing, _)) in made.iter().enumerate() {
         let text = signing.token(claims.as_object().unwrap()).unwrap();
@@ -262,16 +263,8 @@ fn keys_that_cannot_be_trusted_are_refused() {
     );
     assert_eq!(jwk(json!({"kty": "oct", "k": "AAAA", "alg": "HS256"})), Some(KeyError::ShortSecret));
     assert_eq!(jwk(json!({"kty": "oct", "k": ""})), Some(KeyError::EmptySecret));
-    for named in [json!({}), json!({"alg": "EdDSA"}), json!({"alg": "Ed448"})] {
-        let mut key = json!({"kty": "OKP", "crv": "Ed448", "x": x});
-        named.as_object().unwrap().iter().for_each(|(name, value)| key[name] = value.clone());
-        assert_eq!(jwk(key), Some(KeyError::Ed448), "{named}");
-    }
+    assert_eq!(jwk(json!({"kty": "OKP", "crv": "Ed448", "x": x})), Some(KeyError::Member("x")));
     assert_eq!(jwk(json!({"kty": "OKP", "crv": "X25519", "x": x})), Some(KeyError::Unsupported));
-    // RFC 8410: the identifier of Ed448 before 57 bytes.
-    let mut spki = vec![0x30, 0x43, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x71, 0x03, 0x3a, 0x00];
-    spki.extend([7; 57]);
-    assert_eq!(VerifyingKey::spki(&spki, &[]).err(), Some(KeyError::Ed448));
     assert_eq!(jwk(json!({"kty": "OKP", "crv": "Ed25519", "x": "AAAA"})), Some(KeyError::Member("x")));
     let modulus = |bytes: usize| URL_SAFE_NO_PAD.encode(vec![0xff; bytes]);
     assert_eq!(jwk(json!({"kty": "RSA", "n": modulus(128), "e": "AQAB"})), Some(KeyError::RsaSize));
@@ -333,7 +326,7 @@ fn a_set_is_searched_by_name_and_says_when_it_knows_no_key() {
     ]);
     let odd = set(odd).unwrap();
     let left_out: Vec<_> = odd.left_out().iter().map(|key| (key.id.as_deref(), key.why)).collect();
-    assert_eq!(left_out, [(Some("weak"), KeyError::RsaSize), (None, KeyError::Ed448)]);
+    assert_eq!(left_out, [(Some("weak"), KeyError::RsaSize), (None, KeyError::Member("x"))]);
     assert_eq!(odd.keys().len(), 1);
     let many: Vec<_> = (0..300).map(|_| json!({"kty": "oct", "k": k(1)})).collect();
     assert_eq!(set(json!(many)).err(), Some(KeySetError::TooMany));

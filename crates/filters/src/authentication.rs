@@ -25,6 +25,7 @@ pub use failures::FailureLimit;
 pub use method::Method;
 
 use crate::hygiene::overriding_methods;
+use crate::jwt::RemoteKeys;
 use crate::key_auth::KeyAuthFilter;
 use counting::{Before, Judging};
 pub(crate) use failures::Unbegun;
@@ -107,6 +108,12 @@ impl AuthenticationFilter {
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.method.name()
+    }
+
+    /// The keys that it has fetched.
+    #[must_use]
+    pub fn remote_keys(&self) -> Vec<&Arc<RemoteKeys>> {
+        self.method.remote_keys()
     }
 
     /// What must be there before it is asked about this request: nothing where it will not look.

@@ -83,6 +83,10 @@ impl JwtFilter {
         )
     }
 
+    pub(crate) fn remote_keys(&self) -> impl Iterator<Item = &Arc<RemoteKeys>> {
+        self.issuers.remote()
+    }
+
     pub(crate) fn looks(&self) -> Looks<'_> {
         source::looks(&self.plan.from)
     }

@@ -23,7 +23,7 @@ pub use provider::{Provider, Question};
 use crate::authentication::cache::Cache;
 use crate::authentication::unverified::Looks;
 use crate::authentication::{Authenticate, Guard};
-use crate::jwt::JwtFilter;
+use crate::jwt::{JwtFilter, RemoteKeys};
 
 use flow::refused;
 use provider::{Refusal, unavailable};
@@ -69,6 +69,10 @@ impl OidcLoginFilter {
             memory,
             plan: Arc::clone(plan),
         }
+    }
+
+    pub(crate) fn remote_keys(&self) -> &Arc<RemoteKeys> {
+        self.provider.keys()
     }
 
     /// What it asks for.

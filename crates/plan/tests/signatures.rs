@@ -62,3 +62,43 @@ fn keys_of_signers_are_read_strictly() {
         assert_eq!(codes(&file(wrong, "{ hmac_auth: {} }"), "bad-consumer"), 1, "{wrong}");
     }
 }
+
+/// RFC 8410 and the first key of RFC 8032 section 7.4.
+#[test]
+fn keys_of_ed448_verify_tokens_and_nothing_else_and_that_is_said() {
+    let public = "-----BEGIN PUBLIC KEY-----\\nMEMwBQYDK2VxAzoAX9dEm1m0Yf0s54fsYWrUah2hNCSFpw4fig6nXYDpZ3jt8SR2m0bHBhvWeD3x5Q9s0foavq/oJWGA\\n-----END PUBLIC KEY-----";
+    let private = "-----BEGIN PRIVATE KEY-----\\nMEcCAQAwBQYDK2VxBDsEOWyCpWLLgI0Q1jK+ichRPr9skp803fqMn2PJlg7240ijUoyKP8wvBE45o/xblEkvjwMudUmiAJj5Ww==\\n-----END PRIVATE KEY-----";
+    let jwk = r#"'{"kty":"OKP","crv":"Ed448","x":"X9dEm1m0Yf0s54fsYWrUah2hNCSFpw4fig6nXYDpZ3jt8SR2m0bHBhvWeD3x5Q9s0foavq_oJWGA"}'"#;
+    let told = |credential: &str, policy: &str| {
+        let found = findings(&file(credential, &format!("{{ {policy} }}")));
+        let errors = found.iter().filter(|one| one.severity == torana_config::Severity::Error);
+        errors.map(|one| one.message.clone()).collect::<Vec<_>>()
+    };
+    for fine in [
+        format!("jwt: {{ public_key: \"{public}\" }}"),
+        format!("jwt: {{ public_key: \"{public}\", algorithms: EdDSA }}"),
+        format!("jwt: {{ keys: [{{ id: g, jwk: {jwk} }}] }}"),
+        format!("jwt: {{ keys: [{{ id: g, algorithm: EdDSA, jwk: {jwk} }}] }}"),
+    ] {
+        assert_eq!(told(ALICE, &fine), Vec::<String>::new(), "{fine}");
+    }
+    let own = format!("jwt: [{{ key: a, algorithm: EdDSA, public_key: \"{public}\" }}]");
+    assert_eq!(told(&own, "jwt: { consumers: on }"), Vec::<String>::new());
+
+    let says = |credential: &str, policy: &str, why: &str| {
+        let told = told(credential, policy);
+        assert!(told.iter().any(|message| message.contains(why)), "{policy}: {told:?}");
+    };
+    let misfit = format!("jwt: {{ public_key: \"{public}\", algorithms: ES256 }}");
+    says(ALICE, &misfit, "none of the accepted algorithms fits the key");
+    let signer = format!("hmac: [{{ username: a, public_key: \"{public}\" }}]");
+    says(&signer, "hmac_auth: {}", "none of the accepted algorithms fits the key");
+    let minted = format!(
+        "jwt: {{ secret: \"${{env:KEY}}\", upstream_token: {{ private_key: \"{private}\", algorithm: EdDSA, issuer: g }} }}"
+    );
+    says(
+        ALICE,
+        &minted,
+        "it is a private key of the curve Ed448: tokens of it are verified, and none is signed",
+    );
+}

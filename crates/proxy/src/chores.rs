@@ -1,7 +1,8 @@
 //! What goes on beside the requests: fetching key sets, probing endpoints, watching sources.
 //!
 //! Chores run on one thread of their own with one runtime; they can delay each other but never a request.
-//! A chore holds what it works for weakly and ends when that is gone, so a reload needs to stop nothing.
+//! A chore holds what it works for weakly and ends when that is gone. Probers and who fetches keys end before, when what is
+//! in force needs them no more: requests under way hold the rest for long.
 
 use crate::local_thread;
 use std::future::Future;

@@ -1,15 +1,20 @@
 //! Fetching the keys of issuers: a chore for each place that keys come from.
 //!
+//! They are fetched while a configuration is in force that names them, and no longer: requests under way, such as a
+//! WebSocket, hold an earlier configuration for days, and go by the keys that came last.
+//!
 //! Redirections are not followed, answers are bounded in size and time, and what came last stays in force
 //! until something better comes. After a failure it is tried again soon, and less often the longer it lasts.
 
-use crate::chores::Chores;
 use crate::fetch_url::{UrlClient, is_ok};
+use crate::pipeline::Pipeline;
 use serde_json::{Map, Value};
+use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+use tokio::sync::Notify;
 use torana_credential::jose::{KeySet, LeftOut, strict_object};
-use torana_filters::{Discovered, Places, RemoteKeys};
+use torana_filters::{Discovered, Filter, Places, RemoteKeys};
 use torana_plan::{DISCOVERY, RemoteKeysPlan};
 use torana_types::ResourceUrl;
 
@@ -18,19 +23,35 @@ const LONGEST_RETRY: Duration = Duration::from_secs(60);
 /// The longest name of a key that is told, in characters.
 const LONGEST_ID: usize = 64;
 
-/// Begins to fetch the keys; ends when nobody holds them any more.
-pub(crate) fn begin(chores: &Chores, keys: &Arc<RemoteKeys>) {
-    let wanted = keys.begin();
-    let keys = Arc::downgrade(keys);
-    chores.begin(move || fetch_on(keys, wanted));
+/// This configuration is in force from now on, and none before it: the keys that it names are fetched, and no others.
+pub(crate) fn take_over(before: Option<&Pipeline>, after: &Pipeline) {
+    let Some(chores) = &after.chores else { return };
+    let fetched: HashSet<*const RemoteKeys> = remote_keys(after).map(Arc::as_ptr).collect();
+    let ended = before.into_iter().flat_map(remote_keys).filter(|keys| !fetched.contains(&Arc::as_ptr(keys)));
+    ended.for_each(|keys| keys.end());
+    for keys in remote_keys(after) {
+        if let Some(wanted) = keys.begin() {
+            let keys = Arc::downgrade(keys);
+            chores.begin(move || fetch_on(keys, wanted));
+        }
+    }
 }
 
-async fn fetch_on(keys: Weak<RemoteKeys>, wanted: Arc<tokio::sync::Notify>) {
+fn remote_keys(pipeline: &Pipeline) -> impl Iterator<Item = &Arc<RemoteKeys>> {
+    pipeline.routes.iter().flat_map(|route| &route.filters).flat_map(|filter| match filter {
+        Filter::Authentication(filter) => filter.remote_keys(),
+        _ => Vec::new(),
+    })
+}
+
+async fn fetch_on(keys: Weak<RemoteKeys>, wanted: Arc<Notify>) {
+    let is_own = |fetcher: &Arc<Notify>| Arc::ptr_eq(fetcher, &wanted);
+    let ours = || keys.upgrade().filter(|keys| keys.fetcher().is_some_and(|fetcher| is_own(&fetcher)));
     let client = UrlClient::default();
     let mut retry = FIRST_RETRY;
     let mut left_out = Vec::new();
     loop {
-        let Some(held) = keys.upgrade() else { return };
+        let Some(held) = ours() else { return };
         let plan = held.plan().clone();
         drop(held);
         let outcome = fetch(&client, &plan).await;
@@ -50,11 +71,19 @@ async fn fetch_on(keys: Weak<RemoteKeys>, wanted: Arc<tokio::sync::Notify>) {
                 wait
             }
         };
+        // Requests of a configuration that was replaced meanwhile may wait for it still; not for what is older than that of
+        // whoever has begun since.
         let Some(held) = keys.upgrade() else { return };
+        if held.fetcher().is_some_and(|fetcher| !is_own(&fetcher)) {
+            return;
+        }
         held.store(outcome);
         drop(held);
         // Who asked while this was fetched has its answer.
         tokio::select! { biased; () = wanted.notified() => {}, () = std::future::ready(()) => {} }
+        if ours().is_none() {
+            return;
+        }
         // Who asks for newer keys has looked whether that is allowed.
         let _ = tokio::time::timeout(wait, wanted.notified()).await;
     }

@@ -1,5 +1,6 @@
 //! What serves requests: immutable, shared by all workers, replaced as a whole by a reload.
 
+use crate::chores::Chores;
 use crate::demands::Demands;
 use crate::forwarded::Forwarded;
 use crate::listener::Listener;
@@ -62,6 +63,8 @@ pub struct Pipeline {
     pub store: Option<Arc<RedisStore>>,
     /// Where requests are written down, unless that is off.
     pub access_log: Option<AccessLog>,
+    /// Who fetches keys beside the requests; nobody when a configuration is only looked at.
+    pub chores: Option<Chores>,
 }
 
 /// A limit and its counters, for metrics.

@@ -106,6 +106,7 @@ pub fn prepare(
         limiters: limiters.all,
         store,
         access_log: access_log.as_ref().map(|(_, log)| log.clone()),
+        chores: registry.chores().cloned(),
     };
     let endpoints = pipeline.upstreams.iter().flat_map(|upstream| &upstream.endpoints);
     pipeline.endpoints = endpoints.map(|each| (each.number, Arc::clone(&each.endpoint))).collect();

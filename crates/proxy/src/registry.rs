@@ -247,7 +247,8 @@ impl<K: Eq + Hash, V> Kept<K, V> {
         self.0.insert(key, Arc::downgrade(value));
     }
 
-    fn living(&self) -> impl Iterator<Item = Arc<V>> {
+    /// All that somebody holds.
+    pub(crate) fn living(&self) -> impl Iterator<Item = Arc<V>> {
         self.0.values().filter_map(Weak::upgrade)
     }
 

@@ -21,6 +21,24 @@ pub(crate) fn render_for(request: &RequestHead, fault: &Fault, request_id: Optio
 /// The response for a fault as a problem document. `request_id` lets the caller's report be found in the log.
 #[must_use]
 pub fn render(fault: &Fault, request_id: Option<&str>) -> Response {
+    let mut head = ResponseHead::new(fault.status());
+    let mut set = |name: Known, value: &str| {
+        let _ = head.fields.insert(name, value.as_bytes());
+    };
+    set(Known::CacheControl, "no-store");
+    // RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5: statuses that the configuration may give, and no body goes with.
+    let body = if matches!(fault.status(), 204 | 205 | 304) {
+        Bytes::new()
+    } else {
+        set(Known::ContentType, "application/problem+json");
+        Bytes::from(document(fault, request_id))
+    };
+    add_fields(&mut head, fault);
+    Response { head, body }
+}
+
+/// The problem document.
+fn document(fault: &Fault, request_id: Option<&str>) -> String {
     let mut problem = json!({
         "type": "about:blank",
         "title": title(fault),
@@ -35,14 +53,7 @@ pub fn render(fault: &Fault, request_id: Option<&str>) -> Response {
             members.insert("request_id".into(), id.into());
         }
     }
-    let mut head = ResponseHead::new(fault.status());
-    let mut set = |name: torana_http::Name<'_>, value: &str| {
-        let _ = head.fields.insert(name, value.as_bytes());
-    };
-    set(Known::ContentType.into(), "application/problem+json");
-    set(Known::CacheControl.into(), "no-store");
-    add_fields(&mut head, fault);
-    Response { head, body: Bytes::from(problem.to_string()) }
+    problem.to_string()
 }
 
 /// Adds what the fault's response must carry. There may be several of a name: challenges, cookies. Values made by
@@ -145,6 +156,17 @@ mod tests {
             assert!(page.contains(&format!("```json\n{sent}\n```")), "{reason:?}: {sent}");
             assert_eq!(page.matches("about:blank").count(), 1, "{reason:?}: a sample that is not looked at");
         }
+    }
+
+    #[test]
+    fn a_status_without_a_body_has_none() {
+        let answer = |status| render(&Fault::new(Reason::AddressNotAllowed).with_status(status), Some("abc"));
+        for status in [204, 205, 304] {
+            let empty = answer(status);
+            assert!(empty.body.is_empty() && empty.head.fields.get("Content-Type").is_none(), "{status}");
+            assert_eq!(empty.head.fields.get_str("Cache-Control"), Some("no-store"));
+        }
+        assert!(!answer(200).body.is_empty());
     }
 
     #[test]

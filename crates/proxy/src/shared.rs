@@ -1,6 +1,7 @@
 //! What all workers share: the pipeline in force, and where things are counted.
 
 use crate::handshakes::Handshakes;
+use crate::key_fetching;
 use crate::overload::Overload;
 use crate::pipeline::Pipeline;
 use crate::probing;
@@ -34,6 +35,7 @@ impl Shared {
         let unrouted = metrics.unrouted();
         let overload = Overload::new(&pipeline.overload);
         probing::take_over(None, &pipeline);
+        key_fetching::take_over(None, &pipeline);
         let (pipeline, started) = (ArcSwap::from_pointee(pipeline), now());
         Arc::new(Self {
             pipeline,
@@ -53,6 +55,7 @@ impl Shared {
         let pipeline = Arc::new(pipeline);
         let before = self.pipeline.swap(Arc::clone(&pipeline));
         probing::take_over(Some(&before), &pipeline);
+        key_fetching::take_over(Some(&before), &pipeline);
         pipeline.limiters.iter().for_each(|limiter| limiter.state.take_over());
         let _ = now();
         for health in pipeline.upstreams.iter().filter_map(|upstream| upstream.health.as_ref()) {

@@ -2,8 +2,8 @@
 
 use torana_types::StatusRange;
 
-/// The words of the set; codes go to 599.
-const WORDS: usize = 10;
+/// The words of the set; codes go to 999.
+const WORDS: usize = 16;
 
 /// A set of status codes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -40,9 +40,11 @@ mod tests {
 
     #[test]
     fn ranges_are_in_and_nothing_else() {
-        let set = Statuses::of(&[StatusRange::new(500, 504), StatusRange::from_number(429)]);
+        let ranges =
+            [StatusRange::new(500, 504), StatusRange::from_number(429), StatusRange::from_number(999)];
+        let set = Statuses::of(&ranges);
         let inside: Vec<u16> = (0..=u16::MAX).filter(|status| set.contains(*status)).collect();
-        assert_eq!(inside, [429, 500, 501, 502, 503, 504]);
+        assert_eq!(inside, [429, 500, 501, 502, 503, 504, 999]);
         assert!(Statuses::of(&[]).is_empty() && !set.is_empty());
     }
 }

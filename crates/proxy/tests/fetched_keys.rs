@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use torana_credential::jose::{Algorithm, SigningKey};
-use torana_testkit::{Authority, Client, HeldPort, Origin, Reply, Response, TlsFront, eventually};
+use torana_testkit::{Authority, Client, Gate, HeldPort, Origin, Reply, Response, TlsFront, eventually};
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -75,6 +75,10 @@ impl Issuer {
 
     fn url(&self) -> String {
         format!("http://{}", self.origin.addr())
+    }
+
+    fn requests(&self) -> usize {
+        self.origin.requests().len()
     }
 
     fn asked(&self) -> usize {
@@ -227,6 +231,36 @@ fn the_last_good_keys_stay_through_an_outage_and_bad_answers() {
 }
 
 #[test]
+fn the_last_good_keys_stay_where_only_the_way_changes_in_which_they_are_fetched() {
+    let (key, other) = (pair("one"), pair("two"));
+    let issuer = Issuer::with(&[&key]);
+    let text = |options: &str| {
+        format!(
+            "access_log: off
+limits: {{ failed_credentials: off }}
+policies: {{ jwt: {{ required_claims: [], jwks: {{ url: \"{}/keys\", {options} }} }} }}
+routes: [{{ respond: {{ body: in }} }}]
+",
+            issuer.url()
+        )
+    };
+    let good = token(&key, &json!({"sub": "u"}));
+    let mut gateway = Running::start(&text("refresh: 1h"));
+    assert_eq!(ask(&gateway, &good).status, 200);
+    issuer.say(500, String::new());
+    let asked = issuer.asked();
+    gateway.reload(&text("refresh: 50ms, cooldown: 10ms"));
+    assert_eq!(ask(&gateway, &good).status, 200, "the issuer answers nothing of use just now");
+    eventually(PATIENCE, || issuer.asked() > asked);
+    assert_eq!(ask(&gateway, &good).status, 200);
+    // It may be a new key, which cannot be known now.
+    assert_eq!(ask(&gateway, &token(&other, &json!({"sub": "u"}))).status, 503);
+    issuer.say(200, set(&[&other]));
+    eventually(PATIENCE, || ask(&gateway, &good).status == 401);
+    assert_eq!(ask(&gateway, &token(&other, &json!({"sub": "u"}))).status, 200);
+}
+
+#[test]
 fn where_there_never_were_keys_the_answer_is_503_and_not_a_lie() {
     let key = pair("one");
     let closed = HeldPort::free();
@@ -256,4 +290,58 @@ fn keys_behind_https_come_from_who_proves_its_name_or_not_at_all() {
     assert_eq!(answer.status, 503, "{}", answer.text());
     assert!(answer.text().contains("keys_unavailable"), "{}", answer.text());
     assert_eq!(issuer.asked(), 0);
+}
+
+#[test]
+fn keys_are_fetched_for_the_configuration_in_force_and_no_other() {
+    fetched_while_in_force("jwks", "/keys");
+}
+
+#[test]
+fn issuers_are_asked_for_the_configuration_in_force_and_no_other() {
+    fetched_while_in_force("discovery", "");
+}
+
+fn fetched_while_in_force(way: &str, path: &str) {
+    let key = pair("one");
+    let (before, after) = (Issuer::with(&[&key]), Issuer::with(&[&key]));
+    let gate = Gate::new();
+    let held = gate.clone();
+    let slow = Origin::respond(move |_| Reply::ok("at last").after(&held));
+    let text = |issuer: &Issuer| {
+        format!(
+            "access_log: off
+services: {{ slow: {{ endpoints: [\"{}\"] }} }}
+policies: {{ jwt: {{ required_claims: [], audience: api, {way}: {{ url: \"{}{path}\", refresh: 50ms }} }} }}
+routes: [{{ path: /slow, service: slow }}, {{ path: /*, respond: {{ body: in }} }}]
+",
+            slow.url(),
+            issuer.url()
+        )
+    };
+    let good = |issuer: &Issuer| token(&key, &json!({"sub": "u", "aud": "api", "iss": issuer.url()}));
+    let mut gateway = Running::start(&text(&before));
+    // What is under way holds the configuration that it began with, and its keys.
+    let mut client = Client::connect(gateway.address).deadline(PATIENCE * 4);
+    let head = format!("GET /slow HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\n\r\n", good(&before));
+    client.send(head);
+    eventually(PATIENCE, || slow.requests().len() == 1);
+    let renewed = before.asked() + 2;
+    eventually(PATIENCE, || before.asked() >= renewed);
+
+    gateway.reload(&text(&after));
+    assert_eq!(ask(&gateway, &good(&after)).status, 200);
+    let (old, new) = (before.requests(), after.asked());
+    eventually(PATIENCE, || after.asked() >= new + 20);
+    assert!(before.requests() <= old + 2, "beside those that were on their way");
+
+    // The same keys again, which nobody has fetched meanwhile; and the same, which somebody fetches.
+    for _ in 0..2 {
+        gateway.reload(&text(&before));
+        assert_eq!(ask(&gateway, &good(&before)).status, 200);
+        let renewed = before.asked() + 5;
+        eventually(PATIENCE, || before.asked() >= renewed);
+    }
+    gate.open();
+    assert_eq!(client.read_response().text(), "at last");
 }

@@ -13,8 +13,9 @@ mod yaml;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::Duration;
+use torana_credential::jose::{Algorithm, SigningKey};
 use torana_testkit::{Client, Origin, Reply, Response, eventually_some};
 use yaml::Running;
 
@@ -149,6 +150,89 @@ routes: [{{ path: /*, service: a }}]
     }
 }
 
+/// As the page of `jwt` says what Kong does by default.
+#[test]
+fn tokens_of_consumers_go_on_as_with_the_defaults_of_another_gateway() {
+    let secret = "an example that is long enough for HS256";
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = Running::start(&format!(
+        "access_log: off
+limits: {{ failed_credentials: off }}
+services: {{ a: {{ endpoints: [\"{}\"] }} }}
+consumers: [{{ username: alice, jwt: [{{ key: alice-app, secret: {secret} }}] }}]
+policies:
+  jwt:
+    consumers: on
+    from: {{ headers: [Authorization], query: [jwt] }}
+    unchecked_times: [exp, nbf, iat]
+    leeway: 0s
+    realm: \"\"
+routes: [{{ path: /*, service: a }}]
+",
+        origin.url()
+    ));
+    let token = |claims: Value| {
+        let key = SigningKey::secret(secret.as_bytes(), Algorithm::Hs256).unwrap();
+        key.token(claims.as_object().unwrap()).unwrap()
+    };
+    let bearer = |token: &str| format!("Authorization: Bearer {token}");
+    let (endless, over) = (token(json!({"iss": "alice-app"})), token(json!({"iss": "alice-app", "exp": 1})));
+    for (target, field, status) in [
+        ("/".to_owned(), bearer(&endless), 200),
+        ("/".to_owned(), bearer(&over), 200),
+        (format!("/?a=1&jwt={endless}"), "X: y".to_owned(), 200),
+        (format!("/?jwt={endless}"), bearer(&endless), 200),
+        (format!("/?jwt={endless}"), bearer(&over), 401),
+        ("/".to_owned(), bearer(&token(json!({"iss": "nobody"}))), 401),
+        ("/".to_owned(), bearer(&token(json!({"sub": "alice-app"}))), 401),
+        ("/".to_owned(), "X: y".to_owned(), 401),
+    ] {
+        let answer = ask(&gateway, &target, &[&field]);
+        assert_eq!(answer.status, status, "{target} {field}");
+        if status == 200 {
+            let request = origin.requests().pop().unwrap();
+            assert_eq!(request.target, target);
+            assert_eq!(request.header("X-Consumer-Username"), Some("alice"));
+            assert_eq!(request.header("X-Credential-Identifier"), Some("alice-app"));
+        } else {
+            assert!(answer.header("WWW-Authenticate").unwrap().starts_with("Bearer"));
+        }
+    }
+    assert_eq!(ask(&gateway, "/", &[]).header("WWW-Authenticate"), Some("Bearer"));
+}
+
+/// Signed by OpenSSL, with the private key of the first vector of RFC 8032 section 7.4.
+#[test]
+fn consumers_sign_with_both_curves_of_eddsa() {
+    let key = "-----BEGIN PUBLIC KEY-----
+      MEMwBQYDK2VxAzoAX9dEm1m0Yf0s54fsYWrUah2hNCSFpw4fig6nXYDpZ3jt8SR2
+      m0bHBhvWeD3x5Q9s0foavq/oJWGA
+      -----END PUBLIC KEY-----";
+    let head = "eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJnb2xkaWxvY2tzIn0";
+    let signature = "4h_wAV9rv6bucswJuk2ShX_gESITcBrJqLSuRw3e4bNR8Df-0vwEn3zQNJMSfJBmO4sBXtbASvmAyiscZb-J8fBegY10R-hy0OPXUURIVGZWtyIuygw96-7oFxzU9CuERkSF_dHnHpdlYl0X1PKGUjYA";
+    let gateway = Running::start(&format!(
+        "access_log: off
+limits: {{ failed_credentials: off }}
+consumers:
+- username: alice
+  jwt:
+  - key: goldilocks
+    algorithm: EdDSA
+    public_key: |
+      {key}
+policies: {{ jwt: {{ consumers: on, required_claims: [], unchecked_times: [exp] }} }}
+routes: [{{ path: /*, respond: {{}} }}]
+"
+    ));
+    let asks = |token: String| ask(&gateway, "/", &[&format!("Authorization: Bearer {token}")]).status;
+    // Seen first, and remembered.
+    for _ in 0..2 {
+        assert_eq!(asks(format!("{head}.{signature}")), 200);
+    }
+    assert_eq!(asks(format!("{head}.{}", signature.replace("4h_w", "4h_x"))), 401);
+    assert_eq!(asks(format!("{head}.{}", &signature[..86])), 401, "as long as one of Ed25519");
+}
+
 #[test]
 fn a_refused_address_reads_the_operators_words() {
     let gateway = Running::start(
@@ -170,6 +254,27 @@ routes: [{ path: /*, respond: {} }]
     );
     let problem: Value = serde_json::from_str(&ask(&gateway, "/", &[]).text()).unwrap();
     assert_eq!(problem["detail"], "IP address not allowed: 127.0.0.1");
+    // Whatever an answer can have.
+    for (status, has_body) in
+        [(200, true), (204, false), (205, false), (302, true), (304, false), (599, true)]
+    {
+        let gateway = Running::start(&format!(
+            "access_log: off
+policies: {{ ip_restriction: {{ deny: [127.0.0.0/8], status: {status} }} }}
+routes: [{{ path: /*, respond: {{}} }}]
+"
+        ));
+        let mut client = Client::connect(gateway.address);
+        // Two on one connection: what follows is not taken for a body.
+        for _ in 0..2 {
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            let refused = client.read_response();
+            assert_eq!((refused.status, !refused.text().is_empty()), (status, has_body));
+            assert_eq!(refused.header("Content-Type").is_some(), has_body, "{status}");
+            assert_eq!(refused.header("Cache-Control"), Some("no-store"));
+        }
+        assert!(gateway.metrics.render().contains("reason=\"address_not_allowed\""));
+    }
 }
 
 #[test]

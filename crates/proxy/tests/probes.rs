@@ -134,6 +134,24 @@ fn http_probes_speak_the_protocol_of_the_endpoint() {
 }
 
 #[test]
+fn probes_know_every_status_that_a_service_can_send() {
+    let origin = Origin::respond(|_| Reply::status(799));
+    let newer = Http2Origin::respond(|_| Http2Reply::ok("").status(799));
+    for url in [origin.url(), newer.url()] {
+        for good in ["799", "7xx", "600-999"] {
+            let gateway = probing(&url, &format!("path: /, good: [{good}]"), "host: rewrite", None);
+            succeeds(&gateway);
+            assert_eq!(torana_testkit::get(gateway.address, "/").status, 799);
+        }
+        for speaks_against in
+            ["good: [2xx]", "good: [2xx, 798, 8xx], bad: [799]", "good: [100-599], bad: [600-999]"]
+        {
+            fails(&probing(&url, &format!("path: /, {speaks_against}"), "host: rewrite", None), "status 799");
+        }
+    }
+}
+
+#[test]
 fn a_long_page_is_judged_by_its_status_and_by_its_first_64_kib() {
     let text = |place: usize| {
         let mut page = vec![b'-'; 1 << 20];

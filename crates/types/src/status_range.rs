@@ -17,10 +17,14 @@ pub struct StatusRange {
 impl StatusRange {
     pub(crate) const EXPECTED: &str = "a status such as `503`, `5xx` or `500-504`";
 
-    /// One status. What is no status code (RFC 9110 section 15) becomes 0, see [`Self::is_valid`].
+    /// The codes that an answer may come with: three digits (RFC 9112 section 4). RFC 9110 gives no meaning to those from
+    /// 600 on, and there are services that send them.
+    pub const CODES: RangeInclusive<u16> = 100..=999;
+
+    /// One status. What is no status code becomes 0, see [`Self::is_valid`].
     #[must_use]
     pub fn from_number(number: u64) -> Self {
-        let status = u16::try_from(number).ok().filter(|status| (100..=599).contains(status)).unwrap_or(0);
+        let status = u16::try_from(number).ok().filter(|status| Self::CODES.contains(status)).unwrap_or(0);
         Self { first: status, last: status }
     }
 
@@ -30,10 +34,10 @@ impl StatusRange {
         Self { first, last }
     }
 
-    /// Whether it stands for status codes from 100 to 599.
+    /// Whether it stands for status codes.
     #[must_use]
     pub const fn is_valid(self) -> bool {
-        self.first >= 100 && self.first <= self.last && self.last <= 599
+        self.first >= *Self::CODES.start() && self.first <= self.last && self.last <= *Self::CODES.end()
     }
 
     /// The statuses.
@@ -50,8 +54,8 @@ impl FromStr for StatusRange {
         let error = |problem| ParseError::new(Self::EXPECTED, problem);
         if let Some(class) = text.strip_suffix("xx") {
             let class: u16 = class.parse().map_err(|_| error("one digit must stand before `xx`"))?;
-            if !(1..=5).contains(&class) {
-                return Err(error("the classes are `1xx` to `5xx`"));
+            if !(1..=9).contains(&class) {
+                return Err(error("the classes are `1xx` to `9xx`"));
             }
             let first = class.saturating_mul(100);
             return Ok(Self { first, last: first.saturating_add(99) });
@@ -59,7 +63,7 @@ impl FromStr for StatusRange {
         let status = |text: &str| text.parse::<u16>().map_err(|_| error("it is not a number"));
         let (first, last) = text.split_once('-').unwrap_or((text, text));
         let range = Self { first: status(first)?, last: status(last)? };
-        if range.is_valid() { Ok(range) } else { Err(error("statuses go from 100 to 599")) }
+        if range.is_valid() { Ok(range) } else { Err(error("statuses go from 100 to 999")) }
     }
 }
 
@@ -79,7 +83,7 @@ impl fmt::Display for StatusRange {
 text_form!(
     StatusRange,
     format: "torana-status",
-    pattern: "^([1-5]xx|[1-5][0-9]{2}(-[1-5][0-9]{2})?)$",
+    pattern: "^([1-9]xx|[1-9][0-9]{2}(-[1-9][0-9]{2})?)$",
     description: "A status such as `503`, `5xx` or `500-504`.",
     examples: ["503", "5xx", "500-504"],
     also_number: from_number
@@ -91,15 +95,16 @@ mod tests {
 
     #[test]
     fn codes_classes_and_ranges_are_read_and_shown() {
-        for text in ["503", "5xx", "500-504", "100-599"] {
+        for text in ["503", "5xx", "500-504", "100-599", "600-999", "9xx"] {
             let range: StatusRange = text.parse().unwrap();
             assert!(range.is_valid());
             assert_eq!(range.to_string(), text);
         }
         assert_eq!("4xx".parse::<StatusRange>().unwrap().statuses(), 400..=499);
-        for text in ["", "xx", "6xx", "99", "600", "504-500", "5x", "-1", "500-"] {
+        for text in ["", "xx", "0xx", "10xx", "99", "1000", "504-500", "5x", "-1", "500-", "600-1000"] {
             assert!(text.parse::<StatusRange>().is_err(), "{text}");
         }
+        assert!(StatusRange::from_number(999).is_valid() && !StatusRange::from_number(1_000).is_valid());
         assert!(StatusRange::from_number(404).is_valid() && !StatusRange::from_number(70_000).is_valid());
     }
 }

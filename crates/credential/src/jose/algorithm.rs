@@ -1,4 +1,4 @@
-//! The algorithms of signatures (RFC 7518 section 3.1, RFC 8037 section 3.1).
+//! The algorithms of signatures (RFC 7518 section 3.1, RFC 8037 section 3.1, RFC 9864 section 2.2).
 
 use std::fmt;
 
@@ -29,13 +29,17 @@ pub enum Algorithm {
     Ps384,
     /// RSASSA-PSS with SHA-512.
     Ps512,
-    /// Ed25519.
+    /// The curve is that of the key.
     EdDsa,
+    /// `EdDSA` with Ed25519 and no other curve (RFC 9864).
+    Ed25519,
+    /// `EdDSA` with Ed448 and no other curve (RFC 9864).
+    Ed448,
 }
 
 impl Algorithm {
     /// Every algorithm.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Hs256,
         Self::Hs384,
         Self::Hs512,
@@ -49,6 +53,8 @@ impl Algorithm {
         Self::Ps384,
         Self::Ps512,
         Self::EdDsa,
+        Self::Ed25519,
+        Self::Ed448,
     ];
 
     /// The registered name.
@@ -68,17 +74,21 @@ impl Algorithm {
             Self::Ps384 => "PS384",
             Self::Ps512 => "PS512",
             Self::EdDsa => "EdDSA",
+            Self::Ed25519 => "Ed25519",
+            Self::Ed448 => "Ed448",
         }
     }
 
-    /// The algorithm of that registered name; case matters. `Ed25519` is the fully specified name of RFC
-    /// 9864 for what `EdDSA` means here.
+    /// The algorithm of that registered name; case matters.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        if name == "Ed25519" {
-            return Some(Self::EdDsa);
-        }
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
+    }
+
+    /// Whether who accepts this accepts the other: `EdDSA` is with either curve.
+    #[must_use]
+    pub fn covers(self, other: Self) -> bool {
+        self == other || self == Self::EdDsa && matches!(other, Self::Ed25519 | Self::Ed448)
     }
 
     /// Whether signer and verifier share one secret.

@@ -18,7 +18,7 @@ impl VerifyingKey {
         let own = own_algorithm(jwk)?;
         let both;
         let accepted = match own {
-            Some(own) if accepted.is_empty() || accepted.contains(&own) => {
+            Some(own) if accepted.is_empty() || accepted.iter().any(|one| one.covers(own)) => {
                 both = [own];
                 &both[..]
             }
@@ -30,8 +30,8 @@ impl VerifyingKey {
             "RSA" => rsa(jwk, accepted)?,
             "EC" => curve(jwk, accepted)?,
             "OKP" => match text(jwk, "crv")? {
-                "Ed25519" => Self::single(Algorithm::EdDsa, &binary(jwk, "x", Some(32))?, accepted)?,
-                "Ed448" => return Err(KeyError::Ed448),
+                "Ed25519" => Self::ed25519(&binary(jwk, "x", Some(32))?, accepted)?,
+                "Ed448" => Self::ed448(&binary(jwk, "x", Some(57))?, accepted)?,
                 _ => return Err(KeyError::Unsupported),
             },
             _ => return Err(KeyError::Unsupported),
@@ -72,7 +72,6 @@ fn own_algorithm(jwk: &Map<String, Value>) -> Result<Option<Algorithm>, KeyError
             None if name == "ES521" && jwk.get("crv").is_some_and(|curve| curve == "P-521") => {
                 Ok(Some(Algorithm::Es512))
             }
-            None if name == "Ed448" => Err(KeyError::Ed448),
             None => Err(KeyError::NoAlgorithm),
         },
         Some(_) => Err(KeyError::Member("alg")),

@@ -3,6 +3,7 @@
 use super::algorithm::Algorithm;
 use super::certificate::public_key_of_certificate;
 use super::der;
+use super::ed448;
 use super::roca;
 use super::token::Token;
 use aws_lc_rs::hmac;
@@ -33,8 +34,8 @@ pub enum KeyError {
     /// A key of a kind or curve that no algorithm here uses.
     #[error("it is a key of a kind that is not supported")]
     Unsupported,
-    /// EdDSA with the other curve of RFC 8037, which the library does not have.
-    #[error("it is a key of the curve Ed448, which is not supported; of EdDSA only Ed25519 is")]
+    /// A private key of the curve by which nothing is signed here.
+    #[error("it is a private key of the curve Ed448: tokens of it are verified, and none is signed")]
     Ed448,
     /// RFC 7518 section 3.3: at least 2048 bits.
     #[error("the RSA key has fewer than 2048 or more than 8192 bits")]
@@ -70,7 +71,11 @@ pub struct VerifyingKey {
 enum Material {
     Secret(Vec<(Algorithm, hmac::Key)>),
     Public(Vec<(Algorithm, ParsedPublicKey)>),
+    Ed448(Box<ed448::PublicKey>),
 }
+
+/// What a key of Ed448 is used with.
+const OF_ED448: [Algorithm; 2] = [Algorithm::EdDsa, Algorithm::Ed448];
 
 impl VerifyingKey {
     /// A shared secret. Without `accepted` it is used with HS256. Its length is not judged here.
@@ -136,9 +141,9 @@ impl VerifyingKey {
                 };
                 Self::single(algorithm, key, accepted)
             }
-            // Ed25519.
-            [0x2b, 0x65, 0x70] => Self::single(Algorithm::EdDsa, key, accepted),
-            [0x2b, 0x65, 0x71] => Err(KeyError::Ed448),
+            // RFC 8410 section 3.
+            [0x2b, 0x65, 0x70] => Self::ed25519(key, accepted),
+            [0x2b, 0x65, 0x71] => Self::ed448(key, accepted),
             _ => Err(KeyError::Unsupported),
         }
     }
@@ -174,14 +179,27 @@ impl VerifyingKey {
         Self::public(&choose(&fitting, accepted)?, bytes)
     }
 
-    /// A key that fits one algorithm only: a point of a curve.
+    /// A point of Ed25519.
+    pub(super) fn ed25519(bytes: &[u8], accepted: &[Algorithm]) -> Result<Self, KeyError> {
+        edwards(Algorithm::Ed25519, accepted)?;
+        Self::public(&[Algorithm::EdDsa, Algorithm::Ed25519], bytes)
+    }
+
+    /// A point of Ed448.
+    pub(super) fn ed448(bytes: &[u8], accepted: &[Algorithm]) -> Result<Self, KeyError> {
+        edwards(Algorithm::Ed448, accepted)?;
+        let key = ed448::PublicKey::new(bytes).ok_or(KeyError::Invalid)?;
+        Ok(Self { id: None, material: Material::Ed448(Box::new(key)) })
+    }
+
+    /// A key that fits one algorithm only: a point of a curve of ECDSA.
     pub(super) fn single(
         algorithm: Algorithm,
         bytes: &[u8],
         accepted: &[Algorithm],
     ) -> Result<Self, KeyError> {
         // Compressed points would be accepted by the library; JOSE and RFC 5480 practice have none.
-        if algorithm != Algorithm::EdDsa && bytes.first() != Some(&4) {
+        if bytes.first() != Some(&4) {
             return Err(KeyError::Invalid);
         }
         Self::public(&choose(&[algorithm], accepted)?, bytes)
@@ -211,11 +229,13 @@ impl VerifyingKey {
 
     /// The algorithms that it is used with.
     pub fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
-        let (secret, public) = match &self.material {
-            Material::Secret(keys) => (&keys[..], &[][..]),
-            Material::Public(keys) => (&[][..], &keys[..]),
+        let (secret, public, ed448) = match &self.material {
+            Material::Secret(keys) => (&keys[..], &[][..], &[][..]),
+            Material::Public(keys) => (&[][..], &keys[..], &[][..]),
+            Material::Ed448(_) => (&[][..], &[][..], &OF_ED448[..]),
         };
-        secret.iter().map(|(algorithm, _)| *algorithm).chain(public.iter().map(|(algorithm, _)| *algorithm))
+        let secret = secret.iter().map(|(algorithm, _)| *algorithm);
+        secret.chain(public.iter().map(|(algorithm, _)| *algorithm)).chain(ed448.iter().copied())
     }
 
     /// Whether signer and verifier share it.
@@ -240,6 +260,7 @@ impl VerifyingKey {
             Material::Public(keys) => {
                 find(keys, algorithm).is_some_and(|key| key.verify_sig(message, signature).is_ok())
             }
+            Material::Ed448(key) => OF_ED448.contains(&algorithm) && key.verifies(message, signature),
         }
     }
 }
@@ -264,6 +285,12 @@ fn choose(fitting: &[Algorithm], accepted: &[Algorithm]) -> Result<Vec<Algorithm
     if usable.is_empty() { Err(KeyError::NoAlgorithm) } else { Ok(usable) }
 }
 
+/// With `EdDSA` and the exact name of its curve a key is used alike, if either is accepted.
+fn edwards(curve: Algorithm, accepted: &[Algorithm]) -> Result<(), KeyError> {
+    let fits = accepted.is_empty() || accepted.iter().any(|one| one.covers(curve));
+    if fits { Ok(()) } else { Err(KeyError::NoAlgorithm) }
+}
+
 fn verification(algorithm: Algorithm) -> Option<&'static dyn VerificationAlgorithm> {
     Some(match algorithm {
         Algorithm::Rs256 => &RSA_PKCS1_2048_8192_SHA256,
@@ -275,8 +302,8 @@ fn verification(algorithm: Algorithm) -> Option<&'static dyn VerificationAlgorit
         Algorithm::Es256 => &ECDSA_P256_SHA256_FIXED,
         Algorithm::Es384 => &ECDSA_P384_SHA384_FIXED,
         Algorithm::Es512 => &ECDSA_P521_SHA512_FIXED,
-        Algorithm::EdDsa => &ED25519,
-        Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => return None,
+        Algorithm::EdDsa | Algorithm::Ed25519 => &ED25519,
+        Algorithm::Ed448 | Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => return None,
     })
 }
 

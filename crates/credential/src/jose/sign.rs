@@ -1,6 +1,7 @@
 //! Signing tokens: for services behind the gateway, and for tests of verification.
 
 use super::algorithm::Algorithm;
+use super::der;
 use super::key::{KeyError, pem_block};
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
@@ -71,7 +72,10 @@ impl SigningKey {
             Algorithm::Es256 => curve(&ECDSA_P256_SHA256_FIXED_SIGNING)?,
             Algorithm::Es384 => curve(&ECDSA_P384_SHA384_FIXED_SIGNING)?,
             Algorithm::Es512 => curve(&ECDSA_P521_SHA512_FIXED_SIGNING)?,
-            Algorithm::EdDsa => Material::Edwards(
+            Algorithm::EdDsa | Algorithm::Ed25519 | Algorithm::Ed448 if is_ed448(bytes) => {
+                return Err(KeyError::Ed448);
+            }
+            Algorithm::EdDsa | Algorithm::Ed25519 => Material::Edwards(
                 Ed25519KeyPair::from_pkcs8_maybe_unchecked(bytes).map_err(|_| KeyError::Invalid)?,
             ),
             Algorithm::Rs256 => rsa(&RSA_PKCS1_SHA256)?,
@@ -80,7 +84,9 @@ impl SigningKey {
             Algorithm::Ps256 => rsa(&RSA_PSS_SHA256)?,
             Algorithm::Ps384 => rsa(&RSA_PSS_SHA384)?,
             Algorithm::Ps512 => rsa(&RSA_PSS_SHA512)?,
-            Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => return Err(KeyError::NoAlgorithm),
+            Algorithm::Ed448 | Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => {
+                return Err(KeyError::NoAlgorithm);
+            }
         };
         Ok(Self { algorithm, id: None, material })
     }
@@ -150,4 +156,14 @@ impl fmt::Debug for SigningKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("SigningKey").field("algorithm", &self.algorithm).finish_non_exhaustive()
     }
+}
+
+/// Whether the PKCS#8 has a private key of Ed448 (RFC 8410 section 7).
+fn is_ed448(bytes: &[u8]) -> bool {
+    let identifier = || {
+        let inner = der::expect(bytes, der::SEQUENCE)?.content;
+        let algorithm = der::expect(der::expect(inner, der::INTEGER)?.rest, der::SEQUENCE)?;
+        Some(der::expect(algorithm.content, der::OBJECT_IDENTIFIER)?.content)
+    };
+    identifier() == Some(&[0x2b, 0x65, 0x71])
 }

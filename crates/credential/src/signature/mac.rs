@@ -53,7 +53,7 @@ pub enum SignatureKey {
 /// The names of RFC 9421 section 6.2.2 for what JOSE names otherwise.
 const NAMES: [(&str, Algorithm); 6] = [
     ("hmac-sha256", Algorithm::Hs256),
-    ("ed25519", Algorithm::EdDsa),
+    ("ed25519", Algorithm::Ed25519),
     ("ecdsa-p256-sha256", Algorithm::Es256),
     ("ecdsa-p384-sha384", Algorithm::Es384),
     ("rsa-pss-sha512", Algorithm::Ps512),
@@ -89,11 +89,11 @@ impl SignatureKey {
     /// The algorithm that it is used with in message signatures.
     #[must_use]
     pub fn algorithm(&self) -> &'static str {
-        let own = match self {
-            Self::Secret(_) => Some(Algorithm::Hs256),
-            Self::Public(key) => key.algorithms().next(),
+        let own = |algorithm: Algorithm| match self {
+            Self::Secret(_) => algorithm == Algorithm::Hs256,
+            Self::Public(key) => key.algorithms().any(|one| one == algorithm),
         };
-        let named = NAMES.iter().find(|(_, algorithm)| Some(*algorithm) == own);
+        let named = NAMES.iter().find(|(_, algorithm)| own(*algorithm));
         named.map_or("", |(name, _)| name)
     }
 

@@ -7,16 +7,26 @@ const SECRET: &[u8] = b"a secret that no fuzzer knows, and long enough for every
 const SYMMETRIC: [Algorithm; 3] = [Algorithm::Hs256, Algorithm::Hs384, Algorithm::Hs512];
 
 static KEY: LazyLock<VerifyingKey> = LazyLock::new(|| VerifyingKey::secret(SECRET, &SYMMETRIC).unwrap());
+/// The key of the first vector of RFC 8032 section 7.4.
+static ED448: LazyLock<VerifyingKey> = LazyLock::new(|| {
+    let x = "X9dEm1m0Yf0s54fsYWrUah2hNCSFpw4fig6nXYDpZ3jt8SR2m0bHBhvWeD3x5Q9s0foavq_oJWGA";
+    let jwk = format!("{{\"kty\":\"OKP\",\"crv\":\"Ed448\",\"x\":\"{x}\"}}");
+    VerifyingKey::jwk(&serde_json::from_str(&jwk).unwrap(), &[]).unwrap()
+});
 static SIGNER: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::secret(SECRET, Algorithm::Hs256).unwrap());
 
-/// Any bytes: as a token, as header and claims that are signed, as a set of keys.
+/// Any bytes: as a token, as header and claims that are signed, as a set of keys of one's own and one that was fetched.
 pub fn check(input: &[u8]) {
     if let Ok(token) = Token::parse(input) {
         assert!(!KEY.verifies(&token), "a token that nobody made");
+        assert!(!ED448.verifies(&token), "a signature of a key that nobody has");
         let _ = token.claims();
     }
     if let Ok(text) = std::str::from_utf8(input) {
         let _ = KeySet::parse(text.as_bytes(), &Algorithm::ALL, false);
+        if let Ok(fetched) = KeySet::parse(text.as_bytes(), &[], true) {
+            assert!(!fetched.keys().iter().any(VerifyingKey::is_symmetric), "whoever may read it could sign");
+        }
         let _ = VerifyingKey::pem(text, &[]);
         signed(text);
     }

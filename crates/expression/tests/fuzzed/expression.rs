@@ -4,7 +4,8 @@
 use crate::request::Request;
 use torana_expression::{EvaluationError, Expression, ExpressionError, Kind, Value};
 
-/// Any bytes: a path and a name of a consumer, each on a line, then an expression.
+/// Any bytes: a path, which is a field too, and a name of a consumer, which is a parameter too, each on a line, then an
+/// expression.
 pub fn check(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     let mut parts = text.splitn(3, '\n');
@@ -20,7 +21,9 @@ pub fn check(input: &[u8]) {
                     consumer: consumer.unwrap_or_default().into(),
                     claims: serde_json::Map::new(),
                     roles: Vec::new(),
-                    headers: Vec::new(),
+                    headers: vec![("x-tenant", path.unwrap_or_default().into())],
+                    parameters: vec![("a".into(), consumer.unwrap_or_default().into())],
+                    query: consumer.unwrap_or_default().into(),
                     ..Request::default()
                 };
                 holds_for(&expression, &wanted, &request);

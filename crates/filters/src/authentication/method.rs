@@ -5,7 +5,7 @@ use super::{Authenticate, Guard};
 use crate::basic_auth::BasicAuthFilter;
 use crate::forward_auth::ForwardAuthFilter;
 use crate::hmac_auth::HmacAuthFilter;
-use crate::jwt::JwtFilter;
+use crate::jwt::{JwtFilter, RemoteKeys};
 use crate::key_auth::KeyAuthFilter;
 use crate::mtls_auth::MtlsAuthFilter;
 use crate::oauth2_introspection::OAuth2IntrospectionFilter;
@@ -53,6 +53,15 @@ impl Method {
             Self::OAuth2Introspection(_) => AuthWay::OAuth2Introspection,
             Self::ForwardAuth(_) => AuthWay::ForwardAuth,
             Self::OidcLogin(_) => AuthWay::OidcLogin,
+        }
+    }
+
+    /// The keys that it has fetched.
+    pub(super) fn remote_keys(&self) -> Vec<&Arc<RemoteKeys>> {
+        match self {
+            Self::Jwt(filter) => filter.remote_keys().collect(),
+            Self::OidcLogin(filter) => vec![filter.remote_keys()],
+            _ => Vec::new(),
         }
     }
 

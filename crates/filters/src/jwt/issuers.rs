@@ -64,6 +64,14 @@ impl Issuers {
         self.0.iter().map(one).collect::<Vec<_>>().join(", or ")
     }
 
+    /// The keys that are fetched.
+    pub(super) fn remote(&self) -> impl Iterator<Item = &Arc<RemoteKeys>> {
+        self.0.iter().filter_map(|issuer| match &issuer.keys {
+            Keys::Remote(keys) => Some(keys),
+            Keys::Fixed(_) => None,
+        })
+    }
+
     /// Whether what was verified is so still: its issuer's keys have not been replaced.
     pub(super) fn is_current(&self, verified: &Verified) -> bool {
         match self.0.get(verified.issuer).map(|issuer| &issuer.keys) {

@@ -2,12 +2,13 @@
 //!
 //! Requests read the keys that are in force without waiting. They wait in two cases only, each bounded: when
 //! no keys were ever fetched, and when no known key fits a token and asking again is allowed. The
-//! last good keys stay in force for as long as they cannot be fetched again.
+//! last good keys stay in force for as long as they cannot be fetched again, and for requests under way when their
+//! configuration is no longer in force and nobody fetches them any more.
 //!
 //! Fetching itself is a chore of the proxy; it hands its outcome in by [`RemoteKeys::store`].
 
 use arc_swap::ArcSwapOption;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
@@ -21,9 +22,8 @@ pub struct RemoteKeys {
     plan: RemoteKeysPlan,
     current: ArcSwapOption<Fetched>,
     generation: AtomicU64,
-    /// Whether somebody fetches at all; nobody does when a configuration is only looked at.
-    active: AtomicBool,
-    wanted: Arc<Notify>,
+    /// What tells who fetches when to: nobody when a configuration is only looked at, or was replaced.
+    fetcher: ArcSwapOption<Notify>,
     /// How many attempts have ended.
     attempts: watch::Sender<u64>,
     last: Mutex<Last>,
@@ -73,11 +73,27 @@ impl RemoteKeys {
             plan: plan.clone(),
             current: ArcSwapOption::empty(),
             generation: AtomicU64::new(0),
-            active: AtomicBool::new(false),
-            wanted: Arc::default(),
+            fetcher: ArcSwapOption::empty(),
             attempts: watch::Sender::new(0),
             last: Mutex::default(),
         }
+    }
+
+    /// The keys of the same place, fetched in another way: the last good ones of before stay in force until there are newer.
+    #[must_use]
+    pub fn after(plan: &RemoteKeysPlan, before: &Self) -> Self {
+        let keys = Self::new(plan);
+        // Read before the keys, as in `current`.
+        keys.generation.store(before.generation(), Ordering::Release);
+        keys.current.store(before.current.load_full());
+        keys
+    }
+
+    /// Whether what is fetched there is what would be fetched by that plan.
+    #[must_use]
+    pub fn are_those_of(&self, plan: &RemoteKeysPlan) -> bool {
+        let source = |plan: &RemoteKeysPlan| (plan.url.clone(), plan.discovery, plan.algorithms.clone());
+        source(&self.plan) == source(plan)
     }
 
     /// Where they are and how they are fetched.
@@ -86,10 +102,27 @@ impl RemoteKeys {
         &self.plan
     }
 
-    /// Says that somebody fetches from now on; gives what tells when to.
-    pub fn begin(&self) -> Arc<Notify> {
-        self.active.store(true, Ordering::Release);
-        Arc::clone(&self.wanted)
+    /// Says that somebody fetches from now on; gives what tells when to. `None` where somebody does already.
+    pub fn begin(&self) -> Option<Arc<Notify>> {
+        if self.fetcher.load().is_some() {
+            return None;
+        }
+        let wanted = Arc::<Notify>::default();
+        self.fetcher.store(Some(Arc::clone(&wanted)));
+        Some(wanted)
+    }
+
+    /// Says that nobody fetches any more. What is on its way may still be stored.
+    pub fn end(&self) {
+        if let Some(fetcher) = self.fetcher.swap(None) {
+            // It looks, finds that it is not the one that fetches, and ends.
+            fetcher.notify_one();
+        }
+    }
+
+    /// Who fetches, as [`RemoteKeys::begin`] gave it.
+    pub fn fetcher(&self) -> Option<Arc<Notify>> {
+        self.fetcher.load_full()
     }
 
     /// Takes the outcome of an attempt: the keys with the issuer that they were found by, or why not.
@@ -174,13 +207,15 @@ impl RemoteKeys {
         } else {
             self.plan.cooldown.as_duration()
         };
-        self.active.load(Ordering::Acquire) && last.ended.is_none_or(|ended| ended.elapsed() >= cooldown)
+        self.fetcher.load().is_some() && last.ended.is_none_or(|ended| ended.elapsed() >= cooldown)
     }
 
     /// Asks for an attempt and waits until one has ended, bounded by what an attempt may take. Whether one has.
     async fn attempt(&self) -> bool {
         let mut attempts = self.attempts.subscribe();
-        self.wanted.notify_one();
+        if let Some(fetcher) = &*self.fetcher.load() {
+            fetcher.notify_one();
+        }
         let patience = self.plan.timeout.as_duration().saturating_add(Duration::from_millis(200));
         tokio::time::timeout(patience, attempts.changed()).await.is_ok()
     }
@@ -188,7 +223,6 @@ impl RemoteKeys {
 
 impl Drop for RemoteKeys {
     fn drop(&mut self) {
-        // Whoever fetches looks, finds nobody who wants it, and ends.
-        self.wanted.notify_one();
+        self.end();
     }
 }

@@ -4,9 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use torana_config::FixedResolver;
-use torana_credential::jose::{Algorithm, SigningKey, VerifyingKey};
+use torana_credential::jose::{Algorithm, KeySet, SigningKey, VerifyingKey};
 use torana_filter::{Moment, Offline, OnRequest, Verdict};
-use torana_plan::{AuthenticationPlan, PolicyPlan, load};
+use torana_plan::{AuthenticationPlan, KeysPlan, PolicyPlan, load};
 
 const SECRET: &str = "a secret of at least thirty-two bytes";
 const NOW: u64 = 1_000_000;
@@ -515,4 +515,30 @@ async fn a_realm_that_has_no_name_is_left_out() {
         };
         assert_eq!(fault.fields(), [("WWW-Authenticate", challenge.to_owned())]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_good_keys_stay_for_requests_under_way_when_nobody_fetches_them_any_more() {
+    let plan = plan("jwks: { url: \"http://127.0.0.1:9/keys\", cooldown: 0s }");
+    let KeysPlan::Remote(plan) = &plan.issuers[0].keys else { panic!("they are fetched") };
+    let text = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]});
+    let set = || KeySet::parse(text.to_string().as_bytes(), &[], true).unwrap();
+    let keys = RemoteKeys::new(plan);
+    let first = keys.begin().unwrap();
+    assert!(keys.begin().is_none(), "somebody fetches already");
+    keys.store(Ok((set(), None)));
+    keys.end();
+    assert!(keys.fetcher().is_none());
+    // It is woken, to see that it has ended.
+    first.notified().await;
+
+    let began = tokio::time::Instant::now();
+    let (generation, _) = keys.current_or_first().await.unwrap();
+    assert!(keys.newer_than(generation).await.unwrap().is_none());
+    assert_eq!(began.elapsed(), std::time::Duration::ZERO, "nobody is waited for");
+
+    let second = keys.begin().unwrap();
+    assert!(keys.fetcher().is_some_and(|fetcher| Arc::ptr_eq(&fetcher, &second)));
+    assert!(!Arc::ptr_eq(&first, &second));
+    assert_eq!(keys.current_or_first().await.unwrap().0, generation);
 }

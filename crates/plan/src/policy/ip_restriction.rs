@@ -7,6 +7,7 @@ use torana_config::{Document, Finding, Path};
 use torana_types::Network;
 
 use super::PolicyPlan;
+use crate::text;
 
 /// Which addresses may call. At least one of the lists is not empty.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -15,7 +16,7 @@ pub struct IpRestrictionPlan {
     pub allow: Vec<Network>,
     /// Networks that may not.
     pub deny: Vec<Network>,
-    /// The status of a refusal.
+    /// The status of a refusal, from 200 to 599.
     pub status: u16,
     /// What a caller who is refused reads, in place of the gateway's own sentence; `{address}` stands for its address.
     pub message: Option<Arc<str>>,
@@ -32,14 +33,22 @@ pub(crate) fn plan(
         let finding = Finding::error("no-network", "no network is named").at(document.span_at(path));
         findings.push(finding.help("name one under `allow` or `deny`, or write `ip_restriction: off`"));
     }
-    if !(400..=599).contains(&config.status) {
-        let finding = Finding::error("bad-value", "a refusal has a status from 400 to 599");
-        findings.push(finding.at(document.span_at(&path.key("status"))));
-    }
+    check_status(document, path, config, findings);
     PolicyPlan::IpRestriction(Arc::new(IpRestrictionPlan {
         allow: config.allow.clone(),
         deny: config.deny.clone(),
         status: config.status,
         message: config.message.as_deref().map(Into::into),
     }))
+}
+
+fn check_status(document: &Document, path: &Path, config: &IpRestrictionConfig, findings: &mut Vec<Finding>) {
+    if config.status < 400 {
+        let message = "who is refused takes this status for the service's answer";
+        let finding = Finding::warning("refusal-status", message).at(document.span_at(&path.key("status")));
+        findings.push(finding.help("a refusal is known by a status from 400 on; by default it is 403"));
+    }
+    if config.message.is_some() {
+        text::no_body(document, &path.key("message"), config.status, findings);
+    }
 }

@@ -287,8 +287,13 @@ fn upstream_token(
         lifetime: config.lifetime,
     };
     let both = config.secret.is_some() != algorithm.is_symmetric();
-    if both || mint.signing_key().is_err() {
-        let message = format!("the key cannot sign with {algorithm}");
+    let why = match mint.signing_key() {
+        _ if both => Some(String::new()),
+        Err(error) => Some(format!(": {error}")),
+        Ok(_) => None,
+    };
+    if let Some(why) = why {
+        let message = format!("the key cannot sign with {algorithm}{why}");
         let finding = Finding::error("signing-key", message).at(document.span_at(path));
         findings.push(finding.help("a private key is PKCS#8 in PEM: `openssl genpkey`"));
     }

@@ -176,3 +176,22 @@ fn introspection_is_asked_with_a_secret_that_does_not_stand_in_the_file() {
         assert!(found.len() == 1 && found[0].ends_with(code), "{rest}: {found:?}");
     }
 }
+
+#[test]
+fn a_refusal_has_a_status_that_an_answer_can_have_and_a_body_where_it_can_have_one() {
+    let status =
+        |keys: &str| route(&format!("policies: {{ ip_restriction: {{ deny: [192.0.2.1], {keys} }} }}"));
+    for fine in ["status: 400", "status: 451", "status: 599", "status: 503, message: later"] {
+        assert_eq!(status(fine), Vec::<String>::new(), "{fine}");
+    }
+    for surprising in ["status: 200", "status: 204", "status: 302", "status: 304", "status: 399, message: x"]
+    {
+        assert_eq!(status(surprising), ["3:84 warning[refusal-status]"], "{surprising}");
+    }
+    for wrong in ["status: 0", "status: 100", "status: 199", "status: 600"] {
+        assert_eq!(status(wrong), ["3:84 error[out-of-range]"], "{wrong}");
+    }
+    for bodiless in ["status: 204, message: x", "status: 205, message: x", "status: 304, message: x"] {
+        assert_eq!(status(bodiless), ["3:84 warning[refusal-status]", "3:89 error[body-not-allowed]"]);
+    }
+}

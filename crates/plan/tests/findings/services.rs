@@ -55,7 +55,8 @@ fn what_guards_a_service_can_do_what_it_says() {
         service(keys).iter().filter_map(|found| Some(found.split_once(' ')?.1.to_owned())).collect::<Vec<_>>()
     };
     for (keys, expected) in [
-        ("retries: { on: [700] }", "error[bad-status]"),
+        ("retries: { on: [1000] }", "error[bad-status]"),
+        ("health: { probes: { good: [1000] } }", "error[bad-status]"),
         ("retries: { methods: [\"a b\"] }", "error[bad-name]"),
         ("retries: { backoff: { base: 1s, max: 1ms } }", "error[backoff]"),
         ("retries: { per_try_timeout: 0s }", "error[zero-deadline]"),

@@ -1,6 +1,5 @@
 //! Ways to say who calls: state that outlives a reload, and the place of each among the others.
 
-use crate::key_fetching;
 use crate::provider_asking;
 use crate::registry::{Failures, Registry};
 use std::sync::Arc;
@@ -106,15 +105,13 @@ fn provider(plan: &ProviderPlan, registry: &mut Registry) -> Arc<Provider> {
     provider
 }
 
-/// Keys of one place are fetched once, whoever uses them.
+/// Keys of one place are fetched once, whoever uses them, and not before their configuration is in force. Those that are known
+/// stay where only the way changes in which they are fetched: the place may be out of reach just now.
 fn remote_keys(plan: &RemoteKeysPlan, registry: &mut Registry) -> Arc<RemoteKeys> {
-    if let Some(known) = registry.remote_keys.get(plan) {
-        return known;
-    }
-    let keys = Arc::new(RemoteKeys::new(plan));
-    registry.remote_keys.keep(plan.clone(), &keys);
-    if let Some(chores) = registry.chores() {
-        key_fetching::begin(chores, &keys);
-    }
-    keys
+    let in_force = |keys: &Arc<RemoteKeys>| keys.fetcher().is_some() && keys.are_those_of(plan);
+    let known = registry.remote_keys.living().find(in_force);
+    registry.remote_keys.get_or(plan.clone(), || match known {
+        Some(before) => RemoteKeys::after(plan, &before),
+        None => RemoteKeys::new(plan),
+    })
 }

@@ -12,8 +12,8 @@ pub struct IpRestrictionConfig {
     pub allow: Vec<Network>,
     /// Networks that may not, whatever else they are in.
     pub deny: Vec<Network>,
-    /// The status of a refusal: 400 to 599.
-    #[schemars(range(min = 400, max = 599))]
+    /// The status of a refusal: 200 to 599. Below 400 it reads as the service's answer, of which `check` warns.
+    #[schemars(range(min = 200, max = 599))]
     pub status: u16,
     /// What a caller who is refused reads; `{address}` stands for the client's address. The gateway's own sentence when
     /// not given.

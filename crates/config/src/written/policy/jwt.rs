@@ -353,7 +353,7 @@ pub enum Algorithm {
     Ps384,
     /// RSASSA-PSS with SHA-512.
     Ps512,
-    /// Ed25519.
+    /// Ed25519 or Ed448: the curve of the key. Ed448 verifies only.
     #[serde(rename = "EdDSA")]
     EdDsa,
 }

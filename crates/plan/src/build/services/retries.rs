@@ -56,7 +56,7 @@ pub(in crate::build) fn check_status(
     findings: &mut Vec<Finding>,
 ) {
     if !status.is_valid() {
-        let finding = Finding::error("bad-status", "this is no status: they go from 100 to 599");
+        let finding = Finding::error("bad-status", "this is no status: they go from 100 to 999");
         findings.push(finding.at(document.span_at(path)).help("write `503`, `5xx` or `500-504`"));
     }
 }
