@@ -4,6 +4,7 @@
 //! Framing and header compression are a library's; this is what a gateway has to hold beyond it. A request
 //! that is let in here can be written as HTTP/1.1 without gaining a second meaning.
 
+mod edges;
 mod frames;
 mod grpc;
 mod guard;
