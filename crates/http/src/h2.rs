@@ -4,12 +4,14 @@
 //! Framing and header compression are a library's; this is what a gateway has to hold beyond it. A request
 //! that is let in here can be written as HTTP/1.1 without gaining a second meaning.
 
+mod edges;
 mod frames;
 mod grpc;
 mod guard;
 mod outgoing;
 mod request;
 mod response;
+mod secret;
 mod trailers;
 
 pub use grpc::{carries_messages, is_grpc, is_grpc_type};
@@ -17,6 +19,7 @@ pub use guard::{FrameGuard, GuardLimits, Violation};
 pub use outgoing::sent_fields;
 pub use request::{RequestParts, read_request};
 pub use response::read_response;
+pub use secret::is_secret;
 pub use trailers::read_trailers;
 
 /// The first bytes of a client's connection (RFC 9113 section 3.4).

@@ -276,6 +276,8 @@ fn what_http_1_could_misread_of_an_http_2_answer_is_a_502() {
         &[(":status", "200"), ("connection", "close")],
         &[(":status", "200"), ("upgrade", "h2c")],
         &[(":status", "200"), ("X-Upper", "a")],
+        &[(":status", "200"), ("x-a", " b")],
+        &[(":status", "200"), ("x-a", "b\t")],
         &[(":status", "200"), ("x-a", "b\r\nx-evil: c")],
         &[(":status", "200"), ("x-a", "b\nc")],
         &[(":status", "200"), ("x-a", "b\0c")],
@@ -313,6 +315,24 @@ fn a_length_that_lies_over_http_2_never_looks_whole() {
         let answer = through_http2(address);
         let whole = answer.as_ref().is_some_and(|(status, _)| *status == 200);
         assert!(!whole, "{announced} of {pieces:?}: {answer:?}");
+    }
+}
+
+#[test]
+fn trailers_that_are_malformed_over_http_2_never_make_an_answer_whole() {
+    for (length, body) in [(None, "abc"), (Some("3"), "abc"), (Some("0"), "")] {
+        let address = odd_http2(move |peer, stream| {
+            let length = length.map(|length| ("content-length", length));
+            let fields: Vec<_> = [(":status", "200")].into_iter().chain(length).collect();
+            say(peer, stream, &fields, false);
+            if !body.is_empty() {
+                peer.try_frame(kind::DATA, 0, stream, body.as_bytes());
+            }
+            say(peer, stream, &[("x-sum", " 1")], true);
+        });
+        let answer = through_http2(address);
+        let whole = answer.as_ref().is_some_and(|(status, _)| *status == 200);
+        assert!(!whole, "{length:?}: {answer:?}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! An HTTP/2 request's parts as a head (RFC 9113 section 8).
 
+use super::edges::check_edges;
 use crate::fields::Fields;
 use crate::h1::{BodyFraming, HeadError, HeadErrorKind, HeadLimits};
 use crate::h1::{check_host, is_look_alike, parse_length};
@@ -164,10 +165,7 @@ fn read_field(text: &str, value: &[u8], seen: &mut Seen) -> Result<Option<Known>
     if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Err(HeadError::malformed("a field name is not in lower case"));
     }
-    let edges = [value.first(), value.last()];
-    if edges.into_iter().flatten().any(|byte| matches!(byte, b' ' | b'\t')) {
-        return Err(HeadError::malformed("a field value begins or ends with white space"));
-    }
+    check_edges(value)?;
     let Some(known) = Known::find(text.as_bytes()) else { return Ok(None) };
     match known {
         Known::Connection

@@ -1,5 +1,6 @@
 //! An HTTP/2 response's parts as a head (RFC 9113 section 8.3.2).
 
+use super::edges::answered_value;
 use crate::h1::{BodyFraming, HeadError, HeadErrorKind, HeadLimits, parse_length};
 use crate::head::{ResponseHead, Version};
 use crate::method::Method;
@@ -28,6 +29,7 @@ pub fn read_response<'f>(
         if bytes > limits.head_bytes || count >= limits.fields {
             return Err(HeadError::new(HeadErrorKind::TooLarge, "the head exceeds its limit"));
         }
+        let value = answered_value(text, value)?;
         let name = Name::from(text);
         match name {
             Name::Known(
@@ -86,7 +88,13 @@ mod tests {
 
     #[test]
     fn what_would_split_a_response_is_malformed() {
-        for field in [("transfer-encoding", "chunked"), ("connection", "close"), ("x-a", "b\r\nc: d")] {
+        for field in [
+            ("transfer-encoding", "chunked"),
+            ("connection", "close"),
+            ("x-a", "b\r\nc: d"),
+            ("x-a", " b"),
+            ("x-a", "b\t"),
+        ] {
             assert_eq!(read(&[field], false, Method::Get), Err(HeadErrorKind::Malformed), "{field:?}");
         }
     }

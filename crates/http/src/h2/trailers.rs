@@ -1,5 +1,6 @@
 //! The trailers of an HTTP/2 message (RFC 9113 section 8.1).
 
+use super::edges::answered_value;
 use crate::fields::Fields;
 use crate::h1::{HeadError, is_look_alike, may_be_trailer};
 use crate::name::Name;
@@ -8,12 +9,14 @@ use crate::name::Name;
 /// Names with underscores and dots pass where they do not pose as a well-known name: gRPC allows them.
 ///
 /// # Errors
-/// A name or value holds a byte that is not allowed.
+/// A name or value holds a byte that is not allowed, or a value begins or ends with white space; also of one that may
+/// not be forwarded.
 pub fn read_trailers<'f>(
     fields: impl Iterator<Item = (&'f str, &'f [u8])>,
     into: &mut Fields,
 ) -> Result<(), HeadError> {
     for (text, value) in fields {
+        let value = answered_value(text, value)?;
         let name = Name::from(text);
         let passes = match name {
             Name::Known(_) => may_be_trailer(name),
@@ -30,6 +33,19 @@ pub fn read_trailers<'f>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn white_space_around_a_value_is_malformed_whether_or_not_the_trailer_would_go_on() {
+        for (name, value) in [("x-a", " a"), ("x-a", "a\t"), ("grpc-status", "0 "), ("content-length", " 5")]
+        {
+            let mut trailers = Fields::default();
+            let read = read_trailers([(name, value.as_bytes())].into_iter(), &mut trailers);
+            assert!(read.is_err(), "{name}: {value:?}");
+        }
+        let mut trailers = Fields::default();
+        read_trailers([("grpc-message", &b"not there: "[..])].into_iter(), &mut trailers).unwrap();
+        assert_eq!(trailers.get("grpc-message"), Some(&b"not there:"[..]));
+    }
 
     #[test]
     fn what_decides_about_a_message_is_no_trailer() {

@@ -3,15 +3,15 @@
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use torana_fault::{Fault, Reason};
-use torana_http::Fields;
 use torana_http::h1::BodyFraming;
-use torana_http::h2::{read_trailers, sent_fields};
+use torana_http::h2::{is_secret, read_trailers, sent_fields};
+use torana_http::{Fields, Name};
 
 /// The fields of a message that is sent, and the length that `framing` knows.
 pub(super) fn header_map(fields: &Fields, framing: BodyFraming) -> Result<HeaderMap, Fault> {
     let mut map = HeaderMap::with_capacity(fields.len().saturating_add(1));
     for (name, value) in sent_fields(fields) {
-        append(&mut map, name.as_str(), value)?;
+        append(&mut map, name, value)?;
     }
     if let BodyFraming::Length(length) = framing
         && !map.contains_key(CONTENT_LENGTH)
@@ -26,11 +26,13 @@ pub(super) fn trailer_map(trailers: &Fields) -> Result<HeaderMap, Fault> {
     header_map(trailers, BodyFraming::None)
 }
 
-fn append(map: &mut HeaderMap, name: &str, value: &[u8]) -> Result<(), Fault> {
+fn append(map: &mut HeaderMap, name: Name<'_>, value: &[u8]) -> Result<(), Fault> {
     let refused = |what: String| Fault::new(Reason::Internal).because(what);
-    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| refused(error.to_string()))?;
-    let value = HeaderValue::from_maybe_shared(Bytes::copy_from_slice(value))
+    let mut value = HeaderValue::from_maybe_shared(Bytes::copy_from_slice(value))
         .map_err(|error| refused(error.to_string()))?;
+    value.set_sensitive(is_secret(name));
+    let name =
+        HeaderName::from_bytes(name.as_str().as_bytes()).map_err(|error| refused(error.to_string()))?;
     map.try_append(name, value).map_err(|error| refused(error.to_string()))?;
     Ok(())
 }
@@ -40,13 +42,13 @@ pub(super) fn received_fields(map: &HeaderMap) -> impl Iterator<Item = (&str, &[
     map.iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
 }
 
-/// Adds the trailers that were received and may be passed on; `malformed` is why the message fails otherwise.
-pub(super) fn pass_trailers(
-    received: Option<&HeaderMap>,
-    into: &mut Fields,
-    malformed: Reason,
-) -> Result<(), Fault> {
-    let Some(trailers) = received else { return Ok(()) };
-    read_trailers(received_fields(trailers), into)
-        .map_err(|error| Fault::new(malformed).because(error.detail))
+/// The trailers that were received and may be passed on; `malformed` is why the message fails otherwise. To be asked
+/// before the message's last piece is shown: to HTTP/1 a message of known length is whole with that.
+pub(super) fn passed_trailers(received: Option<&HeaderMap>, malformed: Reason) -> Result<Fields, Fault> {
+    let mut trailers = Fields::default();
+    if let Some(received) = received {
+        read_trailers(received_fields(received), &mut trailers)
+            .map_err(|error| Fault::new(malformed).because(error.detail))?;
+    }
+    Ok(trailers)
 }

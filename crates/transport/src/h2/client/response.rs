@@ -5,7 +5,7 @@ use super::stream::Halves;
 use crate::body::BodySource;
 use crate::clock::after;
 use crate::h2::arriving::Arriving;
-use crate::h2::convert::{pass_trailers, received_fields};
+use crate::h2::convert::{passed_trailers, received_fields};
 use crate::timer::Timer;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -68,7 +68,7 @@ impl<'a> ResponseReader<'a> {
         }
     }
 
-    /// Waits until nothing but trailers can follow: a head that announces nothing is a whole response to a client of
+    /// Waits until nothing can follow: a head that announces nothing is a whole response to a client of
     /// HTTP/1, while the upstream could still send what makes it malformed.
     fn poll_end(&self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
         let arriving = self.halves.arriving.borrow();
@@ -83,7 +83,18 @@ impl<'a> ResponseReader<'a> {
                 Poll::Ready(Some(Err(error))) => {
                     return Poll::Ready(Err(broken(&error, self.halves.so_far())));
                 }
-                Poll::Ready(None) => return Poll::Ready(Ok(())),
+                Poll::Ready(None) => match stream.poll_trailers(context) {
+                    Poll::Ready(Ok(received)) => {
+                        let trailers = passed_trailers(received.as_ref(), Reason::UpstreamMalformed);
+                        return Poll::Ready(
+                            trailers.map(|trailers| drop(self.halves.trailers.replace(trailers))),
+                        );
+                    }
+                    Poll::Ready(Err(error)) => {
+                        return Poll::Ready(Err(broken(&error, self.halves.so_far())));
+                    }
+                    Poll::Pending => return Poll::Pending,
+                },
                 Poll::Pending => return Poll::Pending,
             }
         }
@@ -159,7 +170,6 @@ impl<'a> ResponseReader<'a> {
             data: Bytes::new(),
             held: false,
             announced,
-            trailers: None,
             ended,
             idle_timeout,
             deadline: None,
@@ -190,7 +200,6 @@ pub struct ResponseBody<'a> {
     /// Whether the data is not to be shown yet.
     held: bool,
     announced: Option<u64>,
-    trailers: Option<HeaderMap>,
     ended: bool,
     idle_timeout: Duration,
     deadline: Option<Instant>,
@@ -254,12 +263,13 @@ impl BodySource for ResponseBody<'_> {
                 }
                 Poll::Ready(None) => match stream.poll_trailers(context) {
                     Poll::Ready(Ok(trailers)) => {
-                        self.trailers = trailers;
                         self.ended = true;
                         if self.announced.is_some_and(|length| self.bytes != length) {
                             let detail = "less data than Content-Length announced";
                             return Poll::Ready(Err(Fault::new(Reason::UpstreamClosed).because(detail)));
                         }
+                        let trailers = passed_trailers(trailers.as_ref(), Reason::UpstreamMalformed)?;
+                        self.halves.trailers.replace(trailers);
                         self.held = false;
                     }
                     Poll::Ready(Err(error)) => {
@@ -284,7 +294,9 @@ impl BodySource for ResponseBody<'_> {
     }
 
     fn trailers(&mut self, into: &mut Fields) -> Result<(), Fault> {
-        pass_trailers(self.trailers.as_ref(), into, Reason::UpstreamMalformed)
+        // Nobody adds any to those of the message.
+        *into = self.halves.trailers.take();
+        Ok(())
     }
 
     fn is_done(&self) -> bool {

@@ -16,6 +16,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::task::Waker;
 use std::time::Duration;
+use torana_http::Fields;
 use torana_http::h1::HeadLimits;
 
 /// The right to send one request on a connection. Dropped before the end it cancels the request.
@@ -30,6 +31,8 @@ pub(super) struct Halves {
     pub(super) response: RefCell<Option<ResponseFuture>>,
     /// The body of the response, once its head is there; none where the head is all.
     pub(super) arriving: RefCell<Option<Rc<Arriving>>>,
+    /// The trailers of the response that may be passed on, once they are there.
+    pub(super) trailers: RefCell<Fields>,
     /// Who waits for the response although the request was not sent yet.
     pub(super) reader: Cell<Option<Waker>>,
     pub(super) answered: Cell<bool>,
@@ -59,6 +62,7 @@ impl StreamLease {
             body: RefCell::default(),
             response: RefCell::default(),
             arriving: RefCell::default(),
+            trailers: RefCell::default(),
             reader: Cell::default(),
             answered: Cell::new(false),
             reuse,

@@ -3,7 +3,7 @@
 use super::response::Respond;
 use crate::body::BodySource;
 use crate::h2::arriving::Arriving;
-use crate::h2::convert::pass_trailers;
+use crate::h2::convert::passed_trailers;
 use crate::patience::Patience;
 use crate::service::{RequestBody, ServerSettings};
 use crate::timer::Timer;
@@ -31,7 +31,7 @@ pub(super) struct RequestStream<'a> {
     /// What completes the announced length.
     last: Bytes,
     announced: Option<u64>,
-    trailers: Option<HeaderMap>,
+    trailers: Fields,
     ended: bool,
     expects_continue: bool,
     patience: Patience,
@@ -58,7 +58,7 @@ impl<'a> RequestStream<'a> {
             data: Bytes::new(),
             last: Bytes::new(),
             announced,
-            trailers: None,
+            trailers: Fields::default(),
             ended: head.framing == BodyFraming::None,
             expects_continue: head.expects_continue,
             patience: Patience::new(settings.body_idle_timeout, settings.min_rate),
@@ -93,11 +93,11 @@ impl<'a> RequestStream<'a> {
         self.stream.as_ref().is_none_or(|stream| stream.is_end_stream())
     }
 
-    fn end(&mut self, trailers: Option<HeaderMap>) -> Result<bool, Fault> {
+    fn end(&mut self, trailers: Option<&HeaderMap>) -> Result<bool, Fault> {
         if self.announced.is_some_and(|length| self.bytes != length) {
             return Err(Fault::new(Reason::MalformedBody).because("less data than Content-Length announced"));
         }
-        self.trailers = trailers;
+        self.trailers = passed_trailers(trailers, Reason::MalformedBody)?;
         self.ended = true;
         self.data = std::mem::take(&mut self.last);
         Ok(!self.data.is_empty())
@@ -127,7 +127,7 @@ impl BodySource for RequestStream<'_> {
                 }
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(fault_of(&error))),
                 Poll::Ready(None) => match stream.poll_trailers(context) {
-                    Poll::Ready(Ok(trailers)) => return Poll::Ready(self.end(trailers)),
+                    Poll::Ready(Ok(trailers)) => return Poll::Ready(self.end(trailers.as_ref())),
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(fault_of(&error))),
                     Poll::Pending => return self.poll_idle(context),
                 },
@@ -155,7 +155,9 @@ impl BodySource for RequestStream<'_> {
     }
 
     fn trailers(&mut self, into: &mut Fields) -> Result<(), Fault> {
-        pass_trailers(self.trailers.as_ref(), into, Reason::MalformedBody)
+        // Nobody adds any to those of the message.
+        *into = std::mem::take(&mut self.trailers);
+        Ok(())
     }
 
     fn is_done(&self) -> bool {

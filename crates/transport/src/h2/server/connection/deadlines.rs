@@ -125,7 +125,7 @@ impl<S: Service + 'static> Connection<S> {
             return timer.poll_deadline(context, until).map(|()| Some(end));
         }
         let settings = &self.settings;
-        let patience = if self.served { settings.keep_alive_timeout } else { settings.head_timeout };
+        let patience = if self.accepted > 0 { settings.keep_alive_timeout } else { settings.head_timeout };
         let until = *self.idle_until.get_or_insert_with(|| after(patience));
         if timer.poll_deadline(context, until).is_ready() {
             self.part(ConnectionEnd::Idle);
