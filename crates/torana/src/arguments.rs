@@ -63,6 +63,9 @@ pub(crate) struct CheckArguments {
     /// Print the findings as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Exit with 1 where there is a warning, too
+    #[arg(long)]
+    pub(crate) deny_warnings: bool,
 }
 
 #[derive(Debug, Args)]

@@ -20,12 +20,19 @@ pub(crate) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
     }
     let errors = findings.iter().filter(|finding| finding.is_error()).count();
     let name = arguments.file.display();
+    let odd = findings.iter().filter(|finding| finding.severity == Severity::Warning).count();
+    let denied = arguments.deny_warnings && odd > 0;
     match plan.filter(|_| errors == 0) {
+        Some(_) if denied => {
+            if !arguments.json {
+                eprintln!("{name}: {}, denied by `--deny-warnings`", counted(odd, "warning"));
+            }
+            Ok(ExitCode::FAILURE)
+        }
         Some(plan) => {
             if !arguments.json {
                 let (routes, services) = (plan.routes.len(), plan.services.len());
                 let (routes, services) = (counted(routes, "route"), counted(services, "service"));
-                let odd = findings.iter().filter(|finding| finding.severity == Severity::Warning).count();
                 let odd = if odd == 0 { String::new() } else { format!("; {}", counted(odd, "warning")) };
                 println!("{name}: good, {routes} and {services}{odd}");
             }

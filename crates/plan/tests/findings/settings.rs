@@ -9,7 +9,19 @@ fn secrets_are_judged_without_being_shown() {
     };
     assert_eq!(clear(&format!("\"{SECRET}\"")), ["2:28 warning[secret-in-clear]"]);
     assert_eq!(clear(&format!("\"${{env:KEY:-{SECRET}}}\"")), ["2:28 warning[secret-in-clear]"]);
-    assert_eq!(clear("short"), ["2:28 warning[short-secret]", "2:28 warning[secret-in-clear]"]);
+    let short = |length| clear(&"x".repeat(length));
+    assert_eq!(short(15), ["2:28 error[short-secret]", "2:28 warning[secret-in-clear]"]);
+    assert_eq!(short(16), ["2:28 warning[short-secret]", "2:28 warning[secret-in-clear]"]);
+    assert_eq!(short(31), short(16));
+    assert_eq!(short(32), ["2:28 warning[secret-in-clear]"]);
+    let minted = |secret: &str| {
+        let mint = format!("upstream_token: {{ issuer: g, secret: {secret} }}");
+        let found = with(&format!(
+            "policies: {{ jwt: {{ secret: \"${{env:KEY}}\", {mint} }} }}\nroutes: [{{ service: a }}]"
+        ));
+        found.iter().any(|line| line.ends_with(" error[short-secret]"))
+    };
+    assert!(minted("fifteen-bytes-1") && !minted("sixteen-bytes-12"));
     assert!(clear("\"\"").contains(&"2:28 error[empty-secret]".to_owned()));
 }
 
