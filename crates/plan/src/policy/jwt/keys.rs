@@ -150,6 +150,7 @@ pub(super) fn short_secret(bytes: usize, needed: usize) -> Option<Finding> {
     let say = if bytes < FEWEST_BYTES { Finding::error } else { Finding::warning };
     let least = if bytes < FEWEST_BYTES { FEWEST_BYTES } else { needed };
     let message = format!("the secret is shorter than {least} bytes and can be guessed");
-    let help = format!("its hash is {needed} bytes long (RFC 7518 section 3.2): `openssl rand -hex 32` draws 64");
+    let help =
+        format!("its hash is {needed} bytes long (RFC 7518 section 3.2): `openssl rand -hex 32` draws 64");
     (bytes < needed).then(|| say("short-secret", message).help(help))
 }
