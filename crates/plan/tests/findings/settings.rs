@@ -32,6 +32,16 @@ fn addresses_do_not_collide_and_trust_is_not_blind() {
     assert_eq!(listen("listen: [127.0.0.1:80, 127.0.0.1:80]"), ["2:24 error[duplicate-listen]"]);
     assert_eq!(listen("listen: :80\nadmin: 127.0.0.1:80"), ["3:8 error[duplicate-listen]"]);
     assert_eq!(listen("listen: [127.0.0.1:0, 127.0.0.1:0]"), Vec::<String>::new());
+    for exposed in
+        ["0.0.0.0:8001", "\"[::]:8001\"", ":8001", "8.8.8.8:8001", "\"[2a00::1]:8001\"", "100.128.0.1:1"]
+    {
+        assert_eq!(listen(&format!("admin: {exposed}")), ["2:8 warning[admin-exposed]"], "{exposed}");
+    }
+    for own in
+        ["127.0.0.1:1", "10.1.2.3:1", "192.168.0.1:1", "100.64.0.1:1", "\"[::1]:1\"", "\"[fd00::1]:1\""]
+    {
+        assert_eq!(listen(&format!("admin: {own}")), Vec::<String>::new(), "{own}");
+    }
     assert_eq!(listen("trusted_proxies: [10.0.0.0/8, 0.0.0.0/0]"), ["2:31 warning[trusts-everybody]"]);
 }
 
