@@ -9,7 +9,15 @@ use torana_plan::{Loaded, Plan};
 use torana_types::counted;
 
 pub(crate) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
-    let Loaded { source, document, plan, mut findings } = file::read(&arguments.file)?.loaded;
+    let read = match file::read(&arguments.file) {
+        Err(error) if arguments.json => {
+            let finding = Finding::error("unreadable-file", format!("{error:#}"));
+            println!("{}", serde_json::to_string_pretty(&[finding])?);
+            return Ok(ExitCode::FAILURE);
+        }
+        read => read?,
+    };
+    let Loaded { source, document, plan, mut findings } = read.loaded;
     if let (Some(plan), Some(document)) = (&plan, &document) {
         findings.extend(unwritable(plan, document));
     }

@@ -50,6 +50,14 @@ fn check_says_where_and_exits_with_one() {
     // What `check` refuses `run` refuses too, before it listens.
     assert_eq!(run(&["run", &path]).status.code(), Some(1));
     assert_eq!(run(&["check", "no/such/file"]).status.code(), Some(1));
+    let json = run(&["check", "--json", "no/such/file"]);
+    let findings: serde_json::Value = serde_json::from_slice(&json.stdout).expect("JSON");
+    assert_eq!((json.status.code(), &findings[0]["code"]), (Some(1), &"unreadable-file".into()));
+    for workers in ["0", "x", "65536"] {
+        let refused = run(&["run", &path, "--workers", workers]);
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(text(&refused.stderr).contains("expected a number from 1 to 65535"), "{workers}");
+    }
     assert_eq!(run(&["check"]).status.code(), Some(2));
 }
 
