@@ -150,6 +150,21 @@ fn every_command_succeeds() {
     assert!(count >= 4, "{count} commands");
 }
 
+/// What a page has installed is this program.
+#[test]
+fn what_is_installed_is_torana() {
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("the page");
+    let folder = blocks(&readme, "sh").into_iter().flat_map(str::lines).find_map(|line| {
+        line.strip_prefix("cargo install ")?.split_once("--path ")?.1.split_ascii_whitespace().next()
+    });
+    let manifest = root().join(folder.expect("a line that installs")).join("Cargo.toml");
+    assert_eq!(
+        manifest.canonicalize().expect("it is there"),
+        Path::new(env!("CARGO_MANIFEST_PATH")).canonicalize().expect("it is there")
+    );
+    assert_eq!(Path::new(env!("CARGO_BIN_EXE_torana")).file_stem().expect("a name"), "torana");
+}
+
 #[test]
 fn every_link_and_named_file_is_there() {
     for (path, text) in documents() {
