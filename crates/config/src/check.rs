@@ -8,6 +8,7 @@ use std::ops::Range;
 use serde_json::{Map, Number, Value};
 use torana_types::format;
 
+use crate::elsewhere;
 use crate::finding::Finding;
 use crate::node::{Core, Entry, Kind, Node, Origin, Scalar};
 use crate::shape::{Field, Shape};
@@ -74,7 +75,7 @@ impl Checker<'_> {
             (Shape::Text { format }, Kind::Scalar(scalar)) => self.text(node, scalar, format.as_deref()),
             (Shape::Word(words), Kind::Scalar(scalar)) => self.word(node, scalar, words),
             (Shape::Integer { minimum, maximum }, Kind::Scalar(scalar)) => match scalar.core() {
-                Core::Integer(number) => self.integer(node, number, *minimum, *maximum),
+                Core::Integer(number) => self.integer(node, number, *minimum, *maximum, key),
                 _ => self.wrong_kind(node, shape, key),
             },
             (Shape::Boolean, Kind::Scalar(scalar)) => match scalar.core() {
@@ -86,8 +87,12 @@ impl Checker<'_> {
     }
 
     fn wrong_kind(&mut self, node: &Node, shape: &Shape, key: Option<&str>) -> Option<Value> {
+        self.unexpected(node, shape, key, node.describe())
+    }
+
+    fn unexpected(&mut self, node: &Node, shape: &Shape, key: Option<&str>, found: &str) -> Option<Value> {
         let what = key.map(|key| format!("`{}`: ", quoted(key))).unwrap_or_default();
-        let message = format!("{what}expected {}, found {}", describe(shape), node.describe());
+        let message = format!("{what}expected {}, found {found}", describe(shape));
         let help = match (&node.kind, shape) {
             (Kind::Scalar(scalar), Shape::Boolean) => match scalar.text.to_ascii_lowercase().as_str() {
                 "yes" | "on" => Some("write `true`".to_owned()),
@@ -113,11 +118,32 @@ impl Checker<'_> {
             (Kind::Scalar(_), Shape::Record(fields)) => fields
                 .iter()
                 .find(|field| field.required)
-                .map(|field| format!("a mapping is written `{{ {}: ... }}`", field.name)),
+                .map(|field| format!("a mapping is written `{{ {}: ... }}`", field.name))
+                .or_else(|| self.within_mapping(node, fields)),
+            (Kind::Scalar(_), Shape::Choice(shapes)) => shapes.iter().find_map(|shape| match shape {
+                Shape::Record(fields) => self.within_mapping(node, fields),
+                _ => None,
+            }),
             _ => None,
         };
         self.report(Finding::error("wrong-type", message).maybe_help(help), &node.span);
         None
+    }
+
+    /// The mapping that is meant by a value alone: with its first key, if that takes such a value or a list of them.
+    fn within_mapping(&self, node: &Node, fields: &[Field]) -> Option<String> {
+        let field = fields.first()?;
+        let Kind::Scalar(Scalar { text, origin: Origin::File, .. }) = &node.kind else { return None };
+        let takes = |shape: &Shape| {
+            let mut attempt = Checker { source: self.source, findings: Vec::new(), secrets: Vec::new() };
+            fits(shape, node) && attempt.node(node, shape, None).is_some() && attempt.secrets.is_empty()
+        };
+        let (name, text) = (&field.name, quoted(text));
+        match &field.shape {
+            Shape::List { items, .. } if takes(items) => Some(format!("write `{{ {name}: [{text}] }}`")),
+            shape if takes(shape) => Some(format!("write `{{ {name}: {text} }}`")),
+            _ => None,
+        }
     }
 
     fn record(&mut self, node: &Node, entries: &[Entry], fields: &[Field]) -> Option<Value> {
@@ -126,14 +152,16 @@ impl Checker<'_> {
         let mut meant = Vec::new();
         for entry in entries {
             let Some(field) = fields.iter().find(|field| field.name == entry.key) else {
-                let known = fields.iter().map(|field| field.name.as_str());
-                let help = if entry.key == "<<" {
-                    Some("merge keys are not part of YAML 1.2; write the keys out".to_owned())
-                } else {
-                    did_you_mean(&entry.key, known)
+                let known = || fields.iter().map(|field| field.name.as_str());
+                let (here, help) = match elsewhere::key(&entry.key, fields) {
+                    Some((here, help)) => (Some(here), Some(help.to_owned())),
+                    None if entry.key == "<<" => {
+                        (None, Some("merge keys are not part of YAML 1.2; write the keys out".to_owned()))
+                    }
+                    None => (nearest(&entry.key, known()), did_you_mean(&entry.key, known())),
                 };
                 // What was misspelled is not missing too.
-                meant.extend(nearest(&entry.key, fields.iter().map(|field| field.name.as_str())));
+                meant.extend(here);
                 let message = format!("unknown key `{}`", quoted(&entry.key));
                 self.report(Finding::error("unknown-key", message).maybe_help(help), &entry.key_span);
                 sound = false;
@@ -222,11 +250,21 @@ impl Checker<'_> {
         None
     }
 
-    fn integer(&mut self, node: &Node, number: i128, minimum: i128, maximum: i128) -> Option<Value> {
+    fn integer(
+        &mut self,
+        node: &Node,
+        number: i128,
+        minimum: i128,
+        maximum: i128,
+        key: Option<&str>,
+    ) -> Option<Value> {
         let within = (minimum..=maximum).contains(&number).then(|| Number::from_i128(number)).flatten();
         if within.is_none() {
             let message = format!("the number must be from {minimum} to {maximum}");
-            self.report(Finding::error("out-of-range", message), &node.span);
+            // Elsewhere the number is that of tries after the first.
+            let none = (key == Some("attempts") && number < minimum)
+                .then(|| "the first try counts: 1 means that nothing is tried again".to_owned());
+            self.report(Finding::error("out-of-range", message).maybe_help(none), &node.span);
         }
         within.map(Value::Number)
     }
@@ -256,7 +294,13 @@ impl Checker<'_> {
             Some((findings, shape))
                 if words_alone(shape) && is_from_file(node) && !findings.iter().any(is_slip) =>
             {
-                drop(self.wrong_kind(node, &Shape::Choice(shapes.to_vec()), key));
+                // Beside a mere switch a value may be a secret that stands in a wrong place.
+                let words = as_words(shape).map_or(0, Vec::len);
+                let found = match &node.kind {
+                    Kind::Scalar(scalar) if words > 2 => format!("`{}`", quoted(&scalar.text)),
+                    _ => node.describe().to_owned(),
+                };
+                drop(self.unexpected(node, &Shape::Choice(shapes.to_vec()), key, &found));
             }
             Some((mut findings, shape)) => {
                 if let ([finding], true, false) =

@@ -16,9 +16,17 @@ const MOST_MISTAKES: usize = 20;
 
 const NO_CONSUMERS: &str = "write `[]` if there are none";
 
+const ONE_A_LINE: &str = "a file that ends with `.jsonl` holds one consumer in JSON a line; a list is in YAML, in a file of another ending";
+
 /// The shape of a whole file of consumers.
 static CONSUMERS: LazyLock<Shape> = LazyLock::new(|| {
     let schema = schema_of::<Vec<ConsumerConfig>>();
+    shape::compile(&schema, &schema).expect("the generated schema has only known keywords; a test holds it")
+});
+
+/// The shape of one.
+static CONSUMER: LazyLock<Shape> = LazyLock::new(|| {
+    let schema = schema_of::<ConsumerConfig>();
     shape::compile(&schema, &schema).expect("the generated schema has only known keywords; a test holds it")
 });
 
@@ -51,13 +59,38 @@ pub fn parse_consumers(
         match serde_json::from_str::<ConsumerConfig>(line) {
             Ok(consumer) => each(consumer, &|| place(1)),
             Err(error) if mistakes.len() < MOST_MISTAKES => {
-                let finding = Finding::error("bad-consumer", "this is not a consumer in JSON");
-                mistakes.push(finding.at(place(error.column())));
+                mistakes.extend(wrong_line(line, &error, place));
             }
             Err(_) => {}
         }
     }
+    mistakes.truncate(MOST_MISTAKES);
     mistakes
+}
+
+/// What is wrong with a line: as JSON, else as a consumer, which the reader of lists says with the names of its keys.
+fn wrong_line(line: &str, error: &serde_json::Error, place: impl Fn(usize) -> Span) -> Vec<Finding> {
+    if !error.is_data() {
+        // Such an error quotes nothing of the line.
+        let why = error.to_string();
+        let why = why.split(" at line ").next().unwrap_or_default();
+        let finding = Finding::error("syntax", format!("this is not valid JSON: {why}"));
+        return vec![finding.at(place(error.column())).help(ONE_A_LINE)];
+    }
+    let source = Source::new("", line);
+    let mut findings = Vec::new();
+    if let Some(root) = yaml::read(&source, &mut findings) {
+        check::check(&root, &CONSUMER, &source, &mut findings);
+    }
+    if findings.is_empty() {
+        let message = "it does not have the form that its schema describes";
+        return vec![Finding::error("bad-consumer", message).at(place(error.column()))];
+    }
+    let at = |span: Option<Span>| place(span.map_or(1, |span| span.column));
+    findings
+        .into_iter()
+        .map(|finding| Finding { span: Some(at(finding.span)), related: Vec::new(), ..finding })
+        .collect()
 }
 
 /// The beginning of a file whose text is not kept.
@@ -139,8 +172,24 @@ mod tests {
     #[test]
     fn mistakes_are_placed_and_show_no_secret() {
         let (_, mistakes) = read("c.jsonl", "{\"id\":\"a\"}\n{\"key\":\"hidden\"}\n{\"keys\":\"hidden\"}\n[");
-        assert_eq!(mistakes.len(), 3);
-        assert!(mistakes[0].starts_with("c.jsonl:2:"), "{mistakes:?}");
+        assert_eq!(
+            mistakes,
+            [
+                "c.jsonl:2:2: error[unknown-key]: unknown key `key`",
+                "c.jsonl:3:9: error[wrong-type]: `keys`: expected a list, found text",
+                "c.jsonl:4:1: error[syntax]: this is not valid JSON: EOF while parsing a list",
+            ]
+        );
+        let (_, mistakes) =
+            read("c.jsonl", "{\"id\":\"a\",}\n- username: hidden\n{\"id\":\"a\",\"id\":\"hidden\"}");
+        assert_eq!(
+            mistakes,
+            [
+                "c.jsonl:1:11: error[syntax]: this is not valid JSON: trailing comma",
+                "c.jsonl:2:2: error[syntax]: this is not valid JSON: invalid number",
+                "c.jsonl:3:11: error[duplicate-key]: the key `id` stands twice",
+            ]
+        );
         let (_, wrong) = read("c.yaml", "- { usernam: a, keys: { key: hidden } }\n");
         assert!(wrong[0].starts_with("c.yaml:1:5: error[unknown-key]"), "{wrong:?}");
         assert!(!format!("{mistakes:?}{wrong:?}").contains("hidden"));

@@ -6,6 +6,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use crate::check::{self, Checked};
+use crate::elsewhere;
 use crate::finding::{Finding, has_errors};
 use crate::node::{Kind, Node, Origin};
 use crate::path::{Path, Segment};
@@ -46,7 +47,12 @@ pub fn parse(name: &str, text: &str, resolver: &dyn Resolver) -> Parsed {
     let mut source = Source::new(name, text);
     let mut findings = Vec::new();
     let (mut document, mut salvaged) = (None, None);
-    if let Some(mut root) = yaml::read(&source, &mut findings) {
+    let mut root = yaml::read(&source, &mut findings);
+    if let Some(foreign) = root.as_ref().and_then(|root| elsewhere::file(root, &source)) {
+        findings = vec![foreign];
+        root = None;
+    }
+    if let Some(mut root) = root {
         reference::resolve(&mut root, &source, resolver, &mut findings);
         let checked = check::check(&root, &shape::CONFIG, &source, &mut findings);
         for (range, _) in checked.secrets.iter().filter(|(_, whole)| !whole) {

@@ -16,6 +16,7 @@
 mod check;
 mod consumers;
 mod document;
+mod elsewhere;
 mod finding;
 mod node;
 mod path;

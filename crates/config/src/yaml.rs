@@ -114,7 +114,11 @@ impl<'a> Builder<'a> {
             (message, "look for brackets that are not closed on the lines above")
         } else {
             let message = format!("this is not valid YAML: {}", error.info());
-            let help = "look for a missing quote, bracket or colon here or on the lines above, and at the indentation";
+            let help = if is_unquoted(self.source.text(), at) {
+                "text with `{…}` or `[…]`, or that begins with `*`, needs quotes here, such as `path: \"/users/{id}\"`"
+            } else {
+                "look for a missing quote, bracket or colon here or on the lines above, and at the indentation"
+            };
             (message, help)
         };
         Box::new(Finding::error("syntax", message).at(self.source.span(at..at.saturating_add(1))).help(help))
@@ -247,6 +251,20 @@ impl<'a> Builder<'a> {
     }
 }
 
+/// Whether reading ended at a bracket or an asterisk that was meant as text, such as in a pattern without quotes: in the
+/// middle of a word, or at the beginning of one that goes on behind it.
+fn is_unquoted(text: &str, at: usize) -> bool {
+    let Some((before, behind)) = text.split_at_checked(at) else { return false };
+    let is_border = |one: char| one.is_whitespace() || ",[]{}:".contains(one);
+    let in_word = before.chars().next_back().is_some_and(|one| !is_border(one));
+    match behind.chars().next() {
+        Some('*') => true,
+        Some('{' | '[') => in_word,
+        Some(other) => before.ends_with(['}', ']']) && !is_border(other),
+        None => false,
+    }
+}
+
 /// How many collections stand inside each other, this one included.
 fn depth(node: &Node) -> usize {
     let below = match &node.kind {
@@ -292,6 +310,29 @@ mod tests {
         assert_eq!(codes("a: [1\n"), ["syntax"]);
         assert_eq!(codes("a: \"x\n"), ["syntax"]);
         assert_eq!(codes("a: *nowhere\n"), ["syntax"]);
+    }
+
+    #[test]
+    fn patterns_without_quotes_are_told_so() {
+        let says = |text: &str| {
+            let source = Source::new("t.yaml", text);
+            let mut findings = Vec::new();
+            assert!(read(&source, &mut findings).is_none(), "{text}");
+            findings[0].help.as_ref().is_some_and(|help| help.contains("needs quotes here"))
+        };
+        for text in [
+            "[{ path: /users/{id}, service: a }]",
+            "[{ path: ~/v[0-9]+/.*, service: a }]",
+            "[{ path: {id}/x, service: a }]",
+            "- path: {id}/x\n  service: a\n",
+            "[{ host: *.example.com, service: a }]",
+            "- path: *\n  service: a\n",
+        ] {
+            assert!(says(text), "{text}");
+        }
+        for text in ["{ a: [1 }", "{ a: { b: 1 }", "{ a: \"x }", "a: 1\n b: 2\n", "{ a: 1 } b"] {
+            assert!(!says(text), "{text}");
+        }
     }
 
     #[test]

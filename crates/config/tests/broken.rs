@@ -78,3 +78,29 @@ fn values_of_references_and_secrets_are_never_shown() {
     let found = findings(&format!("{base}drain_timeout: ${{env:NOTHING}}\n"));
     assert!(found.contains("`NOTHING` is not set | set it, or write `${env:NOTHING:-default}`"), "{found}");
 }
+
+#[test]
+fn words_of_other_gateways_are_told_what_is_written_here() {
+    let with = |service: &str, route: &str| {
+        findings(&format!(
+            "services: {{ a: {{ endpoints: [\"http://a\"], {service} }} }}\nroutes: [{{ path: /a, service: a, {route} }}]\n"
+        ))
+    };
+    for (service, route, said) in [
+        ("", "strip_path: true", "unknown key `strip_path` | `strip_prefix: /api`"),
+        ("", "plugins: []", "unknown key `plugins` | `policies`"),
+        ("retries: 3", "", "expected a mapping, found a number | write `{ attempts: 3 }`"),
+        ("retries: { attempts: 0 }", "", "from 1 to 65535 | the first try counts: 1 means"),
+        ("balance: random", "", "`two_choices` or a mapping, found `random` | "),
+        ("", "policies: { ip_restriction: 10.0.0.0/8 }", "found text | write `{ allow: [10.0.0.0/8] }`"),
+        ("", "policies: { jwt: misplaced }", "expected `off` or a mapping, found text | "),
+    ] {
+        let found = with(service, route);
+        assert!(found.contains(said) && found.lines().count() == 1, "{service}{route}: {found}");
+        assert!(!found.contains("misplaced"), "it may be a secret: {found}");
+    }
+    let url = findings("services: { a: { url: \"http://a\" } }\nroutes: [{ service: a }]\n");
+    assert!(url.contains("unknown key `url` | write `endpoints:") && url.lines().count() == 1, "{url}");
+    let kong = findings("_format_version: \"3.0\"\nservices: [{ name: a, url: \"http://a\" }]\n");
+    assert!(kong.starts_with("t.yaml:1:1: error[foreign-file]") && kong.lines().count() == 1, "{kong}");
+}

@@ -12,7 +12,7 @@ mod keys;
 mod password;
 mod swap;
 
-pub use build::{Builder, Duplicate};
+pub use build::{Builder, Refusal};
 pub use certificate::{Ambiguous, NameKind};
 pub use keys::KeyPrint;
 pub use password::{Password, PasswordError};

@@ -11,7 +11,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed2551
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use helper::identity;
-use torana_credential::directory::{Builder, Duplicate, KeyPrint, Password, PasswordError};
+use torana_credential::directory::{Builder, KeyPrint, Password, PasswordError};
 use torana_credential::signature::SignatureKey;
 
 mod helper {
@@ -33,8 +33,13 @@ fn a_key_finds_its_consumer_until_it_expires_and_no_other_key_finds_anybody() {
             .key(format!("key-{id}").as_bytes(), if number == 7 { 100 } else { u64::MAX }, name.as_deref())
             .unwrap();
     }
-    assert_eq!(builder.key(b"key-7", 1, None), Err(Duplicate("key")));
-    assert_eq!(builder.consumer(identity("7"), &1), Err(Duplicate("id")));
+    let refused = builder.key(b"key-7", 1, None).unwrap_err();
+    assert_eq!(refused.to_string(), "the consumer `u-7` has this key already");
+    let refused = builder.consumer(identity("7"), &1).unwrap_err();
+    assert_eq!(refused.to_string(), "the consumer `u-7` has this username already");
+    let other = torana_identity::Consumer { id: "7".into(), ..Default::default() };
+    let refused = builder.consumer(other, &1).unwrap_err();
+    assert_eq!(refused.to_string(), "the consumer `u-7` has this id already");
     let directory = builder.build();
     let by_key = |key: &str, now| directory.by_print(&KeyPrint::of(key.as_bytes()), now);
     for number in 0..1_000 {

@@ -9,7 +9,7 @@ use torana_config::written::{
     ConsumerKeyForm, SignatureAlgorithm,
 };
 use torana_config::{Document, Finding, Path, Resolver, parse_consumers};
-use torana_credential::directory::{AccessSecret, Builder, Directory, Duplicate, NameKind, Password};
+use torana_credential::directory::{AccessSecret, Builder, Directory, NameKind, Password};
 use torana_credential::jose::{Algorithm, VerifyingKey};
 use torana_credential::signature::SignatureKey;
 use torana_identity::Consumer;
@@ -87,7 +87,7 @@ fn add(builder: &mut Builder, config: &ConsumerConfig) -> Result<(), String> {
         tags: shared(builder, &config.tags),
         metadata: (!config.metadata.is_empty()).then(|| Box::new(config.metadata.clone())),
     };
-    builder.consumer(consumer, &print(config)).map_err(said)?;
+    builder.consumer(consumer, &print(config)).map_err(|refusal| refusal.to_string())?;
     for key in &config.keys {
         let (key, expires, id) = match key {
             ConsumerKeyForm::Key(key) => (key, None, None),
@@ -96,23 +96,25 @@ fn add(builder: &mut Builder, config: &ConsumerConfig) -> Result<(), String> {
         if key.expose().is_empty() {
             return Err("a key is empty".into());
         }
-        builder.key(key.expose().as_bytes(), expires.unwrap_or(u64::MAX), id).map_err(said)?;
+        builder
+            .key(key.expose().as_bytes(), expires.unwrap_or(u64::MAX), id)
+            .map_err(|refusal| refusal.to_string())?;
     }
     for basic in &config.basic {
         let password = password(basic, id)?;
         if basic.username.is_empty() || basic.username.contains(':') {
             return Err("a user name is not empty and holds no colon (RFC 7617)".into());
         }
-        builder.basic(&basic.username, password).map_err(said)?;
+        builder.basic(&basic.username, password).map_err(|refusal| refusal.to_string())?;
     }
     for hmac in &config.hmac {
         if hmac.username.is_empty() || hmac.username.contains('"') {
             return Err("a user name is not empty and holds no quotation mark".into());
         }
-        builder.hmac(&hmac.username, signature_key(hmac)?).map_err(said)?;
+        builder.hmac(&hmac.username, signature_key(hmac)?).map_err(|refusal| refusal.to_string())?;
     }
     for jwt in &config.jwt {
-        builder.token_key(&jwt.key, token_key(jwt)?).map_err(said)?;
+        builder.token_key(&jwt.key, token_key(jwt)?).map_err(|refusal| refusal.to_string())?;
     }
     for certificate in &config.certificates {
         self::certificate(builder, certificate)?;
@@ -125,13 +127,9 @@ fn add(builder: &mut Builder, config: &ConsumerConfig) -> Result<(), String> {
             secret: access.secret_access_key.clone(),
             session_token: access.session_token.clone(),
         };
-        builder.sigv4(&access.access_key_id, secret).map_err(said)?;
+        builder.sigv4(&access.access_key_id, secret).map_err(|refusal| refusal.to_string())?;
     }
     Ok(())
-}
-
-fn said(duplicate: Duplicate) -> String {
-    duplicate.to_string()
 }
 
 fn password(config: &ConsumerBasicConfig, id: &str) -> Result<Password, String> {
@@ -185,13 +183,13 @@ fn certificate(builder: &mut Builder, config: &ConsumerCertificateConfig) -> Res
     match (&config.sha256, given.next(), given.next()) {
         (Some(digits), None, None) if config.issuer.is_none() => {
             let print = hexadecimal(digits).ok_or("a `sha256` is 64 hexadecimal digits")?;
-            builder.certificate(print).map_err(said)
+            builder.certificate(print).map_err(|refusal| refusal.to_string())
         }
         (Some(_), None, None) => Err("a `sha256` is one certificate, whoever its `issuer` is".into()),
         (None, Some((_, "")), None) => Err("the name of a certificate is empty".into()),
-        (None, Some((kind, name)), None) => {
-            builder.certificate_name(kind, name, config.issuer.as_deref()).map_err(said)
-        }
+        (None, Some((kind, name)), None) => builder
+            .certificate_name(kind, name, config.issuer.as_deref())
+            .map_err(|refusal| refusal.to_string()),
         _ => {
             Err("a certificate is exactly one of `sha256`, `subject`, `name`, `dns`, `email` and `uri`"
                 .into())

@@ -129,6 +129,7 @@ fn plan_with(
 ) -> (Option<Plan>, Vec<Finding>) {
     let mut findings = Vec::new();
     let directory = consumers::read(document, resolver, &mut findings);
+    let complete = !has_errors(&findings);
     let consumers = match before {
         Some(before) => {
             before.plan(directory);
@@ -138,6 +139,10 @@ fn plan_with(
     };
     let plan = build::build(document, &consumers, resolver, &mut findings);
     lint::lint(document, &plan, &mut findings);
+    if !complete {
+        // Who is missing may be one with a mistake.
+        findings.retain(|finding| !matches!(finding.code, "no-consumers" | "unknown-consumer"));
+    }
     let plan = (!has_errors(&findings)).then_some(plan);
     (plan, findings)
 }

@@ -90,6 +90,28 @@ routes: [{{ path: {path}, respond: {{}} }}]\n"
 }
 
 #[test]
+fn the_help_for_a_login_without_a_way_back_is_one() {
+    const LOGIN: &str =
+        "oidc_login: &login { issuer: 'https://login.test', client_id: shop, session_keys: '${env:KEY}' }";
+    let text = |global: &str, service: &str, first: &str, second: &str| {
+        format!(
+            "services: {{ a: {{ endpoints: ['http://a'], policies: {{ {service} }} }} }}
+policies: {{ {global} }}
+routes:
+- {{ path: /app, service: a, policies: {{ {first} }} }}
+{second}"
+        )
+    };
+    for (global, service, first) in [(LOGIN, "", ""), ("", LOGIN, ""), ("", "", LOGIN)] {
+        let help = finding(&text(global, service, first, ""), "no-login-route").help.unwrap();
+        let mut parts = help.split('`').filter(|part| part.starts_with("{ path: /oauth2/*"));
+        let shown = parts.next().unwrap_or_else(|| panic!("{help}")).replace("...", "a");
+        let mended = text(global, service, first, &format!("- {shown}\n"));
+        assert_eq!(codes(&mended, "no-login-route"), 0, "{mended}");
+    }
+}
+
+#[test]
 fn keys_of_tokens_are_those_of_consumers_or_of_issuers() {
     let text = |jwt: &str, consumers: &str| {
         format!("{consumers}policies: {{ jwt: {{ {jwt} }} }}\nroutes: [{{ path: /*, respond: {{}} }}]\n")

@@ -115,8 +115,24 @@ fn findings_about_a_consumer_in_a_file_stand_in_that_file() {
     assert_eq!(places, ["c.jsonl:2:1", "c.yaml:2:3"], "{found:?}");
     let found = load("- { id: a }\n- { id: b, key: x }\n", "[]");
     assert_eq!(found[0].span.as_ref().unwrap().to_string(), "c.yaml:2:12", "{found:?}");
+    let twice = load("- { username: a }\n- { username: a }\n", "[]");
+    assert_eq!(twice[0].message, "the consumer `a` has this username already");
     let shown = torana_config::render(&found, &torana_config::Source::new("test.yaml", text), false);
     assert!(shown.starts_with("c.yaml:2:12: error[unknown-key]: unknown key `key`\n  help: "), "{shown}");
+}
+
+#[test]
+fn what_follows_from_a_mistake_in_a_file_of_consumers_is_not_said() {
+    let text = "consumers: { files: [c.jsonl] }
+policies: { key_auth: on, auth: { require: any, anonymous: guest } }
+routes: [{ path: /, respond: {} }]
+";
+    let load = |lines: &str| {
+        let found = load("test.yaml", text, &FixedResolver::default().with_file("c.jsonl", lines)).findings;
+        found.iter().map(|finding| finding.code).collect::<Vec<_>>()
+    };
+    assert_eq!(load("{\"username\":\"guest\",\"keyz\":[]}\n"), ["unknown-key"]);
+    assert!(load("[]").contains(&"no-consumers") && load("[]").contains(&"unknown-consumer"));
 }
 
 #[test]

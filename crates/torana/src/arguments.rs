@@ -53,7 +53,7 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) admin: Option<ListenAddr>,
     /// Threads that serve requests [default: one for each core]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = workers)]
     pub(crate) workers: Option<NonZeroU16>,
 }
 
@@ -64,6 +64,9 @@ pub(crate) struct CheckArguments {
     /// Print the findings as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Exit with 1 where there is a warning, too
+    #[arg(long)]
+    pub(crate) deny_warnings: bool,
 }
 
 #[derive(Debug, Args)]
@@ -121,6 +124,10 @@ pub(crate) struct TokenArguments {
     /// A further claim as NAME=VALUE, where VALUE is JSON or else text; may be given more than once
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) claim: Vec<String>,
+}
+
+fn workers(text: &str) -> Result<NonZeroU16, String> {
+    text.parse().map_err(|_| format!("expected a number from 1 to {}", u16::MAX))
 }
 
 #[cfg(test)]

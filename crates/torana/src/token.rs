@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use sha2::Sha256;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
+use torana_credential::jose::Algorithm;
 
 pub(crate) fn run(arguments: &TokenArguments) -> anyhow::Result<ExitCode> {
     if arguments.sub.is_empty() {
@@ -31,6 +32,10 @@ pub(crate) fn run(arguments: &TokenArguments) -> anyhow::Result<ExitCode> {
         claims.insert(name.to_owned(), value);
     }
     println!("{}", mint(&secret, &claims)?);
+    let needed = Algorithm::Hs256.least_secret();
+    if secret.len() < needed {
+        eprintln!("torana: {name} is shorter than {needed} bytes and can be guessed; see `torana check`");
+    }
     Ok(ExitCode::SUCCESS)
 }
 

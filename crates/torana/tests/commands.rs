@@ -50,6 +50,14 @@ fn check_says_where_and_exits_with_one() {
     // What `check` refuses `run` refuses too, before it listens.
     assert_eq!(run(&["run", &path]).status.code(), Some(1));
     assert_eq!(run(&["check", "no/such/file"]).status.code(), Some(1));
+    let json = run(&["check", "--json", "no/such/file"]);
+    let findings: serde_json::Value = serde_json::from_slice(&json.stdout).expect("JSON");
+    assert_eq!((json.status.code(), &findings[0]["code"]), (Some(1), &"unreadable-file".into()));
+    for workers in ["0", "x", "65536"] {
+        let refused = run(&["run", &path, "--workers", workers]);
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(text(&refused.stderr).contains("expected a number from 1 to 65535"), "{workers}");
+    }
     assert_eq!(run(&["check"]).status.code(), Some(2));
 }
 
@@ -160,6 +168,28 @@ fn a_token_for_nobody_or_for_no_time_is_refused() {
             "{}",
             text(&refused.stderr)
         );
+    }
+}
+
+#[test]
+fn warnings_can_be_denied_and_a_short_secret_is_not_served() {
+    let seed = "examples/seed.yaml";
+    let with = |secret: &str, arguments: &[&str]| {
+        torana().env("JWT_SECRET", secret).args(arguments).current_dir(root()).output().expect("torana runs")
+    };
+    let code = |secret: &str, arguments: &[&str]| with(secret, arguments).status.code();
+    let (short, good) = ("of sixteen bytes", "a secret of at least thirty-two bytes");
+    assert_eq!(code("x", &["check", seed]), Some(1));
+    assert_eq!(code(short, &["check", seed]), Some(0));
+    let denied = with(short, &["check", "--deny-warnings", seed]);
+    assert_eq!(denied.status.code(), Some(1));
+    assert!(text(&denied.stderr).contains("denied by `--deny-warnings`"), "{}", text(&denied.stderr));
+    assert_eq!(code(short, &["check", "--deny-warnings", "--json", seed]), Some(1));
+    assert_eq!(code(good, &["check", "--deny-warnings", seed]), Some(0));
+    for (secret, warned) in [(short, true), (good, false)] {
+        let made = with(secret, &["token", "--sub", "u"]);
+        assert!(made.status.success() && !made.stdout.is_empty());
+        assert_eq!(text(&made.stderr).contains("can be guessed"), warned, "{}", text(&made.stderr));
     }
 }
 

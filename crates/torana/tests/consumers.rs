@@ -64,7 +64,7 @@ fn consumers_are_exchanged_and_nothing_else_is() {
     assert!(process.log().contains("consumers.jsonl:1:") && !process.log().contains("hidden"));
     assert_eq!((key(&process, "new"), key(&process, "hidden")), (200, 401));
     replace(&file, "{\"username\":\"bob\",\"keys\":[\"fixed-key\"]}\n");
-    eventually(PATIENCE, || process.log().contains("another consumer has the same key"));
+    eventually(PATIENCE, || process.log().contains("the consumer `fixed` has this key already"));
     assert_eq!(key(&process, "new"), 200);
     // A file that is gone is said, and taken over once it is back.
     std::fs::remove_file(&file).unwrap();

@@ -71,6 +71,36 @@ fn every_configuration_is_good() {
     assert!(count >= 8, "{count} examples");
 }
 
+/// The keys that are named in the last column of a page's tables: `key: value`, or one of `{ key, key }`.
+fn keys_in_tables(text: &str) -> Vec<&str> {
+    let cells = text.lines().filter_map(|line| line.strip_suffix(" |")?.rsplit(" | ").next());
+    let code = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let is_part = |one: char| one.is_ascii_lowercase() || one == '_';
+    let keys = code.flat_map(move |code| {
+        let begins = code.match_indices("{ ").chain(code.match_indices(", "));
+        let words = std::iter::once(0).chain(begins.map(|(at, _)| at.saturating_add(2)));
+        words.filter_map(move |at| {
+            let rest = code.get(at..)?;
+            let (word, behind) = rest.split_at(rest.find(|one| !is_part(one)).unwrap_or(rest.len()));
+            let is_key =
+                behind.starts_with(": ") || at > 0 && [",", " }"].iter().any(|end| behind.starts_with(end));
+            is_key.then_some(word)
+        })
+    });
+    keys.filter(|key| !key.is_empty()).collect()
+}
+
+#[test]
+fn what_stands_for_parts_of_other_gateways_is_there() {
+    let schema = std::fs::read_to_string(root().join("schema/torana.schema.json")).expect("the schema");
+    let page = std::fs::read_to_string(root().join("docs/migrating.md")).expect("the page");
+    let keys = keys_in_tables(&page);
+    assert!(keys.len() > 50 && keys.contains(&"strip_prefix"), "{keys:?}");
+    for key in keys {
+        assert!(schema.contains(&format!("\"{key}\": {{")), "`{key}` is no key of the configuration");
+    }
+}
+
 /// A request that a page shows is served by the example above it.
 #[test]
 fn every_request_is_served() {
@@ -118,6 +148,21 @@ fn every_command_succeeds() {
         }
     }
     assert!(count >= 4, "{count} commands");
+}
+
+/// What a page has installed is this program.
+#[test]
+fn what_is_installed_is_torana() {
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("the page");
+    let folder = blocks(&readme, "sh").into_iter().flat_map(str::lines).find_map(|line| {
+        line.strip_prefix("cargo install ")?.split_once("--path ")?.1.split_ascii_whitespace().next()
+    });
+    let manifest = root().join(folder.expect("a line that installs")).join("Cargo.toml");
+    assert_eq!(
+        manifest.canonicalize().expect("it is there"),
+        Path::new(env!("CARGO_MANIFEST_PATH")).canonicalize().expect("it is there")
+    );
+    assert_eq!(Path::new(env!("CARGO_BIN_EXE_torana")).file_stem().expect("a name"), "torana");
 }
 
 #[test]

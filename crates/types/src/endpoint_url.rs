@@ -78,7 +78,9 @@ impl FromStr for EndpointUrl {
         }
         let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         if !matches!(tail, "" | "/") {
-            return Err(error("an endpoint has no path, query or fragment"));
+            return Err(error(
+                "an endpoint has no path, query or fragment: nothing can be put before the path of a request yet",
+            ));
         }
         if authority.contains('@') {
             return Err(error("credentials in the URL are not supported"));
@@ -175,7 +177,10 @@ mod tests {
         let problem = |text: &str| text.parse::<EndpointUrl>().unwrap_err().problem();
         assert_eq!(problem("127.0.0.1:9001"), "it must begin with `http://` or `https://`");
         assert_eq!(problem("ftp://users"), "the schemes supported are `http`, `https` and `h2`");
-        assert_eq!(problem("http://users/api"), "an endpoint has no path, query or fragment");
+        assert_eq!(
+            problem("http://users/api"),
+            "an endpoint has no path, query or fragment: nothing can be put before the path of a request yet"
+        );
         assert_eq!(problem("http://a:b@users"), "credentials in the URL are not supported");
         assert_eq!(problem("http://users:"), "a port number must stand after the `:`");
         assert_eq!(problem("http://users:0"), "the port must be from 1 to 65535");

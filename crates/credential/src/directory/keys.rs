@@ -9,7 +9,7 @@
 //! What a key is called where it has no name does not depend on the process, so that the logs of several gateways
 //! agree: it is the beginning of the key's SHA-256.
 
-use super::{Duplicate, identity, short_name};
+use super::{Refusal, identity, short_name};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand;
@@ -99,16 +99,16 @@ impl Keys {
         expires: u64,
         id: Option<&str>,
         consumer: &Arc<Consumer>,
-    ) -> Result<(), Duplicate> {
+    ) -> Result<(), Refusal> {
         if self.places.len() < self.count.saturating_add(1).saturating_mul(2) {
             self.grow();
         }
         let print = KeyPrint::of(key);
         let Some(free) = self.place(&print).and_then(|place| self.places.get_mut(place)) else {
-            return Err(Duplicate("place: too many keys"));
+            return Err(Refusal::TooMany("keys"));
         };
-        if free.is_some() {
-            return Err(Duplicate("key"));
+        if let Some(taken) = free {
+            return Err(Refusal::taken("key", &taken.identity.consumer));
         }
         let name = id.map_or_else(|| short_name(digest(&SHA256, key).as_ref()), Into::into);
         let identity = Arc::new(identity(Some(consumer), CredentialKind::Key, name));

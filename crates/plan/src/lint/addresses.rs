@@ -1,4 +1,6 @@
-//! Addresses that collide or trust too much.
+//! Addresses that collide, trust too much, or show the admin pages to everybody.
+
+use std::net::{IpAddr, Ipv4Addr};
 
 use torana_config::{Document, Finding, Path};
 use torana_types::ListenAddr;
@@ -20,6 +22,7 @@ pub(super) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
             .at(document.span_at(path));
         findings.push(finding.related("here", Some(document.span_at(earlier))));
     }
+    findings.extend(exposed(document, plan));
     for (index, network) in
         plan.settings.trusted_proxies.iter().enumerate().filter(|(_, network)| network.is_everything())
     {
@@ -28,6 +31,41 @@ pub(super) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
         let place = document.span_at(&root.key("trusted_proxies").index(index));
         let help = "name the networks of your own proxies";
         findings.push(Finding::warning("trusts-everybody", message).at(place).help(help));
+    }
+}
+
+/// Admin pages at an address that strangers may reach: reading them asks for no credentials.
+fn exposed(document: &Document, plan: &Plan) -> Option<Finding> {
+    let admin = plan.settings.admin?.socket_addr();
+    let place = match admin.ip().to_canonical() {
+        address if address.is_unspecified() => "every address of this machine",
+        address if is_public(address) => "a public address",
+        _ => return None,
+    };
+    let message = format!(
+        "the admin pages are at {place}: whoever reaches it reads configuration, metrics and callers without credentials"
+    );
+    let port = admin.port();
+    let help = format!(
+        "write `127.0.0.1:{port}` or a private address; in a container, where {} is meant, say it there with `--admin`, and \
+         publish the port to your own network alone",
+        plan.settings.admin?
+    );
+    let written = document.span_at(&Path::root().key("admin"));
+    Some(Finding::warning("admin-exposed", message).at(written).help(help))
+}
+
+/// Whether an address is one of the internet, not of a machine or of a network of one's own (RFC 1918, 3927, 4193,
+/// 4291 section 2.5.6, 6598).
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            let shared = Ipv4Addr::from(u32::from(address) & 0xffc0_0000) == Ipv4Addr::new(100, 64, 0, 0);
+            !(address.is_loopback() || address.is_private() || address.is_link_local() || shared)
+        }
+        IpAddr::V6(address) => {
+            !(address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local())
+        }
     }
 }
 

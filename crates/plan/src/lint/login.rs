@@ -4,12 +4,12 @@ use torana_config::{Document, Finding, Path};
 use torana_route::PathPattern;
 
 use crate::plan::{Plan, RoutePlan};
-use crate::policy::{AuthenticationPlan, OidcLoginPlan, PolicyPlan};
+use crate::policy::{AuthenticationPlan, OidcLoginPlan, PolicyPlan, Scope};
 
 pub(super) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>) {
     let mut seen: Vec<&OidcLoginPlan> = Vec::new();
     for route in &plan.routes {
-        let Some(login) = login(route) else { continue };
+        let Some((login, scope)) = written(route) else { continue };
         if seen.contains(&login) {
             continue;
         }
@@ -21,15 +21,37 @@ pub(super) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
             }
             let message = format!("browsers {what} `{path}`, but no route with this `oidc_login` takes it");
             let place = document.span_at(&Path::root().key("routes").index(route.index));
-            let help = "add a route such as `{ path: /oauth2/*, respond: { status: 404 } }`";
-            findings.push(Finding::error("no-login-route", message).at(place).help(help));
+            findings.push(Finding::error("no-login-route", message).at(place).help(help(path, scope)));
         }
     }
 }
 
+/// A route that would take the path: what is written at the top holds for it by itself, all else does not. The gateway
+/// answers there before whatever the route does.
+fn help(path: &str, scope: Scope) -> String {
+    let folder = path.rsplit_once('/').map(|(folder, _)| folder).filter(|folder| !folder.is_empty());
+    let taken = folder.map_or_else(|| path.to_owned(), |folder| format!("{folder}/*"));
+    match scope {
+        Scope::Global => format!("add a route such as `{{ path: {taken}, respond: {{ status: 404 }} }}`"),
+        Scope::Service => {
+            format!("add a route to the same service such as `{{ path: {taken}, service: ... }}`")
+        }
+        Scope::Route => format!(
+            "add a route with the very same policy, such as `{{ path: {taken}, respond: {{ status: 404 }}, policies: {{ \
+             oidc_login: *login }} }}` where this one has `oidc_login: &login {{ ... }}`, or write it at the top, and \
+             `off` where nobody logs in"
+        ),
+    }
+}
+
 fn login(route: &RoutePlan) -> Option<&OidcLoginPlan> {
+    written(route).map(|(login, _)| login)
+}
+
+/// The policy of a route, and how wide it was written.
+fn written(route: &RoutePlan) -> Option<(&OidcLoginPlan, Scope)> {
     route.policies.iter().find_map(|planned| match &planned.policy {
-        PolicyPlan::Authentication(AuthenticationPlan::OidcLogin(plan)) => Some(&**plan),
+        PolicyPlan::Authentication(AuthenticationPlan::OidcLogin(plan)) => Some((&**plan, planned.scope)),
         _ => None,
     })
 }

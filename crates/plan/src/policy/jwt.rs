@@ -296,6 +296,9 @@ fn upstream_token(
         let message = format!("the key cannot sign with {algorithm}{why}");
         let finding = Finding::error("signing-key", message).at(document.span_at(path));
         findings.push(finding.help("a private key is PKCS#8 in PEM: `openssl genpkey`"));
+    } else if let Some(secret) = &config.secret {
+        let short = keys::short_secret(secret.expose().len(), algorithm.least_secret());
+        findings.extend(short.map(|finding| finding.at(document.span_at(&path.key("secret")))));
     }
     UpstreamTokenPlan::Replace(mint)
 }

@@ -9,7 +9,19 @@ fn secrets_are_judged_without_being_shown() {
     };
     assert_eq!(clear(&format!("\"{SECRET}\"")), ["2:28 warning[secret-in-clear]"]);
     assert_eq!(clear(&format!("\"${{env:KEY:-{SECRET}}}\"")), ["2:28 warning[secret-in-clear]"]);
-    assert_eq!(clear("short"), ["2:28 warning[short-secret]", "2:28 warning[secret-in-clear]"]);
+    let short = |length| clear(&"x".repeat(length));
+    assert_eq!(short(15), ["2:28 error[short-secret]", "2:28 warning[secret-in-clear]"]);
+    assert_eq!(short(16), ["2:28 warning[short-secret]", "2:28 warning[secret-in-clear]"]);
+    assert_eq!(short(31), short(16));
+    assert_eq!(short(32), ["2:28 warning[secret-in-clear]"]);
+    let minted = |secret: &str| {
+        let mint = format!("upstream_token: {{ issuer: g, secret: {secret} }}");
+        let found = with(&format!(
+            "policies: {{ jwt: {{ secret: \"${{env:KEY}}\", {mint} }} }}\nroutes: [{{ service: a }}]"
+        ));
+        found.iter().any(|line| line.ends_with(" error[short-secret]"))
+    };
+    assert!(minted("fifteen-bytes-1") && !minted("sixteen-bytes-12"));
     assert!(clear("\"\"").contains(&"2:28 error[empty-secret]".to_owned()));
 }
 
@@ -20,6 +32,16 @@ fn addresses_do_not_collide_and_trust_is_not_blind() {
     assert_eq!(listen("listen: [127.0.0.1:80, 127.0.0.1:80]"), ["2:24 error[duplicate-listen]"]);
     assert_eq!(listen("listen: :80\nadmin: 127.0.0.1:80"), ["3:8 error[duplicate-listen]"]);
     assert_eq!(listen("listen: [127.0.0.1:0, 127.0.0.1:0]"), Vec::<String>::new());
+    for exposed in
+        ["0.0.0.0:8001", "\"[::]:8001\"", ":8001", "8.8.8.8:8001", "\"[2a00::1]:8001\"", "100.128.0.1:1"]
+    {
+        assert_eq!(listen(&format!("admin: {exposed}")), ["2:8 warning[admin-exposed]"], "{exposed}");
+    }
+    for own in
+        ["127.0.0.1:1", "10.1.2.3:1", "192.168.0.1:1", "100.64.0.1:1", "\"[::1]:1\"", "\"[fd00::1]:1\""]
+    {
+        assert_eq!(listen(&format!("admin: {own}")), Vec::<String>::new(), "{own}");
+    }
     assert_eq!(listen("trusted_proxies: [10.0.0.0/8, 0.0.0.0/0]"), ["2:31 warning[trusts-everybody]"]);
 }
 

@@ -12,7 +12,8 @@ use crate::written::{Defaulted, OneOrMany};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JwtConfig {
-    /// The secret that tokens are signed with; at least 32 bytes for HS256 (RFC 7518 section 3.2).
+    /// The secret that tokens are signed with; at least 32 bytes for HS256 (RFC 7518 section 3.2). `check` warns of
+    /// less, and less than 16 are not served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<Secret>,
     /// The public key or certificate, in PEM, that verifies tokens.

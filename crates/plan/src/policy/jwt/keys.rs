@@ -7,6 +7,9 @@ use torana_config::{Document, Finding, Path};
 use torana_credential::jose::{Algorithm, KeyError, VerifyingKey, strict_object};
 use torana_types::Secret;
 
+/// Bytes of a secret that is served at all: 128 bits, if each could be any.
+const FEWEST_BYTES: usize = 16;
+
 /// A key of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct KeyPlan {
@@ -138,9 +141,16 @@ fn judge(document: &Document, place: &Path, key: &KeyPlan, findings: &mut Vec<Fi
         return;
     }
     let needed = key.algorithms.iter().map(|algorithm| algorithm.least_secret()).max().unwrap_or(0).max(32);
-    if bytes < needed {
-        let message = format!("the secret is shorter than {needed} bytes and can be guessed");
-        let finding = Finding::warning("short-secret", message).at(document.span_at(place));
-        findings.push(finding.help("its hash is that long (RFC 7518 section 3.2): `openssl rand -hex 32`"));
-    }
+    findings.extend(short_secret(bytes, needed).map(|finding| finding.at(document.span_at(place))));
+}
+
+/// That a secret has fewer bytes than its hash, which RFC 7518 section 3.2 asks for. So few that a search ends are an
+/// error: whoever guesses the secret of all callers is any of them.
+pub(super) fn short_secret(bytes: usize, needed: usize) -> Option<Finding> {
+    let say = if bytes < FEWEST_BYTES { Finding::error } else { Finding::warning };
+    let least = if bytes < FEWEST_BYTES { FEWEST_BYTES } else { needed };
+    let message = format!("the secret is shorter than {least} bytes and can be guessed");
+    let help =
+        format!("its hash is {needed} bytes long (RFC 7518 section 3.2): `openssl rand -hex 32` draws 64");
+    (bytes < needed).then(|| say("short-secret", message).help(help))
 }
