@@ -273,7 +273,7 @@ routes:
             eventually(PATIENCE, || copies(&gateway, results) + copies(&gateway, "refused") == number);
         }
         assert_eq!((copies(&gateway, results), copies(&gateway, "refused"), shadow.count()), (2, 3, 2));
-        let answer = Client::connect(gateway.address).exchange("GET /b HTTP/1.1\r\nHost: a\r\n\r\n");
+        let answer = gateway.get("/b");
         assert!(answer.text().contains("breaker_open"), "one breaker for all");
     }
 }
@@ -329,7 +329,7 @@ routes:
     let mut holder = Client::connect(gateway.address);
     holder.send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
     door.wait_for(1, PATIENCE);
-    let ask = || Client::connect(gateway.address).exchange("GET /api HTTP/1.1\r\nHost: a\r\n\r\n");
+    let ask = || gateway.get("/api");
     assert_eq!(ask().status, 503);
     gate.open();
     assert_eq!(holder.read_response().text(), "held");

@@ -49,8 +49,7 @@ routes:
 }
 
 fn ask(gateway: &Running, target: &str, fields: &[String]) -> Response {
-    let fields: String = fields.iter().map(|field| format!("{field}\r\n")).collect();
-    Client::connect(gateway.address).exchange(format!("GET {target} HTTP/1.1\r\nHost: a\r\n{fields}\r\n"))
+    gateway.ask(&format!("GET {target} HTTP/1.1\nHost: a\n{}", fields.join("\n")))
 }
 
 fn basic(text: &str) -> String {

@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use torana_credential::jose::{Algorithm, SigningKey};
-use torana_testkit::{Authority, Client, HeldPort, Origin, Reply, Response, TlsFront, eventually};
+use torana_testkit::{Authority, HeldPort, Origin, Reply, Response, TlsFront, eventually};
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -100,8 +100,7 @@ routes: [{{ respond: {{ body: in }} }}]
 }
 
 fn ask(gateway: &Running, token: &str) -> Response {
-    let request = format!("GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n");
-    Client::connect(gateway.address).exchange(request)
+    gateway.ask(&format!("GET / HTTP/1.1\nHost: a\nAuthorization: Bearer {token}"))
 }
 
 #[test]

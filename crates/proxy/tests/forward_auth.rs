@@ -17,7 +17,7 @@ use torana_http::h1::HeadLimits;
 use torana_proxy::{End, explain, read_head};
 use torana_testkit::{Client, Origin, ReceivedRequest, Reply, Response, eventually};
 use torana_transport::ConnectionInfo;
-use yaml::Running;
+use yaml::{Running, reason};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -65,12 +65,6 @@ routes:
 
 fn get(gateway: &Running, fields: &str) -> Response {
     gateway.ask(&format!("GET /api/x HTTP/1.1\nHost: a.test\n{fields}"))
-}
-
-fn reason(response: &Response) -> String {
-    let text = response.text();
-    let problem: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"));
-    problem["reason"].as_str().unwrap().to_owned()
 }
 
 #[test]
@@ -252,8 +246,7 @@ routes:
         origin.url()
     ));
     let ask = |host: &str, told: &str| {
-        let head = format!("GET / HTTP/1.1\r\nHost: {host}\r\nX-Forwarded-Host: {told}\r\n\r\n");
-        Client::connect(gateway.address).exchange(head).status
+        gateway.ask(&format!("GET / HTTP/1.1\nHost: {host}\nX-Forwarded-Host: {told}")).status
     };
     assert_eq!(ask("www.example", "www.example"), 200);
     assert_eq!(ask("admin.example", "www.example"), 403);
@@ -322,13 +315,7 @@ fn bodies_are_shown_only_where_that_was_asked_for_and_within_their_bound() {
     });
     let origin = Origin::respond(|request| Reply::ok(request.body_text()));
     let gateway = Running::start(&file(&asked, &origin, "body: 8B", ""));
-    let post = |body: &str| {
-        let head = format!(
-            "POST /api/x HTTP/1.1\r\nHost: a\r\nContent-Type: text/x\r\nContent-Length: {}",
-            body.len()
-        );
-        Client::connect(gateway.address).exchange(format!("{head}\r\n\r\n{body}"))
-    };
+    let post = |body: &str| gateway.ask_with("POST /api/x HTTP/1.1\nHost: a\nContent-Type: text/x", body);
     assert_eq!(post("good").text(), "good");
     let question = asked.requests().pop().unwrap();
     assert_eq!((&*question.method, question.header("Content-Type")), ("POST", Some("text/x")));

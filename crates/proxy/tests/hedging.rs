@@ -41,8 +41,8 @@ routes: [{{ service: a }}]
 }
 
 fn ask(gateway: &Running, method: &str, body: &str) -> Response {
-    let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
-    Client::connect(gateway.address).exchange(format!("{method} / HTTP/1.1\r\nHost: a\r\n{length}\r\n{body}"))
+    let head = format!("{method} / HTTP/1.1\nHost: a");
+    if body.is_empty() { gateway.ask(&head) } else { gateway.ask_with(&head, body) }
 }
 
 /// The values of all series whose name and labels begin so.
@@ -200,9 +200,7 @@ fn over_http2_only_the_stream_of_the_slow_one_is_cancelled() {
     });
     let quick = Http2Origin::respond(|_| Http2Reply::ok("quick"));
     let gateway = before(&[slow.url(), quick.url()], SOON);
-    let get = |path: &str| {
-        Client::connect(gateway.address).exchange(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")).text()
-    };
+    let get = |path: &str| gateway.get(path).text();
     assert_eq!(get("/slow"), "quick");
     eventually(PATIENCE, || slow.cancelled() == 1 && slow.running() == 0);
     assert!((0..6).any(|_| get("/") == "well"), "the connection serves on");

@@ -418,7 +418,7 @@ routes: [{{ service: a }}]
         let gateway = Running::with_resolver(&text, 1, resolver().with_file("ca.pem", &authority.pem));
         let storm = || {
             let ask = || {
-                let answer = Client::connect(gateway.address).exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+                let answer = gateway.get("/");
                 (answer.status, answer.text())
             };
             std::thread::scope(|scope| {

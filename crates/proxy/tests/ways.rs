@@ -255,7 +255,7 @@ routes:
         ("GET /csrf", "Sec-Fetch-Site: cross-site".into(), 200),
         ("GET /csrf", "Sec-Fetch-Site: cross-site\nX-HTTP-Method-Override: DELETE".into(), 403),
     ] {
-        let answer = guard::ask(&gateway, &format!("{line} HTTP/1.1\nHost: a\n{fields}"));
+        let answer = gateway.ask(&format!("{line} HTTP/1.1\nHost: a\n{fields}"));
         assert_eq!(answer.status, status, "{line} {fields}: {}", answer.text());
         if status == 200 {
             let seen = origin.requests().pop().unwrap();
@@ -266,7 +266,7 @@ routes:
 
 /// Asks, and gives what the service has received.
 fn arrived(gateway: &Running, origin: &Origin, line: &str, fields: &str) -> ReceivedRequest {
-    let answer = guard::ask(gateway, &format!("{line} HTTP/1.1\nHost: a\n{fields}"));
+    let answer = gateway.ask(&format!("{line} HTTP/1.1\nHost: a\n{fields}"));
     assert_eq!(answer.status, 200, "{line} {fields}: {}", answer.text());
     origin.requests().pop().unwrap()
 }
@@ -335,7 +335,7 @@ routes:
         ("/key", format!("{tin}\n{key}\nCookie: s=2"), 401, None),
         ("/key", format!("{key}\nCookie: s=1"), 401, None),
     ] {
-        let answer = guard::ask(&gateway, &format!("GET {path} HTTP/1.1\nHost: a\n{fields}"));
+        let answer = gateway.ask(&format!("GET {path} HTTP/1.1\nHost: a\n{fields}"));
         assert_eq!(answer.status, status, "{path} {fields}: {}", answer.text());
         if status == 200 {
             let seen = origin.requests().pop().unwrap();
@@ -397,7 +397,7 @@ routes:
         ("GET /any", "apikey: k-1".into(), 200),
         ("OPTIONS /anybody", "apikey: k-1".into(), 200),
     ] {
-        let answer = guard::ask(&gateway, &format!("{line} HTTP/1.1\nHost: a\n{fields}"));
+        let answer = gateway.ask(&format!("{line} HTTP/1.1\nHost: a\n{fields}"));
         assert_eq!(answer.status, status, "{line} {fields}: {}", answer.text());
         if line.starts_with("OPTIONS") && status == 200 && line != "OPTIONS /all" {
             let seen = origin.requests().pop().unwrap();

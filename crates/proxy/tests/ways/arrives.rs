@@ -181,7 +181,7 @@ routes:
     assert_eq!(seen.header("Authorization"), Some("Bearer-like x"));
     let before = origin.count();
     let fields = format!("Cookie: token={}\nAuthorization: Bearer\tx.y.z", guard::token(r#"{"sub":"u"}"#));
-    assert_eq!(guard::ask(&gateway, &format!("GET /twice HTTP/1.1\nHost: a\n{fields}")).status, 401);
+    assert_eq!(gateway.ask(&format!("GET /twice HTTP/1.1\nHost: a\n{fields}")).status, 401);
     assert_eq!(origin.count(), before);
 }
 
