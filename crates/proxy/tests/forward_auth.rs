@@ -15,7 +15,7 @@ use std::time::Duration;
 use torana_filter::Moment;
 use torana_http::h1::HeadLimits;
 use torana_proxy::{End, explain, read_head};
-use torana_testkit::{Client, Origin, ReceivedRequest, Reply, Response, eventually};
+use torana_testkit::{Client, Origin, ReceivedRequest, Reply, Response, eventually, side_by_side};
 use torana_transport::ConnectionInfo;
 use yaml::{Running, reason};
 
@@ -189,7 +189,8 @@ fn what_is_neither_yes_nor_no_is_503_with_a_reason_of_its_own() {
 #[test]
 fn a_service_that_is_silent_is_not_the_fault_of_those_who_wait_behind_others() {
     let (asked, origin) = (Origin::always(Reply::hang()), Origin::always(Reply::ok("in")));
-    for (keys, status) in [("timeout: 3s", 503), ("timeout: 3s, on_failure: allow", 200)] {
+    let both = [("timeout: 3s", 503), ("timeout: 3s, on_failure: allow", 200)];
+    side_by_side(both, |(keys, status)| {
         let [_, limited] = limited_and_not(&file(&asked, &origin, keys, ""));
         let gateway = Running::start(&limited);
         let clients = (0..150).map(|number| {
@@ -205,7 +206,7 @@ fn a_service_that_is_silent_is_not_the_fault_of_those_who_wait_behind_others() {
             }
         }
         assert!(!gateway.metrics.render().contains("reason=\"authentication_limited\""));
-    }
+    });
     let arrived = origin.requests();
     assert_eq!(arrived.len(), 150);
     assert!(arrived.iter().all(|request| request.header("X-Anonymous-Consumer") == Some("true")));

@@ -14,7 +14,7 @@ mod yaml;
 
 use std::time::{Duration, Instant};
 use torana_testkit::http2::{Http2Origin, Http2Reply};
-use torana_testkit::{Client, Gate, Origin, Reply, Response, eventually};
+use torana_testkit::{Client, Gate, Origin, Reply, Response, eventually, side_by_side};
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -98,9 +98,9 @@ fn who_answers_in_time_is_asked_alone() {
 
 #[test]
 fn only_what_may_be_sent_twice_and_is_at_hand_is_hedged() {
-    for (method, body, twice) in
-        [("POST", "body", false), ("PUT", "much too long", false), ("PUT", "body", true), ("GET", "", true)]
-    {
+    let cases =
+        [("POST", "body", false), ("PUT", "much too long", false), ("PUT", "body", true), ("GET", "", true)];
+    side_by_side(cases, |(method, body, twice)| {
         let slow = Origin::respond(|request| Reply::ok(request.body.clone()).delay(Duration::from_secs(3)));
         let quick = Origin::respond(|request| Reply::ok(request.body.clone()));
         let gateway = before(&[slow.url(), quick.url()], &format!("{SOON}, keep_body: 4"));
@@ -110,7 +110,7 @@ fn only_what_may_be_sent_twice_and_is_at_hand_is_hedged() {
         }
         let counts = (slow.count(), quick.count());
         assert_eq!(counts, if twice { (1, 2) } else { (1, 1) }, "{method} {body}");
-    }
+    });
 }
 
 #[test]

@@ -55,7 +55,19 @@ fn in_the_answer() -> Vec<(&'static str, Reply)> {
 #[test]
 fn three_failures_of_any_kind_before_the_answer_open_the_breaker() {
     let breaker = format!("{QUICK}, breaker: {{ failures: 3, open_for: 1h }}");
+    let refusing = Origin::always(Reply::ok(""));
+    refusing.kill();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let stalled = format!("https://{}", silent.local_addr().unwrap());
     std::thread::scope(|scope| {
+        for (url, keys) in [(refusing.url(), ""), (stalled, "tls: { verify: off }, ")] {
+            let keys = format!("{keys}{breaker}");
+            scope.spawn(move || {
+                let gateway = before(&[url], &keys);
+                assert!((0..3).all(|_| !get(&gateway).1.contains("breaker_open")), "{keys}");
+                assert!(get(&gateway).1.contains("breaker_open"), "{keys}");
+            });
+        }
         for (name, reply) in before_the_answer() {
             let breaker = &breaker;
             scope.spawn(move || {
@@ -69,15 +81,6 @@ fn three_failures_of_any_kind_before_the_answer_open_the_breaker() {
             });
         }
     });
-    let refusing = Origin::always(Reply::ok(""));
-    refusing.kill();
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let stalled = format!("https://{}", silent.local_addr().unwrap());
-    for (url, keys) in [(refusing.url(), ""), (stalled, "tls: { verify: off }, ")] {
-        let gateway = before(&[url], &format!("{keys}{breaker}"));
-        assert!((0..3).all(|_| !get(&gateway).1.contains("breaker_open")));
-        assert!(get(&gateway).1.contains("breaker_open"));
-    }
 }
 
 #[test]

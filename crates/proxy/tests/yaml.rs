@@ -132,7 +132,8 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.drain();
+        // What is still under way nobody waits for.
+        self.drain_within(Duration::from_millis(100));
         for worker in self.workers.drain(..) {
             let ended = worker.join();
             assert!(ended != Ended::Panicked || std::thread::panicking(), "a worker panicked");
