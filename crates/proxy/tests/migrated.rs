@@ -34,10 +34,9 @@ fn part(name: &str, value: &str) -> String {
     format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
 }
 
-#[test]
-fn a_key_may_come_in_the_body_and_does_not_go_on() {
-    let origin = Origin::always(Reply::ok("in"));
-    let gateway = Running::start(&format!(
+/// Keys are looked for in bodies, or beside or after other ways.
+fn with_keys_in_bodies(origin: &Origin) -> Running {
+    Running::start(&format!(
         "access_log: off
 limits: {{ failed_credentials: off }}
 services: {{ a: {{ endpoints: [\"{}\"] }} }}
@@ -52,7 +51,13 @@ routes:
 - {{ path: /guest, service: a, policies: {{ auth: {{ anonymous: alice }} }} }}
 ",
         origin.url()
-    ));
+    ))
+}
+
+#[test]
+fn a_key_may_come_in_the_body_and_does_not_go_on() {
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = with_keys_in_bodies(&origin);
     let (others, own) = (part("a", "1") + &part("z", ""), part("apikey", "right"));
     let json = r#"{"a":1.50,"apikey":"right"}"#;
     for (fields, body, left) in [
