@@ -60,6 +60,7 @@ fn basic(text: &str) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn what_is_shown_decides_who_passes() {
     let origin = Origin::always(Reply::ok("in"));
     let gateway = Running::start(&file(&origin));
@@ -239,6 +240,7 @@ fn bearer(token: &str) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn a_token_is_verified_by_the_key_of_the_consumer_that_it_names() {
     let origin = Origin::always(Reply::ok("in"));
     let (pem, curve) = curve_pair();

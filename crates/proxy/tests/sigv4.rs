@@ -154,6 +154,7 @@ fn judge(gateway: &Running, origin: &Origin, cases: Vec<(&str, Signed, u16)>) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn what_botocore_signs_is_accepted() {
     let origin = Origin::always(Reply::ok("in"));
     let gateway = Running::start(&file(&origin));
@@ -248,6 +249,7 @@ fn what_botocore_signs_is_accepted() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn what_is_altered_afterwards_is_refused() {
     let origin = Origin::always(Reply::ok("in"));
     let gateway = Running::start(&file(&origin));
