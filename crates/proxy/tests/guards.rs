@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use support::{before, in_service, text};
-use torana_testkit::{Client, Origin, Reply, eventually, within};
+use torana_testkit::{Client, Origin, Reply, eventually, side_by_side, within};
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -117,7 +117,8 @@ fn waiting_for_a_connection_that_others_use_shows_no_failure() {
         "/long" => Reply::ok(vec![b'x'; 10_000]).hang_after_bytes(5_000),
         _ => Reply::ok("fine"),
     });
-    for (keys, reason) in [("", "total_timeout"), (", per_try_timeout: 3s", "pool_timeout")] {
+    let both = [("", "total_timeout"), (", per_try_timeout: 3s", "pool_timeout")];
+    side_by_side(both, |(keys, reason)| {
         let total = if keys.is_empty() { "100ms" } else { "1h" };
         let gateway = Running::start(&format!(
             "access_log: off
@@ -148,7 +149,7 @@ routes:
         let page = gateway.metrics.render();
         assert!(comes_free, "{said:?}\n{page}");
         assert!(page.contains("torana_breaker_transitions_total{service=\"a\",to=\"open\"} 0"), "{page}");
-    }
+    });
 }
 
 #[test]

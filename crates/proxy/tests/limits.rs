@@ -11,7 +11,8 @@ mod yaml;
 
 use std::time::Duration;
 use torana_testkit::{
-    Authority, Client, Gate, HeldPort, Origin, RedisServer, Reply, eventually, not_at_midnight, temp_dir,
+    Authority, Client, Gate, HeldPort, Origin, RedisServer, Reply, eventually, not_at_midnight, side_by_side,
+    temp_dir,
 };
 use yaml::Running;
 
@@ -56,10 +57,10 @@ fn gateways_together_admit_what_the_limit_says_in_every_mode() {
 #[test]
 fn what_responses_cost_is_owed_so_the_rate_holds_here_and_in_the_store() {
     const COST: u64 = 20;
-    let server = RedisServer::start();
     let origin = Origin::always(Reply::ok("done").header("X-Cost", &COST.to_string()));
     // A lease may hold so many permits, each for a request of that cost.
-    for (mode, held) in [("local", 0), ("exact", 0), ("leased", 10)] {
+    side_by_side([("local", 0), ("exact", 0), ("leased", 10)], |(mode, held)| {
+        let server = RedisServer::start();
         let text = format!(
             "access_log: off
 store: {{ url: \"redis://127.0.0.1:{}\", timeout: 5s }}
@@ -83,7 +84,7 @@ routes: [{{ path: /, service: origin }}]
         let grown = u64::try_from(began.elapsed().as_millis()).unwrap() * 20 / 1_000;
         assert!(passed >= 2 || held > 0, "{mode}: {passed}");
         assert!(passed * COST <= 20 + grown + COST + held * COST, "{mode}: {passed} in {grown}");
-    }
+    });
 }
 
 #[test]

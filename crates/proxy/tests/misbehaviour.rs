@@ -16,7 +16,7 @@ use std::collections::HashSet;
 use std::net::TcpListener;
 use std::time::Duration;
 use support::{before, get, in_service};
-use torana_testkit::{Client, Gate, Origin, Reply, eventually};
+use torana_testkit::{Client, Gate, Origin, Reply, eventually, side_by_side};
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -239,10 +239,11 @@ routes:
 
 #[test]
 fn kept_alive_connections_that_break_while_the_service_works_speak_against_it() {
-    for keys in [
+    let both = [
         "breaker: { failures: 3, open_for: 1h }",
         "health: { ejection: { failures: 3, for: 1h, max_share: 100% } }",
-    ] {
+    ];
+    side_by_side(both, |keys| {
         let gate = Gate::default();
         let held = gate.clone();
         let origin = Origin::respond(move |request| match &*request.method {
@@ -268,5 +269,5 @@ fn kept_alive_connections_that_break_while_the_service_works_speak_against_it() 
         assert_eq!((origin.count(), origin.connections_accepted()), (6, 3), "each was a kept one");
         let refused = post();
         assert!(refused.contains("breaker_open") || refused.contains("no_endpoint"), "{keys}: {refused}");
-    }
+    });
 }
