@@ -6,7 +6,7 @@ use crate::lines;
 use crate::workspace::{Metadata, root};
 
 /// Lines without tests that no file may exceed.
-const HARD_CAP: usize = 800;
+const HARD_CAP: usize = 500;
 
 /// Lines without tests from which a file is printed, as a hint to split it.
 const SOFT_CAP: usize = 400;

@@ -1,7 +1,9 @@
 //! All tests, several programs of them at once: most of their time is waiting, and cargo runs one after the other.
 
 use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -12,6 +14,9 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
 use crate::workspace::{cargo, root};
+
+/// What the harness of tests takes the number of its threads from.
+const THREADS: &str = "RUST_TEST_THREADS";
 
 /// What cargo says about one thing that it has built.
 #[derive(Deserialize)]
@@ -46,11 +51,12 @@ pub(crate) fn run() -> Result<()> {
     let programs = Mutex::new(build()?);
     let failed = Mutex::new(Vec::new());
     let at_once = thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 4));
+    let threads = threads(std::env::var_os(THREADS));
     thread::scope(|scope| {
         for _ in 0..at_once {
             scope.spawn(|| {
                 while let Some(program) = next(&programs) {
-                    if !passes(&program) {
+                    if !passes(&program, &threads) {
                         failed.lock().unwrap_or_else(PoisonError::into_inner).push(program.source);
                     }
                 }
@@ -63,6 +69,12 @@ pub(crate) fn run() -> Result<()> {
     let status = cargo().args(["test", "--workspace", "--doc", "--quiet"]).status()?;
     ensure!(status.success(), "examples in the documentation of the code have failed");
     Ok(())
+}
+
+/// How many tests of one program run at once: more than there are cores, as they wait most of the time.
+fn threads(chosen: Option<OsString>) -> OsString {
+    let cores = || thread::available_parallelism().map_or(1, NonZero::get);
+    chosen.unwrap_or_else(|| cores().saturating_mul(2).max(4).to_string().into())
 }
 
 fn next(programs: &Mutex<VecDeque<Program>>) -> Option<Program> {
@@ -99,7 +111,7 @@ fn programs(messages: &str, root: &Path) -> VecDeque<Program> {
 }
 
 /// Runs one. What it prints is shown in one piece when it has ended: all of it where a test has failed.
-fn passes(program: &Program) -> bool {
+fn passes(program: &Program, threads: &OsStr) -> bool {
     let began = Instant::now();
     // Both streams are one, so that lines stand in their order.
     let output = Command::new("sh")
@@ -107,6 +119,7 @@ fn passes(program: &Program) -> bool {
         .arg(&program.executable)
         .current_dir(&program.folder)
         .env("CARGO_MANIFEST_DIR", &program.folder)
+        .env(THREADS, threads)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output();

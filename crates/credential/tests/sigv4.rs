@@ -169,32 +169,35 @@ fn the_presigned_example_verifies_for_a_day() {
     assert_eq!(verifies(&presigned(&reordered.join("&")), SECRET, PathForm::Once), Ok(true));
 }
 
+/// What is malformed or ambiguous, in place of what.
+const MALFORMED: [(&str, &str); 22] = [
+    ("AWS4-HMAC-SHA256&", "AWS4-ECDSA-P256-SHA256&"),
+    ("X-Amz-Algorithm", "X-Amz-Other"),
+    ("&X-Amz-Expires=86400", ""),
+    ("86400", "604801"),
+    ("86400", "0"),
+    ("86400", "+1"),
+    ("86400", "99999999999999999999"),
+    ("host&", "range&"),
+    ("host&", "host%3Brange&"),
+    ("host&", "Host&"),
+    ("host&", "host%3Bhost&"),
+    ("host&", "&"),
+    ("aws4_request", "aws4"),
+    ("%2Fs3", ""),
+    ("20130524%2F", "20130525%2F"),
+    ("20130524T", "20130524t"),
+    ("Signature=a", "Signature=A"),
+    ("d404", "d40"),
+    ("X-Amz-Date", "X-Amz-Date=20130524T000000Z&X-Amz-Date"),
+    ("X-Amz-Signature", "X-Amz-Signature=&X-Amz-Signature"),
+    ("us-east-1", "us%zzeast"),
+    ("us-east-1", "us%ffeast"),
+];
+
 #[test]
 fn what_is_malformed_or_ambiguous_is_refused() {
-    for (from, to) in [
-        ("AWS4-HMAC-SHA256&", "AWS4-ECDSA-P256-SHA256&"),
-        ("X-Amz-Algorithm", "X-Amz-Other"),
-        ("&X-Amz-Expires=86400", ""),
-        ("86400", "604801"),
-        ("86400", "0"),
-        ("86400", "+1"),
-        ("86400", "99999999999999999999"),
-        ("host&", "range&"),
-        ("host&", "host%3Brange&"),
-        ("host&", "Host&"),
-        ("host&", "host%3Bhost&"),
-        ("host&", "&"),
-        ("aws4_request", "aws4"),
-        ("%2Fs3", ""),
-        ("20130524%2F", "20130525%2F"),
-        ("20130524T", "20130524t"),
-        ("Signature=a", "Signature=A"),
-        ("d404", "d40"),
-        ("X-Amz-Date", "X-Amz-Date=20130524T000000Z&X-Amz-Date"),
-        ("X-Amz-Signature", "X-Amz-Signature=&X-Amz-Signature"),
-        ("us-east-1", "us%zzeast"),
-        ("us-east-1", "us%ffeast"),
-    ] {
+    for (from, to) in MALFORMED {
         let query = PRESIGNED.replacen(from, to, 1);
         assert_ne!(query, PRESIGNED, "{from}");
         assert!(Claim::find(&presigned(&query)).is_err(), "{query}");

@@ -7,6 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+use aws_lc_rs::signature::{self as library, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proptest::prelude::*;
@@ -166,11 +167,29 @@ fn the_algorithm_is_that_of_the_key() {
     assert_eq!(public.algorithms().collect::<Vec<_>>(), [Algorithm::Es256]);
 }
 
+/// A new key of a curve, whose public half is a JWK.
+fn curve_pair(
+    algorithm: Algorithm,
+    curve: &str,
+    kind: &'static library::EcdsaSigningAlgorithm,
+) -> (SigningKey, VerifyingKey) {
+    let random = aws_lc_rs::rand::SystemRandom::new();
+    let private = library::EcdsaKeyPair::generate_pkcs8(kind, &random).unwrap();
+    let pair = library::EcdsaKeyPair::from_pkcs8(kind, private.as_ref()).unwrap();
+    let point = pair.public_key().as_ref();
+    let (x, y) = point[1..].split_at((point.len() - 1) / 2);
+    let jwk =
+        json!({"kty": "EC", "crv": curve, "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y)});
+    (
+        SigningKey::pkcs8(private.as_ref(), algorithm).unwrap(),
+        VerifyingKey::jwk(jwk.as_object().unwrap(), &[]).unwrap(),
+    )
+}
+
 #[test]
 fn every_algorithm_signs_and_verifies_and_no_other_does() {
     use aws_lc_rs::rsa::KeySize;
-    use aws_lc_rs::signature::{self as library, KeyPair};
-    let mut made = Vec::new();
+    let mut made: Vec<(SigningKey, VerifyingKey)> = Vec::new();
     for algorithm in [Algorithm::Hs256, Algorithm::Hs384, Algorithm::Hs512] {
         made.push((
             SigningKey::secret(SECRET, algorithm).unwrap(),
@@ -178,25 +197,12 @@ fn every_algorithm_signs_and_verifies_and_no_other_does() {
         ));
     }
     let random = aws_lc_rs::rand::SystemRandom::new();
-    for (algorithm, kind) in [
-        (Algorithm::Es256, &library::ECDSA_P256_SHA256_FIXED_SIGNING),
-        (Algorithm::Es384, &library::ECDSA_P384_SHA384_FIXED_SIGNING),
-        (Algorithm::Es512, &library::ECDSA_P521_SHA512_FIXED_SIGNING),
+    for (algorithm, curve, kind) in [
+        (Algorithm::Es256, "P-256", &library::ECDSA_P256_SHA256_FIXED_SIGNING),
+        (Algorithm::Es384, "P-384", &library::ECDSA_P384_SHA384_FIXED_SIGNING),
+        (Algorithm::Es512, "P-521", &library::ECDSA_P521_SHA512_FIXED_SIGNING),
     ] {
-        let private = library::EcdsaKeyPair::generate_pkcs8(kind, &random).unwrap();
-        let pair = library::EcdsaKeyPair::from_pkcs8(kind, private.as_ref()).unwrap();
-        let point = pair.public_key().as_ref();
-        let (x, y) = point[1..].split_at((point.len() - 1) / 2);
-        let curve = match algorithm {
-            Algorithm::Es256 => "P-256",
-            Algorithm::Es384 => "P-384",
-            _ => "P-521",
-        };
-        let jwk = json!({"kty": "EC", "crv": curve, "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y)});
-        made.push((
-            SigningKey::pkcs8(private.as_ref(), algorithm).unwrap(),
-            VerifyingKey::jwk(jwk.as_object().unwrap(), &[]).unwrap(),
-        ));
+        made.push(curve_pair(algorithm, curve, kind));
     }
     let pair = library::Ed25519KeyPair::generate_pkcs8(&random).unwrap();
     let public = library::Ed25519KeyPair::from_pkcs8_maybe_unchecked(pair.as_ref()).unwrap();

@@ -35,6 +35,7 @@ struct Evaluation<'b, 'v> {
 }
 
 impl<'v> Evaluation<'_, 'v> {
+    #[expect(clippy::too_many_lines, reason = "a table: an arm a kind of node")]
     fn value(&self, node: &'v Node, frame: Option<&Frame<'_, 'v>>) -> Evaluated<'v> {
         self.budget.step()?;
         match node {

@@ -8,7 +8,7 @@
 mod answer;
 mod question;
 
-use crate::asking;
+use crate::asking::{self, Printed};
 use crate::authentication::cache::{Cache, SentFields};
 use crate::authentication::unverified::Looks;
 use crate::authentication::{Authenticate, Guard, Unbegun};
@@ -121,23 +121,14 @@ impl ForwardAuthFilter {
                 let passed = Arc::new(*passed);
                 if let Some(print) = &print {
                     guard.note_verified(print);
-                }
-                if let (Some(print), Some(cache), true) = (&print, &self.plan.cache, passed.may_be_kept) {
-                    let until = now.saturating_add(cache.ttl.as_duration().as_secs());
-                    self.passed.insert(print, &passed, until, now);
+                    self.remember(print, &passed, now);
                 }
                 Ok(passed)
             }
             Ok(Answer::Refused(response)) => {
                 let fault = answer::refusal(&response, shown);
                 if shown && answer::is_of_credentials(&response) {
-                    // What is refused as wrong is counted with every other way's.
-                    if fault.reason != Reason::CredentialsInvalid {
-                        guard.note_wrong_too();
-                    }
-                    if let Some(print) = &print {
-                        guard.note_wrong(print);
-                    }
+                    note_wrong(&fault, print.as_ref(), guard);
                 }
                 exchange.answer = Some(response);
                 Err(fault)
@@ -151,6 +142,13 @@ impl ForwardAuthFilter {
                 }
             }
             Err(fault) => Err(fault),
+        }
+    }
+
+    fn remember(&self, print: &Printed, passed: &Arc<Passed>, now: u64) {
+        if let (Some(cache), true) = (&self.plan.cache, passed.may_be_kept) {
+            let until = now.saturating_add(cache.ttl.as_duration().as_secs());
+            self.passed.insert(print, passed, until, now);
         }
     }
 
@@ -195,6 +193,17 @@ impl ForwardAuthFilter {
             fields.insert(anonymous, b"true")?;
         }
         Ok(())
+    }
+}
+
+/// Counts what the asked service has refused as wrong.
+fn note_wrong(fault: &Fault, print: Option<&Printed>, guard: Guard<'_>) {
+    // What is refused as wrong is counted with every other way's.
+    if fault.reason != Reason::CredentialsInvalid {
+        guard.note_wrong_too();
+    }
+    if let Some(print) = print {
+        guard.note_wrong(print);
     }
 }
 

@@ -12,7 +12,7 @@ mod guard;
 #[path = "yaml.rs"]
 mod yaml;
 
-use guard::{as_caller, ask};
+use guard::as_caller;
 use torana_testkit::{Origin, Reply};
 use yaml::Running;
 
@@ -45,13 +45,13 @@ routes:
     ] {
         assert_eq!(as_caller(&gateway, user, &format!("GET {path}")).status, 403, "{path}");
         assert_eq!(as_caller(&gateway, admin, &format!("GET {path}")).text(), "in", "{path}");
-        assert_eq!(ask(&gateway, &format!("GET {path} HTTP/1.1\nHost: a")).status, 401, "{path}");
+        assert_eq!(gateway.ask(&format!("GET {path} HTTP/1.1\nHost: a")).status, 401, "{path}");
     }
     assert_eq!(as_caller(&gateway, admin, "DELETE /api/orders/1").status, 403);
     assert_eq!(as_caller(&gateway, user, "GET /api/users/7/profile").status, 200);
     assert_eq!(as_caller(&gateway, r#"{"sub":"g"}"#, "GET /api/users/7/profile").status, 403);
     assert_eq!(as_caller(&gateway, r#"{"sub":"g"}"#, "GET /api/search").status, 200);
-    assert_eq!(ask(&gateway, "POST /api/auth/login HTTP/1.1\nHost: a\nContent-Length: 0").text(), "login");
+    assert_eq!(gateway.ask("POST /api/auth/login HTTP/1.1\nHost: a\nContent-Length: 0").text(), "login");
 }
 
 #[test]
@@ -67,8 +67,8 @@ routes:
         origin.url()
     ));
     let claims = "GET / HTTP/1.1\nHost: a\nX-Consumer-Groups: staff\nx-authenticated-groups: staff";
-    assert_eq!(ask(&gateway, claims).text(), "none");
-    let refused = ask(&gateway, &claims.replace("GET / ", "GET /staff "));
+    assert_eq!(gateway.ask(claims).text(), "none");
+    let refused = gateway.ask(&claims.replace("GET / ", "GET /staff "));
     assert_eq!(refused.status, 401);
     assert_eq!(as_caller(&gateway, r#"{"sub":"u"}"#, "GET /staff").status, 403);
 }
@@ -93,7 +93,7 @@ routes:
     for (path, status) in
         [("/me", 401), ("/forgotten", 401), ("/off", 200), ("/public", 200), ("/open", 200), ("/again", 401)]
     {
-        assert_eq!(ask(&gateway, &format!("GET {path} HTTP/1.1\nHost: a")).status, status, "{path}");
+        assert_eq!(gateway.ask(&format!("GET {path} HTTP/1.1\nHost: a")).status, status, "{path}");
     }
     assert_eq!(as_caller(&gateway, r#"{"sub":"u"}"#, "GET /me").status, 200);
 }
@@ -131,7 +131,7 @@ routes:
         ("/if", 401, 200),
         ("/acl", 401, 403),
     ] {
-        let answer = ask(&gateway, &format!("GET {path} HTTP/1.1\nHost: a"));
+        let answer = gateway.ask(&format!("GET {path} HTTP/1.1\nHost: a"));
         assert_eq!(answer.status, nobody, "{path}");
         if nobody == 401 {
             // As the way itself says it.
@@ -164,7 +164,7 @@ routes:
         ("X_Tenant: own", 403),
         ("X-Tenant: own\nX_Tenant: victim\nX.Beta: 1\nX-Beta: 2", 200),
     ] {
-        assert_eq!(ask(&gateway, &head(fields)).status, status, "{fields}");
+        assert_eq!(gateway.ask(&head(fields)).status, status, "{fields}");
     }
     let seen = origin.requests().pop().unwrap().head_text();
     assert!(!seen.contains("victim") && !seen.contains("X.Beta") && seen.contains("X-Beta: 2"), "{seen}");
@@ -197,7 +197,7 @@ routes:
             200,
         ),
     ] {
-        assert_eq!(ask(&gateway, &head(fields)).status, status, "{fields}");
+        assert_eq!(gateway.ask(&head(fields)).status, status, "{fields}");
     }
     let seen = origin.requests().pop().unwrap().head_text();
     assert!(
@@ -237,7 +237,7 @@ routes:
     ] {
         assert_eq!(as_caller(&gateway, claims, &format!("GET {path}")).status, status, "{claims} {path}");
     }
-    assert_eq!(ask(&gateway, "GET /office HTTP/1.1\nHost: a").text(), "open");
-    assert_eq!(ask(&gateway, "GET /never HTTP/1.1\nHost: a").status, 403);
-    assert_eq!(ask(&gateway, "GET /x HTTP/1.1\nHost: a").status, 401);
+    assert_eq!(gateway.ask("GET /office HTTP/1.1\nHost: a").text(), "open");
+    assert_eq!(gateway.ask("GET /never HTTP/1.1\nHost: a").status, 403);
+    assert_eq!(gateway.ask("GET /x HTTP/1.1\nHost: a").status, 401);
 }

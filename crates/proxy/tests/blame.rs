@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use support::{before, get, in_service};
 use torana_testkit::http2::FrameClient;
-use torana_testkit::{Client, Gate, Origin, Reply, eventually};
+use torana_testkit::{Client, Gate, Origin, Reply, eventually, side_by_side};
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -47,14 +47,15 @@ fn post_slowly(gateway: &Running, count: usize) -> Vec<(u16, String)> {
 
 #[test]
 fn slow_uploads_are_no_slow_calls_and_a_service_that_is_slow_after_them_is() {
-    let origin = Origin::always(Reply::ok("well"));
-    let gateway = before(&[origin.url()], SLOW_CALLS);
-    assert!(post_slowly(&gateway, 6).iter().all(|answer| *answer == (200, "well".into())));
-    assert_eq!(get(&gateway), (200, "well".into()), "the breaker has stayed closed");
-    let origin = Origin::always(Reply::ok("slow").delay(SLOW_AFTER));
-    let gateway = before(&[origin.url()], SLOW_CALLS);
-    assert!(post_slowly(&gateway, 3).iter().all(|answer| *answer == (200, "slow".into())));
-    assert!(get(&gateway).1.contains("breaker_open"));
+    let quick = (Origin::always(Reply::ok("well")), "well", 6, false);
+    let slow = (Origin::always(Reply::ok("slow").delay(SLOW_AFTER)), "slow", 3, true);
+    side_by_side([quick, slow], |(origin, text, count, opens)| {
+        let gateway = before(&[origin.url()], SLOW_CALLS);
+        assert!(post_slowly(&gateway, count).iter().all(|answer| *answer == (200, text.into())));
+        let answer = get(&gateway);
+        assert_eq!(answer.1.contains("breaker_open"), opens, "{answer:?}");
+        assert!(opens || answer == (200, text.into()), "the breaker has stayed closed: {answer:?}");
+    });
 }
 
 /// Answers each request, on a connection of its own, as soon as four bytes of its body have come and a while has
@@ -85,7 +86,7 @@ fn answers_early(pause: Duration) -> SocketAddr {
 
 #[test]
 fn an_early_answer_counts_from_when_the_client_last_sent_something() {
-    for (pause, opens) in [(Duration::ZERO, false), (SLOW_AFTER, true)] {
+    side_by_side([(Duration::ZERO, false), (SLOW_AFTER, true)], |(pause, opens)| {
         let gateway = before(&[format!("http://{}", answers_early(pause))], SLOW_CALLS);
         std::thread::scope(|scope| {
             for _ in 0..3 {
@@ -101,7 +102,7 @@ fn an_early_answer_counts_from_when_the_client_last_sent_something() {
         let mut client = Client::connect(gateway.address);
         client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nhalf");
         assert_eq!(client.read_response().text().contains("breaker_open"), opens, "{pause:?}");
-    }
+    });
 }
 
 /// Timeouts eject at once, all that may be.
@@ -135,7 +136,7 @@ fn slow_readers_eject_nobody() {
 
 #[test]
 fn who_hangs_in_the_body_until_the_time_is_over_is_ejected_hedged_or_not() {
-    for more in ["", ", retries: { attempts: 2, on: [], hedge: { after: 10s } }"] {
+    side_by_side(["", ", retries: { attempts: 2, on: [], hedge: { after: 10s } }"], |more| {
         let keys = match more {
             "" => EJECTION.to_owned(),
             more => format!("{}{more}", EJECTION.replace(", retries: { attempts: 1 }", "")),
@@ -149,7 +150,7 @@ fn who_hangs_in_the_body_until_the_time_is_over_is_ejected_hedged_or_not() {
         }
         assert_eq!((hangs.count(), in_service(&gateway)), (1, 1), "{more}");
         assert!((0..3).all(|_| get(&gateway) == (200, "well".into())), "{more}");
-    }
+    });
 }
 
 /// How long an impatient origin waits for a client to send or to take the next piece.
@@ -214,21 +215,20 @@ fn a_service_that_loses_patience_with_a_slow_upload_is_not_to_blame() {
 
 #[test]
 fn a_service_that_loses_patience_with_a_slow_reader_is_not_to_blame() {
-    let (url, closed) = impatient();
-    for hedge in ["", ", retries: { hedge: { after: 1h } }"] {
-        let before_it = closed.load(Ordering::SeqCst);
-        let gateway = before(std::slice::from_ref(&url), &format!("{STRICT}{hedge}"));
+    side_by_side(["", ", retries: { hedge: { after: 1h } }"], |hedge| {
+        let (url, closed) = impatient();
+        let gateway = before(&[url], &format!("{STRICT}{hedge}"));
         let mut client = Client::connect(gateway.address);
         client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n");
-        eventually(PATIENCE, || closed.load(Ordering::SeqCst) > before_it);
+        eventually(PATIENCE, || closed.load(Ordering::SeqCst) > 0);
         client.try_read_to_end().unwrap_err();
         assert_eq!((get(&gateway), in_service(&gateway)), ((200, "well".into()), 1), "{hedge}");
-    }
+    });
 }
 
 #[test]
 fn a_service_that_breaks_off_what_no_client_was_slow_with_is_to_blame() {
-    for target in ["/", "/large"] {
+    side_by_side(["/", "/large"], |target| {
         let broken = Origin::respond(|request| match request.target.as_str() {
             "/large" => Reply::ok(vec![b'y'; 4 << 20]).close_after_bytes(1 << 20),
             _ => Reply::close(),
@@ -238,9 +238,9 @@ fn a_service_that_breaks_off_what_no_client_was_slow_with_is_to_blame() {
         client.send(format!("POST {target} HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nhalf"));
         // Slowly, and all of it: from here on it is the service's time.
         std::thread::sleep(SLOW_AFTER);
-        client.send("half").try_read_to_end().ok();
+        client.send("half").try_read_response().ok();
         assert_eq!(in_service(&gateway), 0, "{target}");
-    }
+    });
 }
 
 /// What became of copies so far.
@@ -273,7 +273,7 @@ routes:
             eventually(PATIENCE, || copies(&gateway, results) + copies(&gateway, "refused") == number);
         }
         assert_eq!((copies(&gateway, results), copies(&gateway, "refused"), shadow.count()), (2, 3, 2));
-        let answer = Client::connect(gateway.address).exchange("GET /b HTTP/1.1\r\nHost: a\r\n\r\n");
+        let answer = gateway.get("/b");
         assert!(answer.text().contains("breaker_open"), "one breaker for all");
     }
 }
@@ -329,7 +329,7 @@ routes:
     let mut holder = Client::connect(gateway.address);
     holder.send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
     door.wait_for(1, PATIENCE);
-    let ask = || Client::connect(gateway.address).exchange("GET /api HTTP/1.1\r\nHost: a\r\n\r\n");
+    let ask = || gateway.get("/api");
     assert_eq!(ask().status, 503);
     gate.open();
     assert_eq!(holder.read_response().text(), "held");
@@ -355,7 +355,7 @@ fn ask(gateway: &Running, target: &str) -> (u16, String) {
 
 #[test]
 fn who_waited_for_a_connection_most_of_the_time_does_not_blame_the_service_for_the_rest() {
-    for hedge in ["", "retries: { hedge: { after: 1h } },"] {
+    side_by_side(["", "retries: { hedge: { after: 1h } },"], |hedge| {
         let gate = Gate::new();
         let origin = holding(&gate);
         let keys = format!(
@@ -376,7 +376,7 @@ fn who_waited_for_a_connection_most_of_the_time_does_not_blame_the_service_for_t
         assert_eq!(ask(&gateway, "/"), (200, "well".into()), "nobody was blamed: {hedge}");
         assert_eq!(ask(&gateway, "/hang").0, 504);
         assert_eq!(ask(&gateway, "/").0, 503, "that was the service");
-    }
+    });
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod guard;
 #[path = "yaml.rs"]
 mod yaml;
 
-use guard::{as_caller, ask};
+use guard::as_caller;
 use torana_testkit::{DEADLINE, Origin, Reply, eventually};
 use yaml::Running;
 
@@ -26,8 +26,7 @@ routes:
         origin.url()
     ));
     let preflight = |method: &str, origin: &str| {
-        ask(
-            &gateway,
+        gateway.ask(
             &format!(
                 "OPTIONS /things HTTP/1.1\nHost: api.test\nOrigin: {origin}\nAccess-Control-Request-Method: {method}"
             ),
@@ -42,7 +41,7 @@ routes:
     assert_eq!((plain.status, plain.header("Access-Control-Allow-Origin")), (204, None), "{plain:?}");
     assert_eq!(origin.count(), 0, "no service was asked");
     // A refusal can be read by the page too, and a service's own word is replaced.
-    let refused = ask(&gateway, "GET /things HTTP/1.1\nHost: api.test\nOrigin: https://app.test");
+    let refused = gateway.ask("GET /things HTTP/1.1\nHost: api.test\nOrigin: https://app.test");
     assert_eq!(refused.status, 401);
     assert_eq!(refused.header("Access-Control-Allow-Origin"), Some("https://app.test"));
     let served = as_caller(&gateway, r#"{"sub":"u"}"#, "GET /things");
@@ -67,10 +66,10 @@ routes: [{ path: /*, respond: { body: in } }]
         ("10.1.2.3, 192.0.2.1", 403),
         ("192.0.2.1, 10.1.2.3", 200),
     ] {
-        let answer = ask(&gateway, &format!("GET / HTTP/1.1\nHost: a\nX-Forwarded-For: {forwarded}"));
+        let answer = gateway.ask(&format!("GET / HTTP/1.1\nHost: a\nX-Forwarded-For: {forwarded}"));
         assert_eq!(answer.status, status, "{forwarded}");
     }
-    let direct = ask(&gateway, "GET / HTTP/1.1\nHost: a");
+    let direct = gateway.ask("GET / HTTP/1.1\nHost: a");
     assert_eq!(direct.status, 403);
     assert!(!direct.text().contains("127.0.0.1") && !direct.text().contains("address"), "nothing is told");
     eventually(DEADLINE, || gateway.metrics.render().contains("reason=\"address_not_allowed\""));
@@ -132,7 +131,7 @@ routes:
         ("GET /bots", "X-A: 1", 200, ""),
         ("GET /cors", "Origin: https://evil.test", 403, "origin_not_allowed"),
     ] {
-        let answer = ask(&gateway, &format!("{line} HTTP/1.1\nHost: api.test\nContent-Length: 0\n{fields}"));
+        let answer = gateway.ask(&format!("{line} HTTP/1.1\nHost: api.test\nContent-Length: 0\n{fields}"));
         assert_eq!(answer.status, status, "{line} {fields}");
         if !reason.is_empty() {
             assert_eq!(answer.text().contains(reason), status != 403, "{}", answer.text());
@@ -160,13 +159,13 @@ routes:
 ",
         origin.url()
     ));
-    let open = ask(&gateway, "GET / HTTP/1.1\nHost: a");
+    let open = gateway.ask("GET / HTTP/1.1\nHost: a");
     assert_eq!(open.header("X-Content-Type-Options"), Some("nosniff"));
     assert_eq!(open.header_all("X-Frame-Options"), ["DENY"]);
     assert_eq!(open.header("Strict-Transport-Security"), None, "not over an open connection");
-    let secure = ask(&gateway, "GET / HTTP/1.1\nHost: a\nX-Forwarded-Proto: https");
+    let secure = gateway.ask("GET / HTTP/1.1\nHost: a\nX-Forwarded-Proto: https");
     assert_eq!(secure.header("Strict-Transport-Security"), Some("max-age=31536000"));
-    let own = ask(&gateway, "GET /own HTTP/1.1\nHost: a");
+    let own = gateway.ask("GET /own HTTP/1.1\nHost: a");
     assert_eq!(own.header_all("X-Frame-Options"), ["SAMEORIGIN"]);
     assert_eq!((own.header("X-Powered-By"), own.header("X-A")), (None, Some("b")));
     assert_eq!(own.header("Content-Security-Policy"), Some("default-src 'self'"));
@@ -186,7 +185,7 @@ routes: [{{ path: /*, service: api }}]
     let fields = "x-internal-token: mark1\nX_Internal_Token: mark1\nX-Consumer-ID: mark1\nx_consumer-username: mark1\n\
                   X-Original-URL: /mark1\nRemote-User: mark1\nX-Mine: kept\nX.Forwarded.For: mark1\n\
                   X~Forwarded_Proto: mark1\nx.real.ip: mark1\nX.Forwarded.Mine: kept";
-    let seen = ask(&gateway, &format!("GET / HTTP/1.1\nHost: a\n{fields}")).text();
+    let seen = gateway.ask(&format!("GET / HTTP/1.1\nHost: a\n{fields}")).text();
     assert!(!seen.contains("mark1") && seen.matches("kept").count() == 2, "{seen}");
 }
 
@@ -232,7 +231,7 @@ routes:
     let spelled = ["X-HTTP-Method-Override", "X_HTTP_Method_Override", "x.http.method", "X-Method_Override"];
     let mut gateway = Running::start(&text(""));
     for field in spelled {
-        assert_eq!(ask(&gateway, &format!("GET /o HTTP/1.1\nHost: a\n{field}: DELETE")).status, 200);
+        assert_eq!(gateway.ask(&format!("GET /o HTTP/1.1\nHost: a\n{field}: DELETE")).status, 200);
         assert_eq!(origin.requests().pop().unwrap().header(field), None, "{field}");
     }
     gateway.reload(&text("method_overrides: forward\n"));
@@ -241,15 +240,15 @@ routes:
         let head = |path, method| {
             format!("GET {path} HTTP/1.1\nHost: a\nAuthorization: Bearer {token}\n{field}: {method}")
         };
-        assert_eq!(ask(&gateway, &head("/m/x", "PUT")).status, 200, "{field}");
+        assert_eq!(gateway.ask(&head("/m/x", "PUT")).status, 200, "{field}");
         assert_eq!(origin.requests().pop().unwrap().header(field), Some("PUT"), "{field}");
-        assert_eq!(ask(&gateway, &head("/m/x", "DELETE")).status, 403, "{field}");
+        assert_eq!(gateway.ask(&head("/m/x", "DELETE")).status, 403, "{field}");
     }
     // Another spelling is no other method to many services.
     let before = origin.count();
     for (line, status) in [("get /o", 400), ("delete /o", 400), ("delete /m/x", 400), ("DELETE /m/x", 403)] {
         let head = format!("{line} HTTP/1.1\nHost: a\nAuthorization: Bearer {token}");
-        assert_eq!(ask(&gateway, &head).status, status, "{line}");
+        assert_eq!(gateway.ask(&head).status, status, "{line}");
     }
     assert_eq!(origin.count(), before);
 }
@@ -279,7 +278,7 @@ routes: [{{ path: /, service: api }}]
         ),
     ] {
         gateway.reload(&text(proxies));
-        assert_eq!(ask(&gateway, head).status, 200);
+        assert_eq!(gateway.ask(head).status, 200);
         let seen = origin.requests().pop().unwrap().head_text();
         let said: Vec<&str> = seen
             .lines()

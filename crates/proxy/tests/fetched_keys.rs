@@ -104,8 +104,7 @@ routes: [{{ respond: {{ body: in }} }}]
 }
 
 fn ask(gateway: &Running, token: &str) -> Response {
-    let request = format!("GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n");
-    Client::connect(gateway.address).exchange(request)
+    gateway.ask(&format!("GET / HTTP/1.1\nHost: a\nAuthorization: Bearer {token}"))
 }
 
 #[test]

@@ -15,9 +15,9 @@ use std::time::Duration;
 use torana_filter::Moment;
 use torana_http::h1::HeadLimits;
 use torana_proxy::{End, explain, read_head};
-use torana_testkit::{Client, Origin, ReceivedRequest, Reply, Response, eventually};
+use torana_testkit::{Client, Origin, ReceivedRequest, Reply, Response, eventually, side_by_side};
 use torana_transport::ConnectionInfo;
-use yaml::Running;
+use yaml::{Running, reason};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -65,12 +65,6 @@ routes:
 
 fn get(gateway: &Running, fields: &str) -> Response {
     gateway.ask(&format!("GET /api/x HTTP/1.1\nHost: a.test\n{fields}"))
-}
-
-fn reason(response: &Response) -> String {
-    let text = response.text();
-    let problem: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"));
-    problem["reason"].as_str().unwrap().to_owned()
 }
 
 #[test]
@@ -195,7 +189,8 @@ fn what_is_neither_yes_nor_no_is_503_with_a_reason_of_its_own() {
 #[test]
 fn a_service_that_is_silent_is_not_the_fault_of_those_who_wait_behind_others() {
     let (asked, origin) = (Origin::always(Reply::hang()), Origin::always(Reply::ok("in")));
-    for (keys, status) in [("timeout: 3s", 503), ("timeout: 3s, on_failure: allow", 200)] {
+    let both = [("timeout: 3s", 503), ("timeout: 3s, on_failure: allow", 200)];
+    side_by_side(both, |(keys, status)| {
         let [_, limited] = limited_and_not(&file(&asked, &origin, keys, ""));
         let gateway = Running::start(&limited);
         let clients = (0..150).map(|number| {
@@ -211,7 +206,7 @@ fn a_service_that_is_silent_is_not_the_fault_of_those_who_wait_behind_others() {
             }
         }
         assert!(!gateway.metrics.render().contains("reason=\"authentication_limited\""));
-    }
+    });
     let arrived = origin.requests();
     assert_eq!(arrived.len(), 150);
     assert!(arrived.iter().all(|request| request.header("X-Anonymous-Consumer") == Some("true")));
@@ -252,8 +247,7 @@ routes:
         origin.url()
     ));
     let ask = |host: &str, told: &str| {
-        let head = format!("GET / HTTP/1.1\r\nHost: {host}\r\nX-Forwarded-Host: {told}\r\n\r\n");
-        Client::connect(gateway.address).exchange(head).status
+        gateway.ask(&format!("GET / HTTP/1.1\nHost: {host}\nX-Forwarded-Host: {told}")).status
     };
     assert_eq!(ask("www.example", "www.example"), 200);
     assert_eq!(ask("admin.example", "www.example"), 403);
@@ -322,13 +316,7 @@ fn bodies_are_shown_only_where_that_was_asked_for_and_within_their_bound() {
     });
     let origin = Origin::respond(|request| Reply::ok(request.body_text()));
     let gateway = Running::start(&file(&asked, &origin, "body: 8B", ""));
-    let post = |body: &str| {
-        let head = format!(
-            "POST /api/x HTTP/1.1\r\nHost: a\r\nContent-Type: text/x\r\nContent-Length: {}",
-            body.len()
-        );
-        Client::connect(gateway.address).exchange(format!("{head}\r\n\r\n{body}"))
-    };
+    let post = |body: &str| gateway.ask_with("POST /api/x HTTP/1.1\nHost: a\nContent-Type: text/x", body);
     assert_eq!(post("good").text(), "good");
     let question = asked.requests().pop().unwrap();
     assert_eq!((&*question.method, question.header("Content-Type")), ("POST", Some("text/x")));

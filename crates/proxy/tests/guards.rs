@@ -15,8 +15,8 @@ mod yaml;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use support::{ask as get, before, in_service, text};
-use torana_testkit::{Client, Origin, Reply, eventually, within};
+use support::{before, in_service, text};
+use torana_testkit::{Client, Origin, Reply, eventually, side_by_side, within};
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -35,19 +35,19 @@ fn a_breaker_refuses_for_all_routes_over_a_reload_and_closes_by_its_trials() {
     let origin = fickle(&failing, Reply::status(500));
     let keys = "breaker: { failures: 3, open_for: 5s, trials: 2 }";
     let mut gateway = before(&[&origin], keys);
-    assert!((0..3).all(|_| get(&gateway, "/").status == 500));
-    let refused = get(&gateway, "/other");
+    assert!((0..3).all(|_| gateway.get("/").status == 500));
+    let refused = gateway.get("/other");
     let wait: u64 = refused.header("Retry-After").unwrap().parse().unwrap();
     assert!(refused.status == 503 && (1..=5).contains(&wait), "{}: {wait}", refused.status);
     assert!(refused.text().contains("breaker_open"), "{}", refused.text());
     gateway.reload(&text(&[&origin], &format!("host: rewrite, {keys}")));
-    assert_eq!(get(&gateway, "/").status, 503, "a reload that does not change it keeps it open");
+    assert_eq!(gateway.get("/").status, 503, "a reload that does not change it keeps it open");
     assert_eq!(origin.count(), 3);
     let page = gateway.metrics.render();
     assert!(page.contains("torana_breaker_state{service=\"a\",state=\"open\"} 1"), "{page}");
     failing.store(false, Ordering::Relaxed);
-    eventually(PATIENCE, || get(&gateway, "/").status == 200);
-    assert!((0..5).all(|_| get(&gateway, "/other").status == 200));
+    eventually(PATIENCE, || gateway.get("/").status == 200);
+    assert!((0..5).all(|_| gateway.get("/other").status == 200));
     let page = gateway.metrics.render();
     assert!(page.contains("torana_breaker_state{service=\"a\",state=\"closed\"} 1"), "{page}");
     assert!(page.contains("torana_breaker_transitions_total{service=\"a\",to=\"closed\"} 1"), "{page}");
@@ -65,12 +65,12 @@ fn what_counts_is_chosen_and_a_fallback_answers_in_its_place() {
                 fallback: { status: 203, json: { stale: true }, headers: { X-Why: breaker } } }";
     let gateway = before(&[&origin], keys);
     for _ in 0..3 {
-        assert_eq!(get(&gateway, "/bad").status, 500);
-        assert_eq!(get(&gateway, "/reset").status, 502);
+        assert_eq!(gateway.get("/bad").status, 500);
+        assert_eq!(gateway.get("/reset").status, 502);
     }
-    assert_eq!(get(&gateway, "/").status, 200);
-    assert!((0..2).all(|_| get(&gateway, "/teapot").status == 418));
-    let answer = get(&gateway, "/");
+    assert_eq!(gateway.get("/").status, 200);
+    assert!((0..2).all(|_| gateway.get("/teapot").status == 418));
+    let answer = gateway.get("/");
     assert_eq!((answer.status, answer.text()), (203, "{\"stale\":true}".into()));
     assert_eq!(answer.header("X-Why"), Some("breaker"));
 }
@@ -88,7 +88,7 @@ fn a_client_that_goes_away_is_no_failure() {
         eventually(PATIENCE, || origin.count() == number);
     }
     eventually(PATIENCE, || gateway.metrics.connections().open() == 0);
-    assert_eq!(get(&gateway, "/").status, 200);
+    assert_eq!(gateway.get("/").status, 200);
 }
 
 #[test]
@@ -104,11 +104,11 @@ fn a_client_that_wants_an_answer_too_soon_shows_no_failure() {
             .exchange(format!("POST /hang HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n{field}\r\n\r\n"));
         let message = answer.header("grpc-message").map_or_else(|| answer.text(), str::to_owned);
         assert!(message.contains("client_deadline"), "{field}: {message}");
-        assert_eq!(get(&gateway, "/").status, 200, "{field}");
+        assert_eq!(gateway.get("/").status, 200, "{field}");
     }
     let gateway = before(&[&origin], &format!("timeouts: {{ total: 500ms }}, {keys}"));
-    assert_eq!(get(&gateway, "/hang").status, 504);
-    assert_eq!(get(&gateway, "/").status, 503, "the time that the service has is another matter");
+    assert_eq!(gateway.get("/hang").status, 504);
+    assert_eq!(gateway.get("/").status, 503, "the time that the service has is another matter");
 }
 
 #[test]
@@ -117,7 +117,8 @@ fn waiting_for_a_connection_that_others_use_shows_no_failure() {
         "/long" => Reply::ok(vec![b'x'; 10_000]).hang_after_bytes(5_000),
         _ => Reply::ok("fine"),
     });
-    for (keys, reason) in [("", "total_timeout"), (", per_try_timeout: 3s", "pool_timeout")] {
+    let both = [("", "total_timeout"), (", per_try_timeout: 3s", "pool_timeout")];
+    side_by_side(both, |(keys, reason)| {
         let total = if keys.is_empty() { "100ms" } else { "1h" };
         let gateway = Running::start(&format!(
             "access_log: off
@@ -136,19 +137,19 @@ routes:
         let mut long = Client::connect(gateway.address);
         long.send("GET /long HTTP/1.1\r\nHost: a\r\n\r\n");
         long.read_response_to_head();
-        let refused = get(&gateway, "/soon");
+        let refused = gateway.get("/soon");
         assert!(refused.text().contains(reason), "{}", refused.text());
         drop(long);
         let mut said = Vec::new();
         let comes_free = within(PATIENCE, || {
-            let response = get(&gateway, "/");
+            let response = gateway.get("/");
             said.push((response.status, response.text()));
             response.status == 200
         });
         let page = gateway.metrics.render();
         assert!(comes_free, "{said:?}\n{page}");
         assert!(page.contains("torana_breaker_transitions_total{service=\"a\",to=\"open\"} 0"), "{page}");
-    }
+    });
 }
 
 #[test]
@@ -160,10 +161,10 @@ fn the_time_of_a_try_runs_when_there_is_a_connection_for_it() {
     // One of them has its answer later than a try may take, and its connection only for less.
     std::thread::scope(|scope| {
         for _ in 0..2 {
-            scope.spawn(|| assert_eq!(get(&gateway, "/").text(), "fine"));
+            scope.spawn(|| assert_eq!(gateway.get("/").text(), "fine"));
         }
     });
-    assert_eq!(get(&gateway, "/").text(), "fine", "nobody was blamed");
+    assert_eq!(gateway.get("/").text(), "fine", "nobody was blamed");
 }
 
 #[test]
@@ -176,7 +177,7 @@ fn who_has_waited_in_a_full_pool_in_vain_does_not_wait_again() {
     long.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     long.read_response_to_head();
     let begun = Instant::now();
-    assert_eq!(get(&gateway, "/").status, 503);
+    assert_eq!(gateway.get("/").status, 503);
     assert!(begun.elapsed() < 3 * wait, "{:?}", begun.elapsed());
 }
 
@@ -187,14 +188,14 @@ fn an_endpoint_that_fails_requests_is_left_out_and_comes_back() {
     let keys = "health: { ejection: { failures: 2, for: 5s, at_most: 5s } }";
     let gateway = before(&[&bad, &good], keys);
     for _ in 0..20 {
-        get(&gateway, "/");
+        gateway.get("/");
     }
     assert_eq!(bad.count(), 2);
     let page = gateway.metrics.render();
     let line = format!("torana_endpoint_in_service{{service=\"a\",endpoint=\"{}\"}} 0", bad.addr());
     assert!(page.contains(&line), "{page}");
     failing.store(false, Ordering::Relaxed);
-    eventually(PATIENCE, || get(&gateway, "/").text() == "fine");
+    eventually(PATIENCE, || gateway.get("/").text() == "fine");
 }
 
 #[test]
@@ -214,17 +215,17 @@ fn probes_take_endpoints_out_and_bring_them_back_one_prober_each() {
                 body: well, headers: { X-Probe: \"1\" } } }";
     let mut gateway = before(&[&first, &second], keys);
     let both = |gateway: &Running| {
-        let mut seen: Vec<String> = (0..4).map(|_| get(gateway, "/").text()).collect();
+        let mut seen: Vec<String> = (0..4).map(|_| gateway.get("/").text()).collect();
         seen.sort();
         seen == ["first", "first", "second", "second"]
     };
     assert!(both(&gateway));
     failing.store(true, Ordering::Relaxed);
-    eventually(PATIENCE, || (0..6).all(|_| get(&gateway, "/").text() == "second"));
+    eventually(PATIENCE, || (0..6).all(|_| gateway.get("/").text() == "second"));
     gateway.reload(&text(&[&first, &second], &format!("host: rewrite, {keys}")));
-    assert!((0..6).all(|_| get(&gateway, "/").text() == "second"), "a reload forgets no health");
+    assert!((0..6).all(|_| gateway.get("/").text() == "second"), "a reload forgets no health");
     second.kill();
-    eventually(PATIENCE, || get(&gateway, "/").status == 503);
+    eventually(PATIENCE, || gateway.get("/").status == 503);
     let page = gateway.metrics.render();
     assert!(page.contains("torana_probes_total{service=\"a\",endpoint=\""), "{page}");
     let shown = torana_proxy::services(&gateway.shared);
@@ -261,11 +262,11 @@ fn kongs_rules_hold_what_requests_eject_only_probes_bring_back() {
                 good: [200, 302], bad: [429, 500-505], unhealthy_after: { statuses: 1 } }, \
                 ejection: { failures: { statuses: 1 }, bad: [429, 500, 503], for: off, max_share: 100% } }";
     let gateway = before(&[&origin], keys);
-    assert_eq!(get(&gateway, "/").status, 500);
-    let refused = get(&gateway, "/");
+    assert_eq!(gateway.get("/").status, 500);
+    let refused = gateway.get("/");
     assert!(refused.status == 503 && refused.text().contains("no_endpoint"), "{}", refused.text());
     failing.store(false, Ordering::Relaxed);
-    eventually(PATIENCE, || get(&gateway, "/").status == 200);
+    eventually(PATIENCE, || gateway.get("/").status == 200);
     assert!(origin.requests().iter().any(|request| request.target == "/status"));
 }
 
@@ -275,13 +276,13 @@ fn who_is_ejected_for_a_time_is_asked_again_where_all_others_have_failed_a_reque
     let keys = "retries: { attempts: 3 }, health: { ejection: { failures: { connections: 1 }, for: 1h, at_most: 1h } }";
     let gateway = before(&[&first, &second], keys);
     first.kill();
-    eventually(PATIENCE, || get(&gateway, "/").status == 200 && in_service(&gateway) == 1);
+    eventually(PATIENCE, || gateway.get("/").status == 200 && in_service(&gateway) == 1);
     first.restart();
-    assert!((0..6).all(|_| get(&gateway, "/").text() == "second"), "it rests");
+    assert!((0..6).all(|_| gateway.get("/").text() == "second"), "it rests");
     second.kill();
-    assert!((0..6).all(|_| get(&gateway, "/").text() == "first"));
+    assert!((0..6).all(|_| gateway.get("/").text() == "first"));
     first.kill();
-    assert_eq!(get(&gateway, "/").status, 502);
+    assert_eq!(gateway.get("/").status, 502);
 }
 
 #[test]
@@ -293,18 +294,18 @@ fn who_is_ejected_is_not_asked_where_one_in_service_has_had_the_request() {
         let (gone, ejected) = (Origin::always(Reply::ok("here")), Origin::always(Reply::status(500)));
         let gateway = before(&[&has, &gone, &ejected], keys);
         eventually(PATIENCE, || {
-            get(&gateway, "/");
+            gateway.get("/");
             in_service(&gateway) == 2
         });
         let asked = ejected.count();
         gone.kill();
         // Whichever of the others is first.
         for _ in 0..12 {
-            assert!(matches!(get(&gateway, "/").status, 502 | 503));
+            assert!(matches!(gateway.get("/").status, 502 | 503));
         }
         assert_eq!(ejected.count(), asked);
         has.kill();
-        assert_eq!(get(&gateway, "/").status, 500, "that one is asked where nobody has had it");
+        assert_eq!(gateway.get("/").status, 500, "that one is asked where nobody has had it");
     }
 }
 
@@ -314,9 +315,9 @@ fn a_connection_alone_can_be_the_probe() {
     let keys = "retries: { attempts: 1 }, health: { probes: { kind: tcp, interval: 20ms, timeout: 10s, unhealthy_after: 1 } }";
     let gateway = before(&[&first, &second], keys);
     first.kill();
-    eventually(PATIENCE, || (0..6).all(|_| get(&gateway, "/").text() == "second"));
+    eventually(PATIENCE, || (0..6).all(|_| gateway.get("/").text() == "second"));
     first.restart();
-    eventually(PATIENCE, || (0..6).any(|_| get(&gateway, "/").text() == "first"));
+    eventually(PATIENCE, || (0..6).any(|_| gateway.get("/").text() == "first"));
 }
 
 #[test]
@@ -329,27 +330,27 @@ fn the_page_of_services_says_what_has_changed_when_and_why() {
     let shown = || torana_proxy::services(&gateway.shared)["a"].clone();
     assert!(shown()["breaker"]["why"].is_null() && shown()["endpoints"][0]["last_change"].is_null());
     for _ in 0..4 {
-        get(&gateway, "/");
+        gateway.get("/");
     }
     let endpoint = shown()["endpoints"][0].clone();
     assert_eq!(endpoint["why"], "requests to it failed");
     assert_eq!(endpoint["last_change"]["why"], "bad answers of requests in a row: 2; out for 3 s");
     assert!(endpoint["last_change"]["at"].as_str().unwrap().ends_with('Z'), "{endpoint}");
     eventually(PATIENCE, || {
-        get(&gateway, "/");
+        gateway.get("/");
         shown()["endpoints"][0]["last_change"]["why"] == "it was out for its time"
     });
     failing.store(false, Ordering::Relaxed);
     let alone = before(&[&bad], keys);
     failing.store(true, Ordering::Relaxed);
     for _ in 0..3 {
-        get(&alone, "/");
+        alone.get("/");
     }
     let breaker = torana_proxy::services(&alone.shared)["a"]["breaker"].clone();
     assert_eq!((&breaker["state"], &breaker["why"]), (&"open".into(), &"3 failures in a row".into()));
     assert!(breaker["since"].is_string(), "{breaker}");
     failing.store(false, Ordering::Relaxed);
-    eventually(PATIENCE, || get(&alone, "/").status == 200);
+    eventually(PATIENCE, || alone.get("/").status == 200);
     let breaker = torana_proxy::services(&alone.shared)["a"]["breaker"].clone();
     assert_eq!((&breaker["state"], &breaker["why"]), (&"closed".into(), &"a trial went well".into()));
 }
@@ -372,7 +373,7 @@ fn who_nothing_could_bring_back_after_a_reload_comes_back_with_it() {
     eventually(PATIENCE, || second.requests().iter().any(|request| request.method == "POST"));
     gateway.reload(&text(&[&first, &second], &format!("health: {{ {ejection} }}")));
     eventually(PATIENCE, || in_service(&gateway) == 2);
-    assert!((0..4).any(|_| get(&gateway, "/").text() == "first"));
+    assert!((0..4).any(|_| gateway.get("/").text() == "first"));
     let why = torana_proxy::services(&gateway.shared)["a"]["endpoints"][0]["last_change"]["why"].clone();
     assert!(why.is_string(), "{why}");
     old.send("x");
@@ -391,11 +392,11 @@ fn who_was_ejected_for_good_has_the_time_that_a_reload_sets() {
     };
     let mut gateway = before(&[&bad, &good], &health("off"));
     for _ in 0..4 {
-        get(&gateway, "/");
+        gateway.get("/");
     }
     assert_eq!(in_service(&gateway), 1);
     failing.store(false, Ordering::Relaxed);
     gateway.reload(&text(&[&bad, &good], &health("3s")));
     assert_eq!(in_service(&gateway), 1);
-    eventually(PATIENCE, || get(&gateway, "/").text() == "fine");
+    eventually(PATIENCE, || gateway.get("/").text() == "fine");
 }

@@ -53,7 +53,7 @@ routes:
     }
 
     fn ask(&self, fields: &str) -> u16 {
-        guard::ask(&self.gateway, &format!("GET /x HTTP/1.1\nHost: a\n{fields}")).status
+        self.gateway.ask(&format!("GET /x HTTP/1.1\nHost: a\n{fields}")).status
     }
 
     /// Shows what is wrong until nothing more is looked at, and says how often.

@@ -14,7 +14,7 @@ mod yaml;
 
 use std::time::{Duration, Instant};
 use torana_testkit::http2::{Http2Origin, Http2Reply};
-use torana_testkit::{Client, Gate, Origin, Reply, Response, eventually};
+use torana_testkit::{Client, Gate, Origin, Reply, Response, eventually, side_by_side};
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -41,8 +41,8 @@ routes: [{{ service: a }}]
 }
 
 fn ask(gateway: &Running, method: &str, body: &str) -> Response {
-    let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
-    Client::connect(gateway.address).exchange(format!("{method} / HTTP/1.1\r\nHost: a\r\n{length}\r\n{body}"))
+    let head = format!("{method} / HTTP/1.1\nHost: a");
+    if body.is_empty() { gateway.ask(&head) } else { gateway.ask_with(&head, body) }
 }
 
 /// The values of all series whose name and labels begin so.
@@ -98,9 +98,9 @@ fn who_answers_in_time_is_asked_alone() {
 
 #[test]
 fn only_what_may_be_sent_twice_and_is_at_hand_is_hedged() {
-    for (method, body, twice) in
-        [("POST", "body", false), ("PUT", "much too long", false), ("PUT", "body", true), ("GET", "", true)]
-    {
+    let cases =
+        [("POST", "body", false), ("PUT", "much too long", false), ("PUT", "body", true), ("GET", "", true)];
+    side_by_side(cases, |(method, body, twice)| {
         let slow = Origin::respond(|request| Reply::ok(request.body.clone()).delay(Duration::from_secs(3)));
         let quick = Origin::respond(|request| Reply::ok(request.body.clone()));
         let gateway = before(&[slow.url(), quick.url()], &format!("{SOON}, keep_body: 4"));
@@ -110,7 +110,7 @@ fn only_what_may_be_sent_twice_and_is_at_hand_is_hedged() {
         }
         let counts = (slow.count(), quick.count());
         assert_eq!(counts, if twice { (1, 2) } else { (1, 1) }, "{method} {body}");
-    }
+    });
 }
 
 #[test]
@@ -200,9 +200,7 @@ fn over_http2_only_the_stream_of_the_slow_one_is_cancelled() {
     });
     let quick = Http2Origin::respond(|_| Http2Reply::ok("quick"));
     let gateway = before(&[slow.url(), quick.url()], SOON);
-    let get = |path: &str| {
-        Client::connect(gateway.address).exchange(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")).text()
-    };
+    let get = |path: &str| gateway.get(path).text();
     assert_eq!(get("/slow"), "quick");
     eventually(PATIENCE, || slow.cancelled() == 1 && slow.running() == 0);
     assert!((0..6).any(|_| get("/") == "well"), "the connection serves on");

@@ -20,7 +20,7 @@ use torana_http::h1::HeadLimits;
 use torana_proxy::{End, explain, read_head};
 use torana_testkit::{Client, Gate, Origin, ReceivedRequest, Reply, Response, eventually};
 use torana_transport::ConnectionInfo;
-use yaml::{Running, SECRET};
+use yaml::{Running, SECRET, reason};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -87,18 +87,11 @@ routes:
 }
 
 fn ask(gateway: &Running, target: &str, fields: &str) -> Response {
-    let head = format!("GET {target} HTTP/1.1\nHost: a.test\n{fields}");
-    Client::connect(gateway.address).exchange(format!("{}\r\n\r\n", head.trim_end().replace('\n', "\r\n")))
+    gateway.ask(&format!("GET {target} HTTP/1.1\nHost: a.test\n{fields}"))
 }
 
 fn with(gateway: &Running, token: &str) -> Response {
     ask(gateway, "/api/x", &format!("Authorization: Bearer {token}"))
-}
-
-fn reason(response: &Response) -> String {
-    let text = response.text();
-    let problem: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"));
-    problem["reason"].as_str().unwrap().to_owned()
 }
 
 #[test]

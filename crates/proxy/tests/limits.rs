@@ -11,16 +11,12 @@ mod yaml;
 
 use std::time::Duration;
 use torana_testkit::{
-    Authority, Client, Gate, HeldPort, Origin, RedisServer, Reply, Response, eventually, not_at_midnight,
+    Authority, Client, Gate, HeldPort, Origin, RedisServer, Reply, eventually, not_at_midnight, side_by_side,
     temp_dir,
 };
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(30);
-
-fn get(gateway: &Running) -> Response {
-    Client::connect(gateway.address).exchange("GET / HTTP/1.1\r\nHost: api.test\r\n\r\n")
-}
 
 fn file(store: &str, limit: &str) -> String {
     format!(
@@ -33,7 +29,7 @@ routes: [{{ path: /, respond: {{ status: 204 }} }}]
 }
 
 fn passed(gateways: &[&Running], requests: usize) -> usize {
-    gateways.iter().cycle().take(requests).filter(|gateway| get(gateway).status == 204).count()
+    gateways.iter().cycle().take(requests).filter(|gateway| gateway.get("/").status == 204).count()
 }
 
 #[test]
@@ -46,7 +42,7 @@ fn gateways_together_admit_what_the_limit_says_in_every_mode() {
         let text = file(&store, &format!("{{ limit: 20/hour, by: everybody, mode: {mode} }}"));
         let (one, two) = (Running::start(&text), Running::with_workers(&text, 2));
         assert_eq!(passed(&[&one, &two], 60), 20, "{mode}");
-        let refused = get(&one);
+        let refused = one.get("/");
         assert_eq!(refused.status, 429);
         assert!(refused.header("Retry-After").is_some());
         assert_eq!(refused.header("RateLimit-Remaining"), Some("0"), "{mode}");
@@ -61,10 +57,10 @@ fn gateways_together_admit_what_the_limit_says_in_every_mode() {
 #[test]
 fn what_responses_cost_is_owed_so_the_rate_holds_here_and_in_the_store() {
     const COST: u64 = 20;
-    let server = RedisServer::start();
     let origin = Origin::always(Reply::ok("done").header("X-Cost", &COST.to_string()));
     // A lease may hold so many permits, each for a request of that cost.
-    for (mode, held) in [("local", 0), ("exact", 0), ("leased", 10)] {
+    side_by_side([("local", 0), ("exact", 0), ("leased", 10)], |(mode, held)| {
+        let server = RedisServer::start();
         let text = format!(
             "access_log: off
 store: {{ url: \"redis://127.0.0.1:{}\", timeout: 5s }}
@@ -88,7 +84,7 @@ routes: [{{ path: /, service: origin }}]
         let grown = u64::try_from(began.elapsed().as_millis()).unwrap() * 20 / 1_000;
         assert!(passed >= 2 || held > 0, "{mode}: {passed}");
         assert!(passed * COST <= 20 + grown + COST + held * COST, "{mode}: {passed} in {grown}");
-    }
+    });
 }
 
 #[test]
@@ -180,11 +176,11 @@ fn without_the_store_a_gateway_starts_and_each_limit_does_what_it_was_told() {
     let (open, closed, share) = (start("open"), start("closed"), start("local_share"));
     assert_eq!(passed(&[&open], 9), 9);
     assert_eq!(passed(&[&share], 9), 3, "half of the limit, because there are two gateways");
-    let refused = get(&closed);
+    let refused = closed.get("/");
     assert_eq!((refused.status, refused.header("Retry-After")), (503, Some("1")));
     assert!(refused.text().contains("limit_store_unavailable"), "{}", refused.text());
     server.restart();
-    eventually(PATIENCE, || get(&closed).status == 204);
+    eventually(PATIENCE, || closed.get("/").status == 204);
 }
 
 #[test]
@@ -194,7 +190,7 @@ fn a_share_of_less_than_one_request_lets_nothing_pass_rather_than_one_at_each_ga
     for (limit, status) in [("2/hour", 503), ("{ rate: 9/hour, burst: 2 }", 503), ("3/hour", 204)] {
         let text =
             file(&store, &format!("{{ limit: {limit}, by: everybody, when_store_fails: local_share }}"));
-        assert_eq!(get(&Running::start(&text)).status, status, "{limit}");
+        assert_eq!(Running::start(&text).get("/").status, status, "{limit}");
     }
 }
 
@@ -255,7 +251,7 @@ fn a_reload_keeps_the_connection_and_another_store_is_another_count() {
     assert_eq!(connections(&second), 1);
     gateway.reload(&here("{ limit: 5/hour, by: everybody }"));
     eventually(PATIENCE, || connections(&second) == 0);
-    assert_eq!(get(&gateway).status, 204);
+    assert_eq!(gateway.get("/").status, 204);
 }
 
 /// Limits in memory alone.
@@ -284,7 +280,7 @@ fn a_reload_that_changes_nothing_that_shapes_a_limit_forgets_no_count() {
     for change in changes {
         gateway.reload(&text(change));
         let status = if change == "shadow: true" { 204 } else { 429 };
-        assert_eq!(get(&gateway).status, status, "{change}");
+        assert_eq!(gateway.get("/").status, status, "{change}");
     }
     let shown = torana_proxy::limits(&gateway.shared);
     assert_eq!((&shown["global"]["allowed"], &shown["global"]["would_refuse"]), (&3.into(), &1.into()));
@@ -316,16 +312,16 @@ routes: [{{ path: /*, service: origin }}]
     let mut client = Client::connect(gateway.address).deadline(PATIENCE * 4);
     client.send("GET /held HTTP/1.1\r\nHost: api.test\r\n\r\n");
     eventually(PATIENCE, || origin.count() == 1);
-    assert_eq!(get(&gateway).status, 429);
+    assert_eq!(gateway.get("/").status, 429);
     gateway.reload(&text("concurrency: 1, headers: draft, limit: 100/hour"));
-    assert_eq!(get(&gateway).status, 429);
+    assert_eq!(gateway.get("/").status, 429);
     gateway.reload(&text("concurrency: 2"));
-    assert_eq!(get(&gateway).status, 200);
+    assert_eq!(gateway.get("/").status, 200);
     gateway.reload(&text("concurrency: 1"));
-    assert_eq!(get(&gateway).status, 429);
+    assert_eq!(gateway.get("/").status, 429);
     gate.open();
     assert_eq!(client.read_response().text(), "at last");
-    eventually(PATIENCE, || get(&gateway).status == 200);
+    eventually(PATIENCE, || gateway.get("/").status == 200);
 }
 
 #[test]
@@ -336,11 +332,11 @@ fn the_share_of_a_gateway_without_its_store_is_one_share_over_reloads() {
     let mut gateway = Running::start(&text("mode: exact"));
     assert_eq!(passed(&[&gateway], 5), 3);
     gateway.reload(&text("mode: leased, headers: draft"));
-    assert_eq!(get(&gateway).status, 429);
+    assert_eq!(gateway.get("/").status, 429);
     gateway.reload(&text("when_store_fails: closed"));
-    assert_eq!(get(&gateway).status, 503);
+    assert_eq!(gateway.get("/").status, 503);
     gateway.reload(&text("when_store_fails: local_share"));
-    assert_eq!(get(&gateway).status, 429);
+    assert_eq!(gateway.get("/").status, 429);
 }
 
 #[test]
@@ -355,7 +351,7 @@ fn the_share_goes_by_one_clock_whatever_becomes_of_the_store() {
     std::thread::sleep(Duration::from_secs(3));
     assert!(passed(&[&gateway], 12) >= 6);
     gateway.reload(&text("101ms"));
-    eventually(Duration::from_secs(2), || get(&gateway).status == 204);
+    eventually(Duration::from_secs(2), || gateway.get("/").status == 204);
 }
 
 #[test]
@@ -382,7 +378,7 @@ fn gateways_count_together_behind_tls_and_with_the_wrong_authority_nothing_passe
     };
     let (one, two) = (start(&authority), start(&authority));
     assert_eq!(passed(&[&one, &two], 60), 20);
-    let refused = get(&start(&stranger));
+    let refused = start(&stranger).get("/");
     assert_eq!(refused.status, 503);
     assert!(refused.text().contains("limit_store_unavailable"), "{}", refused.text());
     assert!(!refused.text().contains("certificate"), "what exactly was wrong is not for clients");
@@ -413,10 +409,10 @@ routes: [{{ path: /, respond: {{ status: 204 }} }}]
         // What goes back to the store is under way for a moment.
         let mut passed = 3;
         eventually(PATIENCE, || {
-            passed += usize::from(get(&gateway).status == 204);
+            passed += usize::from(gateway.get("/").status == 204);
             passed == 12
         });
-        assert!((0..20).all(|_| get(&gateway).status == 429), "{mode}: not one more than the limit");
+        assert!((0..20).all(|_| gateway.get("/").status == 429), "{mode}: not one more than the limit");
     }
 }
 
@@ -441,7 +437,7 @@ fn leases_go_back_when_the_gateway_ends() {
         assert!(std::time::Instant::now() < end && asked < 900, "nothing was ever held");
     }
     let second = Running::start(&text);
-    let left: u64 = get(&second).header("RateLimit-Remaining").unwrap().parse().unwrap();
+    let left: u64 = second.get("/").header("RateLimit-Remaining").unwrap().parse().unwrap();
     assert_eq!(left, 1_000 - asked - 1);
 }
 
@@ -462,7 +458,7 @@ fn leases_go_back_when_the_limit_leaves_the_configuration_though_its_ledgers_sta
         let mut left = 0;
         eventually(PATIENCE, || {
             asked += 1;
-            left = get(&exact).header("RateLimit-Remaining").unwrap().parse().unwrap();
+            left = exact.get("/").header("RateLimit-Remaining").unwrap().parse().unwrap();
             assert!(left <= 100_000 - asked, "{left} are left of {asked}");
             left == 100_000 - asked
         });

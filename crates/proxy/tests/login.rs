@@ -334,11 +334,9 @@ fn where_the_provider_never_was_pages_are_answered_503_and_programs_401() {
     let gateway = Running::start(&format!(
         "access_log: off\npolicies: {{ oidc_login: {{ issuer: \"http://{address}\", client_id: a, session_keys: \"${{env:KEY}}\" }} }}\nroutes: [{{ path: /*, respond: {{ body: in }} }}]\n"
     ));
-    let ask = |fields: &str| {
-        Client::connect(gateway.address).exchange(format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n"))
-    };
-    let page = ask("Accept: text/html\r\n");
+    let ask = |fields: &str| gateway.ask(&format!("GET / HTTP/1.1\nHost: a\n{fields}"));
+    let page = ask("Accept: text/html");
     assert_eq!(page.status, 503);
     assert!(page.text().contains("login_unavailable") && !page.text().contains(&address.port().to_string()));
-    assert_eq!(ask("Accept: application/json\r\n").status, 401);
+    assert_eq!(ask("Accept: application/json").status, 401);
 }

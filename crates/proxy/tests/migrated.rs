@@ -20,15 +20,11 @@ use torana_testkit::{Client, Origin, Reply, Response, eventually_some};
 use yaml::Running;
 
 fn ask(gateway: &Running, target: &str, fields: &[&str]) -> Response {
-    let fields: String = fields.iter().map(|field| format!("{field}\r\n")).collect();
-    Client::connect(gateway.address).exchange(format!("GET {target} HTTP/1.1\r\nHost: a\r\n{fields}\r\n"))
+    gateway.ask(&format!("GET {target} HTTP/1.1\nHost: a\n{}", fields.join("\n")))
 }
 
 fn send(gateway: &Running, target: &str, fields: &str, body: &str) -> Response {
-    let length = body.len();
-    Client::connect(gateway.address).exchange(format!(
-        "POST {target} HTTP/1.1\r\nHost: a\r\n{fields}\r\nContent-Length: {length}\r\n\r\n{body}"
-    ))
+    gateway.ask_with(&format!("POST {target} HTTP/1.1\nHost: a\n{fields}"), body)
 }
 
 const PAIRS: &str = "Content-Type: application/x-www-form-urlencoded";
@@ -39,10 +35,9 @@ fn part(name: &str, value: &str) -> String {
     format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
 }
 
-#[test]
-fn a_key_may_come_in_the_body_and_does_not_go_on() {
-    let origin = Origin::always(Reply::ok("in"));
-    let gateway = Running::start(&format!(
+/// Keys are looked for in bodies, or beside or after other ways.
+fn with_keys_in_bodies(origin: &Origin) -> Running {
+    Running::start(&format!(
         "access_log: off
 limits: {{ failed_credentials: off }}
 services: {{ a: {{ endpoints: [\"{}\"] }} }}
@@ -57,7 +52,13 @@ routes:
 - {{ path: /guest, service: a, policies: {{ auth: {{ anonymous: alice }} }} }}
 ",
         origin.url()
-    ));
+    ))
+}
+
+#[test]
+fn a_key_may_come_in_the_body_and_does_not_go_on() {
+    let origin = Origin::always(Reply::ok("in"));
+    let gateway = with_keys_in_bodies(&origin);
     let (others, own) = (part("a", "1") + &part("z", ""), part("apikey", "right"));
     let json = r#"{"a":1.50,"apikey":"right"}"#;
     for (fields, body, left) in [
@@ -79,14 +80,14 @@ routes:
     for (fields, body, status) in [
         (PAIRS, "apikey=wrong", 401),
         (PAIRS, "apikey=right&apikey=other", 401),
-        (&format!("{PAIRS}\r\napikey: right"), "apikey=other", 401),
+        (&format!("{PAIRS}\napikey: right"), "apikey=other", 401),
         (JSON, r#"{"apikey":"right","apikey":"other"}"#, 401),
         (JSON, r#"{"apikey":["right"]}"#, 400),
         (JSON, r#"{"apikey":"right""#, 400),
         (PARTS, &format!("{own}--b--\r\n{own}--b--\r\n"), 400),
         ("Content-Type: text/plain", "apikey=right", 401),
-        ("Content-Type: text/plain\r\nContent-Type: application/x-www-form-urlencoded", "apikey=right", 400),
-        ("Content-Type: application/x-www-form-urlencoded\r\nContent-Encoding: gzip", "apikey=right", 401),
+        ("Content-Type: text/plain\nContent-Type: application/x-www-form-urlencoded", "apikey=right", 400),
+        ("Content-Type: application/x-www-form-urlencoded\nContent-Encoding: gzip", "apikey=right", 401),
         (PAIRS, "", 401),
         (PAIRS, &format!("apikey=right&b={}", "x".repeat(300)), 413),
     ] {
@@ -96,14 +97,14 @@ routes:
 
     // A body of another type is not looked at, and streams.
     let long = "x".repeat(10_000);
-    assert_eq!(send(&gateway, "/hidden", "Content-Type: text/plain\r\napikey: right", &long).status, 200);
+    assert_eq!(send(&gateway, "/hidden", "Content-Type: text/plain\napikey: right", &long).status, 200);
     // What another way accepts, or nobody does, does not make the key in the body a verified one, and what was said
     // of the whole does not hold for the rest.
-    let password = format!("{PAIRS}\r\nAuthorization: Basic {}", STANDARD.encode("alice:secret"));
+    let password = format!("{PAIRS}\nAuthorization: Basic {}", STANDARD.encode("alice:secret"));
     for (path, fields) in
-        [("/any", &password), ("/first", &password), ("/guest", &format!("{PAIRS}\r\napikey: wrong"))]
+        [("/any", &password), ("/first", &password), ("/guest", &format!("{PAIRS}\napikey: wrong"))]
     {
-        let fields = format!("{fields}\r\nContent-Digest: sha-256=:x:\r\nContent-MD5: y");
+        let fields = format!("{fields}\nContent-Digest: sha-256=:x:\nContent-MD5: y");
         assert_eq!(send(&gateway, path, &fields, "a=1&apikey=made-up").status, 200, "{path}");
         let arrived = origin.requests().pop().unwrap();
         assert_eq!(arrived.body, b"a=1", "{path}");
@@ -355,10 +356,10 @@ routes:
 ",
         origin.url()
     ));
-    let stop = |key: &str| send(&gateway, "/items/7", &format!("apikey: {key}\r\nX-Stop: 1"), "");
+    let stop = |key: &str| send(&gateway, "/items/7", &format!("apikey: {key}\nX-Stop: 1"), "");
     assert_eq!(stop("wrong").status, 401);
     assert_eq!(stop("other").status, 403);
-    let stopped = send(&gateway, "/items/7?X-Stop", "apikey: right\r\nOrigin: https://app.test", "");
+    let stopped = send(&gateway, "/items/7?X-Stop", "apikey: right\nOrigin: https://app.test", "");
     assert_eq!((stopped.status, &*stopped.text()), (410, r#"{"message":"moved"}"#));
     assert_eq!(stopped.header("Access-Control-Allow-Origin"), Some("https://app.test"));
     assert_eq!(origin.count(), 0);
@@ -367,7 +368,7 @@ routes:
     let closed = send(&gateway, "/open", "X-A: 1", "a body that nobody reads");
     assert_eq!((closed.status, &*closed.text()), (503, r#"{"message":"Service unavailable"}"#));
     assert_eq!(origin.count(), 1);
-    assert_eq!(send(&gateway, "/on", "apikey: right\r\nX-Stop: 1", "").text(), "in");
+    assert_eq!(send(&gateway, "/on", "apikey: right\nX-Stop: 1", "").text(), "in");
 }
 
 #[test]
@@ -381,10 +382,10 @@ routes: [{{ path: '/items/{{id}}', name: items, service: items, policies: {{ req
 ",
         origin.url()
     ));
-    let form = "Content-Type: application/x-www-form-urlencoded\r\nCookie: a=secret";
+    let form = "Content-Type: application/x-www-form-urlencoded\nCookie: a=secret";
     assert_eq!(send(&gateway, "/items/7", form, "a=1&b=2").text(), "in");
     assert_eq!(origin.requests().pop().unwrap().body_text(), "a=1&b=2");
-    let shown = send(&gateway, "/items/7", &format!("X-Look: 1\r\n{form}"), "a=1&b=2");
+    let shown = send(&gateway, "/items/7", &format!("X-Look: 1\n{form}"), "a=1&b=2");
     let said: Value = serde_json::from_str(&shown.text()).unwrap();
     assert_eq!((shown.status, &said["message"]), (200, &"looking".into()));
     assert_eq!(said["matched_service"]["name"], "items");
@@ -409,7 +410,7 @@ routes:
   policies: { key_auth: on, request_size: 10B }
 ",
     );
-    let fields = "apikey: right\r\nAuthorization: Bearer secret\r\nCookie: a=secret\r\nX-A: 1\r\nX-A: 2";
+    let fields = "apikey: right\nAuthorization: Bearer secret\nCookie: a=secret\nX-A: 1\nX-A: 2";
     let answer = send(&gateway, "/echo/x/../y?a=%20", fields, "body");
     assert_eq!((answer.status, answer.header("Retry-After")), (503, Some("1")));
     assert_eq!(answer.header("Content-Type"), Some("application/json"));

@@ -16,7 +16,7 @@ use std::collections::HashSet;
 use std::net::TcpListener;
 use std::time::Duration;
 use support::{before, get, in_service};
-use torana_testkit::{Client, Gate, Origin, Reply, eventually};
+use torana_testkit::{Client, Gate, Origin, Reply, eventually, side_by_side};
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -55,7 +55,19 @@ fn in_the_answer() -> Vec<(&'static str, Reply)> {
 #[test]
 fn three_failures_of_any_kind_before_the_answer_open_the_breaker() {
     let breaker = format!("{QUICK}, breaker: {{ failures: 3, open_for: 1h }}");
+    let refusing = Origin::always(Reply::ok(""));
+    refusing.kill();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let stalled = format!("https://{}", silent.local_addr().unwrap());
     std::thread::scope(|scope| {
+        for (url, keys) in [(refusing.url(), ""), (stalled, "tls: { verify: off }, ")] {
+            let keys = format!("{keys}{breaker}");
+            scope.spawn(move || {
+                let gateway = before(&[url], &keys);
+                assert!((0..3).all(|_| !get(&gateway).1.contains("breaker_open")), "{keys}");
+                assert!(get(&gateway).1.contains("breaker_open"), "{keys}");
+            });
+        }
         for (name, reply) in before_the_answer() {
             let breaker = &breaker;
             scope.spawn(move || {
@@ -69,15 +81,6 @@ fn three_failures_of_any_kind_before_the_answer_open_the_breaker() {
             });
         }
     });
-    let refusing = Origin::always(Reply::ok(""));
-    refusing.kill();
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let stalled = format!("https://{}", silent.local_addr().unwrap());
-    for (url, keys) in [(refusing.url(), ""), (stalled, "tls: { verify: off }, ")] {
-        let gateway = before(&[url], &format!("{keys}{breaker}"));
-        assert!((0..3).all(|_| !get(&gateway).1.contains("breaker_open")));
-        assert!(get(&gateway).1.contains("breaker_open"));
-    }
 }
 
 #[test]
@@ -236,10 +239,11 @@ routes:
 
 #[test]
 fn kept_alive_connections_that_break_while_the_service_works_speak_against_it() {
-    for keys in [
+    let both = [
         "breaker: { failures: 3, open_for: 1h }",
         "health: { ejection: { failures: 3, for: 1h, max_share: 100% } }",
-    ] {
+    ];
+    side_by_side(both, |keys| {
         let gate = Gate::default();
         let held = gate.clone();
         let origin = Origin::respond(move |request| match &*request.method {
@@ -265,5 +269,5 @@ fn kept_alive_connections_that_break_while_the_service_works_speak_against_it() 
         assert_eq!((origin.count(), origin.connections_accepted()), (6, 3), "each was a kept one");
         let refused = post();
         assert!(refused.contains("breaker_open") || refused.contains("no_endpoint"), "{keys}: {refused}");
-    }
+    });
 }

@@ -165,7 +165,7 @@ fn other_spellings_of_protected_paths_are_not_public() {
         let gateway = Running::start(&file(&origin, "", open));
         let mut wrong = Vec::new();
         for (line, fields, status) in CASES {
-            let got = guard::ask(&gateway, &format!("{line} HTTP/1.1\nHost: api.test\n{fields}")).status;
+            let got = gateway.ask(&format!("{line} HTTP/1.1\nHost: api.test\n{fields}")).status;
             if got != *status {
                 wrong.push(format!("{line} {fields}: {got}, not {status}"));
             }
@@ -201,7 +201,7 @@ routes:
         ("/STAFF/a", 400),
         ("/staff./a", 400),
     ] {
-        let got = guard::ask(&gateway, &format!("GET {path} HTTP/1.1\nHost: api.test")).status;
+        let got = gateway.ask(&format!("GET {path} HTTP/1.1\nHost: api.test")).status;
         assert_eq!(got, status, "{path}");
     }
 }
@@ -280,7 +280,7 @@ routes:
     ] {
         let token = guard::token(&format!(r#"{{"sub":"u","roles":{roles}}}"#));
         let head = format!("GET {path} HTTP/1.1\nHost: api.test\nAuthorization: Bearer {token}");
-        let got = guard::ask(&gateway, &head).status;
+        let got = gateway.ask(&head).status;
         if got != status {
             wrong.push(format!("{path} {roles}: {got}, not {status}"));
         }
@@ -312,7 +312,7 @@ fn protected_paths_in_lower_case_are_protected_in_any_and_others_as_they_are_wri
     {
         let gateway = gateway(paths);
         for (path, status) in answers {
-            let got = guard::ask(&gateway, &format!("GET {path} HTTP/1.1\nHost: a\n")).status;
+            let got = gateway.ask(&format!("GET {path} HTTP/1.1\nHost: a")).status;
             assert_eq!(got, status, "{paths:?} {path}");
         }
     }
@@ -343,7 +343,7 @@ routes:
         // Written for the path with its escapes.
         ("/v2/a%3Ab", 200),
     ] {
-        let answer = guard::ask(&gateway, &format!("GET {path} HTTP/1.1\nHost: a"));
+        let answer = gateway.ask(&format!("GET {path} HTTP/1.1\nHost: a"));
         assert_eq!(answer.status, status, "{path}: {}", answer.text());
     }
     assert!(
@@ -360,8 +360,8 @@ fn another_method_is_asked_for_in_vain() {
         let passing = Running::start(&file(&origin, "method_overrides: forward\n", open));
         for (line, fields, status) in OVERRIDES {
             let head = format!("{line} HTTP/1.1\nHost: api.test\n{fields}");
-            assert_eq!(guard::ask(&passing, &head).status, *status, "{open}: {line} {fields}");
-            assert_eq!(guard::ask(&removing, &head).status, 200, "{open}: {line} {fields}");
+            assert_eq!(passing.ask(&head).status, *status, "{open}: {line} {fields}");
+            assert_eq!(removing.ask(&head).status, 200, "{open}: {line} {fields}");
             let requests = origin.requests();
             let arrived = requests.last().unwrap();
             assert!(
@@ -397,7 +397,7 @@ routes:
     let ask = |gateway: &Running, claims: &str, line: &str, field: &str| {
         let token = guard::token(claims);
         let head = format!("{line} HTTP/1.1\nHost: api.test\nAuthorization: Bearer {token}\n{field}");
-        guard::ask(gateway, &head).status
+        gateway.ask(&head).status
     };
     let (plain, gold) = (r#"{"sub":"u"}"#, r#"{"sub":"u","tier":"gold"}"#);
     for (claims, line, field, status) in [
@@ -436,7 +436,7 @@ fn slashes_that_are_kept_encoded_hide_no_protected_path() {
         ("/api%2Fx", 400),
         ("/api/a%2Fb", 401),
     ] {
-        let got = guard::ask(&gateway, &format!("GET {path} HTTP/1.1\nHost: api.test")).status;
+        let got = gateway.ask(&format!("GET {path} HTTP/1.1\nHost: api.test")).status;
         assert_eq!(got, status, "{path}");
     }
 }
@@ -484,12 +484,12 @@ routes:
         ("/roles?admin=1&admin=0", "", 400),
         ("/roles?admin=0", "", 401),
     ] {
-        let answer = guard::ask(&gateway, &format!("GET {path} HTTP/1.1\nHost: a\n{fields}"));
+        let answer = gateway.ask(&format!("GET {path} HTTP/1.1\nHost: a\n{fields}"));
         assert_eq!(answer.status, status, "{path} {fields}: {}", answer.text());
     }
     for (path, status) in [("/roles", 200), ("/roles?admin=1", 403), ("/roles?admin=1&admin=1", 400)] {
         let head = format!("GET {path} HTTP/1.1\nHost: a\nAuthorization: Bearer {token}");
-        assert_eq!(guard::ask(&gateway, &head).status, status, "{path}");
+        assert_eq!(gateway.ask(&head).status, status, "{path}");
     }
     for request in origin.requests() {
         assert!(!request.head_text().contains("X_Admin"), "{}", request.head_text());
@@ -529,7 +529,7 @@ routes:
         ("/modes?mode=public&x=1;y=2", 200),
         ("/modes?mode=public&x=1;mode=private", 401),
     ] {
-        let answer = guard::ask(&gateway, &format!("GET {path} HTTP/1.1\nHost: a"));
+        let answer = gateway.ask(&format!("GET {path} HTTP/1.1\nHost: a"));
         assert_eq!(answer.status, status, "{path}: {}", answer.text());
     }
 }

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use torana_proxy::{restore, services};
 use torana_testkit::http2::{Http2Origin, Http2Reply};
-use torana_testkit::{Authority, Client, Gate, Origin, Reply, TlsFront, eventually, tool};
+use torana_testkit::{Authority, Client, Gate, Origin, Reply, TlsFront, eventually, side_by_side, tool};
 use yaml::{Running, resolver};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -417,7 +417,7 @@ fn a_stalled_handshake_never_wedges_a_pool() {
     let authority = Authority::default();
     let origin = Origin::always(Reply::ok("inside"));
     let front = TlsFront::new(origin.addr(), &authority.issue(&["localhost"]), None);
-    for protocol in ["http1", "auto"] {
+    side_by_side(["http1", "auto"], |protocol| {
         let stall = Stall::before(front.addr());
         let text = format!(
             "access_log: off
@@ -436,7 +436,7 @@ routes: [{{ service: a }}]
         let gateway = Running::with_resolver(&text, 1, resolver().with_file("ca.pem", &authority.pem));
         let storm = || {
             let ask = || {
-                let answer = Client::connect(gateway.address).exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+                let answer = gateway.get("/");
                 (answer.status, answer.text())
             };
             std::thread::scope(|scope| {
@@ -459,7 +459,7 @@ routes: [{{ service: a }}]
             storm().iter().all(|(status, text)| (*status, text.as_str()) == (200, "inside")),
             "{protocol}"
         );
-    }
+    });
 }
 
 #[test]

@@ -18,9 +18,8 @@ use torana_testkit::{Client, DEADLINE, Origin, Reply, Response, eventually};
 use yaml::Running;
 
 fn ask(gateway: &Running, head: &str, body: &str) -> Response {
-    let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
-    let head = head.replace('\n', "\r\n");
-    Client::connect(gateway.address).exchange(format!("{head}\r\nHost: a\r\n{length}\r\n{body}"))
+    let head = format!("{head}\nHost: a");
+    if body.is_empty() { gateway.ask(&head) } else { gateway.ask_with(&head, body) }
 }
 
 fn get(gateway: &Running) -> Response {

@@ -11,7 +11,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use torana_testkit::http2::{FrameClient, Http2Client, kind};
-use torana_testkit::{Client, Origin, Reply, eventually};
+use torana_testkit::{Client, Origin, Reply, eventually, side_by_side};
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -209,32 +209,31 @@ fn an_http_2_connection_whose_socket_is_read_in_a_drip_is_cut_off() {
 
 #[test]
 fn the_service_stays_available_under_slow_heads_bodies_and_reads() {
-    let origin = Origin::respond(|request| match request.target.as_str() {
-        "/big" => Reply::ok(vec![b'z'; 1 << 20]),
-        _ => Reply::ok("x"),
-    });
     // With all that is there when nothing is said; no deadline is short enough to end the attacks.
-    let gateway = Running::start(&format!(
-        "access_log: off\nservices: {{ s: {{ endpoints: [\"{}\"] }} }}\nroutes: [{{ path: /*, service: s }}]\n",
-        origin.url()
-    ));
-    let attack = |mode: &[&str], target: &str| {
-        let url = format!("http://{}{target}", gateway.address);
-        let mut command = Command::new("slowhttptest");
-        command.args(["-c", "50", "-r", "50", "-i", "1", "-l", "5", "-p", "5", "-u", &url]).args(mode);
-        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("slowhttptest is installed")
-    };
-    for (mode, target) in [
+    let attacks = [
         (&["-H"][..], "/"),
         (&["-B", "-s", "100000", "-t", "POST"], "/"),
         (&["-X", "-w", "5", "-y", "20", "-n", "1", "-z", "4", "-k", "2"], "/big"),
-    ] {
-        let mut attack = attack(mode, target);
+    ];
+    side_by_side(attacks, |(mode, target)| {
+        let origin = Origin::respond(|request| match request.target.as_str() {
+            "/big" => Reply::ok(vec![b'z'; 1 << 20]),
+            _ => Reply::ok("x"),
+        });
+        let gateway = Running::start(&format!(
+            "access_log: off\nservices: {{ s: {{ endpoints: [\"{}\"] }} }}\nroutes: [{{ path: /*, service: s }}]\n",
+            origin.url()
+        ));
+        let url = format!("http://{}{target}", gateway.address);
+        let mut command = Command::new("slowhttptest");
+        command.args(["-c", "50", "-r", "50", "-i", "1", "-l", "5", "-p", "5", "-u", &url]).args(mode);
+        let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut attack = command.spawn().expect("slowhttptest is installed");
         let (mut within, mut most) = (0, 0);
         loop {
             let besieged = || gateway.metrics.connections().open() > 40;
             let before = besieged();
-            let response = Client::connect(gateway.address).exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            let response = gateway.get("/");
             assert_eq!((response.status, response.text().as_str()), (200, "x"));
             most = most.max(gateway.metrics.connections().open());
             if attack.try_wait().unwrap().is_some() {
@@ -245,6 +244,6 @@ fn the_service_stays_available_under_slow_heads_bodies_and_reads() {
         }
         assert!(most > 40, "{mode:?}: at most {most} connections at once: the attack did not take place");
         assert!(within >= 3, "{mode:?}: {within} requests were served while forty slow ones were not");
-    }
-    eventually(PATIENCE, || gateway.metrics.connections().open() <= 1);
+        eventually(PATIENCE, || gateway.metrics.connections().open() <= 1);
+    });
 }

@@ -36,8 +36,7 @@ routes: [{{ service: a }}]
 }
 
 fn ask(gateway: &Running, head: &str) -> Response {
-    let head = head.replace('\n', "\r\n");
-    Client::connect(gateway.address).exchange(format!("{head}\r\nHost: a\r\n\r\n"))
+    gateway.ask(&format!("{head}\nHost: a"))
 }
 
 /// The answers to each head, each asked three times: always the same one.

@@ -50,6 +50,13 @@ fn planned(text: &str, resolver: &FixedResolver, consumers: Option<&Arc<Consumer
     loaded.plan.unwrap_or_else(|| panic!("{findings}"))
 }
 
+/// The reason that a problem document names.
+pub fn reason(response: &Response) -> String {
+    let text = response.text();
+    let problem: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"));
+    problem["reason"].as_str().unwrap().to_owned()
+}
+
 impl Running {
     pub fn start(text: &str) -> Self {
         Self::with_workers(text, 1)
@@ -88,6 +95,12 @@ impl Running {
         Client::connect(self.address).exchange(format!("{}\r\n\r\n", head.trim_end().replace('\n', "\r\n")))
     }
 
+    /// Sends a head like that, the length of a body after its last line, and the body.
+    pub fn ask_with(&self, head: &str, body: &str) -> Response {
+        let (head, length) = (head.trim_end().replace('\n', "\r\n"), body.len());
+        Client::connect(self.address).exchange(format!("{head}\r\nContent-Length: {length}\r\n\r\n{body}"))
+    }
+
     /// Asks for a target, at `api.test`.
     pub fn get(&self, target: &str) -> Response {
         self.ask(&format!("GET {target} HTTP/1.1\nHost: api.test"))
@@ -119,7 +132,8 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.drain();
+        // What is still under way nobody waits for.
+        self.drain_within(Duration::from_millis(100));
         for worker in self.workers.drain(..) {
             let ended = worker.join();
             assert!(ended != Ended::Panicked || std::thread::panicking(), "a worker panicked");

@@ -30,11 +30,12 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tokio::task::AbortHandle;
 use torana_limit::{Ask, Budget, FixedWindow, Gcra, Grant, Period, Window};
 use torana_store::{Decided, Mode, NodeClock, OnFailure, RedisStore, SharedLimit, StoreSettings};
-use torana_testkit::{RedisServer, measurement};
+use torana_testkit::RedisServer;
+use torana_testkit::measurement::{self, Disturbance, Seconds, utc};
 
 const NODES: usize = 3;
 const CLIENTS: usize = 64;
@@ -85,12 +86,9 @@ impl Case {
 /// What came of a measurement.
 #[derive(Debug, Default)]
 struct Measured {
-    /// Admissions by second.
-    seconds: BTreeMap<u64, u64>,
-    /// The same by tenth of a second.
+    seconds: Seconds,
+    /// Admissions by tenth of a second.
     slots: BTreeMap<u64, u64>,
-    /// Admissions on the border of two seconds, which cannot be told to either.
-    between: u64,
     asked: u64,
     questions: u64,
     /// Questions that the server did not answer.
@@ -103,13 +101,10 @@ struct Measured {
 
 impl Measured {
     fn add(&mut self, other: Self) {
-        for (second, count) in other.seconds {
-            *self.seconds.entry(second).or_default() += count;
-        }
+        self.seconds.add(other.seconds);
         for (slot, count) in other.slots {
             *self.slots.entry(slot).or_default() += count;
         }
-        self.between += other.between;
         self.asked += other.asked;
         self.questions += other.questions;
         self.failures += other.failures;
@@ -129,11 +124,7 @@ impl Measured {
         let by_store = grant.at > before / 2;
         let (before, after) = if by_store { (grant.at, grant.at) } else { (before, after) };
         let slot = |at: Duration| u64::try_from(at.as_millis() / SLOT.as_millis()).unwrap();
-        if before.as_secs() == after.as_secs() {
-            *self.seconds.entry(after.as_secs()).or_default() += 1;
-        } else {
-            self.between += 1;
-        }
+        self.seconds.note(before, after);
         if slot(before) == slot(after) {
             *self.slots.entry(slot(after)).or_default() += 1;
         }
@@ -157,36 +148,6 @@ impl Measured {
         }
         worst.ceil() as u64
     }
-
-    fn worst(&self) -> u64 {
-        self.seconds.values().copied().max().unwrap_or(0)
-    }
-
-    /// The share of the budget that was used in whole seconds, those without any admission included.
-    fn used(&self, limit: u64) -> f64 {
-        let mut ends = self.seconds.keys().copied();
-        let (Some(first), Some(last)) = (ends.next(), ends.next_back()) else { return 0.0 };
-        let whole = self.seconds.range(first + 1..last.max(first + 1)).map(|(_, count)| count).sum::<u64>();
-        whole as f64 / (limit as f64 * last.saturating_sub(first + 1).max(1) as f64)
-    }
-}
-
-fn utc() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
-}
-
-/// What happens during a measurement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Disturbance {
-    Nothing,
-    /// The server stands still for a quarter of the time.
-    Pause,
-    /// The server is killed and started without its memory, three times.
-    Restart,
-    /// One node dies with what it holds.
-    Death,
-    /// The clock of each node is ahead of the one before it.
-    Clocks,
 }
 
 /// Who decides about a node's requests.
@@ -300,28 +261,6 @@ async fn client(decider: Decider, case: Case, until: Until, gone: Gone, measured
     }
 }
 
-fn disturb(disturbance: Disturbance, server: &mut RedisServer, dead: &AtomicBool, length: Duration) {
-    match disturbance {
-        Disturbance::Nothing | Disturbance::Clocks => {}
-        Disturbance::Pause => {
-            std::thread::sleep(length / 4);
-            server.pause();
-            std::thread::sleep(length / 4);
-            server.resume();
-        }
-        Disturbance::Restart => {
-            for _ in 0..3 {
-                std::thread::sleep(length / 5);
-                server.restart();
-            }
-        }
-        Disturbance::Death => {
-            std::thread::sleep(length / 3);
-            dead.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
 /// Runs all nodes, and beside them what disturbs them.
 fn run(
     case: Case,
@@ -363,7 +302,9 @@ fn measure(server: &mut RedisServer, case: Case) {
         Decider::Shared(shared)
     };
     let begun = Instant::now();
-    let measured = run(case, length, shared, |dead| disturb(case.disturbance, server, dead, length));
+    let measured = run(case, length, shared, |dead| {
+        case.disturbance.disturb(server, 3, length, || dead.store(true, Ordering::Relaxed));
+    });
     report(&measured, case, begun.elapsed(), long);
 }
 
@@ -371,24 +312,24 @@ fn measure(server: &mut RedisServer, case: Case) {
 fn report(measured: &Measured, case: Case, length: Duration, long: bool) {
     let Case { limit, mode, steady, on_failure, disturbance } = case;
     let rate = measured.questions as f64 / length.as_secs_f64() / NODES as f64;
-    let used = measured.used(limit);
+    let (seconds, used) = (&measured.seconds, measured.seconds.used(limit));
     let leased = mode == Mode::Leased;
     let shares = on_failure == OnFailure::LocalShare;
     let hard = long && leased && limit == 20_000;
-    let calm = matches!(disturbance, Disturbance::Nothing | Disturbance::Clocks);
+    let calm = disturbance.is_calm();
     // What cannot be told to one of two seconds fits into what both have left.
     let most = case.most() * (length.as_secs() + 2);
     // Twenty at once and a hundred a second, and one after each for those whom it left without.
     let leases = ((length.as_secs_f64() * 100.0 + 20.0) * 2.0 + 5.0) * NODES as f64;
     // A lease that is used up for the rest of its second asks nothing until then.
     let noticed = !leased || length > Duration::from_secs(10);
-    let away = matches!(disturbance, Disturbance::Pause | Disturbance::Restart) && noticed;
+    let away = disturbance.takes_server_away() && noticed;
     let dies = disturbance == Disturbance::Death && leased && limit >= 1_000;
-    let wrong: Vec<&str> = [
-        (!steady && measured.worst() > case.most(), "more than the limit in a second"),
+    let faults = [
+        (!steady && seconds.worst() > case.most(), "more than the limit in a second"),
         (steady && measured.above_pace(limit) > 0, "more than the burst and the pace in some stretch"),
-        (measured.seconds.values().sum::<u64>() + measured.between > most, "more than the limit in all"),
-        (measured.seconds.is_empty(), "nothing was admitted"),
+        (seconds.total() > most, "more than the limit in all"),
+        (seconds.count() == 0, "nothing was admitted"),
         (leased && measured.questions as f64 > leases, "more questions than leases need"),
         // The first ones find that the server does not know the script.
         (
@@ -399,28 +340,23 @@ fn report(measured: &Measured, case: Case, length: Duration, long: bool) {
         (hard && calm && used < 0.97, "less than 97 % used"),
         (away && measured.failures == 0, "nobody noticed that the server was away"),
         (away && shares && measured.alone == 0, "nobody counted a share alone"),
-        (measured.seconds.len() as u64 > length.as_secs() + 2, "seconds that were not"),
+        (seconds.count() > length.as_secs() + 2, "seconds that were not"),
         (dies && measured.orphans == 0, "the node died without permits"),
         // And loses at most three quarters of what was left; `crates/limit/tests/lease_bounds.rs` holds what that is for a
         // given demand.
         (measured.orphans > limit * 3 / 4 + 1, "the node died with more permits than it may hold"),
-    ]
-    .into_iter()
-    .filter_map(|(is_so, what)| is_so.then_some(what))
-    .collect();
-    let verdict = if wrong.is_empty() { "holds".to_owned() } else { wrong.join("; ") };
+    ];
     let row = format!(
-        "{mode:?}\t{}\t{limit}/s\t{disturbance:?}{}\t{}\t{}\t{:.1} %\t{rate:.0}\t{}\t{}\t{verdict}",
+        "{mode:?}\t{}\t{limit}/s\t{disturbance:?}{}\t{}\t{}\t{:.1} %\t{rate:.0}\t{}\t{}",
         if steady { "steady" } else { "fixed" },
         if shares { ", shares" } else { "" },
-        measured.seconds.len(),
-        measured.worst(),
+        seconds.count(),
+        seconds.worst(),
         used * 100.0,
         measured.asked,
         measured.failures,
     );
-    measurement::tell(&row);
-    assert!(wrong.is_empty(), "{verdict}: {measured:?}");
+    measurement::report(&row, &faults, measured);
 }
 
 fn in_every_mode(disturbance: Disturbance) {
@@ -467,7 +403,7 @@ fn a_store_that_believed_the_clocks_of_nodes_would_be_found_out() {
         let case = Case::new(1_000, Mode::Exact, disturbance);
         let trusting = |clock| Decider::Trusting(Arc::clone(&store), clock);
         let measured = run(case, Duration::from_millis(2_500), trusting, |_| {});
-        assert_eq!(measured.worst() > case.limit, is_found_out, "{measured:?}");
+        assert_eq!(measured.seconds.worst() > case.limit, is_found_out, "{measured:?}");
     }
 }
 

@@ -7,6 +7,7 @@
 //! - [`http2`]: a client that writes HTTP/2 frames by hand, and one that behaves.
 //! - [`Authority`], [`TlsOptions`], [`TlsFront`]: certificates of the test's own, and TLS around client and origin.
 //! - [`eventually`], [`Gate`]: wait for a state, or hold a reply until the test says go.
+//! - [`side_by_side`]: independent cases that wait for long, at once.
 //! - [`HeldPort`]: a port on which nobody listens, and that nobody else gets meanwhile.
 //! - [`large`], [`soak`]: traffic for a whole gateway as a process, for tests and for longer runs.
 //! - [`replay`]: the inputs that fuzzers have found, again.
@@ -33,6 +34,7 @@ pub mod large;
 pub mod measurement;
 mod origin;
 mod redis;
+mod side_by_side;
 pub mod soak;
 mod tls;
 mod tool;
@@ -46,6 +48,7 @@ pub use gate::Gate;
 pub use held_port::HeldPort;
 pub use origin::{Origin, ReceivedRequest, Reply, UponHead};
 pub use redis::{RedisCluster, RedisSentinel, RedisServer};
+pub use side_by_side::side_by_side;
 pub use tls::{Greeting, TlsFront, TlsOptions};
 pub use tool::tool;
 pub use wait::{eventually, eventually_some, not_at_midnight, within};

@@ -1,5 +1,13 @@
-//! How `cargo xtask limits` and the tests that measure for it agree: for how long, and in which table.
+//! What `cargo xtask limits` and the tests that measure for it share: for how long, what disturbs, how it is counted, and
+//! in which table it stands.
 
+mod disturbance;
+mod seconds;
+
+pub use disturbance::Disturbance;
+pub use seconds::{Seconds, utc};
+
+use std::fmt::Debug;
 use std::io::Write;
 use std::time::Duration;
 
@@ -10,11 +18,20 @@ pub fn length(short: Duration) -> (Duration, bool) {
     asked.map_or((short, false), |seconds| (Duration::from_secs(seconds), true))
 }
 
-/// What was measured, cells between tabs, for people and for the table.
+/// Tells what was measured, cells between tabs, and last whether it holds: for people and for the table. `faults` are
+/// what would be wrong, and whether it is so.
 ///
 /// # Panics
-/// The table cannot be written to.
-pub fn tell(row: &str) {
+/// Something is wrong; or the table cannot be written to.
+#[track_caller]
+pub fn report(row: &str, faults: &[(bool, &str)], measured: &impl Debug) {
+    let wrong: Vec<&str> = faults.iter().filter_map(|(is_so, what)| is_so.then_some(*what)).collect();
+    let verdict = if wrong.is_empty() { "holds".to_owned() } else { wrong.join("; ") };
+    tell(&format!("{row}\t{verdict}"));
+    assert!(wrong.is_empty(), "{verdict}: {measured:?}");
+}
+
+fn tell(row: &str) {
     #[expect(clippy::print_stdout, reason = "measurements are read by people")]
     {
         println!("{row}");

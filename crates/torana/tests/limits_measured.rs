@@ -19,11 +19,11 @@
 mod process;
 
 use process::{PATIENCE, Process, torana};
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use torana_testkit::{Client, RedisServer, eventually, eventually_some, measurement};
+use std::time::{Duration, Instant, SystemTime};
+use torana_testkit::measurement::{self, Disturbance, Seconds, utc};
+use torana_testkit::{Client, RedisServer, eventually, eventually_some};
 
 const GATEWAYS: usize = 3;
 /// Seconds by which the clock of each gateway is ahead of the one before it, when they are apart: no whole number of windows.
@@ -36,20 +36,6 @@ fn length() -> (Duration, bool) {
     measurement::length(Duration::from_millis(2_500))
 }
 
-/// What happens during a measurement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Disturbance {
-    Nothing,
-    /// The server stands still for a quarter of the time.
-    Pause,
-    /// The server is killed and started without its memory, twice.
-    Restart,
-    /// One gateway is killed with what it holds.
-    Death,
-    /// The clock of each gateway is ahead of the one before it.
-    Clocks,
-}
-
 /// What is measured.
 #[derive(Clone, Copy, Debug)]
 struct Case {
@@ -59,10 +45,6 @@ struct Case {
 }
 
 impl Case {
-    fn calm(self) -> bool {
-        matches!(self.disturbance, Disturbance::Nothing | Disturbance::Clocks)
-    }
-
     /// Whether clients ask for more than the limit on any machine.
     fn is_reached(self) -> bool {
         self.limit <= 1_000
@@ -196,17 +178,11 @@ impl Until {
     }
 }
 
-fn utc() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
-}
-
 /// What the clients were told.
 #[derive(Debug, Default)]
 struct Told {
-    /// Requests that passed, by the second of UTC in which they were sent and answered.
-    seconds: BTreeMap<u64, u64>,
-    /// Requests that passed and were sent in one second and answered in another, by the latter.
-    between: BTreeMap<u64, u64>,
+    /// Requests that passed.
+    seconds: Seconds,
     asked: u64,
     /// Requests that were refused for want of the server.
     unanswered: u64,
@@ -214,38 +190,9 @@ struct Told {
 
 impl Told {
     fn add(&mut self, other: Self) {
-        for (second, count) in other.seconds {
-            *self.seconds.entry(second).or_default() += count;
-        }
-        for (second, count) in other.between {
-            *self.between.entry(second).or_default() += count;
-        }
+        self.seconds.add(other.seconds);
         self.asked += other.asked;
         self.unanswered += other.unanswered;
-    }
-
-    fn passed(&self) -> u64 {
-        self.seconds.values().sum::<u64>() + self.between.values().sum::<u64>()
-    }
-
-    fn worst(&self) -> u64 {
-        self.seconds.values().copied().max().unwrap_or(0)
-    }
-
-    /// From the first second to the last.
-    fn length(&self) -> u64 {
-        let (first, last) = (self.seconds.keys().next(), self.seconds.keys().next_back());
-        last.zip(first).map_or(0, |(last, first)| last - first + 1)
-    }
-
-    /// The share of the budget that was used in whole seconds, those without any admission included.
-    fn used(&self, limit: u64) -> f64 {
-        let mut ends = self.seconds.keys().copied();
-        let (Some(first), Some(last)) = (ends.next(), ends.next_back()) else { return 0.0 };
-        let last = last.max(first + 2);
-        let within = self.seconds.range(first + 1..last).map(|(_, count)| count).sum::<u64>();
-        let between = self.between.range(first + 2..last).map(|(_, count)| count).sum::<u64>();
-        (within + between) as f64 / (limit * (last - first - 1)) as f64
     }
 }
 
@@ -255,15 +202,14 @@ fn client(gateway: &Gateway, at_a_time: usize, until: &Until) -> Told {
     let mut client = Client::connect(gateway.process.address);
     let requests = "GET / HTTP/1.1\r\nHost: api.test\r\n\r\n".repeat(at_a_time);
     while !until.is_over() && gateway.life.goes_on() {
-        let before = utc().as_secs();
+        let before = utc();
         client.send(&requests);
         for _ in 0..at_a_time {
             let status = client.read_response().status;
-            let after = utc().as_secs();
+            let after = utc();
             told.asked += 1;
             match status {
-                204 if before == after => *told.seconds.entry(after).or_default() += 1,
-                204 => *told.between.entry(after).or_default() += 1,
+                204 => told.seconds.note(before, after),
                 429 => until.tried.store(true, Ordering::Relaxed),
                 503 => told.unanswered += 1,
                 other => panic!("{other}"),
@@ -280,30 +226,6 @@ fn questions(server: &RedisServer) -> u64 {
         calls.split(',').next()?.parse::<u64>().ok()
     };
     said.lines().find_map(calls).unwrap_or(0)
-}
-
-/// Gives the permits that a gateway died with.
-fn disturb(case: Case, server: &mut RedisServer, first: &Gateway, length: Duration) -> u64 {
-    match case.disturbance {
-        Disturbance::Nothing | Disturbance::Clocks => {}
-        Disturbance::Death => {
-            std::thread::sleep(length / 3);
-            return first.die(CLIENTS.div_ceil(GATEWAYS) as u64, case);
-        }
-        Disturbance::Pause => {
-            std::thread::sleep(length / 4);
-            server.pause();
-            std::thread::sleep(length / 4);
-            server.resume();
-        }
-        Disturbance::Restart => {
-            for _ in 0..2 {
-                std::thread::sleep(length / 4);
-                server.restart();
-            }
-        }
-    }
-    0
 }
 
 /// Measures one case, and holds what comes of it against what is promised.
@@ -325,7 +247,8 @@ fn measure(server: &mut RedisServer, case: Case) {
             .take(CLIENTS)
             .map(|gateway| scope.spawn(|| client(gateway, case.at_a_time(), &until)))
             .collect();
-        let orphans = disturb(case, server, &gateways[0], length);
+        let die = || gateways[0].die(CLIENTS.div_ceil(GATEWAYS) as u64, case);
+        let orphans = case.disturbance.disturb(server, 2, length, die);
         until.dies.store(false, Ordering::Relaxed);
         let mut told = Told::default();
         clients.into_iter().for_each(|client| told.add(client.join().unwrap()));
@@ -340,45 +263,44 @@ fn measure(server: &mut RedisServer, case: Case) {
 /// One line of the table, and what is asserted of it.
 fn report(told: &Told, case: Case, orphans: u64, questions: u64, length: Duration, long: bool) {
     let Case { limit, leased, disturbance } = case;
-    let (worst, seconds, used) = (told.worst(), told.length(), told.used(limit));
+    let (passed, worst) = (told.seconds.total(), told.seconds.worst());
+    let (seconds, used) = (told.seconds.span(), told.seconds.used_with_between(limit));
     let rate = questions as f64 / length.as_secs_f64() / GATEWAYS as f64;
     // For each caller and gateway 20 at once and 100 a second, and after each one of each worker.
     let leases = (20.0 + 100.0 * length.as_secs_f64()) * (1 + WORKERS) as f64 * GATEWAYS as f64;
-    let full = long && case.calm() && limit == 20_000;
+    let full = long && disturbance.is_calm() && limit == 20_000;
     let hard = full && leased;
-    let is_away = matches!(disturbance, Disturbance::Pause | Disturbance::Restart);
+    let is_away = disturbance.takes_server_away();
     // Where there was enough to admit.
     let wanted = told.asked as f64 > 1.5 * (limit * seconds) as f64;
-    let wrong: Vec<&str> = [
+    let faults = [
         (worst > limit, "more than the limit in a second"),
         // What cannot be told to one of two seconds fits into what both have left.
-        (told.passed() > limit * (seconds + 2), "more than the limit in all"),
-        (told.passed() == 0, "nothing was admitted"),
+        (passed > limit * (seconds + 2), "more than the limit in all"),
+        (passed == 0, "nothing was admitted"),
         (
-            case.is_reached() && told.asked == told.passed() + told.unanswered,
+            case.is_reached() && told.asked == passed + told.unanswered,
             "nobody was refused, so nothing was tried",
         ),
-        (case.calm() && told.unanswered > 0 && leased && limit > 100, "the server was not asked in time"),
+        (
+            disturbance.is_calm() && told.unanswered > 0 && leased && limit > 100,
+            "the server was not asked in time",
+        ),
         (is_away && told.unanswered == 0 && !leased, "nobody missed the server"),
         (orphans > limit * 3 / 4 + 1, "the gateway died with more permits than it may hold"),
         (leased && questions as f64 > leases, "more questions than leases need"),
         (hard && rate > 200.0, "more than 200 questions a second"),
         (full && !wanted, "too little was asked for to tell"),
         (hard && used < 0.97, "less than 97 % used"),
-    ]
-    .into_iter()
-    .filter_map(|(is_so, what)| is_so.then_some(what))
-    .collect();
-    let verdict = if wrong.is_empty() { "holds".to_owned() } else { wrong.join("; ") };
+    ];
     let row = format!(
-        "{}\tfixed\t{limit}/s\t{disturbance:?}, gateways\t{seconds}\t{worst}\t{:.1} %\t{rate:.0}\t{}\t{}\t{verdict}",
+        "{}\tfixed\t{limit}/s\t{disturbance:?}, gateways\t{seconds}\t{worst}\t{:.1} %\t{rate:.0}\t{}\t{}",
         if leased { "Leased" } else { "Exact" },
         used * 100.0,
         told.asked,
         told.unanswered,
     );
-    measurement::tell(&row);
-    assert!(wrong.is_empty(), "{verdict}: {told:?}");
+    measurement::report(&row, &faults, told);
 }
 
 fn in_both_modes(disturbance: Disturbance) {

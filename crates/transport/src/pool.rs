@@ -12,23 +12,29 @@
 //! An HTTP/2 connection carries many requests: it counts once against the cap, is filled before another one
 //! is opened, and while one is being opened requests wait for it.
 
+mod address;
 mod connection;
 mod endpoint;
 mod line;
+mod places;
 mod queueing;
 mod reach;
+mod settings;
 mod streams;
+mod usage;
 mod wanted;
 
+pub use address::Address;
 pub use connection::Lease;
-pub(crate) use endpoint::Permit;
+pub use endpoint::Endpoint;
 pub(crate) use line::Line;
+pub(crate) use places::Permit;
+pub use settings::EndpointSettings;
 pub(crate) use streams::IdleCount;
-
-pub use endpoint::{Address, Endpoint, EndpointSettings, EndpointUsage};
+pub use usage::EndpointUsage;
 
 use crate::clock::{after, later, now, recently};
-use crate::h2;
+use crate::h2::client::{Opening, connect};
 use crate::io::Io;
 use crate::reuse::Reuse;
 use crate::timer::{Timer, within};
@@ -249,11 +255,15 @@ impl Pool {
 
     /// Begins HTTP/2 on a connection.
     async fn multiplex(self: &Rc<Self>, io: Io, permit: Permit) -> Result<Lease, Fault> {
-        let secure = self.endpoint.tls.is_some();
-        let idle = IdleCount::new(Arc::clone(&self.endpoint));
-        let line = Rc::clone(&self.line);
-        let settings = self.endpoint.settings.http2;
-        match h2::client::connect(io, secure, settings, self.memory.as_ref(), permit, idle, line).await {
+        let opening = Opening {
+            secure: self.endpoint.tls.is_some(),
+            settings: self.endpoint.settings.http2,
+            memory: self.memory.as_ref(),
+            permit,
+            idle: IdleCount::new(Arc::clone(&self.endpoint)),
+            line: Rc::clone(&self.line),
+        };
+        match connect(io, opening).await {
             Ok(connection) => Ok(Lease::of_stream(self.streams.add(connection))),
             Err(error) => {
                 let detail = format!("{}: HTTP/2: {error}", self.endpoint.address);

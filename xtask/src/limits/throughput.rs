@@ -7,6 +7,7 @@
 //! the same load, because requests of many callers are longer and cost the load more. What gateway and server have
 //! worked for a request is shown beside it: that hardly depends on what else the machine does.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
@@ -56,19 +57,8 @@ pub(super) fn run(seconds: u64, programs: Option<&Path>) -> Result<()> {
     let server = Server::start(1, store, Path::new("redis-server"), &arguments)
         .context("is redis-server installed? `scripts/test` installs it")?;
     let address = free_address()?;
-    let mut text = format!(
-        "access_log: off\nlisten: {address}\nstore: {{ url: \"redis://{store}\", timeout: 1s }}\nservices: {{ origin: {{ endpoints: [http://{origin}] }} }}\nroutes:\n"
-    );
-    for (callers, (_, by)) in CALLERS.iter().enumerate() {
-        for (case, (_, policy)) in CASES.iter().enumerate() {
-            let policy = policy.replace("BY", by);
-            text.push_str(&format!(
-                "- {{ path: /{callers}/{case}, service: origin, policies: {{ {policy} }} }}\n"
-            ));
-        }
-    }
     let file = folder.path().join("torana.yaml");
-    std::fs::write(&file, text)?;
+    std::fs::write(&file, configuration(address, store, origin))?;
     let script = folder.path().join("many.lua");
     std::fs::write(&script, MANY)?;
     let gateway = ["run", &file.display().to_string(), "--workers", "1"].map(str::to_owned);
@@ -91,11 +81,34 @@ pub(super) fn run(seconds: u64, programs: Option<&Path>) -> Result<()> {
             });
         }
     }
+    let left = show(&measured, seconds);
+    ensure!(left >= LEFT, "an exact limit leaves {left:.2} of the throughput, not {LEFT}");
+    Ok(())
+}
+
+/// A route for each kind of caller and each case.
+fn configuration(address: SocketAddr, store: SocketAddr, origin: SocketAddr) -> String {
+    let mut text = format!(
+        "access_log: off\nlisten: {address}\nstore: {{ url: \"redis://{store}\", timeout: 1s }}\nservices: {{ origin: {{ endpoints: [http://{origin}] }} }}\nroutes:\n"
+    );
+    for (callers, (_, by)) in CALLERS.iter().enumerate() {
+        for (case, (_, policy)) in CASES.iter().enumerate() {
+            let policy = policy.replace("BY", by);
+            text.push_str(&format!(
+                "- {{ path: /{callers}/{case}, service: origin, policies: {{ {policy} }} }}\n"
+            ));
+        }
+    }
+    text
+}
+
+/// Prints what came of it. What an exact limit leaves of the throughput of the first kind of callers.
+fn show(measured: &[[Vec<Measured>; CASES.len()]; CALLERS.len()], seconds: u64) -> f64 {
     println!(
         "requests a second at {CONNECTIONS} connections, and what gateway and store work for each; medians of {ROUNDS} rounds of {seconds} s"
     );
     let mut left = Vec::new();
-    for ((callers, _), measured) in CALLERS.iter().zip(&measured) {
+    for ((callers, _), measured) in CALLERS.iter().zip(measured) {
         println!("{callers}");
         let of = |case: usize, which: fn(&Measured) -> f64| {
             let mut values: Vec<f64> = measured[case].iter().map(which).collect();
@@ -114,8 +127,7 @@ pub(super) fn run(seconds: u64, programs: Option<&Path>) -> Result<()> {
         }
         left.push(share(CASES.len() - 1));
     }
-    ensure!(left[0] >= LEFT, "an exact limit leaves {:.2} of the throughput, not {LEFT}", left[0]);
-    Ok(())
+    left[0]
 }
 
 /// What came of one round.

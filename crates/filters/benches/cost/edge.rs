@@ -7,6 +7,7 @@ fn case(name: &'static str, policy: &'static str, lines: &'static str) -> Named 
     (name, Box::new(move || Case::new(name, policy).lines(lines)))
 }
 
+#[expect(clippy::too_many_lines, reason = "a table: one case after the other")]
 pub fn cases() -> impl Iterator<Item = Named> {
     let cors =
         "cors: { origins: [\"https://app.example.com\", \"https://*.dev.example.com\"], credentials: true }";

@@ -5,7 +5,7 @@ use super::session::{Opened, Session};
 use super::{OidcLoginFilter, browser, cookies, text};
 use crate::authentication::Guard;
 use crate::authentication::locations::parameters;
-use crate::jwt::Verified;
+use crate::jwt::{Places, Verified};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -126,13 +126,7 @@ impl OidcLoginFilter {
         let state = state.ok_or_else(|| invalid("no state that this gateway gives"))?;
         let (login, clear) = self.taken_up(exchange, &state, now)?;
         let places = self.provider.places().await?;
-        match one(&exchange.request, "iss")? {
-            Some(issuer) if *issuer != *places.issuer => {
-                return Err(invalid("the answer is of another issuer"));
-            }
-            None if places.names_issuer => return Err(invalid("the answer does not name its issuer")),
-            _ => {}
-        }
+        check_issuer(&exchange.request, &places)?;
         if one(&exchange.request, "error")?.is_some() {
             exchange.set_cookies.extend(clear);
             return Err(invalid("the provider let nobody in"));
@@ -175,14 +169,8 @@ impl OidcLoginFilter {
         let session = self.session(tokens, id, now)?;
         let opened =
             Opened::new(session, &self.plan).ok_or_else(|| invalid("the ID token cannot be used"))?;
-        let mut head = ResponseHead::new(302);
-        let origin = self.origin(exchange)?;
-        head.fields.insert(Known::Location, format!("{origin}{}", login.to).as_bytes())?;
-        head.fields.insert(Known::CacheControl, b"no-store")?;
-        for line in self.keep(&opened.session, exchange)?.iter().chain(&clear) {
-            head.fields.append(Known::SetCookie, line.as_bytes())?;
-        }
-        Ok(Response { head, body: bytes::Bytes::new() })
+        let location = format!("{}{}", self.origin(exchange)?, login.to);
+        go_on(302, &location, self.keep(&opened.session, exchange)?.iter().chain(&clear))
     }
 
     /// The login that a state belongs to, if this browser began it, and what takes its cookie away.
@@ -285,13 +273,7 @@ impl OidcLoginFilter {
             }
         }
         // After a POST the browser goes on with a GET.
-        let mut head = ResponseHead::new(303);
-        head.fields.insert(Known::Location, location.as_bytes())?;
-        head.fields.insert(Known::CacheControl, b"no-store")?;
-        for line in self.cookie.clear(&request.fields) {
-            head.fields.append(Known::SetCookie, line.as_bytes())?;
-        }
-        Ok(Response { head, body: bytes::Bytes::new() })
+        go_on(303, &location, &self.cookie.clear(&request.fields))
     }
 
     fn login_cookie(&self, state: &str) -> cookies::SealedCookie {
@@ -304,6 +286,30 @@ impl OidcLoginFilter {
 
     fn origin(&self, exchange: &Exchange) -> Result<String, Fault> {
         browser::origin(&self.plan, exchange).ok_or_else(|| Reason::InvalidHost.into())
+    }
+}
+
+/// Sends the browser on, with lines of `Set-Cookie`.
+fn go_on<'c>(
+    status: u16,
+    location: &str,
+    cookies: impl IntoIterator<Item = &'c String>,
+) -> Result<Response, Fault> {
+    let mut head = ResponseHead::new(status);
+    head.fields.insert(Known::Location, location.as_bytes())?;
+    head.fields.insert(Known::CacheControl, b"no-store")?;
+    for line in cookies {
+        head.fields.append(Known::SetCookie, line.as_bytes())?;
+    }
+    Ok(Response { head, body: bytes::Bytes::new() })
+}
+
+/// Whether the answer is of the issuer that was asked (RFC 9207 section 2.4).
+fn check_issuer(request: &RequestHead, places: &Places) -> Result<(), Fault> {
+    match one(request, "iss")? {
+        Some(issuer) if *issuer != *places.issuer => Err(invalid("the answer is of another issuer")),
+        None if places.names_issuer => Err(invalid("the answer does not name its issuer")),
+        _ => Ok(()),
     }
 }
 

@@ -145,6 +145,7 @@ fn write_framing(fields: &Fields, framing: BodyFraming, out: &mut Vec<u8>) {
 }
 
 /// The registered phrase (RFC 9110 section 16.2 and IANA's registry); recipients ignore it, people read it.
+#[expect(clippy::too_many_lines, reason = "a table: a status a line")]
 const fn reason_phrase(status: u16) -> &'static str {
     match status {
         100 => "Continue",

@@ -58,6 +58,7 @@ impl<'a> Planned<'a> {
     }
 
     /// The policies in force under the layers, which go from the widest to the narrowest.
+    #[expect(clippy::too_many_lines, reason = "a table: a line a policy")]
     pub(super) fn in_force(
         &mut self,
         document: &Document,

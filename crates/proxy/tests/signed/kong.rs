@@ -4,6 +4,7 @@ use super::*;
 use torana_testkit::http2::FrameClient;
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn kongs_scheme_admits_who_signed_just_that_and_nobody_else() {
     let origin = Origin::always(Reply::ok("in"));
     let gateway = Running::start(&file(&origin));

@@ -3,6 +3,7 @@
 use super::*;
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn message_signatures_admit_who_signed_just_that_and_nobody_else() {
     let origin = Origin::always(Reply::ok("in"));
     let gateway = Running::start(&file(&origin));

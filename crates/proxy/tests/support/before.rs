@@ -11,7 +11,7 @@
 use crate::yaml::Running;
 use torana_proxy::services;
 use torana_testkit::http2::FrameOrigin;
-use torana_testkit::{Client, Origin, Response};
+use torana_testkit::{Client, Origin};
 
 /// Where a service may run.
 pub trait Place {
@@ -52,10 +52,6 @@ routes:
 
 pub fn before(places: &[impl Place], keys: &str) -> Running {
     Running::start(&text(places, keys))
-}
-
-pub fn ask(gateway: &Running, target: &str) -> Response {
-    Client::connect(gateway.address).exchange(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"))
 }
 
 /// The status, 0 for an answer that broke off; and the text.

@@ -27,13 +27,8 @@ pub fn exactly(claims: &str) -> String {
     format!("{signed}.{}", BASE64.encode(mac.finalize().into_bytes()))
 }
 
-/// Sends a head, its lines apart by line feeds, on a connection of its own.
-pub fn ask(gateway: &Running, head: &str) -> Response {
-    gateway.ask(head)
-}
-
 /// Sends a request with a token for these claims.
 pub fn as_caller(gateway: &Running, claims: &str, line: &str) -> Response {
     let token = token(claims);
-    ask(gateway, &format!("{line} HTTP/1.1\nHost: api.test\nAuthorization: Bearer {token}"))
+    gateway.ask(&format!("{line} HTTP/1.1\nHost: api.test\nAuthorization: Bearer {token}"))
 }

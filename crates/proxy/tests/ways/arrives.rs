@@ -2,13 +2,12 @@
 
 use super::*;
 
-#[test]
-fn nothing_arrives_of_what_was_shown_to_a_way_that_did_not_accept_it() {
-    let (origin, door) = (Origin::always(Reply::ok("in")), door());
+/// Ways beside each other, and one before a guest.
+fn several_ways(origin: &Origin, door: &Origin) -> Running {
     let key = "key_auth: { headers: [apikey], query: [key], cookies: [key] }";
     let jwt = |more: &str| format!("jwt: {{ secret: \"${{env:KEY}}\"{more} }}");
     let mint = jwt(", upstream_token: { secret: \"${env:KEY}\", issuer: gateway }");
-    let gateway = Running::start(&format!(
+    Running::start(&format!(
         "access_log: off
 limits: {{ failed_credentials: off }}
 services:
@@ -31,7 +30,13 @@ routes:
         jwt(""),
         jwt(""),
         jwt(""),
-    ));
+    ))
+}
+
+#[test]
+fn nothing_arrives_of_what_was_shown_to_a_way_that_did_not_accept_it() {
+    let (origin, door) = (Origin::always(Reply::ok("in")), door());
+    let gateway = several_ways(&origin, &door);
     let good = format!("Bearer {}", guard::token(r#"{"sub":"u"}"#));
     let forged = format!("{}x", good.trim_end_matches(|last: char| last.is_ascii_alphanumeric()));
     let basic = "Basic YWxpY2U6c2VjcmV0";
@@ -181,7 +186,7 @@ routes:
     assert_eq!(seen.header("Authorization"), Some("Bearer-like x"));
     let before = origin.count();
     let fields = format!("Cookie: token={}\nAuthorization: Bearer\tx.y.z", guard::token(r#"{"sub":"u"}"#));
-    assert_eq!(guard::ask(&gateway, &format!("GET /twice HTTP/1.1\nHost: a\n{fields}")).status, 401);
+    assert_eq!(gateway.ask(&format!("GET /twice HTTP/1.1\nHost: a\n{fields}")).status, 401);
     assert_eq!(origin.count(), before);
 }
 

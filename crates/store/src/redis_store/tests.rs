@@ -7,7 +7,7 @@ use crate::outbox::Outbox;
 use crate::wire;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use torana_limit::{Ask, Budget, FixedWindow, Gcra, Period, SlidingWindow, Window};
+use torana_limit::{Ask, Budget, FixedWindow, Gcra, Ledger, Period, SlidingWindow, Window};
 use torana_testkit::RedisServer;
 
 /// The script with a clock that is passed in as the generation.
@@ -23,6 +23,22 @@ enum Act {
     Charge(u64),
     Back { permits: u64, ago: u64 },
     Look,
+}
+
+impl Act {
+    /// What is asked of the script, at so many microseconds.
+    fn form(&self, now: u64) -> Form {
+        match *self {
+            Self::Take { want, least, charge, .. } => {
+                Form::take(Ask { want, least, charge_refused: charge, details: true })
+            }
+            Self::Charge(cost) => Form::Charge(cost),
+            Self::Back { permits, ago } => {
+                Form::Back(Returned { permits, taken: Duration::from_micros(now - ago) })
+            }
+            Self::Look => Form::Look,
+        }
+    }
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -98,16 +114,7 @@ fn decides_as_the_algorithms_do(server: &RedisServer) {
         for (gap, act) in steps {
             now += gap;
             let at = Duration::from_micros(now);
-            let form = match act {
-                Act::Take { want, least, charge, .. } => {
-                    Form::take(Ask { want, least, charge_refused: charge, details: true })
-                }
-                Act::Charge(cost) => Form::Charge(cost),
-                Act::Back { permits, ago } => {
-                    Form::Back(Returned { permits, taken: Duration::from_micros(now - ago) })
-                }
-                Act::Look => Form::Look,
-            };
+            let form = act.form(now);
             let count = if let Act::Take { count, .. } = act { count } else { 1 };
             let outbox = Outbox::default();
             let mut asking = Vec::new();
@@ -116,20 +123,7 @@ fn decides_as_the_algorithms_do(server: &RedisServer) {
                 let who = usize::from(turn % 2 == 1);
                 let (name, ledger) = (&names[who], &mut standing[who]);
                 asking.push(outbox.join(&limit, form, Key { kind: 1, bytes: name.as_bytes() }, 2));
-                expected.push(match form {
-                    Form::Take { want, least, charge_refused } => {
-                        budget.take(ledger, at, Ask { want, least, charge_refused, details: true })
-                    }
-                    Form::Charge(cost) => {
-                        budget.charge(ledger, at, cost);
-                        budget.look(ledger, at)
-                    }
-                    Form::Back(back) => {
-                        budget.give_back(ledger, at, back.taken, back.permits);
-                        budget.look(ledger, at)
-                    }
-                    Form::Look => budget.look(ledger, at),
-                });
+                expected.push(decided(&budget, ledger, form, at));
             }
             prop_assert_eq!(asking.iter().filter(|(_, _, first)| *first).count(), 1, "all in one call");
             let call = &asking[0].0;
@@ -158,6 +152,19 @@ fn decides_as_the_algorithms_do(server: &RedisServer) {
         Ok(())
     });
     done.unwrap();
+}
+
+/// What the algorithms decide.
+fn decided(budget: &Budget, ledger: &mut Ledger, form: Form, at: Duration) -> Grant {
+    match form {
+        Form::Take { want, least, charge_refused } => {
+            return budget.take(ledger, at, Ask { want, least, charge_refused, details: true });
+        }
+        Form::Charge(cost) => budget.charge(ledger, at, cost),
+        Form::Back(back) => budget.give_back(ledger, at, back.taken, back.permits),
+        Form::Look => {}
+    }
+    budget.look(ledger, at)
 }
 
 fn rounded(duration: Duration) -> Duration {

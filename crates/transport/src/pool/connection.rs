@@ -1,7 +1,7 @@
 //! The right to use an upstream connection, or a stream of one, for one exchange.
 
 use super::Pool;
-use super::endpoint::Permit;
+use super::places::Permit;
 use crate::buffer::Buffer;
 use crate::clock::now;
 use crate::exchange::{ClientExchange, RequestWriter, ResponseReader};

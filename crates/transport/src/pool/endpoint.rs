@@ -1,162 +1,20 @@
-//! An endpoint as all workers see it: where it is, what it may cost, and how much of that is in use.
+//! An endpoint as all workers see it, and how a connection to it is opened.
 
-use super::reach::reach;
+use super::address::Address;
+use super::settings::EndpointSettings;
+use super::usage::EndpointUsage;
 use super::wanted::Wanted;
-use crate::h2::{ConnectionEnd, UpstreamHttp2};
 use crate::io::{Io, Stream};
 use crate::tls::{HandshakeFailure, HandshakeFault, Protocol, TlsClient, TlsStream};
-use socket2::TcpKeepalive;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use torana_fault::{Fault, Reason, Retry};
 use torana_http::proxy_protocol::{Introduction, ProxyVersion, write_introduction};
-
-/// Where an endpoint is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Address {
-    /// An address and port.
-    Socket(SocketAddr),
-    /// A host name, resolved at each new connection, and a port.
-    Name(Arc<str>, u16),
-}
-
-impl Address {
-    async fn connect(&self) -> io::Result<TcpStream> {
-        let stream = match self {
-            Self::Socket(address) => TcpStream::connect(address).await?,
-            Self::Name(host, port) => {
-                let addresses = tokio::net::lookup_host((&**host, *port)).await?;
-                reach(addresses, TcpStream::connect::<SocketAddr>).await?
-            }
-        };
-        stream.set_nodelay(true)?;
-        socket2::SockRef::from(&stream).set_tcp_keepalive(&KEEPALIVE)?;
-        Ok(stream)
-    }
-}
-
-/// The kernel asks too, at no cost while anything moves: a host that has vanished without a word is found within 75
-/// seconds of quiet where nothing else may ask, as behind a call of gRPC that waits. What was sent and never acknowledged
-/// keeps it from asking; then it gives up after some fifteen minutes, and deadlines are what is sooner.
-const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
-    .with_time(Duration::from_secs(45))
-    .with_interval(Duration::from_secs(10))
-    .with_retries(3);
-
-impl fmt::Display for Address {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Socket(address) => write!(formatter, "{address}"),
-            Self::Name(host, port) => write!(formatter, "{host}:{port}"),
-        }
-    }
-}
-
-/// Bounds of the connections to one endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct EndpointSettings {
-    /// Connections at once, over all workers.
-    pub max_connections: usize,
-    /// Requests at once that wait for one, over all workers.
-    pub max_queue: usize,
-    /// How long a request waits for one.
-    pub queue_timeout: Duration,
-    /// How long opening one may take.
-    pub connect_timeout: Duration,
-    /// How long one is kept without use.
-    pub idle_timeout: Duration,
-    /// How long one is kept at all.
-    pub max_age: Duration,
-    /// What is spoken where no handshake decides.
-    pub protocol: Protocol,
-    /// Bounds of connections that carry many requests.
-    pub http2: UpstreamHttp2,
-}
-
-impl Default for EndpointSettings {
-    fn default() -> Self {
-        Self {
-            max_connections: 100,
-            max_queue: 1000,
-            queue_timeout: Duration::from_secs(5),
-            connect_timeout: Duration::from_secs(5),
-            idle_timeout: Duration::from_secs(60),
-            max_age: Duration::from_secs(60 * 60),
-            protocol: Protocol::Http1,
-            http2: UpstreamHttp2::default(),
-        }
-    }
-}
-
-/// Counters for metrics. All are read without stopping anybody, so they may be a moment apart.
-#[derive(Debug, Default)]
-pub struct EndpointUsage {
-    open: AtomicUsize,
-    idle: AtomicUsize,
-    waiting: AtomicUsize,
-    created: AtomicU64,
-    reused: AtomicU64,
-    lost: AtomicU64,
-    broken: Mutex<BTreeMap<&'static str, u64>>,
-}
-
-impl EndpointUsage {
-    /// Connections that are open or being opened.
-    pub fn open(&self) -> usize {
-        self.open.load(Ordering::Relaxed)
-    }
-
-    /// Connections that sit idle.
-    pub fn idle(&self) -> usize {
-        self.idle.load(Ordering::Relaxed)
-    }
-
-    /// Requests that wait for a connection.
-    pub fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::SeqCst)
-    }
-
-    /// Connections opened since the start.
-    pub fn created(&self) -> u64 {
-        self.created.load(Ordering::Relaxed)
-    }
-
-    /// Requests that found a kept-alive connection.
-    pub fn reused(&self) -> u64 {
-        self.reused.load(Ordering::Relaxed)
-    }
-
-    /// Connections that were given up because the endpoint answered no PING, or took nothing for too long.
-    pub fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
-    }
-
-    /// HTTP/2 connections that were ended for what the endpoint did, by the label of the cause.
-    pub fn broken(&self) -> Vec<(&'static str, u64)> {
-        let broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
-        broken.iter().map(|(cause, count)| (*cause, *count)).collect()
-    }
-
-    pub(super) fn reuse(&self) {
-        self.reused.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn became_idle(&self) {
-        self.idle.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn left_idle(&self) {
-        self.idle.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 /// One endpoint, shared by all workers.
 #[derive(Debug)]
@@ -318,75 +176,5 @@ impl Endpoint {
     #[must_use]
     pub fn is_waited_for(&self) -> bool {
         self.usage.waiting() > 0
-    }
-
-    /// Takes a place under the cap, if so many more are left then.
-    pub(super) fn try_open(endpoint: &Arc<Self>, left: usize) -> Option<Permit> {
-        let cap = endpoint.settings.max_connections.saturating_sub(left);
-        endpoint
-            .usage
-            .open
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |open| {
-                (open < cap).then(|| open.saturating_add(1))
-            })
-            .ok()?;
-        endpoint.usage.created.fetch_add(1, Ordering::Relaxed);
-        Some(Permit(Arc::clone(endpoint)))
-    }
-
-    /// Takes a place in the queue, if there is one.
-    pub(super) fn queue(&self, limit: usize) -> Option<Turn<'_>> {
-        self.usage
-            .waiting
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |waiting| {
-                (waiting < limit).then(|| waiting.saturating_add(1))
-            })
-            .ok()
-            .map(|before| Turn { endpoint: self, before })
-    }
-}
-
-/// A place under the cap; given back when dropped.
-#[derive(Debug)]
-pub(crate) struct Permit(Arc<Endpoint>);
-
-impl Permit {
-    /// Counts the connection as given up.
-    pub(crate) fn lose(&self) {
-        self.0.usage.lost.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Counts the connection as one that was ended for what the endpoint did.
-    pub(crate) fn broke(&self, end: ConnectionEnd) {
-        let mut broken = self.0.usage.broken.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = broken.entry(end.label()).or_default();
-        *count = count.saturating_add(1);
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        // With the waiter's own order of both, one of the two sees the other: it needs one order for all.
-        self.0.usage.open.fetch_sub(1, Ordering::SeqCst);
-        if self.0.is_waited_for() {
-            self.0.freed.notify_one();
-        }
-    }
-}
-
-/// A place in the queue; given back when dropped.
-#[derive(Debug)]
-pub(super) struct Turn<'a> {
-    endpoint: &'a Endpoint,
-    /// How many waited before, at all workers.
-    pub(super) before: usize,
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        // One who held back for this one looks again: it may not have used what it was told of.
-        if self.endpoint.usage.waiting.fetch_sub(1, Ordering::SeqCst) > 1 {
-            self.endpoint.freed.notify_one();
-        }
     }
 }

@@ -1,7 +1,8 @@
 //! The connections of a pool that carry many requests each.
 
-use super::endpoint::{Endpoint, EndpointUsage};
+use super::endpoint::Endpoint;
 use super::line::Line;
+use super::usage::EndpointUsage;
 use crate::clock::{later, now};
 use crate::h2::client::{Multiplexed, StreamLease};
 use crate::reuse::Reuse;

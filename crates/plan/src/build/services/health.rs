@@ -74,16 +74,7 @@ fn probes(
         findings.push(finding.at(document.span_at(&path.key("path"))));
     }
     check_kind(document, path, config, findings);
-    let mut headers = Vec::with_capacity(config.headers.len());
-    for (name, values) in &config.headers {
-        let path = path.key("headers").key(name);
-        text::field_name(document, &path, name, findings);
-        for (index, value) in values.as_slice().iter().enumerate() {
-            let place = if matches!(values, OneOrMany::One(_)) { path.clone() } else { path.index(index) };
-            text::field_value(document, &place, value, findings);
-            headers.push((name.clone(), value.clone()));
-        }
-    }
+    let headers = headers(document, path, config, findings);
     let tls = match &config.tls {
         None => ProbeTlsPlan::AsRequests,
         Some(Switch::Off(_)) => ProbeTlsPlan::Off,
@@ -132,6 +123,26 @@ fn probes(
         healthy_after: config.healthy_after,
         unhealthy_after: config.unhealthy_after.each(),
     }
+}
+
+/// A line for each value.
+fn headers(
+    document: &Document,
+    path: &Path,
+    config: &ProbesConfig,
+    findings: &mut Vec<Finding>,
+) -> Vec<(String, String)> {
+    let mut headers = Vec::with_capacity(config.headers.len());
+    for (name, values) in &config.headers {
+        let path = path.key("headers").key(name);
+        text::field_name(document, &path, name, findings);
+        for (index, value) in values.as_slice().iter().enumerate() {
+            let place = if matches!(values, OneOrMany::One(_)) { path.clone() } else { path.index(index) };
+            text::field_value(document, &place, value, findings);
+            headers.push((name.clone(), value.clone()));
+        }
+    }
+    headers
 }
 
 /// Reports what the kind of probe has no use for.

@@ -53,21 +53,27 @@ impl fmt::Debug for Multiplexed {
     }
 }
 
+/// What a connection is opened with.
+pub(crate) struct Opening<'m> {
+    /// Whether it is reached by TLS.
+    pub(crate) secure: bool,
+    pub(crate) settings: UpstreamHttp2,
+    /// Counts what its streams hold.
+    pub(crate) memory: Option<&'m Arc<Memory>>,
+    /// Lives as long as the connection does.
+    pub(crate) permit: Permit,
+    /// Told whether it is idle.
+    pub(crate) idle: IdleCount,
+    /// Those who wait, told when a stream or the connection ends.
+    pub(crate) line: Rc<Line>,
+}
+
 /// Speaks first and waits until the peer has spoken: then its bounds are known, and that it speaks HTTP/2.
-/// `memory` counts what its streams hold, `permit` lives as long as the connection does, `idle` is told whether it is
-/// idle, `line` when a stream or the connection ends.
 ///
 /// # Errors
 /// The peer does not speak HTTP/2 or is gone.
-pub(crate) async fn connect(
-    io: Io,
-    secure: bool,
-    settings: UpstreamHttp2,
-    memory: Option<&Arc<Memory>>,
-    permit: Permit,
-    idle: IdleCount,
-    line: Rc<Line>,
-) -> Result<Rc<Multiplexed>, h2::Error> {
+pub(crate) async fn connect(io: Io, opening: Opening<'_>) -> Result<Rc<Multiplexed>, h2::Error> {
+    let Opening { secure, settings, memory, permit, idle, line } = opening;
     let io = Rc::new(io);
     let (socket, watch) = Socket::to_upstream(Rc::clone(&io), Patience::new(WRITE_TIMEOUT, 0));
     let (send, frames) = h2::client::Builder::new()
