@@ -3,6 +3,8 @@
 //! Everything that is wrong is found in one pass: a wrong value in one place does not hide the next.
 //! Messages name what stands in the file only when it did not come from a reference and is no secret.
 
+mod words;
+
 use std::ops::Range;
 
 use serde_json::{Map, Number, Value};
@@ -14,11 +16,10 @@ use crate::node::{Core, Entry, Kind, Node, Origin, Scalar};
 use crate::shape::{Field, Shape};
 use crate::source::Source;
 use crate::suggest::{did_you_mean, list, nearest};
+use words::{describe, quoted};
 
 /// More findings than this help nobody; the rest is left out.
 const MAX_FINDINGS: usize = 100;
-/// A value from the file is quoted in a message up to this many characters.
-const MAX_QUOTED: usize = 60;
 
 /// What the check gives besides findings.
 #[derive(Default)]
@@ -386,49 +387,4 @@ fn fits(shape: &Shape, node: &Node) -> bool {
             _ => false,
         },
     }
-}
-
-/// What a shape asks for, as a noun phrase.
-fn describe(shape: &Shape) -> String {
-    match shape {
-        Shape::Any => "any value".into(),
-        Shape::Text { format: Some(name) } => format::check(name, "")
-            .and_then(Result::err)
-            .map_or("text".into(), |error| error.expected().into()),
-        Shape::Text { format: None } => "text".into(),
-        Shape::Word(words) => {
-            list(&words.iter().map(String::as_str).collect::<Vec<_>>()).replace(" and ", " or ")
-        }
-        Shape::Integer { .. } => "a whole number".into(),
-        Shape::Boolean => "`true` or `false`".into(),
-        Shape::List { .. } => "a list".into(),
-        Shape::Map(_) => "a mapping".into(),
-        Shape::Record(fields) => match fields.iter().find(|field| field.required) {
-            Some(field) => format!("a mapping with `{}`", field.name),
-            None => "a mapping".into(),
-        },
-        Shape::Choice(shapes) => {
-            let mut phrases: Vec<String> = Vec::new();
-            for shape in shapes {
-                match shape {
-                    Shape::Word(words) => phrases.extend(words.iter().map(|word| format!("`{word}`"))),
-                    other => phrases.push(describe(other)),
-                }
-            }
-            phrases.dedup();
-            match phrases.split_last() {
-                Some((last, first)) if !first.is_empty() => format!("{} or {last}", first.join(", ")),
-                _ => phrases.concat(),
-            }
-        }
-    }
-}
-
-/// Text from the file, without control characters and not too long.
-fn quoted(text: &str) -> String {
-    let mut short: String = text.escape_debug().take(MAX_QUOTED).collect();
-    if text.chars().count() > MAX_QUOTED {
-        short.push('…');
-    }
-    short
 }
