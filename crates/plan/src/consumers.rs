@@ -67,16 +67,19 @@ pub(crate) fn read(
     Arc::new(builder.build())
 }
 
-fn add(builder: &mut Builder, config: &ConsumerConfig) -> Result<(), String> {
-    let id = [&config.id, &config.username, &config.custom_id].into_iter().flatten().next();
-    let id =
-        id.filter(|id| !id.is_empty()).ok_or("a consumer needs an `id`, a `username` or a `custom_id`")?;
-    for text in [&config.id, &config.username, &config.custom_id].into_iter().flatten() {
-        // They are sent in fields.
-        if !text.chars().all(|one| one >= ' ' && one != '\u{7f}') || text.trim() != text {
-            return Err("an identifier or name holds control characters, or spaces around it".into());
-        }
+/// What a consumer is told apart by.
+fn identifier(config: &ConsumerConfig) -> Result<&String, String> {
+    let names = || [&config.id, &config.username, &config.custom_id].into_iter().flatten();
+    // They are sent in fields.
+    if names().any(|text| text.chars().any(|one| one < ' ' || one == '\u{7f}') || text.trim() != text) {
+        return Err("an identifier or name holds control characters, or spaces around it".into());
     }
+    let none = "a consumer needs an `id`, a `username` or a `custom_id`";
+    names().next().filter(|id| !id.is_empty()).ok_or_else(|| none.into())
+}
+
+fn add(builder: &mut Builder, config: &ConsumerConfig) -> Result<(), String> {
+    let id = identifier(config)?;
     let shared =
         |builder: &mut Builder, list: &[String]| list.iter().map(|one| builder.shared(one)).collect();
     let consumer = Consumer {

@@ -109,12 +109,7 @@ pub(super) fn observe(passage: &Passage<'_>, exchange: &Exchange, unrouted: &Rou
         host: request.host(),
         path: request.received_path(),
         query: request.query(),
-        version: match request.version {
-            Version::Http10 => "HTTP/1.0",
-            Version::Http11 => "HTTP/1.1",
-            Version::Http2 => "HTTP/2",
-            Version::Unsupported => "HTTP/?",
-        },
+        version: protocol(request.version),
         status,
         reason,
         incomplete: record.incomplete.get(),
@@ -132,4 +127,13 @@ pub(super) fn observe(passage: &Passage<'_>, exchange: &Exchange, unrouted: &Rou
         user_agent: request.fields.get(Known::UserAgent),
         referer: request.fields.get(Known::Referer),
     });
+}
+
+const fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::Http10 => "HTTP/1.0",
+        Version::Http11 => "HTTP/1.1",
+        Version::Http2 => "HTTP/2",
+        Version::Unsupported => "HTTP/?",
+    }
 }
