@@ -11,6 +11,7 @@ mod guard;
 mod outgoing;
 mod request;
 mod response;
+mod secret;
 mod trailers;
 
 pub use grpc::{carries_messages, is_grpc, is_grpc_type};
@@ -18,6 +19,7 @@ pub use guard::{FrameGuard, GuardLimits, Violation};
 pub use outgoing::sent_fields;
 pub use request::{RequestParts, read_request};
 pub use response::read_response;
+pub use secret::is_secret;
 pub use trailers::read_trailers;
 
 /// The first bytes of a client's connection (RFC 9113 section 3.4).

@@ -11,12 +11,15 @@
 #[path = "yaml.rs"]
 mod yaml;
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use torana_testkit::http2::{FrameClient, kind, request, serve_frames};
+use torana_testkit::http2::{FrameClient, Written, flag, kind, request, serve_frames, written};
 use torana_testkit::{Client, Origin, ReceivedRequest, Reply, eventually};
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(30);
+/// `:status: 200` (RFC 7541 appendix A).
+const OK: &[u8] = &[0x88];
 
 fn in_front_of(url: &str, keys: &str) -> Running {
     Running::start(&format!(
@@ -128,4 +131,56 @@ fn trailers_beyond_the_size_of_a_head_lose_what_is_beyond() {
     let outcome = client.headers(1, &[("x-sum", "1"), ("x-far", &far), ("x-behind", "2")], true).outcome(1);
     assert_eq!(outcome.status, 200, "{outcome:?}");
     assert_eq!(origin.only_request().trailers, [("x-sum".to_owned(), "1".to_owned())]);
+}
+
+/// How often a head has each of these: literals that nobody may remember, those that the table remembers, and places in
+/// the table.
+fn counted(head: &[u8]) -> (usize, usize, usize) {
+    let all = written(head).expect("a whole head");
+    let count = |kind| all.iter().filter(|written| **written == kind).count();
+    (count(Written::NeverIndexed), count(Written::Remembered), count(Written::Indexed))
+}
+
+#[test]
+fn credentials_are_never_indexed_on_connections_to_services() {
+    let heads: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
+    let seen = Arc::clone(&heads);
+    let (address, connections) = serve_frames(move |_, peer| {
+        while let Ok(Some(frame)) = peer.read_within(PATIENCE) {
+            peer.answer(&frame);
+            if frame.kind == kind::HEADERS {
+                seen.lock().unwrap().push(frame.payload.clone());
+                peer.frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, frame.stream, OK);
+            }
+        }
+    });
+    let gateway = in_front_of(&format!("h2://{address}"), "access_log: off");
+    let secrets = "Authorization: Bearer abc\r\nCookie: sid=abc\r\napikey: abc\r\nX-API-Key: abc\r\n\
+                   X-CSRF-Token: abc\r\nX-Amz-Security-Token: abc\r\n";
+    let head = format!("GET / HTTP/1.1\r\nHost: a\r\nX-Plain: abc\r\n{secrets}\r\n");
+    let mut client = Client::connect(gateway.address);
+    for _ in 0..3 {
+        assert_eq!(client.exchange(&head).status, 200);
+    }
+    assert_eq!(connections.load(std::sync::atomic::Ordering::SeqCst), 1);
+    let counts: Vec<_> = heads.lock().unwrap().iter().map(|head| counted(head)).collect();
+    assert!(counts.iter().all(|(never, ..)| *never == 6), "{counts:?}");
+    assert!(counts[0].1 > 0, "the table remembers what is no secret: {counts:?}");
+}
+
+#[test]
+fn credentials_are_never_indexed_on_connections_of_clients() {
+    let origin = Origin::always(
+        Reply::ok("x").header("Set-Cookie", "sid=abc").header("X-Auth-Token", "abc").header("X-Plain", "abc"),
+    );
+    let gateway = in_front_of(&origin.url(), "access_log: off");
+    let mut client = FrameClient::connect(gateway.address);
+    client.get(1, "/");
+    let head = loop {
+        let frame = client.read().expect("an answer");
+        if frame.kind == kind::HEADERS {
+            break frame;
+        }
+    };
+    assert_eq!(counted(&head.payload).0, 2, "{head:?}");
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use torana_fault::{Fault, Reason};
 use torana_http::h1::BodyFraming;
-use torana_http::h2::{read_trailers, sent_fields};
+use torana_http::h2::{is_secret, read_trailers, sent_fields};
 use torana_http::{Fields, Name};
 
 /// The fields of a message that is sent, and the length that `framing` knows.
@@ -28,8 +28,9 @@ pub(super) fn trailer_map(trailers: &Fields) -> Result<HeaderMap, Fault> {
 
 fn append(map: &mut HeaderMap, name: Name<'_>, value: &[u8]) -> Result<(), Fault> {
     let refused = |what: String| Fault::new(Reason::Internal).because(what);
-    let value = HeaderValue::from_maybe_shared(Bytes::copy_from_slice(value))
+    let mut value = HeaderValue::from_maybe_shared(Bytes::copy_from_slice(value))
         .map_err(|error| refused(error.to_string()))?;
+    value.set_sensitive(is_secret(name));
     let name =
         HeaderName::from_bytes(name.as_str().as_bytes()).map_err(|error| refused(error.to_string()))?;
     map.try_append(name, value).map_err(|error| refused(error.to_string()))?;
