@@ -47,6 +47,7 @@ pub struct ConnectionMetrics {
     tunnels_opened: AtomicU64,
     tunnels_closed: AtomicU64,
     http2_ended: Mutex<BTreeMap<&'static str, u64>>,
+    http2_refused: AtomicU64,
 }
 
 /// A connection that has left HTTP, counted as open until dropped.
@@ -88,6 +89,11 @@ impl ConnectionMetrics {
         let mut ended = self.http2_ended.lock().unwrap_or_else(PoisonError::into_inner);
         let count = ended.entry(cause).or_default();
         *count = count.saturating_add(1);
+    }
+
+    /// So many HTTP/2 requests were refused before they were served.
+    pub fn http2_refused(&self, count: u64) {
+        self.http2_refused.fetch_add(count, Ordering::Relaxed);
     }
 
     /// A client could not be accepted.
@@ -224,6 +230,7 @@ impl Metrics {
             samples.add(names::HTTP2_ENDED, &[("cause", *cause)], as_f64(*count));
         }
         drop(ended);
+        samples.add(names::HTTP2_REFUSED, &[], load(&self.connections.http2_refused));
         samples.add(names::RELOADS, &[("result", "ok")], load(&self.reloads.succeeded));
         samples.add(names::RELOADS, &[("result", "failed")], load(&self.reloads.failed));
         samples.add(names::LAST_RELOAD, &[], load(&self.reloads.last));

@@ -46,6 +46,7 @@ families! {
     TLS_HANDSHAKES, Counter, "torana_tls_handshakes", "TLS handshakes with clients by version, and whether an earlier session went on";
     TLS_HANDSHAKE_ERRORS, Counter, "torana_tls_handshake_errors", "Connections that ended before a first request, by reason: no TLS could be agreed on, or a PROXY header was wrong";
     HTTP2_ENDED, Counter, "torana_http2_connections_ended", "HTTP/2 connections of clients that have ended, by cause";
+    HTTP2_REFUSED, Counter, "torana_http2_streams_refused", "HTTP/2 requests of clients that were refused before they were read as one: malformed, a head far too large, or more at once than max_streams; they have no line in the access log";
     POOL_OPEN, Gauge, "torana_pool_connections_open", "Connections to an endpoint";
     POOL_IDLE, Gauge, "torana_pool_connections_idle", "Connections to an endpoint that wait for a request";
     POOL_WAITING, Gauge, "torana_pool_waiting", "Requests that wait for a connection to an endpoint";

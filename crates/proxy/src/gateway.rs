@@ -278,4 +278,8 @@ impl Service for Gateway {
     fn http2_ended(&self, end: ConnectionEnd) {
         self.shared.metrics.connections().http2_ended(end.label());
     }
+
+    fn http2_refused(&self, count: u64) {
+        self.shared.metrics.connections().http2_refused(count);
+    }
 }

@@ -18,6 +18,7 @@ use torana_testkit::{Client, Origin, ReceivedRequest, Reply, eventually};
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(30);
+const PROTOCOL_ERROR: u32 = 1;
 /// `:status: 200` (RFC 7541 appendix A).
 const OK: &[u8] = &[0x88];
 
@@ -183,4 +184,55 @@ fn credentials_are_never_indexed_on_connections_of_clients() {
         }
     };
     assert_eq!(counted(&head.payload).0, 2, "{head:?}");
+}
+
+#[test]
+fn requests_that_are_refused_before_they_are_one_are_counted() {
+    let origin = Origin::always(Reply::ok("x"));
+    let gateway = in_front_of(&origin.url(), &format!("{SMALL_HEADS}\nhttp2: {{ max_streams: 2 }}"));
+    let refused = |count: usize| {
+        let line = format!("torana_http2_streams_refused_total {count}.0\n");
+        eventually(PATIENCE, || gateway.metrics.render().contains(&line));
+    };
+    let mut client = FrameClient::connect(gateway.address);
+    let with = |field| [request("GET", "/"), vec![field]].concat();
+    let without = |name| request("GET", "/").into_iter().filter(|field| field.0 != name).collect::<Vec<_>>();
+    let malformed = [
+        with(("te", "gzip")),
+        with(("connection", "close")),
+        with(("upgrade", "h2c")),
+        with(("content-length", "5")),
+        with(("content-length", "x")),
+        with((":path", "/")),
+        [vec![("x-a", "b")], request("GET", "/")].concat(),
+        without(":method"),
+        without(":scheme"),
+        without(":path"),
+        request("GET", "/a b"),
+        with(("te", "deflate")),
+    ];
+    for (fields, stream) in malformed.into_iter().zip((1..).step_by(4)) {
+        let outcome = client.headers(stream, &fields, true).outcome(stream);
+        assert_eq!(outcome.reset, Some(PROTOCOL_ERROR), "{fields:?}: {outcome:?}");
+        // What is served is none of them.
+        assert_eq!(client.get(stream + 2, "/").outcome(stream + 2).status, 200);
+    }
+    refused(12);
+    // Beyond what is read at all, and beyond the limit.
+    let (far, long) = ("x".repeat(10_000), "x".repeat(4_200));
+    let large = |value| [request("GET", "/"), vec![("x-a", value)]].concat();
+    assert_eq!(client.headers(101, &large(&far), true).outcome(101).status, 431);
+    refused(13);
+    assert_eq!(client.headers(103, &large(&long), true).outcome(103).status, 431);
+    // Cancelled at once, by one who had begun it well.
+    client.get(105, "/").reset(105);
+    assert_eq!(client.get(107, "/").outcome(107).status, 200);
+    refused(13);
+    // More than may run at once.
+    for stream in [111, 113, 115] {
+        client.headers(stream, &post(Some("3")), false);
+    }
+    assert!(client.outcome(115).reset.is_some());
+    refused(14);
+    assert_eq!(client.data(111, b"abc", true).outcome(111).status, 200);
 }

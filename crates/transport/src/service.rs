@@ -164,6 +164,10 @@ pub trait Service {
 
     /// An HTTP/2 connection has ended in this way.
     fn http2_ended(&self, _end: ConnectionEnd) {}
+
+    /// So many HTTP/2 requests were refused before they were served: malformed, with too large a head, or more at once
+    /// than were allowed.
+    fn http2_refused(&self, _count: u64) {}
 }
 
 /// Bounds and deadlines on the client's side.

@@ -119,6 +119,10 @@ pub struct FrameGuard {
     empty: Budget,
     control: Budget,
     newest_stream: u32,
+    /// Streams whose first field section has come whole.
+    opened: u64,
+    /// Whether the section at hand opens one.
+    opens: bool,
     continuations: u32,
     section_since: Option<Duration>,
     /// Whether the frame at hand is the section's last.
@@ -156,6 +160,8 @@ impl FrameGuard {
             empty: Budget::new(limits.empty),
             control: Budget::new(limits.control),
             newest_stream: 0,
+            opened: 0,
+            opens: false,
             continuations: 0,
             section_since: None,
             section_ends: false,
@@ -179,6 +185,7 @@ impl FrameGuard {
             if self.section_ends && (frame.is_some() || self.frames.is_past_payload()) {
                 self.section_since = None;
                 self.section_ends = false;
+                self.opened = self.opened.saturating_add(u64::from(std::mem::take(&mut self.opens)));
             }
             let Some(frame) = frame else { return verdict };
             verdict = verdict.and(self.judge(frame, now));
@@ -207,6 +214,12 @@ impl FrameGuard {
     #[must_use]
     pub const fn section_since(&self) -> Option<Duration> {
         self.section_since
+    }
+
+    /// How many streams the peer has opened by a field section that has come whole.
+    #[must_use]
+    pub const fn opened(&self) -> u64 {
+        self.opened
     }
 
     /// When a frame of a message, DATA or HEADERS, was last received.
@@ -254,6 +267,7 @@ impl FrameGuard {
             HEADERS => {
                 if stream > self.newest_stream {
                     self.newest_stream = stream;
+                    self.opens = true;
                     self.resets.earn(1);
                 }
                 self.continuations = 0;
@@ -369,6 +383,21 @@ mod tests {
         assert_eq!(at(9, &[&whole[..], &whole[..12]].concat()), Some(9));
         let behind = [&whole[12..], &frame(DATA, 0, 1, 5)[..]].concat();
         assert_eq!((at(10, &behind), at(11, &frame(HEADERS, END_HEADERS, 5, 0))), (None, None));
+    }
+
+    #[test]
+    fn a_stream_is_opened_by_its_first_section_once_that_is_whole() {
+        let mut guard = fresh();
+        let mut opened = |bytes: &[u8]| {
+            guard.received(bytes, Duration::ZERO).unwrap();
+            guard.opened()
+        };
+        let head = frame(HEADERS, END_HEADERS, 1, 10);
+        assert_eq!((opened(&head[..18]), opened(&head[18..])), (0, 1));
+        assert_eq!(opened(&frame(HEADERS, END_HEADERS | END_STREAM, 1, 10)), 1, "trailers open none");
+        assert_eq!(opened(&frame(HEADERS, 0, 3, 10)), 1);
+        assert_eq!(opened(&frame(CONTINUATION, END_HEADERS, 3, 0)), 2);
+        assert_eq!(opened(&[frame(HEADERS, END_HEADERS, 5, 0), head, frame(HEADERS, 4, 7, 3)].concat()), 4);
     }
 
     #[test]

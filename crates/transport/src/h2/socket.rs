@@ -91,6 +91,11 @@ impl Watch {
         self.guard.borrow().data()
     }
 
+    /// Requests that the peer has begun by heads that have come whole.
+    pub(super) fn opened(&self) -> u64 {
+        self.guard.borrow().opened()
+    }
+
     /// Whether small frames may take so much memory that those that wait are to be gathered. Nothing more is
     /// read before [`Self::gathered`].
     pub(super) fn wants_gathering(&self) -> bool {

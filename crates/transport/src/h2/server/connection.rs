@@ -67,7 +67,10 @@ pub(super) struct Connection<S: Service> {
     pinged: Option<Instant>,
     /// Why and until when the connection is ending.
     ending: Option<(ConnectionEnd, Option<Instant>)>,
-    served: bool,
+    /// Requests that the library has given us.
+    accepted: u64,
+    /// Those that it refused by itself and that were told of.
+    refused: u64,
 }
 
 impl<S: Service + 'static> Connection<S> {
@@ -97,7 +100,8 @@ impl<S: Service + 'static> Connection<S> {
             leftover: None,
             pinged: None,
             ending: None,
-            served: false,
+            accepted: 0,
+            refused: 0,
         }
     }
 
@@ -157,7 +161,7 @@ impl<S: Service + 'static> Connection<S> {
             }
             match self.frames.poll_accept(context) {
                 Poll::Ready(Some(Ok((request, respond)))) => {
-                    self.served = true;
+                    self.accepted = self.accepted.saturating_add(1);
                     let accepted = Accepted::new(request, respond, &self.client.ledger);
                     if !self.is_full() {
                         self.begin(accepted);
@@ -171,8 +175,25 @@ impl<S: Service + 'static> Connection<S> {
                 Poll::Ready(None) => {
                     return Poll::Ready(self.ending.map_or(ConnectionEnd::Client, |(end, _)| end));
                 }
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    self.tell_of_refused();
+                    return Poll::Pending;
+                }
             }
+        }
+    }
+
+    /// Tells how many requests the library has refused by itself, of which nobody else learns. To be asked when it has
+    /// given us all that there is: what came is looked at then, unless it waits for its own answers to leave. What
+    /// follows a goodbye is passed over without an answer.
+    fn tell_of_refused(&mut self) {
+        if self.ending.is_some() || self.watch.is_write_stalled() {
+            return;
+        }
+        let refused = self.watch.opened().saturating_sub(self.accepted);
+        if let Some(more @ 1..) = refused.checked_sub(self.refused) {
+            self.refused = refused;
+            self.client.service.http2_refused(more);
         }
     }
 
@@ -320,7 +341,7 @@ impl<S: Service + 'static> Connection<S> {
             };
         }
         let settings = &self.settings;
-        let patience = if self.served { settings.keep_alive_timeout } else { settings.head_timeout };
+        let patience = if self.accepted > 0 { settings.keep_alive_timeout } else { settings.head_timeout };
         let until = self.idle_until.or_else(|| after(now(), patience));
         self.idle_until = until;
         if until.is_none_or(|until| timer.poll_deadline(context, until).is_ready()) {
