@@ -13,12 +13,13 @@ mod yaml;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use torana_testkit::http2::{FrameClient, Written, flag, kind, request, serve_frames, written};
-use torana_testkit::{Client, Origin, ReceivedRequest, Reply, eventually};
+use torana_testkit::http2::{FrameClient, Written, block, flag, kind, request, serve_frames, written};
+use torana_testkit::{Client, Gate, Origin, ReceivedRequest, Reply, eventually};
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const PROTOCOL_ERROR: u32 = 1;
+const ENHANCE_YOUR_CALM: u32 = 11;
 /// `:status: 200` (RFC 7541 appendix A).
 const OK: &[u8] = &[0x88];
 
@@ -235,4 +236,136 @@ fn requests_that_are_refused_before_they_are_one_are_counted() {
     assert!(client.outcome(115).reset.is_some());
     refused(14);
     assert_eq!(client.data(111, b"abc", true).outcome(111).status, 200);
+}
+
+/// What the library does with what HPACK yields and no field may hold; docs/http2.md says so.
+#[test]
+fn a_field_that_no_table_may_hold_ends_the_connection_of_a_client_and_others_only_their_stream() {
+    let gate = Gate::new();
+    let origin = Origin::always(Reply::ok("x").after(&gate));
+    let gateway = in_front_of(&origin.url(), "access_log: off");
+    let with = |field| [request("GET", "/"), vec![field]].concat();
+    // Each of these is malformed, and alone with it.
+    let mut client = FrameClient::connect(gateway.address);
+    client.get(1, "/");
+    let alone =
+        [("te", "gzip"), ("connection", "close"), ("x-a", " b"), (":path", "/"), ("content-length", "5")];
+    for (number, field) in alone.into_iter().enumerate() {
+        let stream = u32::try_from(number).unwrap() * 2 + 3;
+        let outcome = client.headers(stream, &with(field), true).outcome(stream);
+        assert!(outcome.status == 400 || outcome.reset == Some(PROTOCOL_ERROR), "{field:?}: {outcome:?}");
+        assert_eq!((outcome.goaway, outcome.closed), (None, false), "{field:?}");
+    }
+    gate.open();
+    assert_eq!(client.outcome(1).status, 200);
+    // And each of these takes along whoever is on the connection.
+    for field in [
+        ("x-a", "a\x01b"),
+        ("x-a", "a\r\nb"),
+        ("X-A", "b"),
+        ("x a", "b"),
+        (":foo", "b"),
+        (":method", "G ET"),
+        (":status", "2x0"),
+    ] {
+        let gate = Gate::new();
+        let origin = Origin::always(Reply::ok("x").after(&gate));
+        let gateway = in_front_of(&origin.url(), "access_log: off");
+        let mut client = FrameClient::connect(gateway.address);
+        client.get(1, "/");
+        origin.wait_for(1, PATIENCE);
+        let outcome = client.headers(3, &with(field), true).outcome(1);
+        assert_eq!((outcome.status, outcome.goaway), (0, Some(PROTOCOL_ERROR)), "{field:?}: {outcome:?}");
+        eventually(PATIENCE, || {
+            gateway.metrics.render().contains("connections_ended_total{cause=\"protocol_error\"} 1.0\n")
+        });
+    }
+}
+
+#[test]
+fn a_head_of_four_times_its_bound_ends_the_connection() {
+    let origin = Origin::always(Reply::ok("x"));
+    let gateway = in_front_of(&origin.url(), SMALL_HEADS);
+    let mut client = FrameClient::connect(gateway.address);
+    let long = "x".repeat(20_000);
+    let head = block(&[request("GET", "/"), vec![("x-a", &*long)]].concat());
+    client.frame(kind::HEADERS, flag::END_STREAM, 1, &head[..16_000]);
+    client.frame(kind::CONTINUATION, flag::END_HEADERS, 1, &head[16_000..]);
+    assert_eq!(client.read_to_end(), Some(ENHANCE_YOUR_CALM));
+    eventually(PATIENCE, || {
+        gateway.metrics.render().contains("connections_ended_total{cause=\"control_flood\"} 1.0\n")
+    });
+}
+
+/// Answers the first request of a connection, and then two when a third has come, which is answered with this head.
+fn odd_third(head: Vec<u8>) -> std::net::SocketAddr {
+    let (address, _) = serve_frames(move |_, peer| {
+        let ends = flag::END_HEADERS | flag::END_STREAM;
+        let mut waiting = Vec::new();
+        while let Ok(Some(frame)) = peer.read_within(PATIENCE) {
+            peer.answer(&frame);
+            match frame.kind {
+                kind::HEADERS if frame.stream == 1 => drop(peer.try_frame(kind::HEADERS, ends, 1, OK)),
+                kind::HEADERS => waiting.push(frame.stream),
+                _ => {}
+            }
+            if let [first, second, third] = waiting[..] {
+                peer.try_frame(kind::HEADERS, ends, third, &head);
+                peer.try_frame(kind::HEADERS, ends, first, OK);
+                peer.try_frame(kind::HEADERS, ends, second, OK);
+                waiting.clear();
+            }
+        }
+    });
+    address
+}
+
+#[test]
+fn a_field_that_no_table_may_hold_ends_the_connection_to_an_endpoint_and_others_only_their_answer() {
+    const POST: &str = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
+    let with = |field| block(&[(":status", "200"), field]);
+    // A field that the table takes, and its place in the table.
+    let huge = [OK, b"\x40\x01x\x7f\xbd\x1d", &[b'x'; 3_900], &[0xbe; 60]].concat();
+    for (head, cause) in [
+        (with(("x-a", " b")), None),
+        (with(("connection", "close")), None),
+        (with(("te", "gzip")), None),
+        (with(("content-length", "5")), None),
+        (with(("content-length", "x")), None),
+        (with((":status", "200")), None),
+        (with(("x-a", "a\x01b")), Some("protocol_error")),
+        (with(("X-A", "b")), Some("protocol_error")),
+        (with((":foo", "b")), Some("protocol_error")),
+        (with((":status", "2x0")), Some("protocol_error")),
+        (huge, Some("control_flood")),
+    ] {
+        let shown = format!("{:?}", &head[..head.len().min(40)]);
+        let gateway = in_front_of(&format!("h2://{}", odd_third(head)), "access_log: off");
+        let address = gateway.address;
+        let ask = move || {
+            let answer = Client::connect(address).deadline(PATIENCE).exchange(POST);
+            (answer.status, answer.text())
+        };
+        // From here on there is a connection for all.
+        assert_eq!(ask().0, 200);
+        let asking: Vec<_> = (0..3).map(|_| std::thread::spawn(ask)).collect();
+        let mut answers: Vec<_> = asking.into_iter().map(|asked| asked.join().unwrap()).collect();
+        answers.sort_unstable();
+        let statuses: Vec<_> = answers.iter().map(|(status, _)| *status).collect();
+        match cause {
+            None => assert_eq!(statuses, [200, 200, 502], "{shown}"),
+            Some(cause) => {
+                assert_eq!(statuses, [502; 3], "{shown}");
+                assert!(answers.iter().all(|(_, text)| text.contains("upstream_closed")), "{answers:?}");
+                let counted = format!("cause=\"{cause}\"}} 1.0\n");
+                eventually(PATIENCE, || {
+                    let page = gateway.metrics.render();
+                    let mut lines = page.split_inclusive('\n');
+                    lines.any(|line| {
+                        line.starts_with("torana_pool_connections_broken_total") && line.ends_with(&counted)
+                    })
+                });
+            }
+        }
+    }
 }
