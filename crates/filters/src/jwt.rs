@@ -17,7 +17,7 @@ mod remote;
 pub(crate) mod source;
 
 pub(crate) use claims::{Verified, Vouched};
-pub use remote::{Discovered, Places, RemoteKeys};
+pub use remote::{Discovered, KeysUsage, Places, RemoteKeys};
 
 use crate::authentication::cache::Cache;
 use crate::authentication::unverified::Looks;

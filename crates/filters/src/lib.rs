@@ -49,7 +49,7 @@ pub use forward_auth::ForwardAuthFilter;
 pub use hmac_auth::HmacAuthFilter;
 pub use hygiene::{ReservedFields, overriding_methods};
 pub use ip_restriction::IpRestrictionFilter;
-pub use jwt::{Discovered, JwtFilter, Places, RemoteKeys};
+pub use jwt::{Discovered, JwtFilter, KeysUsage, Places, RemoteKeys};
 pub use key_auth::KeyAuthFilter;
 pub use mtls_auth::MtlsAuthFilter;
 pub use oauth2_introspection::OAuth2IntrospectionFilter;

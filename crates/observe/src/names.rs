@@ -86,6 +86,8 @@ families! {
     LIMITER_WITHOUT_STORE, Counter, "torana_limiter_without_store", "Requests that were decided without the store because it did not answer";
     STORE_QUESTIONS, Counter, "torana_store_questions", "Commands sent to the store";
     STORE_FAILURES, Counter, "torana_store_failures", "Commands that the store did not answer in time or refused, and connections that could not be made";
+    KEYS_FETCHED, Gauge, "torana_keys_fetched_timestamp_seconds", "When the keys of an issuer that are in force were fetched, by the URL that is configured; 0: never";
+    KEYS_FAILURES, Counter, "torana_keys_fetch_failures", "Attempts to fetch the keys of an issuer that failed, by the URL that is configured";
     LIMITER_UNDER_WAY, Gauge, "torana_limiter_under_way", "Requests under way that a limit counts as such";
     RELOADS, Counter, "torana_reloads", "Reloads of the configuration, by result";
     LAST_RELOAD, Gauge, "torana_config_last_reload_success_timestamp_seconds", "When the configuration in force was loaded";

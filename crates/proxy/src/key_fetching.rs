@@ -9,12 +9,13 @@
 use crate::fetch_url::{UrlClient, is_ok};
 use crate::pipeline::Pipeline;
 use serde_json::{Map, Value};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::Notify;
 use torana_credential::jose::{KeySet, LeftOut, strict_object};
-use torana_filters::{Discovered, Filter, Places, RemoteKeys};
+use torana_filters::{Discovered, Filter, KeysUsage, Places, RemoteKeys};
+use torana_observe::{Samples, names};
 use torana_plan::{DISCOVERY, RemoteKeysPlan};
 use torana_types::ResourceUrl;
 
@@ -37,6 +38,24 @@ pub(crate) fn take_over(before: Option<&Pipeline>, after: &Pipeline) {
     }
 }
 
+/// Tells of each place how fetching goes. One that is fetched in several ways has the oldest of the keys and all failures.
+#[allow(clippy::cast_precision_loss, reason = "the text format has doubles")]
+pub(crate) fn collect(pipeline: &Pipeline, samples: &mut Samples) {
+    let mut seen = HashSet::new();
+    let mut places: BTreeMap<&str, KeysUsage> = BTreeMap::new();
+    for keys in remote_keys(pipeline).filter(|keys| seen.insert(Arc::as_ptr(keys))) {
+        let usage = keys.usage();
+        let place = places.entry(keys.plan().url.as_str()).or_insert(KeysUsage { failures: 0, ..usage });
+        place.fetched = place.fetched.min(usage.fetched);
+        place.failures = place.failures.saturating_add(usage.failures);
+    }
+    for (url, usage) in places {
+        let fetched = usage.fetched.and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
+        samples.add(names::KEYS_FETCHED, &[("url", url)], fetched.map_or(0.0, |at| at.as_secs() as f64));
+        samples.add(names::KEYS_FAILURES, &[("url", url)], usage.failures as f64);
+    }
+}
+
 fn remote_keys(pipeline: &Pipeline) -> impl Iterator<Item = &Arc<RemoteKeys>> {
     pipeline.routes.iter().flat_map(|route| &route.filters).flat_map(|filter| match filter {
         Filter::Authentication(filter) => filter.remote_keys(),
@@ -49,7 +68,7 @@ async fn fetch_on(keys: Weak<RemoteKeys>, wanted: Arc<Notify>) {
     let ours = || keys.upgrade().filter(|keys| keys.fetcher().is_some_and(|fetcher| is_own(&fetcher)));
     let client = UrlClient::default();
     let mut retry = FIRST_RETRY;
-    let mut left_out = Vec::new();
+    let (mut left_out, mut failing) = (Vec::new(), false);
     loop {
         let Some(held) = ours() else { return };
         let plan = held.plan().clone();
@@ -61,11 +80,15 @@ async fn fetch_on(keys: Weak<RemoteKeys>, wanted: Arc<Notify>) {
                     left_out = keys.left_out().to_vec();
                     tell(&plan.url, &left_out);
                 }
+                if std::mem::take(&mut failing) {
+                    tracing::info!("the keys at {} are fetched again", plan.url);
+                }
                 retry = FIRST_RETRY;
                 plan.refresh.as_duration()
             }
             Err(error) => {
                 tracing::warn!("the keys at {} cannot be fetched: {error}", plan.url);
+                failing = true;
                 let wait = retry.min(plan.refresh.as_duration());
                 retry = retry.saturating_mul(2).min(LONGEST_RETRY);
                 wait

@@ -1,5 +1,6 @@
 //! Numbers of pools, endpoints and limits, for the metrics page.
 
+use crate::key_fetching;
 use crate::shared::Shared;
 use crate::upstream::Upstream;
 use std::sync::Weak;
@@ -49,6 +50,7 @@ impl Source for Report {
                 samples.add(names::ENDPOINT_IN_FLIGHT, &labels, f64::from(balanced.load.in_flight()));
             }
         }
+        key_fetching::collect(&pipeline, samples);
         for route in &pipeline.routes {
             let Some(mirror) = &route.traffic.mirror else { continue };
             for (result, count) in mirror.counts.read() {

@@ -224,6 +224,13 @@ fn the_last_good_keys_stay_through_an_outage_and_bad_answers() {
         // It may be a new key, which cannot be known now: no 401, which would be counted too.
         assert_eq!(ask(&gateway, &token(&other, &claims)).status, 503, "{status}");
     }
+    let page = gateway.metrics.render();
+    let said = |name: &str| {
+        let start = format!("{name}{{url=\"{}/keys\"}} ", issuer.url());
+        page.lines().find_map(|line| line.strip_prefix(&start)?.parse::<f64>().ok()).expect(name)
+    };
+    assert!(said("torana_keys_fetch_failures_total") >= 6.0, "{page}");
+    assert!(said("torana_keys_fetched_timestamp_seconds") > 1.0e9, "{page}");
     // The bad answers cost nothing but time: good ones come into force again.
     issuer.say(200, set(&[&other]));
     eventually(Duration::from_secs(60), || ask(&gateway, &token(&other, &claims)).status == 200);

@@ -10,7 +10,7 @@
 use arc_swap::ArcSwapOption;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{Notify, watch};
 use torana_credential::jose::KeySet;
 use torana_plan::RemoteKeysPlan;
@@ -63,6 +63,16 @@ struct Fetched {
 struct Last {
     ended: Option<Instant>,
     error: Option<String>,
+    usage: KeysUsage,
+}
+
+/// How fetching goes, for metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeysUsage {
+    /// When the keys in force were fetched; `None`: none ever were.
+    pub fetched: Option<SystemTime>,
+    /// Attempts that have failed.
+    pub failures: u64,
 }
 
 impl RemoteKeys {
@@ -86,6 +96,8 @@ impl RemoteKeys {
         // Read before the keys, as in `current`.
         keys.generation.store(before.generation(), Ordering::Release);
         keys.current.store(before.current.load_full());
+        let usage = before.usage();
+        keys.last.lock().unwrap_or_else(PoisonError::into_inner).usage = usage;
         keys
     }
 
@@ -132,14 +144,23 @@ impl RemoteKeys {
         match outcome {
             Ok((keys, discovered)) => {
                 last.error = None;
+                last.usage.fetched = Some(SystemTime::now());
                 let fetched = Fetched { discovered, keys: Arc::new(keys) };
                 self.current.store(Some(Arc::new(fetched)));
                 self.generation.fetch_add(1, Ordering::AcqRel);
             }
-            Err(error) => last.error = Some(error),
+            Err(error) => {
+                last.error = Some(error);
+                last.usage.failures = last.usage.failures.saturating_add(1);
+            }
         }
         drop(last);
         self.attempts.send_modify(|attempts| *attempts = attempts.wrapping_add(1));
+    }
+
+    /// How fetching has gone.
+    pub fn usage(&self) -> KeysUsage {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).usage
     }
 
     /// Changes with every set of keys that was fetched.
