@@ -21,7 +21,7 @@ use torana_filter::Tally;
 use torana_http::{RequestHead, cookie};
 
 use super::failures::UnderWay;
-use super::locations::parameters;
+use super::locations::alike_in;
 
 /// What a way notes while it judges one request.
 #[derive(Debug, Default)]
@@ -103,7 +103,7 @@ fn covers(request: &RequestHead, seen: &Looks<'_>, shown: &Looks<'_>) -> bool {
         return false;
     }
     let query = request.query().unwrap_or_default();
-    let mut there = shown.all_parameters().filter(|name| parameters(query, name).next().is_some());
+    let mut there = shown.all_parameters().filter(|name| alike_in(query, name).next().is_some());
     there.all(|name| note(seen.all_parameters().any(|own| own == name))) && any
 }
 

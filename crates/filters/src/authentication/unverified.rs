@@ -6,6 +6,7 @@ use super::method::Method;
 use std::sync::Arc;
 use torana_filter::Exchange;
 use torana_http::{Known, RequestHead, cookie};
+use torana_route::is_alike_parameter;
 
 /// The scheme of user names and passwords.
 pub(crate) const BASIC: &str = "Basic";
@@ -84,7 +85,8 @@ fn remove_from_head(request: &mut RequestHead, way: &Method, accepted: &[Arc<Met
         return;
     }
     for name in looks.all_parameters() {
-        if !accepted.iter().any(|way| way.looks().all_parameters().any(|known| known == name)) {
+        let is_own = |known: &str| is_alike_parameter(known.as_bytes(), name);
+        if !accepted.iter().any(|way| way.looks().all_parameters().any(is_own)) {
             remove_parameter(request, name);
         }
     }
