@@ -6,7 +6,9 @@
 
 mod body;
 
-use crate::authentication::locations::{alike_in, is_another, remove_parameter, shown_in};
+use crate::authentication::locations::{
+    alike_cookies, alike_in, is_another, remove_cookies, remove_parameter, shown_in,
+};
 use crate::authentication::signed::has_no_body;
 use crate::authentication::unverified::Looks;
 use crate::authentication::{Authenticate, Guard};
@@ -132,8 +134,12 @@ impl KeyAuthFilter {
         let key = key.ok_or_else(|| self.fault(Reason::CredentialsMissing, "no key"))?;
         let query = exchange.request.query().unwrap_or_default();
         let mut alike = self.plan.config.query.iter().flat_map(|name| alike_in(query, name));
+        let fields = &exchange.request.fields;
+        let mut cookies = self.plan.config.cookies.iter().flat_map(|name| alike_cookies(fields, name));
         let in_body = self.alike_in_body(exchange).unwrap_or_default();
-        if alike.any(|value| is_another(&value, &key)) || in_body.iter().any(|value| is_another(value, &key))
+        if alike.any(|value| is_another(&value, &key))
+            || cookies.any(|value| is_another(value, &key))
+            || in_body.iter().any(|value| is_another(value, &key))
         {
             return Err(self.fault(Reason::CredentialsInvalid, "more than one key"));
         }
@@ -176,7 +182,7 @@ impl KeyAuthFilter {
             request.fields.remove(name);
         }
         for name in &config.cookies {
-            cookie::remove(&mut request.fields, |own| own == name.as_bytes());
+            remove_cookies(&mut request.fields, name);
         }
         for name in &config.query {
             remove_parameter(request, name);

@@ -1,7 +1,7 @@
 //! Where in a request a credential may stand, and how it is taken out again.
 
 use std::borrow::Cow;
-use torana_http::RequestHead;
+use torana_http::{Fields, RequestHead, cookie};
 use torana_route::is_alike_parameter;
 
 /// The values of a query parameter, decoded (`+` is a space), in order.
@@ -69,6 +69,17 @@ pub(crate) fn without(pairs: &[u8], is_named: impl Fn(&[u8]) -> bool) -> Option<
         Some(pieces.collect::<Vec<_>>().join(&b";"[..]))
     };
     Some(pairs.split(|byte| *byte == b'&').filter_map(stays).collect::<Vec<_>>().join(&b"&"[..]))
+}
+
+/// What cookies of a name, or of one that services take for it (PHP reads their names as those of parameters, ASP.NET
+/// without case), say to any reader.
+pub(crate) fn alike_cookies<'f>(fields: &'f Fields, name: &'f str) -> impl Iterator<Item = &'f [u8]> {
+    cookie::values_where(fields, move |own| is_alike_parameter(own, name))
+}
+
+/// Takes these out.
+pub(crate) fn remove_cookies(fields: &mut Fields, name: &str) {
+    cookie::remove(fields, |own| is_alike_parameter(own, name));
 }
 
 /// Splits at the first such byte.

@@ -300,6 +300,7 @@ async fn a_token_is_found_where_it_is_looked_for_and_there_is_only_one() {
         request(std::slice::from_ref(&cookie), None),
         request(&[], Some(&format!("a=1&jwt={token}"))),
         request(std::slice::from_ref(&cookie), Some(&format!("jwt={token}"))),
+        request(&[("Cookie", format!("session={token}; a=b session={token}"))], None),
         request(&[], Some(&format!("jwt={token}&Jwt={token}"))),
     ];
     for mut exchange in accepted {
@@ -315,6 +316,8 @@ async fn a_token_is_found_where_it_is_looked_for_and_there_is_only_one() {
         request(&[("X-Token", token.clone()), ("X-Token", token.clone())], None),
         request(&[], Some(&format!("jwt={token}&jwt={other}"))),
         request(&[], Some(&format!("jwt={token}&JWT={other}"))),
+        request(&[("Cookie", format!("session={token}; a=b session={other}"))], None),
+        request(&[("Cookie", format!("session={token}; Session={other}"))], None),
         request(&[("Authorization", format!("Bearer {token}"))], Some(&format!("%20jwt={other}"))),
         request(&[("Authorization", format!("Bearer {token}"))], Some(&format!("jwt%00={other}"))),
     ];
