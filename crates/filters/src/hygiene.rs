@@ -61,9 +61,22 @@ fn begins_with(name: &[u8], beginning: &[u8]) -> bool {
 impl ReservedFields {
     /// These, those that are always reserved, and those that say by which way a request came: what no stranger sends.
     pub fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
-        let mut reserved = Self::except(&[], names).and(OF_THE_WAY);
+        Self::except(&[], names).and_of_the_way()
+    }
+
+    /// And those that say by which way a request came.
+    #[must_use]
+    pub fn and_of_the_way(self) -> Self {
+        let mut reserved = self.and(OF_THE_WAY);
         reserved.beginnings.push(WAY_BEGINNING);
         reserved.note_known()
+    }
+
+    /// But not these, where they are only told by how they begin.
+    #[must_use]
+    pub fn sparing<'n>(mut self, names: impl IntoIterator<Item = &'n str>) -> Self {
+        self.spared.extend(names.into_iter().map(|name| name.to_ascii_lowercase().into_bytes().into()));
+        self.note_known()
     }
 
     /// These, and those that are always reserved, but for a few: what no trusted proxy sends. Of the few another spelling
