@@ -331,6 +331,24 @@ async fn a_token_is_found_where_it_is_looked_for_and_there_is_only_one() {
 }
 
 #[tokio::test]
+async fn a_group_that_is_text_is_one_and_only_a_scope_is_words() {
+    for (claim, value, groups) in [
+        ("team", json!("not admin"), &["not admin"][..]),
+        ("team", json!(" eu "), &["eu"]),
+        ("team", json!(["not admin", "eu"]), &["not admin", "eu"]),
+        ("team", json!(" "), &[]),
+        ("team", json!(null), &[]),
+        ("scope", json!("read write"), &["read", "write"]),
+        ("scp", json!("read write"), &["read", "write"]),
+    ] {
+        let filter = Tested::new(&format!("secret: \"${{env:KEY}}\", groups_claim: {claim}"));
+        let mut exchange = with(&[&format!("Bearer {}", sign(&json!({"sub": "u", claim: value})))], NOW);
+        assert!(matches!(filter.on_request(&mut exchange).await, Verdict::Continue));
+        assert_eq!(exchange.identity.unwrap().authenticated_groups, groups, "{claim} {value}");
+    }
+}
+
+#[tokio::test]
 async fn the_service_can_have_a_token_of_the_gateways_own() {
     let filter = Tested::new(
         "secret: \"${env:KEY}\", upstream_token: { secret: the-secret-of-the-service-32-bytes, issuer: gate, audience: inner, lifetime: 1m }",
