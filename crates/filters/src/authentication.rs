@@ -34,7 +34,7 @@ use std::sync::Arc;
 use torana_config::written::PreflightRule;
 use torana_fault::{Fault, Reason};
 use torana_filter::{
-    Exchange, Identity, Needs, OnRequest, OnResponse, Outside, Refusal, Response, Tally, Verdict,
+    Exchange, Identity, Needs, OnRequest, OnResponse, Outside, Refusal, Response, SetCookie, Tally, Verdict,
 };
 use torana_http::h1::BodyFraming;
 use torana_http::{Known, Method as HttpMethod, RequestHead, ResponseHead};
@@ -357,6 +357,9 @@ impl OnRequest for AuthenticationFilter {
 
 impl OnResponse for AuthenticationFilter {
     async fn on_response(&self, exchange: &mut Exchange, response: &mut ResponseHead) -> Verdict {
+        let is_overtaken =
+            |cookie: &mut SetCookie| cookie.overtaken.as_ref().is_some_and(|by| by.is_overtaken());
+        exchange.set_cookies.retain_mut(|cookie| !is_overtaken(cookie));
         if exchange.set_cookies.is_empty() {
             return Verdict::Continue;
         }
@@ -364,7 +367,7 @@ impl OnResponse for AuthenticationFilter {
         if let Err(invalid) = response.fields.insert(Known::CacheControl, b"no-store") {
             return Verdict::Fail(invalid.into());
         }
-        for line in std::mem::take(&mut exchange.set_cookies) {
+        for SetCookie { line, .. } in std::mem::take(&mut exchange.set_cookies) {
             if let Err(invalid) = response.fields.append(Known::SetCookie, line.as_bytes()) {
                 return Verdict::Fail(invalid.into());
             }
