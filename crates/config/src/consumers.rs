@@ -33,8 +33,8 @@ static CONSUMER: LazyLock<Shape> = LazyLock::new(|| {
 /// Reads a file of consumers and gives each to `each`, with its place. Gives what is wrong, each with its
 /// place in the file, in words without any content that could be secret.
 ///
-/// A name that ends with `.jsonl` is one consumer in JSON a line, without references; everything else is a
-/// list in YAML, of which JSON is a part.
+/// A name that ends with `.jsonl` is one consumer in JSON a line, without references: what looks like one is a
+/// mistake, since it would be the secret itself. Everything else is a list in YAML, of which JSON is a part.
 pub fn parse_consumers(
     name: &str,
     text: &str,
@@ -56,6 +56,13 @@ pub fn parse_consumers(
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let place = |column| Span { line: number.saturating_add(1), column, ..at_start(name) };
+        if let Some(at) = line.find("${").filter(|_| mistakes.len() < MOST_MISTAKES) {
+            let column = line.get(..at).map_or(1, |before| before.chars().count().saturating_add(1));
+            let message = "in `.jsonl` a reference would stand for itself: whoever reads the file would know the secret";
+            let help = "write the value, or a list in YAML or JSON, where references are resolved; `\\u0024{` are these \
+                characters themselves";
+            mistakes.push(Finding::error("no-references", message).at(place(column)).help(help));
+        }
         match serde_json::from_str::<ConsumerConfig>(line) {
             Ok(consumer) => each(consumer, &|| place(1)),
             Err(error) if mistakes.len() < MOST_MISTAKES => {
@@ -155,6 +162,17 @@ mod tests {
         assert!(none.is_empty(), "{none:?}");
         let lines = "{\"username\":\"a\",\"groups\":[\"g\"],\"keys\":[\"k-1\"]}\n\n{\"id\":\"b\"}\n";
         assert_eq!(read("c.jsonl", lines), (list, Vec::new()));
+    }
+
+    #[test]
+    fn references_in_lines_are_a_mistake_and_not_the_secret() {
+        for text in ["${env:KEY}", "a${file:/run/key}", "$${env:KEY}"] {
+            let (_, mistakes) = read("c.jsonl", &format!("{{\"id\":\"b\"}}\n{{\"keys\":[\"{text}\"]}}\n"));
+            assert!(mistakes.len() == 1 && mistakes[0].contains("error[no-references]"), "{mistakes:?}");
+            assert!(mistakes[0].starts_with("c.jsonl:2:"), "{mistakes:?}");
+        }
+        let (consumers, none) = read("c.jsonl", "{\"id\":\"a\",\"keys\":[\"\\u0024{env:KEY} $5\"]}\n");
+        assert_eq!((consumers.len(), none.len()), (1, 0));
     }
 
     #[test]

@@ -168,7 +168,7 @@ pub struct Exchange {
     /// Why no way knows the caller who is taken for somebody: what is told where that is not enough.
     pub unknown: Option<Fault>,
     /// Values of `Set-Cookie` that the response carries, whatever it is.
-    pub set_cookies: Vec<String>,
+    pub set_cookies: Vec<SetCookie>,
     /// The certificate that the client has shown, verified when its connection was made.
     pub client_certificate: Option<Arc<ClientCertificate>>,
     /// The narrowest limit that was asked.
@@ -183,6 +183,27 @@ pub struct Exchange {
     pub open_costs: Vec<OpenCost>,
     /// Places of limits on requests under way; given back when the request ends.
     pub under_way: Vec<torana_limit::UnderWay>,
+}
+
+/// A value of `Set-Cookie`.
+#[derive(Debug)]
+pub struct SetCookie {
+    /// The value.
+    pub line: String,
+    /// What may have made it untrue by the time when the response goes out.
+    pub overtaken: Option<Arc<dyn Overtaken>>,
+}
+
+/// Whether what was to be said is no longer so.
+pub trait Overtaken: fmt::Debug + Send + Sync {
+    /// Asked when it would be said.
+    fn is_overtaken(&self) -> bool;
+}
+
+impl From<String> for SetCookie {
+    fn from(line: String) -> Self {
+        Self { line, overtaken: None }
+    }
 }
 
 impl Default for Exchange {

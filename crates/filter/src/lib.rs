@@ -16,8 +16,8 @@ mod verdict;
 
 pub use dynamic::{BoxFuture, DynamicFilter};
 pub use exchange::{
-    Attempt, Charge, Ends, Exchange, GiveBack, LimitState, Moment, OpenCost, Refusal, TakenPermits, Tally,
-    ToldLimit,
+    Attempt, Charge, Ends, Exchange, GiveBack, LimitState, Moment, OpenCost, Overtaken, Refusal, SetCookie,
+    TakenPermits, Tally, ToldLimit,
 };
 pub use needs::Needs;
 pub use outside::{FetchBounds, Offline, Outside};

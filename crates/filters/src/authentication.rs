@@ -35,7 +35,7 @@ use std::sync::Arc;
 use torana_config::written::PreflightRule;
 use torana_fault::{Fault, Reason};
 use torana_filter::{
-    Exchange, Identity, Needs, OnRequest, OnResponse, Outside, Refusal, Response, Tally, Verdict,
+    Exchange, Identity, Needs, OnRequest, OnResponse, Outside, Refusal, Response, SetCookie, Tally, Verdict,
 };
 use torana_http::h1::BodyFraming;
 use torana_http::{Known, Method as HttpMethod, RequestHead, ResponseHead};
@@ -364,6 +364,9 @@ impl OnRequest for AuthenticationFilter {
 
 impl OnResponse for AuthenticationFilter {
     async fn on_response(&self, exchange: &mut Exchange, response: &mut ResponseHead) -> Verdict {
+        let is_overtaken =
+            |cookie: &mut SetCookie| cookie.overtaken.as_ref().is_some_and(|by| by.is_overtaken());
+        exchange.set_cookies.retain_mut(|cookie| !is_overtaken(cookie));
         if exchange.set_cookies.is_empty() {
             return Verdict::Continue;
         }
@@ -372,7 +375,7 @@ impl OnResponse for AuthenticationFilter {
             return Verdict::Fail(invalid.into());
         }
         // Not taken: another answer may take the place of this one.
-        for line in &exchange.set_cookies {
+        for SetCookie { line, .. } in &exchange.set_cookies {
             if let Err(invalid) = response.fields.append(Known::SetCookie, line.as_bytes()) {
                 return Verdict::Fail(invalid.into());
             }

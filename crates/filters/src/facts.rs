@@ -1,6 +1,6 @@
 //! What expressions may ask of a request on its way.
 
-use crate::authentication::locations::{parameters, shown_in};
+use crate::authentication::locations::{alike_in, parameters};
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::fmt::Write;
@@ -149,9 +149,9 @@ impl Facts for ExchangeFacts<'_> {
 
     fn parameter(&self, name: &str) -> Found<'_> {
         let query = self.exchange.request.query().unwrap_or_default();
-        let mut shown = shown_in(query, name);
+        let mut shown = alike_in(query, name);
         let Some(value) = shown.next() else { return Found::Nothing };
-        // Some services find one behind a `;` too, others do not.
+        // Some services find one behind a `;` or under a name that is alike too, others do not.
         if shown.next().is_some() || parameters(query, name).next().is_none() {
             return Found::Several;
         }
@@ -296,6 +296,14 @@ mod tests {
             ("a=0;b=1&debug=1", only, Some(true)),
             ("debug=0&debug=1", "has(request.parameters.debug)", Some(true)),
             ("a=0;debug=1", r#""debug" in request.parameters"#, Some(true)),
+            ("Debug=1&debug=0", only, None),
+            ("debug=1&%20debug=0", only, None),
+            ("debug=1&debug[]=0", only, None),
+            ("debug=1&debug%00=0", only, None),
+            ("DEBUG=1", only, None),
+            ("DEBUG=1", "has(request.parameters.debug)", Some(true)),
+            ("Debugs=0&debug=1", only, Some(true)),
+            ("tenant.id=victim&tenant_id=own", r#"request.parameters.tenant_id == "own""#, None),
             ("debugs=1&a=debug", "has(request.parameters.debug)", Some(false)),
             ("", r#"request.headers["x-tenant"] == "own""#, None),
             ("", r#""x-tenant" in request.headers"#, Some(true)),

@@ -6,7 +6,9 @@
 
 use std::sync::LazyLock;
 use torana_http::{Fields, Known, KnownSet};
-use torana_plan::reserved::{ALWAYS, BEGINNINGS, METHOD_OVERRIDES, folded, is_alike};
+use torana_plan::reserved::{
+    ALWAYS, BEGINNINGS, METHOD_OVERRIDES, OF_THE_WAY, WAY_BEGINNING, folded, is_alike,
+};
 
 static OVERRIDING: LazyLock<ReservedFields> = LazyLock::new(|| ReservedFields::only(METHOD_OVERRIDES));
 
@@ -31,7 +33,7 @@ pub struct ReservedFields {
     /// Those of them that are well-known.
     known: KnownSet,
     /// What others begin with, as names are folded; and which of these are not reserved, in lower case.
-    beginnings: &'static [&'static str],
+    beginnings: Vec<&'static str>,
     spared: Vec<Box<[u8]>>,
 }
 
@@ -57,16 +59,32 @@ fn begins_with(name: &[u8], beginning: &[u8]) -> bool {
 }
 
 impl ReservedFields {
-    /// These, and those that are always reserved.
+    /// These, those that are always reserved, and those that say by which way a request came: what no stranger sends.
     pub fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
-        Self::except(&[], names)
+        Self::except(&[], names).and_of_the_way()
     }
 
-    /// These, and those that are always reserved, but for a few. Of the few another spelling alone is reserved.
+    /// And those that say by which way a request came.
+    #[must_use]
+    pub fn and_of_the_way(self) -> Self {
+        let mut reserved = self.and(OF_THE_WAY);
+        reserved.beginnings.push(WAY_BEGINNING);
+        reserved.note_known()
+    }
+
+    /// But not these, where they are only told by how they begin.
+    #[must_use]
+    pub fn sparing<'n>(mut self, names: impl IntoIterator<Item = &'n str>) -> Self {
+        self.spared.extend(names.into_iter().map(|name| name.to_ascii_lowercase().into_bytes().into()));
+        self.note_known()
+    }
+
+    /// These, and those that are always reserved, but for a few: what no trusted proxy sends. Of the few another spelling
+    /// alone is reserved.
     pub fn except<'n>(few: &[String], names: impl IntoIterator<Item = &'n str>) -> Self {
         let is_few = |name: &str| few.iter().any(|one| is_alike(one, name));
         let mut reserved = Self::only(ALWAYS.into_iter().chain(names).filter(|name| !is_few(name)));
-        reserved.beginnings = &BEGINNINGS;
+        reserved.beginnings = BEGINNINGS.to_vec();
         reserved.spared = few.iter().map(|name| name.to_ascii_lowercase().into_bytes().into()).collect();
         reserved.and_alike(few.iter().map(String::as_str))
     }
@@ -87,7 +105,7 @@ impl ReservedFields {
             by_length: vec![Vec::new(); LONGEST.saturating_add(1)],
             longer: Vec::new(),
             known: KnownSet::of(&[]),
-            beginnings: &[],
+            beginnings: Vec::new(),
             spared: Vec::new(),
         };
         reserved.and(names)
@@ -191,7 +209,14 @@ mod tests {
             ("X-Other", false, false),
             ("X-SSL-Clientele", false, false),
             ("X-Auth", false, false),
-            ("X-Forwarded-For", false, false),
+            ("X-Forwarded-Access-Token", true, true),
+            ("X-Forwarded-Tls-Client-Cert-Info", true, true),
+            ("X-Forwarded-For", true, false),
+            ("X_Forwarded.Ssl", true, false),
+            ("X-Original-URI", true, false),
+            ("CF-Connecting-IP", true, false),
+            ("X-Forwarded", false, false),
+            ("X-Original-Name", false, false),
         ] {
             assert_eq!(ReservedFields::new([]).contains(name.as_bytes()), from_anybody, "{name}");
             assert_eq!(ReservedFields::except(&few, []).contains(name.as_bytes()), from_few, "{name}");

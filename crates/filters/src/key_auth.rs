@@ -6,12 +6,14 @@
 
 mod body;
 
-use crate::authentication::locations::{remove_parameter, shown_in};
+use crate::authentication::locations::{
+    alike_cookies, alike_in, is_another, remove_cookies, remove_parameter, shown_in,
+};
 use crate::authentication::signed::has_no_body;
 use crate::authentication::unverified::Looks;
 use crate::authentication::{Authenticate, Guard};
-use body::Unreadable;
 pub(crate) use body::{BodyForm, parts};
+use body::{Names, Unreadable};
 use std::borrow::Cow;
 use std::sync::Arc;
 use torana_config::written::KeyAuthConfig;
@@ -78,7 +80,15 @@ impl KeyAuthFilter {
     /// The keys in the body.
     fn in_body<'r>(&'r self, exchange: &'r Exchange) -> Result<Vec<Cow<'r, [u8]>>, Unreadable> {
         match (self.form(exchange)?, exchange.body.as_deref()) {
-            (Some(form), Some(body)) => form.values(body, &self.plan.config.body),
+            (Some(form), Some(body)) => form.values(body, &self.plan.config.body, Names::Own),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// The keys in the body, and what services may take for one.
+    fn alike_in_body<'r>(&'r self, exchange: &'r Exchange) -> Result<Vec<Cow<'r, [u8]>>, Unreadable> {
+        match (self.form(exchange)?, exchange.body.as_deref()) {
+            (Some(form), Some(body)) => form.values(body, &self.plan.config.body, Names::Alike),
             _ => Ok(Vec::new()),
         }
     }
@@ -95,7 +105,7 @@ impl KeyAuthFilter {
         if self.plan.config.body.is_empty() || has_no_body(exchange) {
             return Ok(());
         }
-        self.in_body(exchange).map(drop).map_err(unreadable)
+        self.alike_in_body(exchange).map(drop).map_err(unreadable)
     }
 
     /// Takes what could be a key out of the body, and with it what was said of the whole.
@@ -121,7 +131,19 @@ impl KeyAuthFilter {
         for shown in self.in_body(exchange).unwrap_or_default() {
             self.note(&mut key, shown)?;
         }
-        key.ok_or_else(|| self.fault(Reason::CredentialsMissing, "no key"))
+        let key = key.ok_or_else(|| self.fault(Reason::CredentialsMissing, "no key"))?;
+        let query = exchange.request.query().unwrap_or_default();
+        let mut alike = self.plan.config.query.iter().flat_map(|name| alike_in(query, name));
+        let fields = &exchange.request.fields;
+        let mut cookies = self.plan.config.cookies.iter().flat_map(|name| alike_cookies(fields, name));
+        let in_body = self.alike_in_body(exchange).unwrap_or_default();
+        if alike.any(|value| is_another(&value, &key))
+            || cookies.any(|value| is_another(value, &key))
+            || in_body.iter().any(|value| is_another(value, &key))
+        {
+            return Err(self.fault(Reason::CredentialsInvalid, "more than one key"));
+        }
+        Ok(key)
     }
 
     /// Takes one of the keys that a request shows; two are not the same to every reader.
@@ -160,7 +182,7 @@ impl KeyAuthFilter {
             request.fields.remove(name);
         }
         for name in &config.cookies {
-            cookie::remove(&mut request.fields, |own| own == name.as_bytes());
+            remove_cookies(&mut request.fields, name);
         }
         for name in &config.query {
             remove_parameter(request, name);

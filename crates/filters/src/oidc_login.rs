@@ -27,12 +27,13 @@ use crate::jwt::{JwtFilter, RemoteKeys};
 
 use flow::refused;
 use provider::{Refusal, unavailable};
+use renewal::Renewed;
 use serde::{Serialize, de::DeserializeOwned};
 use session::{Opened, Session, State};
 use std::sync::Arc;
 use torana_credential::sealed::Sealer;
 use torana_fault::{Fault, Reason};
-use torana_filter::{Exchange, Identity, Outside, Verdict};
+use torana_filter::{Exchange, Identity, Outside, SetCookie, Verdict};
 use torana_http::Known;
 use torana_plan::OidcLoginPlan;
 
@@ -166,7 +167,14 @@ impl OidcLoginFilter {
             State::Used => Session { seen: now, ..opened.session.clone() },
             State::Ageing | State::Fresh | State::Over => return Ok(opened),
         };
-        let lines = self.keep(&next, exchange)?;
+        // An answer that takes long would bring an older session back after a renewal by another request.
+        let overtaken = (state == State::Used).then(|| {
+            let before = &opened.session;
+            let token = before.refresh.as_deref().unwrap_or_default();
+            Renewed::overtaking(&self.memory, token, before.renewed, now)
+        });
+        let lines = self.keep(&next, exchange)?.into_iter();
+        let lines = lines.map(|line| SetCookie { line, overtaken: overtaken.clone() });
         exchange.set_cookies.extend(lines);
         Opened::new(next, &self.plan).map(Arc::new).ok_or_else(|| unavailable("the ID token cannot be used"))
     }
@@ -178,7 +186,8 @@ impl OidcLoginFilter {
         let places = self.provider.places().await?;
         let grant = [("grant_type", "refresh_token"), ("refresh_token", token)];
         let ask = || self.provider.ask(&places, &grant);
-        let (began, pending) = self.memory.renewals.of(token, before.renewed, now, ask);
+        let until = before.expires.unwrap_or(now);
+        let (began, pending) = self.memory.renewals.of(token, before.renewed, now, until, ask);
         let answer = self.provider.answer(pending).await;
         let tokens = match &*answer {
             Ok(tokens) => tokens,
@@ -269,7 +278,7 @@ impl Authenticate for OidcLoginFilter {
                 let lines = self.cookie.clear(&exchange.request.fields);
                 let fault = self.send_to_login(exchange, outside, fault).await;
                 if fault.status() < 500 {
-                    exchange.set_cookies.extend(lines);
+                    exchange.set_cookies.extend(lines.into_iter().map(SetCookie::from));
                 }
                 strip_login_cookies(&mut exchange.request.fields, self.cookie.name());
                 return Err(fault);

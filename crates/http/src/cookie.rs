@@ -1,14 +1,20 @@
 //! Cookies of a request (RFC 6265 section 4.2.1), read and taken out without an allocation where there is nothing
 //! to take out. Names are compared byte by byte, without the white space around them: readers that take it off would
-//! find in `name =value` a cookie that nobody has verified.
+//! find in `name =value` a cookie that nobody has verified. For the same reason what stands behind white space within
+//! a pair is read as one more: of `a=b name=value` Python's `http.cookies` makes two.
 
 use crate::{Fields, Known};
 
 /// The values of a cookie, in order. Double quotes around a value are taken off.
 pub fn values<'f>(fields: &'f Fields, name: &'f [u8]) -> impl Iterator<Item = &'f [u8]> {
-    pairs(fields).filter_map(move |pair| {
+    values_where(fields, move |own| own == name)
+}
+
+/// The values of the cookies whose name `is_named` is true of.
+pub fn values_where(fields: &Fields, is_named: impl Fn(&[u8]) -> bool) -> impl Iterator<Item = &[u8]> {
+    pairs(fields).flat_map(readings).filter_map(move |pair| {
         let (own, value) = parts(pair);
-        (own == name).then_some(value?).map(unquoted)
+        is_named(own).then_some(value?).map(unquoted)
     })
 }
 
@@ -17,13 +23,15 @@ pub fn names(fields: &Fields) -> impl Iterator<Item = &[u8]> {
     pairs(fields).map(|pair| parts(pair).0)
 }
 
-/// Takes out the cookies whose name `goes` is true of; the others stay as they were written.
+/// Takes out the cookies whose name `goes` is true of, and the pairs in which one stands behind white space; the others
+/// stay as they were written.
 pub fn remove(fields: &mut Fields, goes: impl Fn(&[u8]) -> bool) {
-    if !names(fields).any(&goes) {
+    let goes = |pair: &[u8]| readings(pair).any(|reading| goes(parts(reading).0));
+    if !pairs(fields).any(goes) {
         return;
     }
     let kept = |line: &[u8]| -> Vec<u8> {
-        let stay = split(line).filter(|pair| !goes(parts(pair).0));
+        let stay = split(line).filter(|pair| !goes(pair));
         stay.collect::<Vec<_>>().join(&b"; "[..])
     };
     let lines: Vec<Vec<u8>> = fields.get_all(Known::Cookie).map(kept).collect();
@@ -40,6 +48,13 @@ fn pairs(fields: &Fields) -> impl Iterator<Item = &[u8]> {
 
 fn split(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|byte| *byte == b';').map(<[u8]>::trim_ascii).filter(|pair| !pair.is_empty())
+}
+
+/// A pair as it stands, and what of it is one more for readers that part cookies by white space, too.
+fn readings(pair: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let behind = memchr::memchr2_iter(b' ', b'\t', pair).filter_map(|at| pair.get(at.saturating_add(1)..));
+    let begins = |rest: &&[u8]| !matches!(rest.first(), None | Some(b' ' | b'\t' | b'='));
+    std::iter::once(pair).chain(behind.filter(begins))
 }
 
 /// The name, and the value where there is one.
@@ -77,10 +92,21 @@ mod tests {
     #[test]
     fn white_space_before_the_equals_sign_makes_no_other_name() {
         let mut fields = request(&["s=x; s =y;s\t \t= z; s s=1", "s ; s\t"]);
-        assert_eq!(values(&fields, b"s").collect::<Vec<_>>(), [&b"x"[..], b"y", b" z"]);
+        assert_eq!(values(&fields, b"s").collect::<Vec<_>>(), [&b"x"[..], b"y", b" z", b"1"]);
         assert_eq!(names(&fields).collect::<Vec<_>>(), [&b"s"[..], b"s", b"s", b"s s", b"s", b"s"]);
         remove(&mut fields, |name| name == b"s");
-        assert_eq!(fields.get_all("Cookie").collect::<Vec<_>>(), [b"s s=1"]);
+        assert_eq!(fields.get_all("Cookie").count(), 0);
+    }
+
+    #[test]
+    fn what_stands_behind_white_space_is_a_cookie_too_and_goes_with_its_pair() {
+        let mut fields = request(&["s=x; a=b s=y;c=d\t s =z; e=f =g; h= s=i", "k s ; l=m"]);
+        assert_eq!(values(&fields, b"s").collect::<Vec<_>>(), [&b"x"[..], b"y", b"z", b"i"]);
+        assert_eq!(values(&fields, b"").count(), 0);
+        assert_eq!(values(&fields, b"a").collect::<Vec<_>>(), [b"b s=y"]);
+        assert_eq!(values_where(&fields, |name| name.eq_ignore_ascii_case(b"L")).collect::<Vec<_>>(), [b"m"]);
+        remove(&mut fields, |name| name == b"s");
+        assert_eq!(fields.get_all("Cookie").collect::<Vec<_>>(), [&b"e=f =g"[..], b"l=m"]);
     }
 
     #[test]

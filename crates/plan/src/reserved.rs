@@ -21,7 +21,7 @@ pub const GROUP_FIELDS: [&str; 2] = ["X-Consumer-Groups", "X-Authenticated-Group
 pub const METHOD_OVERRIDES: [&str; 3] = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"];
 
 /// Fields that services believe, whichever policies are in force.
-pub const ALWAYS: [&str; 25] = [
+pub const ALWAYS: [&str; 26] = [
     "X-Consumer-Id",
     "X-Consumer-Custom-Id",
     "X-Consumer-Username",
@@ -41,6 +41,7 @@ pub const ALWAYS: [&str; 25] = [
     "X-Forwarded-Email",
     "X-Forwarded-Groups",
     "X-Forwarded-Preferred-Username",
+    "X-Forwarded-Access-Token",
     // Certificates, as Envoy and RFC 9440 section 2 have them.
     "X-Forwarded-Client-Cert",
     "X-Client-Cert",
@@ -51,10 +52,45 @@ pub const ALWAYS: [&str; 25] = [
     "X-Rewrite-Url",
 ];
 
-/// What the names of such fields begin with, in lower case: certificates as nginx and Apache have them, and who calls as
-/// oauth2-proxy, Grafana and Kubernetes have it.
-pub const BEGINNINGS: [&str; 5] =
-    ["x-ssl-client-", "ssl-client-", "x-auth-request-", "x-webauth-", "x-remote-extra-"];
+/// What the names of such fields begin with, in lower case: certificates as nginx, Apache and Traefik have them, and who
+/// calls as oauth2-proxy, Grafana and Kubernetes have it.
+pub const BEGINNINGS: [&str; 6] = [
+    "x-ssl-client-",
+    "ssl-client-",
+    "x-forwarded-tls-client-",
+    "x-auth-request-",
+    "x-webauth-",
+    "x-remote-extra-",
+];
+
+/// Fields in which proxies say what they were asked, over what and by whom, beside those that begin with
+/// [`WAY_BEGINNING`]: services believe them before what they see. Proxies that are trusted may send them.
+pub const OF_THE_WAY: [&str; 21] = [
+    "Forwarded",
+    "X-Original-Uri",
+    "X-Original-Path",
+    "X-Original-Method",
+    "X-Original-Host",
+    "X-Original-Proto",
+    "X-Original-For",
+    "X-Envoy-Original-Path",
+    "X-Envoy-Original-Host",
+    "X-Replaced-Path",
+    "Front-End-Https",
+    "X-Scheme",
+    "X-Url-Scheme",
+    "X-Real-IP",
+    "Client-IP",
+    "X-Client-IP",
+    "X-Cluster-Client-IP",
+    "True-Client-IP",
+    "Fastly-Client-IP",
+    "CF-Connecting-IP",
+    "CF-Connecting-IPv6",
+];
+
+/// What the others begin with, in lower case.
+pub const WAY_BEGINNING: &str = "x-forwarded-";
 
 /// What services that see fields as variables (CGI, WSGI, Rack, PHP) take for the byte of a name.
 #[must_use]
@@ -68,12 +104,31 @@ pub fn is_alike(one: &str, other: &str) -> bool {
     one.len() == other.len() && one.bytes().map(folded).eq(other.bytes().map(folded))
 }
 
+/// Whether such services take the beginning of a name for another.
+fn begins_with(name: &str, beginning: &str) -> bool {
+    name.get(..beginning.len()).is_some_and(|start| is_alike(start, beginning))
+}
+
 /// Whether a field is removed from every request that no trusted proxy sends, as far as its name and the settings say.
 pub(crate) fn is_reserved(settings: &Settings, name: &str) -> bool {
-    let begins =
-        |beginning: &&str| name.get(..beginning.len()).is_some_and(|start| is_alike(start, beginning));
     let own = settings.reserved_headers.iter().chain(&settings.trusted_headers).map(String::as_str);
-    ALWAYS.into_iter().chain(own).any(|one| is_alike(one, name)) || BEGINNINGS.iter().any(begins)
+    ALWAYS.into_iter().chain(own).any(|one| is_alike(one, name))
+        || BEGINNINGS.iter().any(|beginning| begins_with(name, beginning))
+}
+
+/// Whether a field says by which way a request came and the gateway does not write it, so that trusted proxies alone do.
+pub(crate) fn is_of_proxies(settings: &Settings, name: &str) -> bool {
+    let own = &settings.forwarded;
+    let written = [
+        ("X-Forwarded-For", own.x_forwarded),
+        ("X-Forwarded-Proto", own.x_forwarded),
+        ("X-Forwarded-Host", own.x_forwarded),
+        ("X-Forwarded-Port", own.x_forwarded),
+        ("Forwarded", own.forwarded),
+    ];
+    let is_written = written.iter().any(|(one, written)| *written && one.eq_ignore_ascii_case(name));
+    let is_told = begins_with(name, WAY_BEGINNING) || OF_THE_WAY.iter().any(|one| is_alike(one, name));
+    is_told && !is_written
 }
 
 impl Plan {

@@ -239,6 +239,9 @@ consumers: [{{ username: a, keys: [\"${{env:KEY}}\"] }}]
         ("policies: { rate_limit: { limit: 1/s, cost: { request_header: X-WebAuth-Cost } } }", 1),
         ("split: { to: { b: 10% }, by: [{ header: X-Forwarded-User }, address] }", 1),
         ("faults: { header: X-Remote-User, abort: { status: 503 } }", 1),
+        ("headers: { X-Forwarded-Scheme: https }", 1),
+        ("headers: { X-Forwarded-Proto: https }", 0),
+        ("policies: { rate_limit: { limit: 1/s, by: { header: CF-Connecting-IP }, missing: skip } }", 1),
         // A policy has written these when they are looked for, but not before.
         ("policies: { key_auth: {}, allow_if: 'request.headers[\"x-consumer-username\"] == \"a\"' }", 0),
         ("policies: { allow_if: 'request.headers[\"x-consumer-username\"] == \"a\"' }", 1),
@@ -271,6 +274,8 @@ consumers: [{{ username: a, keys: [\"${{env:KEY}}\"] }}]
     ] {
         assert_eq!(codes(&hash(field, policies), "removed-field"), count, "{field} {policies}");
     }
+    let trusted = format!("trusted_proxies: [10.0.0.1]\n{}", file("headers: { X-Forwarded-Scheme: https }"));
+    assert_eq!(codes(&trusted, "removed-field"), 0);
     let own = "reserved_headers: [X-Inner]\nroutes: [{ path: /, headers: { x_inner: a }, respond: {} }]\n";
     assert_eq!(codes(own, "removed-field"), 1);
     let spelled = "trusted_proxies: [10.0.0.1]\ntrusted_headers: [X-Inner]\n";

@@ -184,9 +184,58 @@ routes: [{{ path: /*, service: api }}]
     ));
     let fields = "x-internal-token: mark1\nX_Internal_Token: mark1\nX-Consumer-ID: mark1\nx_consumer-username: mark1\n\
                   X-Original-URL: /mark1\nRemote-User: mark1\nX-Mine: kept\nX.Forwarded.For: mark1\n\
-                  X~Forwarded_Proto: mark1\nx.real.ip: mark1\nX.Forwarded.Mine: kept";
+                  X~Forwarded_Proto: mark1\nx.real.ip: mark1\nX.Forwarding: kept";
     let seen = gateway.ask(&format!("GET / HTTP/1.1\nHost: a\n{fields}")).text();
     assert!(!seen.contains("mark1") && seen.matches("kept").count() == 2, "{seen}");
+}
+
+/// Services believe them before what they see: of `X-Forwarded-Ssl` that the connection is secure, of `X-Original-URI`
+/// what was asked.
+#[test]
+fn by_which_way_a_request_came_no_stranger_says_and_of_trusted_proxies_whatever_names_nobody_arrives() {
+    let origin = Origin::respond(|request| Reply::ok(request.head_text()));
+    let text = |proxies: &str| {
+        format!(
+            "access_log: off
+{proxies}services: {{ api: {{ endpoints: [{}] }} }}
+routes:
+- {{ path: /*, service: api }}
+- {{ path: /*, headers: {{ X-Forwarded-Scheme: mark1 }}, respond: {{ body: mark1 }} }}
+",
+            origin.url()
+        )
+    };
+    let way = [
+        "X-Forwarded-Ssl",
+        "X-Forwarded-Protocol",
+        "X-Forwarded-Uri",
+        "X-Forwarded-Method",
+        "X-Forwarded-Path",
+        "X-Forwarded-Server",
+        "X-Forwarded-By",
+        "X-Forwarded-Prefix",
+        "X_Forwarded_Ssl",
+        "x.forwarded-Anything",
+        "Front-End-Https",
+        "X-Scheme",
+        "X-Original-URI",
+        "X-Original-Method",
+        "X-Original-Host",
+        "X-Envoy-Original-Path",
+        "X-Client-IP",
+        "CF-Connecting-IP",
+    ];
+    let who = ["X-Forwarded-Access-Token", "X-Forwarded-Tls-Client-Cert", "X-Forwarded-Tls-Client-Cert-Info"];
+    let lines: Vec<String> = way.iter().chain(&who).map(|name| format!("{name}: mark1")).collect();
+    let head = format!("GET / HTTP/1.1\nHost: a\n{}\n", lines.join("\n"));
+    let mut gateway = Running::start(&text(""));
+    let seen = gateway.ask(&format!("{head}X-Forwarded-Scheme: mark1")).text();
+    assert!(!seen.contains("mark1") && seen.contains("X-Forwarded-Proto: http\r\n"), "{seen}");
+    gateway.reload(&text("trusted_proxies: [127.0.0.1]\n"));
+    let seen = gateway.ask(head.trim_end()).text();
+    let said: Vec<&str> = seen.lines().filter_map(|line| line.trim().strip_suffix(": mark1")).collect();
+    assert_eq!(said, way, "{seen}");
+    assert_eq!(gateway.ask(&format!("{head}X-Forwarded-Scheme: mark1")).text(), "mark1");
 }
 
 #[test]

@@ -115,8 +115,10 @@ fn the_question_shows_what_was_chosen_and_is_in_the_words_of_the_gateway() {
 #[test]
 fn all_fields_are_shown_only_where_that_was_asked_for_and_conditions_never() {
     let (asked, origin) = (Origin::respond(decide), Origin::always(Reply::ok("in")));
-    let gateway = Running::start(&file(&asked, &origin, "request_headers: [\"*\"], method: original", ""));
+    let text = file(&asked, &origin, "request_headers: [\"*\"], method: original", "");
+    let gateway = Running::start(&format!("trusted_proxies: [127.0.0.1]\n{text}"));
     let fields = "Authorization: Bearer good\nX-Other: 1\nX-Other: 2\nIf-None-Match: \"x\"\n\
+                  X-Original-URI: /public\nX-Original-Method: GET\nX-Forwarded-Scheme: https\nX-Scheme: https\n\
                   X-Forwarded-Uri: /public\nConnection: X-Hop\nX-Hop: 1\nAccept-Encoding: gzip";
     assert_eq!(
         gateway.ask(&format!("PUT /api/x HTTP/1.1\nHost: a\nContent-Length: 0\n{fields}")).status,
@@ -124,7 +126,8 @@ fn all_fields_are_shown_only_where_that_was_asked_for_and_conditions_never() {
     );
     let question = asked.requests().pop().unwrap();
     assert_eq!((&*question.method, question.header_all("X-Other")), ("PUT", vec!["1", "2"]));
-    for absent in ["If-None-Match", "X-Hop", "Accept-Encoding"] {
+    let of_the_way = ["X-Original-URI", "X-Original-Method", "X-Forwarded-Scheme", "X-Scheme"];
+    for absent in ["If-None-Match", "X-Hop", "Accept-Encoding"].into_iter().chain(of_the_way) {
         assert_eq!(question.header(absent), None, "{absent}");
     }
     assert_eq!(question.header_all("X-Forwarded-Uri"), ["/api/x"]);

@@ -36,7 +36,7 @@ fn claims(token: &str) -> Value {
         all
     };
     match token {
-        "good" => good(json!({ "exp": now() + 3600, "roles": ["admin"], "groups": "staff eu" })),
+        "good" => good(json!({ "exp": now() + 3600, "roles": ["admin"], "groups": ["staff", "eu"] })),
         "plain" => good(json!({})),
         "expired" => good(json!({ "exp": now() - 1 })),
         "early" => good(json!({ "nbf": now() + 3600 })),

@@ -473,6 +473,12 @@ routes:
         ("/api?a=0;admin=1", "", 400),
         ("/api?admin=1;a=0", "", 400),
         ("/api?%61dmin=1&admin", "", 400),
+        ("/api?Admin=1", "", 400),
+        ("/api?%20admin=1", "", 400),
+        ("/api?admin%00=1", "", 400),
+        ("/api?admin[]=1", "", 400),
+        ("/api?admin=0&ADMIN=1", "", 400),
+        ("/api?Admin=0&administer=1", "", 200),
         ("/API?admin=1&admin=1", "", 404),
         // The more specific one is meant for it, however its query is read.
         ("/api/open?admin=1&admin=1", "", 200),
@@ -482,12 +488,15 @@ routes:
         ("/field", "X_Admin: 1", 200),
         ("/roles?admin=1", "", 401),
         ("/roles?admin=1&admin=0", "", 400),
+        ("/roles?Admin=1", "", 400),
         ("/roles?admin=0", "", 401),
     ] {
         let answer = gateway.ask(&format!("GET {path} HTTP/1.1\nHost: a\n{fields}"));
         assert_eq!(answer.status, status, "{path} {fields}: {}", answer.text());
     }
-    for (path, status) in [("/roles", 200), ("/roles?admin=1", 403), ("/roles?admin=1&admin=1", 400)] {
+    for (path, status) in
+        [("/roles", 200), ("/roles?admin=1", 403), ("/roles?admin=1&admin=1", 400), ("/roles?Admin=1", 400)]
+    {
         let head = format!("GET {path} HTTP/1.1\nHost: a\nAuthorization: Bearer {token}");
         assert_eq!(gateway.ask(&head).status, status, "{path}");
     }
@@ -512,6 +521,10 @@ routes:
 - {{ path: /reports, query: {{ full: \"1\" }}, service: api, policies: {{ {jwt} }} }}
 - {{ path: /modes, query: {{ mode: public }}, service: api, policies: {{ access: public }} }}
 - {{ path: /modes, service: api, policies: {{ {jwt} }} }}
+- {{ path: /plain, query: {{ admin: {{ present: false }} }}, service: api, policies: {{ access: public }} }}
+- {{ path: /plain, service: api, policies: {{ {jwt} }} }}
+- {{ path: /bare, query: {{ help: {{ present: false }} }}, service: api, policies: {{ {jwt} }} }}
+- {{ path: /bare, service: api, policies: {{ access: public }} }}
 ",
         origin.url()
     ));
@@ -528,6 +541,14 @@ routes:
         ("/modes?mode=public", 200),
         ("/modes?mode=public&x=1;y=2", 200),
         ("/modes?mode=public&x=1;mode=private", 401),
+        ("/modes?mode=public&Mode=private", 401),
+        ("/plain?x=1", 200),
+        ("/plain?x=1;admin=1", 401),
+        ("/plain?Admin=1", 401),
+        ("/bare", 401),
+        ("/bare?help", 200),
+        ("/bare?Help", 400),
+        ("/bare?x;help", 400),
     ] {
         let answer = gateway.ask(&format!("GET {path} HTTP/1.1\nHost: a"));
         assert_eq!(answer.status, status, "{path}: {}", answer.text());

@@ -1,5 +1,6 @@
 //! Conditions on header fields and query parameters.
 
+use crate::alike::is_alike_parameter;
 use crate::pattern::AnchoredRegex;
 use crate::request::RequestView;
 use std::borrow::Cow;
@@ -83,7 +84,9 @@ impl HeaderCondition {
     }
 }
 
-/// A condition on a query parameter, compared after percent-decoding.
+/// A condition on a query parameter, compared after percent-decoding. What stands behind a `;` or has a name that is only
+/// alike ([`is_alike_parameter`]) is one more value to some services: it makes a value one of several, and is one for a
+/// loose service.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QueryCondition {
     /// The parameter's name.
@@ -96,15 +99,28 @@ impl QueryCondition {
     pub(crate) fn holds(&self, request: &impl RequestView) -> bool {
         let query = request.query().unwrap_or_default();
         let mut values = Values { count: 0, first: None };
-        for value in query.split(|byte| *byte == b'&').filter_map(|pair| self.value(pair)) {
-            values.count = values.count.saturating_add(1);
-            values.first.get_or_insert_with(|| decode(value));
+        let mut others = false;
+        for pair in query.split(|byte| *byte == b'&') {
+            match self.reads(pair) {
+                Some((Reading::Own, value)) => {
+                    values.count = values.count.saturating_add(1);
+                    values.first.get_or_insert_with(|| decode(value));
+                }
+                Some((Reading::Alike, _)) => others = true,
+                None => {}
+            }
         }
-        // A service that cuts there finds another value, which may be the one that it takes.
-        if !matches!(self.test, ValueTest::Present(_)) && self.is_behind_semicolon(query) {
+        let strictly_absent = values.count == 0;
+        // A service that finds another value there may take that one.
+        if self.test != ValueTest::Present(true) && (others || self.is_behind_semicolon(query)) {
             values.count = values.count.saturating_add(1);
         }
-        self.test.holds(&values) || (request.is_loose() && self.holds_for_one(query))
+        self.test.holds(&values)
+            || (request.is_loose()
+                && match self.test {
+                    ValueTest::Present(false) => strictly_absent,
+                    _ => self.holds_for_one(query),
+                })
     }
 
     /// Whether a value stands behind a `;`.
@@ -113,22 +129,39 @@ impl QueryCondition {
             && query
                 .split(|byte| *byte == b'&')
                 .flat_map(|pair| pair.split(|byte| *byte == b';').skip(1))
-                .any(|piece| self.value(piece).is_some())
+                .any(|piece| self.reads(piece).is_some())
     }
 
-    /// Whether it holds for one value of several, or behind a `;`.
+    /// Whether it holds for one value of several, or behind a `;`, or of a name that is alike.
     fn holds_for_one(&self, query: &[u8]) -> bool {
-        let is = |pair: &[u8]| self.value(pair).is_some_and(|value| self.test.is(&decode(value)));
+        let is = |pair: &[u8]| self.reads(pair).is_some_and(|(_, value)| self.test.is(&decode(value)));
         query.split(|byte| *byte == b'&').any(|pair| is(pair) || pair.split(|byte| *byte == b';').any(is))
     }
 
-    /// The value of a pair, not decoded, if it has the name.
-    fn value<'q>(&self, pair: &'q [u8]) -> Option<&'q [u8]> {
+    /// The value of a pair, not decoded, if it has the name or one that is alike.
+    fn reads<'q>(&self, pair: &'q [u8]) -> Option<(Reading, &'q [u8])> {
         let cut = memchr::memchr(b'=', pair).unwrap_or(pair.len());
         let (name, value) = pair.split_at_checked(cut).unwrap_or((pair, b""));
-        let is_own = !name.is_empty() && *decode(name) == *self.name.as_bytes();
-        is_own.then(|| value.get(1..).unwrap_or_default())
+        let name = decode(name);
+        let reading = if name.is_empty() {
+            return None;
+        } else if *name == *self.name.as_bytes() {
+            Reading::Own
+        } else if is_alike_parameter(&name, &self.name) {
+            Reading::Alike
+        } else {
+            return None;
+        };
+        Some((reading, value.get(1..).unwrap_or_default()))
     }
+}
+
+/// Whose value a pair has.
+enum Reading {
+    /// The parameter's.
+    Own,
+    /// That of one which some services take for it.
+    Alike,
 }
 
 /// `application/x-www-form-urlencoded`: `+` is a space. What is no escape stays as it is.
@@ -213,6 +246,19 @@ mod tests {
             ("a=1&b=2;c=2", &one, true, true),
             ("b=1&c=a", &one, false, false),
             ("b=2;a", &ValueTest::Present(true), false, true),
+            ("b=2;a", &ValueTest::Present(false), false, true),
+            ("A=1", &one, false, true),
+            ("%20a=1", &one, false, true),
+            ("a%00=1", &one, false, true),
+            ("a[]=1", &one, false, true),
+            ("A=2", &one, false, false),
+            ("a=1&A=2", &one, false, true),
+            ("a=2&b=3;A=1", &one, false, true),
+            ("a=1&Ab=2", &one, true, true),
+            ("A", &ValueTest::Present(true), false, true),
+            ("a&A", &ValueTest::Present(true), true, true),
+            ("A", &ValueTest::Present(false), false, true),
+            ("a&A", &ValueTest::Present(false), false, false),
             ("a", &ValueTest::Present(false), false, false),
             ("b", &ValueTest::Present(false), true, true),
         ] {

@@ -32,6 +32,7 @@
 
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "tests may overflow loudly"))]
 
+mod alike;
 mod analyze;
 mod condition;
 mod hash;
@@ -46,6 +47,7 @@ mod router;
 mod spec;
 mod spelling;
 
+pub use alike::is_alike_parameter;
 pub use analyze::{RouteConflict, RouteFinding, analyze};
 pub use condition::{HeaderCondition, QueryCondition, ValueTest};
 pub use looser::{any_looser, lower_case};

@@ -59,11 +59,9 @@ impl RouteSpec {
     /// Whether it asks something of a value that may be there more than once.
     #[must_use]
     pub fn asks_for_values(&self) -> bool {
-        let tests = self.query.iter().map(|condition| &condition.test);
-        // That a parameter is there at all is read otherwise where `;` parts them.
-        let fields = self.headers.iter().map(|condition| &condition.test);
-        let fields = fields.filter(|test| !matches!(test, ValueTest::Present(_)));
-        tests.chain(fields).any(|test| *test != ValueTest::Present(false))
+        // That a parameter is there at all is read otherwise where `;` parts them, or under a name that is alike.
+        let is_of_value = |condition: &HeaderCondition| !matches!(condition.test, ValueTest::Present(_));
+        !self.query.is_empty() || self.headers.iter().any(is_of_value)
     }
 
     pub(crate) fn method_match(&self, method: &[u8]) -> Option<MethodMatch> {

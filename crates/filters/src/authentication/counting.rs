@@ -18,10 +18,10 @@ use super::method::Method;
 use super::unverified::Looks;
 use std::cell::{Cell, OnceCell};
 use torana_filter::Tally;
-use torana_http::{RequestHead, cookie};
+use torana_http::RequestHead;
 
 use super::failures::UnderWay;
-use super::locations::parameters;
+use super::locations::{alike_cookies, alike_in};
 
 /// What a way notes while it judges one request.
 #[derive(Debug, Default)]
@@ -97,13 +97,12 @@ fn covers(request: &RequestHead, seen: &Looks<'_>, shown: &Looks<'_>) -> bool {
             return false;
         }
     }
-    let cookies = shown.cookies.iter();
-    let mut there = cookies.filter(|name| cookie::values(&request.fields, name.as_bytes()).next().is_some());
+    let mut there = shown.cookies.iter().filter(|name| alike_cookies(&request.fields, name).next().is_some());
     if !there.all(|name| note(seen.cookies.contains(name))) {
         return false;
     }
     let query = request.query().unwrap_or_default();
-    let mut there = shown.all_parameters().filter(|name| parameters(query, name).next().is_some());
+    let mut there = shown.all_parameters().filter(|name| alike_in(query, name).next().is_some());
     there.all(|name| note(seen.all_parameters().any(|own| own == name))) && any
 }
 

@@ -1,29 +1,53 @@
 //! Where in a request a credential may stand, and how it is taken out again.
 
 use std::borrow::Cow;
-use torana_http::RequestHead;
+use torana_http::{Fields, RequestHead, cookie};
+use torana_route::is_alike_parameter;
 
 /// The values of a query parameter, decoded (`+` is a space), in order.
 pub(crate) fn parameters<'q>(query: &'q [u8], name: &str) -> impl Iterator<Item = Cow<'q, [u8]>> {
+    values(query, move |own| *own == *name.as_bytes())
+}
+
+fn values<'q>(query: &'q [u8], is_named: impl Fn(&[u8]) -> bool) -> impl Iterator<Item = Cow<'q, [u8]>> {
     query.split(|byte| *byte == b'&').filter_map(move |pair| {
         let (own, value) = split(pair, b'=').unwrap_or((pair, &[]));
-        (*decoded(own) == *name.as_bytes()).then(|| decoded(value))
+        is_named(&decoded(own)).then(|| decoded(value))
     })
 }
 
 /// What a parameter that carries a credential says to any reader. Some services take `;` for another `&`: what stands
 /// behind one counts too, so that no second credential hides in the value of something else.
 pub(crate) fn shown_in<'q>(query: &'q [u8], name: &str) -> impl Iterator<Item = Cow<'q, [u8]>> {
+    read_by_any(query, move |own| *own == *name.as_bytes())
+}
+
+/// The same of all that services take for the parameter. No credential is looked for under another name than its own, but
+/// one there is a second one.
+pub(crate) fn alike_in<'q>(query: &'q [u8], name: &str) -> impl Iterator<Item = Cow<'q, [u8]>> {
+    read_by_any(query, move |own| is_alike_parameter(own, name))
+}
+
+fn read_by_any<'q>(
+    query: &'q [u8],
+    is_named: impl Fn(&[u8]) -> bool + Copy,
+) -> impl Iterator<Item = Cow<'q, [u8]>> {
     let torn = memchr::memchr(b';', query).map(|_| query).unwrap_or_default();
     let torn = torn.split(|byte| *byte == b'&').filter(|pair| pair.contains(&b';'));
     let pieces = torn.flat_map(|pair| pair.split(|byte| *byte == b';'));
-    parameters(query, name).chain(pieces.flat_map(move |piece| parameters(piece, name)))
+    values(query, is_named).chain(pieces.flat_map(move |piece| values(piece, is_named)))
 }
 
-/// Takes a query parameter out, however it is separated from the others; these stay byte for byte.
+/// Whether one that is not empty is another credential than this.
+pub(crate) fn is_another(value: &[u8], credential: &[u8]) -> bool {
+    !value.is_empty() && value != credential
+}
+
+/// Takes a query parameter out, however it is separated from the others, and what services may take for it; the others
+/// stay byte for byte.
 pub(crate) fn remove_parameter(request: &mut RequestHead, name: &str) {
     let Some(query) = request.query() else { return };
-    if let Some(kept) = without(query, |own| *own == *name.as_bytes()) {
+    if let Some(kept) = without(query, |own| is_alike_parameter(own, name)) {
         // What is left of a valid query is valid.
         let _ = request.set_query((!kept.is_empty()).then_some(&kept));
     }
@@ -45,6 +69,17 @@ pub(crate) fn without(pairs: &[u8], is_named: impl Fn(&[u8]) -> bool) -> Option<
         Some(pieces.collect::<Vec<_>>().join(&b";"[..]))
     };
     Some(pairs.split(|byte| *byte == b'&').filter_map(stays).collect::<Vec<_>>().join(&b"&"[..]))
+}
+
+/// What cookies of a name, or of one that services take for it (PHP reads their names as those of parameters, ASP.NET
+/// without case), say to any reader.
+pub(crate) fn alike_cookies<'f>(fields: &'f Fields, name: &'f str) -> impl Iterator<Item = &'f [u8]> {
+    cookie::values_where(fields, move |own| is_alike_parameter(own, name))
+}
+
+/// Takes these out.
+pub(crate) fn remove_cookies(fields: &mut Fields, name: &str) {
+    cookie::remove(fields, |own| is_alike_parameter(own, name));
 }
 
 /// Splits at the first such byte.
@@ -135,22 +170,41 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_name_that_services_take_for_it_hides_no_parameter_and_keeps_none() {
+        for (query, shown, left) in [
+            ("a=1&KEY=x&b=2", &["x"][..], "a=1&b=2"),
+            ("key=x&Key=y&%20key=z&key%00=0", &["x", "y", "z", "0"], ""),
+            ("key[]=x&a=1;%4bey=y;c&key.=1", &["x", "y"], "a=1;c&key.=1"),
+            ("keys=1&a.key=2", &[], "keys=1&a.key=2"),
+        ] {
+            let mut head = request(query);
+            let found: Vec<_> = alike_in(query.as_bytes(), "key").map(Cow::into_owned).collect();
+            assert_eq!(found, shown.iter().map(|value| value.as_bytes()).collect::<Vec<_>>(), "{query}");
+            remove_parameter(&mut head, "key");
+            assert_eq!(head.query().unwrap_or_default(), left.as_bytes(), "{query}");
+        }
+        for shown in [parameters(b"Key=1&key=2", "key").next(), shown_in(b"Key=1&key=2", "key").next()] {
+            assert_eq!(shown.as_deref(), Some(&b"2"[..]));
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_taken_out_no_reader_finds(
-            pieces in prop::collection::vec(prop::sample::select(vec!["key", "%6b", "ey", "a", "=", "=", "&", ";", ";", "+", "%"]), 0..16),
+            pieces in prop::collection::vec(prop::sample::select(vec!["key", "%6b", "KEY", "ey", "a", "[", "%00", "=", "=", "&", ";", ";", "+", "%"]), 0..16),
         ) {
             let query = pieces.concat();
             let mut head = request(&query);
             remove_parameter(&mut head, "key");
             let left = head.query().unwrap_or_default().to_vec();
-            prop_assert_eq!(shown_in(&left, "key").count(), 0);
+            prop_assert_eq!(alike_in(&left, "key").count(), 0);
             let name = |piece: &[u8]| decoded(piece.split(|byte| *byte == b'=').next().unwrap()).into_owned();
-            prop_assert!(!left.split(|byte| b"&;".contains(byte)).any(|piece| name(piece) == b"key"));
+            prop_assert!(!left.split(|byte| b"&;".contains(byte)).any(|piece| is_alike_parameter(&name(piece), "key")));
             let others = |query: &[u8]| -> Vec<Vec<u8>> {
-                let pairs = query.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty() && name(pair) != b"key");
+                let pairs = query.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty() && !is_alike_parameter(&name(pair), "key"));
                 let pieces = pairs.flat_map(|pair| pair.split(|byte| *byte == b';'));
-                pieces.filter(|piece| !piece.is_empty() && name(piece) != b"key").map(<[u8]>::to_vec).collect()
+                pieces.filter(|piece| !piece.is_empty() && !is_alike_parameter(&name(piece), "key")).map(<[u8]>::to_vec).collect()
             };
             prop_assert_eq!(others(&left), others(query.as_bytes()));
         }

@@ -1,11 +1,12 @@
 //! What was shown to ways that have not accepted it. A service behind the gateway takes a credential that
 //! arrives for one that was verified, so of these nothing arrives, whatever a way does with its own.
 
-use super::locations::{remove_parameter, scheme};
+use super::locations::{remove_cookies, remove_parameter, scheme};
 use super::method::Method;
 use std::sync::Arc;
 use torana_filter::Exchange;
-use torana_http::{Known, RequestHead, cookie};
+use torana_http::{Known, RequestHead};
+use torana_route::is_alike_parameter;
 
 /// The scheme of user names and passwords.
 pub(crate) const BASIC: &str = "Basic";
@@ -76,15 +77,18 @@ fn remove_from_head(request: &mut RequestHead, way: &Method, accepted: &[Arc<Met
         }
     }
     let cookies_verified = sets(Known::Cookie.as_str());
-    let is_own = |name: &String| accepted.iter().any(|way| way.looks().cookies.contains(name));
+    let alike = |known: &String, name: &str| is_alike_parameter(known.as_bytes(), name);
+    let is_own =
+        |name: &str| accepted.iter().any(|way| way.looks().cookies.iter().any(|known| alike(known, name)));
     for name in looks.cookies.iter().filter(|name| !cookies_verified && !is_own(name)) {
-        cookie::remove(&mut request.fields, |own| own == name.as_bytes());
+        remove_cookies(&mut request.fields, name);
     }
     if request.query().is_none() {
         return;
     }
     for name in looks.all_parameters() {
-        if !accepted.iter().any(|way| way.looks().all_parameters().any(|known| known == name)) {
+        let is_own = |known: &str| is_alike_parameter(known.as_bytes(), name);
+        if !accepted.iter().any(|way| way.looks().all_parameters().any(is_own)) {
             remove_parameter(request, name);
         }
     }

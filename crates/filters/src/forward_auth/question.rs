@@ -9,6 +9,7 @@ use torana_config::written::{AskMethod, ForwardAuthCacheConfig, RequestPart};
 use torana_fault::{Fault, Reason};
 use torana_filter::Exchange;
 use torana_http::{Fields, Known, Method, RequestHead};
+use torana_plan::reserved::ALWAYS;
 use torana_plan::{ForwardAuthPlan, is_neutral};
 
 /// Fields that are of no use in a question, or would make another one of it: those of the message itself,
@@ -47,6 +48,16 @@ const NAMES: [&str; 29] = [
 
 /// The same however they are written: a service may read `X_Forwarded_Uri` as the gateway's own.
 static NEVER: LazyLock<ReservedFields> = LazyLock::new(|| ReservedFields::only(NAMES));
+
+/// What is not shown either where all fields are: what says what was asked, over what and by whom, in the words of a proxy
+/// that is trusted. A service that believes `X-Original-URI` before `X-Forwarded-Uri` would judge another request. What
+/// such a proxy says of the caller is shown.
+static UNNAMED: LazyLock<ReservedFields> = LazyLock::new(|| {
+    let callers =
+        ALWAYS.into_iter().chain(["X-Forwarded-Tls-Client-Cert", "X-Forwarded-Tls-Client-Cert-Info"]);
+    let own = NAMES.into_iter().chain(["X-Original-Url", "X-Rewrite-Url"]);
+    ReservedFields::only(own).and_of_the_way().sparing(callers)
+});
 
 /// The longest method that is asked about.
 const LONGEST_METHOD: usize = 32;
@@ -110,7 +121,7 @@ fn shown(
     if plan.shows_all() {
         for (name, value) in about.fields.named() {
             let name = name.as_str();
-            if !NEVER.contains(name.as_bytes()) {
+            if !UNNAMED.contains(name.as_bytes()) {
                 each(name, value)?;
             }
         }

@@ -111,11 +111,28 @@ fn what_only_the_gateway_says_is_not_shown_however_a_client_writes_it() {
     });
     let mut exchange = Exchange::default();
     assert!(exchange.request.set_path(b"/asked"));
-    for name in ["X_Forwarded_Uri", "X.Forwarded.Method", "x-forwarded_for", "X-Forwarded-Uri", "X-Other"] {
+    let unshown =
+        ["X_Forwarded_Uri", "X.Forwarded.Method", "x-forwarded_for", "X-Forwarded-Uri", "X-Forwarded-Ssl"];
+    let of_proxies = [
+        "X-Forwarded-Path",
+        "X-Forwarded-Original-Uri",
+        "X-Original-URI",
+        "X_Original_Method",
+        "X-Original-Host",
+        "X-Original-URL",
+        "X-Rewrite-URL",
+        "X-Envoy-Original-Path",
+        "X-Replaced-Path",
+        "X-Scheme",
+        "X-Client-IP",
+        "CF-Connecting-IP",
+    ];
+    let shown = ["X-Other", "X-Forwarded-User", "X-Forwarded-Tls-Client-Cert"];
+    for name in unshown.into_iter().chain(of_proxies).chain(shown) {
         exchange.request.fields.append(name, b"/made/up").unwrap();
     }
     let asked = question::request(&plan.unwrap(), &exchange).unwrap();
     let made_up = asked.fields.named().filter(|(_, value)| *value == b"/made/up");
-    assert_eq!(made_up.map(|(name, _)| name.as_str().to_owned()).collect::<Vec<_>>(), ["X-Other"]);
+    assert_eq!(made_up.map(|(name, _)| name.as_str().to_owned()).collect::<Vec<_>>(), shown);
     assert_eq!(asked.fields.get_str("X-Forwarded-Uri"), Some("/asked"));
 }

@@ -102,9 +102,9 @@ impl Verified {
             Vouched::Consumer(known) => known.consumer.clone(),
             Vouched::Issuer(_) | Vouched::Login => consumer(&claims, &plan.consumer_claim)?,
         };
-        let listed = |name: Option<&str>| name.map_or(Ok(Vec::new()), |name| texts(&claims, name));
-        let roles = listed(plan.roles_claim.as_deref())?;
-        let authenticated_groups = listed(plan.groups_claim.as_deref())?;
+        let roles = plan.roles_claim.as_deref().map_or(Ok(Vec::new()), |name| texts(&claims, name))?;
+        let authenticated_groups =
+            plan.groups_claim.as_deref().map_or(Ok(Vec::new()), |name| groups(&claims, name))?;
         claims.set_aside();
         Ok(Self {
             expires,
@@ -215,6 +215,19 @@ pub(crate) fn texts(claims: &Claims, name: &str) -> Result<Vec<String>, Invalid>
             texts.collect::<Option<_>>().ok_or_else(|| Invalid::List(name.to_owned()))
         }
         Some(_) => Err(Invalid::List(name.to_owned())),
+    }
+}
+
+/// A list of texts, or one text, which is one: a provider writes so what has one value, and `not admin` is no `admin`. Only
+/// of a scope the words are items (RFC 8693 section 4.2; `scp` as Okta and Entra have it).
+pub(crate) fn groups(claims: &Claims, name: &str) -> Result<Vec<String>, Invalid> {
+    let is_scope = matches!(name.rsplit('.').next(), Some("scope" | "scp"));
+    match claims.find(name) {
+        Some(Json::Text(text)) if !is_scope => {
+            let text = text.trim_ascii();
+            Ok(if text.is_empty() { Vec::new() } else { vec![text.to_owned()] })
+        }
+        _ => texts(claims, name),
     }
 }
 

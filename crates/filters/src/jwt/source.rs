@@ -2,7 +2,9 @@
 //! different ones, so it is refused; the same token twice is fine.
 
 use super::invalid::Invalid;
-use crate::authentication::locations::{remove_parameter, shown_by, shown_in};
+use crate::authentication::locations::{
+    alike_cookies, alike_in, is_another, remove_cookies, remove_parameter, shown_by, shown_in,
+};
 use crate::authentication::unverified::Looks;
 use std::borrow::Cow;
 use torana_config::written::TokenSourcesConfig;
@@ -52,7 +54,15 @@ pub(crate) fn find<'r>(
     for name in &from.query {
         shown_in(request.query().unwrap_or_default(), name).try_for_each(&mut note)?;
     }
-    token.map(|token| (token, Found)).ok_or(Invalid::Missing)
+    let token = token.ok_or(Invalid::Missing)?;
+    let query = request.query().unwrap_or_default();
+    let mut cookies = from.cookies.iter().flat_map(|name| alike_cookies(&request.fields, name));
+    if from.query.iter().flat_map(|name| alike_in(query, name)).any(|value| is_another(&value, &token))
+        || cookies.any(|value| is_another(value, &token))
+    {
+        return Err(Invalid::Repeated);
+    }
+    Ok((token, Found))
 }
 
 /// The token after the scheme `Bearer`, whose case does not matter (RFC 9110 section 11.1).
@@ -69,7 +79,7 @@ pub(crate) fn remove(request: &mut RequestHead, from: &TokenSourcesConfig, _: Fo
         }
     }
     for name in &from.cookies {
-        cookie::remove(&mut request.fields, |own| own == name.as_bytes());
+        remove_cookies(&mut request.fields, name);
     }
     for name in &from.query {
         remove_parameter(request, name);

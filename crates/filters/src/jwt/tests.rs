@@ -300,6 +300,8 @@ async fn a_token_is_found_where_it_is_looked_for_and_there_is_only_one() {
         request(std::slice::from_ref(&cookie), None),
         request(&[], Some(&format!("a=1&jwt={token}"))),
         request(std::slice::from_ref(&cookie), Some(&format!("jwt={token}"))),
+        request(&[("Cookie", format!("session={token}; a=b session={token}"))], None),
+        request(&[], Some(&format!("jwt={token}&Jwt={token}"))),
     ];
     for mut exchange in accepted {
         assert!(matches!(filter.on_request(&mut exchange).await, Verdict::Continue));
@@ -313,6 +315,11 @@ async fn a_token_is_found_where_it_is_looked_for_and_there_is_only_one() {
         request(&[("Authorization", format!("Bearer {token}")), ("X-Token", other.clone())], None),
         request(&[("X-Token", token.clone()), ("X-Token", token.clone())], None),
         request(&[], Some(&format!("jwt={token}&jwt={other}"))),
+        request(&[], Some(&format!("jwt={token}&JWT={other}"))),
+        request(&[("Cookie", format!("session={token}; a=b session={other}"))], None),
+        request(&[("Cookie", format!("session={token}; Session={other}"))], None),
+        request(&[("Authorization", format!("Bearer {token}"))], Some(&format!("%20jwt={other}"))),
+        request(&[("Authorization", format!("Bearer {token}"))], Some(&format!("jwt%00={other}"))),
     ];
     for mut exchange in refused {
         let Verdict::Fail(fault) = filter.on_request(&mut exchange).await else { panic!("two tokens") };
@@ -321,6 +328,24 @@ async fn a_token_is_found_where_it_is_looked_for_and_there_is_only_one() {
     assert!(
         matches!(filter.on_request(&mut request(&[], Some("jwt="))).await, Verdict::Fail(fault) if fault.reason == Reason::CredentialsMissing)
     );
+}
+
+#[tokio::test]
+async fn a_group_that_is_text_is_one_and_only_a_scope_is_words() {
+    for (claim, value, groups) in [
+        ("team", json!("not admin"), &["not admin"][..]),
+        ("team", json!(" eu "), &["eu"]),
+        ("team", json!(["not admin", "eu"]), &["not admin", "eu"]),
+        ("team", json!(" "), &[]),
+        ("team", json!(null), &[]),
+        ("scope", json!("read write"), &["read", "write"]),
+        ("scp", json!("read write"), &["read", "write"]),
+    ] {
+        let filter = Tested::new(&format!("secret: \"${{env:KEY}}\", groups_claim: {claim}"));
+        let mut exchange = with(&[&format!("Bearer {}", sign(&json!({"sub": "u", claim: value})))], NOW);
+        assert!(matches!(filter.on_request(&mut exchange).await, Verdict::Continue));
+        assert_eq!(exchange.identity.unwrap().authenticated_groups, groups, "{claim} {value}");
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@
 
 mod multipart;
 
-use crate::authentication::locations::{shown_in, split, without};
+use crate::authentication::locations::{alike_in, shown_in, split, without};
 pub(crate) use multipart::parts;
 use multipart::{is_named, parameters_of};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -29,6 +29,15 @@ pub(crate) enum BodyForm {
 /// A body is not what its type says, or means different things to different readers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unreadable;
+
+/// Which names count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Names {
+    /// Those that are looked for.
+    Own,
+    /// Those that services may take for one of these, too.
+    Alike,
+}
 
 impl BodyForm {
     /// The form that a request says its body has; none for another type or a coded body.
@@ -70,18 +79,27 @@ impl BodyForm {
         &self,
         body: &'b [u8],
         names: &'b [String],
+        which: Names,
     ) -> Result<Vec<Cow<'b, [u8]>>, Unreadable> {
+        let is_own = |key: &[u8]| which == Names::Alike || names.iter().any(|name| name.as_bytes() == key);
         match self {
-            Self::Pairs => Ok(names.iter().flat_map(|name| shown_in(body, name)).collect()),
+            Self::Pairs if which == Names::Own => {
+                Ok(names.iter().flat_map(|name| shown_in(body, name)).collect())
+            }
+            Self::Pairs => Ok(names.iter().flat_map(|name| alike_in(body, name)).collect()),
             Self::Json => {
-                let own = members(body)?.into_iter().filter(|(key, _)| names.contains(key));
+                let own = members(body)?
+                    .into_iter()
+                    .filter(|(key, _)| is_member(key, names) && is_own(key.as_bytes()));
                 // A value that is no text is no key, but may be one to somebody else.
                 own.map(|(_, value)| serde_json::from_str::<String>(value.get()).map_err(|_| Unreadable))
                     .map(|text| text.map(|text| Cow::Owned(text.into_bytes())))
                     .collect()
             }
             Self::Parts(boundary) => {
-                let own = parts(body, boundary)?.into_iter().filter(|part| is_named(&part.name, names));
+                let own = parts(body, boundary)?
+                    .into_iter()
+                    .filter(|part| is_named(&part.name, names) && is_own(&part.name));
                 own.map(|part| if part.is_file { Err(Unreadable) } else { Ok(Cow::Borrowed(part.content)) })
                     .collect()
             }
@@ -95,7 +113,7 @@ impl BodyForm {
             Self::Json => {
                 let all = members(body)?;
                 let count = all.len();
-                let kept: Vec<_> = all.into_iter().filter(|(key, _)| !names.contains(key)).collect();
+                let kept: Vec<_> = all.into_iter().filter(|(key, _)| !is_member(key, names)).collect();
                 let member = |(key, value): &(String, &RawValue)| {
                     format!("{}:{}", serde_json::Value::from(&**key), value.get())
                 };
@@ -116,6 +134,16 @@ impl BodyForm {
             }
         }
     }
+}
+
+/// Whether services may take a member for one of these: some ignore case, and for some of them `ſ` is an `s` and the sign
+/// of Kelvin a `k` (Go's `encoding/json`).
+fn is_member(key: &str, names: &[String]) -> bool {
+    let folded = |text: &str| {
+        let upper = text.chars().flat_map(char::to_uppercase);
+        upper.flat_map(char::to_lowercase).collect::<String>()
+    };
+    names.iter().any(|name| name == key || folded(name) == folded(key))
 }
 
 /// The members of an object in order, one that is there twice too.

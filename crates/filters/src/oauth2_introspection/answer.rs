@@ -3,7 +3,7 @@
 use super::{challenge, unavailable};
 use crate::authentication::cache::{SentFields, Weight, fields_weight};
 use crate::authentication::lookup;
-use crate::jwt::claims::{consumer, fields, texts, time};
+use crate::jwt::claims::{consumer, fields, groups, texts, time};
 use std::sync::Arc;
 use torana_fault::{Fault, Reason};
 use torana_filter::{Claims, Credential, CredentialKind, Identity, Json, Response};
@@ -89,7 +89,7 @@ fn active(plan: &OAuth2IntrospectionPlan, mut claims: Claims) -> Result<Active, 
     let fields = fields(&claims, &plan.claims_to_headers).map_err(|error| invalid(error.to_string()))?;
     let roles = texts(&claims, &plan.roles_claim).map_err(|error| invalid(error.to_string()))?;
     let authenticated_groups =
-        texts(&claims, &plan.groups_claim).map_err(|error| invalid(error.to_string()))?;
+        groups(&claims, &plan.groups_claim).map_err(|error| invalid(error.to_string()))?;
     // What is remembered has no room that it does not need.
     claims.set_aside();
     Ok(Active {

@@ -10,7 +10,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use torana_fault::{Fault, Reason};
-use torana_filter::{Exchange, Json, Outside, Response};
+use torana_filter::{Exchange, Json, Outside, Response, SetCookie};
 use torana_http::{Known, Method, RequestHead, ResponseHead};
 
 /// Logins that one browser has under way, in as many tabs; the oldest are given up.
@@ -86,7 +86,8 @@ impl OidcLoginFilter {
         let known = cookies::names_after(&exchange.request.fields, self.logins.name());
         let too_many = known.len().saturating_sub(LOGINS.saturating_sub(1));
         for old in known.iter().filter(|name| name.len() == STATE).take(too_many) {
-            exchange.set_cookies.extend(self.login_cookie(old).clear(&exchange.request.fields));
+            let lines = self.login_cookie(old).clear(&exchange.request.fields);
+            exchange.set_cookies.extend(lines.into_iter().map(SetCookie::from));
         }
         let line = match self.login_line(&cookie, &login)? {
             Some(line) => line,
@@ -128,7 +129,7 @@ impl OidcLoginFilter {
         let places = self.provider.places().await?;
         check_issuer(&exchange.request, &places)?;
         if one(&exchange.request, "error")?.is_some() {
-            exchange.set_cookies.extend(clear);
+            exchange.set_cookies.extend(clear.into_iter().map(SetCookie::from));
             return Err(invalid("the provider let nobody in"));
         }
         let code = one(&exchange.request, "code")?.ok_or_else(|| invalid("no code"))?;

@@ -8,7 +8,7 @@ use torana_route::ValueTest;
 use crate::balance::HashKeyPlan;
 use crate::plan::{Plan, RoutePlan};
 use crate::policy::{AuthenticationPlan, PolicyPlan, RequiredValue};
-use crate::reserved::{CONSUMER_FIELDS, is_alike, is_reserved};
+use crate::reserved::{CONSUMER_FIELDS, is_alike, is_of_proxies, is_reserved};
 
 pub(super) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>) {
     let settings = &plan.settings;
@@ -31,6 +31,11 @@ pub(super) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
             (
                 "since services take it for verified",
                 "name it in `trusted_headers`, and in `trusted_proxies` who may send it, or ask for another field",
+            )
+        } else if settings.trusted_proxies.is_empty() && is_of_proxies(settings, name) {
+            (
+                "since services take it for the word of a proxy",
+                "name in `trusted_proxies` who may send it, or ask for another field",
             )
         } else {
             continue;

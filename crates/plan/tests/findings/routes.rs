@@ -12,6 +12,9 @@ fn routes_say_exactly_one_thing_that_happens() {
     assert_eq!(route("methods: [get, CONNECT, \"a b\"]").len(), 3);
     assert_eq!(route("headers: { a: { exact: x, present: true } }"), ["3:41 error[bad-condition]"]);
     assert_eq!(with("routes:\n- { path: x, service: a }"), ["3:11 error[bad-path]"]);
+    let alike = |others: &str| route(&format!("query: {{ sort: a, {others} }}")).len();
+    assert_eq!([alike("Sort: b"), alike("sort.: b"), alike("by: b")], [1, 0, 0]);
+    assert_eq!(route("query: { sort: { present: true }, Sort: { present: true } }").len(), 0);
     let twice = with("routes:\n- { name: n, path: /x, service: a }\n- { name: n, path: /y, service: a }");
     assert_eq!(twice, ["4:11 error[duplicate-name]"]);
     let both = with("routes:\n- { path: /x, service: a }\n- { path: /y, respond: { body: b, json: 1 } }");

@@ -81,7 +81,7 @@ pub struct JwtConfig {
     /// that consumers sign themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roles_claim: Option<String>,
-    /// The claim that lists the caller's groups. `groups` of an issuer's tokens when not given; none of tokens
+    /// The claim that lists the caller's groups, or has one as text; of `scope` and `scp` the words. `groups` of an issuer's tokens when not given; none of tokens
     /// that consumers sign themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups_claim: Option<String>,

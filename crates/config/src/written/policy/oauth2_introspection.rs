@@ -56,7 +56,7 @@ pub struct OAuth2IntrospectionConfig {
     /// The claim that lists the caller's roles.
     #[serde(default = "OAuth2IntrospectionConfig::default_roles_claim")]
     pub roles_claim: String,
-    /// The claim that lists the caller's groups.
+    /// The claim that lists the caller's groups, or has one as text; of `scope` and `scp` the words.
     #[serde(default = "OAuth2IntrospectionConfig::default_groups_claim")]
     pub groups_claim: String,
     /// How far clocks may differ when times are compared.

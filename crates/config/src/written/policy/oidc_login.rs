@@ -81,7 +81,7 @@ pub struct OidcLoginConfig {
     /// The claim that lists the caller's roles.
     #[serde(default = "OidcLoginConfig::default_roles_claim")]
     pub roles_claim: String,
-    /// The claim that lists the caller's groups.
+    /// The claim that lists the caller's groups, or has one as text; of `scope` and `scp` the words.
     #[serde(default = "OidcLoginConfig::default_groups_claim")]
     pub groups_claim: String,
 }

@@ -4,6 +4,7 @@ use super::Unreadable;
 use crate::authentication::locations::split;
 use memchr::memmem;
 use std::ops::Range;
+use torana_route::is_alike_parameter;
 
 /// Fields of a part. More are no form.
 const MOST_FIELDS: usize = 16;
@@ -22,9 +23,9 @@ pub(crate) struct Part<'b> {
 /// A parameter's name, in lower case, and its value.
 type Parameter = (Vec<u8>, Vec<u8>);
 
-/// Whether it is one of these names.
+/// Whether services may take it for one of these names.
 pub(super) fn is_named(name: &[u8], names: &[String]) -> bool {
-    names.iter().any(|own| own.as_bytes() == name)
+    names.iter().any(|own| is_alike_parameter(name, own))
 }
 
 /// The parts of a body that is nothing but delimiters and parts: nothing before the first delimiter and after the

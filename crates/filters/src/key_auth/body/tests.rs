@@ -11,8 +11,12 @@ fn names() -> [String; 1] {
 }
 
 fn found(content_type: &str, body: &str) -> Result<Vec<String>, Unreadable> {
+    values(content_type, body, Names::Own)
+}
+
+fn values(content_type: &str, body: &str, which: Names) -> Result<Vec<String>, Unreadable> {
     let (form, names) = (form(content_type).unwrap().unwrap(), names());
-    let values = form.values(body.as_bytes(), &names)?;
+    let values = form.values(body.as_bytes(), &names, which)?;
     Ok(values.iter().map(|value| String::from_utf8_lossy(value).into()).collect())
 }
 
@@ -63,6 +67,9 @@ fn a_pair_is_found_and_taken_out_alone() {
     assert_eq!(hidden(PAIRS, "a=%2f&api%6bey=one+two&b").as_deref(), Some("a=%2f&b"));
     assert_eq!(hidden(PAIRS, "apikey=1").as_deref(), Some(""));
     assert_eq!(hidden(PAIRS, "a=1&key=2"), None);
+    assert_eq!(found(PAIRS, "apikey=1&APIKEY=2&apikey[]=3"), texts(&["1"]));
+    assert_eq!(values(PAIRS, "apikey=1&APIKEY=2&apikey[]=3", Names::Alike), texts(&["1", "2", "3"]));
+    assert_eq!(hidden(PAIRS, "apikey=1&a=1&%20ApiKey=2").as_deref(), Some("a=1"));
 }
 
 #[test]
@@ -72,6 +79,13 @@ fn a_member_is_found_and_the_values_beside_it_stay() {
     assert_eq!(hidden(JSON, body).as_deref(), Some(r#"{"n":1.50e400,"o":{"apikey":"inner"}}"#));
     assert_eq!(found(JSON, r#"{"apikey":"a","apikey":"b"}"#), texts(&["a", "b"]));
     assert_eq!(hidden(JSON, r#"{"apikey":"a","apikey":7}"#).as_deref(), Some("{}"));
+    let cased = "{\"apikey\":\"a\",\"APIKEY\":\"b\",\"api\u{212a}ey\":\"c\"}";
+    assert_eq!(found(JSON, cased), texts(&["a"]));
+    assert_eq!(values(JSON, cased, Names::Alike), texts(&["a", "b", "c"]));
+    assert_eq!(
+        hidden(JSON, r#"{"apikey":"a","ApiKey":"b","api.key":"c"}"#).as_deref(),
+        Some(r#"{"api.key":"c"}"#)
+    );
     for none in ["", " ", "[1]", "7", "\"apikey\"", "{}", r#"{"other":"a"}"#] {
         assert_eq!(found(JSON, none), texts(&[]), "{none}");
         assert_eq!(hidden(JSON, none), None, "{none}");
@@ -100,6 +114,8 @@ fn a_part_is_found_and_taken_out_with_its_delimiter() {
     assert_eq!(found(PARTS, &body), texts(&["se--a bcret"]));
     assert_eq!(hidden(PARTS, &body), Some(format!("{file}{other}{end}")));
     assert_eq!(hidden(PARTS, &format!("{file}{other}{end}")), None);
+    let alike = own.replace("Name=apikey", "name=\"ApiKey[]\"");
+    assert_eq!(hidden(PARTS, &format!("{own}{alike}{other}{end}")), Some(format!("{other}{end}")));
     assert_eq!(found(PARTS, "--a b--"), texts(&[]));
     let part = |head: &str| format!("--a b\r\n{head}\r\n\r\nx\r\n{end}");
     for twofold in [
@@ -141,8 +157,8 @@ proptest::proptest! {
         for content_type in [PAIRS, JSON, PARTS] {
             let (form, names) = (form(content_type).unwrap().unwrap(), names());
             match form.without(body.as_bytes(), &names) {
-                Ok(Some(rest)) => proptest::prop_assert_eq!(form.values(&rest, &names), Ok(Vec::new())),
-                Ok(None) => proptest::prop_assert_eq!(form.values(body.as_bytes(), &names), Ok(Vec::new())),
+                Ok(Some(rest)) => proptest::prop_assert_eq!(form.values(&rest, &names, Names::Alike), Ok(Vec::new())),
+                Ok(None) => proptest::prop_assert_eq!(form.values(body.as_bytes(), &names, Names::Alike), Ok(Vec::new())),
                 Err(Unreadable) => {}
             }
         }

@@ -140,6 +140,32 @@ async fn tokens_are_renewed_once_for_all_requests_of_a_session() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_slower_than_a_renewal_brings_no_older_session_back() {
+    let given = json!({"refresh_token": "r1", "expires_in": 50});
+    let mut tested = Tested::new("");
+    let browser = Browser::log_in(&mut tested, &given).await;
+    let at = |seconds: u64| Browser { now: NOW + seconds, ..browser.clone() };
+    let mut slow = [at(15).exchange("/slow", &[]), at(15).exchange("/slower", &[])];
+    for exchange in &mut slow {
+        assert!(matches!(tested.filter.on_request(exchange, &Scripted::default()).await, Verdict::Continue));
+        assert_eq!(exchange.set_cookies.len(), 1, "it is noted that the session was used");
+    }
+    let [mut before, mut after] = slow;
+    let mut head = ResponseHead::new(200);
+    assert!(matches!(tested.filter.on_response(&mut before, &mut head).await, Verdict::Continue));
+    assert_eq!(head.fields.get_all(Known::SetCookie).count(), 1);
+    let new = json!({"access_token": "a2", "token_type": "Bearer", "refresh_token": "r2", "expires_in": 50});
+    assert_eq!(at(45).finish(&mut tested, "/api", Ok((200, new))).await.set.len(), 1);
+    let mut head = ResponseHead::new(200);
+    assert!(matches!(tested.filter.on_response(&mut after, &mut head).await, Verdict::Continue));
+    assert_eq!(head.fields.get_all(Known::SetCookie).count(), 0);
+    // Who brings the old one all the same, long after, gets what the provider gave for it.
+    assert_eq!(at(110).ask(&tested, "/api", &[]).await.status, 401, "idle");
+    assert_eq!(at(99).ask(&tested, "/api", &[]).await.status, 200);
+    assert!(tested.questions.try_recv().is_err(), "the provider was asked once");
+}
+
+#[tokio::test]
 async fn a_refresh_token_that_stays_the_same_is_asked_with_again_each_time() {
     let given = json!({"refresh_token": "r1", "expires_in": 20});
     let mut tested = Tested::new("");

@@ -7,7 +7,7 @@ use torana_config::{Document, Finding, Path};
 use crate::{escapes, text};
 use torana_route::{
     AnchoredRegex, HeaderCondition, HostPattern, PathPattern, PatternError, QueryCondition, RouteSpec,
-    ValueTest,
+    ValueTest, is_alike_parameter,
 };
 
 pub(super) fn matching(
@@ -36,6 +36,7 @@ pub(super) fn matching(
         .into_iter()
         .map(|(name, test)| HeaderCondition { name: name.to_ascii_lowercase().into(), test });
     let query = conditions(document, &path.key("query"), &config.query, findings);
+    never_both(document, &path.key("query"), &query, findings);
     let query = query.into_iter().map(|(name, test)| QueryCondition { name: name.into(), test });
     let methods = methods(document, path, config, findings);
     Some(RouteSpec {
@@ -46,6 +47,20 @@ pub(super) fn matching(
         query: query.collect(),
         priority: config.priority,
     })
+}
+
+/// Two names that services take for one another are two values of one parameter, which equal nothing.
+fn never_both(document: &Document, path: &Path, query: &[(String, ValueTest)], findings: &mut Vec<Finding>) {
+    for (index, (name, _)) in query.iter().enumerate() {
+        let mut others = query.iter().take(index).filter(|(_, test)| !matches!(test, ValueTest::Present(_)));
+        if let Some((other, _)) = others.find(|(other, _)| is_alike_parameter(name.as_bytes(), other)) {
+            let message =
+                format!("no request has `{name}` beside `{other}` here: services take one for the other");
+            let place = document.key_span_at(&path.key(name));
+            let help = "make it another route, or ask for one of them alone";
+            findings.push(Finding::warning("bad-condition", message).at(place).help(help));
+        }
+    }
 }
 
 fn hosts(
