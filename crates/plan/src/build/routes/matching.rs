@@ -51,8 +51,10 @@ pub(super) fn matching(
 
 /// Two names that services take for one another are two values of one parameter, which equal nothing.
 fn never_both(document: &Document, path: &Path, query: &[(String, ValueTest)], findings: &mut Vec<Finding>) {
-    for (index, (name, _)) in query.iter().enumerate() {
-        let mut others = query.iter().take(index).filter(|(_, test)| !matches!(test, ValueTest::Present(_)));
+    for (index, (name, test)) in query.iter().enumerate() {
+        // That both are there, or neither, can be.
+        let together = |other: &ValueTest| matches!(other, ValueTest::Present(_)) && other == test;
+        let mut others = query.iter().take(index).filter(|(_, other)| !together(other));
         if let Some((other, _)) = others.find(|(other, _)| is_alike_parameter(name.as_bytes(), other)) {
             let message =
                 format!("no request has `{name}` beside `{other}` here: services take one for the other");
