@@ -251,7 +251,9 @@ fn a_connection_that_dies_in_an_answer_breaks_that_answer_and_no_other() {
     let gateway = in_front_of(address);
     let mut client = Client::connect(gateway.address);
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    assert!(client.try_read_response().is_err(), "half an answer is none");
+    // It may break off before any of it has left.
+    let told = client.try_read_response();
+    assert!(told.is_err() || told.is_ok_and(|answer| answer.status == 502), "half an answer is none");
     assert_eq!(get(gateway.address, "/").status, 200);
     assert_eq!(connections.load(Ordering::SeqCst), 2);
 }
