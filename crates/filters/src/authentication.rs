@@ -374,8 +374,11 @@ impl OnResponse for AuthenticationFilter {
         if let Err(invalid) = response.fields.insert(Known::CacheControl, b"no-store") {
             return Verdict::Fail(invalid.into());
         }
-        // Not taken: another answer may take the place of this one.
+        // Not taken: another answer may take the place of this one. Each way that was tried sees it, and says it once.
         for SetCookie { line, .. } in &exchange.set_cookies {
+            if response.fields.get_all(Known::SetCookie).any(|said| said == line.as_bytes()) {
+                continue;
+            }
             if let Err(invalid) = response.fields.append(Known::SetCookie, line.as_bytes()) {
                 return Verdict::Fail(invalid.into());
             }

@@ -219,14 +219,14 @@ impl RateLimitFilter {
         let Some(field) = &self.plan.cost.response_header else { return };
         let said = response.fields.get_str(&**field).and_then(|text| text.trim().parse::<u64>().ok());
         response.fields.remove(&**field);
-        exchange.open_costs.retain(|open| {
-            let reads = open.field.eq_ignore_ascii_case(field);
+        for open in exchange.open_costs.iter_mut().filter(|open| open.field.eq_ignore_ascii_case(field)) {
             let more = said.unwrap_or(0).min(open.most).saturating_sub(open.taken);
-            if reads && more > 0 {
+            if more > 0 {
                 open.charge.charge(more);
+                // Another answer may take the place of this one, and then says what that one has cost.
+                open.taken = open.taken.saturating_add(more);
             }
-            !reads
-        });
+        }
     }
 }
 

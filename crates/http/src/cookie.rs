@@ -1,7 +1,7 @@
 //! Cookies of a request (RFC 6265 section 4.2.1), read and taken out without an allocation where there is nothing
 //! to take out. Names are compared byte by byte, without the white space around them: readers that take it off would
-//! find in `name =value` a cookie that nobody has verified. For the same reason what stands behind white space within
-//! a pair is read as one more: of `a=b name=value` Python's `http.cookies` makes two.
+//! find in `name =value` a cookie that nobody has verified. For the same reason what stands behind white space or a comma
+//! within a pair is read as one more: of `a=b name=value` Python's `http.cookies` makes two, and CGI.pm of `a=b,name=value`.
 
 use crate::{Fields, Known};
 
@@ -12,10 +12,9 @@ pub fn values<'f>(fields: &'f Fields, name: &'f [u8]) -> impl Iterator<Item = &'
 
 /// The values of the cookies whose name `is_named` is true of.
 pub fn values_where(fields: &Fields, is_named: impl Fn(&[u8]) -> bool) -> impl Iterator<Item = &[u8]> {
-    pairs(fields).flat_map(readings).filter_map(move |pair| {
-        let (own, value) = parts(pair);
-        is_named(own).then_some(value?).map(unquoted)
-    })
+    pairs(fields)
+        .flat_map(readings)
+        .filter_map(move |(own, value)| is_named(own).then_some(value?).map(unquoted))
 }
 
 /// The names of all cookies, in order.
@@ -26,7 +25,7 @@ pub fn names(fields: &Fields) -> impl Iterator<Item = &[u8]> {
 /// Takes out the cookies whose name `goes` is true of, and the pairs in which one stands behind white space; the others
 /// stay as they were written.
 pub fn remove(fields: &mut Fields, goes: impl Fn(&[u8]) -> bool) {
-    let goes = |pair: &[u8]| readings(pair).any(|reading| goes(parts(reading).0));
+    let goes = |pair: &[u8]| readings(pair).any(|(name, _)| goes(name));
     if !pairs(fields).any(goes) {
         return;
     }
@@ -50,15 +49,33 @@ fn split(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|byte| *byte == b';').map(<[u8]>::trim_ascii).filter(|pair| !pair.is_empty())
 }
 
-/// A pair as it stands, and what of it is one more for readers that part cookies by white space, too.
-fn readings(pair: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let behind = memchr::memchr2_iter(b' ', b'\t', pair).filter_map(|at| pair.get(at.saturating_add(1)..));
-    let begins = |rest: &&[u8]| !matches!(rest.first(), None | Some(b' ' | b'\t' | b'='));
-    std::iter::once(pair).chain(behind.filter(begins))
+/// A cookie: its name, and its value where there is one.
+type Cookie<'f> = (&'f [u8], Option<&'f [u8]>);
+
+/// What a pair is as it stands, and each cookie behind white space or a comma in it for readers that part them there, too.
+/// However many of these there are, the pair is looked at once or twice.
+fn readings(pair: &[u8]) -> impl Iterator<Item = Cookie<'_>> {
+    let behind =
+        memchr::memchr3_iter(b' ', b'\t', b',', pair).filter_map(|at| pair.get(at.saturating_add(1)..));
+    std::iter::once(parts(pair)).chain(behind.filter_map(named))
+}
+
+/// The cookie that begins here; its name has no white space and no comma. `None` where something else follows the name than
+/// `=` or the end.
+fn named(rest: &[u8]) -> Option<Cookie<'_>> {
+    let length =
+        rest.iter().position(|byte| matches!(byte, b' ' | b'\t' | b',' | b'=')).unwrap_or(rest.len());
+    let (name, behind) = rest.split_at(length);
+    let value = match behind.trim_ascii_start().split_first() {
+        None => None,
+        Some((b'=', value)) => Some(value),
+        Some(_) => return None,
+    };
+    (!name.is_empty()).then_some((name, value))
 }
 
 /// The name, and the value where there is one.
-fn parts(pair: &[u8]) -> (&[u8], Option<&[u8]>) {
+fn parts(pair: &[u8]) -> Cookie<'_> {
     let mut halves = pair.splitn(2, |byte| *byte == b'=');
     (halves.next().unwrap_or_default().trim_ascii_end(), halves.next())
 }
@@ -100,13 +117,29 @@ mod tests {
 
     #[test]
     fn what_stands_behind_white_space_is_a_cookie_too_and_goes_with_its_pair() {
-        let mut fields = request(&["s=x; a=b s=y;c=d\t s =z; e=f =g; h= s=i", "k s ; l=m"]);
-        assert_eq!(values(&fields, b"s").collect::<Vec<_>>(), [&b"x"[..], b"y", b"z", b"i"]);
+        let mut fields =
+            request(&["s=x; a=b s=y;c=d\t s =z; e=f =g; h= s=i; n=1,s=j;o=1, s=k; p=s,t", "k s ; l=m"]);
+        assert_eq!(values(&fields, b"s").collect::<Vec<_>>(), [&b"x"[..], b"y", b"z", b"i", b"j", b"k"]);
         assert_eq!(values(&fields, b"").count(), 0);
         assert_eq!(values(&fields, b"a").collect::<Vec<_>>(), [b"b s=y"]);
         assert_eq!(values_where(&fields, |name| name.eq_ignore_ascii_case(b"L")).collect::<Vec<_>>(), [b"m"]);
         remove(&mut fields, |name| name == b"s");
-        assert_eq!(fields.get_all("Cookie").collect::<Vec<_>>(), [&b"e=f =g"[..], b"l=m"]);
+        assert_eq!(fields.get_all("Cookie").collect::<Vec<_>>(), [&b"e=f =g; p=s,t"[..], b"l=m"]);
+    }
+
+    #[test]
+    fn white_space_without_end_costs_no_more_than_its_length() {
+        for piece in ["x ", "s =", "  s", "s s=", "s\t\t", ",s", ", "] {
+            let fields = request(&[&piece.repeat((1 << 20) / piece.len())]);
+            let started = std::time::Instant::now();
+            let found = values(&fields, b"s").count();
+            // By the square of its length it would take minutes.
+            assert!(
+                started.elapsed() < std::time::Duration::from_secs(10),
+                "{piece:?}: {found} in {:?}",
+                started.elapsed()
+            );
+        }
     }
 
     #[test]

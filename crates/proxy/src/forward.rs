@@ -87,6 +87,9 @@ pub trait Responder {
     /// The first bytes of the response came, this long after the request began to be sent.
     fn on_first_byte(&mut self, latency: Duration);
 
+    /// The response that [`Responder::on_response`] has seen was taken back: to the client there was none.
+    fn on_taken_back(&mut self);
+
     /// The connection has left HTTP; [`Responder::on_response`] has been called with the 101.
     fn on_switch(&mut self);
 

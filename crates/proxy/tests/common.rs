@@ -76,6 +76,8 @@ impl Responder for Plain {
 
     fn on_first_byte(&mut self, _: Duration) {}
 
+    fn on_taken_back(&mut self) {}
+
     fn on_switch(&mut self) {}
 
     async fn on_response(&mut self, _: &mut Exchange, _: &mut ResponseHead) -> Result<(), Fault> {

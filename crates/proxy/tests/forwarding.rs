@@ -246,9 +246,10 @@ fn an_answer_of_which_nothing_has_left_gives_way_to_a_fault() {
         assert!(answer.text().contains("upstream_malformed"), "{}", answer.text());
     }
     let mut client = Http2Client::connect(gateway.address);
-    // A frame of data cannot be taken back there.
-    let response = client.begin("GET", "/at-once", &[], true).unwrap().0;
-    assert_eq!(client.read(response).unwrap().status, 502);
+    for path in ["/at-once", "/"] {
+        let response = client.begin("GET", path, &[], true).unwrap().0;
+        assert_eq!(client.read(response).unwrap().status, 502, "{path}");
+    }
 }
 
 #[test]

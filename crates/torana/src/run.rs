@@ -22,6 +22,7 @@ pub(crate) use settings::Settings;
 use source::Source;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use told::Told;
 use torana_transport::handover::{Inherited, Predecessor};
@@ -78,24 +79,36 @@ pub(crate) async fn serve(
     let mut signals = Signals::new().context("cannot listen for signals")?;
     let mut server = Server::start(plan, redacted, settings, inherited)?;
     started(&server);
-    let mut successor = None;
+    let (mut successor, mut leaving) = (None, None);
     loop {
         let what = tokio::select! {
             signalled = signals.next() => signalled,
             changed = watch.changed() => Event::Changed(changed),
             outcome = outcome(&mut successor) => Event::Exchanged(outcome),
+            () = until(leaving) => Event::Left,
         };
         match what {
-            Event::Stop => {
-                service_manager::stopping();
-                announce(&server, &mut signals).await;
+            Event::Stop if leaving.is_some() => {
+                info!("a second signal: not waiting any longer");
                 break;
             }
+            Event::Stop => {
+                service_manager::stopping();
+                if successor.take().is_some() {
+                    warn!("not upgraded: this process was told to stop before the new one served");
+                }
+                leaving = announce(&server);
+                if leaving.is_none() {
+                    break;
+                }
+            }
+            Event::Left => break,
             Event::Hangup => {
                 server.reopen_access_log();
                 source.reload(&mut server, &mut watch);
             }
             Event::Changed(files) => source.changed(&files, &mut server, &mut watch),
+            Event::Upgrade if leaving.is_some() => warn!("not upgraded: this process stops"),
             Event::Upgrade => start_successor(&mut successor, invocation, &server),
             Event::Exchanged(Ok(process)) => {
                 info!("process {process} has taken over");
@@ -113,17 +126,21 @@ pub(crate) async fn serve(
     drain(&mut server, &mut signals).await
 }
 
-/// Tells load balancers that it stops, and serves as before for as long as they need to hear of it, or until a second
-/// signal.
-async fn announce(server: &Server, signals: &mut Signals) {
+/// Tells load balancers that it stops; gives until when it serves as before, for them to hear of it.
+fn announce(server: &Server) -> Option<Instant> {
     let delay = server.announce_drain();
     if delay.is_zero() {
-        return;
+        return None;
     }
-    info!("stopping in {}: ready for nobody new, but serving who comes", delay);
-    tokio::select! {
-        () = tokio::time::sleep(delay.as_duration()) => {}
-        () = signals.next_stop() => info!("a second signal: not waiting for that"),
+    info!("stopping in {delay}: ready for nobody new, but serving who comes");
+    Instant::now().checked_add(delay.as_duration())
+}
+
+/// Never, where there is no such time.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time.into()).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -175,6 +192,8 @@ async fn outcome(successor: &mut Option<Successor>) -> anyhow::Result<u32> {
 
 enum Event {
     Stop,
+    /// The time is over in which load balancers hear that it stops.
+    Left,
     Hangup,
     /// These files, and no more of them for a while.
     Changed(Vec<PathBuf>),

@@ -100,13 +100,20 @@ fn a_second_signal_ends_at_once() {
 #[test]
 fn load_balancers_hear_of_the_stop_before_connections_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let mut process = Process::run(&file(&folder, &format!("drain_delay: 1h\n{HELLO}")));
+    let path = file(&folder, &format!("drain_delay: 1h\n{HELLO}"));
+    let mut process = Process::run(&path);
     process.signal(Signal::TERM);
     eventually(PATIENCE, || get(process.admin, "/readyz").status == 503);
+    // Everything goes on, reloads too; but nobody takes over any more.
+    std::fs::write(&path, format!("drain_delay: 1h\n{}", HELLO.replace("hello", "hello again"))).unwrap();
+    process.signal(Signal::HUP);
+    eventually(PATIENCE, || get(process.address, "/").text() == "hello again");
+    process.signal(Signal::USR2);
+    eventually(PATIENCE, || process.log().contains("not upgraded: this process stops"));
     for _ in 0..20 {
         let mut client = Client::connect(process.address);
         let answer = client.exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-        assert_eq!((answer.text().as_str(), answer.header("Connection")), ("hello", None));
+        assert_eq!((answer.text().as_str(), answer.header("Connection")), ("hello again", None));
     }
     process.signal(Signal::TERM);
     assert_eq!(process.wait().code(), Some(0), "{}", process.log());

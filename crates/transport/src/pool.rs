@@ -341,7 +341,9 @@ impl Pool {
     /// Puts a connection back; who waits here gets it, or one at another worker its place.
     fn give_back(&self, mut connection: Box<Connection>) {
         let now = recently();
-        connection.idle_since = now;
+        if connection.was_used() {
+            connection.idle_since = now;
+        }
         let too_old = now >= later(connection.opened, self.endpoint.settings.max_age);
         if too_old || connection.has_unsent() || self.is_for_others() {
             return;

@@ -24,7 +24,7 @@ use super::{Call, Hedge};
 pub struct RetryPolicy {
     /// Tries in all.
     pub attempts: u32,
-    /// When a connection breaks before an answer.
+    /// When a connection breaks before an answer, or within one of which nothing has left yet.
     pub on_reset: bool,
     /// When no answer comes in time.
     pub on_timeout: bool,

@@ -87,6 +87,12 @@ impl Responder for RouteResponder<'_, '_> {
         self.answered = true;
     }
 
+    fn on_taken_back(&mut self) {
+        self.answered = false;
+        self.passage.record.status.set(0);
+        self.passage.record.call.set(false);
+    }
+
     fn on_switch(&mut self) {
         self.tunnel = Some(self.passage.metrics.connections().tunnel());
         self.passage.record.switched.set(Some(now().duration_since(self.passage.started)));

@@ -27,7 +27,17 @@ fn completed(plan: &Plan, reserved: ReservedFields) -> ReservedFields {
     let removes = plan.settings.method_overrides == MethodOverrides::Remove;
     let overrides = METHOD_OVERRIDES.into_iter().filter(|_| removes);
     let alike = credential_names(plan).into_iter().chain(judged_names(plan));
-    reserved.and(written_names(plan).chain(overrides)).and_alike(alike)
+    reserved.sparing(identifier_names(plan)).and(written_names(plan).chain(overrides)).and_alike(alike)
+}
+
+/// The fields of identifiers that the gateway gives before anything is removed, or takes over from clients.
+fn identifier_names(plan: &Plan) -> impl Iterator<Item = &str> {
+    let policies = plan.routes.iter().flat_map(|route| &route.policies);
+    let correlations = policies.filter_map(|planned| match &planned.policy {
+        PolicyPlan::CorrelationId(config) => Some(config.header.as_str()),
+        _ => None,
+    });
+    plan.settings.request_id.header.on().map(String::as_str).into_iter().chain(correlations)
 }
 
 /// The trailers that nobody may send.

@@ -45,6 +45,11 @@ impl<R: Responder> Responder for Watching<'_, '_, R> {
         self.responder.on_first_byte(latency);
     }
 
+    fn on_taken_back(&mut self) {
+        self.capture.taken_back();
+        self.responder.on_taken_back();
+    }
+
     fn on_switch(&mut self) {
         self.responder.on_switch();
     }
@@ -87,11 +92,7 @@ impl<S: ResponseSink> ResponseSink for Copying<'_, '_, S> {
     }
 
     fn take_back(&mut self) -> bool {
-        let taken = self.sink.take_back();
-        if taken {
-            self.capture.taken_back();
-        }
-        taken
+        self.sink.take_back()
     }
 
     fn bytes_sent(&self) -> u64 {

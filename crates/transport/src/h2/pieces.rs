@@ -24,6 +24,11 @@ pub(super) trait Outlet {
 
     /// Sends the head, if it was not sent yet.
     fn begin(&mut self) -> Result<(), Fault>;
+
+    /// Whether the head was sent, or cannot be held.
+    fn has_begun(&self) -> bool {
+        true
+    }
 }
 
 /// The newest piece is held until more comes or the source has to be waited for, so that the end of the stream
@@ -74,6 +79,12 @@ impl Pieces {
         context: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<Result<(), Fault>> {
+        if !outlet.has_begun() && self.held.is_empty() && data.len() <= GATHERED {
+            // Held with the head, it can be taken back with it.
+            self.count(data.len())?;
+            self.held = Bytes::copy_from_slice(data);
+            return Poll::Ready(Ok(()));
+        }
         if self.gather(outlet, context, data)? {
             return Poll::Ready(Ok(()));
         }

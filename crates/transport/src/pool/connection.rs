@@ -50,6 +50,11 @@ impl Connection {
         }
     }
 
+    /// Whether anything of the last request has left. To the endpoint it was silent otherwise.
+    pub(super) const fn was_used(&self) -> bool {
+        self.used
+    }
+
     /// Whether a part of the last request never left: what is sent next would be read as the rest of it.
     pub(super) const fn has_unsent(&self) -> bool {
         !self.output.is_empty()
@@ -110,7 +115,8 @@ impl Lease {
     }
 
     /// Gives the connection back where nothing of the request has left, as when the client's body was not valid from its
-    /// first byte on: strangers must not be able to have connections closed and opened again by what they send.
+    /// first byte on: strangers must not be able to have connections closed and opened again by what they send. Nor kept
+    /// open: it has been idle all the time.
     pub fn give_back_unused(mut self) {
         if let Kind::Whole { connection, .. } = &mut self.0
             && !connection.used

@@ -88,7 +88,7 @@ pub enum RetryOn {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RetryEvent {
-    /// The connection broke before an answer.
+    /// The connection broke before an answer, or within one of which nothing had left the gateway yet.
     Reset,
     /// No answer came in time.
     Timeout,

@@ -186,6 +186,10 @@ impl Outlet for ResponseStream<'_> {
         self.respond.borrow_mut().send(data, false)
     }
 
+    fn has_begun(&self) -> bool {
+        self.head.is_none()
+    }
+
     fn begin(&mut self) -> Result<(), Fault> {
         if let Some(fault) = self.failed.take() {
             return Err(fault);
