@@ -93,11 +93,7 @@ pub(crate) async fn serve(
                 break;
             }
             Event::Stop => {
-                service_manager::stopping();
-                if successor.take().is_some() {
-                    warn!("not upgraded: this process was told to stop before the new one served");
-                }
-                leaving = announce(&server);
+                leaving = stop(&server, &mut successor);
                 if leaving.is_none() {
                     break;
                 }
@@ -126,8 +122,13 @@ pub(crate) async fn serve(
     drain(&mut server, &mut signals).await
 }
 
-/// Tells load balancers that it stops; gives until when it serves as before, for them to hear of it.
-fn announce(server: &Server) -> Option<Instant> {
+/// Tells the service manager and load balancers that it stops; gives until when it serves as before, for them to hear of it.
+/// Nobody takes over any more.
+fn stop(server: &Server, successor: &mut Option<Successor>) -> Option<Instant> {
+    service_manager::stopping();
+    if successor.take().is_some() {
+        warn!("not upgraded: this process was told to stop before the new one served");
+    }
     let delay = server.announce_drain();
     if delay.is_zero() {
         return None;
