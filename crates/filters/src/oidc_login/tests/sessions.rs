@@ -152,8 +152,12 @@ async fn an_answer_that_is_slower_than_a_renewal_brings_no_older_session_back() 
     }
     let [mut before, mut after] = slow;
     let mut head = ResponseHead::new(200);
-    assert!(matches!(tested.filter.on_response(&mut before, &mut head).await, Verdict::Continue));
-    assert_eq!(head.fields.get_all(Known::SetCookie).count(), 1);
+    // Every way of a route sees each answer, and more than one answer may be tried.
+    for mut other in [None, None, Some(ResponseHead::new(200))] {
+        let head = other.as_mut().unwrap_or(&mut head);
+        assert!(matches!(tested.filter.on_response(&mut before, head).await, Verdict::Continue));
+        assert_eq!(head.fields.get_all(Known::SetCookie).count(), 1);
+    }
     let new = json!({"access_token": "a2", "token_type": "Bearer", "refresh_token": "r2", "expires_in": 50});
     assert_eq!(at(45).finish(&mut tested, "/api", Ok((200, new))).await.set.len(), 1);
     let mut head = ResponseHead::new(200);
