@@ -1,42 +1,34 @@
 //! Names of parameters that services take for one another.
 
 /// Whether a service may take a parameter's name, decoded, for the wanted one: it is that one; or in another case (ASP.NET);
-/// with `.`, a space or `[` for `_`, behind spaces, or before a NUL (PHP); or with brackets behind it or around it, as
-/// lists are written (PHP, Rails, qs). No allocation.
+/// with `.`, a space or `[` for `_`, behind spaces, or before a NUL (PHP); with brackets behind it, as lists are written (PHP,
+/// Rails, qs); or with whatever brackets between the same words (Rack). No allocation.
 #[must_use]
 pub fn is_alike_parameter(name: &[u8], wanted: &str) -> bool {
     let wanted = wanted.as_bytes();
-    let begins = |name: &[u8]| {
-        let rest = name.split_at_checked(wanted.len());
-        rest.filter(|(start, _)| start.iter().zip(wanted).all(|(one, other)| folded(*one) == folded(*other)))
-            .map_or(Rest::Other, |(_, rest)| Rest::of(rest))
-    };
-    let is = |name: &[u8]| matches!(begins(name), Rest::Nothing | Rest::Bracket);
     let trimmed = name.trim_ascii_start();
-    is(name) || is(trimmed) || trimmed.strip_prefix(b"[").is_some_and(|inner| begins(inner) == Rest::End)
+    is_taken_for(name, wanted) || is_taken_for(trimmed, wanted) || has_words_of(trimmed, wanted)
 }
 
-/// What stands behind the wanted name.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Rest {
-    Nothing,
-    /// `[…`
-    Bracket,
-    /// `]…`
-    End,
-    Other,
+/// Whether it begins so, and nothing counts that stands behind.
+fn is_taken_for(name: &[u8], wanted: &[u8]) -> bool {
+    let Some((start, rest)) = name.split_at_checked(wanted.len()) else { return false };
+    is_same(start, wanted) && (matches!(rest.first(), Some(0 | b'[')) || rest.trim_ascii().is_empty())
 }
 
-impl Rest {
-    fn of(rest: &[u8]) -> Self {
-        match rest.first() {
-            None | Some(0) => Self::Nothing,
-            Some(b'[') => Self::Bracket,
-            Some(b']') => Self::End,
-            Some(_) if rest.trim_ascii().is_empty() => Self::Nothing,
-            Some(_) => Self::Other,
-        }
+/// Whether the words between the brackets begin with those of the other: Rack 1 and 2 ask for no more than one bracket of
+/// either kind between two, and for none in front and behind.
+fn has_words_of(name: &[u8], wanted: &[u8]) -> bool {
+    fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+        text.split(|byte| matches!(byte, b'[' | b']')).filter(|word| !word.is_empty())
     }
+    let mut own = words(name);
+    words(wanted).next().is_some()
+        && words(wanted).all(|word| own.next().is_some_and(|own| is_same(own, word)))
+}
+
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| folded(*one) == folded(*other))
 }
 
 const fn folded(byte: u8) -> u8 {
@@ -66,6 +58,14 @@ mod tests {
             ("tenant_id[0][x]", "tenant_id", true),
             ("[tenant_id]", "tenant_id", true),
             ("[tenant_id][]", "tenant_id", true),
+            ("tenant_id]", "tenant_id", true),
+            ("[tenant_id", "tenant_id", true),
+            ("]tenant_id", "tenant_id", true),
+            (" [[Tenant_ID]]", "tenant_id", true),
+            ("][tenant_id]x", "tenant_id", true),
+            ("filter][name]", "filter[name]", true),
+            ("[filter]name", "filter[name]", true),
+            ("filter[[name", "filter[name]", true),
             ("filter[name]", "filter[name]", true),
             ("filter[name][]", "Filter[Name]", true),
             ("x ", "x_", true),
@@ -74,8 +74,9 @@ mod tests {
             ("tenant_i", "tenant_id", false),
             ("tenant-id", "tenant_id", false),
             ("tenantid", "tenant_id", false),
-            ("tenant_id]", "tenant_id", false),
-            ("[tenant_id", "tenant_id", false),
+            ("tenant[id]", "tenant_id", false),
+            ("[]", "[]", true),
+            ("[x", "[]", false),
             ("filter[other]", "filter[name]", false),
             ("filter", "filter[name]", false),
             ("x tenant_id", "tenant_id", false),

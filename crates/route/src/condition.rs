@@ -3,6 +3,7 @@
 use crate::alike::is_alike_parameter;
 use crate::pattern::AnchoredRegex;
 use crate::request::RequestView;
+use crate::wide::without_wide_escapes;
 use std::borrow::Cow;
 
 /// What is asked of a value.
@@ -84,9 +85,9 @@ impl HeaderCondition {
     }
 }
 
-/// A condition on a query parameter, compared after percent-decoding. What stands behind a `;` or has a name that is only
-/// alike ([`is_alike_parameter`]) is one more value to some services: it makes a value one of several, and is one for a
-/// loose service.
+/// A condition on a query parameter, compared after percent-decoding. What stands behind a `;`, has a name that is only
+/// alike ([`is_alike_parameter`]) or an escape that some undo ([`without_wide_escapes`]) is one more value to some services:
+/// it makes a value one of several, and is one for a loose service.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QueryCondition {
     /// The parameter's name.
@@ -111,16 +112,27 @@ impl QueryCondition {
             }
         }
         let strictly_absent = values.count == 0;
+        let wide = without_wide_escapes(query);
         // A service that finds another value there may take that one.
-        if self.test != ValueTest::Present(true) && (others || self.is_behind_semicolon(query)) {
+        if self.test != ValueTest::Present(true)
+            && (others
+                || self.is_behind_semicolon(query)
+                || wide.as_ref().is_some_and(|read| self.is_another(query, read)))
+        {
             values.count = values.count.saturating_add(1);
         }
         self.test.holds(&values)
             || (request.is_loose()
                 && match self.test {
                     ValueTest::Present(false) => strictly_absent,
-                    _ => self.holds_for_one(query),
+                    _ => self.holds_for_one(query) || wide.is_some_and(|read| self.holds_for_one(&read)),
                 })
+    }
+
+    /// Whether a value is another one in this reading of the query, or is one there alone.
+    fn is_another(&self, query: &[u8], read: &[u8]) -> bool {
+        let pairs = |text| <[u8]>::split(text, |byte: &u8| matches!(byte, b'&' | b';'));
+        pairs(query).zip(pairs(read)).any(|(own, read)| own != read && self.reads(read).is_some())
     }
 
     /// Whether a value stands behind a `;`.
@@ -255,6 +267,16 @@ mod tests {
             ("a=1&A=2", &one, false, true),
             ("a=2&b=3;A=1", &one, false, true),
             ("a=1&Ab=2", &one, true, true),
+            ("]a=1", &one, false, true),
+            ("[[a]=1", &one, false, true),
+            ("%u0061=1", &one, false, true),
+            ("%u0061=2", &one, false, false),
+            ("a=%u0031", &one, false, true),
+            ("a=1&b=%u0031", &one, true, true),
+            ("a=1&b=2;%u0041=2", &one, false, true),
+            ("%u0061", &ValueTest::Present(true), false, true),
+            ("%u0061", &ValueTest::Present(false), false, true),
+            ("a=%u0031", &ValueTest::Present(true), true, true),
             ("A", &ValueTest::Present(true), false, true),
             ("a&A", &ValueTest::Present(true), true, true),
             ("A", &ValueTest::Present(false), false, true),

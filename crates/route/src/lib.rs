@@ -46,6 +46,7 @@ mod request;
 mod router;
 mod spec;
 mod spelling;
+mod wide;
 
 pub use alike::is_alike_parameter;
 pub use analyze::{RouteConflict, RouteFinding, analyze};
@@ -62,3 +63,4 @@ pub use request::{ExampleRequest, RequestView};
 pub use router::{Allow, Candidate, Outcome, Router, Verdict};
 pub use spec::RouteSpec;
 pub use spelling::{Spelling, Spellings, decoded};
+pub use wide::without_wide_escapes;

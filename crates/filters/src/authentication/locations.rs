@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use torana_http::{Fields, RequestHead, cookie};
-use torana_route::is_alike_parameter;
+use torana_route::{is_alike_parameter, without_wide_escapes};
 
 /// The values of a query parameter, decoded (`+` is a space), in order.
 pub(crate) fn parameters<'q>(query: &'q [u8], name: &str) -> impl Iterator<Item = Cow<'q, [u8]>> {
@@ -22,10 +22,15 @@ pub(crate) fn shown_in<'q>(query: &'q [u8], name: &str) -> impl Iterator<Item = 
     read_by_any(query, move |own| *own == *name.as_bytes())
 }
 
-/// The same of all that services take for the parameter. No credential is looked for under another name than its own, but
-/// one there is a second one.
+/// The same of all that services take for the parameter, also with `%uXXXX` undone. No credential is looked for under
+/// another name than its own, but one there is a second one.
 pub(crate) fn alike_in<'q>(query: &'q [u8], name: &str) -> impl Iterator<Item = Cow<'q, [u8]>> {
-    read_by_any(query, move |own| is_alike_parameter(own, name))
+    let is_named = move |own: &[u8]| is_alike_parameter(own, name);
+    let wide = query.split(|byte| *byte == b'&').filter_map(without_wide_escapes);
+    let again = wide.flat_map(move |pair| {
+        read_by_any(&pair, is_named).map(|value| Cow::Owned(value.into_owned())).collect::<Vec<_>>()
+    });
+    read_by_any(query, is_named).chain(again)
 }
 
 fn read_by_any<'q>(
@@ -56,7 +61,10 @@ pub(crate) fn remove_parameter(request: &mut RequestHead, name: &str) {
 /// The pairs without those of a name; `None` where none has it. A pair that has it goes with every `;` in it, because
 /// that is its value for whoever separates by `&` alone.
 pub(crate) fn without(pairs: &[u8], is_named: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
-    let goes = |pair: &[u8]| is_named(&decoded(split(pair, b'=').map_or(pair, |(name, _)| name)));
+    let goes = |pair: &[u8]| {
+        let name = split(pair, b'=').map_or(pair, |(name, _)| name);
+        is_named(&decoded(name)) || without_wide_escapes(name).is_some_and(|name| is_named(&decoded(&name)))
+    };
     if !pairs.split(|byte| matches!(byte, b'&' | b';')).any(goes) {
         return None;
     }
@@ -177,6 +185,9 @@ mod tests {
             ("key=x&Key=y&%20key=z&key%00=0", &["x", "y", "z", "0"], ""),
             ("key[]=x&a=1;%4bey=y;c&key.=1", &["x", "y"], "a=1;c&key.=1"),
             ("keys=1&a.key=2", &[], "keys=1&a.key=2"),
+            ("]key=x&[[key]]=y&key]=z&a]=1", &["x", "y", "z"], "a]=1"),
+            ("%u006bey=x&b=%u006b&a=1;%u004BEY=%u0079", &["x", "y"], "b=%u006b&a=1"),
+            ("key=%u006b", &["%u006b", "k"], ""),
         ] {
             let mut head = request(query);
             let found: Vec<_> = alike_in(query.as_bytes(), "key").map(Cow::into_owned).collect();
@@ -192,19 +203,23 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_taken_out_no_reader_finds(
-            pieces in prop::collection::vec(prop::sample::select(vec!["key", "%6b", "KEY", "ey", "a", "[", "%00", "=", "=", "&", ";", ";", "+", "%"]), 0..16),
+            pieces in prop::collection::vec(prop::sample::select(vec!["key", "%6b", "KEY", "%u006b", "]", "ey", "a", "[", "%00", "=", "=", "&", ";", ";", "+", "%"]), 0..16),
         ) {
             let query = pieces.concat();
             let mut head = request(&query);
             remove_parameter(&mut head, "key");
             let left = head.query().unwrap_or_default().to_vec();
             prop_assert_eq!(alike_in(&left, "key").count(), 0);
-            let name = |piece: &[u8]| decoded(piece.split(|byte| *byte == b'=').next().unwrap()).into_owned();
-            prop_assert!(!left.split(|byte| b"&;".contains(byte)).any(|piece| is_alike_parameter(&name(piece), "key")));
+            let is_key = |piece: &[u8]| {
+                let name = piece.split(|byte| *byte == b'=').next().unwrap();
+                let wide = without_wide_escapes(name).unwrap_or_default();
+                is_alike_parameter(&decoded(name), "key") || is_alike_parameter(&decoded(&wide), "key")
+            };
+            prop_assert!(!left.split(|byte| b"&;".contains(byte)).any(is_key));
             let others = |query: &[u8]| -> Vec<Vec<u8>> {
-                let pairs = query.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty() && !is_alike_parameter(&name(pair), "key"));
+                let pairs = query.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty() && !is_key(pair));
                 let pieces = pairs.flat_map(|pair| pair.split(|byte| *byte == b';'));
-                pieces.filter(|piece| !piece.is_empty() && !is_alike_parameter(&name(piece), "key")).map(<[u8]>::to_vec).collect()
+                pieces.filter(|piece| !piece.is_empty() && !is_key(piece)).map(<[u8]>::to_vec).collect()
             };
             prop_assert_eq!(others(&left), others(query.as_bytes()));
         }
