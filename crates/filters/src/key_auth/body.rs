@@ -81,25 +81,28 @@ impl BodyForm {
         names: &'b [String],
         which: Names,
     ) -> Result<Vec<Cow<'b, [u8]>>, Unreadable> {
-        let is_own = |key: &[u8]| which == Names::Alike || names.iter().any(|name| name.as_bytes() == key);
+        let is_own = |key: &[u8]| names.iter().any(|name| name.as_bytes() == key);
+        let counts = |key: &[u8]| which == Names::Alike || is_own(key);
         match self {
             Self::Pairs if which == Names::Own => {
                 Ok(names.iter().flat_map(|name| shown_in(body, name)).collect())
             }
             Self::Pairs => Ok(names.iter().flat_map(|name| alike_in(body, name)).collect()),
             Self::Json => {
-                let own = members(body)?
-                    .into_iter()
-                    .filter(|(key, _)| is_member(key, names) && is_own(key.as_bytes()));
-                // A value that is no text is no key, but may be one to somebody else.
-                own.map(|(_, value)| serde_json::from_str::<String>(value.get()).map_err(|_| Unreadable))
+                let shown = members(body)?.into_iter().filter(|(key, value)| {
+                    // A value that is no text is no key, but under the key's name it may be one to somebody else.
+                    let may_be_key = value.get().starts_with('"') || is_own(key.as_bytes());
+                    may_be_key && counts(key.as_bytes()) && is_member(key, names)
+                });
+                shown
+                    .map(|(_, value)| serde_json::from_str::<String>(value.get()).map_err(|_| Unreadable))
                     .map(|text| text.map(|text| Cow::Owned(text.into_bytes())))
                     .collect()
             }
             Self::Parts(boundary) => {
                 let own = parts(body, boundary)?
                     .into_iter()
-                    .filter(|part| is_named(&part.name, names) && is_own(&part.name));
+                    .filter(|part| counts(&part.name) && is_named(&part.name, names));
                 own.map(|part| if part.is_file { Err(Unreadable) } else { Ok(Cow::Borrowed(part.content)) })
                     .collect()
             }

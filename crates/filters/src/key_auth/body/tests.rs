@@ -86,6 +86,12 @@ fn a_member_is_found_and_the_values_beside_it_stay() {
         hidden(JSON, r#"{"apikey":"a","ApiKey":"b","api.key":"c"}"#).as_deref(),
         Some(r#"{"api.key":"c"}"#)
     );
+    for other in ["null", "5", "true", "[\"b\"]", r#"{"x":1}"#] {
+        let body = format!(r#"{{"apikey":"a","ApiKey":{other}}}"#);
+        assert_eq!(values(JSON, &body, Names::Alike), texts(&["a"]), "{body}");
+        assert_eq!(hidden(JSON, &body).as_deref(), Some("{}"), "{body}");
+    }
+    assert_eq!(values(JSON, r#"{"ApiKey":"\ud800"}"#, Names::Alike), Err(Unreadable));
     for none in ["", " ", "[1]", "7", "\"apikey\"", "{}", r#"{"other":"a"}"#] {
         assert_eq!(found(JSON, none), texts(&[]), "{none}");
         assert_eq!(hidden(JSON, none), None, "{none}");
@@ -101,6 +107,7 @@ fn a_member_is_found_and_the_values_beside_it_stay() {
         r#"{"apikey":"a","\ud800":1}"#,
     ] {
         assert_eq!(found(JSON, twofold), Err(Unreadable), "{twofold}");
+        assert_eq!(values(JSON, twofold, Names::Alike), Err(Unreadable), "{twofold}");
     }
 }
 
