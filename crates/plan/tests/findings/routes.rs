@@ -21,6 +21,16 @@ fn routes_say_exactly_one_thing_that_happens() {
             "{sort}"
         );
     }
+    for (one, other, count) in [
+        ("page: \"1\"", "\"page[size]\": \"10\"", 1),
+        ("page: { present: true }", "\"page[size]\": \"10\"", 0),
+        ("page: { present: false }", "\"page[size]\": \"10\"", 1),
+        ("page: \"1\"", "\"page[size]\": { present: false }", 0),
+    ] {
+        let counts = [[one, other], [other, one]]
+            .map(|both| route(&format!("query: {{ {} }}", both.join(", "))).len());
+        assert_eq!(counts, [count, count], "{one} {other}");
+    }
     let twice = with("routes:\n- { name: n, path: /x, service: a }\n- { name: n, path: /y, service: a }");
     assert_eq!(twice, ["4:11 error[duplicate-name]"]);
     let both = with("routes:\n- { path: /x, service: a }\n- { path: /y, respond: { body: b, json: 1 } }");

@@ -51,11 +51,16 @@ pub(super) fn matching(
 
 /// Two names that services take for one another are two values of one parameter, which equal nothing.
 fn never_both(document: &Document, path: &Path, query: &[(String, ValueTest)], findings: &mut Vec<Finding>) {
-    for (index, (name, test)) in query.iter().enumerate() {
-        // That both are there, or neither, can be.
-        let together = |other: &ValueTest| matches!(other, ValueTest::Present(_)) && other == test;
-        let mut others = query.iter().take(index).filter(|(_, other)| !together(other));
-        if let Some((other, _)) = others.find(|(other, _)| is_alike_parameter(name.as_bytes(), other)) {
+    // What is there under one name is a second value for the other, which is not asked of that where it may only be there.
+    let is_second = |(name, test): &(String, ValueTest), (other, asked): &(String, ValueTest)| {
+        *test != ValueTest::Present(false)
+            && *asked != ValueTest::Present(true)
+            && is_alike_parameter(name.as_bytes(), other)
+    };
+    for (index, one) in query.iter().enumerate() {
+        let mut others = query.iter().take(index);
+        let name = &one.0;
+        if let Some((other, _)) = others.find(|other| is_second(one, other) || is_second(other, one)) {
             let message =
                 format!("no request has `{name}` beside `{other}` here: services take one for the other");
             let place = document.key_span_at(&path.key(name));
