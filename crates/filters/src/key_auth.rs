@@ -13,7 +13,7 @@ use crate::authentication::signed::has_no_body;
 use crate::authentication::unverified::Looks;
 use crate::authentication::{Authenticate, Guard};
 pub(crate) use body::{BodyForm, parts};
-use body::{Names, Unreadable};
+use body::{Shown, Unreadable};
 use std::borrow::Cow;
 use std::sync::Arc;
 use torana_config::written::KeyAuthConfig;
@@ -77,18 +77,10 @@ impl KeyAuthFilter {
         if self.plan.config.body.is_empty() { Ok(None) } else { BodyForm::of(&exchange.request.fields) }
     }
 
-    /// The keys in the body.
-    fn in_body<'r>(&'r self, exchange: &'r Exchange) -> Result<Vec<Cow<'r, [u8]>>, Unreadable> {
-        match (self.form(exchange)?, exchange.body.as_deref()) {
-            (Some(form), Some(body)) => form.values(body, &self.plan.config.body, Names::Own),
-            _ => Ok(Vec::new()),
-        }
-    }
-
     /// The keys in the body, and what services may take for one.
-    fn alike_in_body<'r>(&'r self, exchange: &'r Exchange) -> Result<Vec<Cow<'r, [u8]>>, Unreadable> {
+    fn in_body<'r>(&'r self, exchange: &'r Exchange) -> Result<Vec<Shown<'r>>, Unreadable> {
         match (self.form(exchange)?, exchange.body.as_deref()) {
-            (Some(form), Some(body)) => form.values(body, &self.plan.config.body, Names::Alike),
+            (Some(form), Some(body)) => form.values(body, &self.plan.config.body),
             _ => Ok(Vec::new()),
         }
     }
@@ -105,7 +97,7 @@ impl KeyAuthFilter {
         if self.plan.config.body.is_empty() || has_no_body(exchange) {
             return Ok(());
         }
-        self.alike_in_body(exchange).map(drop).map_err(unreadable)
+        self.in_body(exchange).map(drop).map_err(unreadable)
     }
 
     /// Takes what could be a key out of the body, and with it what was said of the whole.
@@ -128,18 +120,19 @@ impl KeyAuthFilter {
     fn find<'r>(&'r self, exchange: &'r Exchange) -> Result<Cow<'r, [u8]>, Fault> {
         let mut key = self.find_in_head(&exchange.request)?;
         // What cannot be read was refused before.
-        for shown in self.in_body(exchange).unwrap_or_default() {
-            self.note(&mut key, shown)?;
+        let (own, in_body): (Vec<_>, Vec<_>) =
+            self.in_body(exchange).unwrap_or_default().into_iter().partition(|shown| shown.is_own);
+        for shown in own {
+            self.note(&mut key, shown.value)?;
         }
         let key = key.ok_or_else(|| self.fault(Reason::CredentialsMissing, "no key"))?;
         let query = exchange.request.query().unwrap_or_default();
         let mut alike = self.plan.config.query.iter().flat_map(|name| alike_in(query, name));
         let fields = &exchange.request.fields;
         let mut cookies = self.plan.config.cookies.iter().flat_map(|name| alike_cookies(fields, name));
-        let in_body = self.alike_in_body(exchange).unwrap_or_default();
         if alike.any(|value| is_another(&value, &key))
             || cookies.any(|value| is_another(value, &key))
-            || in_body.iter().any(|value| is_another(value, &key))
+            || in_body.iter().any(|shown| is_another(&shown.value, &key))
         {
             return Err(self.fault(Reason::CredentialsInvalid, "more than one key"));
         }

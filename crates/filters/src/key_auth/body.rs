@@ -30,13 +30,12 @@ pub(crate) enum BodyForm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unreadable;
 
-/// Which names count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Names {
-    /// Those that are looked for.
-    Own,
-    /// Those that services may take for one of these, too.
-    Alike,
+/// A value in a body that may be a key to somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Shown<'b> {
+    /// Whether it has one of the names that are looked for, not only one that services may take for it.
+    pub(super) is_own: bool,
+    pub(super) value: Cow<'b, [u8]>,
 }
 
 impl BodyForm {
@@ -74,36 +73,39 @@ impl BodyForm {
         }
     }
 
-    /// Every value that has one of these names.
+    /// Every value that has one of these names, or one that services may take for it.
     pub(super) fn values<'b>(
         &self,
         body: &'b [u8],
         names: &'b [String],
-        which: Names,
-    ) -> Result<Vec<Cow<'b, [u8]>>, Unreadable> {
+    ) -> Result<Vec<Shown<'b>>, Unreadable> {
         let is_own = |key: &[u8]| names.iter().any(|name| name.as_bytes() == key);
-        let counts = |key: &[u8]| which == Names::Alike || is_own(key);
         match self {
-            Self::Pairs if which == Names::Own => {
-                Ok(names.iter().flat_map(|name| shown_in(body, name)).collect())
+            Self::Pairs => {
+                let own = names.iter().flat_map(|name| shown_in(body, name));
+                let alike = names.iter().flat_map(|name| alike_in(body, name));
+                let shown = |is_own| move |value| Shown { is_own, value };
+                Ok(own.map(shown(true)).chain(alike.map(shown(false))).collect())
             }
-            Self::Pairs => Ok(names.iter().flat_map(|name| alike_in(body, name)).collect()),
             Self::Json => {
-                let shown = members(body)?.into_iter().filter(|(key, value)| {
-                    // A value that is no text is no key, but under the key's name it may be one to somebody else.
-                    let may_be_key = value.get().starts_with('"') || is_own(key.as_bytes());
-                    may_be_key && counts(key.as_bytes()) && is_member(key, names)
-                });
+                let named = members(body)?.into_iter().filter(|(key, _)| is_member(key, names));
+                let shown = named.map(|(key, value)| (is_own(key.as_bytes()), value.get()));
+                // A value that is no text is no key, but under the key's name it may be one to somebody else.
                 shown
-                    .map(|(_, value)| serde_json::from_str::<String>(value.get()).map_err(|_| Unreadable))
-                    .map(|text| text.map(|text| Cow::Owned(text.into_bytes())))
+                    .filter(|(is_own, value)| *is_own || value.starts_with('"'))
+                    .map(|(is_own, value)| {
+                        let text: String = serde_json::from_str(value).map_err(|_| Unreadable)?;
+                        Ok(Shown { is_own, value: Cow::Owned(text.into_bytes()) })
+                    })
                     .collect()
             }
             Self::Parts(boundary) => {
-                let own = parts(body, boundary)?
-                    .into_iter()
-                    .filter(|part| counts(&part.name) && is_named(&part.name, names));
-                own.map(|part| if part.is_file { Err(Unreadable) } else { Ok(Cow::Borrowed(part.content)) })
+                let named = parts(body, boundary)?.into_iter().filter(|part| is_named(&part.name, names));
+                named
+                    .map(|part| match part {
+                        part if part.is_file => Err(Unreadable),
+                        part => Ok(Shown { is_own: is_own(&part.name), value: Cow::Borrowed(part.content) }),
+                    })
                     .collect()
             }
         }
@@ -117,7 +119,7 @@ impl BodyForm {
                 let all = members(body)?;
                 let count = all.len();
                 let kept: Vec<_> = all.into_iter().filter(|(key, _)| !is_member(key, names)).collect();
-                let member = |(key, value): &(String, &RawValue)| {
+                let member = |(key, value): &Member<'_>| {
                     format!("{}:{}", serde_json::Value::from(&**key), value.get())
                 };
                 let join =
@@ -142,26 +144,31 @@ impl BodyForm {
 /// Whether services may take a member for one of these: some ignore case, and for some of them `ſ` is an `s` and the sign
 /// of Kelvin a `k` (Go's `encoding/json`).
 fn is_member(key: &str, names: &[String]) -> bool {
-    let folded = |text: &str| {
-        let upper = text.chars().flat_map(char::to_uppercase);
-        upper.flat_map(char::to_lowercase).collect::<String>()
-    };
-    names.iter().any(|name| name == key || folded(name) == folded(key))
+    fn folded(text: &str) -> impl Iterator<Item = char> {
+        text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase)
+    }
+    names.iter().any(|name| {
+        name.eq_ignore_ascii_case(key)
+            || (!(name.is_ascii() && key.is_ascii()) && folded(name).eq(folded(key)))
+    })
 }
 
+/// The name of a member and what is written behind it.
+type Member<'b> = (Cow<'b, str>, &'b RawValue);
+
 /// The members of an object in order, one that is there twice too.
-struct Members<'b>(Vec<(String, &'b RawValue)>);
+struct Members<'b>(Vec<Member<'b>>);
 
 /// None of what is no object.
-fn members(body: &[u8]) -> Result<Vec<(String, &RawValue)>, Unreadable> {
-    if body.trim_ascii().is_empty() {
-        return Ok(Vec::new());
+fn members(body: &[u8]) -> Result<Vec<Member<'_>>, Unreadable> {
+    let trimmed = body.trim_ascii();
+    if trimmed.starts_with(b"{") {
+        return serde_json::from_slice::<Members<'_>>(body).map(|members| members.0).map_err(|_| Unreadable);
     }
-    let whole: &RawValue = serde_json::from_slice(body).map_err(|_| Unreadable)?;
-    if !whole.get().starts_with('{') {
-        return Ok(Vec::new());
+    if !trimmed.is_empty() {
+        let _: &RawValue = serde_json::from_slice(body).map_err(|_| Unreadable)?;
     }
-    serde_json::from_str::<Members<'_>>(whole.get()).map(|members| members.0).map_err(|_| Unreadable)
+    Ok(Vec::new())
 }
 
 impl<'de: 'b, 'b> Deserialize<'de> for Members<'b> {
@@ -176,13 +183,38 @@ impl<'de: 'b, 'b> Deserialize<'de> for Members<'b> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::new();
-                while let Some(member) = map.next_entry::<String, &RawValue>()? {
-                    members.push(member);
+                while let Some((Key(key), value)) = map.next_entry::<Key<'_>, &RawValue>()? {
+                    members.push((key, value));
                 }
                 Ok(Members(members))
             }
         }
         deserializer.deserialize_map(Object)
+    }
+}
+
+/// A member's name, which is its own only where it has escapes.
+struct Key<'b>(Cow<'b, str>);
+
+impl<'de: 'b, 'b> Deserialize<'de> for Key<'b> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl<'de> Visitor<'de> for Text {
+            type Value = Key<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a name")
+            }
+
+            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+                Ok(Key(Cow::Borrowed(name)))
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+                Ok(Key(Cow::Owned(name.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Text)
     }
 }
 

@@ -10,14 +10,24 @@ fn names() -> [String; 1] {
     ["apikey".to_owned()]
 }
 
-fn found(content_type: &str, body: &str) -> Result<Vec<String>, Unreadable> {
-    values(content_type, body, Names::Own)
+fn shown(content_type: &str, body: &str) -> Result<Vec<(bool, String)>, Unreadable> {
+    let (form, names) = (form(content_type).unwrap().unwrap(), names());
+    let values = form.values(body.as_bytes(), &names)?;
+    Ok(values.iter().map(|shown| (shown.is_own, String::from_utf8_lossy(&shown.value).into())).collect())
 }
 
-fn values(content_type: &str, body: &str, which: Names) -> Result<Vec<String>, Unreadable> {
-    let (form, names) = (form(content_type).unwrap().unwrap(), names());
-    let values = form.values(body.as_bytes(), &names, which)?;
-    Ok(values.iter().map(|value| String::from_utf8_lossy(value).into()).collect())
+/// What is looked for.
+fn found(content_type: &str, body: &str) -> Result<Vec<String>, Unreadable> {
+    let shown = shown(content_type, body)?.into_iter();
+    Ok(shown.filter(|(is_own, _)| *is_own).map(|(_, value)| value).collect())
+}
+
+/// And what may be taken for it, once each.
+fn all(content_type: &str, body: &str) -> Result<Vec<String>, Unreadable> {
+    let mut all: Vec<_> = shown(content_type, body)?.into_iter().map(|(_, value)| value).collect();
+    all.sort();
+    all.dedup();
+    Ok(all)
 }
 
 fn hidden(content_type: &str, body: &str) -> Option<String> {
@@ -68,7 +78,7 @@ fn a_pair_is_found_and_taken_out_alone() {
     assert_eq!(hidden(PAIRS, "apikey=1").as_deref(), Some(""));
     assert_eq!(hidden(PAIRS, "a=1&key=2"), None);
     assert_eq!(found(PAIRS, "apikey=1&APIKEY=2&apikey[]=3"), texts(&["1"]));
-    assert_eq!(values(PAIRS, "apikey=1&APIKEY=2&apikey[]=3", Names::Alike), texts(&["1", "2", "3"]));
+    assert_eq!(all(PAIRS, "apikey=1&APIKEY=2&apikey[]=3"), texts(&["1", "2", "3"]));
     assert_eq!(hidden(PAIRS, "apikey=1&a=1&%20ApiKey=2").as_deref(), Some("a=1"));
 }
 
@@ -81,17 +91,34 @@ fn a_member_is_found_and_the_values_beside_it_stay() {
     assert_eq!(hidden(JSON, r#"{"apikey":"a","apikey":7}"#).as_deref(), Some("{}"));
     let cased = "{\"apikey\":\"a\",\"APIKEY\":\"b\",\"api\u{212a}ey\":\"c\"}";
     assert_eq!(found(JSON, cased), texts(&["a"]));
-    assert_eq!(values(JSON, cased, Names::Alike), texts(&["a", "b", "c"]));
+    assert_eq!(all(JSON, cased), texts(&["a", "b", "c"]));
     assert_eq!(
         hidden(JSON, r#"{"apikey":"a","ApiKey":"b","api.key":"c"}"#).as_deref(),
         Some(r#"{"api.key":"c"}"#)
     );
     for other in ["null", "5", "true", "[\"b\"]", r#"{"x":1}"#] {
         let body = format!(r#"{{"apikey":"a","ApiKey":{other}}}"#);
-        assert_eq!(values(JSON, &body, Names::Alike), texts(&["a"]), "{body}");
+        assert_eq!(all(JSON, &body), texts(&["a"]), "{body}");
         assert_eq!(hidden(JSON, &body).as_deref(), Some("{}"), "{body}");
     }
-    assert_eq!(values(JSON, r#"{"ApiKey":"\ud800"}"#, Names::Alike), Err(Unreadable));
+    assert_eq!(all(JSON, r#"{"ApiKey":"\ud800"}"#), Err(Unreadable));
+    for (key, is_alike) in [
+        ("apikey", true),
+        ("aPIkEY", true),
+        ("api\u{212a}ey", true),
+        ("apikey\u{e9}", false),
+        ("apikeys", false),
+    ] {
+        assert_eq!(is_member(key, &names()), is_alike, "{key}");
+        assert_eq!(is_member("apikey", &[key.to_owned()]), is_alike, "{key}");
+    }
+    assert!(
+        members(br#"{"a":1,"b\u0063":2}"#)
+            .unwrap()
+            .iter()
+            .map(|(key, _)| matches!(key, Cow::Borrowed(_)))
+            .eq([true, false])
+    );
     for none in ["", " ", "[1]", "7", "\"apikey\"", "{}", r#"{"other":"a"}"#] {
         assert_eq!(found(JSON, none), texts(&[]), "{none}");
         assert_eq!(hidden(JSON, none), None, "{none}");
@@ -107,7 +134,7 @@ fn a_member_is_found_and_the_values_beside_it_stay() {
         r#"{"apikey":"a","\ud800":1}"#,
     ] {
         assert_eq!(found(JSON, twofold), Err(Unreadable), "{twofold}");
-        assert_eq!(values(JSON, twofold, Names::Alike), Err(Unreadable), "{twofold}");
+        assert_eq!(all(JSON, twofold), Err(Unreadable), "{twofold}");
     }
 }
 
@@ -164,8 +191,8 @@ proptest::proptest! {
         for content_type in [PAIRS, JSON, PARTS] {
             let (form, names) = (form(content_type).unwrap().unwrap(), names());
             match form.without(body.as_bytes(), &names) {
-                Ok(Some(rest)) => proptest::prop_assert_eq!(form.values(&rest, &names, Names::Alike), Ok(Vec::new())),
-                Ok(None) => proptest::prop_assert_eq!(form.values(body.as_bytes(), &names, Names::Alike), Ok(Vec::new())),
+                Ok(Some(rest)) => proptest::prop_assert_eq!(form.values(&rest, &names), Ok(Vec::new())),
+                Ok(None) => proptest::prop_assert_eq!(form.values(body.as_bytes(), &names), Ok(Vec::new())),
                 Err(Unreadable) => {}
             }
         }
