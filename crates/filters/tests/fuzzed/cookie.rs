@@ -57,16 +57,18 @@ fn pairs(fields: &Fields) -> Vec<Vec<u8>> {
     pairs.filter(|pair| !pair.is_empty()).map(<[u8]>::to_vec).collect()
 }
 
-/// The names that services find in a pair which do not mind white space around them, or which part cookies by it (Python).
+/// The names that services find in a pair which do not mind white space around them, or which part cookies by it (Python) or
+/// by commas (Perl).
 fn names_in(pair: &[u8]) -> Vec<Vec<u8>> {
-    let name =
-        |pair: &[u8]| pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii().to_vec();
-    let mut names = vec![name(pair)];
-    let mut rest = pair;
-    while let Some(at) = rest.iter().position(|byte| is_white(*byte)) {
-        rest = rest.get(at.saturating_add(1)..).unwrap_or_default();
-        if rest.first().is_some_and(|first| !is_white(*first) && *first != b'=') {
-            names.push(name(rest));
+    let parts = |byte: u8| is_white(byte) || byte == b',';
+    let whole = pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
+    let mut names = vec![whole.to_vec()];
+    for (at, _) in pair.iter().enumerate().filter(|(_, byte)| parts(**byte)) {
+        let rest = pair.get(at.saturating_add(1)..).unwrap_or_default();
+        let name: Vec<u8> = rest.iter().copied().take_while(|byte| !parts(*byte) && *byte != b'=').collect();
+        let next = rest.iter().skip(name.len()).find(|byte| !is_white(**byte));
+        if !name.is_empty() && next.is_none_or(|byte| *byte == b'=') {
+            names.push(name);
         }
     }
     names

@@ -79,12 +79,6 @@ impl Pieces {
         context: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<Result<(), Fault>> {
-        if !outlet.has_begun() && self.held.is_empty() && data.len() <= GATHERED {
-            // Held with the head, it can be taken back with it.
-            self.count(data.len())?;
-            self.held = Bytes::copy_from_slice(data);
-            return Poll::Ready(Ok(()));
-        }
         if self.gather(outlet, context, data)? {
             return Poll::Ready(Ok(()));
         }
@@ -115,7 +109,8 @@ impl Pieces {
         Poll::Ready(Ok(()))
     }
 
-    /// Puts a piece to the one that is held, when both are small and the peer has room for both.
+    /// Puts a piece to the one that is held, when both are small and the peer has room for both. What is held with its head
+    /// needs no room yet, and can be taken back with it.
     fn gather(
         &mut self,
         outlet: &mut impl Outlet,
@@ -123,13 +118,18 @@ impl Pieces {
         data: &[u8],
     ) -> Result<bool, Fault> {
         let both = self.held.len().saturating_add(data.len());
-        if self.held.is_empty() || self.data_sent > 0 || both > GATHERED {
+        if self.data_sent > 0 || both > GATHERED {
             return Ok(false);
         }
-        match outlet.poll_room(context, both) {
-            Poll::Ready(Ok(room)) if room >= both => {}
-            Poll::Ready(Err(fault)) => return Err(fault),
-            Poll::Ready(Ok(_)) | Poll::Pending => return Ok(false),
+        if outlet.has_begun() {
+            if self.held.is_empty() {
+                return Ok(false);
+            }
+            match outlet.poll_room(context, both) {
+                Poll::Ready(Ok(room)) if room >= both => {}
+                Poll::Ready(Err(fault)) => return Err(fault),
+                Poll::Ready(Ok(_)) | Poll::Pending => return Ok(false),
+            }
         }
         self.count(data.len())?;
         let mut joined = BytesMut::from(self.take());
