@@ -273,7 +273,9 @@ fn a_response_that_breaks_off_is_not_taken_for_whole() {
     let gateway = in_front_of(&origin);
     for path in ["/length", "/chunks"] {
         let outcome = FrameClient::connect(gateway.address).get(1, path).outcome(1);
-        assert!(outcome.reset == Some(2) && !outcome.complete, "{path}: {outcome:?}");
+        // It may break off before any of it has left.
+        let told = outcome.status == 502 && outcome.complete;
+        assert!(told || outcome.reset == Some(2) && !outcome.complete, "{path}: {outcome:?}");
     }
 }
 
