@@ -52,7 +52,7 @@ struct Program {
 
 pub(crate) fn run() -> Result<()> {
     let is_alone = |program: &Program| ALONE.iter().any(|alone| program.source == Path::new(alone));
-    let (alone, together): (Vec<_>, VecDeque<_>) = build()?.into_iter().partition(is_alone);
+    let (alone, together): (VecDeque<_>, VecDeque<_>) = build()?.into_iter().partition(is_alone);
     ensure!(alone.len() == ALONE.len(), "not all programs of tests that run alone are there");
     let failed = alone.into_iter().filter(|program| !passes(program, "1".as_ref()));
     let failed = Mutex::new(failed.map(|program| program.source).collect::<Vec<_>>());
