@@ -111,7 +111,8 @@ fn gone(error: &h2::Error) -> Fault {
 
 /// A response on its way to the client.
 ///
-/// The head too is held until data comes or the source has to be waited for.
+/// The head is held with the first small pieces, until more comes than these or the source has to be waited for: so long
+/// it can be taken back.
 pub(super) struct ResponseStream<'a> {
     respond: &'a RefCell<Respond>,
     /// Whether the connection is to take no further request.
