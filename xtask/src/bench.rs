@@ -8,6 +8,7 @@
 mod cases;
 mod configuration;
 mod details;
+mod late;
 mod load;
 mod peers;
 mod table;
@@ -143,15 +144,22 @@ fn compare(
             runs[number].push(measured);
         }
     }
-    for (proxy, runs) in proxies.into_iter().zip(runs) {
+    let late = late::late(stage, case, connections, &proxies, arguments)?;
+    for ((proxy, runs), late) in proxies.into_iter().zip(runs).zip(late) {
         let load = stage.load(proxy, case, connections, 1);
         let details = match arguments.quick {
             true => Details::default(),
             false => stage.examined.details(proxy, &load)?,
         };
-        table.add(Row::new(case.name, connections, proxy.peer, runs, details));
+        table.add(Row::new(case.name, connections, proxy.peer, runs, late, details));
     }
     Ok(())
+}
+
+/// The one in the middle.
+fn middle<T: Copy>(mut values: Vec<T>, order: impl Fn(&T, &T) -> std::cmp::Ordering) -> T {
+    values.sort_by(order);
+    values[values.len() / 2]
 }
 
 fn measure(server: &Server, load: &Load<'_>) -> Result<Measured> {

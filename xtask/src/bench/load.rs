@@ -39,6 +39,11 @@ impl Load<'_> {
         }
     }
 
+    /// The 99th percentile of the times of requests, see `h2load::late`.
+    pub(super) fn late(&self) -> Result<Duration> {
+        h2load::late(self)
+    }
+
     fn url(&self) -> String {
         let scheme = if self.case.protocol == Protocol::Http1 { "http" } else { "https" };
         format!("{scheme}://{}{}", self.address, self.path)
