@@ -57,6 +57,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
                 ensure!(passes(address, &key(number, round))?, "consumer {number} is refused");
             }
         }
+        // What is freed goes back to the system a moment later, with the next request.
+        std::thread::sleep(Duration::from_secs(1));
+        ensure!(passes(address, &key(last, round))?, "the last consumer is refused");
+        std::thread::sleep(Duration::from_millis(100));
         let (now, most) = (server.memory_kib("VmRSS")?, server.memory_kib("VmHWM")?);
         println!(
             "{} consumers in {} MB {what} in {taken:.1} s: the process holds {} MiB ({} bytes each), at the most {} MiB",
