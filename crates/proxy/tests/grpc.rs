@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use torana_testkit::http2::{
-    FrameClient, Http2Client, Http2Origin, Http2Reply, block, flag, kind, request as fields, serve_frames,
+    FrameClient, Http2Client, Http2Origin, Http2Reply, OK, block, flag, kind, request as fields, serve_frames,
 };
 use torana_testkit::{Client, DEADLINE, Gate, HeldPort, eventually, request, tool};
 use yaml::Running;
@@ -286,7 +286,7 @@ fn answers_at_the_end() -> SocketAddr {
         while let Some(frame) = peer.read() {
             peer.answer(&frame);
             if frame.kind == kind::DATA && frame.flags & flag::END_STREAM != 0 {
-                peer.frame(kind::HEADERS, flag::END_HEADERS, frame.stream, &[0x88]);
+                peer.frame(kind::HEADERS, flag::END_HEADERS, frame.stream, OK);
                 peer.data(frame.stream, b"done", true);
             }
         }

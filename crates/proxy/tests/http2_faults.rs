@@ -13,15 +13,13 @@ mod yaml;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use torana_testkit::http2::{FrameClient, Written, block, flag, kind, request, serve_frames, written};
+use torana_testkit::http2::{FrameClient, OK, Written, block, flag, kind, request, serve_frames, written};
 use torana_testkit::{Client, Gate, Origin, ReceivedRequest, Reply, eventually};
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const PROTOCOL_ERROR: u32 = 1;
 const ENHANCE_YOUR_CALM: u32 = 11;
-/// `:status: 200` (RFC 7541 appendix A).
-const OK: &[u8] = &[0x88];
 
 fn in_front_of(url: &str, keys: &str) -> Running {
     Running::start(&format!(

@@ -14,13 +14,13 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use torana_testkit::http2::{Frame, FrameClient, Http2Origin, Http2Reply, flag, kind, request, serve_frames};
+use torana_testkit::http2::{
+    Frame, FrameClient, Http2Origin, Http2Reply, OK, flag, kind, request, serve_frames,
+};
 use torana_testkit::{Gate, eventually, get};
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(30);
-/// `:status: 200`
-const OK: &[u8] = &[0x88];
 /// What fits into the window of a stream: 225 KB, four times as many frames as the library would let wait.
 const MESSAGES: u32 = 9_000;
 /// Every stream's window is closed from here on.

@@ -16,7 +16,7 @@ mod yaml;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use support::{before, get, in_service};
-use torana_testkit::http2::{Deed, FrameClient, FrameOrigin, flag, kind, serve_frames};
+use torana_testkit::http2::{Deed, FrameClient, FrameOrigin, OK, flag, kind, serve_frames};
 use torana_testkit::{eventually, eventually_some};
 use yaml::Running;
 
@@ -129,9 +129,6 @@ fn a_refused_stream_asks_for_room_to_be_sent_again_and_a_goodbye_does_not() {
         assert_eq!((bad, one.count()), (refused, 4), "{deed:?} {minimum}: {answers:?}");
     }
 }
-
-/// `:status: 200`
-const OK: &[u8] = &[0x88];
 
 #[test]
 fn every_flood_by_an_endpoint_ends_its_connection_and_is_counted_and_logged_by_its_name() {

@@ -16,7 +16,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
-use torana_testkit::http2::{FrameClient, block, flag, kind};
+use torana_testkit::http2::{FrameClient, OK, block, flag, kind};
 use torana_testkit::{Client, Gate, eventually};
 use torana_transport::Protocol;
 
@@ -240,7 +240,7 @@ fn odd_http2(answer: impl Fn(&mut FrameClient, u32) + Send + Sync + 'static) -> 
                         answer(&mut peer, frame.stream);
                     } else {
                         let ends = flag::END_HEADERS | flag::END_STREAM;
-                        peer.try_frame(kind::HEADERS, ends, frame.stream, &[0x88]);
+                        peer.try_frame(kind::HEADERS, ends, frame.stream, OK);
                     }
                 }
             });

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::frames::{FrameClient, flag, kind};
 
 /// `:status: 200` (RFC 7541 appendix A).
-const OK: &[u8] = &[0x88];
+pub const OK: &[u8] = &[0x88];
 
 /// What is done with a request. Codes are those of RFC 9113 section 7.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,27 @@ pub fn serve_frames(
         }
     });
     (address, count)
+}
+
+/// What a server does with its side of a connection.
+impl FrameClient {
+    /// Answers every request with 200 until the peer goes.
+    pub fn answer_all(&mut self) {
+        while let Some(stream) = self.next_request() {
+            self.frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, stream, OK);
+        }
+    }
+
+    /// The stream of the next request, once its head is there; what else comes is answered meanwhile.
+    pub fn next_request(&mut self) -> Option<u32> {
+        while let Some(frame) = self.read() {
+            self.answer(&frame);
+            if frame.kind == kind::HEADERS {
+                return Some(frame.stream);
+            }
+        }
+        None
+    }
 }
 
 /// A server on a free port of 127.0.0.1, a thread for each connection.
