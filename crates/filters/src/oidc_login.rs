@@ -188,14 +188,14 @@ impl OidcLoginFilter {
         let ask = || self.provider.ask(&places, &grant);
         let until = before.expires.unwrap_or(now);
         let (began, pending) = self.memory.renewals.of(token, before.renewed, now, until, ask);
-        let answer = self.provider.answer(pending).await;
+        let answer = self.provider.answer(pending.clone()).await;
         let tokens = match &*answer {
             Ok(tokens) => tokens,
             Err(Refusal::Grant) => {
                 return Err(refused(Reason::CredentialsExpired, "the provider has ended the session"));
             }
             Err(Refusal::Unavailable(why)) => {
-                self.memory.renewals.forget(token, before.renewed);
+                self.memory.renewals.forget(token, before.renewed, &pending);
                 return Err(unavailable(why));
             }
         };

@@ -108,9 +108,14 @@ impl Renewals {
         remembered.known.get(name).is_some_and(|known| now < known.until)
     }
 
-    /// Forgets a renewal that came to nothing, so that it may be tried again.
-    pub(super) fn forget(&self, token: &str, before: u64) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).known.remove(&name(token, before));
+    /// Forgets a renewal that came to nothing, so that it may be tried again: not the next one, which whoever waited for
+    /// the same may have begun by then.
+    pub(super) fn forget(&self, token: &str, before: u64, pending: &Pending) {
+        let name = name(token, before);
+        let known = &mut self.0.lock().unwrap_or_else(PoisonError::into_inner).known;
+        if known.get(&name).is_some_and(|known| known.pending.same_channel(pending)) {
+            known.remove(&name);
+        }
     }
 }
 
@@ -172,8 +177,16 @@ mod tests {
 
     const EXPIRES: u64 = 60;
 
+    fn begin(renewals: &Renewals, token: &str, now: u64) -> (u64, Pending) {
+        renewals.of(token, 0, now, now + EXPIRES, || watch::channel(None).1)
+    }
+
     fn renew(renewals: &Renewals, token: &str, now: u64) -> u64 {
-        renewals.of(token, 0, now, now + EXPIRES, || watch::channel(None).1).0
+        begin(renewals, token, now).0
+    }
+
+    fn fail(renewals: &Renewals, token: &str) {
+        renewals.forget(token, 0, &begin(renewals, token, 1000).1);
     }
 
     fn counts(renewals: &Renewals) -> (usize, usize) {
@@ -200,19 +213,29 @@ mod tests {
         let renewals = Renewals::default();
         renew(&renewals, "before", 1000);
         for _ in 0..3 * MOST {
-            renew(&renewals, "again", 1000);
-            renewals.forget("again", 0);
+            fail(&renewals, "again");
         }
         assert!(counts(&renewals).0 == 1 && counts(&renewals).1 <= 2 * MOST);
         renew(&renewals, "again", 1000);
         for _ in 0..2 * MOST {
-            renew(&renewals, "another", 1000);
-            renewals.forget("another", 0);
+            fail(&renewals, "another");
         }
         assert!(counts(&renewals).0 == 2 && counts(&renewals).1 < 2 * MOST);
-        renewals.forget("again", 0);
+        fail(&renewals, "again");
         assert_eq!(renew(&renewals, "again", 1001), 1001);
         assert_eq!(renew(&renewals, "again", 1001 + EXPIRES), 1001);
+    }
+
+    #[test]
+    fn who_hears_late_that_a_renewal_came_to_nothing_leaves_the_next_one_alone() {
+        let renewals = Renewals::default();
+        let (_, first) = begin(&renewals, "token", 1000);
+        renewals.forget("token", 0, &first);
+        let (_, next) = begin(&renewals, "token", 1001);
+        renewals.forget("token", 0, &first);
+        assert_eq!(renew(&renewals, "token", 1002), 1001);
+        renewals.forget("token", 0, &next);
+        assert_eq!(renew(&renewals, "token", 1002), 1002);
     }
 
     #[test]
