@@ -202,7 +202,7 @@ impl Service for Gateway {
                 passage.record.incomplete.set(told.is_err());
             } else {
                 if passage.record.call.get() && served.response.is_started() && listens {
-                    answer::end_call(made, served.response);
+                    answer::end_call(made, served.response).await;
                 }
                 passage.record.cut(served.response.is_started());
             }

@@ -13,8 +13,8 @@ mod yaml;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::time::Duration;
-use torana_testkit::http2::Http2Client;
-use torana_testkit::{Client, Origin, Reply, eventually, eventually_some};
+use torana_testkit::http2::{FrameClient, Http2Client, kind};
+use torana_testkit::{Client, Gate, Origin, Reply, eventually, eventually_some};
 use yaml::Running;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -141,6 +141,40 @@ fn an_answer_that_was_delivered_in_part_is_logged_as_such() {
     let mut client = Client::connect(address);
     assert_eq!(client.exchange("GET /whole HTTP/1.1\r\nHost: a\r\n\r\n").text(), "whole");
     assert_eq!(logged.line("path", "/whole")["incomplete"], Value::Null);
+}
+
+#[test]
+fn an_answer_for_which_a_client_of_http_2_has_no_room_is_cut_off_alone() {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let origin = Origin::respond(move |request| match request.target.as_str() {
+        "/waits" => Reply::ok("late").after(&held),
+        // What follows its first bytes does not come.
+        "/begun" => Reply::ok("x".repeat(5_000)).hang_after_bytes(2_000),
+        _ => Reply::ok("x".repeat(8_000)),
+    });
+    let logged = Logged::start(&format!(
+        "timeouts: {{ write: 1s }}\nservices: {{ s: {{ endpoints: [{}] }} }}\nroutes: [{{ path: /*, service: s }}]",
+        origin.url()
+    ));
+    let mut client = FrameClient::connect(logged.gateway.address);
+    // SETTINGS_INITIAL_WINDOW_SIZE
+    client.frame(kind::SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
+    client.get(1, "/waits").get(3, "/small").get(5, "/begun").get(7, "/opens");
+    client.frame(kind::WINDOW_UPDATE, 0, 7, &3_000_u32.to_be_bytes());
+    client.frame(kind::WINDOW_UPDATE, 0, 7, &5_000_u32.to_be_bytes());
+    let opens = client.outcome(7);
+    assert!(opens.complete && opens.body.len() == 8_000, "{opens:?}");
+    assert!(client.outcome(3).reset.is_some());
+    for path in ["/small", "/begun"] {
+        let line = logged.line("path", path);
+        assert_eq!((&line["reason"], &line["incomplete"]), (&"client_write_timeout".into(), &true.into()));
+        assert!(line["sent"].as_u64().is_some_and(|sent| sent < 2_000), "{line}");
+    }
+    client.frame(kind::WINDOW_UPDATE, 0, 1, &100_u32.to_be_bytes());
+    gate.open();
+    let waits = client.outcome(1);
+    assert!(waits.complete && waits.body == b"late", "{waits:?}");
 }
 
 #[test]

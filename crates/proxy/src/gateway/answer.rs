@@ -68,12 +68,14 @@ pub(super) async fn write(
 
 /// Ends a response of gRPC that has begun by the status of the fault, in its trailers. A client that has not got all
 /// of a message takes that for the reason.
-pub(super) fn end_call(mut made: Response, response: &mut impl ResponseSink) {
+pub(super) async fn end_call(mut made: Response, response: &mut impl ResponseSink) {
     let trailers = &mut made.head.fields;
     // Something else where the request did not ask for a call.
     if trailers.get("grpc-status").is_some() {
         trailers.remove(Known::ContentType);
         // Where it cannot be said, the stream is reset.
-        let _ = response.finish(trailers);
+        if response.finish(trailers).is_ok() {
+            let _ = poll_fn(|context| response.poll_flush(context)).await;
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The data of one message on its way to a stream, as the peer takes it.
 
 use bytes::{Bytes, BytesMut};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use torana_fault::{Fault, Reason};
 
 /// Small pieces are sent as one up to this size. A frame for each would cost nine bytes and some work at both
@@ -16,11 +16,8 @@ pub(super) trait Outlet {
     /// Fails once the peer has taken nothing for too long.
     fn poll_stalled(&mut self, context: &mut Context<'_>) -> Poll<Fault>;
 
-    /// The peer takes so many bytes.
-    fn progress(&mut self, bytes: usize);
-
-    /// Sends what there is room for; more will follow.
-    fn send(&mut self, data: Bytes) -> Result<(), Fault>;
+    /// Sends what there is room for; `ends` with the last of it.
+    fn send(&mut self, data: Bytes, ends: bool) -> Result<(), Fault>;
 
     /// Sends the head, if it was not sent yet.
     fn begin(&mut self) -> Result<(), Fault>;
@@ -44,9 +41,9 @@ pub(super) struct Pieces {
 }
 
 impl Pieces {
-    /// Bytes of the body that were handed over so far.
+    /// Bytes of the body that were handed over so far, but for those that are held.
     pub(super) const fn bytes(&self) -> u64 {
-        self.bytes
+        self.bytes.saturating_sub(self.held.len() as u64)
     }
 
     /// Whether nothing is held.
@@ -54,9 +51,23 @@ impl Pieces {
         self.held.is_empty()
     }
 
-    /// What is held, to be sent.
-    pub(super) fn take(&mut self) -> Bytes {
-        std::mem::take(&mut self.held)
+    /// Sends what is held as the peer takes it: what came before the head has left waits for room here. With `ends` the last
+    /// of it ends the stream.
+    pub(super) fn poll_send(
+        &mut self,
+        outlet: &mut impl Outlet,
+        context: &mut Context<'_>,
+        ends: bool,
+    ) -> Poll<Result<(), Fault>> {
+        while !self.held.is_empty() {
+            let room = match outlet.poll_room(context, self.held.len()) {
+                Poll::Ready(room) => room?,
+                Poll::Pending => return outlet.poll_stalled(context).map(Err),
+            };
+            let piece = self.held.split_to(room.min(self.held.len()));
+            outlet.send(piece, ends && self.held.is_empty())?;
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// The message ends here.
@@ -83,9 +94,7 @@ impl Pieces {
             return Poll::Ready(Ok(()));
         }
         outlet.begin()?;
-        if !self.held.is_empty() {
-            outlet.send(self.take())?;
-        }
+        ready!(self.poll_send(outlet, context, false))?;
         loop {
             let rest = data.get(self.data_sent..).unwrap_or_default();
             if rest.is_empty() {
@@ -96,13 +105,12 @@ impl Pieces {
                 Poll::Pending => return outlet.poll_stalled(context).map(Err),
             };
             let piece = rest.get(..room.min(rest.len())).unwrap_or_default();
-            outlet.progress(piece.len());
             self.count(piece.len())?;
             self.data_sent = self.data_sent.saturating_add(piece.len());
             if piece.len() == rest.len() {
                 self.held = Bytes::copy_from_slice(piece);
             } else {
-                outlet.send(Bytes::copy_from_slice(piece))?;
+                outlet.send(Bytes::copy_from_slice(piece), false)?;
             }
         }
         self.data_sent = 0;
@@ -110,7 +118,7 @@ impl Pieces {
     }
 
     /// Puts a piece to the one that is held, when both are small and the peer has room for both. What is held with its head
-    /// needs no room yet, and can be taken back with it.
+    /// asks for no room yet, and can be taken back with it.
     fn gather(
         &mut self,
         outlet: &mut impl Outlet,
@@ -132,7 +140,7 @@ impl Pieces {
             }
         }
         self.count(data.len())?;
-        let mut joined = BytesMut::from(self.take());
+        let mut joined = BytesMut::from(std::mem::take(&mut self.held));
         joined.extend_from_slice(data);
         self.held = joined.freeze();
         Ok(true)

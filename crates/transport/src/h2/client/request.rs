@@ -110,7 +110,8 @@ impl<'a> RequestWriter<'a> {
         Poll::Ready(Ok(()))
     }
 
-    fn send(&mut self, data: Bytes, ends: bool) -> Result<(), Fault> {
+    fn send_data(&mut self, data: Bytes, ends: bool) -> Result<(), Fault> {
+        self.deadline = None;
         self.ended = ends;
         let ledger = &self.halves.place.0.state().ledger;
         match &mut *self.halves.body.borrow_mut() {
@@ -119,12 +120,11 @@ impl<'a> RequestWriter<'a> {
         }
     }
 
-    fn send_held(&mut self) -> Result<(), Fault> {
-        if self.pieces.is_empty() {
-            return Ok(());
-        }
-        let held = self.pieces.take();
-        self.send(held, false)
+    fn poll_held(&mut self, context: &mut Context<'_>, ends: bool) -> Poll<Result<(), Fault>> {
+        let mut pieces = std::mem::take(&mut self.pieces);
+        let sent = pieces.poll_send(self, context, ends);
+        self.pieces = pieces;
+        sent
     }
 
     fn poll_late(&mut self, context: &mut Context<'_>) -> Poll<Fault> {
@@ -151,12 +151,8 @@ impl Outlet for RequestWriter<'_> {
         self.poll_late(context)
     }
 
-    fn progress(&mut self, _: usize) {
-        self.deadline = None;
-    }
-
-    fn send(&mut self, data: Bytes) -> Result<(), Fault> {
-        Self::send(self, data, false)
+    fn send(&mut self, data: Bytes, ends: bool) -> Result<(), Fault> {
+        self.send_data(data, ends)
     }
 
     /// The head has left before any data is written.
@@ -181,14 +177,12 @@ impl BodySink for RequestWriter<'_> {
         if self.ended {
             return Poll::Ready(Ok(()));
         }
+        ready!(self.poll_held(context, bare_end))?;
         match self.end.take() {
-            None => Poll::Ready(self.send_held()),
-            Some(trailers) if trailers.is_empty() => {
-                let held = self.pieces.take();
-                Poll::Ready(self.send(held, true))
-            }
+            None => Poll::Ready(Ok(())),
+            Some(_) if self.ended => Poll::Ready(Ok(())),
+            Some(trailers) if trailers.is_empty() => Poll::Ready(self.send_data(Bytes::new(), true)),
             Some(trailers) => {
-                self.send_held()?;
                 self.ended = true;
                 let sent = match &mut *self.halves.body.borrow_mut() {
                     Some(body) => body.send_trailers(*trailers),

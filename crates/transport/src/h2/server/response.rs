@@ -16,7 +16,7 @@ use http::header::DATE;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use torana_fault::{Fault, Reason};
 use torana_http::h1::BodyFraming;
 use torana_http::{Fields, ResponseHead};
@@ -124,6 +124,8 @@ pub(super) struct ResponseStream<'a> {
     head_request: bool,
     wants_body: bool,
     started: bool,
+    /// The end, once it was said; with trailers or without.
+    end: Option<HeaderMap>,
     finished: bool,
     failed: Option<Fault>,
     /// Bytes of the head.
@@ -148,6 +150,7 @@ impl<'a> ResponseStream<'a> {
             head_request,
             wants_body: true,
             started: false,
+            end: None,
             finished: false,
             failed: None,
             head_bytes: 0,
@@ -159,14 +162,41 @@ impl<'a> ResponseStream<'a> {
         self.finished
     }
 
-    /// Sends what is held; more will follow.
-    fn send_held(&mut self) -> Result<(), Fault> {
-        self.begin()?;
-        if self.pieces.is_empty() {
-            return Ok(());
+    /// Sends what is held as the client takes it; with `ends` the last of it ends the stream.
+    fn poll_held(&mut self, context: &mut Context<'_>, ends: bool) -> Poll<Result<(), Fault>> {
+        let mut pieces = std::mem::take(&mut self.pieces);
+        let sent = pieces.poll_send(self, context, ends);
+        self.pieces = pieces;
+        sent
+    }
+
+    /// Sends the head and what is held, and the end where it was said, as the client takes it.
+    fn poll_rest(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        let bare_end = self.end.as_ref().is_some_and(HeaderMap::is_empty);
+        let is_held = !self.pieces.is_empty();
+        let ends_with_head = bare_end && !is_held && self.head.is_some();
+        self.start_held(ends_with_head)?;
+        ready!(self.poll_held(context, bare_end))?;
+        let Some(trailers) = self.end.take() else { return Poll::Ready(Ok(())) };
+        let mut respond = self.respond.borrow_mut();
+        if !trailers.is_empty() {
+            respond.send_trailers(trailers)?;
+        } else if !is_held && !ends_with_head {
+            respond.send(Bytes::new(), true)?;
         }
-        let held = self.pieces.take();
-        self.send(held)
+        self.finished = true;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Sends the head, if it was not sent yet.
+    fn start_held(&mut self, ends: bool) -> Result<(), Fault> {
+        if let Some(fault) = self.failed.take() {
+            return Err(fault);
+        }
+        match self.head.take() {
+            Some(head) => self.respond.borrow_mut().start(head, ends),
+            None => Ok(()),
+        }
     }
 }
 
@@ -179,12 +209,9 @@ impl Outlet for ResponseStream<'_> {
         self.patience.poll(self.timer, context).map(|()| Fault::new(Reason::ClientWriteTimeout))
     }
 
-    fn progress(&mut self, bytes: usize) {
-        self.patience.progress(bytes);
-    }
-
-    fn send(&mut self, data: Bytes) -> Result<(), Fault> {
-        self.respond.borrow_mut().send(data, false)
+    fn send(&mut self, data: Bytes, ends: bool) -> Result<(), Fault> {
+        self.patience.progress(data.len());
+        self.respond.borrow_mut().send(data, ends)
     }
 
     fn has_begun(&self) -> bool {
@@ -192,13 +219,7 @@ impl Outlet for ResponseStream<'_> {
     }
 
     fn begin(&mut self) -> Result<(), Fault> {
-        if let Some(fault) = self.failed.take() {
-            return Err(fault);
-        }
-        match self.head.take() {
-            Some(head) => self.respond.borrow_mut().start(head, false),
-            None => Ok(()),
-        }
+        self.start_held(false)
     }
 }
 
@@ -263,14 +284,15 @@ impl ResponseSink for ResponseStream<'_> {
         let untouched = self.started && (self.head.is_some() || self.failed.is_some());
         if untouched {
             (self.head, self.failed, self.head_bytes) = (None, None, 0);
-            self.pieces = Pieces::default();
+            (self.pieces, self.end) = (Pieces::default(), None);
             (self.started, self.wants_body) = (false, true);
         }
         untouched
     }
 
     fn bytes_sent(&self) -> u64 {
-        self.head_bytes.saturating_add(self.pieces.bytes())
+        let head = if self.head.is_some() { 0 } else { self.head_bytes };
+        head.saturating_add(self.pieces.bytes())
     }
 }
 
@@ -286,7 +308,10 @@ impl BodySink for ResponseStream<'_> {
         if self.finished {
             return Poll::Ready(Ok(()));
         }
-        self.send_held()?;
+        ready!(self.poll_rest(context))?;
+        if self.finished {
+            return Poll::Ready(Ok(()));
+        }
         // Whoever waits for the service is told here when nobody waits for the answer any more.
         match self.respond.borrow_mut().poll_closed(context) {
             Poll::Ready(fault) => Poll::Ready(Err(fault)),
@@ -295,31 +320,13 @@ impl BodySink for ResponseStream<'_> {
     }
 
     fn finish(&mut self, trailers: &Fields) -> Result<(), Fault> {
-        if let Some(fault) = self.failed.take() {
-            return Err(fault);
-        }
         self.pieces.finish()?;
-        let trailers = if self.wants_body { trailer_map(trailers)? } else { HeaderMap::new() };
-        let ends = trailers.is_empty();
-        let mut respond = self.respond.borrow_mut();
-        let held = self.pieces.take();
-        match self.head.take() {
-            Some(head) if held.is_empty() => respond.start(head, ends)?,
-            Some(head) => {
-                respond.start(head, false)?;
-                respond.send(held, ends)?;
-            }
-            None if ends || !held.is_empty() => respond.send(held, ends)?,
-            None => {}
-        }
-        if !ends {
-            respond.send_trailers(trailers)?;
-        }
-        self.finished = true;
+        self.end = Some(if self.wants_body { trailer_map(trailers)? } else { HeaderMap::new() });
         Ok(())
     }
 
     fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Fault>> {
-        Poll::Ready(self.finish(&Fields::default()))
+        // Only in a tunnel, and HTTP/2 has none here.
+        Poll::Ready(Ok(()))
     }
 }
