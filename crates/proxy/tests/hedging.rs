@@ -97,6 +97,25 @@ fn who_answers_in_time_is_asked_alone() {
 }
 
 #[test]
+fn connections_that_are_busy_do_not_grow_old_by_hedging() {
+    let origin = Origin::always(Reply::ok("well"));
+    let gateway = Running::start(&format!(
+        "access_log: off
+services: {{ a: {{ endpoints: [{}], pool: {{ idle_timeout: 600ms }}, retries: {{ {LATER} }} }} }}
+routes: [{{ service: a }}]
+",
+        origin.url()
+    ));
+    let until = Instant::now() + Duration::from_secs(3);
+    while Instant::now() < until {
+        assert_eq!(ask(&gateway, "GET", "").status, 200);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // A machine that stands still for once makes a second one, and not one each 600 ms.
+    assert!(origin.connections_accepted() <= 2, "{} connections", origin.connections_accepted());
+}
+
+#[test]
 fn only_what_may_be_sent_twice_and_is_at_hand_is_hedged() {
     let cases =
         [("POST", "body", false), ("PUT", "much too long", false), ("PUT", "body", true), ("GET", "", true)];

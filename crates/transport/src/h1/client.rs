@@ -22,13 +22,13 @@ const MAX_INTERIM: u8 = 16;
 #[derive(Debug)]
 pub struct RequestWriter<'a> {
     outgoing: Outgoing<'a>,
-    /// Set at the end: whether any of it has left.
+    /// Set at the end where any of it has left.
     used: &'a mut bool,
 }
 
 impl Drop for RequestWriter<'_> {
     fn drop(&mut self) {
-        *self.used = self.outgoing.bytes > 0;
+        *self.used |= self.outgoing.bytes > 0;
     }
 }
 

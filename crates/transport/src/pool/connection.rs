@@ -77,7 +77,7 @@ enum Kind {
 
 impl Lease {
     pub(super) fn new(pool: Rc<Pool>, mut connection: Box<Connection>, reuse: Reuse) -> Self {
-        connection.reuse = reuse;
+        (connection.reuse, connection.used) = (reuse, false);
         Self(Kind::Whole { pool, connection })
     }
 
@@ -105,7 +105,6 @@ impl Lease {
         match &mut self.0 {
             Kind::Whole { connection, .. } => {
                 let Connection { io, output, used, buffer, reuse, .. } = &mut **connection;
-                *used = false;
                 let writer = h1::RequestWriter::new(io, timer, (output, used), write_timeout);
                 let reader = h1::ResponseReader::new(io, timer, buffer, limits, *reuse);
                 ClientExchange { writer: RequestWriter::Http1(writer), reader: ResponseReader::Http1(reader) }
