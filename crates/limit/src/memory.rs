@@ -117,10 +117,10 @@ impl Reserved {
         }
     }
 
-    /// Whether there is no room for anything.
+    /// Whether there is room for anything more; where there is none, that counts as refused.
     #[must_use]
-    pub fn is_at_the_ceiling(&self) -> bool {
-        self.memory.used() >= self.memory.ceiling()
+    pub fn has_room(&self) -> bool {
+        self.memory.has_room(1)
     }
 
     /// Whether half of what may be held is.
@@ -168,14 +168,14 @@ mod tests {
         first.trim(11);
         assert_eq!(memory.used(), 11 + STEP);
         first.follow(4 * STEP);
-        assert_eq!((memory.used(), first.is_at_the_ceiling()), (5 * STEP, true), "what is there counts");
+        assert_eq!((memory.used(), first.has_room()), (5 * STEP, false), "what is there counts");
         first.follow(11);
-        assert_eq!((memory.used(), first.is_at_the_ceiling()), (11 + STEP, false));
+        assert_eq!((memory.used(), first.has_room()), (11 + STEP, true));
         memory.set_ceiling(0);
         assert!(memory.reserve(1).is_err() && memory.reserve(0).is_ok());
         memory.set_ceiling(memory.used() + 1);
         assert!(memory.has_room(1) && !memory.has_room(2) && !memory.has_room(usize::MAX));
-        assert_eq!((memory.used(), memory.refused()), (11 + STEP, 5));
+        assert_eq!((memory.used(), memory.refused()), (11 + STEP, 6));
         drop((first, second));
         assert_eq!(memory.used(), 0);
     }

@@ -157,6 +157,7 @@ fn an_upload_that_waits_in_an_http_2_connection_counts_and_at_the_ceiling_no_bod
     assert!(buffered(&gateway) > 0.0);
     assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
     assert!(refused.text().contains("memory_full"), "{}", refused.text());
+    assert!(metric(&gateway, "torana_buffered_refused_total") >= 1.0);
     assert_eq!(other.request("GET", "/other", &[], b"").status, 200, "what has no body needs no room");
     gate.open();
     assert_eq!(client.read(response).unwrap().text(), SIZE.to_string());

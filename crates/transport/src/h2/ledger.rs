@@ -80,9 +80,9 @@ impl Ledger {
         self.look_again.get()
     }
 
-    /// Whether the process holds as much as it may.
-    pub(super) fn is_full(&self) -> bool {
-        self.reserved.borrow().as_ref().is_some_and(Reserved::is_at_the_ceiling)
+    /// Whether the process may hold more; where it may not, that counts as refused.
+    pub(super) fn has_room(&self) -> bool {
+        self.reserved.borrow().as_ref().is_none_or(Reserved::has_room)
     }
 
     /// How many bytes are held.
@@ -205,10 +205,10 @@ mod tests {
         let small = Piece::new(Bytes::from(vec![0; STEP - 1]), &ledger);
         assert_eq!(memory.used(), 0);
         let mut large = Piece::new(Bytes::from(vec![0; 2 * STEP]), &ledger);
-        assert_eq!((memory.used(), ledger.is_full()), (2 * STEP, false));
+        assert_eq!((memory.used(), ledger.has_room()), (2 * STEP, true));
         large.advance(2 * STEP);
         let beyond = Piece::new(Bytes::from(vec![0; 2 * STEP]), &ledger);
-        assert_eq!((memory.used(), ledger.is_full()), (4 * STEP, true));
+        assert_eq!((memory.used(), ledger.has_room()), (4 * STEP, false));
         assert!(memory.reserve(1).is_err(), "nothing more is begun");
         drop((small, large));
         assert_eq!(memory.used(), 2 * STEP);

@@ -140,7 +140,7 @@ fn salvage(parts: &Parts, head: &mut RequestHead) {
 
 /// At the ceiling no body is begun: what has begun fills memory enough.
 fn check_memory(head: &RequestHead, ledger: &Ledger) -> Result<(), Fault> {
-    if head.framing != BodyFraming::None && ledger.is_full() {
+    if head.framing != BodyFraming::None && !ledger.has_room() {
         let fault = Fault::new(Reason::MemoryFull).because("`limits.buffered_bytes` is reached");
         return Err(fault.with_field("Retry-After", "1".into()));
     }
