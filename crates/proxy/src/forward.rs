@@ -87,7 +87,8 @@ pub trait Responder {
     /// The first bytes of the response came, this long after the request began to be sent.
     fn on_first_byte(&mut self, latency: Duration);
 
-    /// The response that [`Responder::on_response`] has seen was taken back: to the client there was none.
+    /// What came of an answer is none to the client: it was taken back after [`Responder::on_response`] has seen it, was
+    /// one that another try follows, or broke off before.
     fn on_taken_back(&mut self);
 
     /// The connection has left HTTP; [`Responder::on_response`] has been called with the 101.
@@ -154,7 +155,10 @@ pub async fn forward<B: RequestBody, S: ResponseSink, R: Responder>(
                 judge.delivered();
                 return Ok(());
             }
-            Ok(Ended::Refused) => Next::Again,
+            Ok(Ended::Refused) => {
+                parties.responder.on_taken_back();
+                Next::Again
+            }
             Ok(Ended::Switched(lease)) => {
                 judge.delivered();
                 drop(rounds);
@@ -167,6 +171,7 @@ pub async fn forward<B: RequestBody, S: ResponseSink, R: Responder>(
                 let next = if parties.response.is_started() {
                     Next::GiveUp
                 } else {
+                    parties.responder.on_taken_back();
                     rounds.chances.after_fault(&fault, parties.body.is_replayable())
                 };
                 judge.uploaded(&uploads);

@@ -38,6 +38,26 @@ routes: [{{ path: /, service: s }}]
 }
 
 #[test]
+fn nobody_is_bound_to_an_endpoint_whose_answer_was_to_be_replaced() {
+    let bad = Origin::always(Reply::status(503));
+    let gateway = Running::start(&format!(
+        "access_log: off
+services:
+  s:
+    endpoints: [{}]
+    balance: {{ sticky: {{ cookie: node, secret: \"${{env:KEY}}\" }} }}
+    timeouts: {{ total: 300ms }}
+    retries: {{ attempts: 2, on: [503], backoff: {{ base: 5s, max: 5s }} }}
+routes: [{{ path: /, service: s }}]
+",
+        bad.url()
+    ));
+    let answer = gateway.ask("GET / HTTP/1.1\nHost: a");
+    assert_eq!((answer.status, answer.header("Set-Cookie")), (504, None), "{}", answer.text());
+    assert_eq!(bad.count(), 1);
+}
+
+#[test]
 fn the_answer_that_comes_in_its_place_is_charged() {
     let cut = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab";
     let bad = Origin::always(Reply::raw(cut).then_close());

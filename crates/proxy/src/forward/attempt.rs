@@ -179,7 +179,7 @@ impl<'a> Once<'a> {
                         let download = pin!(relay_noting(&mut source, parties.response, &trial.judge.waits));
                         uploading.beside(sending, download).await
                     };
-                    finished(relayed, parties.response, parties.responder).await?;
+                    finished(relayed, parties.response).await?;
                     return Ok(Exchanged::Answered { again: false, usable: false });
                 }
             }

@@ -33,7 +33,7 @@ pub(super) async fn deliver<B: RequestBody, S: ResponseSink, R: Responder>(
         })
         .await
     };
-    finished(relayed, parties.response, parties.responder).await?;
+    finished(relayed, parties.response).await?;
     Ok(source.leaves_connection_usable())
 }
 
@@ -111,18 +111,12 @@ fn wanted_protocol(head: &ResponseHead, exchange: &Exchange) -> Option<Vec<u8>> 
 /// # Errors
 /// It is not whole. Where none of the answer has left, it is taken back: to the client nothing has been said, so another
 /// try may follow, or the fault be told. Otherwise what is held of it goes out, as far as the client takes it at once.
-pub(super) async fn finished(
-    relayed: Relayed,
-    response: &mut impl ResponseSink,
-    responder: &mut impl Responder,
-) -> Result<(), Fault> {
+pub(super) async fn finished(relayed: Relayed, response: &mut impl ResponseSink) -> Result<(), Fault> {
     match relayed {
         Relayed::Complete => Ok(()),
         Relayed::SinkFailed(fault) => Err(fault),
         Relayed::SourceFailed(fault) => {
-            if response.take_back() {
-                responder.on_taken_back();
-            } else {
+            if !response.take_back() {
                 poll_fn(|context| Poll::Ready(response.poll_flush(context).is_ready())).await;
             }
             Err(fault)
