@@ -74,7 +74,7 @@ pub(crate) async fn serve(
     };
     watch.follow(read.files);
     let redacted = document.redacted();
-    let mut source = Source { path, document, consumer_files: read.consumer_files, told };
+    let mut source = Source { path, document, consumer_files: read.consumer_files, told, stops: false };
     // Before anybody may think that it serves: a signal without a listener ends the process.
     let mut signals = Signals::new().context("cannot listen for signals")?;
     let mut server = Server::start(plan, redacted, settings, inherited)?;
@@ -97,6 +97,7 @@ pub(crate) async fn serve(
                 if leaving.is_none() {
                     break;
                 }
+                source.stops = true;
             }
             Event::Left => break,
             Event::Hangup => {

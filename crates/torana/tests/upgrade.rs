@@ -281,7 +281,7 @@ fn told(manager: &UnixDatagram) -> Vec<String> {
 #[test]
 fn the_service_manager_is_told_what_happens() {
     let folder = tempfile::tempdir().unwrap();
-    let path = file(&folder, HELLO);
+    let path = file(&folder, &format!("drain_delay: 1h\n{HELLO}"));
     let notify = folder.path().join("notify");
     let manager = UnixDatagram::bind(&notify).unwrap();
     manager.set_nonblocking(true).unwrap();
@@ -307,6 +307,12 @@ fn the_service_manager_is_told_what_happens() {
     heir.signal(Signal::TERM);
     let lines = eventually_told(&["STOPPING=1"]);
     assert_eq!(lines.iter().filter(|line| *line == "STOPPING=1").count(), 1, "only the last one stops");
+    // A reload is no news any more.
+    std::fs::write(&path, format!("drain_delay: 1h\n{}", HELLO.replace("hello", "hello again"))).unwrap();
+    heir.signal(Signal::HUP);
+    eventually(PATIENCE, || get(process.address, "/").text() == "hello again");
+    heir.signal(Signal::HUP);
+    assert_eq!(told(&manager), Vec::<String>::new());
 }
 
 /// Starts the gateway as a service manager would: with sockets as descriptors 3 and 4. They come as standard input and

@@ -16,7 +16,7 @@ pub(super) fn reloading() {
     }
 }
 
-/// No new connection is accepted.
+/// It was told to stop.
 pub(super) fn stopping() {
     tell(&[NotifyState::Stopping]);
 }

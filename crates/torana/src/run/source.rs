@@ -24,6 +24,8 @@ pub(super) struct Source<'p> {
     pub(super) consumer_files: Vec<PathBuf>,
     /// What was said of it.
     pub(super) told: Told,
+    /// Whether the process stops: to the service manager it is neither reloading nor ready from then on.
+    pub(super) stops: bool,
 }
 
 impl Source<'_> {
@@ -49,6 +51,9 @@ impl Source<'_> {
 
     /// Puts the file in force as it is now, or says why not and changes nothing.
     pub(super) fn reload(&mut self, server: &mut Server, watch: &mut Watch) {
+        if self.stops {
+            return self.exchange(server, watch);
+        }
         service_manager::reloading();
         self.exchange(server, watch);
         // Whatever came of it, requests are served.
