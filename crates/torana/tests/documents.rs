@@ -185,3 +185,50 @@ fn every_link_and_named_file_is_there() {
         }
     }
 }
+
+/// What a heading is called in a link: small letters, digits, and hyphens in place of blanks.
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_'));
+    kept.collect::<String>().trim().to_lowercase().replace(' ', "-")
+}
+
+fn headings(text: &str) -> Vec<&str> {
+    let prose = text.split("```").step_by(2).flat_map(str::lines);
+    prose.filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim()).collect()
+}
+
+#[test]
+fn every_link_into_a_document_meets_a_heading() {
+    for (path, text) in documents() {
+        let folder = path.parent().expect("a folder");
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for (file, heading) in
+            links.filter(|link| !link.starts_with("http")).filter_map(|link| link.split_once('#'))
+        {
+            let other = (!file.is_empty()).then(|| std::fs::read_to_string(folder.join(file)).expect(file));
+            let known =
+                headings(other.as_ref().unwrap_or(&text)).into_iter().any(|known| anchor(known) == heading);
+            assert!(known, "{}: {file}#{heading}", path.display());
+        }
+    }
+}
+
+#[test]
+fn nothing_is_said_twice_in_a_document() {
+    for (path, text) in documents() {
+        let mut said = std::collections::HashSet::new();
+        let prose = text.split("```").step_by(2).flat_map(str::lines);
+        for line in prose.filter(|line| line.len() > 80 && !line.starts_with('|')) {
+            assert!(said.insert(line), "{}: {line}", path.display());
+        }
+        let mut sections = headings(&text);
+        let count = sections.len();
+        sections.sort_unstable();
+        sections.dedup();
+        assert!(
+            sections.len() == count || path.ends_with("reference/configuration.md"),
+            "{}",
+            path.display()
+        );
+    }
+}
