@@ -125,12 +125,8 @@ pub async fn forward<B: RequestBody, S: ResponseSink, R: Responder>(
 ) -> Result<(), Fault> {
     let terms = Terms::of(call, &parties.exchange.request)?;
     let mut rounds = Rounds::new(call, &parties.exchange.request);
-    if let BodyFraming::Length(length) = parties.exchange.request.framing
-        && length <= call.upstream.retries.keep_body
-        && rounds.chances.is_repeatable()
-        && parties.body.held().is_none()
-    {
-        parties.body.keep(length).await?;
+    if rounds.chances.is_repeatable() {
+        hold(call, &mut parties).await?;
     }
     let hedge = Hedge::of(call, &rounds.chances, &parties);
     loop {
@@ -185,5 +181,20 @@ pub async fn forward<B: RequestBody, S: ResponseSink, R: Responder>(
         };
         parties.body.rewind();
         rounds.rest(&terms, &chosen, next, parties.body).await?;
+    }
+}
+
+/// Waits for a body that is short enough to be sent more than once.
+async fn hold<B: RequestBody, S, R>(
+    call: &Call<'_>,
+    parties: &mut Parties<'_, '_, B, S, R>,
+) -> Result<(), Fault> {
+    match parties.exchange.request.framing {
+        BodyFraming::Length(length)
+            if length <= call.upstream.retries.keep_body && parties.body.held().is_none() =>
+        {
+            parties.body.keep(length).await.map(drop)
+        }
+        _ => Ok(()),
     }
 }
