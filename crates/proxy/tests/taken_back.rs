@@ -47,7 +47,7 @@ services:
     endpoints: [{}]
     balance: {{ sticky: {{ cookie: node, secret: \"${{env:KEY}}\" }} }}
     timeouts: {{ total: 300ms }}
-    retries: {{ attempts: 2, on: [503], backoff: {{ base: 5s, max: 5s }} }}
+    retries: {{ attempts: 2, on: [503], backoff: {{ base: 1h, max: 1h }} }}
 routes: [{{ path: /, service: s }}]
 ",
         bad.url()
