@@ -125,9 +125,7 @@ pub async fn forward<B: RequestBody, S: ResponseSink, R: Responder>(
 ) -> Result<(), Fault> {
     let terms = Terms::of(call, &parties.exchange.request)?;
     let mut rounds = Rounds::new(call, &parties.exchange.request);
-    if rounds.chances.is_repeatable() {
-        hold(call, &mut parties).await?;
-    }
+    hold(call.upstream.held_body(rounds.chances.is_repeatable()), &mut parties).await?;
     let hedge = Hedge::of(call, &rounds.chances, &parties);
     loop {
         let mut judge = rounds.begin(parties.body.is_whole())?;
@@ -184,15 +182,10 @@ pub async fn forward<B: RequestBody, S: ResponseSink, R: Responder>(
     }
 }
 
-/// Waits for a body that is short enough to be sent more than once.
-async fn hold<B: RequestBody, S, R>(
-    call: &Call<'_>,
-    parties: &mut Parties<'_, '_, B, S, R>,
-) -> Result<(), Fault> {
+/// Waits for a body of known length that is no longer than this, so that it can be sent more than once.
+async fn hold<B: RequestBody, S, R>(most: u64, parties: &mut Parties<'_, '_, B, S, R>) -> Result<(), Fault> {
     match parties.exchange.request.framing {
-        BodyFraming::Length(length)
-            if length <= call.upstream.retries.keep_body && parties.body.held().is_none() =>
-        {
+        BodyFraming::Length(length) if (1..=most).contains(&length) && parties.body.held().is_none() => {
             parties.body.keep(length).await.map(drop)
         }
         _ => Ok(()),

@@ -43,6 +43,9 @@ impl UpstreamEndpoint {
     }
 }
 
+/// Bodies up to this are held for services of HTTP/2, in bytes.
+const SHORT_BODY: u64 = 16 * 1024;
+
 /// A service: endpoints and how one is chosen.
 #[derive(Debug)]
 pub struct Upstream {
@@ -54,6 +57,8 @@ pub struct Upstream {
     pub endpoints: Vec<UpstreamEndpoint>,
     /// Whether connections to an endpoint begin with whom they are for.
     introduces: bool,
+    /// Whether an endpoint may speak HTTP/2.
+    multiplexes: bool,
     /// Which `Host` it sees.
     pub host: UpstreamHost,
     /// When requests are sent again.
@@ -83,9 +88,11 @@ impl Upstream {
     #[must_use]
     pub fn new(name: Arc<str>, balancer: Balancer, endpoints: Vec<UpstreamEndpoint>) -> Self {
         let introduces = endpoints.iter().any(|endpoint| endpoint.endpoint.introduces.is_some());
+        let multiplexes = endpoints.iter().any(|endpoint| endpoint.endpoint.may_speak_http2());
         Self {
             name,
             introduces,
+            multiplexes,
             balancer,
             endpoints,
             host: UpstreamHost::Preserve,
@@ -99,6 +106,17 @@ impl Upstream {
             zones: None,
             head_limits: HeadLimits::default(),
             upgrades: Vec::new(),
+        }
+    }
+
+    /// How long a body may be that is held before it is sent, so that it can be sent again; `repeatable`: so may the
+    /// request. Where streams may be left out by a goodbye, which any request may be sent again after, short ones are held
+    /// whatever the configuration says: nobody loses a request by a service that renews its connections.
+    pub(crate) fn held_body(&self, repeatable: bool) -> u64 {
+        match self.multiplexes {
+            true => self.retries.keep_body.max(SHORT_BODY),
+            false if repeatable => self.retries.keep_body,
+            false => 0,
         }
     }
 

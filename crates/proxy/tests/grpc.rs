@@ -237,6 +237,32 @@ fn a_service_that_breaks_off_within_a_stream_of_answers_is_a_status() {
     }
 }
 
+#[test]
+fn a_call_without_a_message_ends_with_data_as_servers_may_wait_for() {
+    let (saw, seen) = std::sync::mpsc::channel();
+    let (address, _) = serve_frames(move |_, peer| {
+        while let Some(frame) = peer.read() {
+            peer.answer(&frame);
+            let is_message = matches!(frame.kind, kind::HEADERS | kind::DATA);
+            if is_message && frame.flags & flag::END_STREAM != 0 {
+                saw.send(frame.kind).unwrap();
+                let head =
+                    block(&[(":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "0")]);
+                peer.frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, frame.stream, &head);
+            }
+        }
+    });
+    let gateway = in_front_of_all(&format!("h2://{address}"), "");
+    for pause in [Duration::ZERO, Duration::from_millis(50)] {
+        let mut client = FrameClient::connect(gateway.address);
+        client.headers(1, &[&fields("POST", "/a.B/C")[..], &CALL].concat(), false);
+        std::thread::sleep(pause);
+        client.data(1, b"", true);
+        assert!(client.outcome(1).complete);
+        assert_eq!(seen.recv().unwrap(), kind::DATA, "{pause:?}");
+    }
+}
+
 /// Longer than a body may pause.
 const PAUSE: Duration = Duration::from_millis(700);
 

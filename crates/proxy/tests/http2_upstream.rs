@@ -188,10 +188,52 @@ fn a_goodbye_loses_no_request() {
     });
     let gateway = in_front_of(address);
     let mut client = Http2Client::connect(gateway.address);
-    let first = client.begin("POST", "/", &[], true).unwrap().0;
-    let second = client.begin("POST", "/", &[], true).unwrap().0;
+    // Short bodies are held for this.
+    let fields = [("content-length", "4")];
+    let mut begin = || {
+        let (answer, mut body) = client.begin("POST", "/", &fields, false).unwrap();
+        body.send_data("body".into(), true).unwrap();
+        answer
+    };
+    let (first, second) = (begin(), begin());
     assert_eq!((client.read(first).unwrap().status, client.read(second).unwrap().status), (200, 200));
     assert_eq!(connections.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn an_answer_that_is_all_there_may_end_by_a_reset_without_an_error() {
+    const CANCEL: u32 = 8;
+    for (length, code, status) in [("3", 0_u32, 200), ("4", 0, 502), ("3", CANCEL, 502)] {
+        let (address, _) = serve_frames(move |_, peer| {
+            while let Some(stream) = peer.next_request() {
+                peer.headers(stream, &[(":status", "200"), ("content-length", length)], false);
+                peer.frame(kind::DATA, 0, stream, b"abc");
+                peer.frame(kind::RST_STREAM, 0, stream, &code.to_be_bytes());
+            }
+        });
+        let gateway = in_front_of(address);
+        let mut client = Client::connect(gateway.address);
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        match client.try_read_response() {
+            Ok(answer) => assert_eq!(answer.status, status, "{length} {code}"),
+            Err(broken) => assert_eq!(status, 502, "{length} {code}: {broken}"),
+        }
+    }
+}
+
+#[test]
+fn announced_trailers_are_announced_to_the_service() {
+    // Servers of Go take no others.
+    let origin = Http2Origin::respond(|request| {
+        let announced = request.headers.get("trailer").map(|value| value.to_str().unwrap().to_owned());
+        Http2Reply::ok(announced.unwrap_or_default())
+    });
+    let gateway = in_front_of(origin.addr());
+    let mut client = Client::connect(gateway.address);
+    let answer = client.exchange(
+        "POST / HTTP/1.1\r\nHost: a\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-Sum: 1\r\n\r\n",
+    );
+    assert_eq!(answer.text(), "X-Sum");
 }
 
 #[test]

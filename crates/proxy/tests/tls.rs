@@ -427,6 +427,10 @@ fn who_does_not_shake_hands_in_time_or_at_all_is_let_go() {
     let known = TlsOptions::trusting(&authority).offering(&["acme-tls/1", "http/1.1"]);
     let client = Client::connect_tls(gateway.address, &known, "a.test");
     assert_eq!(client.session().alpn_protocol(), Some(&b"http/1.1"[..]));
+    // What `curl --http1.0` offers.
+    let old = TlsOptions::trusting(&authority).offering(&["http/1.0"]);
+    let mut old = Client::connect_tls(gateway.address, &old, "a.test");
+    assert_eq!(old.exchange("GET / HTTP/1.0\r\nHost: a.test\r\n\r\n").status, 200);
     for reason in ["timeout", "not_tls", "no_common_protocol"] {
         let line = format!("torana_tls_handshake_errors_total{{reason=\"{reason}\"}} 1");
         eventually(PATIENCE, || gateway.metrics.render().contains(&line));

@@ -24,7 +24,6 @@ pub const HOP_BY_HOP: KnownSet = KnownSet::of(&[
     Known::KeepAlive,
     Known::ProxyConnection,
     Known::Te,
-    Known::Trailer,
     Known::TransferEncoding,
     Known::Upgrade,
     Known::Http2Settings,

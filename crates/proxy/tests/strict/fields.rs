@@ -82,7 +82,7 @@ fn what_belongs_to_one_hop_does_not_go_on() {
     let judge = Judge::new();
     judge.forwards(
         get("Connection: keep-alive, X-Hop, ,x-other\r\nConnection: close\r\nX-Hop: 1\r\nX-Other: 2\r\nX-Keep: 3\r\n\
-             Keep-Alive: 5\r\nProxy-Connection: keep-alive\r\nTE: trailers\r\nTrailer: X\r\nUpgrade: h2c\r\n\
+             Keep-Alive: 5\r\nProxy-Connection: keep-alive\r\nTE: trailers\r\nUpgrade: h2c\r\n\
              HTTP2-Settings: AAMA\r\nProxy-Authorization: x"),
         &[("GET /x HTTP/1.1\nHost: a\nX-Keep: 3", "")],
     );

@@ -38,6 +38,15 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// Whether HTTP/2 may be spoken with it, as far as is known without a connection.
+    #[must_use]
+    pub fn may_speak_http2(&self) -> bool {
+        match &self.tls {
+            Some(tls) => tls.offers(Protocol::Http2),
+            None => self.settings.protocol == Protocol::Http2,
+        }
+    }
+
     /// An endpoint without connections.
     #[must_use]
     pub fn new(address: Address, settings: EndpointSettings) -> Arc<Self> {

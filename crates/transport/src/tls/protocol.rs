@@ -14,6 +14,11 @@ impl Protocol {
     /// arm in `entrance.rs` that calls it.
     pub const SPOKEN: &'static [Self] = &[Self::Http2, Self::Http1];
 
+    /// What clients may name in the handshake, in order of preference: HTTP/1.0 too, which is served as HTTP/1 is.
+    pub(super) fn names() -> impl Iterator<Item = &'static [u8]> {
+        Self::SPOKEN.iter().map(|protocol| protocol.alpn()).chain([&b"http/1.0"[..]])
+    }
+
     /// Its name in the handshake (RFC 7301 section 6).
     #[must_use]
     pub const fn alpn(self) -> &'static [u8] {

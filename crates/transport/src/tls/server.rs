@@ -120,7 +120,7 @@ impl TlsServer {
             }
         };
         let mut config = builder.with_cert_resolver(Arc::new(Chooser::new(certificates)));
-        config.alpn_protocols = Protocol::SPOKEN.iter().map(|protocol| protocol.alpn().to_vec()).collect();
+        config.alpn_protocols = Protocol::names().map(<[u8]>::to_vec).collect();
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.ticketer = Arc::clone(&settings.tickets.keys);
         Ok(Self { config: Arc::new(config), tickets: settings.tickets })

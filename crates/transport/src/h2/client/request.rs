@@ -33,6 +33,9 @@ pub struct RequestWriter<'a> {
     /// Boxed, as is the end: what a request over HTTP/1 holds room for must not grow by it.
     head: Option<Box<Request<()>>>,
     pieces: Pieces,
+    /// Whether the head may end the stream: of a request without a body. Not of a call of gRPC, which ends with data, were it
+    /// empty (the gRPC protocol over HTTP/2, section Requests): a server may wait for that.
+    ends_with_head: bool,
     /// The end, once it was said; with trailers or without.
     end: Option<Box<HeaderMap>>,
     ended: bool,
@@ -54,6 +57,7 @@ impl<'a> RequestWriter<'a> {
             deadline: None,
             head: None,
             pieces: Pieces::default(),
+            ends_with_head: false,
             end: None,
             ended: false,
             failed: None,
@@ -68,9 +72,11 @@ impl<'a> RequestWriter<'a> {
             BodyFraming::Chunked | BodyFraming::UntilClose => None,
         };
         let connection = &self.halves.place.0;
-        if is_grpc(&head.fields) {
+        let is_call = is_grpc(&head.fields);
+        if is_call {
             connection.state().speaks_grpc();
         }
+        self.ends_with_head = self.pieces.remaining == Some(0) && !is_call;
         match request_of(head, framing, connection.secure) {
             Ok(request) => self.head = Some(Box::new(request)),
             Err(fault) => self.failed = Some(fault),
@@ -172,8 +178,7 @@ impl BodySink for RequestWriter<'_> {
 
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
         let bare_end = self.end.as_ref().is_some_and(|trailers| trailers.is_empty());
-        let ends_with_head = bare_end && self.pieces.is_empty();
-        ready!(self.poll_head(context, ends_with_head))?;
+        ready!(self.poll_head(context, bare_end && self.ends_with_head))?;
         if self.ended {
             return Poll::Ready(Ok(()));
         }

@@ -80,6 +80,7 @@ impl<'a> ResponseReader<'a> {
                     let detail = "more data than Content-Length announced";
                     return Poll::Ready(Err(Fault::new(Reason::UpstreamMalformed).because(detail)));
                 }
+                Poll::Ready(Some(Err(error))) if is_end(&error) => return Poll::Ready(Ok(())),
                 Poll::Ready(Some(Err(error))) => {
                     return Poll::Ready(Err(broken(&error, self.halves.so_far())));
                 }
@@ -225,6 +226,12 @@ impl ResponseBody<'_> {
     }
 }
 
+/// Whether a service says by resetting a stream that it has sent all (RFC 9113 section 8.1). Without an end that is true only
+/// where what was announced has come: services of Node do so once the window of the connection was used up.
+fn is_end(error: &h2::Error) -> bool {
+    error.is_reset() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR)
+}
+
 /// In the middle of a response nothing can be tried again.
 fn broken(error: &h2::Error, so_far: SoFar) -> Fault {
     let reason = match (error.is_reset(), error.is_remote()) {
@@ -257,6 +264,10 @@ impl BodySource for ResponseBody<'_> {
                             return Poll::Ready(Ok(true));
                         }
                     }
+                }
+                Poll::Ready(Some(Err(error))) if is_end(&error) && self.announced == Some(self.bytes) => {
+                    self.ended = true;
+                    self.held = false;
                 }
                 Poll::Ready(Some(Err(error))) => {
                     return Poll::Ready(Err(broken(&error, self.halves.so_far())));
