@@ -169,6 +169,8 @@ pub struct Exchange {
     pub unknown: Option<Fault>,
     /// Values of `Set-Cookie` that the response carries, whatever it is.
     pub set_cookies: Vec<SetCookie>,
+    /// Fields that the response carries, whatever it is, as a service that was asked says.
+    pub client_fields: Vec<(Arc<str>, Vec<u8>)>,
     /// The certificate that the client has shown, verified when its connection was made.
     pub client_certificate: Option<Arc<ClientCertificate>>,
     /// The narrowest limit that was asked.
@@ -221,6 +223,7 @@ impl Default for Exchange {
             answer: None,
             unknown: None,
             set_cookies: Vec::new(),
+            client_fields: Vec::new(),
             client_certificate: None,
             limit: None,
             limits: Vec::new(),
@@ -263,6 +266,7 @@ impl Exchange {
             taken,
             open_costs,
             set_cookies,
+            client_fields,
         } = self;
         request.clear();
         *body = None;
@@ -283,6 +287,7 @@ impl Exchange {
         taken.clear();
         open_costs.clear();
         set_cookies.clear();
+        client_fields.clear();
     }
 }
 

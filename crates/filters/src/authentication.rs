@@ -7,6 +7,7 @@
 
 mod address_key;
 pub(crate) mod cache;
+pub(crate) mod client_fields;
 mod consumer_fields;
 mod counting;
 mod failures;
@@ -367,23 +368,10 @@ impl OnResponse for AuthenticationFilter {
         let is_overtaken =
             |cookie: &mut SetCookie| cookie.overtaken.as_ref().is_some_and(|by| by.is_overtaken());
         exchange.set_cookies.retain_mut(|cookie| !is_overtaken(cookie));
-        if exchange.set_cookies.is_empty() {
-            return Verdict::Continue;
+        match client_fields::tell(exchange, response) {
+            Ok(()) => Verdict::Continue,
+            Err(invalid) => Verdict::Fail(invalid.into()),
         }
-        // No cache may give one caller's cookie to another, whatever the service says.
-        if let Err(invalid) = response.fields.insert(Known::CacheControl, b"no-store") {
-            return Verdict::Fail(invalid.into());
-        }
-        // Not taken: another answer may take the place of this one. Each way that was tried sees it, and says it once.
-        for SetCookie { line, .. } in &exchange.set_cookies {
-            if response.fields.get_all(Known::SetCookie).any(|said| said == line.as_bytes()) {
-                continue;
-            }
-            if let Err(invalid) = response.fields.append(Known::SetCookie, line.as_bytes()) {
-                return Verdict::Fail(invalid.into());
-            }
-        }
-        Verdict::Continue
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! The question shows only what the configuration names, and what a client says of forwarding never reaches
 //! it. An answer of 2xx lets the request pass, with fields in place of whatever the client sent under their
-//! names; a refusal is handed to the client as it is. Everything else says nothing: 503, never a refusal that
-//! nobody has pronounced.
+//! names, and its fields for the client go with whatever is answered; a refusal is handed to the client as it
+//! is. Everything else says nothing: 503, never a refusal that nobody has pronounced.
 
 mod answer;
 mod question;
@@ -11,7 +11,7 @@ mod question;
 use crate::asking::{self, Printed};
 use crate::authentication::cache::{Cache, SentFields};
 use crate::authentication::unverified::Looks;
-use crate::authentication::{Authenticate, Guard, Unbegun};
+use crate::authentication::{Authenticate, Guard, Unbegun, client_fields};
 use crate::hygiene::ReservedFields;
 use answer::{Answer, Passed};
 use std::sync::Arc;
@@ -169,7 +169,7 @@ impl ForwardAuthFilter {
         judged
     }
 
-    async fn ask(&self, exchange: &Exchange, outside: &dyn Outside) -> Result<Answer, Fault> {
+    async fn ask(&self, exchange: &mut Exchange, outside: &dyn Outside) -> Result<Answer, Fault> {
         let mut request = question::request(&self.plan, exchange)?;
         let body = exchange.body.clone().filter(|_| self.plan.body.is_some()).unwrap_or_default();
         let response = asking::ask(outside, &self.plan.asked, &mut request, &body).await;
@@ -180,7 +180,10 @@ impl ForwardAuthFilter {
                 return if is_silence(&fault) { Err(unavailable) } else { Ok(Answer::Unusable(unavailable)) };
             }
         };
-        answer::read(&self.plan, response)
+        // Before it is judged: a session that was renewed is so whatever becomes of the request.
+        let yes = (200..300).contains(&response.head.status);
+        let told = yes && client_fields::note(exchange, &self.plan.client_headers, &response.head.fields);
+        answer::read(&self.plan, response, told)
     }
 
     fn pass_on(&self, fields: &mut Fields, passed: &Passed) -> Result<(), Fault> {

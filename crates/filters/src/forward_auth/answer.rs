@@ -37,13 +37,13 @@ pub(super) enum Answer {
     Unusable(Fault),
 }
 
-/// Reads an answer.
+/// Reads an answer; `told` says whether the client gets something of it that is for this one alone.
 ///
 /// # Errors
 /// The service has failed (5xx).
-pub(super) fn read(plan: &ForwardAuthPlan, response: Response) -> Result<Answer, Fault> {
+pub(super) fn read(plan: &ForwardAuthPlan, response: Response, told: bool) -> Result<Answer, Fault> {
     match response.head.status {
-        200..=299 => Ok(match passed(plan, &response.head.fields) {
+        200..=299 => Ok(match passed(plan, &response.head.fields, told) {
             Ok(passed) => Answer::Passed(Box::new(passed)),
             Err(fault) => Answer::Unusable(fault),
         }),
@@ -55,15 +55,15 @@ pub(super) fn read(plan: &ForwardAuthPlan, response: Response) -> Result<Answer,
     }
 }
 
-fn passed(plan: &ForwardAuthPlan, answer: &Fields) -> Result<Passed, Fault> {
+fn passed(plan: &ForwardAuthPlan, answer: &Fields, told: bool) -> Result<Passed, Fault> {
     let mut fields = SentFields::new();
     for name in &plan.response_headers {
         fields.extend(answer.get_all(name.as_str()).map(|value| (name.as_str().into(), value.to_vec())));
     }
-    let may_be_kept = !answer.get_all(Known::CacheControl).any(|line| {
+    let forbidden = answer.get_all(Known::CacheControl).any(|line| {
         line.split(|byte| *byte == b',').any(|word| word.trim_ascii().eq_ignore_ascii_case(b"no-store"))
     });
-    Ok(Passed { identity: Arc::new(identity(plan, answer)?), fields, may_be_kept })
+    Ok(Passed { identity: Arc::new(identity(plan, answer)?), fields, may_be_kept: !told && !forbidden })
 }
 
 fn identity(plan: &ForwardAuthPlan, answer: &Fields) -> Result<Identity, Fault> {

@@ -1,5 +1,7 @@
 //! `forward_auth` in the plan.
 
+mod names;
+
 use std::sync::Arc;
 
 use torana_config::written::{
@@ -12,7 +14,6 @@ use torana_types::ByteSize;
 use super::asked::{self, AskedPlan, Services, Written};
 use super::authentication::is_neutral;
 use super::{AuthenticationPlan, PolicyPlan};
-use crate::text;
 
 /// A service is asked whether a request may pass.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -27,6 +28,8 @@ pub struct ForwardAuthPlan {
     pub body: Option<ByteSize>,
     /// Fields of an answer of 2xx for the service behind the route.
     pub response_headers: Vec<String>,
+    /// Fields of such an answer for the client.
+    pub client_headers: Vec<Arc<str>>,
     /// Statuses that refuse a request, from 300 to 499.
     pub refusals: Vec<u16>,
     /// Fields of such an answer for the client.
@@ -76,7 +79,7 @@ pub(crate) fn plan(
         max_size: config.max_size,
     };
     let asked = asked::plan(document, path, &written, services, findings);
-    check_names(document, path, config, findings);
+    names::check(document, path, config, findings);
     check_statuses(document, &path.key("refusals"), &config.refusals, findings);
     if config.cache.as_ref().is_some_and(|cache| cache.ttl.as_duration().as_secs() == 0) {
         let finding = Finding::error("no-ttl", "less than a second is no time to remember anything");
@@ -105,6 +108,7 @@ pub(crate) fn plan(
         request_headers: config.request_headers.clone(),
         body: config.body,
         response_headers: config.response_headers.clone(),
+        client_headers: config.client_headers.iter().map(|name| name.as_str().into()).collect(),
         refusals: config.refusals.clone(),
         refusal_headers: config.refusal_headers.clone(),
         on_failure: config.on_failure,
@@ -113,37 +117,6 @@ pub(crate) fn plan(
         consumers: Arc::clone(consumers),
     };
     PolicyPlan::Authentication(AuthenticationPlan::ForwardAuth(Arc::new(plan)))
-}
-
-fn check_names(document: &Document, path: &Path, config: &ForwardAuthConfig, findings: &mut Vec<Finding>) {
-    let lists = [
-        ("request_headers", &config.request_headers),
-        ("response_headers", &config.response_headers),
-        ("refusal_headers", &config.refusal_headers),
-    ];
-    for (key, names) in lists {
-        for (index, name) in names.iter().enumerate() {
-            let place = path.key(key).index(index);
-            if name != "*" {
-                text::field_name(document, &place, name, findings);
-            } else if key != "request_headers" {
-                let message = "fields of an answer are named one by one: the service believes them";
-                findings.push(Finding::error("bad-name", message).at(document.span_at(&place)));
-            }
-        }
-    }
-    let identity = &config.identity;
-    let place = path.key("identity");
-    let named = [("consumer", &identity.consumer), ("roles", &identity.roles), ("groups", &identity.groups)];
-    for (key, name) in named {
-        if let Some(name) = name {
-            text::token(document, &place.key(key), name, "the name of a field", findings);
-        }
-    }
-    for (claim, name) in &identity.claims {
-        let place = place.key("claims").key(claim);
-        text::token(document, &place, name, "the name of a field", findings);
-    }
 }
 
 /// Reports what a caller may be known by, where it is shown and yet not looked at: one caller's yes would be another's.

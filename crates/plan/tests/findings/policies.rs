@@ -159,6 +159,27 @@ fn who_is_asked_must_be_there_and_asked_in_a_way_that_can_be() {
 }
 
 #[test]
+fn fields_of_an_answer_are_given_to_whom_they_are_for() {
+    let asked = |rest: &str| policy(&format!("forward_auth: {{ service: b, {rest} }}"));
+    for fine in ["client_headers: [set-cookie, X-Session, WWW-Authenticate]", "client_headers: []"] {
+        assert_eq!(asked(fine), Vec::<String>::new(), "{fine}");
+    }
+    for (rest, code) in [
+        ("client_headers: [\"*\"]", "error[bad-name]"),
+        ("client_headers: [Transfer-Encoding]", "error[reserved-field]"),
+        ("client_headers: [cache-control]", "error[reserved-field]"),
+        ("client_headers: [X-Consumer-ID]", "error[reserved-field]"),
+        ("client_headers: [Access-Control-Allow-Origin]", "error[reserved-field]"),
+        ("client_headers: [Via]", "error[reserved-field]"),
+        ("client_headers: [x-request-id]", "error[reserved-field]"),
+        ("response_headers: [X-User, set-cookie]", "error[reserved-field]"),
+    ] {
+        let found = asked(rest);
+        assert!(found.len() == 1 && found[0].ends_with(code), "{rest}: {found:?}");
+    }
+}
+
+#[test]
 fn introspection_is_asked_with_a_secret_that_does_not_stand_in_the_file() {
     let good = "service: b, client: { id: g, secret: \"${env:KEY}\" }";
     assert_eq!(policy(&format!("oauth2_introspection: {{ {good} }}")), Vec::<String>::new());

@@ -37,6 +37,11 @@ pub struct ForwardAuthConfig {
     /// client sent under these names.
     #[serde(default)]
     pub response_headers: Vec<String>,
+    /// Header fields of an answer of 2xx that the client receives, with whatever becomes of its request: a session that
+    /// was renewed. `Set-Cookie` comes beside that of the service behind the route, others in place of it. No cache keeps
+    /// what the client gets with one of them (`Cache-Control: no-store`).
+    #[serde(default = "ForwardAuthConfig::default_client_headers")]
+    pub client_headers: Vec<String>,
     /// Statuses, from 300 to 499, that refuse a request and that the client receives, with the body.
     #[serde(default = "ForwardAuthConfig::default_refusals")]
     pub refusals: Vec<u16>,
@@ -70,6 +75,10 @@ impl ForwardAuthConfig {
         ["Authorization", "Cookie", "Accept", "X-Requested-With"].map(str::to_owned).to_vec()
     }
 
+    fn default_client_headers() -> Vec<String> {
+        vec!["Set-Cookie".into()]
+    }
+
     fn default_refusals() -> Vec<u16> {
         vec![401, 403]
     }
@@ -90,7 +99,7 @@ impl ForwardAuthConfig {
 }
 
 /// Remembers answers that let a request pass, in a bounded table. Refusals are never remembered, nor answers
-/// with `Cache-Control: no-store`.
+/// with `Cache-Control: no-store` or with one of `client_headers`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ForwardAuthCacheConfig {
