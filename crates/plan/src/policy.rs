@@ -22,6 +22,7 @@ pub(crate) mod rate_limit;
 pub(crate) mod request_size;
 pub(crate) mod required_headers;
 pub(crate) mod roles;
+mod secure;
 pub(crate) mod security_headers;
 pub(crate) mod sigv4;
 pub(crate) mod terminate;

@@ -90,6 +90,45 @@ routes: [{{ path: {path}, respond: {{}} }}]\n"
 }
 
 #[test]
+fn who_says_who_calls_is_asked_over_tls_or_on_the_same_machine() {
+    for (policy, code) in [
+        ("jwt: { issuer: a, audience: b, jwks: 'URL/keys' }", "insecure-keys"),
+        ("jwt: { issuer: a, audience: b, jwks: { url: 'URL/keys' } }", "insecure-keys"),
+        ("jwt: { audience: b, discovery: 'URL' }", "insecure-issuer"),
+        ("jwt: { issuers: [{ audience: b, discovery: { url: 'URL' } }] }", "insecure-issuer"),
+        ("oauth2_introspection: { url: 'URL/x', client: { id: i, secret: '${env:KEY}' } }", "insecure-url"),
+        ("forward_auth: { url: 'URL/x' }", "insecure-url"),
+    ] {
+        let text = |url: &str| {
+            let policy = policy.replace("URL", url);
+            format!(
+                "services: {{ a: {{ endpoints: ['http://a'] }} }}\nroutes:\n- {{ service: a, policies: {{ {policy} }} }}\n"
+            )
+        };
+        let told = |url: &str| {
+            let findings = findings(&text(url));
+            assert!(findings.iter().all(|finding| !finding.is_error()), "{findings:?}");
+            findings.into_iter().filter(|finding| finding.code.starts_with("insecure-")).collect::<Vec<_>>()
+        };
+        for plain in ["http://login.example.com", "http://10.0.0.7:9100", "http://idp"] {
+            let found = told(plain);
+            assert!(found.len() == 1 && found[0].code == code, "{policy} {plain}: {found:?}");
+            let at = found[0].span.as_ref().unwrap();
+            assert!(text(plain)[at.start..at.end].contains(plain), "{policy} {plain}");
+        }
+        for fine in
+            ["https://login.example.com", "http://127.0.0.1:9100", "http://[::1]:9100", "http://localhost"]
+        {
+            assert_eq!(told(fine).len(), 0, "{policy} {fine}");
+        }
+    }
+    // A service's endpoints are what its own settings say.
+    let named = "services: { a: { endpoints: ['http://a'] }, b: { endpoints: ['http://b.test'] } }
+routes: [{ service: a, policies: { forward_auth: { service: b } } }]\n";
+    assert_eq!(codes(named, "insecure-url"), 0);
+}
+
+#[test]
 fn the_help_for_a_login_without_a_way_back_is_one() {
     const LOGIN: &str =
         "oidc_login: &login { issuer: 'https://login.test', client_id: shop, session_keys: '${env:KEY}' }";

@@ -7,6 +7,8 @@ use torana_config::written::{Config, PoliciesConfig, Switch};
 use torana_config::{Document, Finding, Path, did_you_mean};
 use torana_types::{ByteSize, EndpointUrl, ResourceUrl, ServiceId, TimeSpan};
 
+use super::secure;
+
 /// Services by name, those that only a URL names too.
 pub(crate) type Services = HashMap<Arc<str>, ServiceId>;
 
@@ -58,6 +60,8 @@ pub(super) struct Written<'a> {
     pub(super) template: bool,
     pub(super) timeout: TimeSpan,
     pub(super) max_size: ByteSize,
+    /// What somebody could do who is between the gateway and a URL.
+    pub(super) between: &'a str,
 }
 
 /// Plans whom to ask. What cannot be planned is an error, and the plan is never served.
@@ -85,7 +89,10 @@ pub(super) fn plan(
     });
     let name: Arc<str> = match (written.service, written.url) {
         (Some(name), None) => name.into(),
-        (None, Some(url)) => url.origin().to_string().into(),
+        (None, Some(url)) => {
+            secure::check(document, &path.key("url"), url, ("insecure-url", written.between), findings);
+            url.origin().to_string().into()
+        }
         _ => {
             let finding = Finding::error("who-is-asked", "write exactly one of `service` and `url`");
             findings.push(finding.at(document.span_at(path)));

@@ -77,6 +77,7 @@ pub(crate) fn plan(
         template: true,
         timeout: config.timeout,
         max_size: config.max_size,
+        between: "could say yes to anybody, and see what callers show",
     };
     let asked = asked::plan(document, path, &written, services, findings);
     names::check(document, path, config, findings);

@@ -71,6 +71,7 @@ pub(crate) fn plan(
         template: false,
         timeout: config.timeout,
         max_size: config.max_size,
+        between: "could call any token good, and read tokens and the secret",
     };
     let asked = asked::plan(document, path, &written, services, findings);
     jwt::leeway(document, path, config.leeway, findings);

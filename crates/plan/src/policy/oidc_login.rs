@@ -8,6 +8,7 @@ use torana_credential::jose::Algorithm;
 use torana_types::{ByteSize, EndpointUrl, ResourceUrl, Secret, TimeSpan};
 
 use super::jwt::remote_keys;
+use super::secure;
 use super::{
     AuthenticationPlan, IssuerPlan, JwtPlan, KeysPlan, PolicyPlan, RemoteKeysPlan, UpstreamTokenPlan,
 };
@@ -230,16 +231,9 @@ fn check(document: &Document, path: &Path, config: &OidcLoginConfig, findings: &
 
 /// What works and is unwise outside of development.
 fn cautions(document: &Document, path: &Path, config: &OidcLoginConfig, findings: &mut Vec<Finding>) {
-    let local = |url: &EndpointUrl| {
-        url.host() == "localhost" || url.ip().is_some_and(|address| address.is_loopback())
-    };
-    let origin = config.issuer.origin();
-    if !origin.is_secure() && !local(origin) {
-        let message = "the provider is asked without TLS: who is between could log in as anybody";
-        let finding = Finding::warning("insecure-issuer", message);
-        findings.push(finding.at(document.span_at(&path.key("issuer"))).help("write `https://`"));
-    }
-    if !config.cookie.secure && !config.external_url.as_ref().is_some_and(local) {
+    let told = ("insecure-issuer", "could log in as anybody");
+    secure::check(document, &path.key("issuer"), &config.issuer, told, findings);
+    if !config.cookie.secure && !config.external_url.as_ref().is_some_and(secure::is_local) {
         let message = "without `secure` the session's cookie can be read and replaced on the way";
         let finding = Finding::warning("insecure-cookie", message);
         findings.push(finding.at(document.span_at(&path.key("cookie"))).help("remove `secure: false`"));

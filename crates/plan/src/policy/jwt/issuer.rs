@@ -6,6 +6,7 @@ use torana_credential::jose::Algorithm;
 use torana_types::{ByteSize, ResourceUrl, TimeSpan};
 
 use super::keys::{self, KeyPlan};
+use crate::policy::secure;
 
 /// An issuer of tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -99,7 +100,23 @@ pub(super) fn plan(
     let issuer =
         IssuerPlan { names: list(config.issuer.as_ref()), audiences: list(config.audience.as_ref()), keys };
     for_anybody(document, path, config, &issuer, findings);
+    without_tls(document, path, config, findings);
     issuer
+}
+
+/// Who can change keys on their way signs tokens.
+fn without_tls(document: &Document, path: &Path, config: &JwtIssuerConfig, findings: &mut Vec<Finding>) {
+    for (key, form, code) in
+        [("jwks", &config.jwks, "insecure-keys"), ("discovery", &config.discovery, "insecure-issuer")]
+    {
+        let Some(form) = form else { continue };
+        let (place, url) = match form {
+            RemoteKeysForm::Url(url) => (path.key(key), url),
+            RemoteKeysForm::Full(full) => (path.key(key).key("url"), &full.url),
+        };
+        let told = (code, "could give its own keys, and sign tokens of anybody");
+        secure::check(document, &place, url, told, findings);
+    }
 }
 
 /// An issuer that publishes its keys signs for many, not for these services alone (RFC 8725 section 3.9).
