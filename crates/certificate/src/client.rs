@@ -9,7 +9,7 @@ use std::fmt::Write;
 /// verified it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientCertificate {
-    /// The subject, such as `CN=client-7, O=Example`.
+    /// The subject, such as `O=Example, CN=client-7`.
     pub subject: String,
     /// The common name, where the subject has exactly one.
     pub common_name: Option<String>,

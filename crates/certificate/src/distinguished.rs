@@ -4,7 +4,7 @@ use crate::certificate::text;
 use x509_parser::objects::{oid_registry, oid2abbrev};
 use x509_parser::prelude::{AttributeTypeAndValue, X509Name};
 
-/// `CN=client-7, O=Example`, in the order of the certificate. What would end a value stands behind a backslash
+/// `O=Example, CN=client-7`, in the order of the certificate. What would end a value stands behind a backslash
 /// (RFC 4514 section 2.4): `CN=a\\, O=b` is one attribute. A value that is no text is `#` and its bytes in
 /// hexadecimal.
 pub(crate) fn name(name: &X509Name<'_>) -> String {
@@ -32,10 +32,16 @@ fn value(attribute: &AttributeTypeAndValue<'_>) -> String {
         let digits: String = attribute.as_slice().iter().map(|byte| format!("{byte:02x}")).collect();
         return format!("#{digits}");
     };
+    escape(&text(plain))
+}
+
+/// A value in which nothing can be taken for its end.
+pub(crate) fn escape(plain: &str) -> String {
     let mut escaped = String::with_capacity(plain.len());
-    for (place, character) in text(plain).chars().enumerate() {
+    for (place, character) in plain.char_indices() {
         let begins = place == 0 && matches!(character, '#' | ' ');
-        if begins || matches!(character, ',' | '+' | '"' | '\\' | '<' | '>' | ';') {
+        let ends = character == ' ' && place.saturating_add(1) == plain.len();
+        if begins || ends || matches!(character, ',' | '+' | '"' | '\\' | '<' | '>' | ';') {
             escaped.push('\\');
         }
         escaped.push(character);

@@ -13,6 +13,7 @@ mod distinguished;
 mod pair;
 mod pem;
 mod problem;
+mod written_name;
 
 pub use authorities::Authorities;
 pub use certificate::Certificate;
@@ -21,6 +22,7 @@ pub use date::date;
 pub use pair::{CertifiedPair, PrivateKey, authorities};
 pub use pem::{PemError, certificates, private_key};
 pub use problem::Problem;
+pub use written_name::distinguished_name;
 
 #[cfg(test)]
 mod tests;

@@ -181,6 +181,12 @@ fn one_attribute_never_looks_like_two() {
     assert_eq!(subject("a + OU=b"), "CN=a \\+ OU=b");
     assert_eq!(subject("a\\, O=b"), "CN=a\\\\\\, O=b");
     assert_eq!(subject("#a;b"), "CN=\\#a\\;b");
+    assert_eq!(subject(" a "), "CN=\\ a\\ ");
+    assert_eq!(subject(" "), "CN=\\ ");
+    for name in ["a, O=Example", "a\\, O=b", " a ", "#a;b<c>\"=", "Jörg + X"] {
+        let described = subject(name);
+        assert_eq!(distinguished_name(&described).as_ref(), Some(&described), "{name}");
+    }
 }
 
 #[test]

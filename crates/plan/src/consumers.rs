@@ -1,9 +1,11 @@
 //! Consumers of the configuration and of its files become one directory.
 
+mod names;
 mod weak;
 
 use std::sync::Arc;
 
+use torana_certificate::distinguished_name;
 use torana_config::written::{
     ConsumerBasicConfig, ConsumerCertificateConfig, ConsumerConfig, ConsumerHmacConfig, ConsumerJwtConfig,
     ConsumerKeyForm, SignatureAlgorithm,
@@ -15,6 +17,7 @@ use torana_credential::signature::SignatureKey;
 use torana_identity::Consumer;
 
 use crate::policy::jwt::decode_base64;
+use names::Unreadable;
 use weak::Weaknesses;
 
 /// More findings than this about consumers help nobody.
@@ -30,11 +33,15 @@ pub(crate) fn read(
     let mut builder = Builder::default();
     let mut mistakes = Vec::new();
     let mut weak = Weaknesses::default();
+    let mut unreadable = Unreadable::default();
     let whole = Path::root().key("consumers");
     let list = if form.files().is_empty() { whole.clone() } else { whole.key("inline") };
     for (index, consumer) in form.inline().iter().enumerate() {
         let place = list.index(index);
         weak.look(consumer, |part| document.span_at(&part.within(&place)));
+        unreadable.look(consumer, |certificate, key| {
+            document.span_at(&place.key("certificates").index(certificate).key(key))
+        });
         if let Err(message) = add(&mut builder, consumer) {
             mistakes.push(Finding::error("bad-consumer", message).at(document.span_at(&place)));
         }
@@ -46,6 +53,7 @@ pub(crate) fn read(
                 let mut wrong = Vec::new();
                 let said = parse_consumers(name, &text, resolver, |consumer, at| {
                     weak.look(&consumer, |_| at());
+                    unreadable.look(&consumer, |_, _| at());
                     if wrong.len() < MOST_FINDINGS
                         && let Err(message) = add(&mut builder, &consumer)
                     {
@@ -64,6 +72,7 @@ pub(crate) fn read(
     mistakes.truncate(MOST_FINDINGS);
     findings.extend(mistakes);
     findings.extend(weak.findings());
+    findings.extend(unreadable.finding());
     Arc::new(builder.build())
 }
 
@@ -175,8 +184,9 @@ fn signature_key(config: &ConsumerHmacConfig) -> Result<SignatureKey, String> {
 
 fn certificate(builder: &mut Builder, config: &ConsumerCertificateConfig) -> Result<(), String> {
     let dns = config.dns.as_ref().map(|name| name.to_ascii_lowercase());
+    let [subject, issuer] = [&config.subject, &config.issuer].map(|name| name.as_deref().map(described));
     let names = [
-        (NameKind::Subject, &config.subject),
+        (NameKind::Subject, &subject),
         (NameKind::Any, &config.name),
         (NameKind::Dns, &dns),
         (NameKind::Mail, &config.email),
@@ -190,14 +200,19 @@ fn certificate(builder: &mut Builder, config: &ConsumerCertificateConfig) -> Res
         }
         (Some(_), None, None) => Err("a `sha256` is one certificate, whoever its `issuer` is".into()),
         (None, Some((_, "")), None) => Err("the name of a certificate is empty".into()),
-        (None, Some((kind, name)), None) => builder
-            .certificate_name(kind, name, config.issuer.as_deref())
-            .map_err(|refusal| refusal.to_string()),
+        (None, Some((kind, name)), None) => {
+            builder.certificate_name(kind, name, issuer.as_deref()).map_err(|refusal| refusal.to_string())
+        }
         _ => {
             Err("a certificate is exactly one of `sha256`, `subject`, `name`, `dns`, `email` and `uri`"
                 .into())
         }
     }
+}
+
+/// A name as descriptions of certificates have it. What is no name is nobody's, and a finding.
+fn described(name: &str) -> String {
+    distinguished_name(name).unwrap_or_else(|| name.to_owned())
 }
 
 fn hexadecimal(text: &str) -> Option<[u8; 32]> {

@@ -133,10 +133,10 @@ fn only_what_the_listener_has_verified_counts() {
 fn names_are_matched_by_their_kind_and_may_be_bound_to_an_issuer() {
     let world = World::new();
     let consumers = "{ username: dns, certificates: [{ dns: Billing.Example }] },
-{ username: subject, certificates: [{ subject: \"CN=batch\" }] },
+{ username: subject, certificates: [{ subject: \"cn = batch\" }] },
 { username: any, certificates: [{ name: job-7 }] },
 { username: bound, certificates: [{ name: shared, issuer: \"CN=Own CA\" }] },
-{ username: partner, certificates: [{ name: shared, issuer: \"CN=Partner CA\" }] },
+{ username: partner, certificates: [{ name: shared, issuer: \"commonName=Partner CA\" }] },
 { username: tricky, certificates: [{ subject: \"CN=root, O=Example\" }] },
 { username: auto }";
     let gateway = world.gateway(consumers, "mtls_auth: on");

@@ -216,7 +216,8 @@ pub struct ConsumerCertificateConfig {
     /// The SHA-256 of one's DER in hexadecimal; colons are skipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// The whole subject, such as `CN=client-7, O=Example`.
+    /// The whole subject, such as `O=Example, CN=client-7`, in the order of the certificate. Blanks around commas and equals
+    /// signs and the case of the names of attributes make no difference.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// An alternative name of any kind, or the common name.

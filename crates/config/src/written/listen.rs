@@ -107,7 +107,7 @@ pub enum ClientAuthMode {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClientCertificateFields {
-    /// For the subject, such as `CN=client-7, O=Example`.
+    /// For the subject, such as `O=Example, CN=client-7`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// For the alternative names, such as `DNS:a.example, URI:spiffe://x/y`; a comma within one is `%2C`.

@@ -154,4 +154,16 @@ fn certificates_are_asked_for_and_each_is_one_thing() {
     ] {
         assert_eq!(consumer(&bad), ["2:13 error[bad-consumer]"], "{bad}");
     }
+    // Spellings of one name are one name; its order is part of it.
+    for other in ["O=E,CN=a", "o = E, cn = a", "organizationName=E, OID.2.5.4.3=a"] {
+        let two = format!("{{ subject: \"O=E, CN=a\" }}, {{ subject: \"{other}\" }}");
+        assert_eq!(consumer(&two), ["2:13 error[bad-consumer]"], "{other}");
+    }
+    assert_eq!(consumer("{ subject: \"O=E, CN=a\" }, { subject: \"CN=a, O=E\" }"), Vec::<String>::new());
+    for (certificates, place) in [
+        ("{ subject: /O=E/CN=a }", "2:54"),
+        ("{ subject: CN=a }, { name: b, issuer: \"My CA\" }, { subject: a }", "2:81"),
+    ] {
+        assert_eq!(consumer(certificates), [format!("{place} warning[unreadable-name]")], "{certificates}");
+    }
 }
