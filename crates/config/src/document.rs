@@ -113,6 +113,20 @@ impl Document {
         self.source.span(key)
     }
 
+    /// Whether something was written at `path`, be it the default.
+    #[must_use]
+    pub fn has(&self, path: &Path) -> bool {
+        let mut node = &self.root;
+        path.segments().iter().all(|segment| {
+            let below = match segment {
+                Segment::Key(name) => node.entry(name).map(|entry| &entry.value),
+                Segment::Index(index) => node.item(*index),
+            };
+            node = below.unwrap_or(node);
+            below.is_some()
+        })
+    }
+
     fn find(&self, path: &Path) -> (std::ops::Range<usize>, std::ops::Range<usize>) {
         let mut node = &self.root;
         let mut key = node.span.clone();

@@ -1,6 +1,8 @@
 //! Every lint fires where it should, and says so where people look.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests fail by panicking")]
 
+#[path = "findings/edge.rs"]
+mod edge;
 #[path = "findings/forms.rs"]
 mod forms;
 #[path = "findings/policies.rs"]

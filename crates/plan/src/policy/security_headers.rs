@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use torana_config::written::{Defaulted, SecurityHeadersConfig};
+use torana_config::written::{Defaulted, SecurityHeadersConfig, Switch};
 use torana_config::{Document, Finding, Path};
 
 use super::PolicyPlan;
@@ -13,7 +13,7 @@ use crate::text;
 pub struct SecurityHeadersPlan {
     /// The value of `Strict-Transport-Security`, sent over TLS alone.
     pub transport: Option<String>,
-    /// All others, by name.
+    /// All others, by name; each name once.
     pub fields: Vec<(String, String)>,
     /// Fields that are removed.
     pub remove: Vec<String>,
@@ -21,15 +21,13 @@ pub struct SecurityHeadersPlan {
     pub overwrite: bool,
 }
 
-/// Plans the policy that is written at `path`.
-pub(crate) fn plan(
-    document: &Document,
-    path: &Path,
-    form: &Defaulted<SecurityHeadersConfig>,
-    findings: &mut Vec<Finding>,
-) -> PolicyPlan {
-    let config = form.config();
-    let named = [
+/// The field that is sent over TLS alone.
+const TRANSPORT: &str = "Strict-Transport-Security";
+
+/// The fields that have a key of their own.
+fn named(config: &SecurityHeadersConfig) -> [(&'static str, &'static str, &Switch<String>); 8] {
+    [
+        ("strict_transport_security", TRANSPORT, &config.strict_transport_security),
         ("content_type_options", "X-Content-Type-Options", &config.content_type_options),
         ("frame_options", "X-Frame-Options", &config.frame_options),
         ("referrer_policy", "Referrer-Policy", &config.referrer_policy),
@@ -41,36 +39,69 @@ pub(crate) fn plan(
             "Cross-Origin-Resource-Policy",
             &config.cross_origin_resource_policy,
         ),
-    ];
-    let mut fields = Vec::new();
-    for (key, name, value) in named {
-        if let Some(value) = value.on() {
-            text::field_value(document, &path.key(key), value, findings);
-            fields.push((name.to_owned(), value.clone()));
+    ]
+}
+
+/// Plans the policy that is written at `path`.
+pub(crate) fn plan(
+    document: &Document,
+    path: &Path,
+    form: &Defaulted<SecurityHeadersConfig>,
+    findings: &mut Vec<Finding>,
+) -> PolicyPlan {
+    let config = form.config();
+    let removed = |name: &str| config.remove.iter().position(|one| one.eq_ignore_ascii_case(name));
+    let other = |name: &str| config.others.keys().find(|one| one.eq_ignore_ascii_case(name));
+    let mut fields: Vec<(String, String)> = Vec::new();
+    let mut places = Vec::new();
+    for (key, name, value) in named(&config) {
+        let Some(value) = value.on() else { continue };
+        let instead = other(name).map(|other| path.key("others").key(other));
+        let instead = instead.or_else(|| Some(path.key("remove").index(removed(name)?)));
+        if let Some(instead) = instead {
+            // What was written takes the place of a default, not of what was written too.
+            if document.has(&path.key(key)) {
+                said_twice(document, &instead, &path.key(key), name, findings);
+            }
+            continue;
         }
+        fields.push((name.to_owned(), value.clone()));
+        places.push(path.key(key));
     }
     for (name, value) in &config.others {
         let place = path.key("others").key(name);
         text::field_name(document, &place, name, findings);
-        text::field_value(document, &place, value, findings);
+        let before = fields.iter().position(|(one, _)| one.eq_ignore_ascii_case(name));
+        if let Some(before) = before.and_then(|before| places.get(before)) {
+            said_twice(document, &place, before, name, findings);
+        }
         fields.push((name.clone(), value.clone()));
+        places.push(place);
     }
     for (index, name) in config.remove.iter().enumerate() {
         text::field_name(document, &path.key("remove").index(index), name, findings);
     }
-    let transport = config.strict_transport_security.on().cloned();
-    if let Some(value) = &transport {
-        let place = path.key("strict_transport_security");
-        text::field_value(document, &place, value, findings);
-        if !value.to_ascii_lowercase().contains("max-age=") {
+    for ((name, value), place) in fields.iter().zip(&places) {
+        text::field_value(document, place, value, findings);
+        if name.eq_ignore_ascii_case(TRANSPORT) && !value.to_ascii_lowercase().contains("max-age=") {
             let finding = Finding::error("bad-value", "without `max-age` browsers ignore it (RFC 6797)");
-            findings.push(finding.at(document.span_at(&place)));
+            findings.push(finding.at(document.span_at(place)));
         }
     }
+    let transport = fields.iter().position(|(name, _)| name.eq_ignore_ascii_case(TRANSPORT));
+    let transport = transport.map(|place| fields.remove(place).1);
     PolicyPlan::SecurityHeaders(Arc::new(SecurityHeadersPlan {
         transport,
         fields,
         remove: config.remove,
         overwrite: config.overwrite,
     }))
+}
+
+/// Reports a field of which two things were written.
+fn said_twice(document: &Document, place: &Path, before: &Path, name: &str, findings: &mut Vec<Finding>) {
+    let message = format!("`{name}` is written twice in this policy: one of them is not meant");
+    let finding = Finding::error("contradiction", message).at(document.key_span_at(place));
+    let finding = finding.help("leave one of them out; with `overwrite: true` a value replaces the service's");
+    findings.push(finding.related("the other", Some(document.key_span_at(before))));
 }

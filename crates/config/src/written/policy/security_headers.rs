@@ -27,9 +27,10 @@ pub struct SecurityHeadersConfig {
     pub cross_origin_opener_policy: Switch<String>,
     /// `Cross-Origin-Resource-Policy`.
     pub cross_origin_resource_policy: Switch<String>,
-    /// More fields, by name.
+    /// More fields, by name. One that has a key above takes the place of its default.
     pub others: IndexMap<String, String>,
-    /// Fields that are removed from answers, such as `Server` and `X-Powered-By`.
+    /// Fields that are removed from answers, such as `Server` and `X-Powered-By`; of those that have a key above, the
+    /// default too.
     pub remove: Vec<String>,
     /// Whether these values replace what the service has set.
     pub overwrite: bool,

@@ -1,0 +1,60 @@
+//! Policies that look at requests and answers, whoever calls.
+
+use super::route;
+use torana_config::FixedResolver;
+use torana_plan::{PolicyPlan, SecurityHeadersPlan, load};
+
+fn security_headers(written: &str) -> SecurityHeadersPlan {
+    let text =
+        format!("routes: [{{ path: /, respond: {{}}, policies: {{ security_headers: {written} }} }}]\n");
+    let plan = load("t.yaml", &text, &FixedResolver::default()).plan.unwrap();
+    match &plan.routes[0].policies[0].policy {
+        PolicyPlan::SecurityHeaders(plan) => (**plan).clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_is_written_of_a_field_takes_the_place_of_a_default() {
+    let value = |plan: &SecurityHeadersPlan, name: &str| -> Vec<String> {
+        let own = plan.fields.iter().filter(|(one, _)| one.eq_ignore_ascii_case(name));
+        own.map(|(_, value)| value.clone()).collect()
+    };
+    let others = security_headers(
+        "{ others: { x-frame-options: DENY, Content-Security-Policy: \"default-src 'none'\", X-A: b } }",
+    );
+    assert_eq!(value(&others, "X-Frame-Options"), ["DENY"]);
+    assert_eq!(value(&others, "Content-Security-Policy"), ["default-src 'none'"]);
+    assert_eq!((value(&others, "X-Content-Type-Options"), value(&others, "X-A")), (
+        vec!["nosniff".to_owned()],
+        vec!["b".to_owned()]
+    ));
+    let removed = security_headers("{ remove: [referrer-policy, Strict-Transport-Security] }");
+    assert!(value(&removed, "Referrer-Policy").is_empty() && removed.transport.is_none());
+    let replaced = security_headers("{ remove: [X-Frame-Options], others: { X-Frame-Options: DENY } }");
+    assert_eq!(value(&replaced, "X-Frame-Options"), ["DENY"]);
+    // It goes over TLS alone, wherever it is written.
+    let transport = security_headers("{ others: { strict-transport-security: max-age=5 } }");
+    assert_eq!(transport.transport.as_deref(), Some("max-age=5"));
+    assert!(value(&transport, "Strict-Transport-Security").is_empty());
+}
+
+#[test]
+fn two_values_of_one_field_contradict_each_other() {
+    let found = |written: &str| route(&format!("policies: {{ security_headers: {written} }}"));
+    assert_eq!(found("{ frame_options: DENY, others: { x-frame-options: DENY } }"), [
+        "3:90 error[contradiction]"
+    ]);
+    assert_eq!(found("{ remove: [Referrer-Policy], referrer_policy: no-referrer }"), [
+        "3:68 error[contradiction]"
+    ]);
+    assert_eq!(found("{ others: { X-A: a, x-a: b } }"), ["3:77 error[contradiction]"]);
+    assert_eq!(found("{ others: { Strict-Transport-Security: yes } }"), ["3:96 error[bad-value]"]);
+    for good in [
+        "{ frame_options: off, others: { X-Frame-Options: DENY } }",
+        "{ referrer_policy: off, remove: [Referrer-Policy] }",
+        "{ remove: [X-A], others: { X-A: a } }",
+    ] {
+        assert!(found(good).is_empty(), "{good}");
+    }
+}
