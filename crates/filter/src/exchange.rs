@@ -154,6 +154,8 @@ pub struct Exchange {
     pub ends: Ends,
     /// Whether the client came over TLS: to the gateway, or to a trusted proxy that says so.
     pub secure: bool,
+    /// Whether a filter has seen to the identifier that goes with the request through every service.
+    pub correlated: bool,
     /// The longest body that a filter lets pass, counted on its way.
     pub body_limit: Option<u64>,
     /// When the request began.
@@ -216,6 +218,7 @@ impl Default for Exchange {
             client_address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             ends: Ends::UNKNOWN,
             secure: false,
+            correlated: false,
             body_limit: None,
             moment: Moment::default(),
             identity: None,
@@ -252,6 +255,7 @@ impl Exchange {
             client_address,
             ends,
             secure,
+            correlated,
             body_limit,
             moment,
             identity,
@@ -273,6 +277,7 @@ impl Exchange {
         *client_address = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         *ends = Ends::UNKNOWN;
         *secure = false;
+        *correlated = false;
         *body_limit = None;
         *moment = Moment::default();
         *identity = None;

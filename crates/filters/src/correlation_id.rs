@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 use torana_config::written::{CorrelationIdCharacters, CorrelationIdConfig, CorrelationIdGenerator};
 use torana_filter::{Ends, Exchange, OnRequest, OnResponse, Outside, Verdict};
-use torana_http::{RequestHead, ResponseHead};
+use torana_http::ResponseHead;
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
@@ -40,11 +40,11 @@ impl CorrelationIdFilter {
         format!("nothing; gives the request an identifier in `{}`, where it has none", self.plan.header)
     }
 
-    /// The identifier of a request that has passed the filter.
+    /// The identifier of a request that has passed the filter, taken over or made.
     #[must_use]
-    pub fn of<'r>(&self, request: &'r RequestHead) -> Option<&'r str> {
+    pub fn of<'r>(&self, exchange: &'r Exchange) -> Option<&'r [u8]> {
         // One that the filter has not seen yet is whatever the client sent.
-        request.fields.get_str(self.plan.header.as_str()).filter(|id| self.is_acceptable(id.as_bytes()))
+        exchange.correlated.then(|| exchange.request.fields.get(self.plan.header.as_str())).flatten()
     }
 
     fn is_acceptable(&self, id: &[u8]) -> bool {
@@ -88,6 +88,7 @@ pub(crate) fn uuid() -> Uuid {
 
 impl OnRequest for CorrelationIdFilter {
     async fn on_request(&self, exchange: &mut Exchange, _: &dyn Outside) -> Verdict {
+        exchange.correlated = true;
         let header = self.plan.header.as_str();
         let mut incoming = exchange.request.fields.get_all(header);
         let keep = incoming.next().is_some_and(|id| self.is_acceptable(id)) && incoming.next().is_none();

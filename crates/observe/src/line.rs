@@ -24,7 +24,7 @@ pub enum LogFormat {
 pub struct AccessRecord<'a> {
     pub time: SystemTime,
     pub request_id: &'a str,
-    pub correlation_id: Option<&'a str>,
+    pub correlation_id: Option<&'a [u8]>,
     pub client: IpAddr,
     pub method: &'a [u8],
     pub scheme: &'static str,
@@ -68,7 +68,7 @@ impl AccessRecord<'_> {
         time(line, self.time);
         line.extend_from_slice(b"\"");
         text(line, ",\"request_id\":", Some(self.request_id))?;
-        text(line, ",\"correlation_id\":", self.correlation_id)?;
+        bytes(line, ",\"correlation_id\":", self.correlation_id)?;
         line.extend_from_slice(b",\"client\":\"");
         address(line, self.client)?;
         line.extend_from_slice(b"\"");
@@ -143,12 +143,12 @@ impl AccessRecord<'_> {
             ("reason", self.reason.map(Reason::label)),
             ("detail", self.detail),
             ("id", Some(self.request_id)),
-            ("correlation", self.correlation_id),
         ];
-        for (name, value) in pairs {
+        let pairs = pairs.map(|(name, value)| (name, value.map(str::as_bytes)));
+        for (name, value) in pairs.into_iter().chain([("correlation", self.correlation_id)]) {
             if let Some(value) = value {
                 write!(line, " {name}=")?;
-                visible(line, value.as_bytes());
+                visible(line, value);
             }
         }
         for (index, limit) in self.would_refuse.iter().enumerate() {

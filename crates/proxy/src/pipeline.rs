@@ -9,8 +9,9 @@ use crate::traffic::Traffic;
 use crate::upstream::{Upstream, UpstreamTimeouts};
 use std::collections::HashMap;
 use std::sync::Arc;
+use torana_filter::Exchange;
 use torana_filters::{Echo, Filter, FixedAnswer, LimiterState, RedisStore, ReservedFields};
-use torana_http::{FieldName, RequestHead};
+use torana_http::FieldName;
 use torana_limit::Importance;
 use torana_observe::{AccessLog, RouteMetrics};
 use torana_plan::RateLimitPlan;
@@ -110,9 +111,9 @@ pub struct Route {
 
 impl Route {
     /// The identifier that goes with a request through every service, where there is one.
-    pub fn correlation_id<'r>(&self, request: &'r RequestHead) -> Option<&'r str> {
+    pub fn correlation_id<'r>(&self, exchange: &'r Exchange) -> Option<&'r [u8]> {
         self.filters.iter().find_map(|filter| match filter {
-            Filter::CorrelationId(filter) => filter.of(request),
+            Filter::CorrelationId(filter) => filter.of(exchange),
             _ => None,
         })
     }

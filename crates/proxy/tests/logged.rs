@@ -48,6 +48,27 @@ impl Logged {
     }
 }
 
+/// `max_length` bounds what is taken over, not what is made.
+#[test]
+fn an_identifier_is_logged_as_the_client_has_it_whoever_made_it() {
+    let logged = Logged::start(
+        "policies: { correlation_id: { max_length: 5, accept: any } }\nroutes: [{ path: /*, respond: { body: here } }]",
+    );
+    let ask = |path: &str, field: &str| {
+        let head = format!("GET {path} HTTP/1.1\r\nHost: a\r\n{field}\r\n");
+        let mut client = Client::connect(logged.gateway.address).deadline(PATIENCE);
+        client.send(head);
+        let answer = client.read_response();
+        (answer.header("X-Correlation-Id").unwrap_or_default().to_owned(), logged.line("path", path))
+    };
+    let (made, line) = ask("/made", "");
+    assert_eq!((made.len(), line["correlation_id"].as_str()), (36, Some(&*made)));
+    let (long, line) = ask("/long", "X-Correlation-Id: longer\r\n");
+    assert_eq!((long.len(), line["correlation_id"].as_str()), (36, Some(&*long)));
+    let (kept, line) = ask("/kept", "X-Correlation-Id: a b\r\n");
+    assert_eq!((&*kept, line["correlation_id"].as_str()), ("a b", Some("a b")));
+}
+
 #[test]
 fn refused_heads_are_logged_with_method_and_path_as_far_as_they_were_read() {
     let logged = Logged::start(

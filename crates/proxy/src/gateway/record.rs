@@ -99,7 +99,7 @@ pub(super) fn observe(passage: &Passage<'_>, exchange: &Exchange, unrouted: &Rou
     log.record(&AccessRecord {
         time: SystemTime::now(),
         request_id: super::admit::identifier(passage.pipeline, request, &passage.own_id),
-        correlation_id: route.and_then(|route| route.correlation_id(request)),
+        correlation_id: route.and_then(|route| route.correlation_id(exchange)),
         client: match route {
             Some(_) => exchange.client_address,
             None => passage.connection.peer.ip().to_canonical(),
