@@ -4,6 +4,7 @@ mod addresses;
 mod below;
 mod callers;
 mod contradictions;
+mod identifiers;
 mod login;
 mod options;
 mod removed;
@@ -45,6 +46,7 @@ pub(crate) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
     removed::lint(document, plan, findings);
     scopes::lint(document, findings);
     self_made::lint(plan, findings);
+    identifiers::lint(plan, findings);
     shares::lint(document, plan, findings);
     trusted::lint(document, plan, findings);
     identity(document, plan, findings);

@@ -109,6 +109,12 @@ fn begins_with(name: &str, beginning: &str) -> bool {
     name.get(..beginning.len()).is_some_and(|start| is_alike(start, beginning))
 }
 
+/// Whether services believe a field, or take another method by it, whichever policies are in force and whoever may send it.
+pub(crate) fn is_believed(name: &str) -> bool {
+    ALWAYS.into_iter().chain(OF_THE_WAY).chain(METHOD_OVERRIDES).any(|one| is_alike(one, name))
+        || BEGINNINGS.into_iter().chain([WAY_BEGINNING]).any(|beginning| begins_with(name, beginning))
+}
+
 /// Whether a field is removed from every request that no trusted proxy sends, as far as its name and the settings say.
 pub(crate) fn is_reserved(settings: &Settings, name: &str) -> bool {
     let own = settings.reserved_headers.iter().chain(&settings.trusted_headers).map(String::as_str);

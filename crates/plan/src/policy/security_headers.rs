@@ -102,6 +102,7 @@ pub(crate) fn plan(
 fn said_twice(document: &Document, place: &Path, before: &Path, name: &str, findings: &mut Vec<Finding>) {
     let message = format!("`{name}` is written twice in this policy: one of them is not meant");
     let finding = Finding::error("contradiction", message).at(document.key_span_at(place));
-    let finding = finding.help("leave one of them out; with `overwrite: true` a value replaces the service's");
+    let finding =
+        finding.help("leave one of them out; with `overwrite: true` a value replaces the service's");
     findings.push(finding.related("the other", Some(document.key_span_at(before))));
 }

@@ -1,6 +1,6 @@
 //! Policies that look at requests and answers, whoever calls.
 
-use super::route;
+use super::{findings, policy, route};
 use torana_config::FixedResolver;
 use torana_plan::{PolicyPlan, SecurityHeadersPlan, load};
 
@@ -25,10 +25,10 @@ fn what_is_written_of_a_field_takes_the_place_of_a_default() {
     );
     assert_eq!(value(&others, "X-Frame-Options"), ["DENY"]);
     assert_eq!(value(&others, "Content-Security-Policy"), ["default-src 'none'"]);
-    assert_eq!((value(&others, "X-Content-Type-Options"), value(&others, "X-A")), (
-        vec!["nosniff".to_owned()],
-        vec!["b".to_owned()]
-    ));
+    assert_eq!(
+        (value(&others, "X-Content-Type-Options"), value(&others, "X-A")),
+        (vec!["nosniff".to_owned()], vec!["b".to_owned()])
+    );
     let removed = security_headers("{ remove: [referrer-policy, Strict-Transport-Security] }");
     assert!(value(&removed, "Referrer-Policy").is_empty() && removed.transport.is_none());
     let replaced = security_headers("{ remove: [X-Frame-Options], others: { X-Frame-Options: DENY } }");
@@ -42,12 +42,14 @@ fn what_is_written_of_a_field_takes_the_place_of_a_default() {
 #[test]
 fn two_values_of_one_field_contradict_each_other() {
     let found = |written: &str| route(&format!("policies: {{ security_headers: {written} }}"));
-    assert_eq!(found("{ frame_options: DENY, others: { x-frame-options: DENY } }"), [
-        "3:90 error[contradiction]"
-    ]);
-    assert_eq!(found("{ remove: [Referrer-Policy], referrer_policy: no-referrer }"), [
-        "3:68 error[contradiction]"
-    ]);
+    assert_eq!(
+        found("{ frame_options: DENY, others: { x-frame-options: DENY } }"),
+        ["3:90 error[contradiction]"]
+    );
+    assert_eq!(
+        found("{ remove: [Referrer-Policy], referrer_policy: no-referrer }"),
+        ["3:68 error[contradiction]"]
+    );
     assert_eq!(found("{ others: { X-A: a, x-a: b } }"), ["3:77 error[contradiction]"]);
     assert_eq!(found("{ others: { Strict-Transport-Security: yes } }"), ["3:96 error[bad-value]"]);
     for good in [
@@ -57,4 +59,54 @@ fn two_values_of_one_field_contradict_each_other() {
     ] {
         assert!(found(good).is_empty(), "{good}");
     }
+}
+
+#[test]
+fn an_identifier_has_a_field_of_its_own() {
+    for taken in [
+        "Authorization",
+        "Via",
+        "www-authenticate",
+        "Access-Control-Allow-Origin",
+        "Content-Encoding",
+        "Retry-After",
+        "Location",
+        "X-Consumer-ID",
+        "X_Consumer_ID",
+        "X-Forwarded-For",
+        "X-Real-IP",
+        "X-HTTP-Method-Override",
+        "RateLimit-Policy",
+    ] {
+        let found = route(&format!("policies: {{ correlation_id: {{ header: {taken} }} }}"));
+        assert_eq!(found, ["3:65 error[bad-value]"], "{taken}");
+    }
+    for free in ["X-Correlation-Id", "X-Request-Id", "Kong-Request-ID", "Traceparent", "X-Trace", "apikey"] {
+        let found = route(&format!("policies: {{ correlation_id: {{ header: {free} }} }}"));
+        assert!(found.is_empty(), "{free}: {found:?}");
+    }
+}
+
+#[test]
+fn an_identifier_is_not_where_callers_are_known_by() {
+    let beside = |header: &str, way: &str| {
+        let found = policy(&format!("{way}\n    correlation_id: {{ header: {header} }}"));
+        let errors = found.iter().filter(|one| one.contains(" error"));
+        errors.map(|one| one.split_once(' ').unwrap().1.to_owned()).collect::<Vec<_>>()
+    };
+    let error = ["error[contradiction]"];
+    assert_eq!(beside("apikey", "key_auth: on"), error);
+    assert_eq!(beside("APIKEY", "key_auth: { hide_credentials: false }"), error);
+    assert_eq!(beside("X_Token", "jwt: { secret: \"${env:KEY}\", from: { headers: [X-Token] } }"), error);
+    assert_eq!(
+        beside("X-User", "jwt: { secret: \"${env:KEY}\", claims_to_headers: { sub: X-User } }"),
+        error
+    );
+    assert!(beside("X-Correlation-Id", "key_auth: on").is_empty());
+    assert!(beside("X-Asked", "forward_auth: { service: b, request_headers: [X-Asked] }").is_empty());
+    // Another route's way too: fields are one for the whole gateway.
+    let apart = "consumers: [{ username: u, keys: [\"${env:KEY}\"] }]\nroutes:\n\
+        - { path: /a, respond: {}, policies: { key_auth: on } }\n\
+        - { path: /b, respond: {}, policies: { access: public, correlation_id: { header: apikey } } }\n";
+    assert!(findings(apart).iter().any(|one| one == "4:56 error[contradiction]"), "{:?}", findings(apart));
 }

@@ -1,0 +1,45 @@
+//! Identifiers of requests in fields that say something else: who calls, or what the gateway knows of it.
+
+use torana_config::Finding;
+
+use crate::plan::Plan;
+use crate::policy::{AuthenticationPlan, PolicyPlan};
+use crate::reserved::is_alike;
+
+pub(super) fn lint(plan: &Plan, findings: &mut Vec<Finding>) {
+    let policies = || plan.routes.iter().flat_map(|route| &route.policies);
+    let identifiers = policies().filter_map(|planned| match &planned.policy {
+        PolicyPlan::CorrelationId(config) => Some((config.header.as_str(), planned)),
+        _ => None,
+    });
+    let ways = policies().filter_map(|planned| match &planned.policy {
+        // A service that is asked may well be told of the identifier.
+        PolicyPlan::Authentication(AuthenticationPlan::ForwardAuth(_)) => None,
+        PolicyPlan::Authentication(way) => Some((way, &planned.span)),
+        _ => None,
+    });
+    let shown = ways.flat_map(|(way, span)| way.credential_fields().map(move |name| (name, span)));
+    let shown: Vec<_> = shown.collect();
+    for (name, planned) in identifiers {
+        let (message, related, other) = if let Some((_, way)) =
+            shown.iter().find(|(one, _)| is_alike(one, name))
+        {
+            let message = format!(
+                "callers show in `{name}` who they are: client and log would be told, and who shows nothing has shown the identifier"
+            );
+            (message, "looks there", Some((*way).clone()))
+        } else if let Some((_, span)) = plan.written_fields().find(|(one, _)| is_alike(one, name)) {
+            let message = format!("the gateway itself writes `{name}`, to tell services who calls");
+            (message, "has it written", span.cloned())
+        } else {
+            continue;
+        };
+        let finding = Finding::error("contradiction", message).at(planned.span.clone());
+        let finding =
+            finding.help("take a field of its own, such as `X-Correlation-Id`").related(related, other);
+        // Policies that many routes share say it once.
+        if !findings.contains(&finding) {
+            findings.push(finding);
+        }
+    }
+}
