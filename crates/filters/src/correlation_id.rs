@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 use torana_config::written::{CorrelationIdCharacters, CorrelationIdConfig, CorrelationIdGenerator};
+use torana_fault::Fault;
 use torana_filter::{Ends, Exchange, OnRequest, OnResponse, Outside, Verdict};
 use torana_http::ResponseHead;
 use uuid::Uuid;
@@ -45,6 +46,24 @@ impl CorrelationIdFilter {
     pub fn of<'r>(&self, exchange: &'r Exchange) -> Option<&'r [u8]> {
         // One that the filter has not seen yet is whatever the client sent.
         exchange.correlated.then(|| exchange.request.fields.get(self.plan.header.as_str())).flatten()
+    }
+
+    /// Sees to the identifier: one that came along stays if it may, else one is made.
+    ///
+    /// # Errors
+    /// The head has no room for it.
+    pub fn correlate(&self, exchange: &mut Exchange) -> Result<(), Fault> {
+        exchange.correlated = true;
+        let header = self.plan.header.as_str();
+        let mut incoming = exchange.request.fields.get_all(header);
+        let keep = incoming.next().is_some_and(|id| self.is_acceptable(id)) && incoming.next().is_none();
+        drop(incoming);
+        if keep {
+            return Ok(());
+        }
+        let mut room = [0; Hyphenated::LENGTH];
+        let own = self.make(exchange, &mut room);
+        Ok(exchange.request.fields.insert(header, own.as_bytes())?)
     }
 
     fn is_acceptable(&self, id: &[u8]) -> bool {
@@ -88,19 +107,9 @@ pub(crate) fn uuid() -> Uuid {
 
 impl OnRequest for CorrelationIdFilter {
     async fn on_request(&self, exchange: &mut Exchange, _: &dyn Outside) -> Verdict {
-        exchange.correlated = true;
-        let header = self.plan.header.as_str();
-        let mut incoming = exchange.request.fields.get_all(header);
-        let keep = incoming.next().is_some_and(|id| self.is_acceptable(id)) && incoming.next().is_none();
-        drop(incoming);
-        if keep {
-            return Verdict::Continue;
-        }
-        let mut room = [0; Hyphenated::LENGTH];
-        let own = self.make(exchange, &mut room);
-        match exchange.request.fields.insert(header, own.as_bytes()) {
+        match self.correlate(exchange) {
             Ok(()) => Verdict::Continue,
-            Err(invalid) => Verdict::Fail(invalid.into()),
+            Err(fault) => Verdict::Fail(fault),
         }
     }
 }

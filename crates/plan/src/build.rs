@@ -36,8 +36,8 @@ pub(crate) fn build(
 ) -> Plan {
     let settings = settings(document, resolver, findings);
     let services = services::services(document, resolver, findings);
-    let routes = routes::routes(document, &services, consumers, resolver, findings);
-    Plan { settings, consumers: Arc::clone(consumers), services, routes }
+    let (routes, of_answers) = routes::routes(document, &services, consumers, resolver, findings);
+    Plan { settings, consumers: Arc::clone(consumers), services, routes, of_answers }
 }
 
 fn settings(document: &Document, resolver: &dyn Resolver, findings: &mut Vec<Finding>) -> Settings {

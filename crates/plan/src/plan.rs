@@ -32,6 +32,8 @@ pub struct Plan {
     pub services: Vec<ServicePlan>,
     /// The routes; a [`torana_types::RouteId`] is a place in this list. In the order of the file.
     pub routes: Vec<RoutePlan>,
+    /// What the file's own scope says of answers, whatever is called: it holds where no route is concerned too.
+    pub of_answers: Vec<PlannedPolicy>,
 }
 
 impl Plan {

@@ -9,7 +9,6 @@ use crate::traffic::Traffic;
 use crate::upstream::{Upstream, UpstreamTimeouts};
 use std::collections::HashMap;
 use std::sync::Arc;
-use torana_filter::Exchange;
 use torana_filters::{Echo, Filter, FixedAnswer, LimiterState, RedisStore, ReservedFields};
 use torana_http::FieldName;
 use torana_limit::Importance;
@@ -54,6 +53,8 @@ pub struct Pipeline {
     pub guards_values: bool,
     /// The routes, by the router's numbers.
     pub routes: Vec<Route>,
+    /// What is done to answers where no route is concerned, as if requests met it in this order.
+    pub of_answers: Vec<Filter>,
     /// The services, by the plan's numbers.
     pub upstreams: Vec<Arc<Upstream>>,
     /// The endpoints in use, by their numbers.
@@ -107,16 +108,6 @@ pub struct Route {
     pub traffic: Traffic,
     /// What happens to it in the end.
     pub action: Action,
-}
-
-impl Route {
-    /// The identifier that goes with a request through every service, where there is one.
-    pub fn correlation_id<'r>(&self, exchange: &'r Exchange) -> Option<&'r [u8]> {
-        self.filters.iter().find_map(|filter| match filter {
-            Filter::CorrelationId(filter) => filter.of(exchange),
-            _ => None,
-        })
-    }
 }
 
 /// What happens to a request in the end.

@@ -101,6 +101,7 @@ pub fn prepare(
         guards_slashes: guarded().any(ends_with_slash),
         guards_values: guarded().any(|route| route.matching.asks_for_values()),
         routes,
+        of_answers: filters::of_answers(plan),
         upstreams,
         endpoints: HashMap::new(),
         limiters: limiters.all,

@@ -48,6 +48,44 @@ routes:
     assert_eq!((served.header("Access-Control-Allow-Origin"), served.header("Vary")), (None, Some("Origin")));
 }
 
+/// A page reads why it was refused, and its browser is told to be careful, whichever way a request goes wrong.
+#[test]
+fn the_file_s_own_word_on_answers_holds_where_no_route_is_concerned() {
+    let gateway = Running::start(
+        "access_log: off
+policies: { cors: [\"https://app.test\"], security_headers: { frame_options: DENY }, correlation_id: on }
+routes:
+- { path: /m, methods: [GET], respond: { body: in } }
+- { path: /other, respond: { body: in }, policies: { cors: off } }
+",
+    );
+    for (line, status) in [
+        ("GET /m", 200),
+        ("POST /m", 405),
+        ("GET /nowhere", 404),
+        ("GET /a/%00", 400),
+        ("OPTIONS /m", 204),
+        ("OPTIONS *", 204),
+    ] {
+        let of = |origin: &str, id: &str| {
+            gateway.ask(&format!("{line} HTTP/1.1\nHost: a\nOrigin: {origin}\nX-Correlation-Id: {id}"))
+        };
+        let answer = of("https://app.test", "mine");
+        assert_eq!(answer.status, status, "{line}");
+        assert_eq!(answer.header("Access-Control-Allow-Origin"), Some("https://app.test"), "{line}");
+        assert_eq!(answer.header_all("X-Frame-Options"), ["DENY"], "{line}");
+        assert_eq!(answer.header("X-Correlation-Id"), Some("mine"), "{line}");
+        let other = of("https://evil.test", "not acceptable");
+        assert_eq!(other.header("Access-Control-Allow-Origin"), None, "{line}");
+        assert_eq!(other.header("X-Correlation-Id").map(str::len), Some(36), "{line}");
+    }
+    // A route's own word holds on it.
+    let other = gateway.ask("GET /other HTTP/1.1\nHost: a\nOrigin: https://app.test");
+    assert_eq!(other.header("Access-Control-Allow-Origin"), None);
+    let allow = gateway.ask("POST /m HTTP/1.1\nHost: a");
+    assert_eq!(allow.header("Allow"), Some("GET, HEAD, OPTIONS"), "{allow:?}");
+}
+
 #[test]
 fn addresses_are_those_that_trusted_proxies_tell() {
     let gateway = Running::start(

@@ -52,21 +52,26 @@ impl Logged {
 #[test]
 fn an_identifier_is_logged_as_the_client_has_it_whoever_made_it() {
     let logged = Logged::start(
-        "policies: { correlation_id: { max_length: 5, accept: any } }\nroutes: [{ path: /*, respond: { body: here } }]",
+        "policies: { correlation_id: { max_length: 5, accept: any } }\nroutes: [{ path: /*, methods: [GET, PUT], respond: { body: here } }]",
     );
-    let ask = |path: &str, field: &str| {
-        let head = format!("GET {path} HTTP/1.1\r\nHost: a\r\n{field}\r\n");
+    let ask_by = |method: &str, path: &str, field: &str| {
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: a\r\n{field}\r\n");
         let mut client = Client::connect(logged.gateway.address).deadline(PATIENCE);
         client.send(head);
         let answer = client.read_response();
         (answer.header("X-Correlation-Id").unwrap_or_default().to_owned(), logged.line("path", path))
     };
+    let ask = |path: &str, field: &str| ask_by("GET", path, field);
     let (made, line) = ask("/made", "");
     assert_eq!((made.len(), line["correlation_id"].as_str()), (36, Some(&*made)));
     let (long, line) = ask("/long", "X-Correlation-Id: longer\r\n");
     assert_eq!((long.len(), line["correlation_id"].as_str()), (36, Some(&*long)));
     let (kept, line) = ask("/kept", "X-Correlation-Id: a b\r\n");
     assert_eq!((&*kept, line["correlation_id"].as_str()), ("a b", Some("a b")));
+    // Where no route is concerned too.
+    let (unrouted, line) = ask_by("POST", "/posted", "");
+    assert_eq!((unrouted.len(), line["correlation_id"].as_str()), (36, Some(&*unrouted)));
+    assert_eq!(line["status"], 405);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::access;
 use std::collections::{BTreeSet, HashMap};
+use std::slice;
 use std::sync::Arc;
 
 use torana_config::written::{PoliciesConfig, RateLimitForm, Switch};
@@ -142,6 +143,34 @@ impl<'a> Planned<'a> {
         plan!(terminate, |layer, path, config| terminate::plan(document, path, config, findings));
         access::apply(document, layers, &mut policies, findings);
         policies.sort_by_key(|planned| planned.policy.phase().place());
+        policies
+    }
+
+    /// What one scope says of answers, whatever is called, in the order in which requests meet it.
+    pub(super) fn of_answers(
+        &mut self,
+        document: &Document,
+        layer: &Layer<'_>,
+        findings: &mut Vec<Finding>,
+    ) -> Vec<PlannedPolicy> {
+        let layers = slice::from_ref(layer);
+        let mut policies = Vec::new();
+        if let Some((layer, path, form)) =
+            narrowest(layers, "correlation_id", |config| config.correlation_id.as_ref())
+        {
+            let plan = |path: &Path| correlation_id::plan(document, path, form, findings);
+            policies.push(self.once(document, layer, path, plan));
+        }
+        if let Some((layer, path, form)) =
+            narrowest(layers, "security_headers", |config| config.security_headers.as_ref())
+        {
+            let plan = |path: &Path| security_headers::plan(document, path, form, findings);
+            policies.push(self.once(document, layer, path, plan));
+        }
+        if let Some((layer, path, form)) = narrowest(layers, "cors", |config| config.cors.as_ref()) {
+            let plan = |path: &Path| cors::plan(document, path, form, findings);
+            policies.push(self.once(document, layer, path, plan));
+        }
         policies
     }
 

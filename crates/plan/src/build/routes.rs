@@ -31,7 +31,7 @@ pub(super) fn routes(
     consumers: &Arc<Consumers>,
     resolver: &dyn Resolver,
     findings: &mut Vec<Finding>,
-) -> Vec<RoutePlan> {
+) -> (Vec<RoutePlan>, Vec<PlannedPolicy>) {
     let ids: Services<'_> = services
         .iter()
         .enumerate()
@@ -75,7 +75,18 @@ pub(super) fn routes(
         });
     }
     access::protect(document, &mut plans, &public, findings);
-    plans
+    let of_answers = planned.of_answers(document, &global(document), findings);
+    (plans, of_answers)
+}
+
+/// The scope of the whole file.
+fn global(document: &Document) -> Layer<'_> {
+    Layer {
+        scope: Scope::Global,
+        path: Path::root().key("policies"),
+        id: "global".into(),
+        config: &document.config().policies,
+    }
 }
 
 /// The scopes of a route that leads to the service, the widest first.
@@ -87,12 +98,7 @@ fn layers<'a>(
     name: &Arc<str>,
 ) -> Vec<Layer<'a>> {
     let root = document.config();
-    let mut layers = vec![Layer {
-        scope: Scope::Global,
-        path: Path::root().key("policies"),
-        id: "global".into(),
-        config: &root.policies,
-    }];
+    let mut layers = vec![global(document)];
     if let Some((service, service_config)) = service.and_then(|name| root.services.get_key_value(name)) {
         layers.push(Layer {
             scope: Scope::Service,

@@ -8,7 +8,7 @@ use crate::reserved::is_alike;
 
 pub(super) fn lint(plan: &Plan, findings: &mut Vec<Finding>) {
     let policies = || plan.routes.iter().flat_map(|route| &route.policies);
-    let identifiers = policies().filter_map(|planned| match &planned.policy {
+    let identifiers = policies().chain(&plan.of_answers).filter_map(|planned| match &planned.policy {
         PolicyPlan::CorrelationId(config) => Some((config.header.as_str(), planned)),
         _ => None,
     });

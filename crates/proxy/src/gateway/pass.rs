@@ -12,8 +12,8 @@ use crate::stale::Question;
 use crate::upstream::Upstream;
 use std::net::SocketAddr;
 use torana_fault::{Fault, Reason};
-use torana_filter::{Exchange, Response};
-use torana_filters::{Echo, strip_login_cookies};
+use torana_filter::{Exchange, OnResponse, Response, Verdict};
+use torana_filters::{Echo, Filter, strip_login_cookies};
 use torana_http::proxy_protocol::Introduction;
 use torana_transport::{ConnectionInfo, RequestBody, ResponseSink};
 
@@ -36,11 +36,15 @@ impl Gateway {
             response.part();
             return Err(fault);
         }
-        let route = match way::take(pipeline, passage.connection, passage.told, exchange, |_| {})? {
-            Way::Route(_, route) => route,
-            Way::Answer(mut made) => {
-                passage.identify(&mut made, &exchange.request);
-                return answer(&made, passage, body, response).await;
+        let route = match way::take(pipeline, passage.connection, passage.told, exchange, |_| {}) {
+            Ok(Way::Route(_, route)) => route,
+            // Boxed, so that who has a route holds no room for it.
+            Ok(Way::Answer(made)) => {
+                return Box::pin(turn_back(*made, passage, exchange, body, response)).await;
+            }
+            Err(fault) => {
+                let made = passage.refusal(fault, &exchange.request);
+                return Box::pin(turn_back(made, passage, exchange, body, response)).await;
             }
         };
         passage.record.route.set(Some(route));
@@ -165,6 +169,29 @@ async fn give(
     responder: &mut RouteResponder<'_, '_>,
 ) -> Result<(), Fault> {
     responder.on_response(exchange, &mut made.head).await?;
+    answer(&made, passage, body, response).await
+}
+
+/// Answers where no route is concerned; what the file's own scope says of answers holds there too.
+async fn turn_back(
+    mut made: Response,
+    passage: &Passage<'_>,
+    exchange: &mut Exchange,
+    body: &mut impl RequestBody,
+    response: &mut impl ResponseSink,
+) -> Result<(), Fault> {
+    passage.identify(&mut made, &exchange.request);
+    let filters = &passage.pipeline.of_answers;
+    for filter in filters {
+        if let Filter::CorrelationId(filter) = filter {
+            filter.correlate(exchange)?;
+        }
+    }
+    for filter in filters.iter().rev() {
+        if let Verdict::Fail(fault) = filter.on_response(exchange, &mut made.head).await {
+            return Err(fault);
+        }
+    }
     answer(&made, passage, body, response).await
 }
 

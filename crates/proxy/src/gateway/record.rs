@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::time::{Duration, SystemTime};
 use torana_fault::Fault;
 use torana_filter::{Attempt, Exchange};
+use torana_filters::Filter;
 use torana_http::{Known, Version};
 use torana_observe::{AccessRecord, Observation, RouteMetrics};
 use torana_transport::now;
@@ -65,6 +66,19 @@ pub(super) struct Traffic {
     pub(super) sent: u64,
 }
 
+/// The identifier that goes with a request through every service, where there is one.
+fn correlation_id<'r>(
+    passage: &Passage<'_>,
+    route: Option<&Route>,
+    exchange: &'r Exchange,
+) -> Option<&'r [u8]> {
+    let filters = route.map_or(&passage.pipeline.of_answers, |route| &route.filters);
+    filters.iter().find_map(|filter| match filter {
+        Filter::CorrelationId(filter) => filter.of(exchange),
+        _ => None,
+    })
+}
+
 /// Counts the request and writes its line.
 pub(super) fn observe(passage: &Passage<'_>, exchange: &Exchange, unrouted: &RouteMetrics, traffic: Traffic) {
     let record = &passage.record;
@@ -99,7 +113,7 @@ pub(super) fn observe(passage: &Passage<'_>, exchange: &Exchange, unrouted: &Rou
     log.record(&AccessRecord {
         time: SystemTime::now(),
         request_id: super::admit::identifier(passage.pipeline, request, &passage.own_id),
-        correlation_id: route.and_then(|route| route.correlation_id(exchange)),
+        correlation_id: correlation_id(passage, route, exchange),
         client: match route {
             Some(_) => exchange.client_address,
             None => passage.connection.peer.ip().to_canonical(),

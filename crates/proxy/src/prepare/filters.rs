@@ -72,6 +72,12 @@ pub(super) fn filter(
     }
 }
 
+/// What is done to answers where no route is concerned.
+pub(super) fn of_answers(plan: &Plan) -> Vec<Filter> {
+    // None of them needs more than its plan.
+    plan.of_answers.iter().filter_map(|planned| Filter::stateless(&planned.policy).ok()).collect()
+}
+
 /// The cookies of logins, on routes without one too: whoever has one is whom it says.
 pub(super) fn login_cookies(plan: &Plan) -> Vec<String> {
     let mut names = Vec::new();
