@@ -23,6 +23,12 @@ const FRAMING: [&str; 9] = [
     "upgrade",
 ];
 
+/// Whether a field is about one connection alone (RFC 9110 section 7.6.1), and so gone behind a gateway.
+pub(crate) fn is_of_connection(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    FRAMING.contains(&lower.as_str()) && !matches!(lower.as_str(), "host" | "content-length")
+}
+
 /// What is wrong with a method that a request should have, and what to write instead.
 pub(crate) fn method_problem(method: &str) -> Option<(&'static str, Option<String>)> {
     let upper = method.to_ascii_uppercase();
@@ -90,15 +96,23 @@ pub(crate) fn quotable(
     }
 }
 
-/// Reports names that no field may have, among those that claims go to under a policy at `path`.
+/// Reports names that no field may have, and those that are there twice, among those that claims go to under a policy at
+/// `path`.
 pub(crate) fn claim_fields(
     document: &Document,
     path: &Path,
     written: &BTreeMap<String, String>,
     findings: &mut Vec<Finding>,
 ) {
-    for (claim, field) in written {
-        field_name(document, &path.key("claims_to_headers").key(claim), field, findings);
+    let place = |claim: &String| path.key("claims_to_headers").key(claim);
+    for (index, (claim, field)) in written.iter().enumerate() {
+        field_name(document, &place(claim), field, findings);
+        if let Some((before, _)) = written.iter().take(index).find(|(_, one)| one.eq_ignore_ascii_case(field))
+        {
+            let message = format!("`{field}` carries another claim already: one of the two would win");
+            let finding = Finding::error("duplicate-field", message).at(document.span_at(&place(claim)));
+            findings.push(finding.related("the other", Some(document.span_at(&place(before)))));
+        }
     }
 }
 

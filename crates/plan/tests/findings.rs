@@ -5,6 +5,8 @@
 mod edge;
 #[path = "findings/forms.rs"]
 mod forms;
+#[path = "findings/pointless.rs"]
+mod pointless;
 #[path = "findings/policies.rs"]
 mod policies;
 #[path = "findings/routes.rs"]

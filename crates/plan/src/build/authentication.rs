@@ -107,10 +107,16 @@ fn written(
         // A scope that many routes share says it once.
         findings.extend(finding.filter(|finding| !findings.contains(finding)));
     }
-    if group.all && group.anonymous.is_some() && ways().count() > 1 {
+    // With one way both words mean the same, and `all` was not asked for where nothing is written.
+    let least = if document.has(&layer.path.key("auth").key("require")) { 1 } else { 2 };
+    if group.all && group.anonymous.is_some() && ways().count() >= least {
         let message = "with `anonymous` nobody is refused, so `require: all` would mean nothing";
         let finding = Finding::error("anonymous-of-all", message).at(place());
-        findings.push(finding.help("write `require: any`"));
+        let finding = finding.help("write `require: any`");
+        // A scope that many routes share says it once.
+        if !findings.contains(&finding) {
+            findings.push(finding);
+        }
     }
     group
 }

@@ -1,4 +1,5 @@
-//! Where every way has to succeed, one says who calls: what another one knows of the caller decides nothing.
+//! What policies ask of a caller that no way here knows, so that nobody passes; and where every way has to succeed, what
+//! only another one knows than that which says who calls.
 
 use std::collections::HashSet;
 
@@ -37,11 +38,18 @@ fn of(route: &RoutePlan) -> Vec<Finding> {
             _ => None,
         })
     };
+    let mut findings: Vec<Finding> = Vec::new();
+    for asking in route.policies.iter().filter(|planned| is_role_needed(&planned.policy)) {
+        let needed = needs(&asking.policy);
+        let unknown = |way| !needed.iter().any(|known| knows(way, *known));
+        if !needed.is_empty() && ways().count() > 0 && ways().all(|(way, _)| unknown(way)) {
+            findings.push(nobody(asking, ways().map(|(way, _)| way.name())));
+        }
+    }
     let chosen = ways().find(|(way, _)| group.caller == Some(way.name()));
     let Some((caller, _)) = chosen.or_else(|| ways().next_back()).filter(|_| group.all) else {
-        return Vec::new();
+        return findings;
     };
-    let mut findings = Vec::new();
     for asking in &route.policies {
         let needed = needs(&asking.policy);
         if needed.iter().any(|known| knows(caller, *known)) {
@@ -63,6 +71,22 @@ fn finding(asking: &PlannedPolicy, way: &PlannedPolicy, caller: &str, other: &st
         .at(Some(asking.span.clone()))
         .help(format!("write `auth: {{ caller: {other} }}`"))
         .related("knows it", Some(way.span.clone()))
+}
+
+fn nobody<'n>(asking: &PlannedPolicy, ways: impl Iterator<Item = &'n str>) -> Finding {
+    let ways: Vec<String> = ways.map(|name| format!("`{name}`")).collect();
+    let (name, ways) = (asking.policy.name(), ways.join(", "));
+    let message = format!("`{name}` asks what {ways} does not know of any caller: nobody could pass");
+    let help = "ask for the groups of consumers by `from: groups` or `acl`, or add a way that knows it, such as `jwt`";
+    Finding::warning("caller-without", message).at(Some(asking.span.clone())).help(help)
+}
+
+/// Whether a policy lets nobody pass without a role, whatever is called.
+fn is_role_needed(policy: &PolicyPlan) -> bool {
+    match policy {
+        PolicyPlan::Roles(plan) => plan.rules.is_empty() && !(plan.any.is_empty() && plan.all.is_empty()),
+        _ => false,
+    }
 }
 
 /// One of what a policy needs to let anybody pass; nothing where it may be satisfied otherwise.

@@ -80,6 +80,12 @@ pub(crate) fn plan(
         findings.push(finding.help("name one, or write `cors: off`"));
     }
     credentials(document, path, &config, &origins, findings);
+    if config.refuse_others && origins.contains(&OriginPattern::Any) {
+        let message = "with `*` there is no other origin: nobody would be refused";
+        let finding = Finding::error("contradiction", message);
+        let finding = finding.at(document.span_at(&path.key("refuse_others")));
+        findings.push(finding.help("name the origins, or leave `refuse_others` out"));
+    }
     let always = always(document, path, &config, &origins, findings);
     for (key, names) in
         [("headers", config.headers.as_ref()), ("exposed_headers", Some(&config.exposed_headers))]

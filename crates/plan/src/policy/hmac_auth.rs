@@ -8,7 +8,7 @@ use torana_credential::directory::Consumers;
 use torana_types::TimeSpan;
 
 use super::{AuthenticationPlan, PolicyPlan};
-use crate::text;
+use crate::{reserved, text};
 
 /// Callers sign their requests.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -53,8 +53,12 @@ pub(crate) fn plan(
             .push(finding.help("leave these options out once no client needs them: the defaults are strict"));
     }
     for (index, name) in config.enforce_headers.iter().enumerate() {
+        let place = path.key("enforce_headers").index(index);
+        if kong {
+            not_as_signed(document, &place, name, findings);
+        }
         if !matches!(name.as_str(), "@request-target" | "request-line") {
-            text::token(document, &path.key("enforce_headers").index(index), name, "a field", findings);
+            text::token(document, &place, name, "a field", findings);
         }
     }
     if kong && config.signed_date && config.clock_skew.is_zero() {
@@ -76,7 +80,12 @@ pub(crate) fn plan(
                 let help = format!("write `{}`", name.to_ascii_lowercase());
                 findings.push(finding.at(document.span_at(&place)).help(help));
             }
-            None => text::token(document, &place, name, "a component", findings),
+            None => {
+                text::token(document, &place, name, "a component", findings);
+                if config.schemes.contains(&HmacScheme::Messages) {
+                    not_as_signed(document, &place, name, findings);
+                }
+            }
         }
     }
     if kong && config.replay == Replay::Refuse && !config.signed_date {
@@ -89,6 +98,15 @@ pub(crate) fn plan(
     super::authentication::needs_consumers(document, path, consumers, findings);
     let plan = HmacAuthPlan { config: config.clone(), consumers: Arc::clone(consumers) };
     PolicyPlan::Authentication(AuthenticationPlan::HmacAuth(Arc::new(plan)))
+}
+
+/// Reports a field that the gateway has removed or set itself before signatures are looked at.
+fn not_as_signed(document: &Document, path: &Path, name: &str, findings: &mut Vec<Finding>) {
+    if text::is_of_connection(name) || reserved::is_believed(name) {
+        let message = format!("`{name}` is not what was signed: the gateway removes it or sets it itself");
+        let finding = Finding::warning("removed-field", message).at(document.span_at(path));
+        findings.push(finding.help("leave it out: nobody could pass, but who comes by a trusted proxy"));
+    }
 }
 
 /// What makes signatures weak.

@@ -278,6 +278,11 @@ fn upstream_token(
             return UpstreamTokenPlan::Strip;
         }
     };
+    if config.lifetime.is_zero() {
+        let finding = Finding::error("zero-deadline", "a token that ends at once is taken by no service");
+        findings
+            .push(finding.at(document.span_at(&path.key("lifetime"))).help("write a length such as `1m`"));
+    }
     let mint = MintPlan {
         key,
         algorithm,

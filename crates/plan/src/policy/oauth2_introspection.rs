@@ -85,6 +85,13 @@ pub(crate) fn plan(
             findings.push(Finding::error("bad-scope", message).at(document.span_at(&place)));
         }
     }
+    for (key, span) in [("ttl", config.cache.ttl), ("refused_ttl", config.cache.refused_ttl)] {
+        if !span.is_zero() && span.as_duration().as_secs() == 0 {
+            let finding = Finding::error("no-ttl", "less than a second is no time to remember anything");
+            let finding = finding.at(document.span_at(&path.key("cache").key(key)));
+            findings.push(finding.help("write whole seconds, or `0s` to ask every time"));
+        }
+    }
     let list =
         |given: Option<&OneOrMany<String>>| given.map_or_else(Vec::new, |given| given.as_slice().to_vec());
     let seconds = |span: TimeSpan| span.as_duration().as_secs();

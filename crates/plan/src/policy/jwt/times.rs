@@ -21,6 +21,10 @@ pub(super) fn judge(document: &Document, path: &Path, config: &JwtConfig, findin
     leeway(document, path, config.leeway, findings);
     let place = |key: &str| document.span_at(&path.key(key));
     let has = |time| config.unchecked_times.contains(&time);
+    if config.max_lifetime.is_some_and(TimeSpan::is_zero) {
+        let finding = Finding::error("zero-deadline", "no token ends so soon: nobody could pass");
+        findings.push(finding.at(place("max_lifetime")).help("write a length of time such as `1h`"));
+    }
     let bounds = [
         (TokenTime::Exp, "max_lifetime", config.max_lifetime.is_some()),
         (TokenTime::Iat, "max_age", config.max_age.is_some()),
