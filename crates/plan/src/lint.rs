@@ -14,6 +14,7 @@ mod self_made;
 mod shares;
 mod spelled;
 mod trusted;
+mod ways;
 
 use std::collections::HashSet;
 
@@ -48,6 +49,7 @@ pub(crate) fn lint(document: &Document, plan: &Plan, findings: &mut Vec<Finding>
     self_made::lint(plan, findings);
     identifiers::lint(plan, findings);
     shares::lint(document, plan, findings);
+    ways::lint(document, findings);
     trusted::lint(document, plan, findings);
     identity(document, plan, findings);
     certificates(plan, findings);

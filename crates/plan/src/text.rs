@@ -29,6 +29,20 @@ pub(crate) fn is_of_connection(name: &str) -> bool {
     FRAMING.contains(&lower.as_str()) && !matches!(lower.as_str(), "host" | "content-length")
 }
 
+/// Reports those of the keys under `path` that were written though they say nothing there.
+pub(crate) fn says_nothing(
+    document: &Document,
+    path: &Path,
+    keys: &[&str],
+    why: &str,
+    findings: &mut Vec<Finding>,
+) {
+    for place in keys.iter().map(|key| path.key(key)).filter(|place| document.has(place)) {
+        let finding = Finding::warning("says-nothing", format!("this says nothing: {why}"));
+        findings.push(finding.at(document.key_span_at(&place)).help("leave it out"));
+    }
+}
+
 /// What is wrong with a method that a request should have, and what to write instead.
 pub(crate) fn method_problem(method: &str) -> Option<(&'static str, Option<String>)> {
     let upper = method.to_ascii_uppercase();

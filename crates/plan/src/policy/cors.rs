@@ -80,12 +80,7 @@ pub(crate) fn plan(
         findings.push(finding.help("name one, or write `cors: off`"));
     }
     credentials(document, path, &config, &origins, findings);
-    if config.refuse_others && origins.contains(&OriginPattern::Any) {
-        let message = "with `*` there is no other origin: nobody would be refused";
-        let finding = Finding::error("contradiction", message);
-        let finding = finding.at(document.span_at(&path.key("refuse_others")));
-        findings.push(finding.help("name the origins, or leave `refuse_others` out"));
-    }
+    idle(document, path, &config, &origins, findings);
     let always = always(document, path, &config, &origins, findings);
     for (key, names) in
         [("headers", config.headers.as_ref()), ("exposed_headers", Some(&config.exposed_headers))]
@@ -151,6 +146,27 @@ fn credentials(
             findings.push(Finding::error("contradiction", message).at(at("credentials_for_everybody")));
         }
         (false, false) => {}
+    }
+}
+
+/// Options that do nothing beside others.
+fn idle(
+    document: &Document,
+    path: &Path,
+    config: &CorsConfig,
+    origins: &[OriginPattern],
+    findings: &mut Vec<Finding>,
+) {
+    if config.preflight_continue {
+        let of_preflights = ["methods", "headers", "max_age", "private_network", "preflight_status"];
+        let why = "with `preflight_continue` the service answers preflights";
+        text::says_nothing(document, path, &of_preflights, why, findings);
+    }
+    if config.refuse_others && origins.contains(&OriginPattern::Any) {
+        let message = "with `*` there is no other origin: nobody would be refused";
+        let finding = Finding::error("contradiction", message);
+        let finding = finding.at(document.span_at(&path.key("refuse_others")));
+        findings.push(finding.help("name the origins, or leave `refuse_others` out"));
     }
 }
 

@@ -44,6 +44,7 @@ pub(crate) fn plan(
         let finding = Finding::error("no-algorithm", "no algorithm is accepted").at(at("algorithms"));
         findings.push(finding.help("name `hmac-sha256`"));
     }
+    idle(document, path, config, findings);
     let loose = loose(config);
     if !loose.is_empty() {
         // One finding, however much of it was asked for: whoever needs Kong's ways needs all of them.
@@ -65,6 +66,21 @@ pub(crate) fn plan(
         let finding = Finding::error("no-time", "no date could be near enough").at(at("clock_skew"));
         findings.push(finding.help("write a length of time such as `5m`"));
     }
+    components(document, path, config, findings);
+    if kong && config.replay == Replay::Refuse && !config.signed_date {
+        let message = "with another date a signature that was used comes again once it is forgotten";
+        let finding = Finding::error("replay-of-unsigned-date", message).at(at("signed_date"));
+        findings.push(finding.help("leave `signed_date` out, or accept `schemes: [messages]` alone"));
+    }
+    remembers(document, path, config.replay, config.remember, findings);
+    text::quotable(document, &path.key("realm"), &config.realm, "a realm", findings);
+    super::authentication::needs_consumers(document, path, consumers, findings);
+    let plan = HmacAuthPlan { config: config.clone(), consumers: Arc::clone(consumers) };
+    PolicyPlan::Authentication(AuthenticationPlan::HmacAuth(Arc::new(plan)))
+}
+
+/// What has to be covered by a message signature.
+fn components(document: &Document, path: &Path, config: &HmacAuthConfig, findings: &mut Vec<Finding>) {
     let components = path.key("messages").key("components");
     for (index, name) in config.messages.components.iter().enumerate() {
         let place = components.index(index);
@@ -88,16 +104,18 @@ pub(crate) fn plan(
             }
         }
     }
-    if kong && config.replay == Replay::Refuse && !config.signed_date {
-        let message = "with another date a signature that was used comes again once it is forgotten";
-        let finding = Finding::error("replay-of-unsigned-date", message).at(at("signed_date"));
-        findings.push(finding.help("leave `signed_date` out, or accept `schemes: [messages]` alone"));
+}
+
+/// Options of a scheme that is off.
+fn idle(document: &Document, path: &Path, config: &HmacAuthConfig, findings: &mut Vec<Finding>) {
+    let (of_kong, why) = (["algorithms", "enforce_headers", "signed_date"], "`schemes` does not name `hmac`");
+    if !config.schemes.contains(&HmacScheme::Hmac) {
+        text::says_nothing(document, path, &of_kong, why, findings);
     }
-    remembers(document, path, config.replay, config.remember, findings);
-    text::quotable(document, &path.key("realm"), &config.realm, "a realm", findings);
-    super::authentication::needs_consumers(document, path, consumers, findings);
-    let plan = HmacAuthPlan { config: config.clone(), consumers: Arc::clone(consumers) };
-    PolicyPlan::Authentication(AuthenticationPlan::HmacAuth(Arc::new(plan)))
+    if !config.schemes.contains(&HmacScheme::Messages) {
+        let why = "`schemes` does not name `messages`";
+        text::says_nothing(document, path, &["messages"], why, findings);
+    }
 }
 
 /// Reports a field that the gateway has removed or set itself before signatures are looked at.

@@ -225,6 +225,10 @@ fn check(document: &Document, path: &Path, config: &OidcLoginConfig, findings: &
     if !text::is_token(&config.cookie.name) {
         say("cookie", "bad-name", "the name of a cookie consists of letters, digits and `-._~` alone", "");
     }
+    if config.client_secret.is_none() {
+        let why = "there is no `client_secret` to show";
+        text::says_nothing(document, path, &["client_authentication"], why, findings);
+    }
     text::claim_fields(document, path, &config.claims_to_headers, findings);
     cautions(document, path, config, findings);
 }

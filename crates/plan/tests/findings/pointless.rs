@@ -1,6 +1,6 @@
 //! Options by which nobody passes, everybody does, or nothing happens.
 
-use super::{policy, route};
+use super::{findings, policy, route};
 
 /// What is found, without places; not that a route is public and that a service is there for nothing.
 fn codes(found: Vec<String>) -> Vec<String> {
@@ -86,4 +86,47 @@ fn one_field_carries_one_claim() {
         assert_eq!(claims("{ a: X-A, b: x-a }"), ["error[duplicate-field]"]);
         assert_eq!(claims("{ a: X-A, b: X-B }"), NONE);
     }
+}
+
+#[test]
+fn what_says_nothing_is_told() {
+    let cors = |written: &str| codes(route(&format!("policies: {{ cors: {written} }}")));
+    let nothing = "warning[says-nothing]";
+    assert_eq!(cors("{ preflight_continue: true, preflight_status: 204, max_age: 5m }"), [nothing, nothing]);
+    assert_eq!(cors("{ preflight_continue: true, exposed_headers: [X-A] }"), NONE);
+    assert_eq!(cors("{ preflight_status: 204, max_age: 5m }"), NONE);
+    let hmac = |options: &str| found(&format!("hmac_auth: {options}"));
+    assert_eq!(hmac("{ schemes: [hmac], messages: { nonce: true } }"), [nothing]);
+    assert_eq!(
+        hmac("{ schemes: [messages], enforce_headers: [date, request-line], algorithms: [hmac-sha256] }"),
+        [nothing, nothing]
+    );
+    assert_eq!(hmac("{ enforce_headers: [date, request-line], messages: { nonce: true } }"), NONE);
+    assert_eq!(found("sigv4: { max_expires: 8d }"), ["warning[never-happens]"]);
+    assert_eq!(found("sigv4: { max_expires: 7d }"), NONE);
+    assert_eq!(found("sigv4: { max_expires: 8d, presigned: false }"), NONE);
+    let login = |secret: &str| {
+        let told = found(&format!(
+            "oidc_login: {{ issuer: \"https://l.test\", client_id: a, session_keys: \"${{env:KEY}}\", client_authentication: post{secret} }}"
+        ));
+        told.into_iter().filter(|one| one == nothing).count()
+    };
+    assert_eq!((login(""), login(", client_secret: \"${env:KEY}\"")), (1, 0));
+}
+
+#[test]
+fn how_ways_go_together_is_said_where_there_are_some() {
+    let auth = |written: &str| codes(route(&format!("policies: {{ {written} }}")));
+    assert_eq!(auth("auth: any"), ["warning[no-way]"]);
+    assert_eq!(auth("auth: { preflight: options }"), ["warning[no-way]"]);
+    let jwt = "jwt: { secret: \"${env:KEY}\" }";
+    assert_eq!(auth(&format!("{jwt}, auth: any")), NONE);
+    assert_eq!(auth(&format!("{jwt}, auth: {{ preflight: {{ jwt: cors }} }}")), NONE);
+    let absent = format!("{jwt}, auth: {{ preflight: {{ jwt: cors, key_auth: options }} }}");
+    assert_eq!(auth(&absent), ["warning[no-way]"]);
+    // It may stand in another scope.
+    let elsewhere = format!(
+        "policies: {{ auth: any }}\nservices: {{ s: {{ endpoints: [http://a], policies: {{ {jwt} }} }} }}\nroutes: [{{ path: /, service: s }}]\n"
+    );
+    assert_eq!(codes(findings(&elsewhere)), NONE);
 }
