@@ -68,6 +68,11 @@ fn an_identifier_is_logged_as_the_client_has_it_whoever_made_it() {
     assert_eq!((long.len(), line["correlation_id"].as_str()), (36, Some(&*long)));
     let (kept, line) = ask("/kept", "X-Correlation-Id: a b\r\n");
     assert_eq!((&*kept, line["correlation_id"].as_str()), ("a b", Some("a b")));
+    let mut client = Client::connect(logged.gateway.address).deadline(PATIENCE);
+    client.send(b"GET /bytes HTTP/1.1\r\nHost: a\r\nX-Correlation-Id: a\xff\r\n\r\n");
+    assert_eq!(client.read_response().status, 200);
+    let line = logged.line("path", "/bytes");
+    assert!(line["correlation_id"].as_str().is_some_and(|id| id.starts_with('a')), "{line}");
     // Where no route is concerned too.
     let (unrouted, line) = ask_by("POST", "/posted", "");
     assert_eq!((unrouted.len(), line["correlation_id"].as_str()), (36, Some(&*unrouted)));
