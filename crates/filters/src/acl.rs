@@ -1,10 +1,11 @@
 //! Authorisation by group of the consumer, or by groups that a credential vouches for.
 //!
-//! Deny comes before allow. Nobody is 401; a caller who showed a credential is 403; the configured stand-in
+//! Deny comes before allow; where groups are vouched for in a form that cannot be read, a caller may be in one that is
+//! denied, and so is denied. Nobody is 401; a caller who showed a credential is 403; the configured stand-in
 //! for callers without one is told 401, because showing one may help.
 
 use crate::authentication::not_known;
-use crate::listed::{fits_a_field, item};
+use crate::listed::item;
 use std::sync::Arc;
 use torana_config::written::AclGroups;
 use torana_fault::{Fault, Reason};
@@ -12,6 +13,8 @@ use torana_filter::{Exchange, Identity, OnRequest, Outside, Verdict};
 use torana_plan::AclPlan;
 use torana_plan::reserved::GROUP_FIELDS;
 
+/// Told where groups were vouched for in another form.
+const UNREAD: &str = ", and the claim with its groups has what is no text";
 const CONSUMER_GROUPS: &str = GROUP_FIELDS[0];
 const AUTHENTICATED_GROUPS: &str = GROUP_FIELDS[1];
 
@@ -43,7 +46,7 @@ impl AclFilter {
     fn count(&self, identity: &Identity) -> (bool, bool) {
         let has_shown_itself = identity.record.is_some() && !identity.anonymous;
         let vouched_else_own = || {
-            let vouched = !identity.authenticated_groups.is_empty();
+            let vouched = !identity.authenticated_groups.is_empty() || identity.unread_groups;
             (!vouched, vouched)
         };
         match self.plan.groups {
@@ -80,10 +83,8 @@ impl AclFilter {
     }
 }
 
-/// A group that no field value can hold as one is not told rather than told wrongly.
 fn joined<'g>(groups: impl Iterator<Item = &'g str>) -> String {
-    let told: Vec<_> = groups.map(item).filter(|group| fits_a_field(group)).collect();
-    told.join(", ")
+    groups.map(item).collect::<Vec<_>>().join(", ")
 }
 
 impl OnRequest for AclFilter {
@@ -92,9 +93,11 @@ impl OnRequest for AclFilter {
             return Verdict::Fail(not_known(exchange, "nothing has said who calls"));
         };
         let plan = &self.plan;
-        let denied = self.in_one_of(identity, &plan.deny);
+        let unread = self.count(identity).1 && identity.unread_groups;
+        let denied = self.in_one_of(identity, &plan.deny) || (unread && !plan.deny.is_empty());
         if denied || !(plan.allow.is_empty() || self.in_one_of(identity, &plan.allow)) {
-            let detail = format!("{} may not: {} is asked for", identity.consumer, self.describe());
+            let unread = if unread { UNREAD } else { "" };
+            let detail = format!("{} may not: {} is asked for{unread}", identity.consumer, self.describe());
             return Verdict::Fail(if identity.anonymous && !denied {
                 not_known(exchange, detail)
             } else {
@@ -169,6 +172,26 @@ mod tests {
         assert_eq!(ask(allow_staff(), Some(stand_in)).await.0, Some(401));
     }
 
+    #[tokio::test]
+    async fn who_may_be_in_a_denied_group_is_denied() {
+        use AclGroups::{Both, Consumer, ConsumerElseAuthenticated};
+        let odd = |record: bool| {
+            let known = identity(&["staff"], &[]);
+            Identity { record: known.record.clone().filter(|_| record), unread_groups: true, ..known }
+        };
+        for (allow, deny, groups, record, status) in [
+            (&["staff"][..], &[][..], Both, true, None),
+            (&["other"], &[], Both, true, Some(403)),
+            (&["staff"], &["banned"][..], Both, true, Some(403)),
+            (&["staff"], &["banned"], Consumer, true, None),
+            (&[], &["banned"], ConsumerElseAuthenticated, false, Some(403)),
+            (&[], &["banned"], ConsumerElseAuthenticated, true, None),
+        ] {
+            let told = ask(plan(allow, deny, groups), Some(odd(record))).await.0;
+            assert_eq!(told, status, "{allow:?} {deny:?} {groups:?} {record}");
+        }
+    }
+
     /// Kong's `acl`, without and with `always_use_authenticated_groups`: which groups count for whom.
     #[tokio::test]
     async fn own_and_vouched_groups_stand_in_for_each_other_as_in_kong() {
@@ -216,8 +239,8 @@ mod tests {
     async fn no_group_is_told_as_two() {
         for (own, sent) in [
             (&["a", "acme,admin", "b"][..], Some("a, acme%2Cadmin, b")),
-            (&["a", "admin ", " b", "c\r\nd"], Some("a, admin%20, %20b")),
-            (&["c\r\nd"], None),
+            (&["a", "admin ", " b", "c\r\nd"], Some("a, admin%20, %20b, c%0D%0Ad")),
+            (&[], None),
         ] {
             let told = ask(plan(&[], &["x"], AclGroups::Both), Some(identity(own, &[]))).await;
             assert_eq!(told, (None, sent.map(str::to_owned)), "{own:?}");

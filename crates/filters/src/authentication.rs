@@ -291,7 +291,9 @@ impl AuthenticationFilter {
     /// Notes what was refused, and counts it if it is a guess; `same` says how often others have counted it.
     fn tally(&self, exchange: &Exchange, fault: &Fault, same: usize, judging: &Judging) -> Tally {
         let mut tally = exchange.refusal.as_ref().map_or_else(Tally::default, |refusal| refusal.tally);
-        if judging.sealed.get() || (fault.reason != Reason::CredentialsInvalid && !judging.wrong.get()) {
+        if judging.counts_nothing.get()
+            || (fault.reason != Reason::CredentialsInvalid && !judging.wrong.get())
+        {
             return tally;
         }
         if judging.no_guess.get() {

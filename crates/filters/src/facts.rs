@@ -118,6 +118,9 @@ impl Facts for ExchangeFacts<'_> {
             }
             Fact::Authenticated => Value::Bool(identity.is_some_and(|identity| !identity.anonymous)),
             Fact::Consumer => Value::text(identity.map_or("", |identity| &identity.consumer)),
+            // Who asks that one is not among them is not told so where more are claimed than can be read.
+            Fact::Roles if identity.is_some_and(|identity| identity.unread_roles) => Value::Null,
+            Fact::Groups if identity.is_some_and(|identity| identity.unread_groups) => Value::Null,
             Fact::Roles => Value::Texts(identity.map_or(&[], |identity| &identity.roles)),
             Fact::Groups => {
                 let record = identity.and_then(|identity| identity.record.as_deref());
@@ -243,6 +246,27 @@ mod tests {
         ] {
             let expression = Expression::condition(source).unwrap();
             assert_eq!(expression.holds(&ExchangeFacts::new(&exchange)), Ok(true), "{source}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_told_that_a_role_is_not_among_those_that_cannot_all_be_read() {
+        let mut exchange = exchange("GET / HTTP/1.1\nHost: a");
+        let claims = serde_json::json!({ "roles": [{ "name": "admin" }] });
+        exchange.identity = Some(Arc::new(Identity {
+            unread_roles: true,
+            unread_groups: true,
+            claims: claims.as_object().cloned().unwrap().into(),
+            ..Identity::default()
+        }));
+        for (source, holds) in [
+            (r#"!("banned" in roles)"#, None),
+            (r#"!("banned" in groups)"#, None),
+            ("size(roles) == 0", None),
+            (r#"claims.roles.exists(role, role.name == "admin")"#, Some(true)),
+        ] {
+            let expression = Expression::condition(source).unwrap();
+            assert_eq!(expression.holds(&ExchangeFacts::new(&exchange)).ok(), holds, "{source}");
         }
     }
 

@@ -27,7 +27,7 @@ use issuers::Issuers;
 use mint::Mint;
 use source::Found;
 use std::sync::Arc;
-use torana_credential::jose::{Headers, Token};
+use torana_credential::jose::{Headers, Malformed, Token};
 use torana_fault::{Fault, Reason};
 use torana_filter::{Claims, Exchange, Identity, Outside};
 use torana_plan::{JwtPlan, RemoteKeysPlan, UpstreamTokenPlan};
@@ -125,9 +125,9 @@ impl JwtFilter {
     fn verify_at_once<'t>(&self, token: &'t [u8], now: u64) -> Result<Judged<'t>, Invalid> {
         let parsed = Token::parse_known(token, &self.headers).map_err(Invalid::Malformed)?;
         claims::check_type(&parsed, &self.plan)?;
-        let read = || parsed.claims().map_err(Invalid::Malformed);
+        let read = |what: fn(Malformed) -> Invalid| parsed.claims().map_err(what);
         if let Some(keys) = &self.plan.consumers {
-            let claims = read()?;
+            let claims = read(Invalid::Malformed)?;
             let (known, generation) = consumers::verify(keys, &parsed, &claims)?;
             return self
                 .accept(&parsed, token, claims, &Vouched::Consumer(known), generation, now)
@@ -136,14 +136,14 @@ impl JwtFilter {
         let (issuer, claims) = match self.issuers.only() {
             Some(only) => (only, None),
             None => {
-                let claims = read()?;
+                let claims = read(Invalid::Malformed)?;
                 (self.issuers.named(&claims)?, Some(claims))
             }
         };
         match self.issuers.verify_at_once(issuer, &parsed) {
             Some(generation) => {
                 let generation = generation?;
-                let claims = claims.map_or_else(read, Ok)?;
+                let claims = claims.map_or_else(|| read(Invalid::Payload), Ok)?;
                 self.accept(&parsed, token, claims, &Vouched::Issuer(issuer), generation, now)
                     .map(Judged::Verified)
             }
@@ -160,7 +160,7 @@ impl JwtFilter {
     ) -> Result<Arc<Verified>, Invalid> {
         let (parsed, issuer) = &*later;
         let generation = self.issuers.verify(*issuer, parsed).await?;
-        let claims = parsed.claims().map_err(Invalid::Malformed)?;
+        let claims = parsed.claims().map_err(Invalid::Payload)?;
         self.accept(parsed, token, claims, &Vouched::Issuer(*issuer), generation, now)
     }
 
@@ -201,9 +201,12 @@ impl JwtFilter {
         Ok(verified)
     }
 
-    /// The refusal of what was shown; a guess only where nothing but the signature is wrong.
+    /// The refusal of what was shown; a guess only where nothing but the signature is wrong, and where that is right
+    /// nothing that counts.
     fn refused(&self, why: &Invalid, guard: Guard<'_>) -> Fault {
-        if !why.is_guess() {
+        if why.is_signed() {
+            guard.note_genuine();
+        } else if !why.is_guess() {
             guard.note_no_guess();
         }
         self.fault(why)

@@ -10,7 +10,7 @@ mod answer;
 mod question;
 
 use crate::asking::{self, Print, Printed, Together};
-use crate::authentication::cache::Cache;
+use crate::authentication::cache::{Cache, Weight};
 use crate::authentication::unverified::Looks;
 use crate::authentication::{Authenticate, Guard};
 use crate::jwt::invalid::Invalid;
@@ -24,14 +24,40 @@ use torana_plan::OAuth2IntrospectionPlan;
 /// The longest token that is asked about, in bytes.
 const LONGEST: usize = 16 * 1024;
 
-type Judged = Result<Arc<Active>, Fault>;
+type Judged = Result<Arc<Active>, Refused>;
+
+/// Why a token is refused.
+#[derive(Clone, Debug)]
+struct Refused {
+    fault: Fault,
+    /// Whether its server has called it active: whoever has it was given it, and has guessed nothing.
+    genuine: bool,
+}
+
+impl Refused {
+    const fn genuine(fault: Fault) -> Self {
+        Self { fault, genuine: true }
+    }
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        Self { fault, genuine: false }
+    }
+}
+
+impl Weight for Refused {
+    fn weight(&self) -> usize {
+        self.fault.weight()
+    }
+}
 
 /// Callers show a token.
 #[derive(Debug)]
 pub struct OAuth2IntrospectionFilter {
     plan: Arc<OAuth2IntrospectionPlan>,
     good: Cache<Active>,
-    refused: Cache<Fault>,
+    refused: Cache<Refused>,
     asking: Together<Judged>,
 }
 
@@ -74,10 +100,10 @@ impl OAuth2IntrospectionFilter {
         }
         if !is_token(token) {
             guard.note_no_guess();
-            return Err(self.invalid("what is shown is no token"));
+            return Err(self.invalid("what is shown is no token").into());
         }
         if !outside.is_there() {
-            return Err(unavailable("nothing is asked for an explanation"));
+            return Err(unavailable("nothing is asked for an explanation").into());
         }
         let begun = guard.begin_asking(Some(&print), self.plan.asked.timeout).await;
         begun.map_err(|unbegun| {
@@ -89,9 +115,12 @@ impl OAuth2IntrospectionFilter {
         let judged = self.asking.ask(print, async || self.ask(token, print, now, outside).await).await;
         match &judged {
             Ok(_) => guard.note_verified(&print),
-            Err(fault) if fault.reason == Reason::CredentialsInvalid => guard.note_wrong(&print),
-            Err(fault) if fault.reason == Reason::IntrospectionUnavailable => guard.note_unanswered(),
-            Err(_) => {}
+            Err(Refused { genuine: true, .. }) => {}
+            Err(refused) => match refused.fault.reason {
+                Reason::CredentialsInvalid => guard.note_wrong(&print),
+                Reason::IntrospectionUnavailable => guard.note_unanswered(),
+                _ => {}
+            },
         }
         judged
     }
@@ -108,9 +137,9 @@ impl OAuth2IntrospectionFilter {
                     self.good.insert(&print, active, until, now);
                 }
             }
-            Err(fault) if fault.status() < 500 && self.plan.refused_ttl > 0 => {
+            Err(refused) if refused.fault.status() < 500 && self.plan.refused_ttl > 0 => {
                 let until = now.saturating_add(self.plan.refused_ttl);
-                self.refused.insert(&print, &Arc::new(fault.clone()), until, now);
+                self.refused.insert(&print, &Arc::new(refused.clone()), until, now);
             }
             Err(_) => {}
         }
@@ -166,9 +195,18 @@ impl Authenticate for OAuth2IntrospectionFilter {
             other => challenge(plan, Reason::CredentialsInvalid, other.to_string()),
         });
         let (token, found) = found?;
-        let active = self.judged(&token, now, outside, guard).await?;
+        let judged = self.judged(&token, now, outside, guard).await;
         drop(token);
-        active.check_times(plan, now)?;
+        let judged = judged.and_then(|active| {
+            active.check_times(plan, now).map_err(Refused::genuine)?;
+            Ok(active)
+        });
+        let active = judged.map_err(|refused| {
+            if refused.genuine {
+                guard.note_genuine();
+            }
+            refused.fault
+        })?;
         for (name, value) in &active.fields {
             exchange.request.fields.insert(&**name, value)?;
         }

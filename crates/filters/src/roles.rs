@@ -20,6 +20,8 @@ use torana_filter::{Exchange, Identity, Json, OnRequest, Outside, Verdict};
 use torana_plan::{Asked, RoleSource, RolesPlan, RulePlan};
 use torana_route::{RequestView, Router};
 
+/// Told where roles were claimed in another form.
+const UNREAD: &str = ", and the claim with its roles has what is no text";
 /// How many rules are told when the filter describes itself.
 const TOLD: usize = 8;
 
@@ -131,7 +133,11 @@ impl Inner {
                     return ControlFlow::Continue(());
                 }
                 deciding = deciding.or(Some(rule));
-                let has_denied = |identity| rule.asked.deny.iter().any(|role| self.has(identity, role));
+                let has_denied = |identity| {
+                    let deny = &rule.asked.deny;
+                    deny.iter().any(|role| self.has(identity, role))
+                        || (!deny.is_empty() && self.may_have_more(identity))
+                };
                 if rule.asked.nobody || identity.is_some_and(has_denied) {
                     denying = Some(rule);
                     return ControlFlow::Break(());
@@ -174,18 +180,22 @@ impl Inner {
         let mut refusal = None;
         let mut visit = |reading: &Reading<'_>| {
             let who = || identity.map_or("nobody", |identity| identity.consumer.as_str());
+            let unread = || if identity.is_some_and(|one| self.may_have_more(one)) { UNREAD } else { "" };
             refusal = Some(match self.judge(identity, reading) {
                 Judgement::Passed => return ControlFlow::Continue(()),
                 Judgement::Unknown => {
                     Fault::new(Reason::CredentialsMissing).because("nothing has said who calls")
                 }
-                Judgement::Denied(rule) => {
-                    Fault::new(Reason::Forbidden).because(format!("{} denies {}", rule.text, who()))
-                }
+                Judgement::Denied(rule) => Fault::new(Reason::Forbidden).because(format!(
+                    "{} denies {}{}",
+                    rule.text,
+                    who(),
+                    unread()
+                )),
                 Judgement::Lacking(rule) => {
                     let asked = describe(rule.map_or(&self.otherwise, |rule| &rule.asked));
                     let on = rule.map(|rule| format!(" on {}", rule.text)).unwrap_or_default();
-                    Fault::new(Reason::Forbidden).because(format!("{} lacks {asked}{on}", who()))
+                    Fault::new(Reason::Forbidden).because(format!("{} lacks {asked}{on}{}", who(), unread()))
                 }
             });
             ControlFlow::Break(())
@@ -194,6 +204,15 @@ impl Inner {
             looser(method, path, &mut visit);
         }
         refusal
+    }
+
+    /// Whether its credential says more of roles, in a form that cannot be read.
+    fn may_have_more(&self, identity: &Identity) -> bool {
+        self.plan.from.iter().any(|source| match source {
+            RoleSource::Roles => identity.unread_roles,
+            RoleSource::Groups => identity.unread_groups,
+            RoleSource::Claim(_) => false,
+        })
     }
 
     /// Whether the caller has the role in one of the places where roles stand. Compared byte by byte.

@@ -19,6 +19,11 @@ pub struct Identity {
     pub roles: Vec<String>,
     /// Groups that the credential itself vouches for, besides those of the consumer.
     pub authenticated_groups: Vec<String>,
+    /// Whether the credential says more of roles than what is in `roles`, in a form in which nothing is a role. Who asks that
+    /// a caller does not have one cannot know.
+    pub unread_roles: bool,
+    /// As `unread_roles`, of the groups that it vouches for.
+    pub unread_groups: bool,
     /// Everything that the credential claims.
     pub claims: Claims,
     /// What services are told, if it was made by [`of_consumer`](Self::of_consumer).

@@ -1,6 +1,6 @@
 //! For tests: a world outside that answers from a list, and a filter as people write it.
 
-use crate::authentication::{AuthenticationFilter, Method, Place};
+use crate::authentication::{AuthenticationFilter, FailureLimit, Method, Place};
 use bytes::Bytes;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -51,6 +51,15 @@ impl Outside for Scripted {
 
 /// The way to say who calls that is written so, alone on a route.
 pub(crate) fn alone(policy: &str, make: impl FnOnce(&AuthenticationPlan) -> Method) -> AuthenticationFilter {
+    limited(policy, None, make)
+}
+
+/// As [`alone`], where wrong credentials are limited.
+pub(crate) fn limited(
+    policy: &str,
+    failures: Option<Arc<FailureLimit>>,
+    make: impl FnOnce(&AuthenticationPlan) -> Method,
+) -> AuthenticationFilter {
     let text = format!(
         "services: {{ a: {{ endpoints: [http://a] }} }}\nconsumers: [{{ username: alice, certificates: [{{ name: alice }}] }}]\npolicies: {{ {policy} }}\nroutes: [{{ service: a }}]\n"
     );
@@ -58,7 +67,7 @@ pub(crate) fn alone(policy: &str, make: impl FnOnce(&AuthenticationPlan) -> Meth
     let plan = loaded.plan.unwrap_or_else(|| panic!("{:?}", loaded.findings));
     let PolicyPlan::Authentication(way) = &plan.routes[0].policies[0].policy else { panic!("a way") };
     let place = Place { all: true, last: true, ..Place::default() };
-    AuthenticationFilter::new(Arc::new(make(way)), place, None)
+    AuthenticationFilter::new(Arc::new(make(way)), place, failures)
 }
 
 /// Shows a bearer token at a second; gives 200 where it passes, else the status of the refusal.

@@ -3,8 +3,9 @@
 //! A way before the one that knows the caller has seen something too. Whether that was a guess is decided so:
 //!
 //! - What cannot be what the way accepts, whatever is tried (no token in form, of an unknown issuer, of a key that
-//!   nobody has, or signed well and meant for somebody else), is no guess at it. It counts once, and only where no way
-//!   accepts the caller.
+//!   nobody has), is no guess at it. It counts once, and only where no way accepts the caller.
+//! - What is genuine and refused (signed well or called active, and meant for somebody else, too early or without a claim)
+//!   counts nothing: one who has only that would close the address that he shares with others.
 //! - What is of its own kind (a token of a known issuer with a wrong signature, a wrong password, an unknown key) counts
 //!   at once, whoever accepts the caller then: else whoever has one good credential could guess at all the others.
 //! - That is taken back where a later way has itself verified the very same: it saw nothing that the first had not
@@ -32,8 +33,8 @@ pub(crate) struct Judging {
     pub(super) wrong: Cell<bool>,
     /// Whether what is shown cannot be what the way accepts.
     pub(super) no_guess: Cell<bool>,
-    /// Whether what is shown is sealed, so that nobody can guess at it.
-    pub(super) sealed: Cell<bool>,
+    /// Whether nobody guesses by what is shown: it is sealed, or genuine.
+    pub(super) counts_nothing: Cell<bool>,
 }
 
 /// The ways that have counted, among these.

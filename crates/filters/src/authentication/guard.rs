@@ -79,7 +79,13 @@ impl Guard<'_> {
 
     /// Notes that what is shown is sealed by the gateway itself or is not: wrong or not, it counts nothing.
     pub(crate) fn note_sealed(&self) {
-        self.judging.sealed.set(true);
+        self.judging.counts_nothing.set(true);
+    }
+
+    /// Notes that what is shown was given out by who signs or explains it, and is good elsewhere or at another time: it
+    /// counts nothing.
+    pub(crate) fn note_genuine(&self) {
+        self.judging.counts_nothing.set(true);
     }
 
     /// Notes that who was asked has given no answer, so that nobody who waits behind is blamed for it.

@@ -89,7 +89,7 @@ fn identity(plan: &ForwardAuthPlan, answer: &Fields) -> Result<Identity, Fault> 
         roles: list(answer, says.roles.as_deref())?,
         authenticated_groups: list(answer, says.groups.as_deref())?,
         claims: claims.into(),
-        told: None,
+        ..Identity::default()
     })
 }
 

@@ -3,7 +3,7 @@
 use super::invalid::Invalid;
 use super::mint::Minted;
 use crate::authentication::cache::{SentFields, Weight, fields_weight};
-use crate::listed::{fits_a_field, item};
+use crate::listed::{item, told};
 use std::sync::{Arc, Mutex};
 use torana_config::written::TokenTime;
 use torana_credential::jose::Token;
@@ -97,14 +97,13 @@ impl Verified {
             return Err(Invalid::ClaimMissing("iat".into()));
         }
         let not_before = checked(TokenTime::Nbf, "nbf", f64::ceil)?;
-        let fields = fields(&claims, &plan.claims_to_headers)?;
+        let fields = fields(&claims, &plan.claims_to_headers);
         let consumer = match from {
             Vouched::Consumer(known) => known.consumer.clone(),
             Vouched::Issuer(_) | Vouched::Login => consumer(&claims, &plan.consumer_claim)?,
         };
-        let roles = plan.roles_claim.as_deref().map_or(Ok(Vec::new()), |name| texts(&claims, name))?;
-        let authenticated_groups =
-            plan.groups_claim.as_deref().map_or(Ok(Vec::new()), |name| groups(&claims, name))?;
+        let roles = plan.roles_claim.as_deref().map_or_else(Texts::default, |name| texts(&claims, name));
+        let groups = plan.groups_claim.as_deref().map_or_else(Texts::default, |name| groups(&claims, name));
         claims.set_aside();
         Ok(Self {
             expires,
@@ -117,8 +116,10 @@ impl Verified {
             identity: Arc::new(Identity {
                 consumer,
                 record: from.record(),
-                roles,
-                authenticated_groups,
+                roles: roles.read,
+                unread_roles: roles.unread,
+                authenticated_groups: groups.read,
+                unread_groups: groups.unread,
                 credential: Some(from.credential(called)),
                 claims,
                 ..Identity::default()
@@ -205,50 +206,63 @@ pub(crate) fn consumer(claims: &Claims, name: &str) -> Result<String, Invalid> {
     }
 }
 
+/// The texts of a claim.
+#[derive(Debug, Default)]
+pub(crate) struct Texts {
+    pub(crate) read: Vec<String>,
+    /// Whether there is more, that is no text. An object is none, whatever it is called: `{"name":"admin","tenant":"x"}` is
+    /// no admin elsewhere.
+    pub(crate) unread: bool,
+}
+
+impl From<Vec<String>> for Texts {
+    fn from(read: Vec<String>) -> Self {
+        Self { read, unread: false }
+    }
+}
+
 /// A list of texts, or one text with words between spaces as in `scope` (RFC 8693 section 4.2).
-pub(crate) fn texts(claims: &Claims, name: &str) -> Result<Vec<String>, Invalid> {
+pub(crate) fn texts(claims: &Claims, name: &str) -> Texts {
     match claims.find(name) {
-        None | Some(Json::Null) => Ok(Vec::new()),
-        Some(Json::Text(text)) => Ok(text.split_ascii_whitespace().map(str::to_owned).collect()),
-        Some(Json::List(items)) => {
-            let texts = items.values().map(|item| item.as_str().map(str::to_owned));
-            texts.collect::<Option<_>>().ok_or_else(|| Invalid::List(name.to_owned()))
-        }
-        Some(_) => Err(Invalid::List(name.to_owned())),
+        None | Some(Json::Null) => Texts::default(),
+        Some(Json::Text(text)) => text.split_ascii_whitespace().map(str::to_owned).collect::<Vec<_>>().into(),
+        Some(Json::List(items)) => Texts {
+            read: items.values().filter_map(Json::as_str).map(str::to_owned).collect(),
+            unread: items.values().any(|item| item.as_str().is_none()),
+        },
+        Some(_) => Texts { read: Vec::new(), unread: true },
     }
 }
 
 /// A list of texts, or one text, which is one: a provider writes so what has one value, and `not admin` is no `admin`. Only
 /// of a scope the words are items (RFC 8693 section 4.2; `scp` as Okta and Entra have it).
-pub(crate) fn groups(claims: &Claims, name: &str) -> Result<Vec<String>, Invalid> {
+pub(crate) fn groups(claims: &Claims, name: &str) -> Texts {
     let is_scope = matches!(name.rsplit('.').next(), Some("scope" | "scp"));
     match claims.find(name) {
         Some(Json::Text(text)) if !is_scope => {
             let text = text.trim_ascii();
-            Ok(if text.is_empty() { Vec::new() } else { vec![text.to_owned()] })
+            Texts::from(if text.is_empty() { Vec::new() } else { vec![text.to_owned()] })
         }
         _ => texts(claims, name),
     }
 }
 
-/// Text as it is, lists of texts with commas ([`item`]), anything else as JSON. A claim that is absent sends nothing; one
-/// that no field can carry refuses the token, because a service would take its absence for another meaning.
-pub(crate) fn fields(claims: &Claims, wanted: &[(String, Arc<str>)]) -> Result<SentFields, Invalid> {
+/// Text as it is ([`told`]), lists of texts with commas ([`item`]), anything else as JSON. A claim that is absent sends
+/// nothing, and no other is left out, because a service would take its absence for another meaning.
+pub(crate) fn fields(claims: &Claims, wanted: &[(String, Arc<str>)]) -> SentFields {
     let mut fields = SentFields::with_capacity(wanted.len());
     for (claim, field) in wanted {
         let text = match claims.find(claim) {
             None | Some(Json::Null) => continue,
-            Some(Json::Text(text)) => text.to_owned(),
+            Some(Json::Text(text)) => told(text).into_owned(),
             Some(Json::List(items)) if items.values().all(|item| item.as_str().is_some()) => {
                 let texts: Vec<_> = items.values().filter_map(Json::as_str).map(item).collect();
                 texts.join(",")
             }
-            Some(other) => other.to_value().to_string(),
+            // JSON escapes all that no field can hold but this.
+            Some(other) => other.to_value().to_string().replace('\u{7f}', "\\u007f"),
         };
-        if !fits_a_field(&text) {
-            return Err(Invalid::Field(claim.clone()));
-        }
         fields.push((Arc::clone(field), text.into_bytes()));
     }
-    Ok(fields)
+    fields
 }

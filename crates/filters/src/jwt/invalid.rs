@@ -7,6 +7,23 @@ impl Invalid {
     pub(super) const fn is_guess(&self) -> bool {
         matches!(self, Self::Signature | Self::Algorithm)
     }
+
+    /// Whether its signature is right: whoever has it was given it by who signs, and has guessed nothing.
+    pub(super) const fn is_signed(&self) -> bool {
+        matches!(
+            self,
+            Self::Payload(_)
+                | Self::OtherIssuer
+                | Self::Audience
+                | Self::ClaimMissing(_)
+                | Self::Time(_)
+                | Self::Expired
+                | Self::TooEarly
+                | Self::IssuedLater
+                | Self::TooLong
+                | Self::Consumer(_)
+        )
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +48,10 @@ pub(crate) enum Invalid {
     UnknownKey,
     #[error("the signature is wrong")]
     Signature,
+    #[error("{0}")]
+    Payload(Malformed),
+    #[error("the token names another issuer than the one whose keys it is signed with")]
+    OtherIssuer,
     #[error("the token is meant for somebody else")]
     Audience,
     #[error("the claim `{0}` is missing")]
@@ -47,10 +68,6 @@ pub(crate) enum Invalid {
     TooLong,
     #[error("the claim `{0}` does not say who calls")]
     Consumer(String),
-    #[error("the claim `{0}` is not a list of texts")]
-    List(String),
-    #[error("the claim `{0}` cannot be sent in a field")]
-    Field(String),
     #[error("the keys of the issuer were never fetched: {0}")]
     KeysUnavailable(String),
     #[error(

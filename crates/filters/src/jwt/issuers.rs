@@ -132,19 +132,19 @@ impl Issuers {
         names.iter().find(|own| ***own == *name).map_or_else(|| name.into(), Arc::clone)
     }
 
-    /// Checks what the issuer's tokens must say.
+    /// Checks what the issuer's tokens must say whose signature is right.
     pub(super) fn check_claims(&self, place: usize, claims: &Claims) -> Result<(), Invalid> {
         let issuer = self.0.get(place).ok_or(Invalid::Issuer)?;
         let name = claims.get("iss").and_then(Json::as_str);
         let called = name.is_some_and(|name| issuer.is_called(name));
         if !issuer.names.is_empty() && !called {
-            return Err(Invalid::Issuer);
+            return Err(Invalid::OtherIssuer);
         }
         if let Keys::Remote(keys) = &issuer.keys
             && let Some(own) = keys.issuer()
             && name != Some(&*own)
         {
-            return Err(Invalid::Issuer);
+            return Err(Invalid::OtherIssuer);
         }
         if issuer.audiences.is_empty() {
             return Ok(());

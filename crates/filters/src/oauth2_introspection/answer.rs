@@ -1,6 +1,6 @@
 //! What the authorization server says of a token (RFC 7662 section 2.2).
 
-use super::{challenge, unavailable};
+use super::{Refused, challenge, unavailable};
 use crate::authentication::cache::{SentFields, Weight, fields_weight};
 use crate::authentication::lookup;
 use crate::jwt::claims::{consumer, fields, groups, texts, time};
@@ -50,25 +50,25 @@ impl Weight for Active {
 ///
 /// # Errors
 /// The token is not good for this route, or the answer says nothing about it.
-pub(super) fn read(plan: &OAuth2IntrospectionPlan, answer: &Response, now: u64) -> Result<Active, Fault> {
+pub(super) fn read(plan: &OAuth2IntrospectionPlan, answer: &Response, now: u64) -> Result<Active, Refused> {
     match answer.head.status {
         200 => {}
         status @ (401 | 403) => {
-            return Err(unavailable(format!("the server does not answer this client ({status})")));
+            return Err(unavailable(format!("the server does not answer this client ({status})")).into());
         }
-        status => return Err(unavailable(format!("the answer is {status}"))),
+        status => return Err(unavailable(format!("the answer is {status}")).into()),
     }
     let claims =
         Claims::read(answer.body.to_vec()).ok_or_else(|| unavailable("the answer is no JSON object"))?;
     match claims.get("active") {
         Some(Json::Bool(true)) => {}
         Some(Json::Bool(false)) => {
-            return Err(challenge(plan, Reason::CredentialsInvalid, "the token is not active"));
+            return Err(challenge(plan, Reason::CredentialsInvalid, "the token is not active").into());
         }
-        _ => return Err(unavailable("the answer does not say whether the token is active")),
+        _ => return Err(unavailable("the answer does not say whether the token is active").into()),
     }
-    let active = active(plan, claims)?;
-    active.check_times(plan, now)?;
+    let active = active(plan, claims).map_err(Refused::genuine)?;
+    active.check_times(plan, now).map_err(Refused::genuine)?;
     Ok(active)
 }
 
@@ -86,10 +86,9 @@ fn active(plan: &OAuth2IntrospectionPlan, mut claims: Claims) -> Result<Active, 
     let said = |error: crate::jwt::invalid::Invalid| unavailable(error.to_string());
     let expires = time(&claims, "exp", f64::floor).map_err(said)?;
     let not_before = time(&claims, "nbf", f64::ceil).map_err(said)?;
-    let fields = fields(&claims, &plan.claims_to_headers).map_err(|error| invalid(error.to_string()))?;
-    let roles = texts(&claims, &plan.roles_claim).map_err(|error| invalid(error.to_string()))?;
-    let authenticated_groups =
-        groups(&claims, &plan.groups_claim).map_err(|error| invalid(error.to_string()))?;
+    let fields = fields(&claims, &plan.claims_to_headers);
+    let roles = texts(&claims, &plan.roles_claim);
+    let groups = groups(&claims, &plan.groups_claim);
     // What is remembered has no room that it does not need.
     claims.set_aside();
     Ok(Active {
@@ -101,8 +100,10 @@ fn active(plan: &OAuth2IntrospectionPlan, mut claims: Claims) -> Result<Active, 
             record,
             credential: Some(credential),
             anonymous: false,
-            roles,
-            authenticated_groups,
+            roles: roles.read,
+            authenticated_groups: groups.read,
+            unread_roles: roles.unread,
+            unread_groups: groups.unread,
             claims,
             told: None,
         }),
@@ -141,8 +142,7 @@ fn check(plan: &OAuth2IntrospectionPlan, claims: &Claims) -> Result<(), Fault> {
     if let Some(missing) = plan.required_claims.iter().find(|name| !claims.contains(name)) {
         return invalid(format!("the claim `{missing}` is missing"));
     }
-    let scopes = texts(claims, "scope");
-    let scopes = scopes.map_err(|error| challenge(plan, Reason::CredentialsInvalid, error.to_string()))?;
+    let scopes = texts(claims, "scope").read;
     if plan.scopes.iter().all(|scope| scopes.contains(scope)) {
         return Ok(());
     }

@@ -1,12 +1,16 @@
 use super::*;
-use crate::asking::scripted::{Scripted, alone, at};
-use crate::authentication::{AuthenticationFilter, Method};
+use crate::asking::scripted::{Scripted, alone, at, limited};
+use crate::authentication::{AuthenticationFilter, FailureLimit, Method};
 use torana_credential::directory::Builder;
 use torana_fault::Retry;
 use torana_plan::AuthenticationPlan;
 
 fn filter(keys: &str) -> AuthenticationFilter {
-    alone(&format!("oauth2_introspection: {{ service: a, {keys} }}"), |plan| match plan {
+    bounded(keys, None)
+}
+
+fn bounded(keys: &str, failures: Option<Arc<FailureLimit>>) -> AuthenticationFilter {
+    limited(&format!("oauth2_introspection: {{ service: a, {keys} }}"), failures, |plan| match plan {
         AuthenticationPlan::OAuth2Introspection(plan) => {
             Method::OAuth2Introspection(OAuth2IntrospectionFilter::prepare(plan))
         }
@@ -93,4 +97,28 @@ async fn what_was_said_of_a_removed_consumer_is_forgotten() {
     consumers.unwrap().replace(Arc::new(Builder::default().build()));
     assert_ne!(at(&filter, &outside, 101, "t").await, 200);
     assert_eq!(outside.asked.get(), 2);
+}
+
+#[tokio::test]
+async fn what_the_server_calls_active_is_no_guess_whatever_else_is_wrong_with_it() {
+    let limit = Arc::new(FailureLimit::new(&"3/minute".parse().unwrap()));
+    let filter = bounded("audience: api, cache: { ttl: 0s, refused_ttl: 1h }", Some(limit));
+    let other = r#"{"active":true,"sub":"u","aud":"other"}"#;
+    let good = r#"{"active":true,"sub":"u","aud":"api","roles":[{"name":"x"}],"groups":5}"#;
+    let mut outside = Scripted::default();
+    for _ in 0..5 {
+        outside = outside.then(200, &[], other);
+    }
+    for number in 0..5 {
+        for _ in 0..2 {
+            assert_eq!(at(&filter, &outside, 1, &format!("t-{number}")).await, 401);
+        }
+    }
+    let outside = Scripted::default().then(200, &[], good);
+    assert_eq!(at(&filter, &outside, 1, "good").await, 200);
+    let outside = Scripted::default().then(200, &[], BAD).then(200, &[], BAD).then(200, &[], BAD);
+    for number in 0..3 {
+        assert_eq!(at(&filter, &outside, 1, &format!("b-{number}")).await, 401);
+    }
+    assert_eq!(at(&filter, &outside, 1, "another").await, 429);
 }

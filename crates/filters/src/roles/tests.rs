@@ -218,6 +218,26 @@ fn who_is_taken_for_somebody_has_the_roles_of_that_one_and_is_not_known() {
     }
 }
 
+#[test]
+fn whoever_has_more_roles_than_can_be_read_may_have_one_that_is_denied() {
+    let odd = |groups: bool| Identity { unread_roles: !groups, unread_groups: groups, ..caller(&["user"]) };
+    for (written, groups, status) in [
+        ("[user]", false, 200),
+        ("[admin]", false, 403),
+        ("{ rules: { /x: { any: [user], deny: [banned] } } }", false, 403),
+        ("{ rules: { /x: { any: [user], deny: [banned] } } }", true, 200),
+        ("{ rules: { /x: { deny: [banned] } }, from: [roles, groups] }", true, 403),
+        ("{ rules: { /x: anyone } }", false, 200),
+    ] {
+        assert_eq!(judge(&filter(written), Some(&odd(groups)), "GET", "/x"), status, "{written} {groups}");
+    }
+    let refusal = filter("[admin]").inner.refusal(Some(&odd(false)), b"GET", b"/x").unwrap();
+    assert_eq!(
+        refusal.detail(),
+        Some("ada lacks the role admin, and the claim with its roles has what is no text")
+    );
+}
+
 #[tokio::test]
 async fn refusals_tell_the_log_why_and_the_caller_nothing() {
     let mut exchange = Exchange { identity: Some(Arc::new(caller(&["guest"]))), ..Exchange::default() };

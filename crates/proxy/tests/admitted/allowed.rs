@@ -32,6 +32,7 @@ fn by_role() -> Vec<Case> {
         at("a role of another case", r#"{"sub":"u","roles":["User","eu"]}"#, 403),
         at("roles as words", r#"{"sub":"u","roles":"user eu"}"#, 200),
         at("no roles", r#"{"sub":"u"}"#, 403),
+        at("roles that are no texts", r#"{"sub":"u","roles":[{"name":"user"},{"name":"eu"}]}"#, 403),
         at("roles in another claim", r#"{"sub":"u","role":["user","eu"]}"#, 403),
         at("a part of a role", r#"{"sub":"u","roles":["use","eu"]}"#, 403),
         case(
@@ -48,6 +49,7 @@ fn by_rule() -> Vec<Case> {
     let user = |what, line: &str, status| case(what, line, caller(USER), status);
     let admin = |what, line: &str, status| case(what, line, caller(ADMIN), status);
     let suspended = r#"{"sub":"u","roles":["user","suspended"]}"#;
+    let unread = r#"{"sub":"u","roles":["user",{"name":"suspended"}]}"#;
     vec![
         user("a profile", "GET /ruled/users/17/profile", 200),
         user("a status", "GET /ruled/status", 200),
@@ -56,6 +58,7 @@ fn by_rule() -> Vec<Case> {
         user("an order that goes", "DELETE /ruled/orders/17", 403),
         admin("an order that an administrator has go", "DELETE /ruled/orders/17", 200),
         case("an order for a suspended one", "GET /ruled/orders/17", caller(suspended), 403),
+        case("an order for one who may be suspended", "GET /ruled/orders/17", caller(unread), 403),
         admin("what is denied", "GET /ruled/orders/export", 403),
         user("administration", "GET /ruled/admin/x", 403),
         admin("administration by an administrator", "GET /ruled/admin/x", 200),

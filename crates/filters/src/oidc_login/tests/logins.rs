@@ -258,3 +258,16 @@ async fn codes_that_the_provider_refuses_are_guesses() {
         assert_eq!(answer.reason, Some(expected), "{round}");
     }
 }
+
+#[tokio::test]
+async fn whose_roles_have_another_form_is_let_in_without_them() {
+    let mut tested = Tested::new("");
+    let mut browser = Browser::new();
+    let sent = browser.begin(&tested, "/").await;
+    let odd = json!({"roles": [{"name": "admin"}], "groups": 5});
+    let id = tested.id_token(&parameter(&sent, "nonce"), &odd);
+    let done = browser.finish(&mut tested, &back(&sent), Ok((200, tokens(&id)))).await;
+    assert_eq!((done.status, done.reason), (302, None));
+    let visit = browser.visit(&tested, "/").await;
+    assert_eq!((visit.status, visit.consumer.as_deref()), (200, Some("u")));
+}
