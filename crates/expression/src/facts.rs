@@ -35,6 +35,8 @@ pub enum Fact {
     Groups,
     /// `claims`: empty when nobody is known.
     Claims,
+    /// `consumer_metadata`: what is written of the consumer; empty when none is known.
+    Metadata,
     /// `now`
     Now,
 }
@@ -43,7 +45,10 @@ impl Fact {
     /// Whether it is about who calls.
     #[must_use]
     pub const fn is_identity(self) -> bool {
-        matches!(self, Self::Authenticated | Self::Consumer | Self::Roles | Self::Groups | Self::Claims)
+        matches!(
+            self,
+            Self::Authenticated | Self::Consumer | Self::Roles | Self::Groups | Self::Claims | Self::Metadata
+        )
     }
 }
 
@@ -77,6 +82,7 @@ pub const VOCABULARY: &[Word] = &[
     word("roles", Fact::Roles),
     word("groups", Fact::Groups),
     word("claims", Fact::Claims),
+    word("consumer_metadata", Fact::Metadata),
     word("now", Fact::Now),
 ];
 
@@ -90,7 +96,7 @@ impl Fact {
             Self::Headers | Self::Parameters => Kind::Map(text()),
             Self::Authenticated => Kind::Bool,
             Self::Roles | Self::Groups => Kind::List(text()),
-            Self::Claims => Kind::Map(Box::new(Kind::Dynamic)),
+            Self::Claims | Self::Metadata => Kind::Map(Box::new(Kind::Dynamic)),
             Self::Now => Kind::Timestamp,
         }
     }

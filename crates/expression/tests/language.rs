@@ -45,6 +45,7 @@ fn conditions_hold_as_cel_says() {
         r#""a" + "b" == "ab""#,
         "[1, 2, 3].exists(a, [2, 4].exists(b, a * 2 == b))",
         "authenticated && consumer == \"ada\" && \"staff\" in groups",
+        r#"consumer_metadata.plan == "yearly" && consumer_metadata.seats > 4 && !has(consumer_metadata.nope)"#,
         // Errors of operands that do not decide are none, whichever stands first.
         "claims.nope == 1 || true",
         "!(claims.nope == 1 && false)",

@@ -131,6 +131,10 @@ impl Facts for ExchangeFacts<'_> {
                 Some(identity) => Value::Object(identity.claims.map()),
                 None => Value::empty(),
             },
+            Fact::Metadata => {
+                let record = identity.and_then(|identity| identity.record.as_deref());
+                record.and_then(|record| record.metadata.as_deref()).map_or_else(Value::empty, Value::Object)
+            }
             Fact::Now => Value::Timestamp(self.now()),
             // These are only looked up in.
             Fact::Headers | Fact::Parameters => Value::Null,
@@ -273,7 +277,9 @@ mod tests {
     #[test]
     fn groups_are_those_of_the_consumer_then_those_that_are_vouched_for() {
         let mut exchange = exchange("GET / HTTP/1.1\nHost: a");
-        let record = Consumer { groups: ["gold".into(), "eu".into()].into(), ..Consumer::default() };
+        let metadata = serde_json::json!({ "plan": "yearly" }).as_object().cloned().map(Box::new);
+        let groups = ["gold".into(), "eu".into()].into();
+        let record = Consumer { groups, metadata, ..Consumer::default() };
         exchange.identity = Some(Arc::new(Identity {
             record: Some(Arc::new(record)),
             authenticated_groups: vec!["staff".into()],
@@ -283,6 +289,7 @@ mod tests {
             r#"size(groups) == 3 && groups[0] == "gold" && groups[1] == "eu" && groups[2] == "staff""#,
             r#"groups == ["gold", "eu", "staff"] && "staff" in groups && !("x" in groups)"#,
             r#"groups.exists(one, one == "eu") && groups.all(one, size(one) > 1)"#,
+            r#"consumer_metadata.plan == "yearly" && !has(consumer_metadata.other)"#,
         ] {
             let expression = Expression::condition(source).unwrap();
             assert_eq!(expression.holds(&ExchangeFacts::new(&exchange)), Ok(true), "{source}");
@@ -379,6 +386,7 @@ mod tests {
         let exchange = exchange("GET / HTTP/1.1\nHost: [::1]:80");
         for source in [
             r#"!authenticated && consumer == "" && size(roles) == 0 && size(groups) == 0 && size(claims) == 0"#,
+            "size(consumer_metadata) == 0 && !has(consumer_metadata.plan)",
             r#"request.host == "[::1]" && request.size == 0"#,
         ] {
             let expression = Expression::condition(source).unwrap();

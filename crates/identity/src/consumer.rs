@@ -16,7 +16,7 @@ pub struct Consumer {
     pub groups: Box<[Arc<str>]>,
     /// Labels without a meaning to the gateway.
     pub tags: Box<[Arc<str>]>,
-    /// Whatever else is known of it, for expressions and headers.
+    /// Whatever else is known of it, for expressions.
     pub metadata: Option<Box<Map<String, Value>>>,
 }
 

@@ -241,3 +241,32 @@ routes:
     assert_eq!(gateway.ask("GET /never HTTP/1.1\nHost: a").status, 403);
     assert_eq!(gateway.ask("GET /x HTTP/1.1\nHost: a").status, 401);
 }
+
+#[test]
+fn what_is_written_of_a_consumer_decides_too() {
+    let gateway = Running::start(
+        "access_log: off
+consumers:
+- { username: alice, keys: [the-key-of-alice-16], metadata: { plan: yearly, seats: 5 } }
+- { username: bob, keys: [the-key-of-bob-16-bytes], metadata: { plan: monthly } }
+- { username: carol, keys: [the-key-of-carol-16] }
+policies:
+  key_auth: { headers: [apikey] }
+  allow_if: 'consumer_metadata.plan == \"yearly\" && consumer_metadata.seats > 4'
+routes:
+- { path: /*, respond: { body: in } }
+- { path: /any, respond: { body: in }, policies: { allow_if: '!has(consumer_metadata.plan)' } }
+",
+    );
+    for (key, all, any) in [
+        ("the-key-of-alice-16", 200, 403),
+        ("the-key-of-bob-16-bytes", 403, 403),
+        ("the-key-of-carol-16", 403, 200),
+        ("nobody", 401, 401),
+    ] {
+        for (path, status) in [("/", all), ("/any", any)] {
+            let answer = gateway.ask(&format!("GET {path} HTTP/1.1\nHost: a\napikey: {key}"));
+            assert_eq!(answer.status, status, "{key} {path}");
+        }
+    }
+}

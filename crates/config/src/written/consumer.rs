@@ -71,7 +71,7 @@ pub struct ConsumerConfig {
     pub groups: Vec<String>,
     /// Labels without a meaning to the gateway.
     pub tags: Vec<String>,
-    /// Whatever else is known of it.
+    /// Whatever else is known of it: `consumer_metadata` in expressions.
     pub metadata: Map<String, Value>,
     /// Keys for `key_auth`: texts, or mappings.
     pub keys: Vec<ConsumerKeyForm>,

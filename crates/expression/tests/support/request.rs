@@ -16,6 +16,7 @@ pub(crate) struct Request {
     pub(crate) groups: Vec<String>,
     pub(crate) consumer: String,
     pub(crate) claims: Map<String, Json>,
+    pub(crate) metadata: Map<String, Json>,
     pub(crate) address: String,
     pub(crate) now: i64,
 }
@@ -37,6 +38,7 @@ impl Default for Request {
             groups: vec!["staff".into()],
             consumer: "ada".into(),
             claims: claims.as_object().cloned().unwrap_or_default(),
+            metadata: json!({ "plan": "yearly", "seats": 5 }).as_object().cloned().unwrap_or_default(),
             address: "10.1.2.3".into(),
             now: 1_795_557_600_250, // 2026-11-24T22:00:00.250Z, a Tuesday
         }
@@ -58,6 +60,7 @@ impl Facts for Request {
             Fact::Roles => Value::Texts(&self.roles),
             Fact::Groups => Value::Texts(&self.groups),
             Fact::Claims => Value::Object(&self.claims),
+            Fact::Metadata => Value::Object(&self.metadata),
             Fact::Now => Value::Timestamp(self.now),
             Fact::Headers | Fact::Parameters => Value::Null,
         }
