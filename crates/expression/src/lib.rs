@@ -17,8 +17,8 @@
 //!
 //! - No `uint`, no bytes, no messages; a map is only looked up in.
 //! - `int` and `double` mix in arithmetic, because JSON does not tell them apart.
-//! - `matches`, `timestamp`, `duration` and `cidr` want a text that stands in the expression where CEL takes
-//!   any, so that a mistake in it is found before serving.
+//! - `matches`, `duration` and `cidr` want a text that stands in the expression where CEL takes any, so that a
+//!   mistake in it is found before serving; in one of `timestamp` that stands there it is found too.
 //! - `cidr("10.0.0.0/8").containsIP(text)`, `lowerAscii`, `upperAscii`, `trim` and `split` are there, as in
 //!   Kubernetes.
 

@@ -35,6 +35,8 @@ fn conditions_hold_as_cel_says() {
         "now.getDate() == 24 && now.getDayOfMonth() == 23 && now.getMinutes() == 0 && now.getSeconds() == 0",
         "now.getMilliseconds() == 250 && request.time == now",
         r#"now > timestamp("2026-01-01T00:00:00Z") && now - timestamp(claims.iat) < duration("1s")"#,
+        r#"timestamp(claims.until) > now && timestamp(claims.until) == timestamp("2026-12-24T00:00:00Z")"#,
+        r#"timestamp(request.parameters.a + "970-01-01T00:00:00Z") == timestamp(0) && timestamp(now) == now"#,
         r#"timestamp("2026-01-01T00:00:00Z") + duration("24h") == timestamp("2026-01-02T00:00:00Z")"#,
         r#"request.path.matches("^/api/orders/[0-9]+$") && !request.path.matches("^/api$")"#,
         r#"request.path.split("/")[2] == "orders" && size(request.path.split("/")) == 4"#,
@@ -118,6 +120,7 @@ fn mistakes_are_found_before_serving_with_place_and_remedy() {
         ("cidr(\"10.0.0.0/33\").containsIP(client.address)", "\"10.0.0.0/33\"", "not a network", ""),
         ("cidr(\"10.0.0.0/8\") == 1", "cidr(\"10.0.0.0/8\")", "only asked whether", "containsIP"),
         ("duration(\"1 hour\") > duration(\"1s\")", "\"1 hour\"", "not a span of time", "1h30m"),
+        ("now > timestamp(roles)", "roles", "`timestamp` is not made of a list", ""),
         ("now > timestamp(\"tomorrow\")", "\"tomorrow\"", "not a date and time", "RFC 3339"),
         ("1 in [\"a\"]", "1 in [\"a\"]", "never in a list", ""),
         ("1 in request.path", "request.path", "looks into a list or a map", ""),
@@ -169,6 +172,27 @@ fn nobody_is_told_apart_from_somebody() {
     let nobody = Request { consumer: String::new(), claims: Default::default(), ..Request::default() };
     assert_eq!(Expression::condition("authenticated").unwrap().holds(&nobody), Ok(false));
     assert!(Expression::condition("claims.tier == \"gold\"").unwrap().holds(&nobody).is_err());
+}
+
+#[test]
+fn what_is_no_time_has_no_value() {
+    for source in
+        ["claims.tier", "claims.ratio", "claims.nothing", "claims.scopes", "request.path", "claims.huge"]
+    {
+        for operator in ["<", ">="] {
+            let condition = Expression::condition(&format!("timestamp({source}) {operator} now")).unwrap();
+            let mut request = Request::default();
+            request
+                .claims
+                .insert("huge".into(), format!("2026-01-01T00:00:00.{}Z", "0".repeat(9_000)).into());
+            assert!(condition.holds(&request).is_err(), "{source}");
+        }
+    }
+    let long = format!("2026-01-01T00:00:00.{}Z", "0".repeat(200_000));
+    let mut request = Request::default();
+    request.claims.insert("huge".into(), long.into());
+    let condition = Expression::condition("timestamp(claims.huge) < now").unwrap();
+    assert_eq!(condition.holds(&request), Err(torana_expression::EvaluationError::OverBudget));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Texts that must stand in the expression, because they are read before serving.
+//! Texts that are read before serving: those that must stand in the expression, and moments that do.
 
 use super::{Checked, Checker};
 use crate::error::ExpressionError;
@@ -26,8 +26,12 @@ impl Checker {
 
     pub(super) fn timestamp(&mut self, argument: &Syntax) -> Checked {
         if !matches!(argument.form, Form::Text(_)) {
-            let number = self.wanted(argument, &Kind::Int, "`timestamp` of what does not stand here");
-            return (Node::Method(crate::node::Method::ToTimestamp, Box::new(number)), Kind::Timestamp);
+            let (node, kind) = self.check(argument);
+            if !matches!(kind, Kind::Dynamic | Kind::Int | Kind::Text | Kind::Timestamp) {
+                let problem = format!("`timestamp` is not made of {kind}");
+                return self.wrong(ExpressionError::new(argument.place.clone(), problem));
+            }
+            return (Node::Method(crate::node::Method::ToTimestamp, Box::new(node)), Kind::Timestamp);
         }
         let text = self.written(argument, "timestamp", "").unwrap_or_default();
         match time::timestamp(text) {

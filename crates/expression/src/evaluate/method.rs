@@ -3,7 +3,7 @@
 use super::Evaluated;
 use crate::error::EvaluationError;
 use crate::node::Method;
-use crate::time::{Fields, fields};
+use crate::time::{Fields, fields, timestamp};
 use crate::value::Value;
 use std::borrow::Cow;
 
@@ -24,8 +24,12 @@ pub(super) fn call(method: Method, on: Value<'_>) -> Evaluated<'_> {
             Value::Int(seconds) => {
                 seconds.checked_mul(1000).map(Value::Timestamp).ok_or(EvaluationError::Overflow)
             }
+            Value::Text(text) => {
+                let at = timestamp(&text).map(Value::Timestamp);
+                at.ok_or(EvaluationError::Unreadable("a date and time"))
+            }
             timestamp @ Value::Timestamp(_) => Ok(timestamp),
-            other => Err(other.wrong("an int")),
+            other => Err(other.wrong("an int or a string")),
         },
         _ => match on {
             Value::Timestamp(at) => Ok(Value::Int(field(method, &fields(at)))),

@@ -25,7 +25,7 @@ impl Default for Request {
     fn default() -> Self {
         let claims = json!({
             "sub": "ada", "tier": "gold", "level": 3, "ratio": 0.5, "admin": false, "nothing": null,
-            "scopes": ["read", "write"], "iat": 1_795_557_600, "big": 9_007_199_254_740_993_i64,
+            "scopes": ["read", "write"], "iat": 1_795_557_600, "until": "2026-12-24T01:00:00+01:00", "big": 9_007_199_254_740_993_i64,
             "realm_access": { "roles": ["user", "editor"] }, "mixed": [1, "a", true, null]
         });
         Self {
