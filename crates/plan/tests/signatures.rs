@@ -102,3 +102,45 @@ fn keys_of_ed448_verify_tokens_and_nothing_else_and_that_is_said() {
         "it is a private key of the curve Ed448: tokens of it are verified, and none is signed",
     );
 }
+
+#[test]
+fn a_key_that_cannot_sign_is_called_what_it_is() {
+    let told = |label: &str, content: &str, more: &str| {
+        let key = format!("-----BEGIN {label}-----\\n{content}\\n-----END {label}-----");
+        let policy = format!(
+            "{{ jwt: {{ secret: \"${{env:KEY}}\", upstream_token: {{ private_key: \"{key}\"{more} }} }} }}"
+        );
+        let found = findings(&file(ALICE, &policy));
+        let errors = found.iter().filter(|one| one.severity == torana_config::Severity::Error);
+        errors.map(|one| one.message.clone()).collect::<Vec<_>>()
+    };
+    // RFC 8410 section 10.3.
+    let edwards = "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC";
+    for more in ["", ", algorithm: EdDSA"] {
+        assert_eq!(told("PRIVATE KEY", edwards, more), Vec::<String>::new(), "{more}");
+    }
+    for (label, content, more, message) in [
+        (
+            "PRIVATE KEY",
+            edwards,
+            ", algorithm: ES256",
+            "the key cannot sign with ES256: it is a key for EdDSA",
+        ),
+        ("EC PRIVATE KEY", "AAAA", "", "the key cannot sign: it is a private key in SEC1, not in PKCS#8"),
+        (
+            "RSA PRIVATE KEY",
+            "AAAA",
+            ", algorithm: RS256",
+            "the key cannot sign with RS256: it is a private key in PKCS#1, not in PKCS#8",
+        ),
+        (
+            "PUBLIC KEY",
+            "AAAA",
+            "",
+            "the key cannot sign: it is a public key or certificate; the private key signs",
+        ),
+        ("PRIVATE KEY", "AAAA", "", "the key cannot sign: it is a key of a kind that is not supported"),
+    ] {
+        assert_eq!(told(label, content, more), [message], "{label}{more}");
+    }
+}

@@ -31,6 +31,21 @@ pub enum KeyError {
     /// A private key stands where a public one belongs.
     #[error("it is a private key; the gateway needs the public one alone")]
     Private,
+    /// A key to verify with stands where one to sign with belongs.
+    #[error("it is a public key or certificate; the private key signs")]
+    Public,
+    /// The text holds no PEM of a private key.
+    #[error("it is not a private key in PEM")]
+    NoPrivatePem,
+    /// A private key in the form of its kind alone: SEC1 or PKCS#1.
+    #[error("it is a private key in {0}, not in PKCS#8")]
+    NotPkcs8(&'static str),
+    /// A private key that a password opens.
+    #[error("it is a private key under a password")]
+    Encrypted,
+    /// A private key of another kind or curve than that of the algorithm.
+    #[error("it is a key for {0}")]
+    OtherKind(&'static str),
     /// A key of a kind or curve that no algorithm here uses.
     #[error("it is a key of a kind that is not supported")]
     Unsupported,

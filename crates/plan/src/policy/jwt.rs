@@ -271,7 +271,13 @@ fn upstream_token(
     let written = config.algorithm.and_then(|algorithm| Algorithm::from_name(algorithm.name()));
     let (key, algorithm) = match (&config.secret, &config.private_key) {
         (Some(secret), None) => (secret.clone(), written.unwrap_or(Algorithm::Hs256)),
-        (None, Some(key)) => (key.clone(), written.unwrap_or(Algorithm::Es256)),
+        (None, Some(key)) => match written.map_or_else(|| SigningKey::usual_algorithm(key.expose()), Ok) {
+            Ok(algorithm) => (key.clone(), algorithm),
+            Err(error) => {
+                findings.push(unsigned(format!("the key cannot sign: {error}")).at(document.span_at(path)));
+                return UpstreamTokenPlan::Strip;
+            }
+        },
         _ => {
             let finding = Finding::error("signing-key", "write exactly one of `secret` and `private_key`");
             findings.push(finding.at(document.span_at(path)));
@@ -298,12 +304,16 @@ fn upstream_token(
         Ok(_) => None,
     };
     if let Some(why) = why {
-        let message = format!("the key cannot sign with {algorithm}{why}");
-        let finding = Finding::error("signing-key", message).at(document.span_at(path));
-        findings.push(finding.help("a private key is PKCS#8 in PEM: `openssl genpkey`"));
+        let finding = unsigned(format!("the key cannot sign with {algorithm}{why}"));
+        findings.push(finding.at(document.span_at(path)));
     } else if let Some(secret) = &config.secret {
         let short = keys::short_secret(secret.expose().len(), algorithm.least_secret());
         findings.extend(short.map(|finding| finding.at(document.span_at(&path.key("secret")))));
     }
     UpstreamTokenPlan::Replace(mint)
+}
+
+fn unsigned(message: String) -> Finding {
+    let help = "a private key is PKCS#8 in PEM, as `openssl genpkey` makes it, or `openssl pkcs8 -topk8 -nocrypt` of another";
+    Finding::error("signing-key", message).help(help)
 }

@@ -296,10 +296,10 @@ pub struct UpstreamTokenConfig {
     /// A shared secret to sign with: HS256, unless `algorithm` says otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<Secret>,
-    /// A private key in PEM (PKCS#8) to sign with; `algorithm` says how.
+    /// A private key in PEM (PKCS#8) to sign with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub private_key: Option<Secret>,
-    /// The algorithm.
+    /// The algorithm; by default HS256 of a secret, RS256 of an RSA key, and of others the one of their curve.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub algorithm: Option<Algorithm>,
     /// The key's name in the token (`kid`).
