@@ -211,7 +211,11 @@ impl Inner {
         self.plan.from.iter().any(|source| match source {
             RoleSource::Roles => identity.unread_roles,
             RoleSource::Groups => identity.unread_groups,
-            RoleSource::Claim(_) => false,
+            RoleSource::Claim(path) => match identity.claim(path) {
+                None | Some(Json::Null | Json::Text(_)) => false,
+                Some(Json::List(list)) => list.values().any(|own| own.as_str().is_none()),
+                Some(_) => true,
+            },
         })
     }
 
@@ -222,7 +226,7 @@ impl Inner {
             RoleSource::Groups => identity.in_group(role),
             RoleSource::Claim(path) => match identity.claim(path) {
                 Some(Json::List(list)) => list.values().any(|own| own.as_str() == Some(role)),
-                Some(Json::Text(words)) => words.split(' ').any(|own| own == role),
+                Some(Json::Text(words)) => words.split_ascii_whitespace().any(|own| own == role),
                 _ => false,
             },
         })

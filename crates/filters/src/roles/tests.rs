@@ -227,6 +227,9 @@ fn whoever_has_more_roles_than_can_be_read_may_have_one_that_is_denied() {
         ("{ rules: { /x: { any: [user], deny: [banned] } } }", false, 403),
         ("{ rules: { /x: { any: [user], deny: [banned] } } }", true, 200),
         ("{ rules: { /x: { deny: [banned] } }, from: [roles, groups] }", true, 403),
+        ("{ rules: { /x: { deny: [banned] } }, from: claims.level }", false, 403),
+        ("{ rules: { /x: { deny: [banned] } }, from: claims.scope }", false, 200),
+        ("{ rules: { /x: { deny: [banned] } }, from: claims.nope }", false, 200),
         ("{ rules: { /x: anyone } }", false, 200),
     ] {
         assert_eq!(judge(&filter(written), Some(&odd(groups)), "GET", "/x"), status, "{written} {groups}");
