@@ -17,6 +17,9 @@ use torana_fault::{Fault, Reason};
 use torana_filter::{Consumer, Credential, CredentialKind, Exchange, Identity, Outside};
 use torana_plan::MtlsAuthPlan;
 
+/// So many characters of a subject that is not known are logged.
+const LONGEST_TOLD: usize = 200;
+
 /// Callers show a certificate.
 #[derive(Debug)]
 pub struct MtlsAuthFilter {
@@ -86,7 +89,9 @@ impl MtlsAuthFilter {
         }
         let record = self.consumer(certificate)?;
         if record.is_none() && self.plan.config.consumers == CertificateConsumers::Required {
-            return Err(refused("the certificate is nobody's"));
+            // Whoever set it up sees by the order of its parts what to write.
+            let subject: String = certificate.subject.chars().take(LONGEST_TOLD).collect();
+            return Err(refused(format!("the certificate of `{subject}` is nobody's")));
         }
         let own = certificate.common_name.as_ref().filter(|name| !name.is_empty());
         let own = own.unwrap_or(&certificate.subject);
