@@ -31,6 +31,9 @@ pub enum EvaluationError {
     /// A map has no such key.
     #[error("there is no `{0}`")]
     NoSuchKey(Box<str>),
+    /// What is known of the caller cannot all be read.
+    #[error("`{0}` cannot be told: what the credential says of them is no list of texts")]
+    Unread(&'static str),
     /// A field or parameter is there more than once.
     #[error("`{0}` is there more than once")]
     Repeated(Box<str>),

@@ -48,6 +48,10 @@ impl<'v> Evaluation<'_, 'v> {
             Node::Duration(span) => Ok(Value::Duration(*span)),
             Node::Fact(fact) => {
                 let value = self.facts.fact(*fact);
+                if matches!(value, Value::Null) {
+                    // As null it would be unlike everything.
+                    return Err(EvaluationError::Unread(fact.name()));
+                }
                 // What is made each time that it is asked for is paid for each time.
                 if matches!(value, Value::List(_) | Value::Text(Cow::Owned(_))) {
                     self.budget.text(value.weight())?;

@@ -42,6 +42,11 @@ pub enum Fact {
 }
 
 impl Fact {
+    /// The word that stands for it.
+    pub(crate) fn name(self) -> &'static str {
+        VOCABULARY.iter().find(|word| word.fact == self).map_or("", |word| word.name)
+    }
+
     /// Whether it is about who calls.
     #[must_use]
     pub const fn is_identity(self) -> bool {
@@ -124,7 +129,8 @@ impl Found<'_> {
 
 /// Who answers an expression's questions about one request. Each is asked only when it matters.
 pub trait Facts {
-    /// The value of a fact, of the kind that its description says. `Headers` and `Parameters` are never
+    /// The value of a fact, of the kind that its description says; null where it cannot be told, so that whatever asks for it
+    /// fails. `Headers` and `Parameters` are never
     /// asked here.
     fn fact(&self, fact: Fact) -> Value<'_>;
 

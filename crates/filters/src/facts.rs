@@ -267,6 +267,11 @@ mod tests {
             (r#"!("banned" in roles)"#, None),
             (r#"!("banned" in groups)"#, None),
             ("size(roles) == 0", None),
+            (r#"groups != ["banned"]"#, None),
+            (r#"!(roles == ["banned"])"#, None),
+            (r#"[groups] != [["banned"]]"#, None),
+            ("groups == null", None),
+            (r#"groups == ["banned"] ? false : true"#, None),
             (r#"claims.roles.exists(role, role.name == "admin")"#, Some(true)),
         ] {
             let expression = Expression::condition(source).unwrap();

@@ -37,6 +37,7 @@ use torana_fault::Fault;
 use torana_filter::{Attempt, Exchange};
 use torana_http::ResponseHead;
 use torana_http::h1::BodyFraming;
+use torana_http::h2::is_grpc;
 use torana_http::proxy_protocol::Introduction;
 use torana_transport::{BodySource, RequestBody, ResponseSink, Timer, Waits};
 use trial::Trial;
@@ -101,6 +102,9 @@ pub trait Responder {
     async fn on_response(&mut self, exchange: &mut Exchange, head: &mut ResponseHead) -> Result<(), Fault>;
 }
 
+/// Bodies up to this are held for services of HTTP/2, in bytes.
+const SHORT_BODY: u64 = 16 * 1024;
+
 /// A request on its way: itself, its body, where its answer goes, and the pipeline around it.
 #[derive(Debug)]
 pub struct Parties<'p, 'b, B, S, R> {
@@ -125,7 +129,7 @@ pub async fn forward<B: RequestBody, S: ResponseSink, R: Responder>(
 ) -> Result<(), Fault> {
     let terms = Terms::of(call, &parties.exchange.request)?;
     let mut rounds = Rounds::new(call, &parties.exchange.request);
-    hold(call.upstream.held_body(rounds.chances.is_repeatable()), &mut parties).await?;
+    hold(call, rounds.chances.is_repeatable(), &mut parties).await?;
     let hedge = Hedge::of(call, &rounds.chances, &parties);
     loop {
         let mut judge = rounds.begin(parties.body.is_whole())?;
@@ -182,11 +186,26 @@ pub async fn forward<B: RequestBody, S: ResponseSink, R: Responder>(
     }
 }
 
-/// Waits for a body of known length that is no longer than this, so that it can be sent more than once.
-async fn hold<B: RequestBody, S, R>(most: u64, parties: &mut Parties<'_, '_, B, S, R>) -> Result<(), Fault> {
-    match parties.exchange.request.framing {
-        BodyFraming::Length(length) if (1..=most).contains(&length) && parties.body.held().is_none() => {
+/// Holds what can be sent again: where the request may be, a body of known length up to `keep_body`, which is waited for. A
+/// stream of HTTP/2 that a goodbye leaves out may be sent again whatever its method: for such services a short body is held
+/// that has come with its head, so that nobody loses a request by a service that renews its connections. Calls of gRPC
+/// have no trailers, which held bodies lose, and say no length.
+async fn hold<B: RequestBody, S, R>(
+    call: &Call<'_>,
+    repeatable: bool,
+    parties: &mut Parties<'_, '_, B, S, R>,
+) -> Result<(), Fault> {
+    let request = &parties.exchange.request;
+    match request.framing {
+        _ if parties.body.held().is_some() => Ok(()),
+        BodyFraming::Length(length) if repeatable && length <= call.upstream.retries.keep_body => {
             parties.body.keep(length).await.map(drop)
+        }
+        BodyFraming::Length(1..=SHORT_BODY) if call.upstream.multiplexes() => {
+            parties.body.keep_what_is_here(SHORT_BODY as usize).await
+        }
+        BodyFraming::Chunked if call.upstream.multiplexes() && is_grpc(&request.fields) => {
+            parties.body.keep_what_is_here(SHORT_BODY as usize).await
         }
         _ => Ok(()),
     }

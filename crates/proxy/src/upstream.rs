@@ -43,9 +43,6 @@ impl UpstreamEndpoint {
     }
 }
 
-/// Bodies up to this are held for services of HTTP/2, in bytes.
-const SHORT_BODY: u64 = 16 * 1024;
-
 /// A service: endpoints and how one is chosen.
 #[derive(Debug)]
 pub struct Upstream {
@@ -109,15 +106,9 @@ impl Upstream {
         }
     }
 
-    /// How long a body may be that is held before it is sent, so that it can be sent again; `repeatable`: so may the
-    /// request. Where streams may be left out by a goodbye, which any request may be sent again after, short ones are held
-    /// whatever the configuration says: nobody loses a request by a service that renews its connections.
-    pub(crate) fn held_body(&self, repeatable: bool) -> u64 {
-        match self.multiplexes {
-            true => self.retries.keep_body.max(SHORT_BODY),
-            false if repeatable => self.retries.keep_body,
-            false => 0,
-        }
+    /// Whether an endpoint may speak HTTP/2, where a goodbye may leave out any request.
+    pub(crate) const fn multiplexes(&self) -> bool {
+        self.multiplexes
     }
 
     /// Whether an endpoint is told whom connections are for.

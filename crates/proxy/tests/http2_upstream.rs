@@ -16,9 +16,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use torana_testkit::http2::{
-    FrameClient, Http2Client, Http2Origin, Http2Reply, OK, flag, kind, serve_frames,
+    FrameClient, Http2Client, Http2Origin, Http2Reply, OK, flag, kind, request as fields_of, serve_frames,
 };
-use torana_testkit::{Client, Gate, Origin, Reply, eventually, get, request};
+use torana_testkit::{Client, Gate, HeldPort, Origin, Reply, eventually, get, request};
 use torana_transport::Protocol;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -174,30 +174,56 @@ fn a_full_connection_is_joined_by_another_one() {
 
 #[test]
 fn a_goodbye_loses_no_request() {
-    let (address, connections) = serve_frames(|number, peer| {
-        if number == 1 {
-            let first = peer.next_request().unwrap();
-            let second = peer.next_request().unwrap();
-            // The second was not looked at.
-            let goodbye = [first.to_be_bytes(), 0_u32.to_be_bytes()].concat();
-            peer.frame(kind::GOAWAY, 0, 0, &goodbye);
-            peer.frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, first, OK);
-            assert_ne!(first, second);
+    // Without a body, with one of a known length, and a call of gRPC, which says none.
+    let cases: [(&[(&str, &str)], &[u8]); 3] = [
+        (&[], b""),
+        (&[("content-length", "4")], b"body"),
+        (&[("content-type", "application/grpc"), ("te", "trailers")], b"\0\0\0\0\x01x"),
+    ];
+    for (fields, body) in cases {
+        let (address, connections) = serve_frames(|number, peer| {
+            if number == 1 {
+                let first = peer.next_request().unwrap();
+                let second = peer.next_request().unwrap();
+                // The second was not looked at.
+                let goodbye = [first.to_be_bytes(), 0_u32.to_be_bytes()].concat();
+                peer.frame(kind::GOAWAY, 0, 0, &goodbye);
+                peer.frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, first, OK);
+                assert_ne!(first, second);
+            }
+            peer.answer_all();
+        });
+        let gateway = in_front_of(address);
+        let mut clients: Vec<FrameClient> = (0..2).map(|_| FrameClient::connect(gateway.address)).collect();
+        let fields = [&fields_of("POST", "/")[..], fields].concat();
+        for client in &mut clients {
+            client.whole(1, &fields, body);
         }
-        peer.answer_all();
+        for client in &mut clients {
+            let outcome = client.outcome(1);
+            assert_eq!((outcome.status, outcome.complete), (200, true), "{fields:?}");
+        }
+        assert_eq!(connections.load(Ordering::SeqCst), 2, "{fields:?}");
+    }
+}
+
+#[test]
+fn nobody_waits_for_a_body_that_is_held_only_where_it_has_come() {
+    let (address, _) = serve_frames(|_, peer| {
+        // An answer to the head alone.
+        while let Some(stream) = peer.next_request() {
+            peer.frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, stream, OK);
+        }
     });
     let gateway = in_front_of(address);
-    let mut client = Http2Client::connect(gateway.address);
-    // Short bodies are held for this.
-    let fields = [("content-length", "4")];
-    let mut begin = || {
-        let (answer, mut body) = client.begin("POST", "/", &fields, false).unwrap();
-        body.send_data("body".into(), true).unwrap();
-        answer
-    };
-    let (first, second) = (begin(), begin());
-    assert_eq!((client.read(first).unwrap().status, client.read(second).unwrap().status), (200, 200));
-    assert_eq!(connections.load(Ordering::SeqCst), 2);
+    let mut client = Client::connect(gateway.address);
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhal");
+    assert_eq!(client.read_response().status, 200);
+    let nowhere = HeldPort::free();
+    let gateway = in_front_of(nowhere.addr());
+    let mut client = Client::connect(gateway.address);
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n");
+    assert_eq!(client.read_response().status, 502, "nobody is invited to send it");
 }
 
 #[test]

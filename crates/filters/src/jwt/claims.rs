@@ -4,6 +4,9 @@ use super::invalid::Invalid;
 use super::mint::Minted;
 use crate::authentication::cache::{SentFields, Weight, fields_weight};
 use crate::listed::{item, told};
+use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
+use std::io;
 use std::sync::{Arc, Mutex};
 use torana_config::written::TokenTime;
 use torana_credential::jose::Token;
@@ -247,7 +250,32 @@ pub(crate) fn groups(claims: &Claims, name: &str) -> Texts {
     }
 }
 
-/// Text as it is ([`told`]), lists of texts with commas ([`item`]), anything else as JSON. A claim that is absent sends
+/// JSON of which no text holds what no field can, nor a comma: who parts a field at its commas finds no text of another's
+/// choosing as an item of its own.
+fn json(value: &serde_json::Value) -> String {
+    let mut written = Vec::new();
+    // Nothing is lacking that could fail: it goes into memory.
+    let _ = value.serialize(&mut Serializer::with_formatter(&mut written, Escaping));
+    String::from_utf8(written).unwrap_or_default()
+}
+
+/// Escapes what JSON itself does not.
+struct Escaping;
+
+impl Formatter for Escaping {
+    fn write_string_fragment<W: io::Write + ?Sized>(&mut self, writer: &mut W, text: &str) -> io::Result<()> {
+        for piece in text.split_inclusive([',', '\u{7f}']) {
+            let rest = piece.strip_suffix([',', '\u{7f}']).unwrap_or(piece);
+            writer.write_all(rest.as_bytes())?;
+            for letter in piece.strip_prefix(rest).unwrap_or_default().chars() {
+                write!(writer, "\\u{:04x}", u32::from(letter))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Text as it is ([`told`]), lists of texts with commas ([`item`]), anything else as [`json`]. A claim that is absent sends
 /// nothing, and no other is left out, because a service would take its absence for another meaning.
 pub(crate) fn fields(claims: &Claims, wanted: &[(String, Arc<str>)]) -> SentFields {
     let mut fields = SentFields::with_capacity(wanted.len());
@@ -259,8 +287,7 @@ pub(crate) fn fields(claims: &Claims, wanted: &[(String, Arc<str>)]) -> SentFiel
                 let texts: Vec<_> = items.values().filter_map(Json::as_str).map(item).collect();
                 texts.join(",")
             }
-            // JSON escapes all that no field can hold but this.
-            Some(other) => other.to_value().to_string().replace('\u{7f}', "\\u007f"),
+            Some(other) => json(&other.to_value()),
         };
         fields.push((Arc::clone(field), text.into_bytes()));
     }

@@ -11,7 +11,7 @@ mod read;
 use super::Content;
 use crate::overload::memory_full;
 use bytes::Bytes;
-use read::{read, too_large};
+use read::{read, read_at_once, too_large};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -152,6 +152,30 @@ impl<'a, B: RequestBody> Replay<'a, B> {
             self.kept = Kept::Beginning(Content::new(bytes));
         }
         Ok(is_whole)
+    }
+
+    /// Holds a body that has come already, of at most so many bytes, while there is room for it; nobody is waited for. Of any
+    /// other what was read goes first.
+    ///
+    /// # Errors
+    /// It breaks its framing, or the client is gone.
+    pub(crate) async fn keep_what_is_here(&mut self, most: usize) -> Result<(), Fault> {
+        if !matches!(self.kept, Kept::Nothing)
+            || self.inner.awaits_invitation()
+            || self.inner.bytes_read() > 0
+        {
+            return Ok(());
+        }
+        let Ok(mut reserved) = self.reserve(0) else { return Ok(()) };
+        let mut bytes = Vec::new();
+        let is_whole = read_at_once(self.inner, most, &mut bytes, reserved.as_mut()).await?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let content = Content::new(bytes.into_boxed_slice().into());
+        self.reserved = reserved;
+        self.kept = if is_whole { Kept::Whole(content) } else { Kept::Beginning(content) };
+        Ok(())
     }
 
     /// Reads on to the end, or as far as there is room. What was read counts for as long as this lives.

@@ -151,6 +151,13 @@ impl FrameClient {
         self.frame(kind::DATA, if ends { flag::END_STREAM } else { 0 }, stream, data)
     }
 
+    /// Sends a request with its whole body in one write.
+    #[track_caller]
+    pub fn whole(&mut self, stream: u32, fields: &[(&str, &str)], body: &[u8]) -> &mut Self {
+        let head = encode(kind::HEADERS, flag::END_HEADERS, stream, &block(fields));
+        self.bytes(&[head, encode(kind::DATA, flag::END_STREAM, stream, body)].concat())
+    }
+
     /// Cancels a stream.
     #[track_caller]
     pub fn reset(&mut self, stream: u32) -> &mut Self {

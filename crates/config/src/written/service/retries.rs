@@ -35,7 +35,7 @@ pub struct RetriesConfig {
     /// How much of the service's work may be retries, or `off` for no bound.
     pub budget: Switch<RetryBudgetConfig>,
     /// Request bodies of a known length up to this are kept until an answer comes, so that they can be sent
-    /// again, where the request may be. `off` keeps none, but those up to 16 KiB for services of HTTP/2.
+    /// again, where the request may be. `off` keeps none.
     pub keep_body: Switch<ByteSize>,
     /// Asks another endpoint as well when the first takes long.
     #[serde(skip_serializing_if = "Option::is_none")]

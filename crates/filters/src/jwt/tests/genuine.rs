@@ -16,6 +16,8 @@ async fn no_item_of_a_list_is_told_as_two() {
         (json!("Jos "), Some("Jos%20")),
         (json!("a\r\nX-Admin: 1"), Some("a%0D%0AX-Admin: 1")),
         (json!(["a", 5]), Some("[\"a\",5]")),
+        (json!(["a,admin,b", 5]), Some("[\"a\\u002cadmin\\u002cb\",5]")),
+        (json!({"k,admin": "x,admin"}), Some("{\"k\\u002cadmin\":\"x\\u002cadmin\"}")),
         (json!({"a": " \n\u{7f}"}), Some("{\"a\":\" \\n\\u007f\"}")),
         (json!(null), None),
     ] {
