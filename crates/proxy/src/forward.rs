@@ -202,10 +202,10 @@ async fn hold<B: RequestBody, S, R>(
             parties.body.keep(length).await.map(drop)
         }
         BodyFraming::Length(1..=SHORT_BODY) if call.upstream.multiplexes() => {
-            parties.body.keep_what_is_here(SHORT_BODY as usize).await
+            parties.body.keep_what_is_here(SHORT_BODY).await
         }
         BodyFraming::Chunked if call.upstream.multiplexes() && is_grpc(&request.fields) => {
-            parties.body.keep_what_is_here(SHORT_BODY as usize).await
+            parties.body.keep_what_is_here(SHORT_BODY).await
         }
         _ => Ok(()),
     }

@@ -56,7 +56,6 @@ fn the_file_s_own_word_on_answers_holds_where_no_route_is_concerned() {
 policies: { cors: [\"https://app.test\"], security_headers: { frame_options: DENY }, correlation_id: on }
 routes:
 - { path: /m, methods: [GET], respond: { body: in } }
-- { path: /other, respond: { body: in }, policies: { cors: off } }
 ",
     );
     for (line, status) in [
@@ -79,7 +78,31 @@ routes:
         assert_eq!(other.header("Access-Control-Allow-Origin"), None, "{line}");
         assert_eq!(other.header("X-Correlation-Id").map(str::len), Some(36), "{line}");
     }
-    // A route's own word holds on it.
+    let gateway = Running::start(
+        "access_log: off
+trusted_proxies: [127.0.0.1]
+policies: { security_headers: on, correlation_id: { generator: tracker } }
+routes: [{ path: /m, respond: { body: in } }]
+",
+    );
+    for line in ["GET /nowhere", "GET /a/%00", "OPTIONS *"] {
+        let answer = gateway.ask(&format!("{line} HTTP/1.1\nHost: a\nX-Forwarded-Proto: https"));
+        assert!(answer.header("Strict-Transport-Security").is_some(), "{line}: {answer:?}");
+        let id = answer.header("X-Correlation-Id").unwrap();
+        assert!(id.starts_with(&format!("127.0.0.1-{}-", gateway.address.port())), "{line}: {id}");
+    }
+}
+
+#[test]
+fn a_route_s_own_word_on_answers_holds_on_it() {
+    let gateway = Running::start(
+        "access_log: off
+policies: { cors: [\"https://app.test\"] }
+routes:
+- { path: /m, methods: [GET], respond: { body: in } }
+- { path: /other, respond: { body: in }, policies: { cors: off } }
+",
+    );
     let other = gateway.ask("GET /other HTTP/1.1\nHost: a\nOrigin: https://app.test");
     assert_eq!(other.header("Access-Control-Allow-Origin"), None);
     let allow = gateway.ask("POST /m HTTP/1.1\nHost: a");

@@ -175,12 +175,11 @@ fn a_full_connection_is_joined_by_another_one() {
 #[test]
 fn a_goodbye_loses_no_request() {
     // Without a body, with one of a known length, and a call of gRPC, which says none.
-    let cases: [(&[(&str, &str)], &[u8]); 3] = [
-        (&[], b""),
+    for (fields, body) in [
+        (&[][..], &b""[..]),
         (&[("content-length", "4")], b"body"),
         (&[("content-type", "application/grpc"), ("te", "trailers")], b"\0\0\0\0\x01x"),
-    ];
-    for (fields, body) in cases {
+    ] {
         let (address, connections) = serve_frames(|number, peer| {
             if number == 1 {
                 let first = peer.next_request().unwrap();

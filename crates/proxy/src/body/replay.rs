@@ -159,7 +159,7 @@ impl<'a, B: RequestBody> Replay<'a, B> {
     ///
     /// # Errors
     /// It breaks its framing, or the client is gone.
-    pub(crate) async fn keep_what_is_here(&mut self, most: usize) -> Result<(), Fault> {
+    pub(crate) async fn keep_what_is_here(&mut self, most: u64) -> Result<(), Fault> {
         if !matches!(self.kept, Kept::Nothing)
             || self.inner.awaits_invitation()
             || self.inner.bytes_read() > 0

@@ -53,7 +53,22 @@ pub(crate) fn set_path(pipeline: &Pipeline, request: &mut RequestHead) -> Result
     if request.set_path(&path) { Ok(()) } else { Err(invalid()) }
 }
 
-/// Removes what describes the client's connection or claims an identity, and says who calls and how.
+/// Notes from where and over what a request has come; whether from a proxy that is trusted.
+pub(crate) fn meet(pipeline: &Pipeline, connection: &ConnectionInfo, exchange: &mut Exchange) -> bool {
+    let (peer, fields) = (connection.peer, &exchange.request.fields);
+    let trusted = pipeline.trusted_proxies.iter().any(|network| network.contains(peer.ip()));
+    let told_secure = || {
+        let proto = fields.get(Known::XForwardedProto);
+        trusted && proto.is_some_and(|proto| proto.eq_ignore_ascii_case(b"https"))
+    };
+    exchange.secure = connection.secure || told_secure();
+    exchange.ends = Ends { local: connection.local, peer };
+    exchange.client_address = client_address(peer, fields, &pipeline.trusted_proxies);
+    trusted
+}
+
+/// Removes what describes the client's connection or claims an identity, and says who calls and how; `trusted`: a proxy that
+/// is trusted has sent it.
 ///
 /// # Errors
 /// The request runs in a loop.
@@ -61,12 +76,9 @@ pub(crate) fn introduce(
     pipeline: &Pipeline,
     connection: &ConnectionInfo,
     told: &Told,
+    trusted: bool,
     exchange: &mut Exchange,
 ) -> Result<(), Fault> {
-    let peer = connection.peer;
-    let trusted = pipeline.trusted_proxies.iter().any(|network| network.contains(peer.ip()));
-    exchange.ends = Ends { local: connection.local, peer };
-    exchange.client_address = client_address(peer, &exchange.request.fields, &pipeline.trusted_proxies);
     if exchange.request.connection.names_fields {
         remove_named(&mut exchange.request.fields);
     }
@@ -80,11 +92,6 @@ pub(crate) fn introduce(
     if let Some(listener) = pipeline.listeners.get(connection.listener) {
         listener.introduce(exchange.client_certificate.as_ref(), &mut exchange.request.fields)?;
     }
-    let told_secure = || {
-        let proto = exchange.request.fields.get(Known::XForwardedProto);
-        trusted && proto.is_some_and(|proto| proto.eq_ignore_ascii_case(b"https"))
-    };
-    exchange.secure = connection.secure || told_secure();
     pipeline.forwarded.apply(&mut exchange.request, connection, told)
 }
 

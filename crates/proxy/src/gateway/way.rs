@@ -1,6 +1,6 @@
 //! Where a request goes before any filter is asked: to a route, or back with an answer that is the gateway's own.
 
-use super::admit::{introduce, set_path};
+use super::admit::{introduce, meet, set_path};
 use super::find::find;
 use crate::forwarded::Told;
 use crate::pipeline::{Pipeline, Route};
@@ -30,6 +30,7 @@ pub(crate) fn take<'p>(
     exchange: &mut Exchange,
     witness: impl FnOnce(&RequestHead),
 ) -> Result<Way<'p>, Fault> {
+    let trusted = meet(pipeline, connection, exchange);
     if let Some(listener) = pipeline.listeners.get(connection.listener)
         && let Some(made) = listener.receive(connection, &exchange.request)?
     {
@@ -40,7 +41,7 @@ pub(crate) fn take<'p>(
     }
     set_path(pipeline, &mut exchange.request)?;
     // Before the route is found: a route may ask for fields that only gateways may write.
-    introduce(pipeline, connection, told, exchange)?;
+    introduce(pipeline, connection, told, trusted, exchange)?;
     witness(&exchange.request);
     match find(pipeline, &exchange.request)? {
         Outcome::Matched { route: number } => {

@@ -49,7 +49,7 @@ pub(super) async fn read(
 /// As above.
 pub(super) async fn read_at_once(
     body: &mut impl RequestBody,
-    most: usize,
+    most: u64,
     whole: &mut Vec<u8>,
     mut reserved: Option<&mut Reserved>,
 ) -> Result<bool, Fault> {
@@ -60,7 +60,8 @@ pub(super) async fn read_at_once(
             return Ok(true);
         }
         let needed = whole.len().saturating_add(body.data().len());
-        let fits = needed <= most && reserved.as_mut().is_none_or(|reserved| reserved.cover(needed).is_ok());
+        let fits =
+            needed as u64 <= most && reserved.as_mut().is_none_or(|reserved| reserved.cover(needed).is_ok());
         if !fits {
             return Ok(false);
         }
