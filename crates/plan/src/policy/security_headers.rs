@@ -50,23 +50,23 @@ pub(crate) fn plan(
     findings: &mut Vec<Finding>,
 ) -> PolicyPlan {
     let config = form.config();
-    let removed = |name: &str| config.remove.iter().position(|one| one.eq_ignore_ascii_case(name));
+    let removed = |name: &str| config.remove.iter().any(|one| one.eq_ignore_ascii_case(name));
     let other = |name: &str| config.others.keys().find(|one| one.eq_ignore_ascii_case(name));
     let mut fields: Vec<(String, String)> = Vec::new();
     let mut places = Vec::new();
     for (key, name, value) in named(&config) {
         let Some(value) = value.on() else { continue };
-        let instead = other(name).map(|other| path.key("others").key(other));
-        let instead = instead.or_else(|| Some(path.key("remove").index(removed(name)?)));
-        if let Some(instead) = instead {
-            // What was written takes the place of a default, not of what was written too.
-            if document.has(&path.key(key)) {
-                said_twice(document, &instead, &path.key(key), name, findings);
+        // What was written takes the place of a default, not of what was written too.
+        let is_written = document.has(&path.key(key));
+        if let Some(other) = other(name) {
+            if is_written {
+                said_twice(document, &path.key("others").key(other), &path.key(key), name, findings);
             }
-            continue;
+        } else if is_written || !removed(name) {
+            // Beside `remove` it is sent once the service's is gone.
+            fields.push((name.to_owned(), value.clone()));
+            places.push(path.key(key));
         }
-        fields.push((name.to_owned(), value.clone()));
-        places.push(path.key(key));
     }
     for (name, value) in &config.others {
         let place = path.key("others").key(name);

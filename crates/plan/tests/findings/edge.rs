@@ -33,6 +33,9 @@ fn what_is_written_of_a_field_takes_the_place_of_a_default() {
     assert!(value(&removed, "Referrer-Policy").is_empty() && removed.transport.is_none());
     let replaced = security_headers("{ remove: [X-Frame-Options], others: { X-Frame-Options: DENY } }");
     assert_eq!(value(&replaced, "X-Frame-Options"), ["DENY"]);
+    let replaced = security_headers("{ remove: [x-frame-options, Referrer-Policy], frame_options: DENY }");
+    assert_eq!(value(&replaced, "X-Frame-Options"), ["DENY"]);
+    assert_eq!((replaced.remove.len(), value(&replaced, "Referrer-Policy").is_empty()), (2, true));
     // It goes over TLS alone, wherever it is written.
     let transport = security_headers("{ others: { strict-transport-security: max-age=5 } }");
     assert_eq!(transport.transport.as_deref(), Some("max-age=5"));
@@ -46,16 +49,13 @@ fn two_values_of_one_field_contradict_each_other() {
         found("{ frame_options: DENY, others: { x-frame-options: DENY } }"),
         ["3:90 error[contradiction]"]
     );
-    assert_eq!(
-        found("{ remove: [Referrer-Policy], referrer_policy: no-referrer }"),
-        ["3:68 error[contradiction]"]
-    );
     assert_eq!(found("{ others: { X-A: a, x-a: b } }"), ["3:77 error[contradiction]"]);
     assert_eq!(found("{ others: { Strict-Transport-Security: yes } }"), ["3:96 error[bad-value]"]);
     for good in [
         "{ frame_options: off, others: { X-Frame-Options: DENY } }",
         "{ referrer_policy: off, remove: [Referrer-Policy] }",
         "{ remove: [X-A], others: { X-A: a } }",
+        "{ remove: [Referrer-Policy], referrer_policy: no-referrer }",
     ] {
         assert!(found(good).is_empty(), "{good}");
     }
@@ -91,8 +91,8 @@ fn an_identifier_has_a_field_of_its_own() {
 fn an_identifier_is_not_where_callers_are_known_by() {
     let beside = |header: &str, way: &str| {
         let found = policy(&format!("{way}\n    correlation_id: {{ header: {header} }}"));
-        let errors = found.iter().filter(|one| one.contains(" error"));
-        errors.map(|one| one.split_once(' ').unwrap().1.to_owned()).collect::<Vec<_>>()
+        let own = found.iter().filter(|one| one.contains(" error") || one.ends_with("[contradiction]"));
+        own.map(|one| one.split_once(' ').unwrap().1.to_owned()).collect::<Vec<_>>()
     };
     let error = ["error[contradiction]"];
     assert_eq!(beside("apikey", "key_auth: on"), error);
@@ -104,6 +104,11 @@ fn an_identifier_is_not_where_callers_are_known_by() {
     );
     assert!(beside("X-Correlation-Id", "key_auth: on").is_empty());
     assert!(beside("X-Asked", "forward_auth: { service: b, request_headers: [X-Asked] }").is_empty());
+    // Who is asked may give it.
+    let asked = "forward_auth: { service: b, response_headers: [X-User, X_Trace] }";
+    assert_eq!(beside("X-Trace", asked), ["warning[contradiction]"]);
+    let jwt = "jwt: { secret: \"${env:KEY}\", claims_to_headers: { sub: X-Trace } }";
+    assert_eq!(beside("X-Trace", &format!("{asked}\n    {jwt}")), error);
     // Another route's way too: fields are one for the whole gateway.
     let apart = "consumers: [{ username: u, keys: [\"${env:KEY}\"] }]\nroutes:\n\
         - { path: /a, respond: {}, policies: { key_auth: on } }\n\
