@@ -23,10 +23,10 @@ const FRAMING: [&str; 9] = [
     "upgrade",
 ];
 
-/// Whether a field is about one connection alone (RFC 9110 section 7.6.1), and so gone behind a gateway.
+/// Whether a field is about one connection alone (RFC 9110 section 7.6.1), and so gone behind a gateway; `Trailer` goes on.
 pub(crate) fn is_of_connection(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    FRAMING.contains(&lower.as_str()) && !matches!(lower.as_str(), "host" | "content-length")
+    FRAMING.contains(&lower.as_str()) && !matches!(lower.as_str(), "host" | "content-length" | "trailer")
 }
 
 /// Reports those of the keys under `path` that were written though they say nothing there.
@@ -111,7 +111,7 @@ pub(crate) fn quotable(
 }
 
 /// Reports names that no field may have, and those that are there twice, among those that claims go to under a policy at
-/// `path`.
+/// `path`. The latter may be meant: people's tokens have the one claim, and those of machines the other.
 pub(crate) fn claim_fields(
     document: &Document,
     path: &Path,
@@ -123,8 +123,10 @@ pub(crate) fn claim_fields(
         field_name(document, &place(claim), field, findings);
         if let Some((before, _)) = written.iter().take(index).find(|(_, one)| one.eq_ignore_ascii_case(field))
         {
-            let message = format!("`{field}` carries another claim already: one of the two would win");
-            let finding = Finding::error("duplicate-field", message).at(document.span_at(&place(claim)));
+            let message = format!(
+                "`{field}` carries another claim too: of who has both, the service would be told this one alone"
+            );
+            let finding = Finding::warning("duplicate-field", message).at(document.span_at(&place(claim)));
             findings.push(finding.related("the other", Some(document.span_at(&place(before)))));
         }
     }

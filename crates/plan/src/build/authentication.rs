@@ -108,11 +108,12 @@ fn written(
         findings.extend(finding.filter(|finding| !findings.contains(finding)));
     }
     // With one way both words mean the same, and `all` was not asked for where nothing is written.
-    let least = if document.has(&layer.path.key("auth").key("require")) { 1 } else { 2 };
-    if group.all && group.anonymous.is_some() && ways().count() >= least {
+    let is_asked_for = document.has(&layer.path.key("auth").key("require"));
+    let several = ways().count() > 1;
+    if group.all && group.anonymous.is_some() && (several || is_asked_for && ways().next().is_some()) {
         let message = "with `anonymous` nobody is refused, so `require: all` would mean nothing";
-        let finding = Finding::error("anonymous-of-all", message).at(place());
-        let finding = finding.help("write `require: any`");
+        let kind = if several { Finding::error } else { Finding::warning };
+        let finding = kind("anonymous-of-all", message).at(place()).help("write `require: any`");
         // A scope that many routes share says it once.
         if !findings.contains(&finding) {
             findings.push(finding);
