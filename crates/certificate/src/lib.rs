@@ -22,7 +22,7 @@ pub use date::date;
 pub use pair::{CertifiedPair, PrivateKey, authorities};
 pub use pem::{PemError, certificates, private_key};
 pub use problem::Problem;
-pub use written_name::distinguished_name;
+pub use written_name::{NameProblem, distinguished_name};
 
 #[cfg(test)]
 mod tests;

@@ -212,7 +212,7 @@ fn certificate(builder: &mut Builder, config: &ConsumerCertificateConfig) -> Res
 
 /// A name as descriptions of certificates have it. What is no name is nobody's, and a finding.
 fn described(name: &str) -> String {
-    distinguished_name(name).unwrap_or_else(|| name.to_owned())
+    distinguished_name(name).unwrap_or_else(|_| name.to_owned())
 }
 
 fn hexadecimal(text: &str) -> Option<[u8; 32]> {

@@ -1,6 +1,7 @@
 //! Names of certificates that no certificate can have. One finding at the first, so that a million are told as shortly.
 
-use torana_certificate::distinguished_name;
+use std::fmt::Write;
+use torana_certificate::{NameProblem, distinguished_name};
 use torana_config::written::ConsumerConfig;
 use torana_config::{Finding, Span};
 
@@ -8,7 +9,7 @@ use torana_config::{Finding, Span};
 #[derive(Debug, Default)]
 pub(super) struct Unreadable {
     count: usize,
-    first: Option<(&'static str, Span)>,
+    first: Option<(&'static str, NameProblem, Span)>,
 }
 
 impl Unreadable {
@@ -16,10 +17,10 @@ impl Unreadable {
     pub(super) fn look(&mut self, consumer: &ConsumerConfig, place: impl Fn(usize, &'static str) -> Span) {
         for (index, certificate) in consumer.certificates.iter().enumerate() {
             for (key, name) in [("subject", &certificate.subject), ("issuer", &certificate.issuer)] {
-                if name.as_deref().is_some_and(|name| !name.is_empty() && distinguished_name(name).is_none())
-                {
+                let written = name.as_deref().filter(|name| !name.is_empty());
+                if let Some(Err(problem)) = written.map(distinguished_name) {
                     self.count = self.count.saturating_add(1);
-                    self.first.get_or_insert_with(|| (key, place(index, key)));
+                    self.first.get_or_insert_with(|| (key, problem, place(index, key)));
                 }
             }
         }
@@ -27,14 +28,20 @@ impl Unreadable {
 
     /// A warning.
     pub(super) fn finding(self) -> Option<Finding> {
-        let (key, first) = self.first?;
-        let message = match self.count {
-            1 => format!("this `{key}` is no name that a certificate could have"),
-            count => format!(
-                "{count} names of certificates are none that a certificate could have; this `{key}` is the first"
+        let (key, problem, first) = self.first?;
+        let (mut message, help) = match problem {
+            NameProblem::Unknown(kind) => (
+                format!("`{kind}` is not known here: write its number, such as `2.5.4.97`"),
+                "`openssl x509 -noout -subject -nameopt oneline,oid` shows the numbers",
+            ),
+            _ => (
+                format!("this `{key}` is no name that a certificate could have"),
+                "write it as `O=Example, CN=client-7`, in the order of the certificate: `openssl x509 -noout -subject`",
             ),
         };
-        let help = "write it as `O=Example, CN=client-7`, in the order of the certificate: `openssl x509 -noout -subject`";
+        if self.count > 1 {
+            let _ = write!(message, "; it is the first of {} names that cannot be read", self.count);
+        }
         Some(Finding::warning("unreadable-name", message).at(first).help(help))
     }
 }

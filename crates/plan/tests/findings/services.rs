@@ -160,8 +160,11 @@ fn certificates_are_asked_for_and_each_is_one_thing() {
         assert_eq!(consumer(&two), ["2:13 error[bad-consumer]"], "{other}");
     }
     assert_eq!(consumer("{ subject: \"O=E, CN=a\" }, { subject: \"CN=a, O=E\" }"), Vec::<String>::new());
+    let tpp = "{ subject: \"C = ES, O = Bank, organizationIdentifier = PSDES-BDE-3DFD21, CN = tpp\" }";
+    assert_eq!(consumer(tpp), Vec::<String>::new());
     for (certificates, place) in [
         ("{ subject: /O=E/CN=a }", "2:54"),
+        ("{ subject: Nick=a }", "2:54"),
         ("{ subject: CN=a }, { name: b, issuer: \"My CA\" }, { subject: a }", "2:81"),
     ] {
         assert_eq!(consumer(certificates), [format!("{place} warning[unreadable-name]")], "{certificates}");
