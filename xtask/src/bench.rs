@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::pinned::AROUND;
 use crate::release;
 use crate::server::{Server, free_address};
 use crate::workspace::build;
@@ -176,7 +177,7 @@ impl Stage {
         let programs = programs(folder.path(), program)?;
         let address = free_address()?;
         let origin =
-            Server::start(1, address, &programs.join("bench-origin"), &[&address.port().to_string()])?;
+            Server::start(AROUND, address, &programs.join("bench-origin"), &[&address.port().to_string()])?;
         let around = Surroundings::new(folder.path(), address)?;
         around.write(configuration::SECRET_FILE, configuration::SECRET)?;
         let mut proxies = Vec::new();

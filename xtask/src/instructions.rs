@@ -8,6 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::pinned::{AROUND, MEASURED, on_core};
 use crate::server::{Server, free_address};
 use crate::workspace::build;
 
@@ -28,7 +29,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let programs = build(&["-p", "torana", "-p", "torana-bench"])?;
     let folder = tempfile::tempdir()?;
     let origin = free_address()?;
-    let _origin = Server::start(1, origin, &programs.join("bench-origin"), &[&origin.port().to_string()])?;
+    let _origin =
+        Server::start(AROUND, origin, &programs.join("bench-origin"), &[&origin.port().to_string()])?;
     let (address, file) = (free_address()?, folder.path().join("torana.yaml"));
     std::fs::write(
         &file,
@@ -44,7 +46,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     // Not from the start, and not by counters that are set back: that confuses who has called whom by then.
     let valgrind = ["--tool=callgrind", "--instr-atstart=no", &out];
     let around = [&valgrind[..], &[&program, "run", &file, "--workers", "1"]].concat();
-    let server = Server::start(0, address, Path::new("valgrind"), &around)
+    let server = Server::start(MEASURED, address, Path::new("valgrind"), &around)
         .context("`scripts/bench-tools` installs valgrind")?;
     // Connections to the origin are open, pools and buffers have their sizes.
     load(arguments, arguments.requests.div_ceil(4), &server)?;
@@ -61,8 +63,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn load(arguments: &Arguments, requests: u32, server: &Server) -> Result<()> {
-    let output = Command::new("taskset")
-        .args(["-c", "1", "h2load", "--h1", "-t1", &format!("-c{}", arguments.connections)])
+    let output = on_core(AROUND, "h2load")
+        .args(["--h1", "-t1", &format!("-c{}", arguments.connections)])
         .args([&format!("-n{requests}"), &format!("http://{}/", server.address)])
         .output()
         .context("is h2load installed? `scripts/bench-tools` installs what this needs")?;

@@ -24,6 +24,7 @@ mod layers;
 mod limits;
 mod lines;
 mod memory;
+mod pinned;
 mod reference;
 mod release;
 mod schema;

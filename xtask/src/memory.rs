@@ -11,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::certificate::Certificate;
+use crate::pinned::MEASURED;
 use crate::server::{Server, free_address};
 use crate::workspace::build;
 
@@ -89,7 +90,7 @@ fn measure(program: &Path, connections: usize, certificate: Option<&Certificate>
         ),
     )?;
     let file = file.to_string_lossy().into_owned();
-    let server = Server::start(0, address, program, &["run", &file, "--workers", "1"])?;
+    let server = Server::start(MEASURED, address, program, &["run", &file, "--workers", "1"])?;
     let idle = server.memory_kib("VmRSS")?;
     let client = tls::Client::new()?;
     let mut open = Vec::with_capacity(connections);

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::pinned::on_core;
+
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A process; ended when dropped.
@@ -27,8 +29,8 @@ impl Server {
         program: &Path,
         arguments: &[&str],
     ) -> Result<Self> {
-        let mut command = Command::new("taskset");
-        command.args(["-c", &core.to_string()]).arg(program).args(arguments);
+        let mut command = on_core(core, program);
+        command.args(arguments);
         Self::spawn(command, address)
     }
 

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use super::cases::{Case, Extras, Protocol};
 use super::configuration::{Doors, Surroundings, envoy, haproxy, nginx, torana};
+use crate::pinned::MEASURED;
 use crate::server::{Server, free_address};
 use crate::workspace::root;
 
@@ -95,18 +96,18 @@ pub(super) fn start(
     let server = match peer {
         Peer::Floor => {
             let (port, origin) = (doors.plain.port().to_string(), around.origin.to_string());
-            Server::start(0, doors.plain, &programs.join("bench-copy"), &[&port, &origin])?
+            Server::start(MEASURED, doors.plain, &programs.join("bench-copy"), &[&port, &origin])?
         }
         Peer::Nginx => {
             let file = around.write("nginx.conf", &nginx(around, &doors))?;
-            let started = Server::start(0, doors.plain, Path::new("nginx"), &["-c", &file]);
+            let started = Server::start(MEASURED, doors.plain, Path::new("nginx"), &["-c", &file]);
             let mut server = started.with_context(remedy)?;
             server.measure_child()?;
             server
         }
         Peer::Haproxy => {
             let file = around.write("haproxy.cfg", &haproxy(around, &doors)?)?;
-            let started = Server::start(0, doors.plain, Path::new("haproxy"), &["-db", "-f", &file]);
+            let started = Server::start(MEASURED, doors.plain, Path::new("haproxy"), &["-db", "-f", &file]);
             started.with_context(remedy)?
         }
         Peer::Envoy => {
@@ -114,7 +115,7 @@ pub(super) fn start(
             let program = envoy_program().with_context(remedy)?;
             let arguments =
                 ["--concurrency", "1", "-l", "error", "--use-dynamic-base-id", "-c", file.as_str()];
-            Server::start(0, doors.plain, &program, &arguments).with_context(remedy)?
+            Server::start(MEASURED, doors.plain, &program, &arguments).with_context(remedy)?
         }
         Peer::Torana => bail!("it is started above"),
     };
@@ -142,7 +143,7 @@ pub(super) fn start_torana(
         let file = around.write(&name, &torana(around, address, case.protocol, case.extras))?;
         let mut arguments = vec!["run", &file, "--workers", "1"];
         arguments.extend(more);
-        let server = Server::start(0, address, program, &arguments)?;
+        let server = Server::start(MEASURED, address, program, &arguments)?;
         let only = Some((case.protocol != Protocol::Http1, case.extras));
         proxies.push(Proxy { peer: Peer::Torana, server, only, doors: Doors::free()? });
     }

@@ -9,10 +9,10 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::pinned::{AROUND, MEASURED, on_core};
 use crate::server::{Server, free_address};
 use crate::workspace::build;
 
@@ -50,11 +50,12 @@ pub(super) fn run(seconds: u64, programs: Option<&Path>) -> Result<()> {
         programs.map_or_else(|| build(&["--workspace", "--bins"]), |folder| Ok(folder.to_owned()))?;
     let folder = tempfile::tempdir()?;
     let origin = free_address()?;
-    let _origin = Server::start(1, origin, &programs.join("bench-origin"), &[&origin.port().to_string()])?;
+    let _origin =
+        Server::start(AROUND, origin, &programs.join("bench-origin"), &[&origin.port().to_string()])?;
     let store = free_address()?;
     let port = store.port().to_string();
     let arguments = ["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
-    let server = Server::start(1, store, Path::new("redis-server"), &arguments)
+    let server = Server::start(AROUND, store, Path::new("redis-server"), &arguments)
         .context("is redis-server installed? `scripts/test` installs it")?;
     let address = free_address()?;
     let file = folder.path().join("torana.yaml");
@@ -63,7 +64,7 @@ pub(super) fn run(seconds: u64, programs: Option<&Path>) -> Result<()> {
     std::fs::write(&script, MANY)?;
     let gateway = ["run", &file.display().to_string(), "--workers", "1"].map(str::to_owned);
     let arguments: Vec<&str> = gateway.iter().map(String::as_str).collect();
-    let gateway = Server::start(0, address, &programs.join("torana"), &arguments)?;
+    let gateway = Server::start(MEASURED, address, &programs.join("torana"), &arguments)?;
     let mut measured = CALLERS.map(|_| CASES.map(|_| Vec::new()));
     let all = CALLERS.len() * CASES.len();
     for round in 0..ROUNDS {
@@ -147,8 +148,8 @@ fn worked(server: &Server) -> Result<f64> {
 
 /// Requests a second; with a script, those that it makes.
 fn load(url: &str, seconds: u64, script: Option<&Path>) -> Result<f64> {
-    let mut command = Command::new("taskset");
-    command.args(["-c", "1", "wrk", "-t1", &format!("-c{CONNECTIONS}"), &format!("-d{seconds}")]);
+    let mut command = on_core(AROUND, "wrk");
+    command.args(["-t1", &format!("-c{CONNECTIONS}"), &format!("-d{seconds}")]);
     if let Some(script) = script {
         command.arg("-s").arg(script);
     }

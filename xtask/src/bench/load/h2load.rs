@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -9,6 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::{Answered, Load};
 use crate::bench::cases::Protocol;
 use crate::bench::middle;
+use crate::pinned::{AROUND, on_core};
 
 /// Streams on each connection, where there are several to share: what a browser or a gateway in front does.
 const STREAMS: u32 = 16;
@@ -40,8 +40,8 @@ fn said(load: &Load<'_>, more: &[&str]) -> Result<(String, String)> {
         (Protocol::Http2, many) if many >= STREAMS => (many / STREAMS, STREAMS),
         (_, few) => (few, 1),
     };
-    let mut command = Command::new("taskset");
-    command.args(["-c", "1", "h2load", "-t1", &format!("-c{connections}"), &format!("-m{streams}")]);
+    let mut command = on_core(AROUND, "h2load");
+    command.args(["-t1", &format!("-c{connections}"), &format!("-m{streams}")]);
     command.arg(format!("-D{}", load.seconds)).arg(format!("--log-file={}", log.path().display()));
     command.args(more);
     if load.case.protocol != Protocol::Http2 {

@@ -1,15 +1,16 @@
 use std::io::Write;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
 use super::{Answered, Load};
+use crate::pinned::{AROUND, on_core};
 
 pub(super) fn run(load: &Load<'_>) -> Result<Answered> {
-    let mut command = Command::new("taskset");
-    command.args(["-c", "1", "wrk", "-t1", "--latency"]);
-    command.args([format!("-c{}", load.connections), format!("-d{}", load.seconds)]);
+    let mut command = on_core(AROUND, "wrk");
+    command
+        .args(["-t1", "--latency"])
+        .args([format!("-c{}", load.connections), format!("-d{}", load.seconds)]);
     for header in load.case.headers {
         command.args(["-H", header]);
     }
