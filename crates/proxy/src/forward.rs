@@ -35,9 +35,8 @@ use terms::Terms;
 use tokio::time::Instant;
 use torana_fault::Fault;
 use torana_filter::{Attempt, Exchange};
-use torana_http::ResponseHead;
+use torana_http::{RequestHead, ResponseHead};
 use torana_http::h1::BodyFraming;
-use torana_http::h2::is_grpc;
 use torana_http::proxy_protocol::Introduction;
 use torana_transport::{BodySource, RequestBody, ResponseSink, Timer, Waits};
 use trial::Trial;
@@ -102,8 +101,8 @@ pub trait Responder {
     async fn on_response(&mut self, exchange: &mut Exchange, head: &mut ResponseHead) -> Result<(), Fault>;
 }
 
-/// Bodies up to this are held for services of HTTP/2, in bytes.
-const SHORT_BODY: u64 = 16 * 1024;
+/// Of what streams to services of HTTP/2 this much is copied, in bytes.
+const COPIED: usize = 16 * 1024;
 
 /// A request on its way: itself, its body, where its answer goes, and the pipeline around it.
 #[derive(Debug)]
@@ -129,7 +128,7 @@ pub async fn forward<B: RequestBody, S: ResponseSink, R: Responder>(
 ) -> Result<(), Fault> {
     let terms = Terms::of(call, &parties.exchange.request)?;
     let mut rounds = Rounds::new(call, &parties.exchange.request);
-    hold(call, rounds.chances.is_repeatable(), &mut parties).await?;
+    hold(call, rounds.chances.is_repeatable(), &parties.exchange.request, parties.body).await?;
     let hedge = Hedge::of(call, &rounds.chances, &parties);
     loop {
         let mut judge = rounds.begin(parties.body.is_whole())?;
@@ -170,7 +169,7 @@ pub async fn forward<B: RequestBody, S: ResponseSink, R: Responder>(
                     Next::GiveUp
                 } else {
                     parties.responder.on_taken_back();
-                    rounds.chances.after_fault(&fault, parties.body.is_replayable())
+                    rounds.chances.after_fault(&fault, parties.body)
                 };
                 judge.uploaded(&uploads);
                 judge.fault(&fault, parties.body.is_done());
@@ -186,27 +185,24 @@ pub async fn forward<B: RequestBody, S: ResponseSink, R: Responder>(
     }
 }
 
-/// Holds what can be sent again: where the request may be, a body of known length up to `keep_body`, which is waited for. A
-/// stream of HTTP/2 that a goodbye leaves out may be sent again whatever its method: for such services a short body is held
-/// that has come with its head, so that nobody loses a request by a service that renews its connections. Calls of gRPC
-/// have no trailers, which held bodies lose, and say no length.
-async fn hold<B: RequestBody, S, R>(
+/// Holds what can be sent again: where the request may be, a body of known length up to `keep_body`, which is waited for. Of
+/// any other a service of HTTP/2 may have to be sent the beginning once more, whatever its method: a stream that a goodbye
+/// leaves out was not acted on, and nobody is to lose a request by a service that renews its connections.
+async fn hold<B: RequestBody>(
     call: &Call<'_>,
     repeatable: bool,
-    parties: &mut Parties<'_, '_, B, S, R>,
+    request: &RequestHead,
+    body: &mut Replay<'_, B>,
 ) -> Result<(), Fault> {
-    let request = &parties.exchange.request;
     match request.framing {
-        _ if parties.body.held().is_some() => Ok(()),
+        _ if body.held().is_some() => {}
         BodyFraming::Length(length) if repeatable && length <= call.upstream.retries.keep_body => {
-            parties.body.keep(length).await.map(drop)
+            body.keep(length).await?;
         }
-        BodyFraming::Length(1..=SHORT_BODY) if call.upstream.multiplexes() => {
-            parties.body.keep_what_is_here(SHORT_BODY).await
-        }
-        BodyFraming::Chunked if call.upstream.multiplexes() && is_grpc(&request.fields) => {
-            parties.body.keep_what_is_here(SHORT_BODY).await
-        }
-        _ => Ok(()),
+        BodyFraming::None => {}
+        BodyFraming::Length(length) if length > COPIED as u64 => {}
+        _ if call.upstream.multiplexes() => body.copy_up_to(COPIED),
+        _ => {}
     }
+    Ok(())
 }

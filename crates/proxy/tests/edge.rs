@@ -7,7 +7,8 @@ mod guard;
 mod yaml;
 
 use guard::as_caller;
-use torana_testkit::{DEADLINE, Origin, Reply, eventually};
+use torana_testkit::http2::{Http2Origin, Http2Reply};
+use torana_testkit::{Client, DEADLINE, Origin, Reply, eventually};
 use yaml::Running;
 
 #[test]
@@ -164,6 +165,36 @@ routes:
     assert_eq!(chunks("/", "5\r\nhello\r\n5\r\nworld\r\n").text(), "10");
     assert_eq!(chunks("/", "5\r\nhello\r\n6\r\nworld!\r\n").status, 413);
     assert_eq!(chunks("/declared", "5\r\nhello\r\n").status, 411);
+}
+
+/// A type is the client's to choose, and what the gateway keeps of a body on its way is no way around.
+#[test]
+fn a_bound_holds_for_bodies_that_may_be_sent_once_more() {
+    let origin = Http2Origin::respond(|request| Http2Reply::ok(request.body.len().to_string()));
+    let gateway = Running::start(&format!(
+        "access_log: off
+services: {{ api: {{ endpoints: [\"{}\"] }} }}
+policies: {{ request_size: 100B }}
+routes: [{{ path: /*, service: api }}]
+",
+        origin.url()
+    ));
+    for kind in ["application/grpc", "application/grpc-web+json", "text/plain"] {
+        let ask = |count: usize| {
+            let fields = format!("Host: a\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked");
+            let head = format!("POST / HTTP/1.1\r\n{fields}\r\n\r\n");
+            let body = format!("{count:x}\r\n{}\r\n0\r\n\r\n", "x".repeat(count));
+            let answer = Client::connect(gateway.address).exchange(head + &body);
+            (answer.status, answer.header("Grpc-Status").map(str::to_owned))
+        };
+        assert_eq!(ask(100), (200, None), "{kind}");
+        // Callers of gRPC are told in their own way: RESOURCE_EXHAUSTED.
+        let refused = if kind.starts_with("application/grpc") { (200, Some("8".to_owned())) } else { (413, None) };
+        for count in [101, 4096, 16_000] {
+            assert_eq!(ask(count), refused, "{kind} {count}");
+        }
+    }
+    assert_eq!(origin.requests().len(), 3, "nothing longer has come whole");
 }
 
 #[test]

@@ -207,7 +207,69 @@ fn a_goodbye_loses_no_request() {
 }
 
 #[test]
-fn nobody_waits_for_a_body_that_is_held_only_where_it_has_come() {
+fn a_goodbye_loses_no_request_whose_body_still_comes() {
+    let (address, connections) = serve_frames(|number, peer| {
+        if number == 1 {
+            let (mut begun, mut some) = (Vec::new(), Vec::new());
+            while begun.len() < 2 || begun.iter().any(|stream| !some.contains(stream)) {
+                let frame = peer.read().unwrap();
+                peer.answer(&frame);
+                match frame.kind {
+                    kind::HEADERS => begun.push(frame.stream),
+                    kind::DATA if !frame.payload.is_empty() => some.push(frame.stream),
+                    _ => {}
+                }
+            }
+            let goodbye = [begun[0].to_be_bytes(), 0_u32.to_be_bytes()].concat();
+            peer.frame(kind::GOAWAY, 0, 0, &goodbye);
+            peer.frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, begun[0], OK);
+        }
+        let (mut body, mut sections) = (Vec::new(), 0);
+        while let Some(frame) = peer.read() {
+            peer.answer(&frame);
+            sections += usize::from(frame.kind == kind::HEADERS);
+            if frame.kind == kind::DATA {
+                body.extend_from_slice(&frame.payload);
+            }
+            if matches!(frame.kind, kind::DATA | kind::HEADERS) && frame.flags & flag::END_STREAM != 0 {
+                body.extend_from_slice(sections.to_string().as_bytes());
+                peer.frame(kind::HEADERS, flag::END_HEADERS, frame.stream, OK);
+                peer.data(frame.stream, &body, true);
+            }
+        }
+    });
+    let gateway = in_front_of(address);
+    let mut clients: Vec<FrameClient> = (0..2).map(|_| FrameClient::connect(gateway.address)).collect();
+    for client in &mut clients {
+        client.headers(1, &fields_of("POST", "/"), false).data(1, b"bo", false);
+    }
+    eventually(PATIENCE, || connections.load(Ordering::SeqCst) == 2);
+    let mut bodies = Vec::new();
+    for client in &mut clients {
+        client.data(1, b"dy", false).headers(1, &[("x-sum", "5")], true);
+        let outcome = client.outcome(1);
+        assert_eq!((outcome.status, outcome.complete), (200, true));
+        bodies.push(outcome.body);
+    }
+    bodies.sort();
+    assert_eq!(bodies, [&b""[..], b"body2"], "whole, once, and with its trailers");
+}
+
+#[test]
+fn whoever_cannot_be_reached_costs_no_request_whose_end_is_to_come() {
+    let (address, _) = serve_frames(|_, peer| peer.answer_all());
+    let nowhere = HeldPort::free();
+    let gateway = Gateway::with(&[nowhere.addr(), address], options());
+    let fields = [&fields_of("POST", "/")[..], &[("content-length", "3")]].concat();
+    for _ in 0..4 {
+        let mut client = FrameClient::connect(gateway.address);
+        client.headers(1, &fields, false).data(1, b"abc", false);
+        assert_eq!(client.outcome(1).status, 200);
+    }
+}
+
+#[test]
+fn nobody_waits_for_the_body_of_a_request_that_is_answered_by_its_head() {
     let (address, _) = serve_frames(|_, peer| {
         // An answer to the head alone.
         while let Some(stream) = peer.next_request() {

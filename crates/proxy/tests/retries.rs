@@ -14,6 +14,7 @@ mod yaml;
 
 use std::time::{Duration, Instant};
 use support::before;
+use torana_testkit::http2::{Http2Origin, Http2Reply};
 use torana_testkit::{Client, DEADLINE, Origin, Reply, Response, eventually};
 use yaml::Running;
 
@@ -47,6 +48,20 @@ fn the_last_answer_is_delivered_when_no_try_is_left() {
     let gateway = before(&[&bad], "retries: { on: [5xx], attempts: 3, backoff: { base: 1ms, max: 2ms } }");
     let answer = get(&gateway);
     assert_eq!((answer.status, answer.text(), bad.count()), (503, "broken".into(), 3));
+}
+
+#[test]
+fn what_is_copied_for_goodbyes_is_not_sent_to_another_that_may_act_on_it() {
+    let origin = Http2Origin::respond(|_| Http2Reply::ok("").status(503));
+    let gateway = Running::start(&format!(
+        "access_log: off
+services: {{ s: {{ endpoints: [\"{}\"], retries: {{ on: [503], keep_body: off }} }} }}
+routes: [{{ path: /*, service: s }}]
+",
+        origin.url()
+    ));
+    let answer = ask(&gateway, "PUT / HTTP/1.1", "x");
+    assert_eq!((answer.status, origin.requests().len()), (503, 1), "{answer:?}");
 }
 
 #[test]

@@ -1,17 +1,20 @@
 //! A request's body that can be held: read whole, looked at, replaced, and sent as often as needed.
 //!
-//! While nothing is held every call goes straight to the client's body. Held bodies lose their trailers (RFC 9110 section
+//! While nothing is held every call goes straight to the client's body. Of one that streams a copy can be kept of what it
+//! has given out at first, for where nobody has acted on it. Held bodies lose their trailers (RFC 9110 section
 //! 6.5.1), which were judged with the end of the body: a section that is not valid is an error of [`Replay::hold`].
 //!
 //! What counts among the bytes that the process holds is what is there: a length that was announced and bytes that do not
 //! come fill nothing.
 
+mod given;
 mod read;
 
 use super::Content;
 use crate::overload::memory_full;
 use bytes::Bytes;
-use read::{read, read_at_once, too_large};
+use given::Given;
+use read::{read, too_large};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -33,6 +36,10 @@ pub struct Replay<'a, B> {
     reserved_trailers: Option<&'a ReservedFields>,
     /// What is held counts for as long as this lives.
     reserved: Option<Reserved>,
+    /// Whether something of a streaming body was given out.
+    begun: bool,
+    /// All of that, while it is little and is wanted.
+    given: Option<Given>,
 }
 
 /// What of the body is here.
@@ -40,6 +47,8 @@ pub struct Replay<'a, B> {
 enum Kept {
     /// It streams.
     Nothing,
+    /// It streams, and what it has given out goes first once more.
+    Again,
     /// There was no room for more: what the client's own body still has follows. Never empty; gone once it is sent.
     Beginning(Content),
     /// It is held.
@@ -49,14 +58,14 @@ enum Kept {
 impl Kept {
     const fn content(&self) -> Option<&Content> {
         match self {
-            Self::Nothing => None,
+            Self::Nothing | Self::Again => None,
             Self::Beginning(content) | Self::Whole(content) => Some(content),
         }
     }
 
     const fn content_mut(&mut self) -> Option<&mut Content> {
         match self {
-            Self::Nothing => None,
+            Self::Nothing | Self::Again => None,
             Self::Beginning(content) | Self::Whole(content) => Some(content),
         }
     }
@@ -72,6 +81,8 @@ impl<'a, B: RequestBody> Replay<'a, B> {
             memory: None,
             reserved_trailers: None,
             reserved: None,
+            begun: false,
+            given: None,
         }
     }
 
@@ -95,10 +106,30 @@ impl<'a, B: RequestBody> Replay<'a, B> {
         self.memory.map(|memory| memory.reserve(bytes)).transpose()
     }
 
-    /// Whether the body can be sent again: it is held, or there is none, or not a byte of it was read, or none of what was
-    /// read went on.
-    pub fn is_replayable(&self) -> bool {
-        !matches!(self.kept, Kept::Nothing) || self.inner.bytes_read() == 0
+    /// Whether the body can be sent again: it is held, or there is none, or nothing of it went on.
+    pub const fn is_replayable(&self) -> bool {
+        !matches!(self.kept, Kept::Nothing) || !self.begun
+    }
+
+    /// Whether it can be sent elsewhere where nobody has acted on what went on of it: that it can be sent again, or there is
+    /// a copy of it.
+    pub const fn is_movable(&self) -> bool {
+        self.is_replayable() || self.given.is_some()
+    }
+
+    /// From here on keeps a copy of what a streaming body gives out, for [`Self::is_movable`]: no more than so many bytes,
+    /// while there is room for them. It is kept until [`Self::drop_copy`], or until more has gone out.
+    pub(crate) fn copy_up_to(&mut self, most: usize) {
+        if matches!(self.kept, Kept::Nothing) && !self.begun {
+            self.given = self.reserve(0).ok().map(|reserved| Given::new(most, reserved));
+        }
+    }
+
+    /// Lets go of the copy.
+    pub(crate) fn drop_copy(&mut self) {
+        if !matches!(self.kept, Kept::Again) {
+            self.given = None;
+        }
     }
 
     /// Lets only so many bytes pass while the body streams.
@@ -117,7 +148,7 @@ impl<'a, B: RequestBody> Replay<'a, B> {
         } else {
             let (bytes, is_whole) = self.read(limit).await?;
             if !is_whole {
-                self.reserved = None;
+                (self.reserved, self.begun) = (None, true);
                 return Err(memory_full());
             }
             bytes
@@ -137,7 +168,7 @@ impl<'a, B: RequestBody> Replay<'a, B> {
     pub(crate) async fn keep(&mut self, length: u64) -> Result<bool, Fault> {
         match self.kept {
             Kept::Nothing => {}
-            Kept::Beginning(_) => return Ok(false),
+            Kept::Again | Kept::Beginning(_) => return Ok(false),
             Kept::Whole(_) => return Ok(true),
         }
         // Nothing is begun that would not fit now; what else comes meanwhile is seen on the way.
@@ -154,41 +185,20 @@ impl<'a, B: RequestBody> Replay<'a, B> {
         Ok(is_whole)
     }
 
-    /// Holds a body that has come already, of at most so many bytes, while there is room for it; nobody is waited for. Of any
-    /// other what was read goes first.
-    ///
-    /// # Errors
-    /// It breaks its framing, or the client is gone.
-    pub(crate) async fn keep_what_is_here(&mut self, most: u64) -> Result<(), Fault> {
-        if !matches!(self.kept, Kept::Nothing)
-            || self.inner.awaits_invitation()
-            || self.inner.bytes_read() > 0
-        {
-            return Ok(());
-        }
-        let Ok(mut reserved) = self.reserve(0) else { return Ok(()) };
-        let mut bytes = Vec::new();
-        let is_whole = read_at_once(self.inner, most, &mut bytes, reserved.as_mut()).await?;
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        let content = Content::new(bytes.into_boxed_slice().into());
-        self.reserved = reserved;
-        self.kept = if is_whole { Kept::Whole(content) } else { Kept::Beginning(content) };
-        Ok(())
-    }
-
     /// Reads on to the end, or as far as there is room. What was read counts for as long as this lives.
     async fn read(&mut self, limit: u64) -> Result<(Bytes, bool), Fault> {
         let mut bytes = match std::mem::replace(&mut self.kept, Kept::Nothing) {
-            Kept::Nothing => Vec::new(),
+            Kept::Nothing | Kept::Again => Vec::new(),
             Kept::Beginning(content) | Kept::Whole(content) => content.into_bytes().into(),
         };
         let mut reserved = self.reserved.take();
         if reserved.is_none() {
             reserved = self.reserve(0).map_err(|_| memory_full())?;
         }
+        // What was read is lost where there is an error.
+        self.begun = true;
         let is_whole = read(self.inner, limit, &mut bytes, reserved.as_mut()).await?;
+        self.begun = false;
         if let Some(reserved) = &mut reserved {
             reserved.trim(bytes.len());
         }
@@ -201,11 +211,13 @@ impl<'a, B: RequestBody> Replay<'a, B> {
         self.kept = Kept::Whole(Content::new(bytes));
     }
 
-    /// Begins again with what is held. Without anything held there is nothing to do: a body that streams
-    /// and of which something was read cannot be sent again, see [`Self::is_replayable`].
-    pub const fn rewind(&mut self) {
+    /// Begins again with what is held or copied. Without either there is nothing to do: a body that streams
+    /// and of which something went on cannot be sent again, see [`Self::is_replayable`].
+    pub fn rewind(&mut self) {
         if let Some(content) = self.kept.content_mut() {
             content.rewind();
+        } else if self.given.as_ref().is_some_and(|given| !given.bytes().is_empty()) {
+            self.kept = Kept::Again;
         }
     }
 
@@ -218,7 +230,7 @@ impl<'a, B: RequestBody> Replay<'a, B> {
     pub const fn held(&self) -> Option<&Bytes> {
         match &self.kept {
             Kept::Whole(content) => Some(content.bytes()),
-            Kept::Nothing | Kept::Beginning(_) => None,
+            Kept::Nothing | Kept::Again | Kept::Beginning(_) => None,
         }
     }
 }
@@ -227,6 +239,7 @@ impl<B: RequestBody> BodySource for Replay<'_, B> {
     fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, Fault>> {
         match &mut self.kept {
             Kept::Beginning(content) | Kept::Whole(content) => content.poll_fill(context),
+            Kept::Again => Poll::Ready(Ok(true)),
             Kept::Nothing => match self.inner.poll_fill(context) {
                 Poll::Ready(Ok(true)) if self.inner.bytes_read() > self.limit => {
                     Poll::Ready(Err(Fault::new(Reason::BodyTooLarge).because("longer than `request_size`")))
@@ -237,13 +250,25 @@ impl<B: RequestBody> BodySource for Replay<'_, B> {
     }
 
     fn data(&self) -> &[u8] {
-        self.kept.content().map_or_else(|| self.inner.data(), BodySource::data)
+        match (&self.kept, &self.given) {
+            (Kept::Beginning(content) | Kept::Whole(content), _) => content.data(),
+            (Kept::Again, Some(given)) => given.bytes(),
+            (Kept::Again | Kept::Nothing, _) => self.inner.data(),
+        }
     }
 
     fn consume(&mut self) {
         match &mut self.kept {
-            Kept::Nothing => self.inner.consume(),
-            Kept::Beginning(_) => (self.kept, self.reserved) = (Kept::Nothing, None),
+            Kept::Nothing => {
+                self.begun = true;
+                let data = self.inner.data();
+                self.given.take_if(|given| !given.add(data));
+                self.inner.consume();
+            }
+            Kept::Again => self.kept = Kept::Nothing,
+            Kept::Beginning(_) => {
+                (self.kept, self.reserved, self.begun) = (Kept::Nothing, None, true);
+            }
             Kept::Whole(content) => content.consume(),
         }
     }
@@ -262,7 +287,7 @@ impl<B: RequestBody> BodySource for Replay<'_, B> {
     fn is_done(&self) -> bool {
         match &self.kept {
             Kept::Nothing => self.inner.is_done(),
-            Kept::Beginning(_) => false,
+            Kept::Again | Kept::Beginning(_) => false,
             Kept::Whole(content) => content.is_done(),
         }
     }
@@ -290,7 +315,7 @@ impl<B: RequestBody> RequestBody for Replay<'_, B> {
     }
 
     fn switch(&mut self) {
-        self.kept = Kept::Nothing;
+        (self.kept, self.given) = (Kept::Nothing, None);
         self.inner.switch();
     }
 

@@ -10,12 +10,14 @@
 //! Outside of all this stands the one replay on a fresh connection, in [`super::attempt`], of an idempotent request
 //! whose kept-alive connection had just been closed: the service has not seen it.
 
+use crate::body::Replay;
 use crate::statuses::Statuses;
 use std::sync::Arc;
 use std::time::Duration;
 use torana_balance::{Backoff, RetryBudget, Retrying};
 use torana_fault::{Fault, Reason, Retry};
 use torana_http::{Method, RequestHead};
+use torana_transport::RequestBody;
 
 use super::{Call, Hedge};
 
@@ -129,9 +131,9 @@ impl<'a> Chances<'a> {
     }
 
     /// What to do after a fault, when nothing of an answer was sent.
-    pub(super) fn after_fault(&mut self, fault: &Fault, whole: bool) -> Next {
+    pub(super) fn after_fault<B: RequestBody>(&mut self, fault: &Fault, body: &Replay<'_, B>) -> Next {
         if fault.retry == Retry::Yes {
-            let may = whole && self.is_left() && (!is_shed(fault) || self.has_room());
+            let may = body.is_movable() && self.is_left() && (!is_shed(fault) || self.has_room());
             return if may { Next::Elsewhere } else { Next::GiveUp };
         }
         let policy = &self.call.upstream.retries;
@@ -140,7 +142,7 @@ impl<'a> Chances<'a> {
             Reason::UpstreamFirstByteTimeout | Reason::UpstreamIdleTimeout => policy.on_timeout,
             _ => false,
         };
-        if wanted && whole && self.take() { Next::Again } else { Next::GiveUp }
+        if wanted && body.is_replayable() && self.take() { Next::Again } else { Next::GiveUp }
     }
 
     /// Room for another try while others are under way: in the tries left and in the budget, whose place is

@@ -1,7 +1,6 @@
 //! Reading a body into memory, as far as there is room.
 
 use std::future::poll_fn;
-use std::task::Poll;
 use torana_fault::{Fault, Reason};
 use torana_limit::Reserved;
 use torana_transport::RequestBody;
@@ -41,33 +40,6 @@ pub(super) async fn read(
         body.consume();
     }
     Ok(true)
-}
-
-/// Reads what is here already, no more than about `most` bytes; whether that is all.
-///
-/// # Errors
-/// As above.
-pub(super) async fn read_at_once(
-    body: &mut impl RequestBody,
-    most: u64,
-    whole: &mut Vec<u8>,
-    mut reserved: Option<&mut Reserved>,
-) -> Result<bool, Fault> {
-    loop {
-        let filled = poll_fn(|context| Poll::Ready(body.poll_fill(context))).await;
-        let Poll::Ready(filled) = filled else { return Ok(false) };
-        if !filled? {
-            return Ok(true);
-        }
-        let needed = whole.len().saturating_add(body.data().len());
-        let fits =
-            needed as u64 <= most && reserved.as_mut().is_none_or(|reserved| reserved.cover(needed).is_ok());
-        if !fits {
-            return Ok(false);
-        }
-        whole.extend_from_slice(body.data());
-        body.consume();
-    }
 }
 
 pub(super) fn too_large() -> Fault {

@@ -221,3 +221,45 @@ async fn what_is_longer_than_the_bound_is_refused_and_what_streams_is_not_sent_t
     assert_eq!(rest(&mut body).await, b"abcd");
     assert!(!body.is_replayable());
 }
+
+#[tokio::test]
+async fn what_streams_begins_again_from_the_copy_of_what_went_out() {
+    let memory = Memory::new(100);
+    let mut pieces = Pieces::of(vec![b"ab", b"cd", b"ef"]);
+    let mut body = Replay::new(&mut pieces).within(&memory);
+    body.copy_up_to(6);
+    body.rewind();
+    for went in [0, 1, 2, 1] {
+        for _ in 0..went {
+            assert!(poll_fn(|context| body.poll_fill(context)).await.unwrap());
+            body.consume();
+        }
+        assert!(body.is_movable() && !body.is_whole() && !body.is_done() && body.held().is_none());
+        // What was sent to somebody who may have acted on it stays there.
+        assert_eq!(body.is_replayable(), went == 0);
+        body.rewind();
+    }
+    assert_eq!(rest(&mut body).await, b"abcdef");
+    body.rewind();
+    assert_eq!(rest(&mut body).await, b"abcdef");
+    assert_eq!(memory.used(), 6);
+    body.drop_copy();
+    assert_eq!((body.is_movable(), memory.used()), (false, 0));
+}
+
+#[tokio::test]
+async fn no_copy_is_kept_of_more_than_is_wanted_or_there_is_room_for() {
+    for (ceiling, most) in [(100, 3), (3, 100)] {
+        let memory = Memory::new(ceiling);
+        let mut pieces = Pieces::of(vec![b"ab", b"cd"]);
+        let mut body = Replay::new(&mut pieces).within(&memory);
+        body.copy_up_to(most);
+        for movable in [true, false] {
+            assert!(poll_fn(|context| body.poll_fill(context)).await.unwrap());
+            body.consume();
+            assert_eq!((body.is_movable(), memory.used()), (movable, if movable { 2 } else { 0 }));
+        }
+        body.rewind();
+        assert!(rest(&mut body).await.is_empty(), "what went on is not sent in part");
+    }
+}

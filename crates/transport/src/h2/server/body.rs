@@ -155,8 +155,8 @@ impl BodySource for RequestStream<'_> {
     }
 
     fn trailers(&mut self, into: &mut Fields) -> Result<(), Fault> {
-        // Nobody adds any to those of the message.
-        *into = std::mem::take(&mut self.trailers);
+        // Nobody adds any to those of the message; they may be asked for once more.
+        into.extend(&self.trailers);
         Ok(())
     }
 
