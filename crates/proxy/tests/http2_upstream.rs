@@ -206,6 +206,39 @@ fn a_goodbye_loses_no_request() {
     }
 }
 
+/// Leaves out of a connection what came after this stream, which is answered.
+fn say_goodbye_after(peer: &mut FrameClient, stream: u32) {
+    let goodbye = [stream.to_be_bytes(), 0_u32.to_be_bytes()].concat();
+    peer.frame(kind::GOAWAY, 0, 0, &goodbye);
+    peer.frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, stream, OK);
+}
+
+#[test]
+fn goodbyes_that_leave_a_request_out_are_no_tries_of_it() {
+    const CLIENTS: usize = 8;
+    let served = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&served);
+    let (address, connections) = serve_frames(move |_, peer| {
+        // All that are left come, and one of them is served.
+        let left = CLIENTS - count.load(Ordering::SeqCst);
+        let streams: Vec<u32> = (0..left).map_while(|_| peer.next_request()).collect();
+        count.fetch_add(1, Ordering::SeqCst);
+        say_goodbye_after(peer, streams[0]);
+        while peer.read().is_some() {}
+    });
+    let mut options = options();
+    options.endpoint.max_connections = 1;
+    let gateway = Gateway::with(&[address], options);
+    let mut clients: Vec<Client> = (0..CLIENTS).map(|_| Client::connect(gateway.address)).collect();
+    for client in &mut clients {
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody");
+    }
+    for client in &mut clients {
+        assert_eq!(client.read_response().status, 200);
+    }
+    assert_eq!((connections.load(Ordering::SeqCst), served.load(Ordering::SeqCst)), (CLIENTS, CLIENTS));
+}
+
 #[test]
 fn a_goodbye_loses_no_request_whose_body_still_comes() {
     let (address, connections) = serve_frames(|number, peer| {

@@ -4,7 +4,9 @@
 //! and is there room for it (attempts left, a place in the service's retry budget). A connection that was
 //! never made did no work at the service, so trying another endpoint then asks neither for an idempotent
 //! method nor for room in the budget. A stream that its service refused did none either, but says that the service
-//! sheds load (RFC 9113 section 8.7), so that asks for room. A place in the budget is held until the head of an
+//! sheds load (RFC 9113 section 8.7), so that asks for room. A stream that the goodbye of a connection leaves out is no try
+//! at all where the connection has served others: servers that end theirs after so many requests do so at any time, and to
+//! all at once who came too late. A place in the budget is held until the head of an
 //! answer that is delivered: what bounds the load is how many are asked, and a body may stream for hours.
 //!
 //! Outside of all this stands the one replay on a fresh connection, in [`super::attempt`], of an idempotent request
@@ -95,6 +97,15 @@ pub(super) fn is_shed(fault: &Fault) -> bool {
     fault.retry == Retry::Yes && fault.reason == Reason::UpstreamReset
 }
 
+/// Whether a connection that had carried requests has ended by a goodbye that left this one out.
+fn is_left_out(fault: &Fault) -> bool {
+    fault.retry == Retry::Yes && fault.reason == Reason::UpstreamClosed
+}
+
+/// How often one request may be left out. Of those who share a new connection the first is served in any case: so often
+/// the last of a hundred is not, which is how many share one by default.
+const GOODBYES: u32 = 100;
+
 /// The chances that one request has left.
 #[derive(Debug)]
 pub(super) struct Chances<'a> {
@@ -102,13 +113,21 @@ pub(super) struct Chances<'a> {
     repeatable: bool,
     /// Tries begun.
     pub(super) begun: u32,
+    /// Those of them that a goodbye has left out.
+    left_out: u32,
     /// The place in the budget of the try under way.
     place: Option<Retrying>,
 }
 
 impl<'a> Chances<'a> {
     pub(super) fn new(call: &'a Call<'a>, request: &RequestHead) -> Self {
-        Self { call, repeatable: call.upstream.retries.may_repeat(request), begun: 0, place: None }
+        Self {
+            call,
+            repeatable: call.upstream.retries.may_repeat(request),
+            begun: 0,
+            left_out: 0,
+            place: None,
+        }
     }
 
     pub(super) const fn is_repeatable(&self) -> bool {
@@ -116,7 +135,12 @@ impl<'a> Chances<'a> {
     }
 
     fn is_left(&self) -> bool {
-        self.begun < self.call.upstream.retries.attempts
+        self.counted() < self.call.upstream.retries.attempts
+    }
+
+    /// Tries begun, without those that are none.
+    pub(super) const fn counted(&self) -> u32 {
+        self.begun.saturating_sub(self.left_out)
     }
 
     /// Whether to try again instead of delivering an answer with this status; `whole`: the request's body
@@ -133,6 +157,9 @@ impl<'a> Chances<'a> {
     /// What to do after a fault, when nothing of an answer was sent.
     pub(super) fn after_fault<B: RequestBody>(&mut self, fault: &Fault, body: &Replay<'_, B>) -> Next {
         if fault.retry == Retry::Yes {
+            if is_left_out(fault) && self.left_out < GOODBYES {
+                self.left_out = self.left_out.saturating_add(1);
+            }
             let may = body.is_movable() && self.is_left() && (!is_shed(fault) || self.has_room());
             return if may { Next::Elsewhere } else { Next::GiveUp };
         }

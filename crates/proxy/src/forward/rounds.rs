@@ -112,7 +112,7 @@ impl<'a> Rounds<'a> {
         if let Some(fault) = self.last.take_if(|fault| fault.reason.is_full_pool()) {
             return Err(fault);
         }
-        let retry = self.chances.begun.saturating_sub(1);
+        let retry = self.chances.counted().saturating_sub(1);
         let wait = upstream.retries.backoff.delay(retry, self.call.random.rotate_left(retry));
         terms.bounded(pause(self.call, body, wait)).await
     }
