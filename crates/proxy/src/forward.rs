@@ -35,9 +35,9 @@ use terms::Terms;
 use tokio::time::Instant;
 use torana_fault::Fault;
 use torana_filter::{Attempt, Exchange};
-use torana_http::{RequestHead, ResponseHead};
 use torana_http::h1::BodyFraming;
 use torana_http::proxy_protocol::Introduction;
+use torana_http::{RequestHead, ResponseHead};
 use torana_transport::{BodySource, RequestBody, ResponseSink, Timer, Waits};
 use trial::Trial;
 

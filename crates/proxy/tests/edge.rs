@@ -152,13 +152,13 @@ routes:
     ));
     let declared = |length: usize| {
         let body = "x".repeat(length);
-        torana_testkit::Client::connect(gateway.address)
+        Client::connect(gateway.address)
             .exchange(format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n{body}"))
     };
     assert_eq!(declared(10).text(), "10");
     assert_eq!(declared(11).status, 413);
     let chunks = |path: &str, chunks: &str| {
-        torana_testkit::Client::connect(gateway.address).exchange(format!(
+        Client::connect(gateway.address).exchange(format!(
             "POST {path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}0\r\n\r\n"
         ))
     };
@@ -189,7 +189,8 @@ routes: [{{ path: /*, service: api }}]
         };
         assert_eq!(ask(100), (200, None), "{kind}");
         // Callers of gRPC are told in their own way: RESOURCE_EXHAUSTED.
-        let refused = if kind.starts_with("application/grpc") { (200, Some("8".to_owned())) } else { (413, None) };
+        let refused =
+            if kind.starts_with("application/grpc") { (200, Some("8".to_owned())) } else { (413, None) };
         for count in [101, 4096, 16_000] {
             assert_eq!(ask(count), refused, "{kind} {count}");
         }
@@ -347,7 +348,7 @@ routes:
                     X-Forwarded-For: 6.6.6.6\r\nX.Forwarded.For: 6.6.6.6\r\nX-HTTP-Method-Override: DELETE\r\n\
                     Authorization: Bearer x\r\nX.Original.URL: /admin\r\nX-Sum: 5\r\n";
     let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n";
-    let answer = torana_testkit::Client::connect(gateway.address).exchange(format!("{head}{trailers}\r\n"));
+    let answer = Client::connect(gateway.address).exchange(format!("{head}{trailers}\r\n"));
     assert_eq!(answer.status, 200);
     let seen = origin.only_request();
     let names: Vec<&str> = seen.trailers.iter().map(|(name, _)| name.as_str()).collect();
@@ -464,7 +465,7 @@ routes:
         ("127.0.0.1", keyed, &not_written),
     ] {
         gateway.reload(&text(proxy, more));
-        let answer = torana_testkit::Client::connect(gateway.address).exchange(&request);
+        let answer = Client::connect(gateway.address).exchange(&request);
         assert_eq!(answer.status, 200);
         let seen = origin.requests().pop().unwrap();
         let head = seen.head_text();

@@ -80,6 +80,8 @@ pub trait RequestBody: BodySource {
     /// From here on the client may pause for so long at a time, however little it sends: the body is one side of a
     /// conversation. A body that does not come from a client has nothing to say to that.
     fn bear_pauses(&mut self, _most: Duration) {}
+    /// The answer has begun while the body is on its way: it will not be sent again, and what is kept for that may go.
+    fn is_answered(&mut self) {}
     /// From here on the body is what the client sends in the protocol that was switched to, until its end.
     fn switch(&mut self);
     /// Bytes of the body read so far.

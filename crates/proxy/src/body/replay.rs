@@ -56,13 +56,6 @@ enum Kept {
 }
 
 impl Kept {
-    const fn content(&self) -> Option<&Content> {
-        match self {
-            Self::Nothing | Self::Again => None,
-            Self::Beginning(content) | Self::Whole(content) => Some(content),
-        }
-    }
-
     const fn content_mut(&mut self) -> Option<&mut Content> {
         match self {
             Self::Nothing | Self::Again => None,
@@ -118,17 +111,10 @@ impl<'a, B: RequestBody> Replay<'a, B> {
     }
 
     /// From here on keeps a copy of what a streaming body gives out, for [`Self::is_movable`]: no more than so many bytes,
-    /// while there is room for them. It is kept until [`Self::drop_copy`], or until more has gone out.
+    /// while there is room for them. It is kept until the answer has begun, or more has gone out.
     pub(crate) fn copy_up_to(&mut self, most: usize) {
         if matches!(self.kept, Kept::Nothing) && !self.begun {
             self.given = self.reserve(0).ok().map(|reserved| Given::new(most, reserved));
-        }
-    }
-
-    /// Lets go of the copy.
-    pub(crate) fn drop_copy(&mut self) {
-        if !matches!(self.kept, Kept::Again) {
-            self.given = None;
         }
     }
 
@@ -312,6 +298,12 @@ impl<B: RequestBody> RequestBody for Replay<'_, B> {
 
     fn bear_pauses(&mut self, most: Duration) {
         self.inner.bear_pauses(most);
+    }
+
+    fn is_answered(&mut self) {
+        if !matches!(self.kept, Kept::Again) {
+            self.given = None;
+        }
     }
 
     fn switch(&mut self) {

@@ -188,7 +188,7 @@ impl<'a> Once<'a> {
         let begun = if parties.body.bytes_read() > 0 { now() } else { recently() };
         trial.sent();
         self.wait_for_head(&mut reader, &mut head, begun, parties).await?;
-        parties.body.drop_copy();
+        parties.body.is_answered();
         let protocol = switched(&head, upgrade)?;
         trial.head(head.status, None, parties.responder);
         if let Some(protocol) = protocol {

@@ -21,6 +21,8 @@ pub(super) struct Uploading<'t> {
     waits: &'t Waits,
     /// Both sides talk: how long the client pauses is between it and the service.
     talks: Cell<Option<Duration>>,
+    /// Its answer has begun.
+    answered: Cell<bool>,
 }
 
 /// How far a body has come when it is not waited for any more.
@@ -43,7 +45,12 @@ impl<'t> Uploading<'t> {
         waits.reset();
         // The messages of a call come when the client has something to say.
         let talks = carries_messages(request) && matches!(writer, RequestWriter::Http2(_));
-        Self { ended: Cell::default(), waits, talks: Cell::new(talks.then_some(idle)) }
+        Self {
+            ended: Cell::default(),
+            waits,
+            talks: Cell::new(talks.then_some(idle)),
+            answered: Cell::default(),
+        }
     }
 
     /// When a piece of it has last left.
@@ -53,7 +60,7 @@ impl<'t> Uploading<'t> {
 
     /// Sends the body, notes how that went, and then watches for the client to go away.
     pub(super) async fn send(&self, body: &mut impl RequestBody, writer: &mut impl BodySink) -> Fault {
-        let mut source = Outbound { body, talks: &self.talks };
+        let mut source = Outbound { body, talks: &self.talks, answered: &self.answered };
         self.ended.set(Some(relay_noting(&mut source, writer, self.waits).await));
         // What was noted is looked at before anything else.
         let mut noticed = false;
@@ -104,6 +111,7 @@ impl<'t> Uploading<'t> {
     ) -> Relayed {
         // Now both sides are watched by the answer's times.
         self.talks.set(Some(Duration::MAX));
+        self.answered.set(true);
         poll_fn(|context| {
             loop {
                 if let Poll::Ready(left) = sending.as_mut().poll(context) {
@@ -140,12 +148,16 @@ fn sent(relayed: Relayed) -> Result<Sent, Fault> {
 struct Outbound<'a, B> {
     body: &'a mut B,
     talks: &'a Cell<Option<Duration>>,
+    answered: &'a Cell<bool>,
 }
 
 impl<B: RequestBody> BodySource for Outbound<'_, B> {
     fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, Fault>> {
         if let Some(most) = self.talks.take() {
             self.body.bear_pauses(most);
+        }
+        if self.answered.take() {
+            self.body.is_answered();
         }
         self.body.poll_fill(context)
     }
