@@ -8,9 +8,13 @@ mod edges;
 mod frames;
 mod grpc;
 mod guard;
+mod opened;
 mod outgoing;
+mod representations;
 mod request;
 mod response;
+mod seal;
+mod sealing;
 mod secret;
 mod trailers;
 
@@ -19,6 +23,8 @@ pub use guard::{FrameGuard, GuardLimits, Violation};
 pub use outgoing::sent_fields;
 pub use request::{RequestParts, read_request};
 pub use response::read_response;
+pub use seal::Seal;
+pub use sealing::Sealing;
 pub use secret::is_secret;
 pub use trailers::read_trailers;
 
