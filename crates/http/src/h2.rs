@@ -20,6 +20,7 @@ mod trailers;
 
 pub use grpc::{carries_messages, is_grpc, is_grpc_type};
 pub use guard::{FrameGuard, GuardLimits, Violation};
+pub use opened::Section;
 pub use outgoing::sent_fields;
 pub use request::{RequestParts, read_request};
 pub use response::read_response;

@@ -57,6 +57,62 @@ fn trailers_with_white_space_around_a_value_never_make_a_request_whole() {
 const SMALL_HEADS: &str =
     "access_log: off\nlimits: { head_bytes: 4KiB, target_bytes: 2KiB, header_count: 20 }";
 
+/// Of a piece that ends within a field the library forgets what was wrong before that.
+#[test]
+fn a_request_s_head_that_is_malformed_is_reset_however_it_is_cut() {
+    let origin = Origin::always(Reply::ok("x"));
+    let gateway = in_front_of(&origin.url(), "access_log: off");
+    let mut client = FrameClient::connect(gateway.address);
+    let mut stream = 1;
+    let rest = block(&[("x-behind", "1"), ("x-more", "2")]);
+    for field in [("te", "gzip"), ("connection", "close"), (":path", "/other"), (":method", "POST")] {
+        let head = [block(&request("GET", "/")), block(&[("x-a", "b"), field]), rest.clone()].concat();
+        for cut in [1, head.len() - 18, head.len() - 12, head.len() - 3] {
+            client.frame(kind::HEADERS, flag::END_STREAM, stream, &head[..cut]);
+            client.frame(kind::CONTINUATION, flag::END_HEADERS, stream, &head[cut..]);
+            let outcome = client.outcome(stream);
+            assert_eq!((outcome.reset, outcome.goaway), (Some(PROTOCOL_ERROR), None), "{field:?} at {cut}");
+            // The same byte by byte, and what is well beside it.
+            let well = [block(&request("GET", "/")), rest.clone()].concat();
+            for byte in [
+                frame_bytes(kind::HEADERS, flag::END_STREAM, stream + 2, &well[..cut.min(well.len())]),
+                frame_bytes(kind::CONTINUATION, flag::END_HEADERS, stream + 2, &well[cut.min(well.len())..]),
+            ]
+            .concat()
+            {
+                client.bytes(&[byte]);
+            }
+            assert_eq!(client.outcome(stream + 2).status, 200);
+            stream += 4;
+        }
+    }
+    assert!(origin.requests().iter().all(|seen| seen.header("x-more") == Some("2")));
+    assert_eq!(origin.count(), 16);
+}
+
+fn frame_bytes(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+#[test]
+fn an_answer_s_head_that_is_malformed_is_a_502_however_it_is_cut() {
+    for field in [("te", "gzip"), ("connection", "close"), (":status", "204")] {
+        let (address, _) = serve_frames(move |_, peer| {
+            let rest = block(&[("x-behind", "1"), ("x-more", "2")]);
+            while let Some(stream) = peer.next_request() {
+                let head = [OK, &block(&[("x-a", "b"), field])[..], &rest[..3]].concat();
+                peer.try_frame(kind::HEADERS, flag::END_STREAM, stream, &head);
+                peer.try_frame(kind::CONTINUATION, flag::END_HEADERS, stream, &rest[3..]);
+            }
+        });
+        let gateway = in_front_of(&format!("h2://{address}"), "access_log: off");
+        let answer = Client::connect(gateway.address).exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(answer.status, 502, "{field:?}: {}", answer.raw_text());
+        assert!(answer.text().contains("upstream_malformed"), "{field:?}: {}", answer.text());
+    }
+}
+
 /// RFC 9113 section 8.3 calls such an answer malformed, and the library gives its head without them. This holds what
 /// is promised of that in docs/http2.md, and fails where the library refuses: then the promise can be stronger.
 #[test]

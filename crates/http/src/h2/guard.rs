@@ -9,7 +9,7 @@ use super::frames::{
     ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, FrameHeader, Frames, HEADERS, PADDED, PING, RST_STREAM,
     SETTINGS,
 };
-use super::opened::Opened;
+use super::opened::{Opened, Section};
 use std::time::Duration;
 
 /// What a peer has done too often.
@@ -217,16 +217,16 @@ impl FrameGuard {
         of_message
     }
 
-    /// Where in the bytes that were received last the frame headers of trailers end.
+    /// The field sections that are to be rewritten, of those that begin in the bytes that were received last.
     #[must_use]
-    pub fn trailers(&self) -> &[usize] {
-        self.messages.trailers()
+    pub fn sections(&self) -> &[Section] {
+        self.messages.sections()
     }
 
-    /// How many bytes of a frame's header that has not come whole were received last, where it may be that of trailers.
+    /// How many bytes of a frame's header that has not come whole were received, where it may be that of such a section.
     #[must_use]
     pub const fn cut(&self) -> usize {
-        if self.messages.is_empty() { 0 } else { self.frames.begun() }
+        if self.messages.may_find() { self.frames.begun() } else { 0 }
     }
 
     /// Since when a field section is incomplete.

@@ -1,10 +1,18 @@
-//! On which streams the next field section would be trailers.
+//! Which field sections are to be rewritten: those that are trailers, and those that come in pieces.
 
-use super::frames::{DATA, END_STREAM, FrameHeader, HEADERS, PADDED, PRIORITY, RST_STREAM};
+use super::frames::{DATA, END_HEADERS, END_STREAM, FrameHeader, HEADERS, PADDED, PRIORITY, RST_STREAM};
 use super::representations::begins_final;
 
 /// More streams than any connection has at once; a backstop.
 const MOST: usize = 16 * 1024;
+
+/// A field section that is to be rewritten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// Where the header of its first frame ends in the bytes that were received.
+    pub(super) at: usize,
+    pub(super) is_trailers: bool,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Stream {
@@ -22,27 +30,28 @@ pub(super) struct Opened {
     streams: Vec<Stream>,
     newest_sent: u32,
     start: Start,
-    /// Where the frame headers of trailers end in the bytes at hand.
-    trailers: Vec<usize>,
+    /// Those that begin in the bytes at hand.
+    sections: Vec<Section>,
 }
 
 impl Opened {
     pub(super) const fn new(answers: bool) -> Self {
-        Self { answers, streams: Vec::new(), newest_sent: 0, start: Start::NONE, trailers: Vec::new() }
+        Self { answers, streams: Vec::new(), newest_sent: 0, start: Start::NONE, sections: Vec::new() }
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
-        self.streams.is_empty()
+    /// Whether the next frame may begin one that is to be rewritten.
+    pub(super) const fn may_find(&self) -> bool {
+        !self.answers || !self.streams.is_empty()
     }
 
-    /// Where the frame headers of trailers end in the bytes at hand.
-    pub(super) fn trailers(&self) -> &[usize] {
-        &self.trailers
+    /// Those that begin in the bytes at hand.
+    pub(super) fn sections(&self) -> &[Section] {
+        &self.sections
     }
 
     /// Begins with bytes that were received.
     pub(super) fn begin(&mut self, bytes: &[u8]) {
-        self.trailers.clear();
+        self.sections.clear();
         if self.start.lacks > 0 {
             self.look(bytes);
         }
@@ -51,7 +60,11 @@ impl Opened {
     /// A frame whose header ends at `at`, before these bytes; whether its stream is a new one.
     pub(super) fn received(&mut self, frame: FrameHeader, is_new: bool, at: usize, behind: &[u8]) {
         let ends = frame.flags & END_STREAM != 0;
+        let is_cut = frame.flags & END_HEADERS == 0;
         if is_new && !self.answers {
+            if frame.kind == HEADERS && is_cut {
+                self.sections.push(Section { at, is_trailers: false });
+            }
             if frame.kind == HEADERS && !ends {
                 self.add(frame.stream, true);
             }
@@ -66,10 +79,15 @@ impl Opened {
         let Some(place) = self.place(frame.stream) else { return };
         let Some(stream) = self.streams.get_mut(place) else { return };
         match frame.kind {
-            HEADERS if stream.has_head => self.trailers.push(at),
-            HEADERS if !ends => {
-                self.start = Start::of(frame);
-                self.look(behind);
+            HEADERS => {
+                let is_trailers = stream.has_head;
+                if is_trailers || is_cut {
+                    self.sections.push(Section { at, is_trailers });
+                }
+                if !is_trailers && !ends {
+                    self.start = Start::of(frame);
+                    self.look(behind);
+                }
             }
             DATA => stream.has_head = true,
             _ => {}

@@ -1,6 +1,6 @@
-//! What makes the library refuse trailers that it would alter (RFC 9113 sections 8.1 and 8.3).
+//! What makes the library refuse sections of fields that it would alter (RFC 9113 sections 8.1 and 8.3).
 //!
-//! It leaves out pseudo-fields that stand before all others, and of what is beyond its bound everything. So a field that
+//! It leaves out pseudo-fields of trailers that stand before all others, and of what is beyond its bound everything. So a field that
 //! nobody can guess is put before those of a section, where every pseudo-field is behind a field then, which it refuses,
 //! and once more behind the last one, which is missing where any is. A section that has come in pieces is cut anew between
 //! its fields: of a piece that ends within one the library forgets what was wrong in it.
@@ -42,58 +42,65 @@ impl Seal {
         name == Self::NAME && self.0.get(3..) == Some(value)
     }
 
-    /// Adds a section, which has come as these frames, to `out` with the seal around its fields. Frames that are no
-    /// section go on as they are: the library ends the connection over them.
-    pub(super) fn rewrite(&self, frames: &[u8], block: &mut Vec<u8>, out: &mut Vec<u8>) {
+    /// Adds a section, which has come as these frames, to `out`: of whole fields, and with the seal around those of
+    /// trailers. Frames that are no section go on as they are: the library ends the connection over them.
+    pub(super) fn rewrite(&self, frames: &[u8], is_trailers: bool, block: &mut Vec<u8>, out: &mut Vec<u8>) {
         block.clear();
-        let Some(begins) = self.enclose(frames, block) else {
+        let Some(ends) = gather(frames, block).filter(|_| is_trailers || !block.is_empty()) else {
             return out.extend_from_slice(frames);
         };
-        let writer = Writer { stream: frames.get(5..9).unwrap_or_default(), ends: begins.ends };
-        let before = out.len();
-        if !writer.write(block, |_, rest| longest(rest), out) {
-            out.truncate(before);
-            // What is not whole is refused by who takes the trailers.
-            block.truncate(block.len().saturating_sub(MARK));
-            let first = begins.first;
-            writer.write(block, |at, _| if at == 0 { first } else { LARGEST_FRAME }, out);
+        // Changes of the table's size stand first.
+        let begins = size_updates(block);
+        if is_trailers {
+            self.put(begins, block);
+            self.put(block.len(), block);
         }
+        let writer = Writer { stream: frames.get(5..9).unwrap_or_default(), ends };
+        let before = out.len();
+        if writer.write(block, |_, rest| longest(rest), out) {
+            return;
+        }
+        // It is to be refused: trailers lack their end, and in a head no pseudo-field is first.
+        out.truncate(before);
+        if is_trailers {
+            block.truncate(block.len().saturating_sub(MARK));
+        } else {
+            self.put(begins, block);
+        }
+        let first = begins.saturating_add(MARK);
+        writer.write(block, |at, _| if at == 0 { first } else { LARGEST_FRAME }, out);
     }
 
-    /// The fields of a section with the seal around them. `None`: it is malformed in itself.
-    fn enclose(&self, mut frames: &[u8], block: &mut Vec<u8>) -> Option<Begins> {
-        let (mut ends, mut open) = (None, true);
-        while open {
-            let (header, rest) = FrameHeader::read(frames)?;
-            let (payload, rest) = rest.split_at_checked(header.length as usize)?;
-            frames = rest;
-            open = header.flags & END_HEADERS == 0;
-            if ends.is_some() {
-                block.extend_from_slice(payload);
-            } else {
-                block.extend_from_slice(content(payload, header.flags)?);
-                ends = Some(header.flags & END_STREAM);
-            }
-        }
-        // What the last field lacks would be taken from behind it.
-        let mut at = 0_usize;
-        while at < block.len() {
-            at = at.saturating_add(representation(block.get(at..)?)?);
-        }
-        // Changes of the table's size stand first.
-        let updates = size_updates(block);
+    /// Puts the field into a block.
+    fn put(&self, at: usize, block: &mut Vec<u8>) {
         block.extend_from_slice(&self.0);
-        block.get_mut(updates..)?.rotate_right(MARK);
-        block.extend_from_slice(&self.0);
-        Some(Begins { first: updates.saturating_add(MARK), ends: ends? })
+        if let Some(behind) = block.get_mut(at..) {
+            behind.rotate_right(MARK);
+        }
     }
 }
 
-/// How a section begins.
-struct Begins {
-    /// Bytes up to the end of the first mark.
-    first: usize,
-    ends: u8,
+/// The fields of a section, and whether the stream ends with it, as a flag. `None`: it is malformed in itself.
+fn gather(mut frames: &[u8], block: &mut Vec<u8>) -> Option<u8> {
+    let (mut ends, mut open) = (None, true);
+    while open {
+        let (header, rest) = FrameHeader::read(frames)?;
+        let (payload, rest) = rest.split_at_checked(header.length as usize)?;
+        frames = rest;
+        open = header.flags & END_HEADERS == 0;
+        if ends.is_some() {
+            block.extend_from_slice(payload);
+        } else {
+            block.extend_from_slice(content(payload, header.flags)?);
+            ends = Some(header.flags & END_STREAM);
+        }
+    }
+    // What the last field lacks would be taken from behind it.
+    let mut at = 0_usize;
+    while at < block.len() {
+        at = at.saturating_add(representation(block.get(at..)?)?);
+    }
+    ends
 }
 
 /// The payload of HEADERS without padding and priority.

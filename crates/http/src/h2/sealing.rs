@@ -1,6 +1,7 @@
-//! Bytes on their way to the library, of which sections of trailers are sealed.
+//! Bytes on their way to the library, of which some sections of fields are rewritten.
 
 use super::frames::{CONTINUATION, END_HEADERS, FrameHeader, HEADER_BYTES, HEADERS};
+use super::opened::Section;
 use super::seal::{LARGEST_FRAME, Seal};
 
 /// CONTINUATION frames of a section that is held; the guard allows no more.
@@ -18,6 +19,7 @@ pub struct Sealing {
     frame: usize,
     /// How much of it there is to be before there is anything to decide; zero outside of a section.
     wanted: usize,
+    is_trailers: bool,
     pieces: u32,
     block: Vec<u8>,
     out: Vec<u8>,
@@ -33,6 +35,7 @@ impl Sealing {
             held: Vec::new(),
             frame: 0,
             wanted: 0,
+            is_trailers: false,
             pieces: 0,
             block: Vec::new(),
             out: Vec::new(),
@@ -40,7 +43,7 @@ impl Sealing {
         }
     }
 
-    /// Whether nothing is held and nothing waits to be read: bytes without trailers need not pass.
+    /// Whether nothing is held and nothing waits to be read: bytes without such sections need not pass.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.held.is_empty() && self.ready().is_empty()
@@ -61,20 +64,20 @@ impl Sealing {
         }
     }
 
-    /// How many of the bytes that were received need not pass while nothing is held: those before the first trailers, and
-    /// before a frame's header that is cut.
+    /// How many of the bytes that were received need not pass while nothing is held: those before the first section,
+    /// and before a frame's header that is cut.
     #[must_use]
-    pub fn untouched(&self, bytes: &[u8], trailers: &[usize], cut: usize) -> usize {
+    pub fn untouched(&self, bytes: &[u8], sections: &[Section], cut: usize) -> usize {
         if !self.is_idle() {
             return 0;
         }
-        let first = trailers.first().map_or(bytes.len(), |end| end.saturating_sub(HEADER_BYTES));
+        let first = sections.first().map_or(bytes.len(), |section| section.at.saturating_sub(HEADER_BYTES));
         first.min(bytes.len().saturating_sub(if cut > bytes.len() { 0 } else { cut }))
     }
 
-    /// Takes bytes that were received, from the one at `from`: the frame headers of trailers end at `trailers`, and so
-    /// many bytes of a frame's header that is cut are at the end.
-    pub fn take(&mut self, bytes: &[u8], from: usize, trailers: &[usize], cut: usize) {
+    /// Takes bytes that were received, from the one at `from`: these sections begin in them, and so many bytes of a
+    /// frame's header that is cut are at the end.
+    pub fn take(&mut self, bytes: &[u8], from: usize, sections: &[Section], cut: usize) {
         let mut used = from;
         if self.wanted > 0 {
             used = used.saturating_add(self.section(bytes));
@@ -83,19 +86,21 @@ impl Sealing {
             if have.saturating_add(bytes.len()) == cut {
                 return self.held.extend_from_slice(bytes);
             }
-            if trailers.first().is_some_and(|end| end.saturating_add(have) == HEADER_BYTES) {
-                used = used.saturating_add(self.begin(bytes));
+            let first = sections.first().filter(|section| section.at.saturating_add(have) == HEADER_BYTES);
+            if let Some(first) = first {
+                used = used.saturating_add(self.begin(first, bytes));
             } else {
                 self.pass(b"");
             }
         }
-        for end in trailers {
-            let begins = end.checked_sub(HEADER_BYTES).filter(|begins| *begins >= used && self.wanted == 0);
+        for section in sections {
+            let begins = section.at.checked_sub(HEADER_BYTES);
+            let begins = begins.filter(|begins| *begins >= used && self.wanted == 0);
             let Some((before, rest)) = begins.and_then(|begins| bytes.split_at_checked(begins)) else {
                 continue;
             };
             self.pass(before.get(used..).unwrap_or_default());
-            used = before.len().saturating_add(self.begin(rest));
+            used = before.len().saturating_add(self.begin(section, rest));
         }
         if self.wanted == 0 {
             let rest = bytes.get(used..).unwrap_or_default();
@@ -119,7 +124,8 @@ impl Sealing {
         self.out.extend_from_slice(bytes);
     }
 
-    fn begin(&mut self, bytes: &[u8]) -> usize {
+    fn begin(&mut self, section: &Section, bytes: &[u8]) -> usize {
+        self.is_trailers = section.is_trailers;
         (self.frame, self.wanted, self.pieces) = (0, HEADER_BYTES, 0);
         self.section(bytes)
     }
@@ -155,7 +161,7 @@ impl Sealing {
                 self.wanted = self.frame.saturating_add(HEADER_BYTES);
                 self.pieces = self.pieces.saturating_add(1);
             } else {
-                self.seal.rewrite(&self.held, &mut self.block, &mut self.out);
+                self.seal.rewrite(&self.held, self.is_trailers, &mut self.block, &mut self.out);
                 clear(&mut self.held);
                 clear(&mut self.block);
                 self.wanted = 0;

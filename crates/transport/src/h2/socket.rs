@@ -286,12 +286,12 @@ impl Socket {
     /// How many of these bytes, which the guard has seen, stay where they are; the others were taken.
     fn seal(&mut self, received: &[u8]) -> usize {
         let guard = self.watch.guard.borrow();
-        let (trailers, cut) = (guard.trailers(), guard.cut());
-        if trailers.is_empty() && cut == 0 && self.sealing.is_idle() {
+        let (sections, cut) = (guard.sections(), guard.cut());
+        if sections.is_empty() && cut == 0 && self.sealing.is_idle() {
             return received.len();
         }
-        let untouched = self.sealing.untouched(received, trailers, cut);
-        self.sealing.take(received, untouched, trailers, cut);
+        let untouched = self.sealing.untouched(received, sections, cut);
+        self.sealing.take(received, untouched, sections, cut);
         untouched
     }
 }

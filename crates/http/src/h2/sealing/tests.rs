@@ -41,9 +41,9 @@ fn passed<'p>(answers: bool, pieces: impl Iterator<Item = &'p [u8]>) -> Vec<u8> 
     let mut read = Vec::new();
     for piece in pieces {
         let _ = guard.received(piece, Duration::ZERO);
-        let untouched = sealing.untouched(piece, guard.trailers(), guard.cut());
+        let untouched = sealing.untouched(piece, guard.sections(), guard.cut());
         read.extend_from_slice(&piece[..untouched]);
-        sealing.take(piece, untouched, guard.trailers(), guard.cut());
+        sealing.take(piece, untouched, guard.sections(), guard.cut());
         read.extend_from_slice(sealing.ready());
         sealing.consume(sealing.ready().len());
     }
@@ -135,12 +135,12 @@ fn on_a_stream_that_we_have_reset_nothing_is_sealed() {
     let mut guard = guard(false);
     guard.received(&frame(HEADERS, END_HEADERS, 1, b"\x83"), Duration::ZERO).unwrap();
     guard.received(&trailers(SUM)[..9], Duration::ZERO).unwrap();
-    assert_eq!(guard.trailers(), [9]);
+    assert_eq!(guard.sections(), [Section { at: 9, is_trailers: true }]);
     guard.received(&trailers(SUM)[9..], Duration::ZERO).unwrap();
     guard.received(&frame(HEADERS, END_HEADERS, 3, b"\x83"), Duration::ZERO).unwrap();
     guard.sent(&frame(RST_STREAM, 0, 3, &[0; 4]));
     guard.received(&frame(HEADERS, 5, 3, SUM), Duration::ZERO).unwrap();
-    assert!(guard.trailers().is_empty() && guard.cut() == 0);
+    assert!(guard.sections().is_empty() && guard.cut() == 0);
 }
 
 #[test]
@@ -167,6 +167,32 @@ fn of_answers_what_is_behind_a_final_head_or_data_is_trailers() {
         let expected = if is_sealed { sealed(SUM) } else { trailers(SUM) };
         assert_eq!(read, [before.clone(), expected].concat(), "{before:x?}");
     }
+}
+
+#[test]
+fn a_head_in_pieces_becomes_one_of_whole_fields() {
+    let head = &b"\x20\x83\x84\x86\x40\x05x-sum\x011"[..];
+    for (answers, stream) in [(false, 1), (true, 1)] {
+        for (ends, behind) in [(END_STREAM, frame(6, 0, 0, &[0; 8])), (0, frame(DATA, 0, stream, b"abc"))] {
+            for cut in 0..=head.len() {
+                let pieces = [
+                    frame(HEADERS, ends, stream, &head[..cut]),
+                    frame(CONTINUATION, 0, stream, b""),
+                    frame(CONTINUATION, END_HEADERS, stream, &head[cut..]),
+                ];
+                let expected = [frame(HEADERS, ends | END_HEADERS, stream, head), behind.clone()].concat();
+                assert_eq!(whole(answers, &[&pieces.concat()[..], &behind].concat()), expected);
+            }
+        }
+    }
+    // What would be too many frames has a field before its pseudo-fields.
+    let fields: Vec<u8> = (0..10).flat_map(|_| field(8_500)).collect();
+    let pieces = pieces(&whole(false, &in_pieces(&fields)));
+    assert_eq!(pieces.concat(), [MARK, &fields].concat());
+    assert!(pieces.len() <= 7);
+    // And what is cut at its end is the library's to refuse.
+    let cut = [frame(HEADERS, 0, 1, b"\x83"), frame(CONTINUATION, END_HEADERS, 1, b"\x40\x05x")].concat();
+    assert_eq!(whole(false, &cut), cut);
 }
 
 /// The frames of a section, as the library would read them: what each adds, of which none ends within a field but what
