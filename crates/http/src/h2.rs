@@ -8,17 +8,24 @@ mod edges;
 mod frames;
 mod grpc;
 mod guard;
+mod opened;
 mod outgoing;
+mod representations;
 mod request;
 mod response;
+mod seal;
+mod sealing;
 mod secret;
 mod trailers;
 
 pub use grpc::{carries_messages, is_grpc, is_grpc_type};
 pub use guard::{FrameGuard, GuardLimits, Violation};
+pub use opened::Section;
 pub use outgoing::sent_fields;
 pub use request::{RequestParts, read_request};
 pub use response::read_response;
+pub use seal::Seal;
+pub use sealing::Sealing;
 pub use secret::is_secret;
 pub use trailers::read_trailers;
 

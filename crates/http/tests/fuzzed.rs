@@ -17,6 +17,8 @@ mod hyper_reads;
 mod request;
 #[path = "fuzzed/response.rs"]
 mod response;
+#[path = "fuzzed/sealing.rs"]
+mod sealing;
 #[path = "fuzzed/split.rs"]
 mod split;
 
@@ -35,4 +37,9 @@ fn responses_mean_the_same_however_they_are_cut() {
 #[test]
 fn chunked_bodies_mean_the_same_however_they_are_cut() {
     replay("chunked", chunked::check);
+}
+
+#[test]
+fn frames_become_the_same_however_they_are_cut() {
+    replay("sealing", sealing::check);
 }

@@ -10,6 +10,7 @@ mod convert;
 mod ledger;
 mod pieces;
 mod room;
+mod seal;
 mod server;
 mod settings;
 mod socket;

@@ -26,12 +26,28 @@ pub(super) const CONTINUATION: u8 = 9;
 pub(super) const END_STREAM: u8 = 1;
 /// `PADDED` of DATA and HEADERS.
 pub(super) const PADDED: u8 = 8;
+/// `PRIORITY` of HEADERS.
+pub(super) const PRIORITY: u8 = 0x20;
 /// `ACK` of SETTINGS and PING.
 pub(super) const ACK: u8 = 1;
 /// `END_HEADERS` of HEADERS and CONTINUATION.
 pub(super) const END_HEADERS: u8 = 4;
 
-const HEADER_BYTES: usize = 9;
+pub(super) const HEADER_BYTES: usize = 9;
+
+impl FrameHeader {
+    const fn of(bytes: [u8; HEADER_BYTES]) -> Self {
+        let [a, b, c, kind, flags, s0, s1, s2, s3] = bytes;
+        let stream = u32::from_be_bytes([s0 & 0x7f, s1, s2, s3]);
+        Self { length: u32::from_be_bytes([0, a, b, c]), kind, flags, stream }
+    }
+
+    /// The header that these bytes begin with, and what is behind it.
+    pub(super) fn read(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let (header, rest) = bytes.split_first_chunk()?;
+        Some((Self::of(*header), rest))
+    }
+}
 
 /// Finds frame headers, however the bytes are cut.
 #[derive(Debug)]
@@ -60,6 +76,11 @@ impl Frames {
         self.skip == 0
     }
 
+    /// Bytes of a header that has not come whole.
+    pub(super) const fn begun(&self) -> usize {
+        self.have
+    }
+
     /// Whether the next bytes are the rest of a frame of a message: DATA or a field section.
     pub(super) const fn is_in_message(&self) -> bool {
         self.skip > 0 && self.in_message
@@ -84,12 +105,10 @@ impl Frames {
             return None;
         }
         self.have = 0;
-        let [a, b, c, kind, flags, s0, s1, s2, s3] = self.header;
-        let length = u32::from_be_bytes([0, a, b, c]);
-        self.skip = u64::from(length);
-        self.in_message = matches!(kind, DATA | HEADERS | CONTINUATION);
-        let stream = u32::from_be_bytes([s0 & 0x7f, s1, s2, s3]);
-        Some(FrameHeader { length, kind, flags, stream })
+        let header = FrameHeader::of(self.header);
+        self.skip = u64::from(header.length);
+        self.in_message = matches!(header.kind, DATA | HEADERS | CONTINUATION);
+        Some(header)
     }
 }
 

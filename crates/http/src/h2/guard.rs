@@ -9,6 +9,7 @@ use super::frames::{
     ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, FrameHeader, Frames, HEADERS, PADDED, PING, RST_STREAM,
     SETTINGS,
 };
+use super::opened::{Opened, Section};
 use std::time::Duration;
 
 /// What a peer has done too often.
@@ -119,6 +120,7 @@ pub struct FrameGuard {
     empty: Budget,
     control: Budget,
     newest_stream: u32,
+    messages: Opened,
     /// Streams whose first field section has come whole.
     opened: u64,
     /// Whether the section at hand opens one.
@@ -139,16 +141,16 @@ impl FrameGuard {
     /// A guard for a connection whose client has yet to send the preface.
     #[must_use]
     pub const fn for_client(limits: GuardLimits) -> Self {
-        Self::new(Frames::after_preface(), Frames::at_once(), limits)
+        Self::new(Frames::after_preface(), Frames::at_once(), Opened::new(false), limits)
     }
 
     /// A guard for a connection to an upstream, which begins with frames.
     #[must_use]
     pub const fn for_upstream(limits: GuardLimits) -> Self {
-        Self::new(Frames::at_once(), Frames::after_preface(), limits)
+        Self::new(Frames::at_once(), Frames::after_preface(), Opened::new(true), limits)
     }
 
-    const fn new(frames: Frames, sent: Frames, limits: GuardLimits) -> Self {
+    const fn new(frames: Frames, sent: Frames, messages: Opened, limits: GuardLimits) -> Self {
         Self {
             frames,
             sent,
@@ -160,6 +162,7 @@ impl FrameGuard {
             empty: Budget::new(limits.empty),
             control: Budget::new(limits.control),
             newest_stream: 0,
+            messages,
             opened: 0,
             opens: false,
             continuations: 0,
@@ -178,7 +181,8 @@ impl FrameGuard {
     /// # Errors
     /// A budget is empty: the connection should end.
     pub fn received(&mut self, mut bytes: &[u8], now: Duration) -> Result<(), Violation> {
-        let mut verdict = Ok(());
+        let (mut verdict, total) = (Ok(()), bytes.len());
+        self.messages.begin(bytes);
         loop {
             let frame = self.frames.next(&mut bytes);
             // A header is found only behind the whole payload before it.
@@ -188,6 +192,8 @@ impl FrameGuard {
                 self.opened = self.opened.saturating_add(u64::from(std::mem::take(&mut self.opens)));
             }
             let Some(frame) = frame else { return verdict };
+            let at = total.saturating_sub(bytes.len());
+            self.messages.received(frame, frame.stream > self.newest_stream, at, bytes);
             verdict = verdict.and(self.judge(frame, now));
         }
     }
@@ -201,6 +207,7 @@ impl FrameGuard {
         self.moved(count);
         let mut of_message = count > 0 && self.sent.is_in_message();
         while let Some(frame) = self.sent.next(&mut bytes) {
+            self.messages.sent(frame);
             if matches!(frame.kind, DATA | HEADERS) {
                 self.pings.earn(1);
                 self.control.earn(2);
@@ -208,6 +215,18 @@ impl FrameGuard {
             }
         }
         of_message
+    }
+
+    /// The field sections that are to be rewritten, of those that begin in the bytes that were received last.
+    #[must_use]
+    pub fn sections(&self) -> &[Section] {
+        self.messages.sections()
+    }
+
+    /// How many bytes of a frame's header that has not come whole were received, where it may be that of such a section.
+    #[must_use]
+    pub const fn cut(&self) -> usize {
+        if self.messages.may_find() { self.frames.begun() } else { 0 }
     }
 
     /// Since when a field section is incomplete.

@@ -1,6 +1,7 @@
 //! The trailers of an HTTP/2 message (RFC 9113 section 8.1).
 
 use super::edges::answered_value;
+use super::seal::Seal;
 use crate::fields::Fields;
 use crate::h1::{HeadError, is_look_alike, may_be_trailer};
 use crate::name::Name;
@@ -10,12 +11,19 @@ use crate::name::Name;
 ///
 /// # Errors
 /// A name or value holds a byte that is not allowed, or a value begins or ends with white space; also of one that may
-/// not be forwarded.
+/// not be forwarded. The seal around them is broken, or missing where it is `demanded`: some of them were lost.
 pub fn read_trailers<'f>(
     fields: impl Iterator<Item = (&'f str, &'f [u8])>,
+    seal: &Seal,
+    demanded: bool,
     into: &mut Fields,
 ) -> Result<(), HeadError> {
+    let mut ends = 0_u8;
     for (text, value) in fields {
+        if seal.is(text, value) {
+            ends = ends.saturating_add(1);
+            continue;
+        }
         let value = answered_value(text, value)?;
         let name = Name::from(text);
         let passes = match name {
@@ -27,23 +35,57 @@ pub fn read_trailers<'f>(
             into.append(name, value).map_err(invalid)?;
         }
     }
-    Ok(())
+    match ends {
+        2 => Ok(()),
+        0 if !demanded => Ok(()),
+        _ => Err(HeadError::malformed("the trailers are larger than a head may be")),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn read<const N: usize>(fields: [(&str, &[u8]); N], into: &mut Fields) -> Result<(), HeadError> {
+        read_trailers(fields.into_iter(), &Seal::new(0), false, into)
+    }
+
+    #[test]
+    fn what_is_not_sealed_at_both_ends_was_altered() {
+        let seal = Seal::new(0x0123_4567_89ab_cdef);
+        let (ours, other) = (("expect", &b"fedcba9876543210"[..]), ("expect", &b"0000000000000000"[..]));
+        let sum = ("x-sum", &b"1"[..]);
+        for (fields, answered, asked) in [
+            (vec![ours, sum, ours], true, true),
+            (vec![ours, other, sum, ours], true, true),
+            (vec![ours, ours], true, true),
+            (vec![sum], true, false),
+            (vec![], true, false),
+            (vec![ours, sum], false, false),
+            (vec![ours, sum, other], false, false),
+            (vec![other, sum, other], true, false),
+        ] {
+            for (demanded, passes) in [(false, answered), (true, asked)] {
+                let mut trailers = Fields::default();
+                let read = read_trailers(fields.iter().copied(), &seal, demanded, &mut trailers);
+                assert_eq!(read.is_ok(), passes, "{fields:?} {demanded}");
+                let names: Vec<_> = trailers.named().map(|(name, _)| name.as_str()).collect();
+                let sums = fields.iter().filter(|field| **field == sum).map(|(name, _)| *name);
+                assert_eq!(names, sums.collect::<Vec<_>>());
+            }
+        }
+    }
+
     #[test]
     fn white_space_around_a_value_is_malformed_whether_or_not_the_trailer_would_go_on() {
         for (name, value) in [("x-a", " a"), ("x-a", "a\t"), ("grpc-status", "0 "), ("content-length", " 5")]
         {
             let mut trailers = Fields::default();
-            let read = read_trailers([(name, value.as_bytes())].into_iter(), &mut trailers);
+            let read = read([(name, value.as_bytes())], &mut trailers);
             assert!(read.is_err(), "{name}: {value:?}");
         }
         let mut trailers = Fields::default();
-        read_trailers([("grpc-message", &b"not there: "[..])].into_iter(), &mut trailers).unwrap();
+        read([("grpc-message", &b"not there: "[..])], &mut trailers).unwrap();
         assert_eq!(trailers.get("grpc-message"), Some(&b"not there:"[..]));
     }
 
@@ -59,7 +101,7 @@ mod tests {
             ("etag", b"\"a\""),
         ];
         let mut trailers = Fields::default();
-        read_trailers(fields.into_iter(), &mut trailers).unwrap();
+        read(fields, &mut trailers).unwrap();
         let names: Vec<_> = trailers.named().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["grpc-status", "my_detail", "ETag"]);
     }

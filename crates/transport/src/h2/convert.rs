@@ -1,5 +1,6 @@
 //! Between our fields and those of the `http` crate, which the library speaks.
 
+use super::seal::seal;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use torana_fault::{Fault, Reason};
@@ -42,12 +43,21 @@ pub(super) fn received_fields(map: &HeaderMap) -> impl Iterator<Item = (&str, &[
     map.iter().map(|(name, value)| (name.as_str(), value.as_bytes()))
 }
 
-/// The trailers that were received and may be passed on; `malformed` is why the message fails otherwise. To be asked
-/// before the message's last piece is shown: to HTTP/1 a message of known length is whole with that.
-pub(super) fn passed_trailers(received: Option<&HeaderMap>, malformed: Reason) -> Result<Fields, Fault> {
+/// The trailers of a request that was received, those that may be passed on. To be asked before the message's last piece
+/// is shown: to HTTP/1 a message of known length is whole with that.
+pub(super) fn asked_trailers(received: Option<&HeaderMap>) -> Result<Fields, Fault> {
+    passed_trailers(received, true, Reason::MalformedBody)
+}
+
+/// The same of an answer, of which fields may be trailers that could not be told from a head.
+pub(super) fn answered_trailers(received: Option<&HeaderMap>) -> Result<Fields, Fault> {
+    passed_trailers(received, false, Reason::UpstreamMalformed)
+}
+
+fn passed_trailers(received: Option<&HeaderMap>, sealed: bool, malformed: Reason) -> Result<Fields, Fault> {
     let mut trailers = Fields::default();
     if let Some(received) = received {
-        read_trailers(received_fields(received), &mut trailers)
+        read_trailers(received_fields(received), &seal(), sealed, &mut trailers)
             .map_err(|error| Fault::new(malformed).because(error.detail))?;
     }
     Ok(trailers)

@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 use torana_http::h1::HeadLimits;
-use torana_http::h2::Violation;
+use torana_http::h2::{Seal, Violation};
 
 /// Bytes of one message's body that may wait for the socket.
 pub(super) const SEND_BUFFER: usize = 128 * 1024;
 
 /// What the peer is told of the size of heads (SETTINGS_MAX_HEADER_LIST_SIZE). RFC 9113 section 6.5.2 counts 32 bytes
 /// more a field than we do; what is below this and above our own limits is read and judged, of a request answered 431,
-/// what is above is refused before it is stored.
+/// what is above is refused before it is stored. The seal around trailers has its own room.
 pub(super) fn header_list_size(limits: &HeadLimits) -> u32 {
-    let list = limits.head_bytes.saturating_add(limits.fields.saturating_mul(32));
+    let fields = limits.fields.saturating_mul(32).saturating_add(Seal::LIST_BYTES);
+    let list = limits.head_bytes.saturating_add(fields);
     u32::try_from(list).unwrap_or(u32::MAX)
 }
 

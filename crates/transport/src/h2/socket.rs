@@ -2,6 +2,7 @@
 
 use crate::buffer::Buffer;
 use crate::clock::{later, now, recently};
+use crate::h2::seal::seal;
 use crate::io::Io;
 use crate::patience::Patience;
 use crate::timer::Timer;
@@ -13,7 +14,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
-use torana_http::h2::{FrameGuard, GuardLimits, Violation};
+use torana_http::h2::{FrameGuard, GuardLimits, Sealing, Violation};
 
 /// What kernels on both sides hold of what was sent, at most: a peer comes upon a question behind so much of it that it
 /// has not read.
@@ -193,14 +194,19 @@ impl Watch {
 pub(super) struct Socket {
     io: Rc<Io>,
     received: Option<Buffer>,
+    sealing: Sealing,
     watch: Rc<Watch>,
 }
 
 impl Socket {
+    fn new(io: Rc<Io>, received: Option<Buffer>, watch: &Rc<Watch>) -> Self {
+        Self { io, received, sealing: Sealing::new(seal()), watch: Rc::clone(watch) }
+    }
+
     /// A client's socket, and what is known of it.
     pub(super) fn from_client(io: Rc<Io>, received: Option<Buffer>, patience: Patience) -> (Self, Rc<Watch>) {
         let watch = Rc::new(Watch::new(FrameGuard::for_client(GuardLimits::default()), patience));
-        (Self { io, received, watch: Rc::clone(&watch) }, watch)
+        (Self::new(io, received, &watch), watch)
     }
 
     /// An upstream's socket.
@@ -208,7 +214,7 @@ impl Socket {
         // An upstream that resets streams is answered for by each of them.
         let limits = GuardLimits { resets: u32::MAX, ..GuardLimits::default() };
         let watch = Rc::new(Watch::new(FrameGuard::for_upstream(limits), patience));
-        (Self { io, received: None, watch: Rc::clone(&watch) }, watch)
+        (Self::new(io, None, &watch), watch)
     }
 }
 
@@ -228,21 +234,65 @@ impl AsyncRead for Socket {
             return Poll::Pending;
         }
         let before = target.filled().len();
-        if let Some(mut received) = self.received.take() {
-            let count = received.filled().len().min(target.remaining());
-            target.put_slice(received.filled().get(..count).unwrap_or_default());
-            received.consume(count);
-            if !received.is_empty() {
-                self.received = Some(received);
+        loop {
+            let waiting = self.sealing.ready();
+            if !waiting.is_empty() {
+                let count = waiting.len().min(target.remaining());
+                target.put_slice(waiting.get(..count).unwrap_or_default());
+                self.sealing.consume(count);
+                return Poll::Ready(Ok(()));
             }
-        } else {
-            match self.io.poll_read_into(context, target) {
-                Poll::Ready(Ok(())) => {}
-                other => return other,
+            if let Poll::Ready(read) = self.poll_received(context, target) {
+                read?;
+            } else {
+                return Poll::Pending;
+            }
+            let received = target.filled().get(before..).unwrap_or_default();
+            self.watch.received(received);
+            if received.is_empty() {
+                // The end, behind what is held.
+                self.sealing.end();
+                if self.sealing.ready().is_empty() {
+                    return Poll::Ready(Ok(()));
+                }
+                continue;
+            }
+            let untouched = self.seal(received);
+            target.set_filled(before.saturating_add(untouched));
+            if untouched > 0 {
+                return Poll::Ready(Ok(()));
+            }
+            if self.watch.violation.get().is_some() {
+                return Poll::Pending;
             }
         }
-        self.watch.received(target.filled().get(before..).unwrap_or_default());
+    }
+}
+
+impl Socket {
+    fn poll_received(&mut self, context: &mut Context<'_>, target: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let Some(mut received) = self.received.take() else {
+            return self.io.poll_read_into(context, target);
+        };
+        let count = received.filled().len().min(target.remaining());
+        target.put_slice(received.filled().get(..count).unwrap_or_default());
+        received.consume(count);
+        if !received.is_empty() {
+            self.received = Some(received);
+        }
         Poll::Ready(Ok(()))
+    }
+
+    /// How many of these bytes, which the guard has seen, stay where they are; the others were taken.
+    fn seal(&mut self, received: &[u8]) -> usize {
+        let guard = self.watch.guard.borrow();
+        let (sections, cut) = (guard.sections(), guard.cut());
+        if sections.is_empty() && cut == 0 && self.sealing.is_idle() {
+            return received.len();
+        }
+        let untouched = self.sealing.untouched(received, sections, cut);
+        self.sealing.take(received, untouched, sections, cut);
+        untouched
     }
 }
 

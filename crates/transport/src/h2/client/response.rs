@@ -5,7 +5,7 @@ use super::stream::Halves;
 use crate::body::BodySource;
 use crate::clock::after;
 use crate::h2::arriving::Arriving;
-use crate::h2::convert::{passed_trailers, received_fields};
+use crate::h2::convert::{answered_trailers, received_fields};
 use crate::timer::Timer;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -86,7 +86,7 @@ impl<'a> ResponseReader<'a> {
                 }
                 Poll::Ready(None) => match stream.poll_trailers(context) {
                     Poll::Ready(Ok(received)) => {
-                        let trailers = passed_trailers(received.as_ref(), Reason::UpstreamMalformed);
+                        let trailers = answered_trailers(received.as_ref());
                         return Poll::Ready(
                             trailers.map(|trailers| drop(self.halves.trailers.replace(trailers))),
                         );
@@ -279,7 +279,7 @@ impl BodySource for ResponseBody<'_> {
                             let detail = "less data than Content-Length announced";
                             return Poll::Ready(Err(Fault::new(Reason::UpstreamClosed).because(detail)));
                         }
-                        let trailers = passed_trailers(trailers.as_ref(), Reason::UpstreamMalformed)?;
+                        let trailers = answered_trailers(trailers.as_ref())?;
                         self.halves.trailers.replace(trailers);
                         self.held = false;
                     }

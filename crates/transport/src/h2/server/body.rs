@@ -3,7 +3,7 @@
 use super::response::Respond;
 use crate::body::BodySource;
 use crate::h2::arriving::Arriving;
-use crate::h2::convert::passed_trailers;
+use crate::h2::convert::asked_trailers;
 use crate::patience::Patience;
 use crate::service::{RequestBody, ServerSettings};
 use crate::timer::Timer;
@@ -97,7 +97,7 @@ impl<'a> RequestStream<'a> {
         if self.announced.is_some_and(|length| self.bytes != length) {
             return Err(Fault::new(Reason::MalformedBody).because("less data than Content-Length announced"));
         }
-        self.trailers = passed_trailers(trailers, Reason::MalformedBody)?;
+        self.trailers = asked_trailers(trailers)?;
         self.ended = true;
         self.data = std::mem::take(&mut self.last);
         Ok(!self.data.is_empty())
