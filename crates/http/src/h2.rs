@@ -17,6 +17,7 @@ mod seal;
 mod sealing;
 mod secret;
 mod trailers;
+mod unique;
 
 pub use grpc::{carries_messages, is_grpc, is_grpc_type};
 pub use guard::{FrameGuard, GuardLimits, Violation};
@@ -28,6 +29,7 @@ pub use seal::Seal;
 pub use sealing::Sealing;
 pub use secret::is_secret;
 pub use trailers::read_trailers;
+pub use unique::is_unique;
 
 /// The first bytes of a client's connection (RFC 9113 section 3.4).
 pub const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

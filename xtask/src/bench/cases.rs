@@ -30,11 +30,13 @@ pub(super) struct Case {
     pub(super) body: usize,
     pub(super) headers: &'static [&'static str],
     pub(super) protocol: Protocol,
+    /// Streams on each connection of HTTP/2, where there are so many requests at once.
+    pub(super) streams: u32,
     pub(super) extras: Extras,
 }
 
 const fn get(name: &'static str, path: &'static str) -> Case {
-    Case { name, path, body: 0, headers: &[], protocol: Protocol::Http1, extras: Extras::None }
+    Case { name, path, body: 0, headers: &[], protocol: Protocol::Http1, streams: 1, extras: Extras::None }
 }
 
 pub(super) const CASES: &[Case] = &[
@@ -45,7 +47,9 @@ pub(super) const CASES: &[Case] = &[
     Case { extras: Extras::Policies, ..get("policies", "/128") },
     Case { extras: Extras::PoliciesAndLog, ..get("policies, log", "/128") },
     Case { protocol: Protocol::Https, ..get("TLS 1.3", "/128") },
-    Case { protocol: Protocol::Http2, ..get("HTTP/2", "/128") },
+    // What a browser or a gateway in front does.
+    Case { protocol: Protocol::Http2, streams: 16, ..get("HTTP/2", "/128") },
+    Case { protocol: Protocol::Http2, ..get("HTTP/2 alone", "/128") },
 ];
 
 /// What is promised, as CPU time for each request at 64 connections: case, then `(peer, its case, ratio)`.
@@ -64,6 +68,7 @@ pub(super) const BARS: &[(&str, (&str, &str, f64))] = &[
     ("policies, log", ("envoy", "policies, log", 0.35)),
     ("TLS 1.3", ("envoy", "TLS 1.3", 0.35)),
     ("HTTP/2", ("envoy", "HTTP/2", 0.35)),
+    ("HTTP/2 alone", ("envoy", "HTTP/2 alone", 0.35)),
     ("plain 128 B", ("haproxy", "plain 128 B", 1.0)),
     ("browser", ("haproxy", "browser", 1.0)),
     ("plain 10 KiB", ("haproxy", "plain 10 KiB", 1.0)),
@@ -75,6 +80,7 @@ pub(super) const BARS: &[(&str, (&str, &str, f64))] = &[
     ("plain 128 B", ("floor", "plain 128 B", 1.25)),
     ("TLS 1.3", ("nginx", "TLS 1.3", 1.0)),
     ("HTTP/2", ("nginx", "HTTP/2", 1.0)),
+    ("HTTP/2 alone", ("nginx", "HTTP/2 alone", 1.0)),
 ];
 
 /// What a browser sends with a navigation.

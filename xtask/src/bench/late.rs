@@ -1,10 +1,9 @@
 //! How late the latest one of a hundred answers is.
 
-use std::time::Duration;
-
 use anyhow::Result;
 
 use super::cases::Case;
+use super::load::Late;
 use super::peers::{Peer, Proxy};
 use super::table::PROMISED_AT;
 use super::{Arguments, Stage, middle};
@@ -18,11 +17,11 @@ pub(super) fn late(
     connections: u32,
     proxies: &[&Proxy],
     arguments: &Arguments,
-) -> Result<Vec<Option<Duration>>> {
+) -> Result<Vec<Option<Late>>> {
     if connections != PROMISED_AT || !proxies.iter().any(|proxy| proxy.peer == Peer::Nginx) {
         return Ok(vec![None; proxies.len()]);
     }
-    let mut late: Vec<Vec<Duration>> = vec![Vec::new(); proxies.len()];
+    let mut late: Vec<Vec<Late>> = vec![Vec::new(); proxies.len()];
     for round in 0..arguments.rounds as usize {
         for turn in 0..proxies.len() {
             let number = (turn + round) % proxies.len();
@@ -30,5 +29,9 @@ pub(super) fn late(
             stage.check_log(proxies[number], case, 1)?;
         }
     }
-    Ok(late.into_iter().map(|late| Some(middle(late, Duration::cmp))).collect())
+    let in_the_middle = |rounds: Vec<Late>| Late {
+        all: middle(rounds.iter().map(|late| late.all).collect(), Ord::cmp),
+        calm: middle(rounds.iter().map(|late| late.calm).collect(), Ord::cmp),
+    };
+    Ok(late.into_iter().map(|rounds| Some(in_the_middle(rounds))).collect())
 }

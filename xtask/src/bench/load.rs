@@ -31,6 +31,15 @@ pub(super) struct Answered {
     pub(super) p99: Duration,
 }
 
+/// 99th percentiles.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Late {
+    /// Of all requests.
+    pub(super) all: Duration,
+    /// Of those of 50 ms, in the middle of all such windows.
+    pub(super) calm: Duration,
+}
+
 impl Load<'_> {
     pub(super) fn run(&self) -> Result<Answered> {
         match self.case.protocol {
@@ -39,8 +48,8 @@ impl Load<'_> {
         }
     }
 
-    /// The 99th percentile of the times of requests, see `h2load::late`.
-    pub(super) fn late(&self) -> Result<Duration> {
+    /// How late the latest one of a hundred answers is, see `h2load::late`.
+    pub(super) fn late(&self) -> Result<Late> {
         h2load::late(self)
     }
 

@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 use super::Measured;
 use super::cases::BARS;
 use super::details::Details;
+use super::load::Late;
 use super::peers::Peer;
 
 /// What every promise begins with.
@@ -18,6 +19,10 @@ pub(super) const PROMISED_AT: u32 = 64;
 /// With one connection nearly all is the kernel's, which sends a process to sleep and wakes it for each request: the floor
 /// itself costs four fifths of nginx. There the promise is to cost no more than the others.
 const ALONE: u32 = 1;
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
 
 /// Several runs of one proxy.
 pub(super) struct Row {
@@ -31,7 +36,7 @@ pub(super) struct Row {
     /// The 99th percentile in the middle of those of all runs: in a single one a pause of the machine shows.
     p99: Duration,
     /// See `late`.
-    late: Option<Duration>,
+    late: Option<Late>,
     details: Details,
 }
 
@@ -41,7 +46,7 @@ impl Row {
         connections: u32,
         peer: Peer,
         mut runs: Vec<Measured>,
-        late: Option<Duration>,
+        late: Option<Late>,
         details: Details,
     ) -> Self {
         runs.sort_by(|one, other| one.micros().total_cmp(&other.micros()));
@@ -70,7 +75,7 @@ impl Table {
                 "user+system",
                 "request/s",
                 "p50/p99 ms",
-                "calm p99",
+                "p99/calm",
                 "/nginx",
                 "/floor",
                 "calls",
@@ -92,8 +97,12 @@ impl Table {
             format!("{:.2} ({:.2}-{:.2})", row.median.micros(), row.lowest, row.highest),
             format!("{:.1}+{:.1}", each(row.median.user), each(row.median.system)),
             answered.rate,
-            format!("{:.2}/{:.2}", answered.p50.as_secs_f64() * 1e3, row.p99.as_secs_f64() * 1e3),
-            number(row.late.map(|late| late.as_secs_f64() * 1e3)),
+            format!("{:.2}/{:.2}", millis(answered.p50), millis(row.p99)),
+            row.late.map_or_else(String::new, |late| format!(
+                "{:.2}/{:.2}",
+                millis(late.all),
+                millis(late.calm)
+            )),
             ratio(Peer::Nginx).unwrap_or_default(),
             ratio(Peer::Floor).unwrap_or_default(),
             number(row.details.calls),
@@ -135,9 +144,11 @@ impl Table {
         for row in self.rows.iter().filter(|row| row.peer == Peer::Torana && row.connections == PROMISED_AT) {
             let Some(nginx) = self.find(Peer::Nginx, row.case, PROMISED_AT) else { continue };
             let (Some(ours), Some(theirs)) = (row.late, nginx.late) else { continue };
-            let promise =
-                format!("{}: p99 of calm moments {ours:?}, of nginx {theirs:?}, promised no worse", row.case);
-            say(ours <= theirs, promise);
+            let promise = |of, ours: Duration, theirs: Duration| {
+                format!("{}: p99 {of} {ours:?}, of nginx {theirs:?}, promised no worse", row.case)
+            };
+            say(ours.calm <= theirs.calm, promise("of calm moments", ours.calm, theirs.calm));
+            say(ours.all <= theirs.all, promise("of all requests", ours.all, theirs.all));
         }
         let plain = self.find(Peer::Torana, PLAIN, PROMISED_AT);
         if let Some(count) = plain.and_then(|row| row.details.allocations) {

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use torana_fault::{Fault, Reason};
 use torana_http::h1::BodyFraming;
-use torana_http::h2::{is_secret, read_trailers, sent_fields};
+use torana_http::h2::{is_secret, is_unique, read_trailers, sent_fields};
 use torana_http::{Fields, Name};
 
 /// The fields of a message that is sent, and the length that `framing` knows.
@@ -31,7 +31,7 @@ fn append(map: &mut HeaderMap, name: Name<'_>, value: &[u8]) -> Result<(), Fault
     let refused = |what: String| Fault::new(Reason::Internal).because(what);
     let mut value = HeaderValue::from_maybe_shared(Bytes::copy_from_slice(value))
         .map_err(|error| refused(error.to_string()))?;
-    value.set_sensitive(is_secret(name));
+    value.set_sensitive(is_secret(name) || is_unique(name));
     let name =
         HeaderName::from_bytes(name.as_str().as_bytes()).map_err(|error| refused(error.to_string()))?;
     map.try_append(name, value).map_err(|error| refused(error.to_string()))?;
@@ -61,4 +61,22 @@ fn passed_trailers(received: Option<&HeaderMap>, sealed: bool, malformed: Reason
             .map_err(|error| Fault::new(malformed).because(error.detail))?;
     }
     Ok(trailers)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_secrets_nor_what_is_made_for_one_message_is_put_into_the_header_table() {
+        let mut fields = Fields::default();
+        for (name, kept_out) in
+            [("x-api-key", true), ("x-request-id", true), ("server", false), ("content-type", false)]
+        {
+            fields.insert(name, b"value").unwrap();
+            let map = header_map(&fields, BodyFraming::None).unwrap();
+            assert_eq!(map.get(name).unwrap().is_sensitive(), kept_out, "{name}");
+        }
+    }
 }

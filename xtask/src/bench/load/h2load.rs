@@ -5,13 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::{Answered, Load};
+use super::{Answered, Late, Load};
 use crate::bench::cases::Protocol;
 use crate::bench::middle;
 use crate::pinned::{AROUND, on_core};
-
-/// Streams on each connection, where there are several to share: what a browser or a gateway in front does.
-const STREAMS: u32 = 16;
 
 /// In which connections are opened and nothing is counted, where times are asked for.
 const WARMING: &str = "--warm-up-time=500ms";
@@ -23,12 +20,12 @@ pub(super) fn run(load: &Load<'_>) -> Result<Answered> {
     read(&text, &log).with_context(|| format!("h2load said:\n{text}"))
 }
 
-/// The 99th percentile of windows of 50 ms, in the middle of them.
+/// The 99th percentile of all requests, and that of windows of 50 ms, in the middle of them.
 ///
 /// The machine takes a core away for some milliseconds ten times a second, about one per cent of the time: a percentile over
 /// all requests is either that of such a pause or not, as chance has it. Nor can it be had of wrk, which adds to a pause the
 /// requests that it would have sent meanwhile: more, the faster the proxy is.
-pub(super) fn late(load: &Load<'_>) -> Result<Duration> {
+pub(super) fn late(load: &Load<'_>) -> Result<Late> {
     let (text, log) = said(load, &[WARMING])?;
     late_of(&log)?.with_context(|| format!("h2load said:\n{text}"))
 }
@@ -36,10 +33,8 @@ pub(super) fn late(load: &Load<'_>) -> Result<Duration> {
 /// What it prints, and its log.
 fn said(load: &Load<'_>, more: &[&str]) -> Result<(String, String)> {
     let log = tempfile::NamedTempFile::new()?;
-    let (connections, streams) = match (load.case.protocol, load.connections) {
-        (Protocol::Http2, many) if many >= STREAMS => (many / STREAMS, STREAMS),
-        (_, few) => (few, 1),
-    };
+    let streams = load.case.streams.min(load.connections);
+    let connections = load.connections / streams;
     let mut command = on_core(AROUND, "h2load");
     command.args(["-t1", &format!("-c{connections}"), &format!("-m{streams}")]);
     command.arg(format!("-D{}", load.seconds)).arg(format!("--log-file={}", log.path().display()));
@@ -79,10 +74,12 @@ fn read(summary: &str, log: &str) -> Result<Answered> {
     })
 }
 
-fn late_of(log: &str) -> Result<Option<Duration>> {
+fn late_of(log: &str) -> Result<Option<Late>> {
+    let mut all = Vec::new();
     let mut windows: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
     for (when, micros) in answers(log)? {
         windows.entry(when / WINDOW).or_default().push(micros);
+        all.push(micros);
     }
     // Those at both ends are cut.
     let whole = windows.values_mut().skip(1);
@@ -93,7 +90,9 @@ fn late_of(log: &str) -> Result<Option<Duration>> {
         })
         .collect();
     let whole = late.len().saturating_sub(1);
-    Ok((whole > 0).then(|| middle(late[..whole].to_vec(), Duration::cmp)))
+    all.sort_unstable();
+    let Some(all) = part(&all, 99).filter(|_| whole > 0) else { return Ok(None) };
+    Ok(Some(Late { all, calm: middle(late[..whole].to_vec(), Duration::cmp) }))
 }
 
 /// When each request began and how long it took, in microseconds: a line for each has both about its status.
@@ -138,7 +137,8 @@ mod tests {
             let micros = if window == 3 { 9000 } else { 1000 + window };
             log += &format!("{}\t200\t{micros}\n", window * WINDOW);
         }
-        assert_eq!(late_of(&log).unwrap(), Some(Duration::from_micros(1004)));
+        let (all, calm) = (Duration::from_micros(9000), Duration::from_micros(1004));
+        assert_eq!(late_of(&log).unwrap(), Some(Late { all, calm }));
         assert_eq!(late_of("1\t200\t5\n").unwrap(), None);
     }
 }
