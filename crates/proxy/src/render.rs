@@ -18,6 +18,14 @@ pub(crate) fn render_for(request: &RequestHead, fault: &Fault, request_id: Optio
     if is_grpc(&request.fields) { grpc::render(fault) } else { render(fault, request_id) }
 }
 
+/// Gives a refusal or redirection that was written for callers of every kind the form that the request asks for. What was
+/// written as an answer to calls stays as it is, as does what says that all is well.
+pub(crate) fn suit(made: &mut Response, request: &RequestHead) {
+    if made.head.status >= 300 && is_grpc(&request.fields) && !grpc::is_call(&made.head) {
+        grpc::translate(made);
+    }
+}
+
 /// The response for a fault as a problem document. `request_id` lets the caller's report be found in the log.
 #[must_use]
 pub fn render(fault: &Fault, request_id: Option<&str>) -> Response {

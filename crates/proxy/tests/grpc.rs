@@ -159,6 +159,47 @@ fn calls_whose_head_is_not_accepted_are_answered_as_calls() {
     assert_eq!((plain.status, plain.header("grpc-status")), (414, None));
 }
 
+/// What is written for callers of every kind: a maintenance, an answer of a route, the way to HTTPS.
+#[test]
+fn refusals_that_the_file_writes_are_statuses_to_calls() {
+    let gateway = Running::start(
+        "access_log: off
+policies: { security_headers: on }
+routes:
+- { path: /closed.S/*, respond: {}, policies: { terminate: { status: 503, message: Back at ten } } }
+- { path: /gone.S/*, respond: { status: 410, body: gone, headers: { Retry-After: \"5\" } } }
+- { path: /own.S/*, respond: { status: 503, headers: { Content-Type: application/grpc, grpc-status: \"5\" } } }
+- { path: /well.S/*, respond: { body: hello } }
+",
+    );
+    let ask = |path: &str, fields: &[(&str, &str)]| {
+        Http2Client::connect(gateway.address).request("POST", path, fields, b"\0\0\0\0\0")
+    };
+    for (path, status, message) in [("/closed.S/M", "14", "Back at ten"), ("/gone.S/M", "13", "gone")] {
+        let answer = ask(path, &CALL);
+        assert_eq!((answer.status, answer.header("grpc-status")), (200, Some(status)), "{path}");
+        assert_eq!(answer.header("grpc-message"), Some(message));
+        assert_eq!(answer.header("content-type"), Some("application/grpc"));
+        assert!(answer.body.is_empty() && answer.trailers.is_none(), "one head is all: {answer:?}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "what is in force stays so");
+    }
+    assert_eq!(ask("/gone.S/M", &CALL).header("retry-after"), Some("5"));
+    let (own, well) = (ask("/own.S/M", &CALL), ask("/well.S/M", &CALL));
+    assert_eq!((own.status, own.header("grpc-status")), (503, Some("5")), "to the letter");
+    assert_eq!((well.status, well.header("grpc-status"), &*well.text()), (200, None, "hello"));
+    let plain = ask("/closed.S/M", &[]);
+    assert_eq!((plain.status, &*plain.text()), (503, "{\"message\":\"Back at ten\"}"));
+    let redirecting = Running::start(
+        "access_log: off
+listen: { address: \":8000\", redirect_https: 8443 }
+routes: [{ path: /*, respond: {} }]
+",
+    );
+    let answer = Http2Client::connect(redirecting.address).request("POST", "/a.B/C", &CALL, b"");
+    assert_eq!((answer.status, answer.header("grpc-status")), (200, Some("9")));
+    assert!(answer.header("grpc-message").unwrap().starts_with("moved to https://"), "{answer:?}");
+}
+
 fn in_front_of_all(url: &str, keys: &str) -> Running {
     Running::start(&format!(
         "access_log: off

@@ -8,6 +8,7 @@ use super::{Gateway, Passage, admit, ask};
 use crate::body::Replay;
 use crate::forward::{Call, Parties, Responder, forward};
 use crate::pipeline::{Action, Route};
+use crate::render::suit;
 use crate::stale::Question;
 use crate::upstream::Upstream;
 use std::net::SocketAddr;
@@ -168,6 +169,7 @@ async fn give(
     response: &mut impl ResponseSink,
     responder: &mut RouteResponder<'_, '_>,
 ) -> Result<(), Fault> {
+    suit(&mut made, &exchange.request);
     responder.on_response(exchange, &mut made.head).await?;
     answer(&made, passage, body, response).await
 }
@@ -180,6 +182,7 @@ async fn turn_back(
     body: &mut impl RequestBody,
     response: &mut impl ResponseSink,
 ) -> Result<(), Fault> {
+    suit(&mut made, &exchange.request);
     passage.identify(&mut made, &exchange.request);
     let filters = &passage.pipeline.of_answers;
     for filter in filters {
