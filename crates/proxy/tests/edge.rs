@@ -110,6 +110,27 @@ routes:
     assert_eq!(allow.header("Allow"), Some("GET, HEAD, OPTIONS"), "{allow:?}");
 }
 
+/// What a route that shows the request cannot read is refused as by any other route.
+#[test]
+fn a_request_that_is_not_shown_back_is_refused_with_what_is_in_force() {
+    let gateway = Running::start(
+        "access_log: off
+policies: { cors: [\"https://app.test\"], security_headers: on, correlation_id: on, request_size: 10B }
+routes:
+- { path: /*, respond: { echo: hi } }
+",
+    );
+    for (chunks, status) in [("14\r\n01234567890123456789\r\n0\r\n\r\n", 413), ("zz\r\n", 400)] {
+        let refused = Client::connect(gateway.address).exchange(format!(
+            "POST / HTTP/1.1\r\nHost: a\r\nOrigin: https://app.test\r\nX-Correlation-Id: mine\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}"
+        ));
+        assert_eq!(refused.status, status, "{refused:?}");
+        assert_eq!(refused.header("Access-Control-Allow-Origin"), Some("https://app.test"));
+        assert_eq!(refused.header("X-Content-Type-Options"), Some("nosniff"));
+        assert_eq!(refused.header("X-Correlation-Id"), Some("mine"));
+    }
+}
+
 #[test]
 fn addresses_are_those_that_trusted_proxies_tell() {
     let gateway = Running::start(

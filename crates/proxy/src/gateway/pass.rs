@@ -86,12 +86,7 @@ impl Gateway {
                 return give(made, passage, exchange, body, response, responder).await;
             }
             Action::Echo(echo) => {
-                let made = async {
-                    let limit = exchange.body_limit.unwrap_or(u64::MAX).min(Echo::LONGEST);
-                    let held = body.hold(limit).await?;
-                    Ok::<_, Fault>(echo.response(exchange, &held)?)
-                };
-                let made = Box::pin(made).await?;
+                let made = Box::pin(show(echo, passage, exchange, body)).await?;
                 return give(made, passage, exchange, body, response, responder).await;
             }
         };
@@ -133,6 +128,28 @@ impl Gateway {
             }
             forwarded => forwarded,
         }
+    }
+}
+
+/// The request itself as the answer. One whose body is refused is answered here too, so that what is in force on the route is
+/// in force on that.
+///
+/// # Errors
+/// The client is gone.
+async fn show(
+    echo: &Echo,
+    passage: &Passage<'_>,
+    exchange: &Exchange,
+    body: &mut Replay<'_, impl RequestBody>,
+) -> Result<Response, Fault> {
+    let limit = exchange.body_limit.unwrap_or(u64::MAX).min(Echo::LONGEST);
+    let made = match body.hold(limit).await {
+        Ok(held) => echo.response(exchange, &held).map_err(Fault::from),
+        Err(fault) => Err(fault),
+    };
+    match made {
+        Err(fault) if fault.reason != Reason::ClientClosed => Ok(passage.refusal(fault, &exchange.request)),
+        made => made,
     }
 }
 
