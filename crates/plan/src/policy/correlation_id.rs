@@ -5,11 +5,11 @@ use std::sync::Arc;
 use torana_config::written::{CorrelationIdConfig, Defaulted};
 use torana_config::{Document, Finding, Path};
 
-use super::PolicyPlan;
+use super::{PolicyPlan, security_headers};
 use crate::{reserved, text};
 
 /// Fields that log and client must not repeat, by which messages are read, or by which clients go with an answer.
-const TAKEN: [&str; 37] = [
+const TAKEN: [&str; 62] = [
     "Accept",
     "Accept-Ranges",
     "Age",
@@ -18,40 +18,76 @@ const TAKEN: [&str; 37] = [
     "Authentication-Info",
     "Authorization",
     "Cache-Control",
+    "Cache-Status",
+    "CDN-Cache-Control",
     "Clear-Site-Data",
     "Connection",
     "Cookie",
     "Date",
+    "Depth",
+    "Destination",
+    "Digest",
+    "DNT",
+    "Early-Data",
     "ETag",
     "Expect",
     "Expires",
+    "From",
     "Host",
+    "Idempotency-Key",
+    "Keep-Alive",
     "Last-Modified",
     "Link",
     "Location",
+    "Max-Forwards",
+    "NEL",
     "Origin",
-    "Permissions-Policy",
-    "Proxy-Authenticate",
-    "Proxy-Authorization",
+    "Overwrite",
+    "Pragma",
+    "Prefer",
+    "Priority",
     "Range",
     "Referer",
-    "Referrer-Policy",
     "Refresh",
+    "Report-To",
+    "Reporting-Endpoints",
+    "Repr-Digest",
     "Retry-After",
+    "Server",
+    "Server-Timing",
     "Set-Cookie",
+    "Set-Cookie2",
     "Signature",
     "Signature-Input",
-    "Strict-Transport-Security",
+    "SourceMap",
+    "Surrogate-Control",
+    "TE",
+    "Timing-Allow-Origin",
+    "Trailer",
+    "Transfer-Encoding",
+    "Upgrade",
     "User-Agent",
     "Vary",
     "Via",
+    "Want-Repr-Digest",
+    "Warning",
     "WWW-Authenticate",
-    "X-Frame-Options",
 ];
 
 /// What the names of more of them begin with, in lower case.
-const TAKEN_BEGINNINGS: [&str; 8] =
-    ["accept-", "access-control-", "content-", "cross-origin-", "if-", "ratelimit", "sec-", "x-ratelimit-"];
+const TAKEN_BEGINNINGS: [&str; 11] = [
+    "accept-",
+    "access-control-",
+    "content-",
+    "cross-origin-",
+    "grpc-",
+    "if-",
+    "proxy-",
+    "ratelimit",
+    "sec-",
+    "x-accel-",
+    "x-ratelimit-",
+];
 
 fn is_taken(name: &str) -> bool {
     let begins = |beginning: &str| {
@@ -59,6 +95,7 @@ fn is_taken(name: &str) -> bool {
     };
     TAKEN.iter().any(|one| name.eq_ignore_ascii_case(one))
         || TAKEN_BEGINNINGS.iter().any(|one| begins(one))
+        || security_headers::names().any(|one| name.eq_ignore_ascii_case(one))
         || reserved::is_believed(name)
 }
 

@@ -42,6 +42,11 @@ fn named(config: &SecurityHeadersConfig) -> [(&'static str, &'static str, &Switc
     ]
 }
 
+/// The names of those fields.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    named(&SecurityHeadersConfig::default()).map(|(_, name, _)| name).into_iter()
+}
+
 /// Plans the policy that is written at `path`.
 pub(crate) fn plan(
     document: &Document,
