@@ -528,6 +528,36 @@ fn torana_shows_its_own_certificate_to_endpoints_that_ask() {
     assert_eq!(ask(&mut Client::connect(without.address), "api.test").status, 502);
 }
 
+/// By TLS 1.3 it says so only once the gateway's part of the handshake is over.
+#[test]
+fn an_endpoint_that_refuses_torana_s_certificate_has_failed_to_shake_hands() {
+    let (authority, stranger) = (Authority::default(), Authority::named("somebody else"));
+    let origin = Origin::always(Reply::ok("inside"));
+    let certificate = authority.issue(&["localhost"]);
+    for protocols in [&[][..], &["h2"]] {
+        let front = TlsFront::with(origin.addr(), &certificate, Some(&authority), protocols);
+        let showing = format!(", certificate: {}", pair("own"));
+        for (own, shown) in [
+            (authority.issue_client("gateway", &[]), ""),
+            (stranger.issue_client("gateway", &[]), &showing),
+            (authority.issue_expired_client("gateway"), &showing),
+        ] {
+            let all = files(&[("own", &own)]).with_file("ca.pem", &authority.pem);
+            let gateway = in_front_of(&front, "localhost", &format!("ca: ca.pem{shown}"), all);
+            for body in ["", "hello"] {
+                let refused = Client::connect(gateway.address).exchange(format!(
+                    "POST / HTTP/1.1\r\nHost: api.test\r\nContent-Length: {}\r\n\r\n{body}",
+                    body.len()
+                ));
+                assert_eq!(refused.status, 502);
+                let why = refused.text();
+                assert!(why.contains("\"reason\":\"upstream_tls_failed\""), "{protocols:?}{shown}: {why}");
+            }
+        }
+    }
+    assert!(origin.requests().is_empty(), "nobody has read one");
+}
+
 #[test]
 fn an_endpoint_that_does_not_shake_hands_meets_the_deadline_of_connecting() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -2,7 +2,7 @@
 
 use crate::buffer::Buffer;
 use crate::clock::now;
-use crate::tls::TlsStream;
+use crate::tls::{HandshakeFault, TlsStream};
 use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
@@ -93,6 +93,14 @@ impl Io {
             Stream::Tls(tls) => tls.socket(),
         };
         tcp.take_error().unwrap_or_else(Some)
+    }
+
+    /// How the peer has refused, after the handshake, what it was shown in it.
+    pub(crate) fn refusal(&self) -> Option<HandshakeFault> {
+        match &mut *self.stream.borrow_mut() {
+            Stream::Tcp(_) => None,
+            Stream::Tls(tls) => tls.refusal(),
+        }
     }
 
     /// Whether the peer has closed or sent something, as far as the event loop knows. Costs no system

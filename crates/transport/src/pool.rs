@@ -34,7 +34,7 @@ pub(crate) use streams::IdleCount;
 pub use usage::EndpointUsage;
 
 use crate::clock::{after, later, now, recently};
-use crate::h2::client::{Opening, connect};
+use crate::h2::client::{Opening, Unspoken, connect};
 use crate::io::Io;
 use crate::reuse::Reuse;
 use crate::timer::{Timer, within};
@@ -265,9 +265,17 @@ impl Pool {
         };
         match connect(io, opening).await {
             Ok(connection) => Ok(Lease::of_stream(self.streams.add(connection))),
-            Err(error) => {
-                let detail = format!("{}: HTTP/2: {error}", self.endpoint.address);
-                Err(Fault::new(Reason::UpstreamConnectFailed).because(detail).retry(Retry::Yes))
+            Err(unspoken) => {
+                let address = &self.endpoint.address;
+                let (reason, detail) = match unspoken {
+                    Unspoken::Failed(error) => {
+                        (Reason::UpstreamConnectFailed, format!("{address}: HTTP/2: {error}"))
+                    }
+                    Unspoken::Refused(refusal) => {
+                        (Reason::UpstreamTlsFailed, format!("{address}: {refusal}"))
+                    }
+                };
+                Err(Fault::new(reason).because(detail).retry(Retry::Yes))
             }
         }
     }

@@ -50,8 +50,7 @@ pub(super) fn translate(made: &mut Response) {
 
 /// Whether a head is that of a call already.
 pub(super) fn is_call(head: &ResponseHead) -> bool {
-    head.fields.contains("grpc-status")
-        || head.fields.get(Known::ContentType).is_some_and(is_grpc_type)
+    head.fields.contains("grpc-status") || head.fields.get(Known::ContentType).is_some_and(is_grpc_type)
 }
 
 /// What a refusal says in words: `message` or `detail` of JSON, or plain text, where it is short.

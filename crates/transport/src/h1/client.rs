@@ -151,9 +151,14 @@ impl<'a> ResponseReader<'a> {
     }
 
     /// Completes a fault of sending the request: on a kept-alive connection that had just been closed, the
-    /// first write may be what finds out.
+    /// first write may be what finds out, as on one whose handshake has failed at the other end.
     #[must_use]
     pub fn blame(&self, fault: Fault) -> Fault {
+        if fault.reason == Reason::UpstreamClosed
+            && let Some(refused) = self.refused()
+        {
+            return refused;
+        }
         if fault.reason == Reason::UpstreamClosed && self.reuse.had_just_ended() {
             fault.retry(Retry::IfReused)
         } else {
@@ -162,9 +167,23 @@ impl<'a> ResponseReader<'a> {
     }
 
     fn closed(&self, detail: impl Into<std::borrow::Cow<'static, str>>) -> Fault {
-        let nothing_received = self.buffer.is_empty() && self.interim == 0;
-        let retry = if nothing_received && self.reuse.had_just_ended() { Retry::IfReused } else { Retry::No };
+        if let Some(refused) = self.refused() {
+            return refused;
+        }
+        let retry =
+            if self.nothing_received() && self.reuse.had_just_ended() { Retry::IfReused } else { Retry::No };
         Fault::new(Reason::UpstreamClosed).because(detail).retry(retry)
+    }
+
+    fn nothing_received(&self) -> bool {
+        self.buffer.is_empty() && self.interim == 0
+    }
+
+    /// The fault of a handshake that was over only at this end. Nobody has read a request then.
+    fn refused(&self) -> Option<Fault> {
+        let is_first = self.nothing_received() && !self.reuse.is_again();
+        let refusal = is_first.then(|| self.io.refusal()).flatten()?;
+        Some(Fault::new(Reason::UpstreamTlsFailed).because(refusal.to_string()).retry(Retry::Yes))
     }
 
     /// The body that follows `head`.

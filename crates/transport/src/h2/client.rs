@@ -7,7 +7,7 @@ mod request;
 mod response;
 mod stream;
 
-pub(crate) use connection::{Multiplexed, Opening, connect};
+pub(crate) use connection::{Multiplexed, Opening, Unspoken, connect};
 pub(crate) use stream::StreamLease;
 
 pub use request::RequestWriter;

@@ -5,7 +5,7 @@ use super::settings::EndpointSettings;
 use super::usage::EndpointUsage;
 use super::wanted::Wanted;
 use crate::io::{Io, Stream};
-use crate::tls::{HandshakeFailure, HandshakeFault, Protocol, TlsClient, TlsStream};
+use crate::tls::{HandshakeFailure, Protocol, TlsClient, TlsStream};
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -131,12 +131,11 @@ impl Endpoint {
         whole: bool,
     ) -> Result<(Box<TlsStream>, Option<Protocol>), Fault> {
         tls.connect(tcp, whole).await.map_err(|fault| {
-            let HandshakeFault { failure, detail } = fault;
-            let reason = match failure {
+            let reason = match fault.failure {
                 HandshakeFailure::NoCommonProtocol if whole => Reason::UpgradeImpossible,
                 _ => Reason::UpstreamTlsFailed,
             };
-            self.failed(reason, &format_args!("{}: {detail}", failure.label()))
+            self.failed(reason, &fault)
         })
     }
 

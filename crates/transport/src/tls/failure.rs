@@ -2,6 +2,7 @@
 
 use super::stream::HandshakeError;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
+use std::fmt;
 
 macro_rules! failures {
     ($( $(#[$doc:meta])* $name:ident, $label:literal; )+) => {
@@ -67,6 +68,12 @@ failures! {
     Protocol, "protocol";
 }
 
+impl fmt::Display for HandshakeFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.failure.label(), self.detail)
+    }
+}
+
 /// A failure with its details.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HandshakeFault {
@@ -79,6 +86,27 @@ pub struct HandshakeFault {
 impl HandshakeFault {
     pub(crate) fn new(failure: HandshakeFailure, detail: impl Into<String>) -> Self {
         Self { failure, detail: detail.into() }
+    }
+
+    /// The fault that an alert is by which a peer refuses the certificate that it was shown, or that it was shown none. Whoever
+    /// sends one has not ended its handshake.
+    pub(super) fn of_our_certificate(error: Error) -> Option<Self> {
+        let Error::AlertReceived(
+            AlertDescription::NoCertificate
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied
+            | AlertDescription::DecryptError
+            | AlertDescription::CertificateRequired,
+        ) = error
+        else {
+            return None;
+        };
+        Some(HandshakeError::Tls(error).into())
     }
 }
 

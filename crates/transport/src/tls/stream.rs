@@ -3,6 +3,7 @@
 //! What is written is encrypted at once. What the socket does not take then goes out with the next poll of
 //! either direction, and bounds what may be written after it: one batch of records, never more.
 
+use super::failure::HandshakeFault;
 use rustls::Connection;
 use std::io::{self, BufRead, IoSlice, Read, Write};
 use std::pin::Pin;
@@ -86,6 +87,18 @@ impl TlsStream {
                 Ok(_) if self.session.process_new_packets().is_ok() => {}
                 Ok(_) => return true,
                 Err(error) => return error.kind() != io::ErrorKind::WouldBlock,
+            }
+        }
+    }
+
+    /// How the peer has refused our certificate, or that there is none, as far as that has come. By TLS 1.3 our part of the
+    /// handshake is over before it has looked (RFC 8446 section 2), so that a read finds out.
+    pub(crate) fn refusal(&mut self) -> Option<HandshakeFault> {
+        loop {
+            match self.session.process_new_packets() {
+                Err(error) => return HandshakeFault::of_our_certificate(error),
+                Ok(_) if matches!(self.session.read_tls(&mut Now(&self.tcp)), Ok(count) if count > 0) => {}
+                Ok(_) => return None,
             }
         }
     }

@@ -9,6 +9,7 @@ use crate::h2::socket::Socket;
 use crate::io::Io;
 use crate::patience::Patience;
 use crate::pool::{IdleCount, Line, Permit};
+use crate::tls::HandshakeFault;
 use h2::client::SendRequest;
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -68,11 +69,19 @@ pub(crate) struct Opening<'m> {
     pub(crate) line: Rc<Line>,
 }
 
+/// Why a peer does not speak HTTP/2.
+pub(crate) enum Unspoken {
+    /// It says something else, or is gone.
+    Failed(h2::Error),
+    /// Its end of the handshake has failed.
+    Refused(HandshakeFault),
+}
+
 /// Speaks first and waits until the peer has spoken: then its bounds are known, and that it speaks HTTP/2.
 ///
 /// # Errors
 /// The peer does not speak HTTP/2 or is gone.
-pub(crate) async fn connect(io: Io, opening: Opening<'_>) -> Result<Rc<Multiplexed>, h2::Error> {
+pub(crate) async fn connect(io: Io, opening: Opening<'_>) -> Result<Rc<Multiplexed>, Unspoken> {
     let Opening { secure, settings, memory, permit, idle, line } = opening;
     let io = Rc::new(io);
     let (socket, watch) = Socket::to_upstream(Rc::clone(&io), Patience::new(WRITE_TIMEOUT, 0));
@@ -87,9 +96,10 @@ pub(crate) async fn connect(io: Io, opening: Opening<'_>) -> Result<Rc<Multiplex
         .reset_stream_duration(REMEMBERED_FOR)
         .max_local_error_reset_streams(Some(MISTAKES))
         .handshake::<_, Piece>(socket)
-        .await?;
+        .await
+        .map_err(Unspoken::Failed)?;
     let state = Rc::new(State::new(Ledger::new(memory, settings.connection_window)));
-    let driver = Driver::new(frames, io, watch, Rc::clone(&state), settings, Rc::clone(&line));
+    let driver = Driver::new(frames, Rc::clone(&io), watch, Rc::clone(&state), settings, Rc::clone(&line));
     let told = Rc::clone(&line);
     tokio::task::spawn_local(async move {
         match driver.run().await {
@@ -101,7 +111,8 @@ pub(crate) async fn connect(io: Io, opening: Opening<'_>) -> Result<Rc<Multiplex
         drop(permit);
         told.tell();
     });
-    poll_fn(|context| state.poll_greeted(context)).await?;
+    let greeted = poll_fn(|context| state.poll_greeted(context)).await;
+    greeted.map_err(|error| io.refusal().map_or(Unspoken::Failed(error), Unspoken::Refused))?;
     let now = now();
     Ok(Rc::new(Multiplexed {
         send: RefCell::new(send),
