@@ -23,6 +23,33 @@ pub struct Certificate {
     not_before: i64,
     not_after: i64,
     is_authority: bool,
+    /// What it may be shown as (RFC 5280 section 4.2.1.12); `None`: as anything.
+    purposes: Option<Purposes>,
+}
+
+/// As what a certificate is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// By a server to its clients.
+    Server,
+    /// By a client to servers that ask for one.
+    Client,
+}
+
+impl Purpose {
+    /// What RFC 5280 calls it, and OpenSSL.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Server => "serverAuth",
+            Self::Client => "clientAuth",
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Purposes {
+    server: bool,
+    client: bool,
 }
 
 /// A subject alternative name.
@@ -67,6 +94,7 @@ impl Certificate {
             not_before: parsed.validity().not_before.timestamp(),
             not_after: parsed.validity().not_after.timestamp(),
             is_authority: parsed.is_ca(),
+            purposes: purposes(&parsed),
             der: der.clone(),
         })
     }
@@ -132,6 +160,14 @@ impl Certificate {
         self.is_authority
     }
 
+    /// Whether it, or what it signs, may be shown as that.
+    pub(crate) fn is_for(&self, purpose: Purpose) -> bool {
+        self.purposes.is_none_or(|purposes| match purpose {
+            Purpose::Server => purposes.server,
+            Purpose::Client => purposes.client,
+        })
+    }
+
     /// Whether its issuer is itself.
     #[must_use]
     pub fn is_its_own_issuer(&self) -> bool {
@@ -152,6 +188,14 @@ impl Certificate {
     pub(crate) fn has_names(&self) -> bool {
         self.names.iter().any(|name| matches!(name, AlternativeName::Dns(_) | AlternativeName::Address(_)))
     }
+}
+
+/// What the extension names; `None` where there is none. One that cannot be read allows nothing.
+fn purposes(parsed: &X509Certificate<'_>) -> Option<Purposes> {
+    parsed.extended_key_usage().map_or(Some(Purposes { server: false, client: false }), |found| {
+        let usage = found?.value;
+        Some(Purposes { server: usage.any || usage.server_auth, client: usage.any || usage.client_auth })
+    })
 }
 
 fn names(parsed: &X509Certificate<'_>) -> Vec<AlternativeName> {

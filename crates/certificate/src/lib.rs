@@ -16,7 +16,7 @@ mod problem;
 mod written_name;
 
 pub use authorities::Authorities;
-pub use certificate::Certificate;
+pub use certificate::{Certificate, Purpose};
 pub use client::ClientCertificate;
 pub use date::date;
 pub use pair::{CertifiedPair, PrivateKey, authorities};

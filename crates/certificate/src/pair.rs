@@ -1,6 +1,6 @@
 //! A certificate chain and the private key of its first certificate.
 
-use crate::certificate::Certificate;
+use crate::certificate::{Certificate, Purpose};
 use crate::pem::{PemError, certificates, private_key};
 use crate::problem::Problem;
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
@@ -103,10 +103,10 @@ impl CertifiedPair {
         self.key.der.clone_key()
     }
 
-    /// What is odd about it at this time (seconds since 1970-01-01 UTC), though it can be used.
+    /// What is odd about it, shown as that, at this time (seconds since 1970-01-01 UTC), though it can be used.
     #[must_use]
-    pub fn problems(&self, now: i64) -> Vec<Problem> {
-        Problem::of_chain(&self.chain, now)
+    pub fn problems(&self, purpose: Purpose, now: i64) -> Vec<Problem> {
+        Problem::of_chain(&self.chain, purpose, now)
     }
 }
 

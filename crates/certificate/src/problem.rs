@@ -1,6 +1,6 @@
 //! What is wrong or odd about a chain, in words, with the line it stands at.
 
-use crate::certificate::Certificate;
+use crate::certificate::{Certificate, Purpose};
 use crate::date::date;
 use std::fmt;
 
@@ -65,6 +65,15 @@ pub enum Problem {
         /// Whom it is about.
         subject: String,
     },
+    /// It is for something else than it is shown as.
+    WrongPurpose {
+        /// Its line.
+        line: usize,
+        /// Whom it is about.
+        subject: String,
+        /// As what it is shown.
+        purpose: Purpose,
+    },
     /// The first certificate was signed by nobody else.
     SelfSigned {
         /// Its line.
@@ -82,7 +91,7 @@ pub enum Problem {
 }
 
 impl Problem {
-    pub(crate) fn of_chain(chain: &[Certificate], now: i64) -> Vec<Self> {
+    pub(crate) fn of_chain(chain: &[Certificate], purpose: Purpose, now: i64) -> Vec<Self> {
         let mut problems: Vec<Self> =
             chain.iter().filter_map(|certificate| Self::of_time(certificate, now)).collect();
         for pair in chain.windows(2) {
@@ -97,9 +106,16 @@ impl Problem {
                 });
             }
         }
+        // What an authority is not for, none that it signs is for.
+        problems.extend(chain.iter().filter(|one| !one.is_for(purpose)).map(|one| Self::WrongPurpose {
+            line: one.line(),
+            subject: one.subject().to_owned(),
+            purpose,
+        }));
         if let Some(leaf) = chain.first() {
             let (line, subject) = (leaf.line(), leaf.subject().to_owned());
-            if !leaf.has_names() {
+            // By which name it knows a client is up to the server.
+            if purpose == Purpose::Server && !leaf.has_names() {
                 problems.push(Self::NoNames { line, subject: subject.clone() });
             }
             if leaf.is_its_own_issuer() {
@@ -141,6 +157,7 @@ impl Problem {
             Self::NotYetValid { .. } => "certificate-not-yet-valid",
             Self::OutOfOrder { .. } => "chain-out-of-order",
             Self::NoNames { .. } => "certificate-without-names",
+            Self::WrongPurpose { .. } => "certificate-of-another-purpose",
             Self::SelfSigned { .. } => "self-signed",
             Self::NoAuthority { .. } => "no-authority",
         }
@@ -168,6 +185,9 @@ impl Problem {
             }
             Self::NoNames { .. } => {
                 "clients look at subject alternative names alone: request it with them".into()
+            }
+            Self::WrongPurpose { purpose, .. } => {
+                format!("request it with the extended key usage `{}`", purpose.name())
             }
             Self::SelfSigned { .. } => "have it signed by an authority that clients trust".into(),
             Self::NoAuthority { .. } => {
@@ -213,6 +233,17 @@ impl fmt::Display for Problem {
             }
             Self::NoNames { line, subject } => {
                 write!(formatter, "line {line}: the certificate of `{subject}` has no DNS name or address")
+            }
+            Self::WrongPurpose { line, subject, purpose } => {
+                let who = match purpose {
+                    Purpose::Server => "clients",
+                    Purpose::Client => "services",
+                };
+                write!(
+                    formatter,
+                    "line {line}: the certificate of `{subject}` is for other purposes than `{}`: {who} refuse it",
+                    purpose.name()
+                )
             }
             Self::SelfSigned { line, subject } => {
                 write!(

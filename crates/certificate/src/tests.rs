@@ -1,7 +1,7 @@
 //! Certificates made for the test, and what is said about them.
 
 use super::*;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use rustls::pki_types::CertificateDer;
 use std::fmt::Write;
 
@@ -76,7 +76,7 @@ fn a_good_pair_has_its_names_and_no_problems() {
     assert_eq!(pair.names(), ["a.test".into(), "*.b.test".into()]);
     assert_eq!(pair.leaf().alternative_names().last().unwrap(), "IP:10.0.0.1");
     assert_eq!((pair.leaf().subject(), pair.leaf().issuer(), pair.leaf().line()), ("CN=leaf", "CN=root", 2));
-    assert_eq!(codes(&pair.problems(NOW)), [""; 0]);
+    assert_eq!(codes(&pair.problems(Purpose::Server, NOW)), [""; 0]);
     assert_eq!(format!("{pair:?}").matches("***").count(), 1, "{pair:?}");
 }
 
@@ -85,12 +85,12 @@ fn times_are_compared_with_the_clock_that_is_passed_in() {
     let (certificate, key) =
         authority("root").sign(&parameters("leaf", &["a.test"], NOW - DAY, NOW + 40 * DAY));
     let pair = CertifiedPair::from_pem(&certificate, &key).unwrap();
-    assert_eq!(codes(&pair.problems(NOW + 5 * DAY)), [""; 0]);
-    let soon = pair.problems(NOW + 20 * DAY);
+    assert_eq!(codes(&pair.problems(Purpose::Server, NOW + 5 * DAY)), [""; 0]);
+    let soon = pair.problems(Purpose::Server, NOW + 20 * DAY);
     assert_eq!(codes(&soon), ["certificate-expires-soon"]);
     assert!(soon[0].to_string().contains("expires in 20 days, on 2026-02-10"), "{}", soon[0]);
-    assert_eq!(codes(&pair.problems(NOW + 41 * DAY)), ["certificate-expired"]);
-    assert_eq!(codes(&pair.problems(NOW - 2 * DAY)), ["certificate-not-yet-valid"]);
+    assert_eq!(codes(&pair.problems(Purpose::Server, NOW + 41 * DAY)), ["certificate-expired"]);
+    assert_eq!(codes(&pair.problems(Purpose::Server, NOW - 2 * DAY)), ["certificate-not-yet-valid"]);
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_chain_out_of_order_is_told_with_its_line() {
     let (one, other) = (authority("one"), authority("other"));
     let (certificate, key) = one.sign(&parameters("leaf", &["a.test"], NOW - DAY, NOW + 90 * DAY));
     let text = [certificate.clone(), other.pem, one.pem.clone()].concat();
-    let problems = CertifiedPair::from_pem(&text, &key).unwrap().problems(NOW);
+    let problems = CertifiedPair::from_pem(&text, &key).unwrap().problems(Purpose::Server, NOW);
     let line = certificate.lines().count() + 1;
     assert!(
         matches!(&problems[0], Problem::OutOfOrder { line: at, elsewhere: true, expected, .. } if *at == line && expected == "CN=one"),
@@ -144,13 +144,60 @@ fn text_that_is_no_certificate_or_key_says_what_it_is() {
 fn a_certificate_without_names_or_authority_is_told() {
     let (certificate, key) = authority("root").sign(&parameters("leaf", &[], NOW, NOW + 90 * DAY));
     let pair = CertifiedPair::from_pem(&certificate, &key).unwrap();
-    assert_eq!(codes(&pair.problems(NOW)), ["certificate-without-names"]);
+    assert_eq!(codes(&pair.problems(Purpose::Server, NOW)), ["certificate-without-names"]);
     assert_eq!(codes(&authorities(&certificate, NOW).unwrap().1), ["no-authority"]);
     let key = KeyPair::generate().unwrap();
     let own = parameters("own", &["a.test"], NOW, NOW + 90 * DAY).self_signed(&key).unwrap();
     let pair =
         CertifiedPair::from_pem(&pem("CERTIFICATE", own.der()), &pem("PRIVATE KEY", &key.serialize_der()));
-    assert_eq!(codes(&pair.unwrap().problems(NOW)), ["self-signed"]);
+    assert_eq!(codes(&pair.unwrap().problems(Purpose::Server, NOW)), ["self-signed"]);
+}
+
+#[test]
+fn a_certificate_is_for_what_its_extension_names() {
+    use ExtendedKeyUsagePurpose::{Any, ClientAuth, CodeSigning, ServerAuth};
+    let root = authority("root");
+    let said = |usages: &[ExtendedKeyUsagePurpose]| {
+        let mut parameters = parameters("leaf", &["a.test"], NOW - DAY, NOW + 90 * DAY);
+        parameters.extended_key_usages = usages.to_vec();
+        let (certificate, key) = root.sign(&parameters);
+        let pair = CertifiedPair::from_pem(&certificate, &key).unwrap();
+        [Purpose::Server, Purpose::Client].map(|purpose| codes(&pair.problems(purpose, NOW)))
+    };
+    let other = || vec!["certificate-of-another-purpose"];
+    for (usages, expected) in [
+        (&[][..], [vec![], vec![]]),
+        (&[Any], [vec![], vec![]]),
+        (&[CodeSigning, Any], [vec![], vec![]]),
+        (&[ServerAuth, ClientAuth], [vec![], vec![]]),
+        (&[ServerAuth], [vec![], other()]),
+        (&[ClientAuth], [other(), vec![]]),
+        (&[CodeSigning], [other(), other()]),
+    ] {
+        assert_eq!(said(usages), expected, "{usages:?}");
+    }
+    // One that signs is looked at by clients too.
+    let mut middle = parameters("middle", &[], NOW - DAY, NOW + 90 * DAY);
+    middle.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    middle.extended_key_usages = vec![ClientAuth];
+    let key = KeyPair::generate().unwrap();
+    let signed = pem("CERTIFICATE", middle.signed_by(&key, &root.issuer).unwrap().der());
+    let middle = Authority { pem: signed, issuer: Issuer::new(middle, key) };
+    let (certificate, key) = middle.sign(&parameters("leaf", &["a.test"], NOW - DAY, NOW + 90 * DAY));
+    let pair = CertifiedPair::from_pem(&[certificate, middle.pem].concat(), &key).unwrap();
+    let problems = pair.problems(Purpose::Server, NOW);
+    assert!(
+        matches!(&problems[..], [Problem::WrongPurpose { subject, .. }] if subject == "CN=middle"),
+        "{problems:?}"
+    );
+    assert!(problems[0].help().contains("`serverAuth`"), "{}", problems[0].help());
+}
+
+#[test]
+fn a_client_needs_no_name_that_clients_look_at() {
+    let (certificate, key) = authority("root").sign(&parameters("leaf", &[], NOW, NOW + 90 * DAY));
+    let pair = CertifiedPair::from_pem(&certificate, &key).unwrap();
+    assert_eq!(codes(&pair.problems(Purpose::Client, NOW)), [""; 0]);
 }
 
 #[test]
@@ -215,7 +262,7 @@ fn authorities_vouch_for_what_leads_to_them_and_is_good() {
     let key = KeyPair::generate().unwrap();
     let middle_der = middle.signed_by(&key, &root.issuer).unwrap().der().to_vec();
     let mut leaf = parameters("client", &[], NOW - DAY, NOW + 30 * DAY);
-    leaf.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     let signed = leaf.signed_by(&KeyPair::generate().unwrap(), &Issuer::new(middle, key)).unwrap();
     let bare = ClientCertificate::read(signed.der()).unwrap();
     let whole = bare.clone().with_between([middle_der.as_slice()]);

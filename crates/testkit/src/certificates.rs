@@ -80,6 +80,14 @@ impl Authority {
         self.sign(parameters)
     }
 
+    /// A certificate for these names that servers alone may show.
+    #[must_use]
+    pub fn issue_server(&self, names: &[&str]) -> Issued {
+        let mut parameters = parameters(names, names.first().copied().unwrap_or("nobody"));
+        parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        self.sign(parameters)
+    }
+
     /// A certificate for a client of that name.
     #[must_use]
     pub fn issue_client(&self, name: &str, names: &[&str]) -> Issued {

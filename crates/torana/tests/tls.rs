@@ -185,6 +185,10 @@ fn check_says_what_is_wrong_with_certificates_and_keys() {
     let nameless = site.authority.issue(&[]);
     let (_, said) = with(&nameless.cert, &nameless.key);
     has(&said, &["certificate-without-names"]);
+    let client = site.authority.issue_client("a client", &["localhost"]);
+    let (served, said) = with(&client.cert, &client.key);
+    assert!(served, "{said}");
+    has(&said, &["torana.yaml:4:", "certificate-of-another-purpose", "CN=a client", "`serverAuth`"]);
     std::fs::remove_file(site.path("a.key")).unwrap();
     let (served, said) = site.check();
     assert!(!served);
@@ -214,6 +218,12 @@ fn check_says_what_is_odd_about_tls_in_the_file() {
     ));
     assert!(!served);
     has(&said, &["bad-server-name", "no-authority"]);
+    site.authority.issue_server(&["localhost"]).write(site.folder.path(), "server");
+    let (served, said) = with(&format!(
+        "services: {{ s: {{ endpoints: [\"https://s.test\"], tls: {{ certificate: {{ cert: server.pem, key: server.key }} }} }} }}\n{routes}"
+    ));
+    assert!(served, "{said}");
+    has(&said, &["certificate-of-another-purpose", "`clientAuth`: services refuse it"]);
     let own = "certificates: { cert: a.pem, key: a.key }";
     let respond = "routes: [{ path: /, respond: { body: hello } }]\n";
     let (served, said) =

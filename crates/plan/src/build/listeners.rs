@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use torana_certificate::CertifiedPair;
+use torana_certificate::{CertifiedPair, Purpose};
 use torana_config::written::{ClientAuthConfig, ClientAuthMode, ListenForm, ListenerTlsConfig, OneOrMany};
 use torana_config::{Document, Finding, Path, Resolver};
 
@@ -74,7 +74,7 @@ fn planned(mut reader: Reader<'_>, path: &Path, config: &ListenerTlsConfig) -> L
     };
     let mut certificates: Vec<Arc<CertifiedPair>> = Vec::with_capacity(written.len());
     for (index, config) in written.iter().enumerate() {
-        let Some(pair) = reader.pair(&place(index), config) else { continue };
+        let Some(pair) = reader.pair(&place(index), config, Purpose::Server) else { continue };
         warn_of_shadow(&mut reader, &place(index), &certificates, &pair);
         certificates.push(pair);
     }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use torana_certificate::{Certificate, CertifiedPair, Problem, authorities, certificates, private_key};
+use torana_certificate::{
+    Certificate, CertifiedPair, Problem, Purpose, authorities, certificates, private_key,
+};
 use torana_config::written::CertificateConfig;
 use torana_config::{Document, Finding, Path, Resolver, Severity};
 
@@ -15,8 +17,13 @@ pub(crate) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// A certificate with its key, when both are good.
-    pub(crate) fn pair(&mut self, path: &Path, config: &CertificateConfig) -> Option<Arc<CertifiedPair>> {
+    /// A certificate with its key, when both are good, to be shown as that.
+    pub(crate) fn pair(
+        &mut self,
+        path: &Path,
+        config: &CertificateConfig,
+        purpose: Purpose,
+    ) -> Option<Arc<CertifiedPair>> {
         let chain = self.text(&path.key("cert"), &config.cert).and_then(|text| {
             let read = certificates(&text).map_err(|error| error.to_string());
             self.sound(&path.key("cert"), &config.cert, "bad-certificate", read)
@@ -27,7 +34,7 @@ impl Reader<'_> {
         });
         match CertifiedPair::new(chain?, key?) {
             Ok(pair) => {
-                for problem in pair.problems(now()) {
+                for problem in pair.problems(purpose, now()) {
                     self.problem(&path.key("cert"), &config.cert, &problem, Severity::Warning);
                 }
                 Some(Arc::new(pair))

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use torana_certificate::Purpose;
 use torana_config::written::{ServiceConfig, UpstreamTlsConfig, Verification};
 use torana_config::{Document, Finding, Path, Resolver};
 
@@ -39,8 +40,10 @@ pub(super) fn given(
     findings: &mut Vec<Finding>,
 ) -> Arc<UpstreamTlsPlan> {
     let mut reader = Reader { document, resolver, findings };
-    let certificate =
-        config.certificate.as_ref().and_then(|config| reader.pair(&path.key("certificate"), config));
+    let certificate = config
+        .certificate
+        .as_ref()
+        .and_then(|config| reader.pair(&path.key("certificate"), config, Purpose::Client));
     let verification = match (config.verify, &config.ca) {
         (Verification::Off, _) => VerificationPlan::Off,
         (Verification::On, Some(ca)) => {
