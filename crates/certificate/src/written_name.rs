@@ -28,7 +28,8 @@ const ALIASES: [(&str, &str); 15] = [
     ("x500uniqueidentifier", "uniqueIdentifier"),
 ];
 
-/// Names that OpenSSL writes, of attributes that are described by their numbers.
+/// Common names that OpenSSL writes, of attributes that are described by their numbers. Its `uid`, which differs from `UID`
+/// in case alone, is none: RFC 4514 knows no case in names, and `uid` is how userId is described.
 const NUMBERED: [(&str, &str); 9] = [
     ("organizationidentifier", "2.5.4.97"),
     ("pseudonym", "2.5.4.65"),
@@ -273,6 +274,17 @@ mod tests {
             assert_eq!(alias, alias.to_ascii_lowercase());
             assert_eq!(kind(name).as_deref(), Some(name), "as it is described");
         }
+    }
+
+    /// OpenSSL calls the second of them `uid`, and the first `UID`.
+    #[test]
+    fn a_user_is_no_unique_identifier() {
+        let user = Ok("uid=7".to_owned());
+        for written in ["UID = 7", "uid = 7", "userId=7", "0.9.2342.19200300.100.1.1 = 7"] {
+            assert_eq!(distinguished_name(written), user, "{written}");
+        }
+        let number = "0.9.2342.19200300.100.1.44=7";
+        assert_eq!(distinguished_name(number).as_deref(), Ok(number));
     }
 
     #[test]
