@@ -70,6 +70,24 @@ async fn a_connection_that_outlives_its_certificate_has_none() {
     assert_eq!(at(&filter, None, 1).await, Err(Reason::CredentialsMissing));
 }
 
+/// Whoever writes a consumer down reads in the log what to write, up to a bound.
+#[tokio::test]
+async fn the_log_says_whose_certificate_is_nobodys() {
+    let filter = filter("mtls_auth: on");
+    let long = "ö".repeat(LONGEST_TOLD);
+    let cut = format!("CN={}", "ö".repeat(LONGEST_TOLD - 3));
+    for (name, told) in [("O\\, nobody", "CN=O\\, nobody"), (&long, &cut)] {
+        let moment = Moment { unix_seconds: 1, ..Moment::default() };
+        let client_certificate = Some(Arc::new(certificate(name, 200)));
+        let mut exchange = Exchange { moment, client_certificate, ..Exchange::default() };
+        let Verdict::Fail(fault) = filter.on_request(&mut exchange, &Offline).await else {
+            panic!("{name} is somebody")
+        };
+        let expected = format!("the certificate of `{told}` is nobody's");
+        assert!(fault.detail().is_some_and(|detail| detail.contains(&expected)), "{fault:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_certificate_without_a_name_is_nobodys() {
     let filter = filter("mtls_auth: { consumers: optional }");
