@@ -298,6 +298,8 @@ impl FrameGuard {
                 self.section(flags, now);
                 allowed(self.continuations <= self.limits.continuations, Violation::ContinuationFlood)
             }
+            // Who has the whole answer may keep the rest of what was asked: that was worked for, and costs no more.
+            RST_STREAM if self.messages.takes_back_answered(stream) => Ok(()),
             RST_STREAM => allowed(self.resets.spend(2, now), Violation::RapidReset),
             PING if flags & ACK != 0 => allowed(self.control.spend(1, now), Violation::PingFlood),
             PING => allowed(self.pings.spend(1, now), Violation::PingFlood),
@@ -383,6 +385,27 @@ mod tests {
         assert_eq!(violation, Some(Violation::RapidReset));
         assert!((700..900).contains(&count), "{count} frames");
         assert_eq!(passed(&mut fresh(), 0, pairs(2)).1, None);
+    }
+
+    #[test]
+    fn giving_up_what_was_answered_costs_nothing_once() {
+        let requests = |answered: bool| {
+            let mut guard = fresh();
+            (1..5_000_u32).map(|number| number * 2 - 1).position(|stream| {
+                guard.received(&frame(HEADERS, END_HEADERS, stream, 10), Duration::ZERO).unwrap();
+                if answered {
+                    assert!(guard.sent(&frame(HEADERS, END_HEADERS | END_STREAM, stream, 10)));
+                    guard.sent(&frame(RST_STREAM, 0, stream, 4));
+                }
+                guard.received(&frame(RST_STREAM, 0, stream, 4), Duration::ZERO).is_err()
+            })
+        };
+        assert_eq!((requests(true), requests(false)), (None, Some(399)));
+        let mut guard = fresh();
+        guard.received(&frame(HEADERS, END_HEADERS, 1, 10), Duration::ZERO).unwrap();
+        guard.sent(&frame(HEADERS, END_HEADERS | END_STREAM, 1, 10));
+        let again = || std::iter::repeat_with(|| frame(RST_STREAM, 0, 1, 4)).take(1_000);
+        assert_eq!(passed(&mut guard, 0, again()), (201, Some(Violation::RapidReset)));
     }
 
     #[test]

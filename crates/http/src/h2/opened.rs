@@ -2,9 +2,13 @@
 
 use super::frames::{DATA, END_HEADERS, END_STREAM, FrameHeader, HEADERS, PADDED, PRIORITY, RST_STREAM};
 use super::representations::begins_final;
+use std::collections::VecDeque;
 
 /// More streams than any connection has at once; a backstop.
 const MOST: usize = 16 * 1024;
+
+/// Of so many requests that were answered before their end it is known, the last ones.
+const ANSWERED: usize = 256;
 
 /// A field section that is to be rewritten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +33,8 @@ pub(super) struct Opened {
     /// In the order of their numbers.
     streams: Vec<Stream>,
     newest_sent: u32,
+    /// Requests whose answers have ended first.
+    answered: VecDeque<u32>,
     start: Start,
     /// Those that begin in the bytes at hand.
     sections: Vec<Section>,
@@ -36,7 +42,14 @@ pub(super) struct Opened {
 
 impl Opened {
     pub(super) const fn new(answers: bool) -> Self {
-        Self { answers, streams: Vec::new(), newest_sent: 0, start: Start::NONE, sections: Vec::new() }
+        Self {
+            answers,
+            streams: Vec::new(),
+            newest_sent: 0,
+            answered: VecDeque::new(),
+            start: Start::NONE,
+            sections: Vec::new(),
+        }
     }
 
     /// Whether the next frame may begin one that is to be rewritten.
@@ -104,6 +117,12 @@ impl Opened {
                 self.newest_sent = frame.stream;
                 self.add(frame.stream, false);
             }
+            HEADERS | DATA if !self.answers && frame.flags & END_STREAM != 0 && !self.streams.is_empty() => {
+                if self.place(frame.stream).is_some() {
+                    self.answered.truncate(ANSWERED.saturating_sub(1));
+                    self.answered.push_front(frame.stream);
+                }
+            }
             RST_STREAM => {
                 if let Some(place) = self.place(frame.stream) {
                     self.streams.remove(place);
@@ -111,6 +130,12 @@ impl Opened {
             }
             _ => {}
         }
+    }
+
+    /// Whether a request that its peer gives up was answered before it: asked once of each.
+    pub(super) fn takes_back_answered(&mut self, number: u32) -> bool {
+        let place = self.answered.iter().position(|answered| *answered == number);
+        place.and_then(|place| self.answered.remove(place)).is_some()
     }
 
     /// Without its place the trailers of a stream are not sealed: those of a request are refused then.
