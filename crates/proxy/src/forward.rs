@@ -200,7 +200,6 @@ async fn hold<B: RequestBody>(
             body.keep(length).await?;
         }
         BodyFraming::None => {}
-        BodyFraming::Length(length) if length > COPIED as u64 => {}
         _ if call.upstream.multiplexes() => body.copy_up_to(COPIED),
         _ => {}
     }

@@ -291,6 +291,40 @@ fn a_goodbye_loses_no_request_whose_body_still_comes() {
 }
 
 #[test]
+fn a_goodbye_loses_no_trailers_of_a_request_without_data() {
+    let (address, connections) = serve_frames(|number, peer| {
+        if number == 1 {
+            let mut ended = Vec::new();
+            while ended.len() < 2 {
+                let frame = peer.read().unwrap();
+                peer.answer(&frame);
+                if frame.kind == kind::HEADERS && frame.flags & flag::END_STREAM != 0 {
+                    ended.push(frame.stream);
+                }
+            }
+            ended.sort_unstable();
+            peer.frame(kind::GOAWAY, 0, 0, &[ended[0].to_be_bytes(), 0_u32.to_be_bytes()].concat());
+            peer.frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, ended[0], OK);
+        }
+        while let Some(stream) = peer.next_request() {
+            let trailers = peer.next_request();
+            assert_eq!(trailers, Some(stream), "a second section of the same");
+            peer.frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, stream, OK);
+        }
+    });
+    let gateway = in_front_of(address);
+    let mut clients: Vec<FrameClient> = (0..2).map(|_| FrameClient::connect(gateway.address)).collect();
+    for client in &mut clients {
+        client.headers(1, &fields_of("POST", "/"), false).headers(1, &[("x-sum", "5")], true);
+    }
+    for client in &mut clients {
+        let outcome = client.outcome(1);
+        assert_eq!((outcome.status, outcome.complete), (200, true));
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 2);
+}
+
+#[test]
 fn whoever_cannot_be_reached_costs_no_request_whose_end_is_to_come() {
     let (address, _) = serve_frames(|_, peer| peer.answer_all());
     let nowhere = HeldPort::free();

@@ -117,11 +117,11 @@ impl Opened {
                 self.newest_sent = frame.stream;
                 self.add(frame.stream, false);
             }
-            HEADERS | DATA if !self.answers && frame.flags & END_STREAM != 0 && !self.streams.is_empty() => {
-                if self.place(frame.stream).is_some() {
-                    self.answered.truncate(ANSWERED.saturating_sub(1));
-                    self.answered.push_front(frame.stream);
-                }
+            HEADERS | DATA
+                if frame.flags & END_STREAM != 0 && !self.answers && self.place(frame.stream).is_some() =>
+            {
+                self.answered.truncate(ANSWERED.saturating_sub(1));
+                self.answered.push_front(frame.stream);
             }
             RST_STREAM => {
                 if let Some(place) = self.place(frame.stream) {

@@ -115,20 +115,19 @@ fn content(payload: &[u8], flags: u8) -> Option<&[u8]> {
     payload.get(..payload.len().checked_sub(padding)?)
 }
 
-/// How much of a block goes into a frame: whole fields, or a piece of one that is larger than a frame, which has all its
-/// frames for itself.
+/// How much of a block goes into a frame: whole fields; or into several, of which one field that is larger begins the first,
+/// and others fill the last.
 fn longest(block: &[u8]) -> usize {
-    let mut length = 0_usize;
+    let (mut length, mut most) = (0_usize, LARGEST_FRAME);
     while let Some(rest) = block.get(length..).filter(|rest| !rest.is_empty()) {
         // The rest of a cut one is no representation, and is not asked about: see `Writer::write`.
         let next = length.saturating_add(representation(rest).unwrap_or(rest.len()));
-        if next > LARGEST_FRAME && length > 0 {
+        if length == 0 {
+            most = next.max(1).next_multiple_of(LARGEST_FRAME);
+        } else if next > most {
             break;
         }
         length = next;
-        if length >= LARGEST_FRAME {
-            break;
-        }
     }
     length
 }

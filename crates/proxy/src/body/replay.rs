@@ -301,8 +301,10 @@ impl<B: RequestBody> RequestBody for Replay<'_, B> {
     }
 
     fn is_answered(&mut self) {
-        if !matches!(self.kept, Kept::Again) {
-            self.given = None;
+        match (&self.kept, &mut self.given) {
+            // It is still to be sent, and nothing behind it is added.
+            (Kept::Again, Some(given)) => given.stop(),
+            (_, given) => *given = None,
         }
     }
 

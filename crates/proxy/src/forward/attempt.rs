@@ -151,7 +151,10 @@ impl<'a> Once<'a> {
         // What was read of the body need not have left: the rest of it would be read as the next request.
         let mut sent_whole = true;
         if parties.body.is_done() {
-            writer.finish(&Fields::default())?;
+            // Of one that begins again there may be trailers and nothing else.
+            let mut trailers = Fields::default();
+            parties.body.trailers(&mut trailers)?;
+            writer.finish(&trailers)?;
             poll_fn(|context| writer.poll_flush(context)).await.map_err(|fault| reader.blame(fault))?;
         } else {
             let until = self.until.get().unwrap_or_else(|| far_future(trial.begun));

@@ -257,6 +257,14 @@ fn what_is_larger_than_a_frame_is_cut_between_its_fields() {
 }
 
 #[test]
+fn what_is_behind_a_field_larger_than_a_frame_fills_its_last_frame() {
+    let fields: Vec<u8> = [16_500, 16_500, 16_500, 200].into_iter().flat_map(field).collect();
+    let pieces = pieces(&asked(&in_pieces(&fields)).1);
+    assert_eq!(pieces.concat(), [MARK, &fields, MARK].concat(), "none is cut off");
+    assert!(pieces.len() <= 7, "{}", pieces.len());
+}
+
+#[test]
 fn what_would_be_too_many_frames_lacks_its_end() {
     let fields: Vec<u8> = (0..10).flat_map(|_| field(8_500)).collect();
     let pieces = pieces(&asked(&in_pieces(&fields)).1);

@@ -34,6 +34,11 @@ impl Given {
         true
     }
 
+    /// Adds nothing more: what is given out next is too much.
+    pub(super) const fn stop(&mut self) {
+        self.most = 0;
+    }
+
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
