@@ -263,3 +263,17 @@ async fn no_copy_is_kept_of_more_than_is_wanted_or_there_is_room_for() {
         assert!(rest(&mut body).await.is_empty(), "what went on is not sent in part");
     }
 }
+
+#[tokio::test]
+async fn a_copy_that_is_still_to_be_sent_when_the_answer_begins_goes_with_what_is_behind_it() {
+    let memory = Memory::new(100);
+    let mut pieces = Pieces::of(vec![b"ab", b"cd"]);
+    let mut body = Replay::new(&mut pieces).within(&memory);
+    body.copy_up_to(10);
+    assert!(poll_fn(|context| body.poll_fill(context)).await.unwrap());
+    body.consume();
+    body.rewind();
+    body.is_answered();
+    assert_eq!(rest(&mut body).await, b"abcd", "it is sent first all the same");
+    assert_eq!((body.is_movable(), memory.used()), (false, 0));
+}
